@@ -1,0 +1,51 @@
+//! stsidecar: short-lived AWS credentials for the application beside it in its Kubernetes pod.
+//!
+//! ```text
+//! token file --> rotated_file --> refresher (drives session) --> cache --> endpoint --> SDK in the app container
+//!                                     |      ^                        \--> admin: /readyz /status /metrics
+//!                                     v      |
+//!                                    sts  (AssumeRoleWithWebIdentity, AssumeRole)
+//! ```
+//!
+//! Modules stand in layer order; a file imports only from layers above its own in this list, or its own
+//! children. `tests/architecture.rs` holds that, and ARCHITECTURE.md says why.
+
+// L0, values: pure, no tasks, no clocks, no files.
+pub mod assume;
+pub mod credentials;
+pub mod failure;
+pub mod report;
+pub mod role;
+pub mod time;
+pub mod token;
+
+// L1, decisions: pure, values in and values out.
+pub mod response;
+pub mod session;
+
+// L2, effects: one side effect each, none imports another.
+pub mod authorization;
+pub mod cache;
+pub mod clock;
+pub mod process;
+pub mod rotated_file;
+pub mod state;
+pub mod sts;
+
+// L3, the driver: one task for each profile.
+pub mod refresher;
+
+// L4, surfaces: what answers connections.
+pub mod admin;
+pub mod endpoint;
+pub mod http;
+
+// L5, composition: from settings to running threads.
+pub mod agent;
+pub mod config;
+pub mod metrics;
+pub mod shutdown;
+pub mod telemetry;
+
+// L6, the command line.
+pub mod cli;

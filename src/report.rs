@@ -1,0 +1,120 @@
+//! What `/status`, the readiness page and the probe show of a profile: plain values, nothing secret.
+//!
+//! Owns the JSON shape of `/status`. The refresher sends a new report after every step; the admin surface
+//! and the command line read it. Neither imports the other.
+
+use serde::Serialize;
+
+use crate::assume::ReplyDetails;
+use crate::failure::Class;
+use crate::time::{Boot, Wall};
+
+/// One profile as an operator sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The profile's name.
+    pub profile: String,
+    /// The role whose credentials are vended: the last hop's.
+    pub role_arn: Option<String>,
+    /// Known once the token was read.
+    pub session_name: Option<String>,
+    /// Source first.
+    pub hops: Vec<HopReport>,
+    /// The source's token.
+    pub token: Option<TokenReport>,
+    /// The newest failure since the last success, if any.
+    pub last_error: Option<ErrorReport>,
+}
+
+impl Report {
+    /// The last hop, whose credentials are vended.
+    #[must_use]
+    pub fn vended(&self) -> Option<&HopReport> {
+        self.hops.last()
+    }
+}
+
+/// One exchange of the chain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HopReport {
+    /// The STS operation.
+    pub operation: String,
+    /// The role asked for.
+    pub role_arn: Option<String>,
+    /// Counts replies since the agent's first start with this state; 0 = none yet.
+    pub generation: u64,
+    /// What STS said.
+    #[serde(serialize_with = "rfc3339")]
+    pub expiration: Option<Wall>,
+    /// When these credentials end on the boot clock; what readiness is derived from.
+    #[serde(skip)]
+    pub deadline: Option<Boot>,
+    /// Seconds from issue to expiry, as STS returned it.
+    pub lifetime_seconds: Option<u64>,
+    /// When they were received.
+    #[serde(serialize_with = "rfc3339")]
+    pub last_refresh: Option<Wall>,
+    /// When the next call is due.
+    #[serde(serialize_with = "rfc3339")]
+    pub next_refresh: Option<Wall>,
+    /// What else the reply said.
+    #[serde(flatten)]
+    pub details: ReplyDetails,
+}
+
+/// The token file, as last read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenReport {
+    /// Its path.
+    pub file: String,
+    /// `iss`.
+    pub issuer: Option<String>,
+    /// `sub`.
+    pub subject: Option<String>,
+    /// `aud`.
+    pub audience: Vec<String>,
+    /// `exp`.
+    #[serde(serialize_with = "rfc3339")]
+    pub expiration: Option<Wall>,
+    /// How often its content changed since start; 1 = as found.
+    pub generation: u64,
+    /// Why the newest read failed, while an older content is still in use.
+    pub error: Option<String>,
+}
+
+/// A failure with what to do about it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorReport {
+    /// STS's code, or ours.
+    pub code: String,
+    /// STS's message.
+    pub message: String,
+    /// How it is retried.
+    pub class: Class,
+    /// What to do.
+    pub hint: String,
+    /// For AWS support.
+    pub request_id: Option<String>,
+    /// Which exchange failed; 0 = the source.
+    pub hop: usize,
+    /// When it happened.
+    #[serde(serialize_with = "rfc3339")]
+    pub at: Option<Wall>,
+    /// Since when this hop fails.
+    #[serde(serialize_with = "rfc3339")]
+    pub failing_since: Option<Wall>,
+    /// Attempts in this streak.
+    pub attempts: u32,
+}
+
+#[allow(clippy::ref_option, reason = "serde hands over a reference to the field")]
+fn rfc3339<S: serde::Serializer>(instant: &Option<Wall>, serializer: S) -> Result<S::Ok, S::Error> {
+    match instant {
+        Some(instant) => serializer.serialize_str(&instant.rfc3339()),
+        None => serializer.serialize_none(),
+    }
+}

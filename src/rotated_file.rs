@@ -1,0 +1,1 @@
+//! A file that is replaced while we run.

@@ -1,0 +1,41 @@
+//! The exchange with STS: one request in, credentials or a classified failure out.
+//!
+//! Owns the wire: the SDK client, TLS, time-outs, and the checks of what comes back. It never retries and
+//! never decides when to call; `refresher` calls it with what `session` asked for. `client.rs` is the only
+//! file that names the SDK's STS crate.
+
+use std::sync::Arc;
+
+use crate::assume::{Reply, SessionDuration, Step};
+use crate::credentials::Credentials;
+use crate::failure::Failure;
+use crate::role::SessionName;
+use crate::token::WebIdentityToken;
+
+/// One exchange, complete.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The parameters that do not change.
+    pub step: Arc<Step>,
+    /// The name of the session in CloudTrail.
+    pub session_name: SessionName,
+    /// `DurationSeconds`.
+    pub duration: SessionDuration,
+    /// What proves who asks.
+    pub proof: Proof,
+}
+
+/// What proves who asks.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// The pod's token; the request itself is not signed.
+    Token(WebIdentityToken),
+    /// The credentials of the step before; they sign the request.
+    Signer(Credentials),
+}
+
+/// Whoever can make an exchange: the SDK client, or a scripted fake in tests.
+pub trait Assume {
+    /// Makes one attempt, which ends within its own time-outs.
+    fn assume(&self, request: Request) -> impl Future<Output = Result<Reply, Failure>> + Send;
+}

@@ -1,0 +1,187 @@
+//! The web identity token: the projected service account JWT, and what can be read of it without keys.
+//!
+//! Owns the shape check and the peeked claims. It never verifies a signature and never rejects a token for
+//! its times: STS judges those, and its clock may differ from ours (kubernetes#124022). Used by
+//! `rotated_file`, `refresher` and `check`.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use crate::credentials::Secret;
+use crate::time::Wall;
+
+/// The longest token STS takes (`WebIdentityToken`, 4 to 20,000 characters).
+pub const LONGEST: usize = 20_000;
+
+/// A JWT as the kubelet wrote it, with its claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebIdentityToken {
+    raw: Secret,
+    claims: Claims,
+}
+
+/// What the payload says; nothing here is verified.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// `iss`: the cluster's issuer URL.
+    pub issuer: Option<String>,
+    /// `sub`: `system:serviceaccount:<namespace>:<name>`.
+    pub subject: Option<String>,
+    /// `aud`: one or several audiences.
+    pub audience: Vec<String>,
+    /// `iat`.
+    pub issued_at: Option<Wall>,
+    /// `nbf`.
+    pub not_before: Option<Wall>,
+    /// `exp`.
+    pub expires_at: Option<Wall>,
+    /// `kubernetes.io` / `namespace`.
+    pub namespace: Option<String>,
+    /// `kubernetes.io` / `pod` / `name`.
+    pub pod: Option<String>,
+}
+
+impl Claims {
+    /// Whether both name the same identity to STS: issuer, subject and audience.
+    #[must_use]
+    pub fn same_identity(&self, other: &Self) -> bool {
+        (&self.issuer, &self.subject, &self.audience) == (&other.issuer, &other.subject, &other.audience)
+    }
+}
+
+/// Why file content is not a web identity token. Never holds any of the content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Nothing but white space.
+    #[error("it is empty")]
+    Empty,
+    /// Longer than STS accepts.
+    #[error("it is longer than {LONGEST} characters, the most STS accepts")]
+    TooLong,
+    /// Not three base64url parts.
+    #[error("it is not a JWT (three base64url parts joined by dots)")]
+    NotAJwt,
+    /// The middle part is not a JSON object.
+    #[error("its claims are not a JSON object")]
+    Claims,
+}
+
+impl WebIdentityToken {
+    /// Reads a token from file content; white space around it is dropped (the kubelet writes none).
+    ///
+    /// # Errors
+    /// When it is empty, too long or not shaped like a JWT.
+    pub fn parse(content: &[u8]) -> Result<Self, Error> {
+        let content = content.trim_ascii();
+        if content.is_empty() {
+            return Err(Error::Empty);
+        }
+        if content.len() > LONGEST {
+            return Err(Error::TooLong);
+        }
+        let text = std::str::from_utf8(content).map_err(|_| Error::NotAJwt)?;
+        let parts: Vec<&str> = text.split('.').collect();
+        let is_part =
+            |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let [_, payload, _] = parts[..] else { return Err(Error::NotAJwt) };
+        if !parts.iter().all(is_part) {
+            return Err(Error::NotAJwt);
+        }
+        let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Error::NotAJwt)?;
+        let claims = serde_json::from_slice::<Value>(&payload).map_err(|_| Error::Claims)?;
+        if !claims.is_object() {
+            return Err(Error::Claims);
+        }
+        Ok(Self { raw: Secret::new(text.to_owned()), claims: peek(&claims) })
+    }
+
+    /// The token itself, for the request to STS only.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.raw.expose()
+    }
+
+    /// The claims as read, unverified.
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+}
+
+fn peek(claims: &Value) -> Claims {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let instant = |name: &str| {
+        let value = &claims[name];
+        #[allow(clippy::cast_possible_truncation, reason = "float casts saturate, and a date is only shown")]
+        value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64)).map(Wall::from_unix_seconds)
+    };
+    let audience = match &claims["aud"] {
+        Value::Array(several) => several.iter().filter_map(text).collect(),
+        one => text(one).into_iter().collect(),
+    };
+    let kubernetes = &claims["kubernetes.io"];
+    Claims {
+        issuer: text(&claims["iss"]),
+        subject: text(&claims["sub"]),
+        audience,
+        issued_at: instant("iat"),
+        not_before: instant("nbf"),
+        expires_at: instant("exp"),
+        namespace: text(&kubernetes["namespace"]),
+        pod: text(&kubernetes["pod"]["name"]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jwt(payload: &str) -> String {
+        format!("eyJhbGciOiJSUzI1NiJ9.{}.c2ln", URL_SAFE_NO_PAD.encode(payload))
+    }
+
+    #[test]
+    fn claims_of_a_kubelet_token_are_read() {
+        let payload = r#"{"iss":"https://k","sub":"system:serviceaccount:ns:app","aud":["sts.amazonaws.com"],
+            "iat":1,"nbf":2,"exp":3,"kubernetes.io":{"namespace":"ns","pod":{"name":"app-0"}}}"#;
+        let token = WebIdentityToken::parse(format!(" {}\n", jwt(payload)).as_bytes()).expect("a token");
+        let claims = token.claims();
+        assert_eq!(claims.issuer.as_deref(), Some("https://k"));
+        assert_eq!(claims.audience, ["sts.amazonaws.com"]);
+        assert_eq!(claims.expires_at, Some(Wall::from_unix_seconds(3)));
+        assert_eq!((claims.namespace.as_deref(), claims.pod.as_deref()), (Some("ns"), Some("app-0")));
+        assert_eq!(token.expose(), jwt(payload));
+    }
+
+    #[test]
+    fn a_single_audience_may_be_a_plain_string() {
+        let token = WebIdentityToken::parse(jwt(r#"{"aud":"one"}"#).as_bytes()).expect("a token");
+        assert_eq!(token.claims().audience, ["one"]);
+    }
+
+    #[test]
+    fn what_is_not_a_token_is_refused_with_its_reason() {
+        let long = "a".repeat(LONGEST + 1);
+        for (content, reason) in [
+            ("", Error::Empty),
+            (" \n", Error::Empty),
+            (long.as_str(), Error::TooLong),
+            ("abc", Error::NotAJwt),
+            ("a.b.c.d", Error::NotAJwt),
+            ("a..c", Error::NotAJwt),
+            ("a.b c.d", Error::NotAJwt),
+            (jwt("[1]").as_str(), Error::Claims),
+            (jwt("nonsense").as_str(), Error::Claims),
+        ] {
+            assert_eq!(WebIdentityToken::parse(content.as_bytes()).err(), Some(reason), "{content:.20}");
+        }
+        assert_eq!(WebIdentityToken::parse(b"\xff.\xff.\xff").err(), Some(Error::NotAJwt));
+    }
+
+    #[test]
+    fn debug_never_shows_the_token() {
+        let token = WebIdentityToken::parse(jwt(r#"{"sub":"s"}"#).as_bytes()).expect("a token");
+        assert!(!format!("{token:?}").contains("eyJ"), "{token:?}");
+    }
+}
