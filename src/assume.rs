@@ -224,4 +224,4 @@ pub struct ReplyDetails {
 }
 
 /// How long STS allows at most for a hop that is assumed with a role session's credentials.
-pub const ROLE_CHAINING_LIMIT: Duration = Duration::from_secs(3600);
+pub const ROLE_CHAINING_LIMIT: Duration = Duration::from_hours(1);

@@ -1,1 +1,3 @@
 //! The state machine.
+
+pub mod schedule;

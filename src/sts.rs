@@ -4,7 +4,11 @@
 //! never decides when to call; `refresher` calls it with what `session` asked for. `client.rs` is the only
 //! file that names the SDK's STS crate.
 
+mod settings;
+
 use std::sync::Arc;
+
+pub use settings::{Endpoint, Error as EndpointError, Proxy, Settings};
 
 use crate::assume::{Reply, SessionDuration, Step};
 use crate::credentials::Credentials;

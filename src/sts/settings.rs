@@ -1,0 +1,118 @@
+//! Where STS is and how it is reached: values that `config` makes and `client.rs` is built from.
+//!
+//! Owns the rule that a token never leaves in plain text: `http://` goes to loopback only, unless the
+//! operator allowed it by name. It reads no environment and opens no file.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use http::Uri;
+
+use crate::role::Region;
+
+/// Everything `client.rs` needs to know.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Needed for AWS's own endpoints and for signing.
+    pub region: Option<Region>,
+    /// A custom STS; without it the region's endpoint of AWS.
+    pub endpoint: Option<Endpoint>,
+    /// `AWS_USE_FIPS_ENDPOINT`; only with AWS's own endpoints.
+    pub fips: bool,
+    /// `AWS_USE_DUALSTACK_ENDPOINT`; only with AWS's own endpoints.
+    pub dualstack: bool,
+    /// `AWS_CA_BUNDLE`: PEM certificates that replace the system's.
+    pub ca_bundle: Option<PathBuf>,
+    /// For STS only, and never for a loopback STS.
+    pub proxy: Option<Proxy>,
+}
+
+/// An HTTPS proxy with the hosts that bypass it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// `HTTPS_PROXY`.
+    pub url: Uri,
+    /// `NO_PROXY`, as written.
+    pub no_proxy: String,
+}
+
+/// The URL of a custom STS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint(Uri);
+
+/// Why a text is not an STS endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No absolute http or https URL.
+    #[error("an STS endpoint looks like https://sts.example.com or http://127.0.0.1:8333, without a query")]
+    Url,
+    /// The token would be readable on the wire.
+    #[error(
+        "http:// sends the token in plain text and is only for loopback; use https:// or set allowInsecureSts (STSIDECAR_ALLOW_INSECURE_STS=true)"
+    )]
+    Insecure,
+}
+
+impl Endpoint {
+    /// Reads a URL; `allow_insecure` lets `http://` go beyond loopback.
+    ///
+    /// # Errors
+    /// When it is no absolute URL, or would send the token in plain text.
+    pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, Error> {
+        let url: Uri = text.parse().map_err(|_| Error::Url)?;
+        let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else { return Err(Error::Url) };
+        if url.query().is_some() || authority.as_str().contains('@') || authority.host().is_empty() {
+            return Err(Error::Url);
+        }
+        match scheme {
+            "https" => Ok(Self(url)),
+            "http" if allow_insecure || is_loopback(authority.host()) => Ok(Self(url)),
+            "http" => Err(Error::Insecure),
+            _ => Err(Error::Url),
+        }
+    }
+
+    /// Whether it is on this machine, and so never behind a proxy.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.0.host().is_some_and(is_loopback)
+    }
+
+    /// Whether TLS is spoken.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.scheme_str() == Some("https")
+    }
+
+    /// The URL as text.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_unless_allowed() {
+        for url in ["http://127.0.0.1:8333", "http://[::1]:1/path", "http://localhost", "https://sts.example.com"] {
+            assert!(Endpoint::parse(url, false).is_ok(), "{url}");
+        }
+        assert_eq!(Endpoint::parse("http://sts.svc:8333", false), Err(Error::Insecure));
+        assert!(Endpoint::parse("http://sts.svc:8333", true).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_absolute_url_is_refused() {
+        for bad in ["", "sts.example.com", "/path", "ftp://x", "https://x?y", "https://user:pass@x", "https://"] {
+            assert_eq!(Endpoint::parse(bad, true), Err(Error::Url), "{bad}");
+        }
+    }
+}
