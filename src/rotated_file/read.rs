@@ -63,12 +63,7 @@ pub enum Error {
 /// # Errors
 /// When it is missing, not readable, not a regular file, or longer than `limit` bytes.
 pub(super) fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let file = match open(path) {
-        // The kubelet may remove the old directory between the kernel's two look-ups: the next look finds the new one.
-        Err(Errno::NOENT) => open(path),
-        opened => opened,
-    };
-    let file = file.map_err(|errno| refused(path, errno))?;
+    let file = twice_when_missing(|| open(path)).map_err(|errno| refused(path, errno))?;
     let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
     if !metadata.is_file() {
         let found = name_of(metadata.file_type());
@@ -83,6 +78,15 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Erro
         return Err(Error::TooLarge { path: path.to_owned(), limit });
     }
     Ok(content)
+}
+
+/// The kubelet may remove the old directory while the kernel follows the links into it: the next look finds
+/// the new one.
+fn twice_when_missing<F>(mut open: impl FnMut() -> Result<F, Errno>) -> Result<F, Errno> {
+    match open() {
+        Err(Errno::NOENT) => open(),
+        opened => opened,
+    }
 }
 
 /// Without `O_NONBLOCK`, opening a FIFO waits for a writer.
@@ -155,6 +159,18 @@ mod tests {
     fn a_device_is_not_a_file_and_is_not_read() {
         let error = read(Path::new("/dev/zero"), 10).expect_err("endless");
         assert_eq!(error.to_string(), "/dev/zero is a device, not a file");
+    }
+
+    #[test]
+    fn a_file_that_a_swap_took_away_is_looked_for_once_more() {
+        let tries = |answers: &[Result<u8, Errno>]| {
+            let mut answers = answers.iter().copied();
+            let opened = twice_when_missing(|| answers.next().expect("not a third time"));
+            (opened, answers.count())
+        };
+        assert_eq!(tries(&[Err(Errno::NOENT), Ok(1)]), (Ok(1), 0));
+        assert_eq!(tries(&[Err(Errno::NOENT), Err(Errno::NOENT), Ok(1)]), (Err(Errno::NOENT), 1));
+        assert_eq!(tries(&[Err(Errno::ACCESS), Ok(1)]), (Err(Errno::ACCESS), 1), "other refusals stand");
     }
 
     #[test]

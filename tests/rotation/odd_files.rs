@@ -4,14 +4,16 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use stsidecar::rotated_file::{Error, RotatedFile};
+use stsidecar::rotated_file::{Error, Latest, RotatedFile};
 use stsidecar::token::{LONGEST, WebIdentityToken};
 
-use crate::support::{file_systems, numbered, open, scratch};
+use crate::support::{BOUND, file_systems, numbered, open, scratch};
 use crate::token_volume::TokenVolume;
 
 fn replace(path: &Path, by: impl FnOnce(&Path)) {
@@ -21,6 +23,14 @@ fn replace(path: &Path, by: impl FnOnce(&Path)) {
         fs::remove_file(path).expect("there");
     }
     by(path);
+}
+
+/// A read that hangs fails the test instead of hanging it.
+fn reload_in_time(file: &RotatedFile<u64>) -> Latest<u64> {
+    let (sender, receiver) = mpsc::channel();
+    let file = file.clone();
+    thread::spawn(move || sender.send(file.reload()));
+    receiver.recv_timeout(BOUND).expect("a read that returns")
 }
 
 #[test]
@@ -33,7 +43,7 @@ fn whatever_replaces_the_file_is_named_and_the_last_content_stays() {
     let mut socket = None;
     let becomes = |by: &mut dyn FnMut(&Path), message: &str| {
         replace(&path, by);
-        let latest = file.reload();
+        let latest = reload_in_time(&file);
         assert_eq!((latest.value.as_deref(), latest.generation), (Some(&1), 1), "{message}");
         let error = latest.error.expect(message).to_string();
         assert!(error.starts_with(path.to_str().expect("text")) && error.ends_with(message), "{error}");
@@ -66,7 +76,7 @@ fn a_file_without_permission_says_who_we_are_whose_it_is_and_what_to_set() {
     fs::set_permissions(&path, Permissions::from_mode(0o000)).expect("ours");
     let us = rustix::process::geteuid();
     // Root reads everything: one thread becomes somebody else for this.
-    let (uid, latest) = std::thread::scope(|scope| {
+    let (uid, latest) = thread::scope(|scope| {
         let thread = scope.spawn(|| {
             if us.is_root() {
                 rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(OTHER)).expect("root may");
