@@ -1,7 +1,8 @@
 //! What this process asks of the kernel for itself: no core dumps, no tracing, enough descriptors.
 //!
-//! Owns the three settings and two facts (uid, boot id). It never ends the process: what the kernel refuses
-//! is handed back as a warning (threats T08, T09; fault F23). Called once by the composition, at start.
+//! Owns the three settings, three facts (uid, boot id, host name), and the one way to end a process that
+//! cannot end by itself. What the kernel refuses is handed back as a warning (threats T08, T09; fault F23).
+//! Called by the composition.
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
@@ -42,6 +43,20 @@ pub fn boot_id() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let id = id.trim_ascii();
     (!id.is_empty()).then(|| id.to_owned())
+}
+
+/// The host's name, which in a pod is the pod's; a dash where it is not text.
+#[must_use]
+pub fn host_name() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_str().map_or_else(|_| "-".to_owned(), str::to_owned)
+}
+
+/// Ends a process whose runtime is blocked: code 70, so that the kubelet restarts the container.
+#[allow(clippy::exit, clippy::disallowed_methods, reason = "a blocked main thread returns no exit code")]
+pub fn end_stuck(reason: &str) -> ! {
+    tracing::error!(reason, "ending");
+    std::process::exit(70)
 }
 
 #[cfg(test)]

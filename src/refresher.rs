@@ -58,7 +58,7 @@ pub struct Parts<A> {
     pub state: Option<StateDirectory>,
     /// The newest snapshot, for a restart within this process.
     pub kept: watch::Sender<Option<Saved>>,
-    /// Names this boot, for snapshots.
+    /// Names this boot, for snapshots; empty where the kernel does not say.
     pub boot_id: String,
     /// Stands in for the pod's name when the token has none.
     pub host_name: String,
@@ -152,7 +152,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             tracing::warn!(profile = %self.parts.profile.name, "ignoring saved credentials: they belong to another identity");
             return None;
         }
-        let same_boot = saved.boot_id == self.parts.boot_id;
+        let same_boot = !saved.boot_id.is_empty() && saved.boot_id == self.parts.boot_id;
         let snapshot =
             if same_boot { saved.snapshot } else { saved.snapshot.from_another_boot(clock::now()) };
         Some(Event::Restored(snapshot))

@@ -71,7 +71,7 @@ pub(super) fn time(tick: Duration) -> (watch::Receiver<u64>, watch::Receiver<u64
             tokio::select! {
                 () = ticker.tick() => ticks.send_modify(|count| *count += 1),
                 step = wall.step() => {
-                    tracing::warn!(before = step.before.rfc3339(), after = step.after.rfc3339(), "the wall clock was set; credentials are refreshed");
+                    tracing::warn!(from = step.from.rfc3339(), to = step.to.rfc3339(), "the wall clock was set; credentials are refreshed");
                     steps.send_modify(|count| *count += 1);
                 }
             }
