@@ -171,7 +171,7 @@ fn document(sources: &Sources<'_>, warnings: &mut Vec<String>) -> Result<Documen
         }
         None => None,
     };
-    let [inline_name] = *setting::CONFIG_INLINE.names else { unreachable!("one name in the table") };
+    let inline_name = setting::CONFIG_INLINE.names[0];
     let inline = match sources.variable(setting::CONFIG_INLINE.names)? {
         Some(given) => Some(Document::from_json(inline_name, &given.text)?),
         None => None,

@@ -220,6 +220,36 @@ fn no_secret_is_in_debug_or_the_description() {
 }
 
 #[test]
+fn no_error_about_a_client_repeats_its_authorization_token() {
+    for client in [
+        "{name: app, authorizationToken: canary}",
+        "{name: app, authorizationToken: [canary]}",
+        "{name: app, authorizationToken: {canary: canary}}",
+        "{name: app, authorizationToken: !!int canary}",
+        "{name: app, authorizationToken: !canary canary}",
+        "{name: app, authorizationToken: !!binary canary}",
+        "{name: app, authorizationToken: *canary}",
+        "{name: app, authorizationToken: 'canary}",
+        "{name: app, authorizationToken: \"canary\\q\"}",
+        "{name: app, authorizationToken:canary}",
+        "{name: app, authorizationToken=canary}",
+        "{name: app, authorizationToken: canary, x}",
+    ] {
+        let file = format!("region: r\nprofiles: {{default: {{webIdentity: {{}}}}}}\nclients:\n  - {client}\n");
+        let error = Given::file(&file).error();
+        assert!(!error.contains("canary"), "{client}: {error}");
+        let inline = format!(r#"{{"clients":[{client}]}}"#).replace('\'', "\"");
+        let error = Given::variables([REGION, ("STSIDECAR_CONFIG_INLINE", &inline)]).error();
+        assert!(!error.contains("canary"), "{client}: {error}");
+    }
+    for token in ["5551234", "[\"5551234\"]", "true5551234", "\"5551234"] {
+        let inline = format!(r#"{{"clients":[{{"name":"app","authorizationToken":{token}}}]}}"#);
+        let error = Given::variables([REGION, ("STSIDECAR_CONFIG_INLINE", &inline)]).error();
+        assert!(!error.contains("5551234"), "{token}: {error}");
+    }
+}
+
+#[test]
 fn commands_that_ask_the_agent_find_it_by_the_same_settings() {
     let mut given = Given::file("region: r\nadminListen: '[::]:7'\nprofiles: {default: {webIdentity: {}}}");
     assert_eq!(given.with(AdminListen::load).expect("an address").address.port(), 7);
