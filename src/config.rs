@@ -126,18 +126,28 @@ pub struct Access {
 }
 
 impl Access {
-    /// Finds it in the same settings as `run`.
+    /// Finds it in the same settings as `run`; the token file's flag chooses among several clients.
     ///
     /// # Errors
     /// When the settings are wrong, or name several clients and none of them is `default`.
     pub fn load(sources: &Sources<'_>) -> Result<Self, Error> {
+        if let Some(given @ Given { origin: Origin::Flag(_), .. }) =
+            &sources.outer(&setting::AUTHORIZATION_TOKEN_FILE)?
+        {
+            let document = document(sources, &mut Vec::new())?;
+            let (listen, _) = listen::both(sources, &document, &mut Vec::new())?;
+            return Ok(Self { listen, token_file: given.file()? });
+        }
         let Config { listen, clients, .. } = Config::load(sources)?.config;
         let client = match &clients[..] {
             [only] => Some(only),
             several => several.iter().find(|client| client.name.as_str() == "default"),
         };
         let names: Vec<&str> = clients.iter().map(|client| client.name.as_str()).collect();
-        let unclear = || format!("none is named default, and there are several: {}", names.join(", "));
+        let unclear = || {
+            let names = names.join(", ");
+            format!("there are several ({names}) and none is named default: choose with --authorization-token-file")
+        };
         let client = client.ok_or_else(|| Error::setting("clients", unclear()))?;
         Ok(Self { listen, token_file: client.token_file.clone() })
     }

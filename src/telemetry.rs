@@ -50,6 +50,15 @@ impl Format {
             _ => Err("json or text"),
         }
     }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "text",
+        }
+    }
 }
 
 /// A valid filter: a level, or directives by target.

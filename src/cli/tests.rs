@@ -219,7 +219,7 @@ fn without_an_agent_status_and_credential_process_exit_69() {
 fn credential_process(answer: &'static str) -> (Outcome, String) {
     let (address, served) = agent(answer);
     let flags = ["credential-process", "--listen", &address, "--authorization-token-file", "/token"];
-    let outcome = outcome(&flags, &[("AWS_REGION", "x")]);
+    let outcome = outcome(&flags, &[]);
     (outcome, served.join().expect("one request"))
 }
 

@@ -10,6 +10,7 @@ use super::{Client, Config, Shutdown};
 use crate::assume::{DurationSetting, Profile, Restriction, Role, SessionNameTemplate, Step, WebIdentity};
 use crate::session::schedule::RefreshAt;
 use crate::sts;
+use crate::telemetry::Format;
 
 pub(super) fn config(config: &Config) -> Value {
     let Config { profiles, clients, sts, refresh_at, listen, admin_listen, .. } = config;
@@ -28,6 +29,7 @@ pub(super) fn config(config: &Config) -> Value {
         "stateDir": state_dir,
         "shutdownGrace": humantime::format_duration(*grace).to_string(),
         "shutdownIdle": humantime::format_duration(*idle).to_string(),
+        "logFormat": log.format.map(Format::as_str),
         "logLevel": log.filter.as_str(),
     })
 }

@@ -258,7 +258,9 @@ fn commands_that_ask_the_agent_find_it_by_the_same_settings() {
     assert!(given.with(Access::load).expect("one client").token_file.ends_with("endpoints/default/token"));
     given.file = "region: r\nprofiles: {a: {webIdentity: {}}, b: {webIdentity: {}}}";
     let error = given.with(Access::load).expect_err("ambiguous").to_string();
-    assert_eq!(error, "clients: none is named default, and there are several: a, b");
+    assert!(error.starts_with("clients: there are several (a, b) and none is named default"), "{error}");
+    given.flags.set("authorization-token-file", "/b".to_owned());
+    assert_eq!(given.with(Access::load).expect("chosen").token_file, Path::new("/b"));
 }
 
 #[test]
@@ -267,6 +269,17 @@ fn the_schema_knows_every_key_and_allows_no_other() {
     assert_eq!(schema["additionalProperties"], false);
     for setting in SETTINGS.iter().filter_map(|setting| setting.key) {
         assert!(schema["properties"][setting].is_object(), "{setting}");
+    }
+}
+
+#[test]
+fn nesting_without_end_is_refused_and_does_not_overflow_the_stack() {
+    for open in ["[", "{a: "] {
+        let deep = open.repeat(100_000);
+        let file = format!("profiles: {{default: {{webIdentity: {{policy: {deep}");
+        assert!(!Given::file(&file).error().is_empty());
+        let inline = format!(r#"{{"profiles":{{"default":{{"webIdentity":{{"policy":{deep}"#).replace("{a", "{\"a\"");
+        assert!(!Given::variables([("STSIDECAR_CONFIG_INLINE", &inline)]).error().is_empty());
     }
 }
 
