@@ -17,7 +17,6 @@ use tokio::sync::watch;
 
 use crate::config::{Config, Shutdown};
 use crate::http::Activity;
-use crate::metrics::Build;
 use crate::shutdown::Signals;
 use crate::state::StateDirectory;
 use crate::{authorization, clock, process, state, sts};
@@ -50,16 +49,28 @@ pub enum Error {
     Ended(&'static str),
 }
 
+impl Error {
+    /// The exit code of `run`: 77 a file that must be written, 78 the configuration, else 70.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Authorization(_) | Self::State(_) => 77,
+            Self::Sts(_) => 78,
+            Self::System(_) | Self::Metrics(_) | Self::Ended(_) => 70,
+        }
+    }
+}
+
 /// Runs until a signal has been followed and the drain is over.
 ///
 /// # Errors
 /// When the agent cannot start, or one of its stages ends by itself.
-pub fn run(config: Config, build: Build) -> Result<(), Error> {
+pub fn run(config: Config) -> Result<(), Error> {
     for warning in process::harden() {
         tracing::warn!(warning, "the process is less protected than it should be");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(live(config, build));
+    let ended = runtime.block_on(live(config));
     // A plain drop would wait for a name look-up that is under way.
     runtime.shutdown_background();
     ended
@@ -72,7 +83,7 @@ struct Ending {
     closed: watch::Sender<bool>,
 }
 
-async fn live(config: Config, build: Build) -> Result<(), Error> {
+async fn live(config: Config) -> Result<(), Error> {
     let mut signals = Signals::catch()?;
     let descriptors = process::raise_nofile();
     let Config {
@@ -92,7 +103,7 @@ async fn live(config: Config, build: Build) -> Result<(), Error> {
     if state.as_ref().is_some_and(|state| !state.is_memory_backed()) {
         tracing::warn!("the state directory is not memory-backed: credentials would be written to a disk");
     }
-    let registry = crate::metrics::registry(build)?;
+    let registry = crate::metrics::registry()?;
     let ending = Ending {
         draining: watch::Sender::new(false),
         stopping: watch::Sender::new(None),

@@ -7,28 +7,19 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{IntGaugeVec, Opts};
 pub use prometheus::{Error as RegistrationError, Registry};
 
-/// What `stsidecar_build_info` and `--version` say of this build.
-#[derive(Clone, Copy, Debug)]
-pub struct Build {
-    /// The package's version.
-    pub version: &'static str,
-    /// The commit it was built from.
-    pub revision: &'static str,
-    /// The compiler.
-    pub rustc: &'static str,
-}
+use crate::version;
 
 /// A registry with build information and the process's series on it.
 ///
 /// # Errors
 /// Never in practice: a fresh registry knows no name yet.
-pub fn registry(build: Build) -> Result<Registry, RegistrationError> {
+pub fn registry() -> Result<Registry, RegistrationError> {
     let registry = Registry::new();
     let info = IntGaugeVec::new(
         Opts::new("stsidecar_build_info", "1, with what was built"),
         &["version", "revision", "rustc"],
     )?;
-    info.with_label_values(&[build.version, build.revision, build.rustc]).set(1);
+    info.with_label_values(&[version::VERSION, version::COMMIT, version::RUSTC]).set(1);
     registry.register(Box::new(info))?;
     registry.register(Box::new(ProcessCollector::for_self()))?;
     Ok(registry)
@@ -40,11 +31,10 @@ mod tests {
 
     #[test]
     fn build_and_process_are_registered() {
-        let build = Build { version: "1.2.3", revision: "abc", rustc: "1.95.0" };
-        let families = registry(build).expect("a fresh registry").gather();
+        let families = registry().expect("a fresh registry").gather();
         let text = prometheus::TextEncoder::new().encode_to_string(&families).expect("text");
         assert!(
-            text.contains(r#"stsidecar_build_info{revision="abc",rustc="1.95.0",version="1.2.3"} 1"#),
+            text.contains("stsidecar_build_info{") && text.contains(&format!("version=\"{}\"", version::VERSION)),
             "{text}"
         );
         assert!(text.contains("process_resident_memory_bytes"), "{text}");
