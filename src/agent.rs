@@ -37,7 +37,7 @@ pub enum Error {
     State(#[from] state::Error),
     /// STS cannot be reached as configured.
     #[error(transparent)]
-    Sts(#[from] sts::client::Error),
+    Sts(#[from] sts::Error),
     /// The system refused something that the agent cannot do without.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),

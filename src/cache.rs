@@ -5,17 +5,14 @@
 //! [`Reader`]s, on whichever runtime they live.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::response;
+pub use crate::session::MIN_SERVE;
 use crate::time::Boot;
-
-/// What credentials must have left to be vended (agent-wide rule: served until 10 s before their true expiry).
-pub const MIN_SERVE: Duration = Duration::from_secs(10);
 
 /// What a request for credentials is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]

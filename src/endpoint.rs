@@ -51,22 +51,22 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// The endpoint of `clients` on the listeners at `port`. `clock` is read once for each request; `hold`
-    /// is [`HOLD`] outside tests.
+    /// is [`HOLD`] outside tests; `activity` is what a shutdown looks at.
     #[must_use]
-    pub fn new(clients: Vec<Client>, port: u16, clock: fn() -> Boot, metrics: Metrics, hold: Duration) -> Self {
+    pub fn new(
+        clients: Vec<Client>,
+        port: u16,
+        clock: fn() -> Boot,
+        metrics: Metrics,
+        hold: Duration,
+        activity: Arc<Activity>,
+    ) -> Self {
         let (tokens, answers) = clients.into_iter().map(|client| (client.token, client.answers)).unzip();
         let refusals = Refusal::ALL.map(|refusal| {
             let (code, message) = refusal.explanation();
             response::error_body(code, message)
         });
-        let activity = Arc::new(Activity::default());
         Self { guard: Guard::new(port, tokens), answers, refusals, clock, metrics, activity, hold }
-    }
-
-    /// What a shutdown looks at; valid while and after the endpoint is served.
-    #[must_use]
-    pub fn activity(&self) -> Arc<Activity> {
-        Arc::clone(&self.activity)
     }
 
     /// Serves `listeners` on the calling thread, with a runtime of its own, until `stop` is true.
@@ -93,7 +93,7 @@ impl Endpoint {
         limits: Limits,
         stop: watch::Receiver<bool>,
     ) -> std::io::Result<()> {
-        let activity = self.activity();
+        let activity = Arc::clone(&self.activity);
         serve(listeners, Arc::new(Shared(Arc::new(self))), limits, activity, stop).await
     }
 

@@ -90,6 +90,12 @@ impl Failure {
     pub fn local(class: Class, code: &str, message: String) -> Self {
         Self { class, code: code.to_owned(), message, request_id: None, sent: false }
     }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        hint::hint(self.class, &self.code, &self.message)
+    }
 }
 
 /// How an exchange ended, as far as one can tell from outside STS.

@@ -4,8 +4,8 @@
 //! uses a global one. `agent` makes it, `admin/metrics.rs` renders it.
 
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{IntGaugeVec, Opts};
 pub use prometheus::{Error as RegistrationError, Registry};
+use prometheus::{IntGaugeVec, Opts};
 
 use crate::version;
 

@@ -20,7 +20,7 @@ use crate::assume::{DurationSetting, Profile, Step};
 use crate::cache::{Answer, Publisher, Refused, Served};
 use crate::clock::{self, Alarm};
 use crate::credentials::Credentials;
-use crate::failure::{Failure, hint};
+use crate::failure::Failure;
 use crate::report::Report as StatusReport;
 use crate::response;
 use crate::role::SessionName;
@@ -134,7 +134,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         let now = clock::now();
         for action in self.session.step(event, now) {
             match action {
-                Action::Call(call) => self.start(call, now.boot),
+                Action::Call(call) => self.start(&call, now.boot),
                 Action::Serve { credentials, deadline } => self.serve(&credentials, deadline),
                 Action::Refuse { failure, permanent } => self.refuse(failure.as_ref(), permanent),
                 Action::Save(snapshot) => self.keep(snapshot),
@@ -153,8 +153,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             return None;
         }
         let same_boot = !saved.boot_id.is_empty() && saved.boot_id == self.parts.boot_id;
-        let snapshot =
-            if same_boot { saved.snapshot } else { saved.snapshot.from_another_boot(clock::now()) };
+        let snapshot = if same_boot { saved.snapshot } else { saved.snapshot.from_another_boot(clock::now()) };
         Some(Event::Restored(snapshot))
     }
 
@@ -172,8 +171,8 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         grace.map_or(Event::Tick, |grace| Event::Stopping { grace })
     }
 
-    fn start(&mut self, call: Call, now: Boot) {
-        self.in_flight = Some(self.prepare(&call).launch(call, &self.parts.sts, now));
+    fn start(&mut self, call: &Call, now: Boot) {
+        self.in_flight = Some(self.prepare(call).launch(call, &self.parts.sts, now));
     }
 
     fn answered(&mut self, answered: Answered) -> Event {
@@ -198,7 +197,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             None => (NOT_READY, format!("stsidecar: profile {profile}: waiting for the first answer of STS")),
             Some(failure) => (
                 failure.code.as_str(),
-                format!("stsidecar: profile {profile}: {}; {}", failure.message, hint::hint(failure)),
+                format!("stsidecar: profile {profile}: {}; {}", failure.message, failure.hint()),
             ),
         };
         let status = if permanent { 403 } else { 503 };

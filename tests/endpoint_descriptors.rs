@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use prometheus::Registry;
@@ -12,7 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use stsidecar::endpoint::metrics::Metrics;
 use stsidecar::endpoint::{Endpoint, HOLD};
-use stsidecar::http::{Limits, bind};
+use stsidecar::http::{Activity, Limits, bind};
 use stsidecar::time::Boot;
 use tokio::sync::watch;
 
@@ -27,7 +28,8 @@ fn without_descriptors_accepting_neither_spins_nor_ends_and_goes_on_once_there_a
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
     let address = listener.local_addr().expect("bound");
     let metrics = Metrics::register(&Registry::new()).expect("a fresh registry");
-    let endpoint = Endpoint::new(Vec::new(), address.port(), Boot::default, metrics, HOLD);
+    let endpoint =
+        Endpoint::new(Vec::new(), address.port(), Boot::default, metrics, HOLD, Arc::new(Activity::default()));
     let (stop, stopped) = watch::channel(false);
     let thread = std::thread::spawn(move || endpoint.run(vec![listener], Limits::new(1_000), stopped));
     // Served once, so everything the endpoint opens for itself is open.

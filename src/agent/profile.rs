@@ -16,7 +16,7 @@ use crate::response;
 use crate::rotated_file::{self, RotatedFile};
 use crate::session::schedule::RefreshAt;
 use crate::state::{Saved, StateDirectory, configuration_digest};
-use crate::sts::{Settings, client::Client};
+use crate::sts::{Client, Settings};
 use crate::token::{self, WebIdentityToken};
 use crate::{clock, process};
 
@@ -49,11 +49,7 @@ pub(super) struct Shared<'a> {
     pub(super) state: Option<&'a StateDirectory>,
 }
 
-pub(super) fn assemble(
-    profiles: Vec<Profile>,
-    shared: &Shared<'_>,
-    stages: &Stages,
-) -> Result<Vec<Assembled>, Error> {
+pub(super) fn assemble(profiles: Vec<Profile>, shared: &Shared<'_>, stages: &Stages) -> Result<Vec<Assembled>, Error> {
     let sts = Arc::new(Client::new(shared.sts, clock::now)?);
     let boot_id = process::boot_id().unwrap_or_default();
     let host_name = process::host_name();
@@ -86,9 +82,7 @@ fn not_ready(profile: &Profile) -> Answer {
 }
 
 fn token_file(profile: &Profile, stages: &Stages) -> RotatedFile<WebIdentityToken> {
-    let Step::WebIdentity(source) = &*profile.steps[0] else {
-        unreachable!("the configuration puts a source first")
-    };
+    let Step::WebIdentity(source) = &*profile.steps[0] else { unreachable!("the configuration puts a source first") };
     let reloads = stages.token.profile(profile.name.as_str());
     let file = RotatedFile::new(&source.token_file, 2 * token::LONGEST, WebIdentityToken::parse, Some(reloads));
     let _ = file.reload();

@@ -14,7 +14,7 @@ use crate::refresher::{Inputs, Parts, Refresher};
 use crate::report::Report;
 use crate::rotated_file::RotatedFile;
 use crate::state::StateDirectory;
-use crate::sts::client::Client;
+use crate::sts::Client;
 use crate::time::Boot;
 use crate::token::WebIdentityToken;
 use crate::{clock, process};

@@ -77,7 +77,7 @@ pub(super) fn start_endpoint(
         .collect();
     let room = descriptors.saturating_sub(RESERVED_DESCRIPTORS).clamp(1, MOST_CONNECTIONS);
     let limits = Limits::new(usize::try_from(room).unwrap_or(usize::MAX));
-    let (requests, listen, stop) = (Arc::new(Activity::default()), listen.clone(), ending.closed.subscribe());
+    let (requests, listen, stop) = (Arc::new(Activity::default()), *listen, ending.closed.subscribe());
     let (bound_sender, bound) = watch::channel(false);
     let (ended_sender, ended) = watch::channel(false);
     let activity = Arc::clone(&requests);

@@ -2,6 +2,8 @@ use std::cell::Cell;
 
 use proptest::prelude::*;
 
+use std::time::Duration;
+
 use super::*;
 
 thread_local! {

@@ -42,7 +42,7 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn launch<A: Assume + Send + Sync + 'static>(self, call: Call, sts: &Arc<A>, now: Boot) -> InFlight {
+    pub(super) fn launch<A: Assume + Send + Sync + 'static>(self, call: &Call, sts: &Arc<A>, now: Boot) -> InFlight {
         let sts = Arc::clone(sts);
         let sent = self.request.is_ok();
         let request = self.request;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Refresher;
 use crate::assume::ProfileName;
-use crate::failure::{Failure, hint};
+use crate::failure::Failure;
 use crate::response;
 use crate::session::Report;
 use crate::sts::Assume;
@@ -101,7 +101,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             code = failure.code,
             error = failure.message,
             class = failure.class.reason(),
-            hint = %hint::hint(failure),
+            hint = failure.hint(),
             request_id = failure.request_id,
             attempts = state.streak.map(|streak| streak.attempts),
             retry_in_ms = millis(state.due.since(now.boot)),

@@ -4,7 +4,6 @@
 //! have no place for it.
 
 use super::Parts;
-use crate::failure::hint;
 use crate::report::{ErrorReport, HopReport, Report, TokenReport};
 use crate::role::SessionName;
 use crate::session::{Hop, Session};
@@ -34,10 +33,10 @@ pub(super) fn report<A>(parts: &Parts<A>, session: &Session, names: &[Option<Ses
                 code: failure.code.clone(),
                 message: failure.message.clone(),
                 class: failure.class,
-                hint: hint::hint(failure).to_owned(),
+                hint: failure.hint().to_owned(),
                 request_id: failure.request_id.clone(),
                 hop: at,
-                at: Some(now.wall),
+                at: streak.map(|streak| streak.newest_wall),
                 failing_since: streak.map(|streak| streak.since_wall),
                 attempts: streak.map_or(0, |streak| streak.attempts),
             }

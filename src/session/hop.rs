@@ -77,6 +77,8 @@ pub struct Streak {
     pub since: Boot,
     /// The same instant, for people.
     pub since_wall: Wall,
+    /// When the newest of them happened, for people.
+    pub newest_wall: Wall,
     /// The class of the newest.
     pub class: Class,
     /// Failures of this class in a row before the newest.
@@ -90,8 +92,11 @@ impl Streak {
     #[must_use]
     pub fn grown(streak: Option<Self>, class: Class, now: Now) -> Self {
         match streak {
-            None => Self { since: now.boot, since_wall: now.wall, class, repeats: 0, attempts: 1 },
+            None => {
+                Self { since: now.boot, since_wall: now.wall, newest_wall: now.wall, class, repeats: 0, attempts: 1 }
+            }
             Some(old) => Self {
+                newest_wall: now.wall,
                 class,
                 repeats: if old.class == class { old.repeats.saturating_add(1) } else { 0 },
                 attempts: old.attempts.saturating_add(1),

@@ -54,8 +54,8 @@ pub(crate) fn run_on(listeners: Vec<TcpListener>, initial: &Answer, limits: Limi
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).expect("a fresh registry");
     let clients = vec![client(TOKEN, app_answers), client(OTHER, exporter_answers)];
-    let endpoint = Endpoint::new(clients, port, clock, metrics, hold);
-    let activity = endpoint.activity();
+    let activity = Arc::new(Activity::default());
+    let endpoint = Endpoint::new(clients, port, clock, metrics, hold, Arc::clone(&activity));
     let (stop, stopped) = watch::channel(false);
     let thread = Some(std::thread::spawn(move || endpoint.run(listeners, limits, stopped)));
     Running { port, app, exporter, registry, activity, stop, thread }
