@@ -72,13 +72,19 @@ def scene(screen: Screen, directory: Path) -> int:
             screen.step("SeaweedFS, a real STS and S3", up, "verifies the signature of every token and of every S3 request")
             volume = TokenVolume(directory / "serviceaccount")
             volume.write(mint(issuer))
-            screen.step("The token volume", f"a new token every {ROTATE_SECONDS} s", "swapped in one rename, exactly as the kubelet does once an hour or a day")
+            screen.step(
+                "The token volume",
+                f"a new token every {ROTATE_SECONDS} s",
+                "swapped in one rename, exactly as the kubelet does once an hour or a day",
+            )
             with Tap(store.port) as sts, Tap(store.port) as s3:
                 began = time.monotonic()
                 with Agent(directory / "agent", volume.file, sts.url, {"STSIDECAR_REFRESH_AT": REFRESH_AT}) as agent:
                     agent.await_ready()
                     ready = f"credentials held after {1000 * (time.monotonic() - began):.0f} ms"
-                    screen.step("stsidecar run", ready, f"exchanges the token; renews after {REFRESH_AT}, in production after 20 % of the lifetime")
+                    screen.step(
+                        "stsidecar run", ready, f"exchanges the token; renews after {REFRESH_AT}, in production after 20 % of the lifetime"
+                    )
                     seen, status, metrics = play(screen, directory, issuer, volume, agent, sts, s3)
                     seen.agent_exit = agent.stop()
     seen.left_running = sum(process.poll() is None for process in (agent.process, store.process))
@@ -114,7 +120,7 @@ def start_app(directory: Path, environment: dict[str, str]) -> subprocess.Popen:
 
     home = directory / "home"
     home.mkdir()
-    command = [bootstrap.VENV_PYTHON, APP, BUCKET, str(RUN_SECONDS)]
+    command: list[str | Path] = [bootstrap.VENV_PYTHON, APP, BUCKET, str(RUN_SECONDS)]
     return start(command, directory / "app.log", {**bare_environment(home), **environment})
 
 
@@ -163,7 +169,9 @@ def conclude(screen: Screen, seen: Seen, status: str, metrics: list[str]) -> int
     screen.heading("What was seen:")
     renewals = seen.generation - 1
     kept = [
-        screen.verdict(seen.app_exit == 0, "the application ended well", seen.app_said.splitlines()[-1] if seen.app_said else "it said nothing"),
+        screen.verdict(
+            seen.app_exit == 0, "the application ended well", seen.app_said.splitlines()[-1] if seen.app_said else "it said nothing"
+        ),
         screen.verdict(
             0 < seen.requests == seen.succeeded and not seen.refused,
             "every S3 call succeeded",

@@ -29,9 +29,12 @@ def all_tiers() -> bool:
 
 
 def install(*groups: str) -> str | None:
-    """Installs groups of tools. Returns why it could not, with the command to try again."""
+    """Installs groups of tools. Returns None, or in one line why it could not and the command to try again."""
     done = subprocess.run([sys.executable, INSTALL, *groups], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    return None if done.returncode == 0 else done.stderr.strip()
+    if done.returncode == 0:
+        return None
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip() and not line.startswith("installing ")]
+    return "; ".join([*lines[:2], *lines[2:][-1:]])
 
 
 def inside_venv(*groups: str) -> None:

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ def _die_with_parent() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def start(command: list[str | Path], log: Path, environment: dict[str, str], cwd: Path | None = None) -> subprocess.Popen:
+def start(command: Sequence[str | Path], log: Path, environment: dict[str, str], cwd: Path | None = None) -> subprocess.Popen:
     """Starts a child that writes to `log` and is killed by the kernel when we end, however we end.
 
     Call it from the main thread: the kernel means the thread that started the child.

@@ -11,11 +11,17 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from real import bootstrap
+
+if TYPE_CHECKING:
+    from real.sdk_matrix import Client
+    from real.sts_cases import World
 
 # A whole tier; the slowest machine that was tried needs a third of it.
 TIER_SECONDS = 240
@@ -25,68 +31,62 @@ class NotRun(Exception):
     """A case cannot run on this machine; the text says why, and what would help."""
 
 
-def one_case(name: str, case: Callable[[], str | None]) -> bool:
-    """Runs one case and prints its line. Returns whether it is as good as passed."""
+def one_case(name: str, case: Callable[[], str | None]) -> str:
+    """Runs one case and prints its line. Returns `passed`, `failed` or `not run`."""
     began = time.monotonic()
     try:
         seen = case()
     except NotRun as reason:
         print(f"not run: {name}: {reason}", flush=True)
-        return not bootstrap.all_tiers()
+        return "failed" if bootstrap.all_tiers() else "not run"
     except Exception as failure:
         print(f"FAILED   {name}: {failure or type(failure).__name__}", flush=True)
         traceback.print_exc(limit=-4)
-        return False
+        return "failed"
     print(f"ok       {name} ({f'{seen}, ' if seen else ''}{time.monotonic() - began:.1f} s)", flush=True)
-    return True
+    return "passed"
 
 
-def sts(world, chosen: list[str]) -> list[bool]:
+def sts(world: "World", chosen: list[str]) -> list[str]:
     """Every case of sts_cases, or the chosen ones."""
     from real.sts_cases import CASES
 
-    return [
-        one_case(case.__doc__ or case.__name__, lambda case=case: in_directory(world, case))
-        for case in CASES
-        if not chosen or case.__name__ in chosen
-    ]
+    cases = [case for case in CASES if not chosen or case.__name__ in chosen]
+    return [one_case(case.__doc__ or case.__name__, partial(in_directory, world, case)) for case in cases]
 
 
-def in_directory(world, case) -> None:
-    """A case in a directory of its own; the agent's log is shown when it fails."""
+def sdks(world: "World", chosen: list[str]) -> list[str]:
+    """Every client of sdk_matrix, or the chosen ones."""
+    from real.sdk_matrix import CLIENTS
+
+    clients = [client for client in CLIENTS if not chosen or client.key in chosen]
+    return [one_case(client.name, partial(one_client, world, client)) for client in clients]
+
+
+def one_client(world: "World", client: "Client") -> str | None:
+    """Installs what the client needs, and runs it."""
+    from real.sdk_matrix import across_renewals
+
+    if client.group and (reason := bootstrap.install(client.group)):
+        raise NotRun(reason)
+    return in_directory(world, lambda world: across_renewals(world, client))
+
+
+def in_directory(world: "World", case: Callable[["World"], str | None]) -> str | None:
+    """Runs a case in a directory of its own; the agent's log is shown when it fails."""
     with tempfile.TemporaryDirectory(prefix="stsidecar-case-") as directory:
         world.directory = Path(directory)
         try:
-            case(world)
+            return case(world)
         except Exception:
             show_log(Path(directory) / "agent" / "agent.log")
             raise
 
 
 def show_log(log: Path) -> None:
+    """The end of the agent's log."""
     if log.exists():
         print("the agent's last words:", *log.read_text(errors="replace").splitlines()[-12:], sep="\n    ", file=sys.stderr, flush=True)
-
-
-def sdks(world, chosen: list[str]) -> list[bool]:
-    """Every client of sdk_matrix, or the chosen ones."""
-    from real import sdk_matrix
-
-    def run(client) -> str:
-        if client.group and (reason := bootstrap.install(client.group)):
-            raise NotRun(reason)
-        return in_directory_of_client(client)
-
-    def in_directory_of_client(client) -> str:
-        with tempfile.TemporaryDirectory(prefix="stsidecar-sdk-") as directory:
-            world.directory = Path(directory)
-            try:
-                return sdk_matrix.across_renewals(world, client)
-            except Exception:
-                show_log(Path(directory) / "agent" / "agent.log")
-                raise
-
-    return [one_case(client.name, lambda client=client: run(client)) for client in sdk_matrix.CLIENTS if not chosen or client.key in chosen]
 
 
 def out_of_time(*_: object) -> None:
@@ -110,11 +110,15 @@ def main(arguments: list[str]) -> int:
     from real.sts_cases import World
 
     bootstrap.agent_binary()
-    with tempfile.TemporaryDirectory(prefix="stsidecar-real-") as directory:
-        with Issuer() as issuer, SeaweedFS(Path(directory) / "seaweedfs", issuer.url) as store:
-            results = tier(World(issuer, store, Path(directory)), arguments[1:])
-    print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
-    return 0 if results and all(results) else 1
+    with (
+        tempfile.TemporaryDirectory(prefix="stsidecar-real-") as directory,
+        Issuer() as issuer,
+        SeaweedFS(Path(directory) / "seaweedfs", issuer.url) as store,
+    ):
+        results = tier(World(issuer, store, Path(directory)), arguments[1:])
+    passed, failed, not_run = (results.count(outcome) for outcome in ("passed", "failed", "not run"))
+    print(f"{passed} passed, {failed} failed, {not_run} skipped")
+    return 0 if results and not failed else 1
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class Screen:
 
     def row(self, *cells: str) -> None:
         """A line of the table."""
-        self._print("  ".join(f"{cell:{width}}" for cell, width in zip(cells, _COLUMNS)).rstrip())
+        self._print("  ".join(f"{cell:{width}}" for cell, width in zip(cells, _COLUMNS, strict=True)).rstrip())
 
     def block(self, title: str, lines: list[str]) -> None:
         """Somebody else's output, indented."""

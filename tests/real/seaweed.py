@@ -69,7 +69,7 @@ class SeaweedFS:
         (directory / "s3.json").write_text(json.dumps({"identities": [admin]}))
         (directory / "iam.json").write_text(json.dumps(_iam(issuer_url)))
         (directory / "data").mkdir()
-        ports = dict(zip(_PORTS, free_ports(len(_PORTS))))
+        ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
         self.port, self._ports = ports["s3.port"], list(ports.values())
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = start(self._command(directory, ports), self.log, bare_environment(directory), cwd=directory)

@@ -73,6 +73,7 @@ class Tap:
             writer.close()
             return
         task = asyncio.current_task()
+        assert task is not None, "asyncio runs each connection as a task"
         self._connections.add(task)
         try:
             await self._pass_both_ways(reader, writer)

@@ -35,7 +35,7 @@ def signed(provider: AwsCredentialsProvider, method: str, path: str, body: bytes
         credentials_provider=provider,
         region=os.environ["AWS_REGION"],
         service="s3",
-        date=datetime.datetime.now(datetime.timezone.utc),
+        date=datetime.datetime.now(datetime.UTC),
         use_double_uri_encode=False,
         should_normalize_uri_path=False,
         signed_body_header_type=AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256,
