@@ -51,6 +51,8 @@ class Seen:
     swaps: int
     tokens_read: int
     generation: int
+    served: int
+    not_served: int
     secrets_in_log: int
     agent_exit: int | None = None
     left_running: int = 0
@@ -137,9 +139,11 @@ def wait_for(app: subprocess.Popen) -> int | None:
 
 def look(directory: Path, app_exit: int | None, volume, agent, sts, s3) -> Seen:
     """Counts, after the last call."""
+    served, not_served = agent.endpoint_answers()
     _, answer = agent.credentials()
     log = agent.log.read_text(errors="replace")
-    secrets = [answer["SecretAccessKey"], answer["Token"], volume.file.read_text(), agent.authorization_token_file.read_text()]
+    vended = [answer.get(name, "") for name in ("SecretAccessKey", "Token")]
+    secrets = [*vended, volume.file.read_text(), agent.authorization_token_file.read_text()]
     status = agent.status()
     return Seen(
         app_exit=app_exit,
@@ -153,7 +157,9 @@ def look(directory: Path, app_exit: int | None, volume, agent, sts, s3) -> Seen:
         swaps=volume.swaps,
         tokens_read=status["token"]["generation"],
         generation=status["hops"][-1]["generation"],
-        secrets_in_log=sum(secret in log for secret in secrets),
+        served=served,
+        not_served=not_served,
+        secrets_in_log=sum(bool(secret) and secret in log for secret in secrets),
     )
 
 
@@ -176,6 +182,11 @@ def conclude(screen: Screen, seen: Seen, status: str, metrics: list[str]) -> int
             0 < seen.requests == seen.succeeded and not seen.refused,
             "every S3 call succeeded",
             f"{seen.requests} on the wire, {seen.succeeded} answered with 200, {seen.refused} refused",
+        ),
+        screen.verdict(
+            seen.served > 0 == seen.not_served,
+            "the agent answered every time",
+            f"{seen.served} times with credentials, {seen.not_served} times with an error",
         ),
         screen.verdict(renewals >= 3, "credentials were renewed underneath it", f"{renewals} times in {RUN_SECONDS} s"),
         screen.verdict(seen.access_keys >= 3, "it picked them up", f"{seen.access_keys} different access keys on the wire"),

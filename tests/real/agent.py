@@ -99,6 +99,13 @@ class Agent:
         lines = [line.rsplit(" ", 1) for line in body.decode().splitlines() if line and not line.startswith("#")]
         return {name: float(value) for name, value in lines}
 
+    def endpoint_answers(self) -> tuple[int, int]:
+        """How often the credentials endpoint answered with 200, and how often with anything else."""
+        name = "stsidecar_http_requests_total"
+        counts = {series: int(value) for series, value in self.metrics().items() if series.startswith(name)}
+        good = counts.pop(f'{name}{{code="200"}}', 0)
+        return good, sum(counts.values())
+
     def await_ready(self, seconds: float = 10.0) -> None:
         """Until credentials are held."""
         until("the agent is ready", self._alive_and(self.ready), seconds)
