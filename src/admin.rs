@@ -1,1 +1,178 @@
-//! The admin surface.
+//! The admin surface: probes, metrics and status, for kubelet, Prometheus and `stsidecar status`.
+//!
+//! Owns `/livez`, `/readyz`, `/metrics` and `/status` on a port of its own that never serves credentials.
+//! It accepts any Host and forwarding headers, because the API server's proxy sends them, and shows role
+//! and claims to peers of this pod only. It never decides anything: readers, reports and flags come in.
+
+pub mod metrics;
+mod status;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Method, StatusCode, Uri};
+use http_body_util::Full;
+use tokio::sync::{Semaphore, watch};
+
+use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response, serve};
+use metrics::Metrics;
+pub use status::Profile;
+
+/// The longest `?wait` of `/status`; a longer one is cut to it.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
+/// How many may wait at a time; others are answered at once.
+const WAITERS: usize = 8;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// What the admin surface shows.
+pub struct Admin {
+    /// In the order of the configuration.
+    pub profiles: Vec<Profile>,
+    /// Whether the process and its tasks run; never depends on STS.
+    pub live: Box<dyn Fn() -> bool + Send + Sync>,
+    /// True for good once all profiles held credentials at the same time.
+    pub started: watch::Receiver<bool>,
+    /// True from SIGTERM on.
+    pub draining: watch::Receiver<bool>,
+    /// The registry.
+    pub metrics: Metrics,
+}
+
+impl Admin {
+    /// Serves `listener` on the current runtime until `stop` is true.
+    ///
+    /// # Errors
+    /// When the listener cannot be registered with the runtime.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        limits: Limits,
+        stop: watch::Receiver<bool>,
+    ) -> std::io::Result<()> {
+        let surface = Surface { admin: Arc::new(self), waiters: Arc::new(Semaphore::new(WAITERS)) };
+        serve(vec![listener], Arc::new(surface), limits, Arc::new(Activity::default()), stop).await
+    }
+
+    /// A request for credentials would be answered with them, whichever profile it is for, and it will stay
+    /// so: not while draining.
+    fn is_ready(&self) -> bool {
+        !*self.draining.borrow() && self.profiles.iter().all(|profile| profile.answers.is_available())
+    }
+
+    fn liveness(&self) -> Response {
+        if (self.live)() { text(StatusCode::OK, "ok\n") } else { text(StatusCode::SERVICE_UNAVAILABLE, "not live\n") }
+    }
+
+    fn readiness(&self, verbose: bool, detailed: bool) -> Response {
+        let ready = self.is_ready();
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        if !verbose {
+            return text(status, if ready { "ok\n" } else { "not ready\n" });
+        }
+        let mut lines: String = self.profiles.iter().map(|profile| profile.line(detailed)).collect();
+        lines.push_str(if *self.draining.borrow() {
+            "[-]draining: the agent is shutting down\n"
+        } else {
+            "[+]draining ok\n"
+        });
+        lines.push_str(if ready { "readyz check passed\n" } else { "readyz check failed\n" });
+        text(status, lines)
+    }
+
+    fn scrape(&self) -> Response {
+        answer(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.render(self.is_ready()))
+    }
+
+    fn status(&self) -> Response {
+        let (started, draining) = (*self.started.borrow(), *self.draining.borrow());
+        answer(StatusCode::OK, JSON, status::document(&self.profiles, started, self.is_ready(), draining))
+    }
+}
+
+/// The surface as its connections share it.
+struct Surface {
+    admin: Arc<Admin>,
+    waiters: Arc<Semaphore>,
+}
+
+impl Respond for Surface {
+    fn respond(&self, request: &Request, connection: &Arc<Connection>) -> Reply {
+        self.route(request.method(), request.uri(), connection)
+    }
+}
+
+impl Surface {
+    fn route(&self, method: &Method, uri: &Uri, connection: &Connection) -> Reply {
+        let path = uri.path();
+        if !matches!(path, "/livez" | "/readyz" | "/metrics" | "/status") {
+            return Reply::now(text(StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status\n"));
+        }
+        if method != Method::GET && method != Method::HEAD {
+            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "use GET\n");
+            refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return Reply::now(refused);
+        }
+        let local = connection.peer().is_loopback();
+        let query = uri.query().unwrap_or_default();
+        match path {
+            "/livez" => Reply::now(self.admin.liveness()),
+            "/readyz" => Reply::now(self.admin.readiness(parameter(query, "verbose").is_some(), local)),
+            "/metrics" => Reply::now(self.admin.scrape()),
+            _ if !local => Reply::now(text(StatusCode::FORBIDDEN, "/status is for this pod only\n")),
+            _ => self.status(query, connection),
+        }
+    }
+
+    /// `/status`, at once or when the agent has started, at most `?wait=SECONDS` later.
+    fn status(&self, query: &str, connection: &Connection) -> Reply {
+        let wait = match parameter(query, "wait").map(str::parse::<u16>) {
+            None => Duration::ZERO,
+            Some(Ok(seconds)) => Duration::from_secs(seconds.into()).min(LONGEST_WAIT),
+            Some(Err(_)) => return Reply::now(text(StatusCode::BAD_REQUEST, "wait is a number of seconds\n")),
+        };
+        let admin = Arc::clone(&self.admin);
+        if wait.is_zero() || *admin.started.borrow() {
+            return Reply::now(admin.status());
+        }
+        let Ok(place) = Arc::clone(&self.waiters).try_acquire_owned() else {
+            return Reply::now(admin.status());
+        };
+        connection.extend(wait);
+        Reply::later(async move {
+            let _place = place;
+            let mut started = admin.started.clone();
+            // Timed out, or whoever says so is gone: the document says how things stand.
+            let _ = tokio::time::timeout(wait, started.wait_for(|started| *started)).await;
+            admin.status()
+        })
+    }
+}
+
+/// The value of a query parameter; empty when it stands alone.
+fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (key == name).then_some(value)
+    })
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    answer(status, TEXT, body)
+}
+
+fn answer(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,162 @@
-//! The composition.
+//! The composition: takes a configuration apart, makes every stage, joins every task, and ends in order.
+//!
+//! Owns the process while it runs: its two runtimes, which stage gets which end of which channel, the drain
+//! at the end. It holds no rule of any stage. `cli` calls [`run`] and turns its error into an exit code.
+//!
+//! Order at start: token files first (the application may be waiting for them), then the listeners, then
+//! the first exchange; the watcher last, because its thread costs milliseconds.
+
+mod profile;
+mod supervision;
+mod surfaces;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::config::{Config, Shutdown};
+use crate::http::Activity;
+use crate::shutdown::Signals;
+use crate::state::StateDirectory;
+use crate::{authorization, clock, process, state, sts};
+use profile::Assembled;
+use supervision::Heartbeat;
+
+/// The tick that everything periodic shares.
+const TICK: Duration = Duration::from_secs(30);
+
+/// Why the agent did not run, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A client's token file cannot be written.
+    #[error(transparent)]
+    Authorization(#[from] authorization::Error),
+    /// The state directory cannot be written.
+    #[error(transparent)]
+    State(#[from] state::Error),
+    /// STS cannot be reached as configured.
+    #[error(transparent)]
+    Sts(#[from] sts::Error),
+    /// The system refused something that the agent cannot do without.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+    /// Two stages registered one name: a fault of the program.
+    #[error("cannot register a metric: {0}")]
+    Metrics(#[from] crate::metrics::RegistrationError),
+    /// A stage ended although nothing told it to.
+    #[error("the {0} ended unexpectedly")]
+    Ended(&'static str),
+}
+
+impl Error {
+    /// The exit code of `run`: 77 a file that must be written, 78 the configuration, else 70.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Authorization(_) | Self::State(_) => 77,
+            Self::Sts(_) => 78,
+            Self::System(_) | Self::Metrics(_) | Self::Ended(_) => 70,
+        }
+    }
+}
+
+/// Runs until a signal has been followed and the drain is over.
+///
+/// # Errors
+/// When the agent cannot start, or one of its stages ends by itself.
+pub fn run(config: Config) -> Result<(), Error> {
+    for warning in process::harden() {
+        tracing::warn!(warning, "the process is less protected than it should be");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(live(config));
+    // A plain drop would wait for a name look-up that is under way.
+    runtime.shutdown_background();
+    ended
+}
+
+/// The values that tell every stage how far the end has come.
+struct Ending {
+    draining: watch::Sender<bool>,
+    stopping: watch::Sender<Option<Duration>>,
+    closed: watch::Sender<bool>,
+}
+
+async fn live(config: Config) -> Result<(), Error> {
+    let mut signals = Signals::catch()?;
+    let descriptors = process::raise_nofile();
+    let Config {
+        profiles,
+        clients,
+        sts: sts_settings,
+        refresh_at,
+        listen,
+        admin_listen,
+        wait_for_credentials,
+        state_dir,
+        shutdown,
+        log: _,
+    } = config;
+    let tokens = surfaces::tokens(&clients)?;
+    let state = state_dir.as_deref().map(StateDirectory::open).transpose()?;
+    if state.as_ref().is_some_and(|state| !state.is_memory_backed()) {
+        tracing::warn!("the state directory is not memory-backed: credentials would be written to a disk");
+    }
+    let registry = crate::metrics::registry()?;
+    let ending = Ending {
+        draining: watch::Sender::new(false),
+        stopping: watch::Sender::new(None),
+        closed: watch::Sender::new(false),
+    };
+    let heartbeat = Heartbeat::new(clock::boot());
+
+    let stages = profile::Stages::register(&registry)?;
+    let made = profile::Shared { refresh_at, sts: &sts_settings, state: state.as_ref() };
+    let assembled = profile::assemble(profiles, &made, &stages)?;
+    let activity = surfaces::start_endpoint(&registry, &listen, &clients, tokens, &assembled, descriptors, &ending)?;
+    let started = supervision::started(&assembled, state, wait_for_credentials, activity.bound());
+    surfaces::start_admin(&registry, admin_listen, &assembled, started, &heartbeat, &ending)?;
+    let (ticks, wall_steps) = supervision::time(TICK);
+    for Assembled { parts, .. } in &assembled {
+        let inputs = supervision::inputs(&ticks, &wall_steps, &ending.stopping, &heartbeat);
+        tokio::spawn(supervision::refresh(Arc::clone(parts), inputs));
+        tokio::spawn(supervision::watch_token(parts.token.clone(), parts.report.subscribe(), ticks.clone()));
+    }
+    heartbeat.watch()?;
+
+    tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, grace = ?shutdown.grace, "draining");
+        }
+        () = activity.ended() => return Err(Error::Ended("credentials endpoint")),
+    }
+    ending.draining.send_replace(true);
+    ending.stopping.send_replace(Some(shutdown.grace));
+    tokio::select! {
+        () = drained(&activity.requests, shutdown) => tracing::info!("drained"),
+        signal = signals.next() => tracing::info!(signal, "ending at once"),
+        () = activity.ended() => return Err(Error::Ended("credentials endpoint")),
+    }
+    ending.closed.send_replace(true);
+    Ok(())
+}
+
+/// Over when nobody has asked for the idle time and nobody is being answered, or at the end of the grace.
+async fn drained(requests: &Activity, shutdown: Shutdown) {
+    let began = clock::boot();
+    let end = began.plus(shutdown.grace);
+    let mut alarm = clock::Alarm::new();
+    loop {
+        let quiet_since = requests.last_request().map_or(began, |last| last.max(began));
+        let now = clock::boot();
+        let over = quiet_since.plus(shutdown.idle);
+        if now >= end || (now >= over && requests.busy() == 0) {
+            return;
+        }
+        // A request under way ends within a second; look again soon.
+        let next = if now >= over { now.plus(Duration::from_millis(10)) } else { over };
+        alarm.set(Some(next.min(end)));
+        alarm.wait().await;
+    }
+}

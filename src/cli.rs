@@ -1,1 +1,123 @@
-//! The command line.
+//! The command line: commands, flags and exit codes. The only place of clap.
+//!
+//! Owns parsing and what goes to stdout and stderr. The process around it (environment, files, streams) is a
+//! [`World`] that the program hands in; the decisions are `config`'s and the running is `agent`'s.
+
+mod credential_process;
+mod flags;
+mod request;
+mod run;
+mod status;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::{Flags, Sources};
+use crate::time::Wall;
+use crate::version;
+use flags::{All, OfEndpoint, SettingFlags};
+
+/// Exit codes, most of them from sysexits.h.
+pub mod exit {
+    /// Done, or ready.
+    pub const OK: u8 = 0;
+    /// Not ready, or refused.
+    pub const NOT_READY: u8 = 1;
+    /// Wrong arguments.
+    pub const USAGE: u8 = 64;
+    /// No agent answers.
+    pub const UNAVAILABLE: u8 = 69;
+    /// A fault of the program, or of the streams it writes to.
+    pub const INTERNAL: u8 = 70;
+    /// Bad configuration.
+    pub const CONFIG: u8 = crate::config::Error::EXIT_CODE;
+}
+
+/// What a command touches besides the network.
+pub struct World<'a> {
+    /// Looks an environment variable up.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads a file.
+    pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    /// Results only.
+    pub stdout: &'a mut dyn Write,
+    /// What went wrong.
+    pub stderr: &'a mut dyn Write,
+    /// Whether people read stderr.
+    pub stderr_is_terminal: bool,
+    /// Where the kubelet looks for the reason of an exit (`terminationMessagePath`).
+    pub termination_log: &'a Path,
+    /// Reads the wall clock.
+    pub wall: fn() -> Wall,
+}
+
+/// Short-lived AWS credentials for the application beside it in its Kubernetes pod.
+#[derive(Parser)]
+#[command(name = "stsidecar", version = version::LONG)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Hold credentials and answer the SDKs
+    Run(SettingFlags<All>),
+    /// Ask the running agent: exit 0 ready, 1 not ready, 69 no agent
+    Status(status::Args),
+    /// Print credentials of the running agent as AWS's `credential_process` wants them
+    CredentialProcess(SettingFlags<OfEndpoint>),
+    /// Print the JSON schema of the configuration file
+    Schema,
+}
+
+/// The command line's definition, from which the documentation is checked.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs one command; `arguments` begins with the program's name. The answer is the exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>) -> u8 {
+    match Cli::try_parse_from(arguments) {
+        Ok(Cli { command }) => match command {
+            Command::Run(flags) => run::run(&flags.given, world),
+            Command::Status(arguments) => status::run(&arguments, world),
+            Command::CredentialProcess(flags) => credential_process::run(&flags.given, world),
+            Command::Schema => world.result(&format!("{:#}\n", crate::config::schema()), exit::OK),
+        },
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            world.result(&error.render().to_string(), exit::OK)
+        }
+        Err(error) => world.complaint(&error.render().to_string(), exit::USAGE),
+    }
+}
+
+impl World<'_> {
+    fn sources<'s>(&'s self, flags: &'s Flags) -> Sources<'s> {
+        Sources { flags, variable: self.variable, read: self.read }
+    }
+
+    /// Prints a result and answers `code`; a reader that went away has all it wanted.
+    fn result(&mut self, text: &str, code: u8) -> u8 {
+        match self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.complaint(&format!("cannot write the result: {error}\n"), exit::INTERNAL)
+            }
+            _ => code,
+        }
+    }
+
+    /// Prints what went wrong and answers `code`; where stderr is closed, the code alone must tell.
+    fn complaint(&mut self, text: &str, code: u8) -> u8 {
+        drop(self.stderr.write_all(text.as_bytes()).and_then(|()| self.stderr.flush()));
+        code
+    }
+}
+
+#[cfg(test)]
+mod tests;

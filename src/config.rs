@@ -1,1 +1,231 @@
-//! Settings.
+//! The configuration: flags, variables and a file in; one validated, immutable [`Config`] out.
+//!
+//! Owns every rule between settings; what a single value may be is known by the small types it builds for
+//! the layers below, which never see `Config`. It reads no environment and no disk itself ([`Sources`] are
+//! arguments) and logs nothing: warnings are values. Used by `cli`, and by `agent` that takes it apart.
+
+mod clients;
+mod describe;
+pub mod environment;
+mod error;
+pub mod file;
+mod listen;
+mod profile;
+mod reach;
+pub mod setting;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use clients::Client;
+pub use environment::{Flags, Origin, Sources};
+pub use error::Error;
+pub use file::schema;
+pub use listen::{AdminListen, Listen};
+pub use setting::{SETTINGS, Setting, VARIABLES, Variable};
+
+use crate::assume::Profile;
+use crate::session::schedule::RefreshAt;
+use crate::{sts, telemetry};
+use environment::Given;
+use file::Document;
+
+/// Everything the agent runs by.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// By name; 1 to 16, each with at least its source.
+    pub profiles: Vec<Profile>,
+    /// Who may ask and for which profile; never empty, names and token files are unique.
+    pub clients: Vec<Client>,
+    /// Where STS is and how it is reached.
+    pub sts: sts::Settings,
+    /// When in its life a credential is refreshed.
+    pub refresh_at: RefreshAt,
+    /// The credentials endpoint's addresses.
+    pub listen: Listen,
+    /// The admin surface's address.
+    pub admin_listen: AdminListen,
+    /// Whether the startup probe waits until all profiles hold credentials.
+    pub wait_for_credentials: bool,
+    /// Where the last good credentials are kept, if anywhere.
+    pub state_dir: Option<PathBuf>,
+    /// How the agent ends.
+    pub shutdown: Shutdown,
+    /// What is logged, and how.
+    pub log: telemetry::Settings,
+}
+
+/// How the agent ends after SIGTERM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shutdown {
+    /// The longest time to the end.
+    pub grace: Duration,
+    /// The end comes when nobody asked for this long; at most `grace`.
+    pub idle: Duration,
+}
+
+/// A configuration with what its operator should know about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What the agent runs by.
+    pub config: Config,
+    /// One line each, to be logged once.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Makes the configuration from everything that was given.
+    ///
+    /// # Errors
+    /// At the first thing that is wrong, naming it.
+    pub fn load(sources: &Sources<'_>) -> Result<Loaded, Error> {
+        let mut warnings = Vec::new();
+        let document = document(sources, &mut warnings)?;
+        let value = |setting| sources.value(setting, &document);
+        let profiles = profile::all(sources, &document, &mut warnings)?;
+        let clients = clients::all(sources, &document, &profiles, &mut warnings)?;
+        let sts = reach::settings(sources, &document, &profiles, &mut warnings)?;
+        let (listen, admin_listen) = listen::both(sources, &document, &mut warnings)?;
+        let config = Self {
+            profiles,
+            clients,
+            sts,
+            listen,
+            admin_listen,
+            refresh_at: parsed(value(&setting::REFRESH_AT)?.as_ref(), |given| given.parse(RefreshAt::parse))?
+                .unwrap_or_default(),
+            wait_for_credentials: parsed(value(&setting::WAIT_FOR_CREDENTIALS)?.as_ref(), Given::boolean)?
+                .unwrap_or(true),
+            state_dir: parsed(value(&setting::STATE_DIR)?.as_ref(), directory)?,
+            shutdown: shutdown(sources, &document)?,
+            log: telemetry::Settings {
+                format: parsed(value(&setting::LOG_FORMAT)?.as_ref(), |given| given.parse(telemetry::Format::parse))?,
+                filter: parsed(value(&setting::LOG_LEVEL)?.as_ref(), |given| given.parse(telemetry::Filter::parse))?
+                    .unwrap_or_default(),
+            },
+        };
+        Ok(Loaded { config, warnings })
+    }
+
+    /// The effective configuration as one JSON value, without secrets.
+    #[must_use]
+    pub fn describe(&self) -> serde_json::Value {
+        describe::config(self)
+    }
+}
+
+/// What a command that asks a running agent needs to know of its configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Where credentials are asked for.
+    pub listen: Listen,
+    /// The token to present there: the only client's, or the one of the client `default`.
+    pub token_file: PathBuf,
+}
+
+impl Access {
+    /// Finds it in the same settings as `run`; the token file's flag chooses among several clients.
+    ///
+    /// # Errors
+    /// When the settings are wrong, or name several clients and none of them is `default`.
+    pub fn load(sources: &Sources<'_>) -> Result<Self, Error> {
+        if let Some(given @ Given { origin: Origin::Flag(_), .. }) =
+            &sources.outer(&setting::AUTHORIZATION_TOKEN_FILE)?
+        {
+            let document = document(sources, &mut Vec::new())?;
+            let (listen, _) = listen::both(sources, &document, &mut Vec::new())?;
+            return Ok(Self { listen, token_file: given.file()? });
+        }
+        let Config { listen, clients, .. } = Config::load(sources)?.config;
+        let client = match &clients[..] {
+            [only] => Some(only),
+            several => several.iter().find(|client| client.name.as_str() == "default"),
+        };
+        let names: Vec<&str> = clients.iter().map(|client| client.name.as_str()).collect();
+        let unclear = || {
+            let names = names.join(", ");
+            format!("there are several ({names}) and none is named default: choose with --authorization-token-file")
+        };
+        let client = client.ok_or_else(|| Error::setting("clients", unclear()))?;
+        Ok(Self { listen, token_file: client.token_file.clone() })
+    }
+}
+
+impl AdminListen {
+    /// Finds the admin surface's address in the same settings as `run`, and looks at nothing else.
+    ///
+    /// # Errors
+    /// When the address is wrong, or the configuration file cannot be read.
+    pub fn load(sources: &Sources<'_>) -> Result<Self, Error> {
+        let document = match sources.outer(&setting::ADMIN_LISTEN)? {
+            Some(_) => Document::default(),
+            None => document(sources, &mut Vec::new())?,
+        };
+        listen::admin(sources, &document)
+    }
+}
+
+/// The file's document, the inline one, or the file's with the inline one's clients.
+fn document(sources: &Sources<'_>, warnings: &mut Vec<String>) -> Result<Document, Error> {
+    let file = match sources.outer(&setting::CONFIG)? {
+        Some(given) => {
+            let path = given.file()?;
+            let content = (sources.read)(&path).map_err(|source| Error::Unreadable {
+                origin: given.origin.to_string(),
+                path: path.clone(),
+                source,
+            })?;
+            Some(Document::from_yaml(&path.display().to_string(), &content)?)
+        }
+        None => None,
+    };
+    let inline_name = setting::CONFIG_INLINE.names[0];
+    let inline = match sources.variable(setting::CONFIG_INLINE.names)? {
+        Some(given) => Some(Document::from_json(inline_name, &given.text)?),
+        None => None,
+    };
+    match (file, inline) {
+        (Some(file), Some(inline)) if inline.is_only_clients() => {
+            if file.clients.is_some() {
+                warnings.push(format!("clients of the configuration file are ignored: {inline_name} lists them"));
+            }
+            Ok(Document { clients: inline.clients.or(file.clients), ..file })
+        }
+        (Some(_), Some(_)) => {
+            let problem = "beside a configuration file it may hold clients only; put the rest into the file";
+            Err(Error::setting(inline_name, problem))
+        }
+        (file, inline) => Ok(file.or(inline).unwrap_or_default()),
+    }
+}
+
+fn parsed<T>(given: Option<&Given>, parse: impl FnOnce(&Given) -> Result<T, Error>) -> Result<Option<T>, Error> {
+    given.map(parse).transpose()
+}
+
+fn directory(given: &Given) -> Result<PathBuf, Error> {
+    given.parse(|text| if text.is_empty() { Err("the path of a directory") } else { Ok(PathBuf::from(text)) })
+}
+
+fn shutdown(sources: &Sources<'_>, document: &Document) -> Result<Shutdown, Error> {
+    let duration = |setting| -> Result<(Duration, Option<Origin>), Error> {
+        let given = sources.value(setting, document)?;
+        let read = parsed(given.as_ref(), |given| {
+            given.parse(|text| humantime::parse_duration(text).map_err(|_| "a duration such as 25s or 500ms"))
+        })?;
+        Ok((read.unwrap_or_default(), given.map(|given| given.origin)))
+    };
+    let (grace, _) = duration(&setting::SHUTDOWN_GRACE)?;
+    let (idle, idle_origin) = duration(&setting::SHUTDOWN_IDLE)?;
+    match idle_origin {
+        // A grace shorter than the default idle time asks for a quick end, not for an error.
+        Some(Origin::Default(_)) | None => Ok(Shutdown { grace, idle: idle.min(grace) }),
+        Some(origin) if idle > grace => {
+            let allowed = format!("at most the shutdown grace of {}", humantime::format_duration(grace));
+            Err(Error::value(origin, &humantime::format_duration(idle).to_string(), allowed))
+        }
+        Some(_) => Ok(Shutdown { grace, idle }),
+    }
+}

@@ -1,1 +1,180 @@
-//! The container credentials endpoint.
+//! The container credentials endpoint: what the SDKs in the application's containers ask.
+//!
+//! Owns the way from a guarded request to the published answer of the client's profile, on a thread and a
+//! runtime of its own, so that a stuck refresh, DNS lookup or scrape cannot slow it. It never calls STS,
+//! takes no lock, and waits only while nothing can be vended yet. `agent` binds its listeners and runs it.
+
+pub mod guard;
+pub mod metrics;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::{Request, StatusCode};
+use http_body_util::Full;
+use tokio::sync::watch;
+
+use crate::cache::{Answer, Reader, Refused};
+use crate::credentials::Secret;
+use crate::http::{Activity, Connection, Limits, Reply, Respond, Response, serve};
+use crate::response;
+use crate::time::Boot;
+use guard::{Decision, Guard, Refusal};
+use metrics::Metrics;
+
+/// How long a request is held for credentials that may come at any moment; then it is told 503. Java, C++,
+/// PHP and JS v2 give up after a second (R24).
+pub const HOLD: Duration = Duration::from_millis(800);
+
+/// One container that may ask: its authorization token, and the profile it gets.
+pub struct Client {
+    /// The exact content of its token file.
+    pub token: Secret,
+    /// The answers of its profile.
+    pub answers: Reader,
+}
+
+/// The endpoint, ready to be served.
+pub struct Endpoint {
+    guard: Guard,
+    /// In the order of the guard's tokens.
+    answers: Vec<Reader>,
+    /// In the order of [`Refusal::ALL`].
+    refusals: [Bytes; Refusal::ALL.len()],
+    clock: fn() -> Boot,
+    metrics: Metrics,
+    activity: Arc<Activity>,
+    hold: Duration,
+}
+
+impl Endpoint {
+    /// The endpoint of `clients` on the listeners at `port`. `clock` is read once for each request; `hold`
+    /// is [`HOLD`] outside tests; `activity` is what a shutdown looks at.
+    #[must_use]
+    pub fn new(
+        clients: Vec<Client>,
+        port: u16,
+        clock: fn() -> Boot,
+        metrics: Metrics,
+        hold: Duration,
+        activity: Arc<Activity>,
+    ) -> Self {
+        let (tokens, answers) = clients.into_iter().map(|client| (client.token, client.answers)).unzip();
+        let refusals = Refusal::ALL.map(|refusal| {
+            let (code, message) = refusal.explanation();
+            response::error_body(code, message)
+        });
+        Self { guard: Guard::new(port, tokens), answers, refusals, clock, metrics, activity, hold }
+    }
+
+    /// Serves `listeners` on the calling thread, with a runtime of its own, until `stop` is true.
+    ///
+    /// # Errors
+    /// When the runtime cannot be made or a listener not be registered with it.
+    pub fn run(
+        self,
+        listeners: Vec<std::net::TcpListener>,
+        limits: Limits,
+        stop: watch::Receiver<bool>,
+    ) -> std::io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        runtime.block_on(self.serve(listeners, limits, stop))
+    }
+
+    /// The same on the current runtime, for who has something else to do on that thread.
+    ///
+    /// # Errors
+    /// When a listener cannot be registered with the runtime.
+    pub async fn serve(
+        self,
+        listeners: Vec<std::net::TcpListener>,
+        limits: Limits,
+        stop: watch::Receiver<bool>,
+    ) -> std::io::Result<()> {
+        let activity = Arc::clone(&self.activity);
+        serve(listeners, Arc::new(Shared(Arc::new(self))), limits, activity, stop).await
+    }
+
+    fn decide<B>(&self, request: &Request<B>) -> Decision {
+        self.guard.decide(request.method(), request.uri(), request.headers())
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Response {
+        self.metrics.refused(refusal);
+        let body = &self.refusals[refusal as usize];
+        let mut response = json(status(refusal.status()), body.clone());
+        match refusal {
+            Refusal::Method => {
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            }
+            // What follows the head is not looked at, so nothing after it can be taken for a request (T19).
+            Refusal::Body => {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        response
+    }
+
+    fn send(&self, answer: Answer) -> Response {
+        let (status, body) = match answer {
+            Answer::Served(served) => (StatusCode::OK, served.body),
+            Answer::Refused(Refused { status: 403, body }) => (StatusCode::FORBIDDEN, body),
+            // Never 404 or 429 for a credential problem (R26, R29), whatever is published.
+            Answer::Refused(Refused { body, .. }) => (StatusCode::SERVICE_UNAVAILABLE, body),
+        };
+        self.metrics.answered(status.as_u16());
+        json(status, body)
+    }
+
+    /// Nothing can be vended now: waits for what may come at any moment.
+    async fn hold(self: Arc<Self>, client: usize) -> Response {
+        let answers = &self.answers[client];
+        let answer = match tokio::time::timeout(self.hold, answers.available()).await {
+            Ok(served) => Answer::Served(served),
+            Err(_) => answers.current(),
+        };
+        self.send(answer)
+    }
+}
+
+/// The endpoint as its connections share it; a request that waits keeps it.
+struct Shared(Arc<Endpoint>);
+
+impl Respond for Shared {
+    fn respond(&self, request: &crate::http::Request, connection: &Arc<Connection>) -> Reply {
+        let endpoint = &self.0;
+        let now = (endpoint.clock)();
+        endpoint.activity.note(now);
+        let client = match endpoint.decide(request) {
+            Decision::Vend(client) => client,
+            Decision::Refuse(refusal) => return Reply::now(endpoint.refuse(refusal)),
+        };
+        connection.authenticate();
+        match endpoint.answers[client].at(now) {
+            Answer::Refused(Refused { status, .. }) if status != 403 => Reply::later(Arc::clone(endpoint).hold(client)),
+            answer => Reply::now(endpoint.send(answer)),
+        }
+    }
+
+    fn refused(&self, status: u16) {
+        self.0.metrics.answered(status);
+    }
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).expect("a refusal's status is a constant of the guard")
+}
+
+/// The headers of every answer; hyper adds Date and Content-Length. The type is without a charset, with
+/// which Go and Kotlin do not read errors (R28).
+fn json(status: StatusCode, body: Bytes) -> Response {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

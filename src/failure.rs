@@ -1,11 +1,16 @@
 //! What went wrong with an exchange, and of which kind: the one place that knows STS's codes and messages.
 //!
 //! Owns the table from evidence (code, message, status, kind of fault) to a [`Class`], on which alone
-//! `session` decides. It never sees an SDK type: `sts/client.rs` extracts the [`Evidence`].
+//! `session` decides. It never sees an SDK type: `sts/client.rs` extracts the [`Evidence`]. Whatever text
+//! leaves here is one short line without control characters and without anything shaped like a token.
 
+mod codes;
 pub mod hint;
+mod text;
 
 use serde::Serialize;
+
+pub use text::{middle_cut, safe_line};
 
 /// How a failure is retried. The names are the values of the metric label `reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -75,7 +80,7 @@ pub struct Failure {
     pub message: String,
     /// `x-amzn-RequestId`, when there was a response.
     pub request_id: Option<String>,
-    /// Whether a request left this process. What did not costs no call of the budget.
+    /// Whether the network was touched. What was not sent costs no call of the budget.
     pub sent: bool,
 }
 
@@ -85,4 +90,98 @@ impl Failure {
     pub fn local(class: Class, code: &str, message: String) -> Self {
         Self { class, code: code.to_owned(), message, request_id: None, sent: false }
     }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        hint::hint(self.class, &self.code, &self.message)
+    }
 }
+
+/// How an exchange ended, as far as one can tell from outside STS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// STS, or something in front of it, sent a complete answer that is an error.
+    Answered,
+    /// A setting kept the request from being sent at all.
+    BeforeTheWire,
+    /// No connection within its time-out, name resolution and TLS handshake included.
+    ConnectTimeout,
+    /// Nobody listens on the port.
+    ConnectionRefused,
+    /// The host name has no address.
+    NameNotResolved,
+    /// The handshake failed: certificate, name or protocol.
+    TlsFailure,
+    /// Any other failure to connect: no route, network down, a proxy that refuses.
+    Unreachable,
+    /// Connected, but no complete answer within the time-out of an attempt.
+    RequestTimeout,
+    /// The connection ended within the answer.
+    ConnectionReset,
+    /// The answer was longer than any STS answer is.
+    ReplyTooLarge,
+    /// A success that holds no usable credentials.
+    InvalidReply,
+    /// Credentials of another role than the one asked for.
+    RoleMismatch,
+}
+
+/// What `sts/client.rs` found out about an attempt that failed; nothing in it has been made safe yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// How it ended.
+    pub kind: Kind,
+    /// The error code on the wire.
+    pub code: Option<String>,
+    /// The error message on the wire, or our own words.
+    pub message: Option<String>,
+    /// The HTTP status, when there was an answer.
+    pub status: Option<u16>,
+    /// `x-amzn-RequestId`.
+    pub request_id: Option<String>,
+    /// Whether the request was signed with the credentials of the step before.
+    pub signed: bool,
+}
+
+/// Reads the evidence: how to retry, and what to show.
+///
+/// An answer is judged by its code, and where one code has several causes by its message; by the HTTP status
+/// only when there is no code or an unknown one (STS throttles with 400, and proxies invent any status).
+#[must_use]
+pub fn classify(evidence: Evidence) -> Failure {
+    let sent = evidence.kind != Kind::BeforeTheWire;
+    let raw = evidence.message.unwrap_or_default();
+    let request_id = evidence.request_id.filter(|id| text::is_token(id, 128));
+    let (class, code, message) = match codes::of_kind(evidence.kind) {
+        Some((class, code)) => (class, code.to_owned(), safe_line(&raw)),
+        None => match evidence.code.filter(|code| text::is_token(code, 64)) {
+            Some(code) => {
+                let class = codes::of_answer(&code, &raw, evidence.signed)
+                    .unwrap_or_else(|| codes::of_status(evidence.status, Class::Config));
+                (class, code, safe_line(&raw))
+            }
+            None => without_code(evidence.status, &raw),
+        },
+    };
+    Failure { class, code, message, request_id, sent }
+}
+
+/// An answer without a code: an HTML page of a proxy, an empty 500, a redirect.
+fn without_code(status: Option<u16>, raw: &str) -> (Class, String, String) {
+    let class = codes::of_status(status, Class::Config);
+    let shown = status.map_or_else(|| "no".to_owned(), |status| status.to_string());
+    let code = match status {
+        Some(300..=399) => "HttpRedirect".to_owned(),
+        Some(status) => format!("HttpStatus{status}"),
+        None => "HttpStatusUnknown".to_owned(),
+    };
+    let message = match safe_line(raw) {
+        own if own.is_empty() => format!("the answer has HTTP status {shown} and no STS error code"),
+        own => own,
+    };
+    (class, code, message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,200 @@
-//! Listeners and connections.
+//! Listeners and connections: bind now, serve later, and let no connection cost another its answer.
+//!
+//! Owns accepting, where errors pause and never spin; `connection.rs` owns the time limits of every phase,
+//! `open.rs` who goes when there are too many. It never looks into a request: a [`Respond`] does. The
+//! credentials endpoint and the admin surface are both served by [`serve`].
+
+mod connection;
+mod open;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep};
+
+pub use connection::{Activity, Connection};
+use open::Open;
+
+/// What is read.
+pub type Request = http::Request<Incoming>;
+/// What is sent: always complete in memory, so that it leaves in one write (R25).
+pub type Response = http::Response<Full<Bytes>>;
+
+/// Connections that wait in the kernel to be accepted (T17); the kernel caps it at `net.core.somaxconn`.
+const BACKLOG: i32 = 1024;
+/// How long accepting stops after an error, such as no free descriptor: long enough not to spin, and short
+/// enough that a client does not notice.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// From connecting, or from the first byte of a further request, to the end of its head.
+    pub head: Duration,
+    /// From the end of the head to the last byte of the answer handed to the kernel.
+    pub answering: Duration,
+    /// Between two requests; SDKs keep connections for up to a minute (R25).
+    pub idle: Duration,
+    /// Connections at a time.
+    pub connections: usize,
+}
+
+impl Limits {
+    /// The limits of agent-wide rule A1 with room for `connections`.
+    #[must_use]
+    pub const fn new(connections: usize) -> Self {
+        let (head, answering, idle) = (Duration::from_secs(2), Duration::from_secs(2), Duration::from_secs(75));
+        Self { head, answering, idle, connections }
+    }
+}
+
+/// Why a port was not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}")]
+pub struct BindError {
+    /// What was asked for.
+    pub address: SocketAddr,
+    /// What the kernel said.
+    #[source]
+    pub source: std::io::Error,
+}
+
+/// Takes a port; nothing is accepted before [`serve`]. With port 0 the listener knows which one it got.
+///
+/// # Errors
+/// When the address does not exist here or the port is in use.
+pub fn bind(address: SocketAddr) -> Result<std::net::TcpListener, BindError> {
+    let listen = || {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        // std asks for a backlog of 128; a second listen() only changes it.
+        rustix::net::listen(&listener, BACKLOG)?;
+        Ok(listener)
+    };
+    listen().map_err(|source| BindError { address, source })
+}
+
+/// Answers requests. One value serves all connections.
+pub trait Respond: Send + Sync + 'static {
+    /// Answers one request. What can be answered at once should be [`Reply::now`], which allocates nothing.
+    fn respond(&self, request: &Request, connection: &Arc<Connection>) -> Reply;
+
+    /// Takes note of a request that hyper refused by itself with this status, 400 or 431, because its head
+    /// was not HTTP or too long.
+    fn refused(&self, _status: u16) {}
+}
+
+/// An answer, now or later.
+pub struct Reply(Progress);
+
+enum Progress {
+    Now(std::future::Ready<Response>),
+    Later(Pin<Box<dyn Future<Output = Response> + Send>>),
+}
+
+impl Reply {
+    /// An answer that is there.
+    #[must_use]
+    pub fn now(response: Response) -> Self {
+        Self(Progress::Now(std::future::ready(response)))
+    }
+
+    /// An answer that something must be waited for, within the limit of [`Limits::answering`].
+    pub fn later(response: impl Future<Output = Response> + Send + 'static) -> Self {
+        Self(Progress::Later(Box::pin(response)))
+    }
+}
+
+impl Future for Reply {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Progress::Now(ready) => Pin::new(ready).poll(cx).map(Ok),
+            Progress::Later(waiting) => waiting.as_mut().poll(cx).map(Ok),
+        }
+    }
+}
+
+/// Serves `listeners` on the current runtime until `stop` is true or its sender is gone; then closes every
+/// connection. Whoever stops it looks at `activity` first.
+///
+/// # Errors
+/// When a listener cannot be registered with the runtime. Once serving, nothing ends it but `stop`.
+pub async fn serve<R: Respond>(
+    listeners: Vec<std::net::TcpListener>,
+    respond: Arc<R>,
+    limits: Limits,
+    activity: Arc<Activity>,
+    mut stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<std::io::Result<Vec<_>>>()?;
+    let mut open = Open::new(respond, &limits, activity);
+    let every = open.every();
+    let mut sweep = std::pin::pin!(sleep(every));
+    let mut pause = std::pin::pin!(sleep(Duration::ZERO));
+    let mut stopped = std::pin::pin!(async move {
+        // The sender gone is a stop too.
+        let _ = stop.wait_for(|stop| *stop).await;
+    });
+    let (mut sweeping, mut paused) = (false, false);
+    // Accepted, and not yet served: when everybody is being answered it waits for the first to be done.
+    let mut next = None;
+    loop {
+        if let Some((stream, peer)) = next.take_if(|_| open.has_room()) {
+            open.admit(stream, peer).await;
+            if !sweeping {
+                sweeping = true;
+                rearm(sweep.as_mut(), every);
+            }
+        }
+        tokio::select! {
+            biased;
+            () = stopped.as_mut() => return Ok(()),
+            () = open.ended() => {}
+            () = sweep.as_mut(), if sweeping => {
+                open.sweep();
+                sweeping = !open.is_empty();
+                if sweeping {
+                    rearm(sweep.as_mut(), every);
+                }
+            }
+            () = pause.as_mut(), if paused => paused = false,
+            accepted = accept(&listeners), if !paused && next.is_none() => match accepted {
+                Ok(accepted) => next = Some(accepted),
+                // The peer gave up while it waited; the error took it off the queue, so it cannot repeat.
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    open.starved(&error);
+                    paused = true;
+                    rearm(pause.as_mut(), ACCEPT_PAUSE);
+                }
+            },
+        }
+    }
+}
+
+fn rearm(sleep: Pin<&mut Sleep>, after: Duration) {
+    sleep.reset(Instant::now() + after);
+}
+
+/// The next connection of any of the listeners.
+async fn accept(listeners: &[TcpListener]) -> std::io::Result<(TcpStream, SocketAddr)> {
+    std::future::poll_fn(|cx| {
+        let mut polls = listeners.iter().map(|listener| listener.poll_accept(cx));
+        polls.find(Poll::is_ready).unwrap_or(Poll::Pending)
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ pub mod report;
 pub mod role;
 pub mod time;
 pub mod token;
+pub mod version;
 
 // L1, decisions: pure, values in and values out.
 pub mod response;

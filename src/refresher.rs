@@ -1,1 +1,237 @@
-//! The driver.
+//! The driver: one task for each profile that turns events into actions of its `session`.
+//!
+//! Owns the session, the call in flight and what is published; hands time, token contents and answers in,
+//! and carries actions out: calls, answers for the endpoint, snapshots, log lines, metrics, the status
+//! report. It decides nothing by itself. `agent` starts one for each profile and restarts it, from what it
+//! kept, should it panic.
+
+mod call;
+mod log;
+pub mod metrics;
+mod status;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::assume::{DurationSetting, Profile, Step};
+use crate::cache::{Answer, Publisher, Refused, Served};
+use crate::clock::{self, Alarm};
+use crate::credentials::Credentials;
+use crate::failure::Failure;
+use crate::report::Report as StatusReport;
+use crate::response;
+use crate::role::SessionName;
+use crate::rotated_file::RotatedFile;
+use crate::session::schedule::RefreshAt;
+use crate::session::snapshot::{Digest, Snapshot};
+use crate::session::{Action, Call, Event, Session};
+use crate::state::{Saved, StateDirectory};
+use crate::sts::Assume;
+use crate::time::{Boot, Now};
+use crate::token::{Claims, WebIdentityToken};
+
+use call::{Answered, InFlight};
+use metrics::ProfileMetrics;
+
+/// What a refresher is made of; shared, because it outlives a refresher that panics.
+pub struct Parts<A> {
+    /// The profile with all parameters.
+    pub profile: Profile,
+    /// When refreshes are due.
+    pub refresh_at: RefreshAt,
+    /// Names the configuration, for snapshots.
+    pub digest: Digest,
+    /// The source's token.
+    pub token: RotatedFile<WebIdentityToken>,
+    /// Makes the exchanges.
+    pub sts: Arc<A>,
+    /// Takes the answer that the endpoint gives.
+    pub publisher: Publisher,
+    /// Takes what `/status` shows.
+    pub report: watch::Sender<StatusReport>,
+    /// This profile's series.
+    pub metrics: ProfileMetrics,
+    /// Where snapshots survive a crash.
+    pub state: Option<StateDirectory>,
+    /// The newest snapshot, for a restart within this process.
+    pub kept: watch::Sender<Option<Saved>>,
+    /// Names this boot, for snapshots; empty where the kernel does not say.
+    pub boot_id: String,
+    /// Stands in for the pod's name when the token has none.
+    pub host_name: String,
+}
+
+/// What a refresher listens to besides its token and its calls.
+#[derive(Clone)]
+pub struct Inputs {
+    /// Fires at each tick of the process (30 s).
+    pub ticks: watch::Receiver<u64>,
+    /// Fires when the wall clock was set.
+    pub wall_steps: watch::Receiver<u64>,
+    /// Holds the grace once the process is stopping.
+    pub stopping: watch::Receiver<Option<Duration>>,
+    /// Takes a sign of life at each tick.
+    pub heartbeat: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// The task of one profile.
+pub struct Refresher<A> {
+    parts: Arc<Parts<A>>,
+    inputs: Inputs,
+    session: Session,
+    alarm: Alarm,
+    in_flight: Option<InFlight>,
+    /// Constant once known, in the order of the steps.
+    session_names: Vec<Option<SessionName>>,
+    identity: Option<Claims>,
+    log: log::Throttle,
+}
+
+impl<A: Assume + Send + Sync + 'static> Refresher<A> {
+    /// A refresher that goes on where the kept snapshot ended.
+    #[must_use]
+    pub fn new(parts: Arc<Parts<A>>, inputs: Inputs) -> Self {
+        let durations: Vec<DurationSetting> = parts.profile.steps.iter().map(|step| step.duration()).collect();
+        Self {
+            session: Session::new(&durations, parts.refresh_at, parts.digest),
+            alarm: Alarm::new(),
+            in_flight: None,
+            session_names: vec![None; parts.profile.steps.len()],
+            identity: None,
+            log: log::Throttle::default(),
+            parts,
+            inputs,
+        }
+    }
+
+    /// Runs until the process drops it.
+    pub async fn run(mut self) {
+        let mut token = self.parts.token.subscribe();
+        self.token_changed();
+        let first = self.restored().unwrap_or(Event::Tick);
+        self.advance(first);
+        loop {
+            let event = tokio::select! {
+                answered = call::answer(&mut self.in_flight) => self.answered(answered),
+                _ = token.changed() => self.token_changed(),
+                _ = self.inputs.ticks.changed() => {
+                    (self.inputs.heartbeat)();
+                    Event::Tick
+                }
+                _ = self.inputs.wall_steps.changed() => Event::WallStepped,
+                _ = self.inputs.stopping.changed() => self.stopping(),
+                () = self.alarm.wait() => Event::Tick,
+            };
+            self.advance(event);
+        }
+    }
+
+    /// One step of the session, with everything that follows from it.
+    fn advance(&mut self, event: Event) {
+        let now = clock::now();
+        for action in self.session.step(event, now) {
+            match action {
+                Action::Call(call) => self.start(&call, now.boot),
+                Action::Serve { credentials, deadline } => self.serve(&credentials, deadline),
+                Action::Refuse { failure, permanent } => self.refuse(failure.as_ref(), permanent),
+                Action::Save(snapshot) => self.keep(snapshot),
+                Action::Report(report) => self.log_and_count(&report, now),
+                Action::WakeAt(at) => self.alarm.set(at),
+            }
+        }
+        self.show(now);
+    }
+
+    fn restored(&self) -> Option<Event> {
+        let saved = self.parts.kept.borrow().clone()?;
+        let another = |saved: &Claims| self.identity.as_ref().is_some_and(|own| !own.same_identity(saved));
+        if saved.identity.as_ref().is_some_and(another) {
+            tracing::warn!(profile = %self.parts.profile.name, "ignoring saved credentials: they belong to another identity");
+            return None;
+        }
+        let same_boot = !saved.boot_id.is_empty() && saved.boot_id == self.parts.boot_id;
+        let snapshot = if same_boot { saved.snapshot } else { saved.snapshot.from_another_boot(clock::now()) };
+        Some(Event::Restored(snapshot))
+    }
+
+    fn token_changed(&mut self) -> Event {
+        let current = self.parts.token.latest();
+        let Some(token) = current.value.as_deref() else { return Event::Tick };
+        let identity_changed = self.identity.as_ref().is_some_and(|old| !old.same_identity(token.claims()));
+        self.identity = Some(token.claims().clone());
+        self.parts.metrics.token(token.claims().expires_at);
+        Event::Token { generation: current.generation, identity_changed }
+    }
+
+    fn stopping(&mut self) -> Event {
+        let grace = *self.inputs.stopping.borrow_and_update();
+        grace.map_or(Event::Tick, |grace| Event::Stopping { grace })
+    }
+
+    fn start(&mut self, call: &Call, now: Boot) {
+        self.in_flight = Some(self.prepare(call).launch(call, &self.parts.sts, now));
+    }
+
+    fn answered(&mut self, answered: Answered) -> Event {
+        let took = clock::boot().since(answered.started);
+        let step = &self.parts.profile.steps[answered.hop];
+        if answered.sent {
+            self.parts.metrics.exchange(step.operation(), took);
+        }
+        self.log.took = took;
+        Event::Answered { call: answered.call, token_generation: answered.token_generation, outcome: answered.outcome }
+    }
+
+    fn serve(&mut self, credentials: &Credentials, deadline: Boot) {
+        let body = response::credentials_body(credentials);
+        self.log.body_size(&self.parts.profile.name, body.len());
+        self.parts.publisher.publish(Answer::Served(Served { body, deadline }));
+    }
+
+    fn refuse(&self, failure: Option<&Failure>, permanent: bool) {
+        let profile = &self.parts.profile.name;
+        let (code, message) = match failure {
+            None => (NOT_READY, format!("stsidecar: profile {profile}: waiting for the first answer of STS")),
+            Some(failure) => (
+                failure.code.as_str(),
+                format!("stsidecar: profile {profile}: {}; {}", failure.message, failure.hint()),
+            ),
+        };
+        let status = if permanent { 403 } else { 503 };
+        self.parts.publisher.publish(Answer::Refused(Refused { status, body: response::error_body(code, &message) }));
+    }
+
+    fn keep(&self, snapshot: Snapshot) {
+        let names = self.session_names.iter().flatten().map(|name| name.as_str().to_owned());
+        let saved = Saved {
+            boot_id: self.parts.boot_id.clone(),
+            identity: self.identity.clone(),
+            session_names: names.collect(),
+            snapshot,
+        };
+        if let Some(state) = &self.parts.state
+            && let Err(error) = state.save(&self.parts.profile.name, &saved)
+        {
+            tracing::warn!(profile = %self.parts.profile.name, %error, "credentials would not survive a crash");
+        }
+        self.parts.kept.send_replace(Some(saved));
+    }
+
+    fn show(&self, now: Now) {
+        let report = status::report(&self.parts, &self.session, &self.session_names, now);
+        self.parts.metrics.schedule(report.vended());
+        self.parts.report.send_replace(report);
+    }
+
+    fn step_of(&self, hop: usize) -> &Step {
+        &self.parts.profile.steps[hop]
+    }
+}
+
+/// The code of the answer before STS has said anything.
+pub const NOT_READY: &str = "CredentialsNotReady";
+
+type Future<T> = Pin<Box<dyn std::future::Future<Output = T> + Send>>;

@@ -4,10 +4,16 @@
 //! never decides when to call; `refresher` calls it with what `session` asked for. `client.rs` is the only
 //! file that names the SDK's STS crate.
 
+mod client;
+mod connector;
+mod error_document;
+pub mod reply;
 mod settings;
 
 use std::sync::Arc;
 
+pub use client::{Client, Error, REGION_OF_CUSTOM_ENDPOINTS};
+pub use connector::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Error as ConnectorError};
 pub use settings::{Endpoint, Error as EndpointError, Proxy, Settings};
 
 use crate::assume::{Reply, SessionDuration, Step};

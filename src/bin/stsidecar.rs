@@ -1,3 +1,24 @@
-//! The agent's program: hands the arguments to the command line and its answer to the shell.
+//! The agent's program: hands arguments, environment and streams to the command line, its answer to the shell.
 
-fn main() {}
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use stsidecar::{cli, clock};
+
+/// Zeroes memory when it is freed, in the SDK's and hyper's buffers too, which no type of ours reaches.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+fn main() -> ExitCode {
+    let mut world = cli::World {
+        variable: &|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
+        read: &|path| std::fs::read(path),
+        stdout: &mut std::io::stdout(),
+        stderr: &mut std::io::stderr(),
+        stderr_is_terminal: std::io::stderr().is_terminal(),
+        termination_log: Path::new("/dev/termination-log"),
+        wall: clock::wall,
+    };
+    cli::main(std::env::args_os(), &mut world).into()
+}

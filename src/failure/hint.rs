@@ -1,1 +1,196 @@
-//! What to do about a failure.
+//! What to do about a failure: one plain sentence for each code, and the line of the startup probe.
+//!
+//! Read by the log, the probe line, `/status` and `check`. A hint depends on class, code and message only and
+//! holds no time, counter or id: the kubelet merges equal events, and a changing text would defeat that.
+
+use super::{Class, middle_cut, safe_line};
+
+/// The longest hint, in characters.
+pub const LONGEST: usize = 80;
+
+/// A probe line stays below this, in characters: more would be cut in `kubectl describe pod`.
+pub const LONGEST_LINE: usize = 199;
+
+/// By code alone; the codes that need the message or the class are in [`hint`].
+const BY_CODE: &[(&str, &str)] = &[
+    ("TokenFileMissing", "mount a projected service account token at the token file's path"),
+    ("TokenFileUnreadable", "let the agent read the token file: set the pod's securityContext.fsGroup"),
+    ("TokenFileInvalid", "point the token file at a projected service account token (a JWT)"),
+    ("ExpiredTokenException", "the kubelet no longer renews the token file: check the node and the volume"),
+    ("IDPRejectedClaim", "the issuer or STS refused a claim: compare the token with the IAM provider"),
+    ("IDPCommunicationError", "STS cannot reach the cluster's issuer: make its OIDC and JWKS URLs public"),
+    ("RegionDisabledException", "activate STS for this region in the role's account, or use another region"),
+    ("OptInRequired", "enable this region in the role's account, or use another region"),
+    ("MalformedPolicyDocument", "correct the session policy: STS cannot read it"),
+    ("PackedPolicyTooLarge", "shorten the session policy, the policy ARNs or the tags"),
+    ("NoSuchEntity", "create what is missing at the STS, or correct the role ARN"),
+    ("MissingParameter", "set the role ARN and what else this STS demands"),
+    ("InvalidAction", "this STS lacks the operation: use another endpoint or another source"),
+    ("MissingAuthenticationToken", "this endpoint wants a signed request: check that its URL is an STS"),
+    ("RequestExpired", "set the node's clock right (NTP): STS refuses the request's time"),
+    ("RequestTimeTooSkewed", "set the node's clock right (NTP): STS refuses the request's time"),
+    ("RequestInTheFuture", "set the node's clock right (NTP): STS refuses the request's time"),
+    ("RequestNotSent", "correct region, endpoint, FIPS and dual-stack settings: nothing was sent"),
+    ("ConnectTimeout", "let the pod reach DNS and STS (port 443): network policy, NAT, proxy, endpoint"),
+    ("ConnectionRefused", "check the STS endpoint's host and port: nothing listens there"),
+    ("NameNotResolved", "check the region or STS endpoint, the cluster's DNS and DNS network policy"),
+    ("TlsFailure", "check the STS certificate, AWS_CA_BUNDLE, proxies that open TLS, and the clock"),
+    ("Unreachable", "check routes, network policy and proxy between the pod and STS"),
+    ("RequestTimeout", "STS accepted the connection but is too slow: check proxies, firewalls and STS"),
+    ("ConnectionReset", "STS or a proxy broke the connection off: check proxies, firewalls and STS"),
+    ("ReplyTooLarge", "what answers is no STS: check the endpoint's URL and proxies"),
+    ("InvalidReply", "STS sent no usable credentials: check the endpoint's URL and the STS server"),
+    ("RoleMismatch", "STS issued another role than asked for: check the role ARN and the STS server"),
+    ("HttpRedirect", "set the STS endpoint to the URL that it redirects to"),
+    ("HttpStatus404", "no STS at this URL: correct the endpoint's host and path"),
+    ("HttpStatus405", "no STS at this URL: correct the endpoint's host and path"),
+    ("HttpStatus407", "the proxy wants credentials: put them into HTTPS_PROXY"),
+];
+
+/// What an operator should do, in at most 80 characters.
+#[must_use]
+pub fn hint(class: Class, code: &str, message: &str) -> &'static str {
+    match code {
+        "InvalidIdentityToken" => identity_token(message),
+        "AccessDenied" | "AccessDeniedException" => denied(message),
+        "ValidationError" | "InvalidParameterValue" if class == Class::Config => {
+            "correct the parameter that STS names in its message (agent log, /status)"
+        }
+        _ => BY_CODE.iter().find(|(known, _)| *known == code).map_or_else(|| by_class(class), |(_, hint)| hint),
+    }
+}
+
+fn identity_token(message: &str) -> &'static str {
+    let message = message.to_ascii_lowercase();
+    if message.contains("retrieve verification key") {
+        "STS cannot fetch the issuer's keys: make its OIDC and JWKS URLs public"
+    } else if message.contains("no openidconnect provider") {
+        "create an IAM OIDC identity provider for the cluster's issuer in that account"
+    } else if message.contains("incorrect token audience") {
+        "add the token's audience to the IAM OIDC provider, or change the audience"
+    } else {
+        "compare the cluster's issuer and signing keys with the IAM OIDC provider"
+    }
+}
+
+fn denied(message: &str) -> &'static str {
+    if message.contains("sts:TagSession") {
+        "allow sts:TagSession in the role's trust policy"
+    } else if message.contains("sts:SetSourceIdentity") {
+        "allow sts:SetSourceIdentity in the role's trust policy"
+    } else if message.contains("sts:AssumeRole") && !message.contains("WithWebIdentity") {
+        "let the previous role assume this one: its policies and this trust policy"
+    } else {
+        "check the role ARN, and that its trust policy allows this service account"
+    }
+}
+
+fn by_class(class: Class) -> &'static str {
+    match class {
+        Class::Transient => "STS or the way to it is down; retried until it answers",
+        Class::Throttled => "STS limits calls in this account and region; retried more slowly",
+        Class::Clock => "set the node's clock right (NTP): STS refuses the request's time",
+        Class::BadReply => "what answers is no STS: check the endpoint's URL and proxies",
+        Class::Token => "check the token's audience, issuer and expiry against what STS expects",
+        Class::Source => "STS refuses the previous step's credentials: check that its role still exists",
+        Class::Denied => "check the role ARN, and that its trust policy allows this service account",
+        Class::Role => "STS issued another role than asked for: check the role ARN and the STS server",
+        Class::Config => "correct the setting that STS names in its message (agent log, /status)",
+        Class::DurationTooLong => "ask for a shorter session, or raise the role's maximum session duration",
+    }
+}
+
+/// The line a startup probe prints: `<profile>: role <ARN>: <code>: <hint>`, below 200 characters.
+///
+/// The ARN's middle is cut to 80 characters, and further where profile and code are long, so that the hint
+/// always stands there whole.
+#[must_use]
+pub fn probe_line(profile: &str, role: Option<&str>, code: &str, hint: &str) -> String {
+    let part = |text: &str, longest| middle_cut(&safe_line(&middle_cut(text, longest)), longest);
+    let (profile, code, hint) = (part(profile, 40), part(code, 40), part(hint, LONGEST));
+    let others = [&profile, ": role ", ": ", &code, ": ", &hint].iter().map(|part| part.chars().count()).sum::<usize>();
+    let role = part(role.unwrap_or("chosen by STS"), 80.min(LONGEST_LINE - others));
+    format!("{profile}: role {role}: {code}: {hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::codes;
+
+    const CLASSES: [Class; 10] = [
+        Class::Transient,
+        Class::Throttled,
+        Class::Clock,
+        Class::BadReply,
+        Class::Token,
+        Class::Source,
+        Class::Denied,
+        Class::Role,
+        Class::Config,
+        Class::DurationTooLong,
+    ];
+
+    fn is_a_hint(hint: &str) -> bool {
+        (20..=LONGEST).contains(&hint.chars().count()) && hint.bytes().all(|b| (b' '..=b'~').contains(&b))
+    }
+
+    #[test]
+    fn every_code_and_every_class_has_one_line_of_at_most_eighty_characters() {
+        let known = codes::FIXED.iter().flat_map(|(_, codes)| codes.iter()).chain(codes::SPLIT);
+        let own = BY_CODE.iter().map(|(code, _)| code);
+        for code in known.chain(own).chain(&["NeverHeardOf", ""]) {
+            for class in CLASSES {
+                let text = hint(class, code, "");
+                assert!(is_a_hint(text), "{code} {class:?}: {text} ({})", text.len());
+            }
+        }
+    }
+
+    #[test]
+    fn one_code_with_several_causes_has_a_hint_for_each() {
+        let messages = [
+            "Couldn't retrieve verification key from your identity provider",
+            "No OpenIDConnect provider found in your account for https://issuer",
+            "Incorrect token audience",
+            "Token signature is invalid",
+        ];
+        let hints: std::collections::BTreeSet<_> =
+            messages.map(|message| hint(Class::Token, "InvalidIdentityToken", message)).into();
+        assert_eq!(hints.len(), messages.len());
+        assert!(hints.iter().all(|text| is_a_hint(text)), "{hints:?}");
+        for message in [
+            "User: arn:aws:sts::111122223333:assumed-role/a/b is not authorized to perform: sts:TagSession",
+            "... is not authorized to perform: sts:SetSourceIdentity on resource",
+            "User: x is not authorized to perform: sts:AssumeRole on resource: y",
+            "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+        ] {
+            assert!(is_a_hint(hint(Class::Denied, "AccessDenied", message)), "{message}");
+        }
+        let web = hint(Class::Denied, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
+        assert!(web.contains("service account"), "{web}");
+    }
+
+    #[test]
+    fn the_probe_line_names_profile_role_code_and_hint_in_order() {
+        let text = hint(Class::Denied, "AccessDenied", "");
+        assert_eq!(
+            probe_line("default", Some("arn:aws:iam::111122223333:role/app"), "AccessDenied", text),
+            "default: role arn:aws:iam::111122223333:role/app: AccessDenied: check the role ARN, and that its trust \
+             policy allows this service account"
+        );
+        assert!(probe_line("p", None, "C", "h").starts_with("p: role chosen by STS: "));
+    }
+
+    #[test]
+    fn the_probe_line_is_short_and_single_whatever_it_is_given() {
+        let long_role = format!("arn:aws:iam::111122223333:role/{}end", "x".repeat(2000));
+        let line = probe_line(&"p".repeat(63), Some(&long_role), &"C".repeat(64), &"h".repeat(LONGEST));
+        assert!(line.chars().count() < 200 && line.ends_with(&"h".repeat(LONGEST)), "{line}");
+        let short = probe_line("default", Some(&long_role), "AccessDenied", "do something");
+        let role = short.split(": ").nth(1).expect("the role's part").trim_start_matches("role ");
+        assert_eq!(role.chars().count(), 80, "{short}");
+        assert!(role.starts_with("arn:aws:iam::111122223333:role/") && role.ends_with("end"), "{short}");
+        assert!(!probe_line("a\nb", Some("r\r\nx"), "c\u{2028}", "h\0").chars().any(char::is_control));
+    }
+}

@@ -3,6 +3,7 @@
 //! Owns the rule that a token never leaves in plain text: `http://` goes to loopback only, unless the
 //! operator allowed it by name. It reads no environment and opens no file.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -28,12 +29,20 @@ pub struct Settings {
 }
 
 /// An HTTPS proxy with the hosts that bypass it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     /// `HTTPS_PROXY`.
     pub url: Uri,
     /// `NO_PROXY`, as written.
     pub no_proxy: String,
+}
+
+/// The URL may hold the proxy's password, so only its host is shown.
+impl fmt::Debug for Proxy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.url.host().unwrap_or_default();
+        formatter.debug_struct("Proxy").field("host", &host).field("no_proxy", &self.no_proxy).finish()
+    }
 }
 
 /// The URL of a custom STS.
@@ -84,12 +93,32 @@ impl Endpoint {
         self.0.scheme_str() == Some("https")
     }
 
+    /// Whether AWS runs it: a VPC endpoint or another explicit name in one of AWS's partitions.
+    #[must_use]
+    pub fn is_aws(&self) -> bool {
+        let host = self.0.host().unwrap_or_default().to_ascii_lowercase();
+        AWS_DOMAINS.iter().any(|domain| host.strip_suffix(domain).is_some_and(|name| name.ends_with('.')))
+    }
+
     /// The URL as text.
     #[must_use]
     pub fn url(&self) -> String {
         self.0.to_string()
     }
 }
+
+/// The DNS suffixes of AWS's partitions (SDK partition metadata of 2026-11).
+const AWS_DOMAINS: [&str; 9] = [
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "api.aws",
+    "api.amazonwebservices.com.cn",
+    "amazonaws.eu",
+    "c2s.ic.gov",
+    "sc2s.sgov.gov",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
+];
 
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -107,6 +136,26 @@ mod tests {
         }
         assert_eq!(Endpoint::parse("http://sts.svc:8333", false), Err(Error::Insecure));
         assert!(Endpoint::parse("http://sts.svc:8333", true).is_ok());
+    }
+
+    #[test]
+    fn names_in_aws_domains_are_aws() {
+        for (url, aws) in [
+            ("https://vpce-1.sts.eu-central-1.vpce.amazonaws.com", true),
+            ("https://STS.cn-north-1.amazonaws.com.cn", true),
+            ("https://sts.example.com", false),
+            ("https://evilamazonaws.com", false),
+            ("http://127.0.0.1:8333", false),
+        ] {
+            assert_eq!(Endpoint::parse(url, false).map(|endpoint| endpoint.is_aws()), Ok(aws), "{url}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_password_of_the_proxy() {
+        let url = "http://user:canary@proxy.example.com:3128".parse().expect("a URL");
+        let shown = format!("{:?}", Proxy { url, no_proxy: ".svc".into() });
+        assert!(shown.contains("proxy.example.com") && !shown.contains("canary"), "{shown}");
     }
 
     #[test]

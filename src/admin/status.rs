@@ -1,0 +1,61 @@
+//! `/status` and the readiness lines: what the profiles say, put together at request time.
+//!
+//! Owns the JSON document of `/status` and the lines of `/readyz?verbose`. It keeps no state of its own and
+//! shows no secret: a [`Report`] holds none. `admin` serves it, `stsidecar status` reads it.
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::cache::Reader;
+use crate::report::Report;
+
+/// One profile, as the refresher publishes it.
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// Its answers: whether one is available decides readiness.
+    pub answers: Reader,
+    /// Its newest report.
+    pub report: watch::Receiver<Report>,
+}
+
+impl Profile {
+    /// `[+]profile default ok`, or why not. `detailed` adds the role, which only this pod should read.
+    pub(super) fn line(&self, detailed: bool) -> String {
+        if self.answers.is_available() {
+            return format!("[+]profile {} ok\n", self.name);
+        }
+        let report = self.report.borrow();
+        let role = match &report.role_arn {
+            Some(arn) if detailed => format!("role {arn}: "),
+            _ => String::new(),
+        };
+        let reason = match &report.last_error {
+            Some(error) => format!("{}: {}", error.code, error.hint),
+            None => "no credentials yet".into(),
+        };
+        format!("[-]profile {}: {role}{}\n", self.name, one_line(&reason))
+    }
+}
+
+/// STS chooses the code, so it is kept from breaking the line (T12).
+fn one_line(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+/// The document of `/status`.
+#[derive(Serialize)]
+struct Status {
+    version: &'static str,
+    started: bool,
+    ready: bool,
+    draining: bool,
+    profiles: Vec<Report>,
+}
+
+/// `/status` as JSON.
+pub(super) fn document(profiles: &[Profile], started: bool, ready: bool, draining: bool) -> Vec<u8> {
+    let profiles = profiles.iter().map(|profile| profile.report.borrow().clone()).collect();
+    let status = Status { version: env!("CARGO_PKG_VERSION"), started, ready, draining, profiles };
+    serde_json::to_vec(&status).expect("strings, numbers and instants serialize")
+}

@@ -1,0 +1,248 @@
+use std::net::IpAddr;
+
+use http_body_util::BodyExt;
+
+use super::*;
+use crate::cache::{self, Answer, Publisher, Refused, Served};
+use crate::failure::Class;
+use crate::report::{ErrorReport, Report};
+use crate::time::Boot;
+
+const ARN: &str = "arn:aws:iam::111122223333:role/app";
+
+/// The surface with what a refresher and the composition would hold.
+struct Agent {
+    surface: Surface,
+    publishers: Vec<Publisher>,
+    reports: Vec<watch::Sender<Report>>,
+    started: watch::Sender<bool>,
+    draining: watch::Sender<bool>,
+}
+
+fn frozen() -> Boot {
+    Boot::from_duration(Duration::from_secs(1_000))
+}
+
+fn credentials(seconds_left: u64) -> Answer {
+    let deadline = frozen().plus(Duration::from_secs(seconds_left));
+    Answer::Served(Served { body: Bytes::from_static(b"canary-credentials"), deadline })
+}
+
+fn agent(names: &[&str], live: bool) -> Agent {
+    let (mut profiles, mut publishers, mut reports) = (Vec::new(), Vec::new(), Vec::new());
+    for name in names {
+        let refused = Refused { status: 503, body: Bytes::from_static(b"{}") };
+        let (publisher, answers) = cache::channel(Answer::Refused(refused), frozen);
+        let report = Report { profile: (*name).into(), role_arn: Some(ARN.into()), ..Report::default() };
+        let (sender, report) = watch::channel(report);
+        profiles.push(Profile { name: (*name).into(), answers, report });
+        publishers.push(publisher);
+        reports.push(sender);
+    }
+    let ((started, started_seen), (draining, draining_seen)) = (watch::channel(false), watch::channel(false));
+    let admin = Admin {
+        profiles,
+        live: Box::new(move || live),
+        started: started_seen,
+        draining: draining_seen,
+        metrics: Metrics::alone(),
+    };
+    let surface = Surface { admin: Arc::new(admin), waiters: Arc::new(Semaphore::new(WAITERS)) };
+    Agent { surface, publishers, reports, started, draining }
+}
+
+impl Agent {
+    fn reply(&self, method: &Method, target: &str, peer: &str) -> Reply {
+        let peer: IpAddr = peer.parse().expect("an address");
+        self.surface.route(method, &target.parse().expect("a target"), &Connection::from_peer(peer))
+    }
+
+    async fn ask(&self, target: &str) -> (u16, String) {
+        self.ask_as(target, "127.0.0.1").await
+    }
+
+    async fn ask_as(&self, target: &str, peer: &str) -> (u16, String) {
+        read(self.reply(&Method::GET, target, peer)).await
+    }
+}
+
+async fn read(reply: Reply) -> (u16, String) {
+    let response = reply.await.expect("infallible");
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.expect("in memory").to_bytes();
+    (status, String::from_utf8(body.to_vec()).expect("text"))
+}
+
+fn denied() -> ErrorReport {
+    ErrorReport {
+        code: "AccessDenied\r\n[+]profile fake ok".into(),
+        message: "Not authorized".into(),
+        class: Class::Denied,
+        hint: "check the trust policy".into(),
+        request_id: None,
+        hop: 0,
+        at: None,
+        failing_since: None,
+        attempts: 1,
+    }
+}
+
+#[tokio::test]
+async fn liveness_is_what_the_composition_says_and_no_profile_matters() {
+    assert_eq!(agent(&["default"], true).ask("/livez").await, (200, "ok\n".into()));
+    assert_eq!(agent(&[], false).ask("/livez").await, (503, "not live\n".into()));
+}
+
+#[tokio::test]
+async fn ready_is_every_profile_with_ten_seconds_left_and_not_draining() {
+    let agent = agent(&["default", "partner"], true);
+    assert_eq!(agent.ask("/readyz").await.0, 503);
+    agent.publishers[0].publish(credentials(3_600));
+    assert_eq!(agent.ask("/readyz").await, (503, "not ready\n".into()));
+    agent.publishers[1].publish(credentials(11));
+    assert_eq!(agent.ask("/readyz").await, (200, "ok\n".into()));
+    agent.publishers[1].publish(credentials(10));
+    assert_eq!(agent.ask("/readyz").await.0, 503, "no latch");
+    agent.publishers[1].publish(credentials(3_600));
+    agent.draining.send_replace(true);
+    assert_eq!(agent.ask("/readyz").await.0, 503);
+}
+
+#[tokio::test]
+async fn an_error_while_credentials_are_held_does_not_end_readiness() {
+    let agent = agent(&["default"], true);
+    agent.publishers[0].publish(credentials(3_600));
+    agent.reports[0].send_modify(|report| report.last_error = Some(denied()));
+    agent.publishers[0].publish(Answer::Refused(Refused { status: 403, body: Bytes::from_static(b"{}") }));
+    assert_eq!(agent.ask("/readyz").await.0, 200);
+}
+
+#[tokio::test]
+async fn verbose_readiness_has_a_line_for_each_condition_and_the_role_for_this_pod_only() {
+    let agent = agent(&["default", "partner"], true);
+    agent.publishers[0].publish(credentials(3_600));
+    let target = "/readyz?timeout=1s&verbose";
+    let waiting =
+        "[+]profile default ok\n[-]profile partner: no credentials yet\n[+]draining ok\nreadyz check failed\n";
+    assert_eq!(agent.ask_as(target, "10.0.0.7").await, (503, waiting.into()));
+
+    agent.reports[1].send_modify(|report| report.last_error = Some(denied()));
+    let (_, local) = agent.ask_as(target, "::ffff:127.0.0.1").await;
+    let reason = "AccessDenied  [+]profile fake ok: check the trust policy";
+    assert!(local.contains(&format!("\n[-]profile partner: role {ARN}: {reason}\n")), "{local}");
+    let (_, remote) = agent.ask_as(target, "10.0.0.7").await;
+    assert!(remote.contains(&format!("\n[-]profile partner: {reason}\n")), "{remote}");
+    assert!(!remote.contains("111122223333"), "{remote}");
+
+    agent.publishers[1].publish(credentials(3_600));
+    agent.draining.send_replace(true);
+    let (status, text) = agent.ask(target).await;
+    assert_eq!(status, 503);
+    assert!(text.ends_with("[-]draining: the agent is shutting down\nreadyz check failed\n"), "{text}");
+}
+
+#[tokio::test]
+async fn status_is_json_for_this_pod_only_and_holds_no_credentials() {
+    let agent = agent(&["default"], true);
+    agent.publishers[0].publish(credentials(3_600));
+    agent.started.send_replace(true);
+    for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+        let (status, text) = agent.ask_as("/status", peer).await;
+        let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(status, 200);
+        assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!((&document["started"], &document["ready"]), (&true.into(), &true.into()));
+        assert_eq!(document["draining"], false);
+        assert_eq!(document["profiles"][0]["profile"], "default");
+        assert_eq!(document["profiles"][0]["roleArn"], ARN);
+        assert!(!text.contains("canary"), "{text}");
+    }
+    for peer in ["10.0.0.7", "::ffff:10.0.0.7", "fd00::7", "169.254.1.1"] {
+        for target in ["/status", "/status?wait=25"] {
+            let (status, text) = agent.ask_as(target, peer).await;
+            assert_eq!(status, 403);
+            assert!(!text.contains(ARN), "{text}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_status_ends_when_started_and_else_at_its_time() {
+    let agent = agent(&["default"], true);
+    for (target, seconds) in [("/status", 0), ("/status?wait=0", 0), ("/status?wait=3", 3), ("/status?wait=9999", 25)] {
+        let start = tokio::time::Instant::now();
+        let (status, text) = agent.ask(target).await;
+        assert_eq!(status, 200);
+        assert!(text.contains(r#""started":false"#), "{text}");
+        let took = start.elapsed();
+        assert!(took.abs_diff(Duration::from_secs(seconds)) < Duration::from_millis(10), "{target}: {took:?}");
+    }
+    let start = tokio::time::Instant::now();
+    let waiting = tokio::spawn(read(agent.reply(&Method::GET, "/status?wait=25", "::1")));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!waiting.is_finished());
+    agent.started.send_replace(true);
+    let (_, text) = waiting.await.expect("no panic");
+    assert!(text.contains(r#""started":true"#), "{text}");
+    assert!(start.elapsed() < Duration::from_secs(2));
+    assert_eq!(agent.ask("/status?wait=soon").await.0, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn eight_may_wait_and_the_ninth_is_answered_at_once() {
+    let agent = agent(&["default"], true);
+    let waiting: Vec<Reply> = (0..WAITERS).map(|_| agent.reply(&Method::GET, "/status?wait=25", "::1")).collect();
+    let start = tokio::time::Instant::now();
+    assert_eq!(agent.ask("/status?wait=25").await.0, 200);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    drop(waiting);
+    agent.ask("/status?wait=25").await;
+    assert!(start.elapsed() >= Duration::from_secs(25), "the places are free again");
+}
+
+#[tokio::test]
+async fn metrics_have_the_exact_type_and_say_ready_at_the_scrape() {
+    let agent = agent(&["default"], true);
+    assert!(agent.ask("/metrics").await.1.contains("\nstsidecar_ready 0\n"));
+    agent.publishers[0].publish(credentials(3_600));
+    let response = agent.reply(&Method::GET, "/metrics", "10.0.0.7").await.expect("infallible");
+    assert_eq!(response.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
+    assert!(read(Reply::now(response)).await.1.contains("\nstsidecar_ready 1\n"));
+}
+
+#[tokio::test]
+async fn other_paths_are_404_and_other_methods_405() {
+    let agent = agent(&["default"], true);
+    for target in ["/", "/v1/credentials", "/livez/", "/Livez", "//livez", "/readyz/default", "/debug/pprof"] {
+        assert_eq!(agent.ask(target).await.0, 404, "{target}");
+    }
+    for target in ["/livez", "/readyz", "/metrics", "/status"] {
+        assert_eq!(read(agent.reply(&Method::POST, target, "::1")).await.0, 405, "{target}");
+        let response = agent.reply(&Method::DELETE, target, "::1").await.expect("infallible");
+        assert_eq!(response.headers()[ALLOW], "GET, HEAD");
+    }
+    agent.publishers[0].publish(credentials(3_600));
+    assert_eq!(read(agent.reply(&Method::HEAD, "/readyz", "::1")).await.0, 200);
+}
+
+#[tokio::test]
+async fn the_served_surface_takes_any_host_and_forwarding_headers() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let Agent { surface, publishers: _publishers, started: _started, .. } = agent(&["default"], true);
+    let admin = Arc::into_inner(surface.admin).expect("not shared yet");
+    let listener = crate::http::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let (stop, stopped) = watch::channel(false);
+    let serving = tokio::spawn(admin.serve(listener, Limits::new(8), stopped));
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("a listener");
+    let request =
+        "GET /livez HTTP/1.1\r\nhost: kubernetes.default\r\nx-forwarded-for: 10.0.0.1\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.expect("open");
+    let mut text = String::new();
+    let reading = stream.read_to_string(&mut text);
+    tokio::time::timeout(Duration::from_secs(10), reading).await.expect("in time").expect("text");
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\nok\n"), "{text}");
+    stop.send_replace(true);
+    let ended = tokio::time::timeout(Duration::from_secs(10), serving).await.expect("in time");
+    ended.expect("no panic").expect("no error");
+}

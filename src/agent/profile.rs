@@ -1,0 +1,101 @@
+//! Making the parts of each profile: its token file, its answer, its report, its series, what was kept.
+//!
+//! Owns which channel end goes where. Readers and receivers go to the surfaces, everything else into the
+//! profile's [`Parts`], which outlive a refresher that panics.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::Error;
+use crate::assume::{Profile, Step};
+use crate::cache::{self, Answer, Reader, Refused};
+use crate::refresher::{self, NOT_READY, Parts};
+use crate::report::Report;
+use crate::response;
+use crate::rotated_file::{self, RotatedFile};
+use crate::session::schedule::RefreshAt;
+use crate::state::{Saved, StateDirectory, configuration_digest};
+use crate::sts::{Client, Settings};
+use crate::token::{self, WebIdentityToken};
+use crate::{clock, process};
+
+/// One profile, ready to run.
+pub(super) struct Assembled {
+    pub(super) parts: Arc<Parts<Client>>,
+    pub(super) answers: Reader,
+    pub(super) report: watch::Receiver<Report>,
+}
+
+/// The series of the stages that every profile has one of.
+pub(super) struct Stages {
+    refresher: refresher::metrics::Metrics,
+    token: rotated_file::metrics::Metrics,
+}
+
+impl Stages {
+    pub(super) fn register(registry: &crate::metrics::Registry) -> Result<Self, Error> {
+        Ok(Self {
+            refresher: refresher::metrics::Metrics::register(registry)?,
+            token: rotated_file::metrics::Metrics::register(registry)?,
+        })
+    }
+}
+
+/// What all profiles have in common.
+pub(super) struct Shared<'a> {
+    pub(super) refresh_at: RefreshAt,
+    pub(super) sts: &'a Settings,
+    pub(super) state: Option<&'a StateDirectory>,
+}
+
+pub(super) fn assemble(profiles: Vec<Profile>, shared: &Shared<'_>, stages: &Stages) -> Result<Vec<Assembled>, Error> {
+    let sts = Arc::new(Client::new(shared.sts, clock::now)?);
+    let boot_id = process::boot_id().unwrap_or_default();
+    let host_name = process::host_name();
+    let one = |profile: Profile| {
+        let (publisher, answers) = cache::channel(not_ready(&profile), clock::boot);
+        let report = watch::Sender::new(Report { profile: profile.name.to_string(), ..Report::default() });
+        let receiver = report.subscribe();
+        let parts = Parts {
+            refresh_at: shared.refresh_at,
+            digest: configuration_digest(&format!("{:?} {:?}", profile.steps, shared.sts)),
+            token: token_file(&profile, stages),
+            sts: Arc::clone(&sts),
+            publisher,
+            report,
+            metrics: stages.refresher.profile(&profile),
+            state: shared.state.cloned(),
+            kept: watch::Sender::new(kept(&profile, shared.state)),
+            boot_id: boot_id.clone(),
+            host_name: host_name.clone(),
+            profile,
+        };
+        Assembled { parts: Arc::new(parts), answers, report: receiver }
+    };
+    Ok(profiles.into_iter().map(one).collect())
+}
+
+fn not_ready(profile: &Profile) -> Answer {
+    let message = format!("stsidecar: profile {}: waiting for the first answer of STS", profile.name);
+    Answer::Refused(Refused { status: 503, body: response::error_body(NOT_READY, &message) })
+}
+
+fn token_file(profile: &Profile, stages: &Stages) -> RotatedFile<WebIdentityToken> {
+    let Step::WebIdentity(source) = &*profile.steps[0] else { unreachable!("the configuration puts a source first") };
+    let reloads = stages.token.profile(profile.name.as_str());
+    let file = RotatedFile::new(&source.token_file, 2 * token::LONGEST, WebIdentityToken::parse, Some(reloads));
+    let _ = file.reload();
+    file
+}
+
+/// What an earlier process left; anything wrong with it is said and otherwise ignored.
+fn kept(profile: &Profile, state: Option<&StateDirectory>) -> Option<Saved> {
+    match state?.load(&profile.name) {
+        Ok(saved) => saved,
+        Err(error) => {
+            tracing::warn!(profile = %profile.name, %error, "starting without saved credentials");
+            None
+        }
+    }
+}

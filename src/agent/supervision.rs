@@ -1,0 +1,166 @@
+//! Keeping the tasks alive: restarts, the tick, the heartbeat, and the moment everything has started.
+//!
+//! Owns the rules of agent decision A2: a refresher that panics is restarted from what it kept, at most once
+//! a minute; a runtime that shows no life for six minutes ends the process, and the kubelet restarts it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::profile::Assembled;
+use crate::refresher::{Inputs, Parts, Refresher};
+use crate::report::Report;
+use crate::rotated_file::RotatedFile;
+use crate::state::StateDirectory;
+use crate::sts::Client;
+use crate::time::Boot;
+use crate::token::WebIdentityToken;
+use crate::{clock, process};
+
+const RESTART_EVERY: Duration = Duration::from_mins(1);
+const DEAD_AFTER: Duration = Duration::from_mins(6);
+const LOOK_EVERY: Duration = Duration::from_mins(3);
+/// After a suspend the watchdog may look before the first tick: it looks again.
+const LOOK_AGAIN: Duration = Duration::from_secs(20);
+
+/// When the shared runtime last showed life.
+#[derive(Clone)]
+pub(super) struct Heartbeat(Arc<AtomicU64>);
+
+impl Heartbeat {
+    pub(super) fn new(now: Boot) -> Self {
+        Self(Arc::new(AtomicU64::new(now.as_duration().as_secs())))
+    }
+
+    fn beat(&self) {
+        self.0.store(clock::boot().as_duration().as_secs(), Relaxed);
+    }
+
+    pub(super) fn is_fresh(&self) -> bool {
+        clock::boot().as_duration().as_secs().saturating_sub(self.0.load(Relaxed)) < DEAD_AFTER.as_secs()
+    }
+
+    /// Looks at the heartbeat from a thread of its own: a blocked runtime cannot look at itself.
+    pub(super) fn watch(&self) -> std::io::Result<()> {
+        let heartbeat = self.clone();
+        let look = move || {
+            loop {
+                std::thread::sleep(LOOK_EVERY);
+                if !heartbeat.is_fresh() {
+                    std::thread::sleep(LOOK_AGAIN);
+                    if !heartbeat.is_fresh() {
+                        process::end_stuck("the agent made no progress for six minutes");
+                    }
+                }
+            }
+        };
+        std::thread::Builder::new().name("watchdog".to_owned()).spawn(look).map(drop)
+    }
+}
+
+/// The tick and the wall clock's steps, for everybody who subscribes.
+pub(super) fn time(tick: Duration) -> (watch::Receiver<u64>, watch::Receiver<u64>) {
+    let (ticks, every_tick) = watch::channel(0);
+    let (steps, every_step) = watch::channel(0);
+    tokio::spawn(async move {
+        let mut ticker = clock::Ticker::new(tick);
+        let mut wall = clock::WallSteps::new();
+        loop {
+            tokio::select! {
+                () = ticker.tick() => ticks.send_modify(|count| *count += 1),
+                step = wall.step() => {
+                    tracing::warn!(from = step.from.rfc3339(), to = step.to.rfc3339(), "the wall clock was set; credentials are refreshed");
+                    steps.send_modify(|count| *count += 1);
+                }
+            }
+        }
+    });
+    (every_tick, every_step)
+}
+
+pub(super) fn inputs(
+    ticks: &watch::Receiver<u64>,
+    wall_steps: &watch::Receiver<u64>,
+    stopping: &watch::Sender<Option<Duration>>,
+    heartbeat: &Heartbeat,
+) -> Inputs {
+    let heartbeat = heartbeat.clone();
+    Inputs {
+        ticks: ticks.clone(),
+        wall_steps: wall_steps.clone(),
+        stopping: stopping.subscribe(),
+        heartbeat: Arc::new(move || heartbeat.beat()),
+    }
+}
+
+/// Runs a profile's refresher for ever.
+pub(super) async fn refresh(parts: Arc<Parts<Client>>, inputs: Inputs) {
+    loop {
+        let began = clock::boot();
+        let refresher = Refresher::new(Arc::clone(&parts), inputs.clone());
+        if let Err(error) = tokio::spawn(refresher.run()).await
+            && error.is_panic()
+        {
+            tracing::error!(profile = %parts.profile.name, "the refresher panicked and is restarted from what it kept");
+        }
+        let mut alarm = clock::Alarm::new();
+        alarm.set(Some(began.plus(RESTART_EVERY)));
+        alarm.wait().await;
+    }
+}
+
+/// Watches a token file once the first exchange has ended, well or not: until then every call reads it anyway.
+pub(super) async fn watch_token(
+    token: RotatedFile<WebIdentityToken>,
+    mut report: watch::Receiver<Report>,
+    ticks: watch::Receiver<u64>,
+) {
+    let answered = |report: &Report| {
+        report.last_error.is_some() || report.hops.first().is_some_and(|source| source.generation > 0)
+    };
+    if report.wait_for(answered).await.is_ok() {
+        token.run(ticks, std::future::pending()).await;
+    }
+}
+
+/// Becomes true for good once all profiles have held credentials at the same time, or when nobody waits for
+/// that, once both listeners are `bound`. A mark in the state directory says it was so before a restart.
+pub(super) fn started(
+    assembled: &[Assembled],
+    state: Option<StateDirectory>,
+    wait_for_credentials: bool,
+    bound: watch::Receiver<bool>,
+) -> watch::Receiver<bool> {
+    let before = state.as_ref().is_some_and(StateDirectory::has_started);
+    let (sender, receiver) = watch::channel(before);
+    if before {
+        return receiver;
+    }
+    let mut profiles: Vec<_> = assembled.iter().map(|one| (one.answers.clone(), one.report.clone())).collect();
+    tokio::spawn(async move {
+        if wait_for_credentials {
+            all_hold(&mut profiles).await;
+        } else {
+            let mut bound = bound;
+            if bound.wait_for(|bound| *bound).await.is_err() {
+                return;
+            }
+        }
+        sender.send_replace(true);
+        if let Some(Err(error)) = state.map(|state| state.mark_started()) {
+            tracing::warn!(%error, "a restarted container will wait for credentials again");
+        }
+        sender.closed().await;
+    });
+    receiver
+}
+
+async fn all_hold(profiles: &mut [(crate::cache::Reader, watch::Receiver<Report>)]) {
+    loop {
+        let waiting = profiles.iter_mut().find(|(answers, _)| !answers.is_available());
+        let Some((answers, _)) = waiting else { return };
+        answers.available().await;
+    }
+}

@@ -1,0 +1,173 @@
+//! Binding and running the two surfaces; a port that is taken is waited for, because it may become free.
+//!
+//! Owns the endpoint's thread and the admin surface's task. A restart of the sidecar takes its pod out of
+//! Services, so nothing here ends the process while waiting could still help.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::profile::Assembled;
+use super::supervision::Heartbeat;
+use super::{Ending, Error};
+use crate::admin::{self, Admin};
+use crate::config::{AdminListen, Client, Listen};
+use crate::credentials::Secret;
+use crate::endpoint::{self, Endpoint, HOLD};
+use crate::http::{self, Activity, Limits};
+use crate::metrics::Registry;
+use crate::{authorization, clock};
+
+const RETRY: Duration = Duration::from_secs(1);
+/// Descriptors that connections must leave to everything else.
+const RESERVED_DESCRIPTORS: u64 = 64;
+const MOST_CONNECTIONS: u64 = 1024;
+/// Probes, a scraper and `status --wait`ers are few.
+const MOST_ADMIN_CONNECTIONS: usize = 64;
+
+/// The endpoint while it runs.
+pub(super) struct Running {
+    pub(super) requests: Arc<Activity>,
+    bound: watch::Receiver<bool>,
+    ended: watch::Receiver<bool>,
+}
+
+impl Running {
+    /// Becomes true when the endpoint's port is ours.
+    pub(super) fn bound(&self) -> watch::Receiver<bool> {
+        self.bound.clone()
+    }
+
+    /// Waits for the thread's end, however it came.
+    pub(super) async fn ended(&self) {
+        let mut ended = self.ended.clone();
+        while ended.changed().await.is_ok() {}
+    }
+}
+
+/// Writes the token file of every client, and gives the tokens in the same order.
+pub(super) fn tokens(clients: &[Client]) -> Result<Vec<Secret>, authorization::Error> {
+    clients
+        .iter()
+        .map(|client| authorization::ensure(&client.token_file, client.authorization_token.as_ref()))
+        .collect()
+}
+
+/// Starts the credentials endpoint on its own thread.
+pub(super) fn start_endpoint(
+    registry: &Registry,
+    listen: &Listen,
+    clients: &[Client],
+    tokens: Vec<Secret>,
+    assembled: &[Assembled],
+    descriptors: u64,
+    ending: &Ending,
+) -> Result<Running, Error> {
+    let metrics = endpoint::metrics::Metrics::register(registry)?;
+    let answers = |client: &Client| {
+        let profile = assembled.iter().find(|one| one.parts.profile.name == client.profile);
+        profile.expect("the configuration lets no client name a profile that is not there").answers.clone()
+    };
+    let clients: Vec<endpoint::Client> = clients
+        .iter()
+        .zip(tokens)
+        .map(|(client, token)| endpoint::Client { token, answers: answers(client) })
+        .collect();
+    let room = descriptors.saturating_sub(RESERVED_DESCRIPTORS).clamp(1, MOST_CONNECTIONS);
+    let limits = Limits::new(usize::try_from(room).unwrap_or(usize::MAX));
+    let (requests, listen, stop) = (Arc::new(Activity::default()), *listen, ending.closed.subscribe());
+    let (bound_sender, bound) = watch::channel(false);
+    let (ended_sender, ended) = watch::channel(false);
+    let activity = Arc::clone(&requests);
+    let serve = move || {
+        // Dropped when the thread ends, by a panic too.
+        let _ended = ended_sender;
+        let listeners = bind_endpoint(&listen);
+        let port = listeners.first().and_then(|first| first.local_addr().ok()).map_or(0, |address| address.port());
+        bound_sender.send_replace(true);
+        let endpoint = Endpoint::new(clients, port, clock::boot, metrics, HOLD, activity);
+        if let Err(error) = endpoint.run(listeners, limits, stop) {
+            tracing::error!(%error, "the credentials endpoint ended");
+        }
+    };
+    std::thread::Builder::new().name("endpoint".to_owned()).spawn(serve)?;
+    Ok(Running { requests, bound, ended })
+}
+
+/// Waits until the endpoint's address is ours; the second one is taken when it exists.
+fn bind_endpoint(listen: &Listen) -> Vec<TcpListener> {
+    let mut said = false;
+    let first = loop {
+        match http::bind(listen.address) {
+            Ok(listener) => break listener,
+            Err(error) => say_once(&mut said, &error),
+        }
+        std::thread::sleep(RETRY);
+    };
+    let port = first.local_addr().map_or(listen.address.port(), |address| address.port());
+    tracing::info!(address = %SocketAddr::new(listen.address.ip(), port), "credentials endpoint is listening");
+    let second = listen.also.and_then(|also| http::bind(SocketAddr::new(also.ip(), port)).ok());
+    [Some(first), second].into_iter().flatten().collect()
+}
+
+fn say_once(said: &mut bool, error: &http::BindError) {
+    if !std::mem::replace(said, true) {
+        let cause = error.source.to_string();
+        tracing::warn!(address = %error.address, cause, "cannot listen, trying again each second; is another process using the port?");
+    }
+}
+
+/// Starts the admin surface on the shared runtime.
+pub(super) fn start_admin(
+    registry: &Registry,
+    listen: AdminListen,
+    assembled: &[Assembled],
+    started: watch::Receiver<bool>,
+    heartbeat: &Heartbeat,
+    ending: &Ending,
+) -> Result<(), Error> {
+    let heartbeat = heartbeat.clone();
+    let admin = Admin {
+        profiles: assembled
+            .iter()
+            .map(|one| admin::Profile {
+                name: one.parts.profile.name.to_string(),
+                answers: one.answers.clone(),
+                report: one.report.clone(),
+            })
+            .collect(),
+        live: Box::new(move || heartbeat.is_fresh()),
+        started,
+        draining: ending.draining.subscribe(),
+        metrics: admin::metrics::Metrics::register(registry)?,
+    };
+    let stop = ending.closed.subscribe();
+    tokio::spawn(async move {
+        let listener = bind_admin(&listen).await;
+        if let Err(error) = admin.serve(listener, Limits::new(MOST_ADMIN_CONNECTIONS), stop).await {
+            tracing::error!(%error, "the admin surface ended");
+        }
+    });
+    Ok(())
+}
+
+async fn bind_admin(listen: &AdminListen) -> TcpListener {
+    let mut said = false;
+    loop {
+        let fallback = |error| listen.fallback.map_or(Err(error), http::bind);
+        match http::bind(listen.address).or_else(fallback) {
+            Ok(listener) => {
+                if let Ok(address) = listener.local_addr() {
+                    tracing::info!(%address, "admin surface is listening");
+                }
+                return listener;
+            }
+            Err(error) => say_once(&mut said, &error),
+        }
+        let mut alarm = clock::Alarm::new();
+        alarm.set(Some(clock::boot().plus(RETRY)));
+        alarm.wait().await;
+    }
+}

@@ -1,0 +1,104 @@
+//! `stsidecar status`: what the running agent says of itself, for people, for scripts and for the kubelet.
+//!
+//! Owns the startup probe (`--probe`): it waits instead of polling, since each failure the kubelet sees
+//! becomes an event, and prints one stable line, because every new text becomes a new event.
+
+mod page;
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use super::flags::{OfAdmin, SettingFlags};
+use super::request::{self, Answer, Error, Request};
+use super::{World, exit};
+use crate::clock;
+use crate::config::AdminListen;
+
+/// How long the probe waits for readiness; the injected `timeoutSeconds` is 30.
+const PROBE_PATIENCE: Duration = Duration::from_secs(25);
+/// How long an answer may take beyond the wait; the agent's own limit is 2 s.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
+/// Between two tries while nothing listens: the app starts this much later at most.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The longest line the probe prints: an event is read in a terminal.
+const LONGEST_LINE: usize = 199;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Wait up to 25 s for the first credentials, then print one line with the reason: the exec startup probe
+    #[arg(long)]
+    probe: bool,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t = Output::Text, conflicts_with = "probe")]
+    output: Output,
+    #[command(flatten)]
+    settings: SettingFlags<OfAdmin>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
+    let listen = match AdminListen::load(&world.sources(&arguments.settings.given)) {
+        Ok(listen) => listen,
+        Err(error) => return unavailable(arguments, world, &error.to_string()),
+    };
+    let answer = if arguments.probe { wait(&listen) } else { ask(&listen, "/status", ANSWER_PATIENCE) };
+    let answer = match answer {
+        Ok(Answer { status: 200, body }) => {
+            serde_json::from_str::<Value>(&body).map_err(|_| "its answer is no JSON".into())
+        }
+        Ok(Answer { status, .. }) => Err(format!("it answers with HTTP {status}")),
+        Err(error) => return unavailable(arguments, world, &error.to_string()),
+    };
+    let status = match answer {
+        Ok(status) => status,
+        Err(problem) => {
+            return unavailable(
+                arguments,
+                world,
+                &format!("what listens on {} is not the agent: {problem}", listen.address),
+            );
+        }
+    };
+    let is = |key: &str| status[key] == true;
+    let code = |good: bool| if good { exit::OK } else { exit::NOT_READY };
+    match (arguments.probe, arguments.output) {
+        (true, _) if is("started") => exit::OK,
+        (true, _) => world.result(&page::probe_line(&status, (world.wall)()), exit::NOT_READY),
+        (false, Output::Json) => world.result(&format!("{status:#}\n"), code(is("ready"))),
+        (false, Output::Text) => world.result(&page::text(&status, (world.wall)()), code(is("ready"))),
+    }
+}
+
+/// The probe's line goes to stdout without a newline, which the kubelet would keep in the event.
+fn unavailable(arguments: &Args, world: &mut World<'_>, problem: &str) -> u8 {
+    if arguments.probe {
+        let line: String = problem.chars().take(LONGEST_LINE).collect();
+        world.result(&line, exit::UNAVAILABLE)
+    } else {
+        world.complaint(&format!("stsidecar: {problem}\n"), exit::UNAVAILABLE)
+    }
+}
+
+fn ask(listen: &AdminListen, path: &str, within: Duration) -> Result<Answer, Error> {
+    request::get(&listen.reachable(), &Request { path, authorization: None, within })
+}
+
+/// One long request, once somebody listens: the agent answers when it has started, or when the time is over.
+fn wait(listen: &AdminListen) -> Result<Answer, Error> {
+    let end = clock::boot().plus(PROBE_PATIENCE);
+    loop {
+        let left = end.since(clock::boot());
+        match ask(listen, &format!("/status?wait={}", left.as_secs()), left + ANSWER_PATIENCE) {
+            Err(Error::NoAgent(_)) if left > RETRY => std::thread::sleep(RETRY),
+            answer => return answer,
+        }
+    }
+}

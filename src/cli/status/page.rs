@@ -1,0 +1,141 @@
+//! The agent's status as text: the page for people, and the probe's one line.
+//!
+//! Pure: JSON and the time in, text out. Messages of STS come from outside, so control characters in them
+//! are escaped.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::failure::hint;
+use crate::time::Wall;
+
+/// Credentials are served until this long before their end, so that is when a profile stops being ready.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// `<profile>: role <ARN>: <code>: <hint>` for the first profile by name that keeps the pod from starting.
+pub(super) fn probe_line(status: &Value, now: Wall) -> String {
+    let mut profiles: Vec<&Value> = status["profiles"].as_array().into_iter().flatten().collect();
+    profiles.sort_by_key(|profile| profile["profile"].as_str());
+    let Some(profile) = profiles.iter().find(|profile| !is_held(profile, now)).or(profiles.first()) else {
+        return "the agent has not started its profiles yet".to_owned();
+    };
+    let name = profile["profile"].as_str().unwrap_or_default();
+    let error = &profile["lastError"];
+    let (code, advice) = match (error["code"].as_str(), error["hint"].as_str()) {
+        (Some(code), Some(advice)) => (code, advice),
+        _ if status["draining"] == true => ("Stopping", "the agent is shutting down"),
+        _ => ("NoAnswerYet", "waiting for the first answer of STS"),
+    };
+    hint::probe_line(name, profile["roleArn"].as_str(), code, advice)
+}
+
+fn is_held(profile: &Value, now: Wall) -> bool {
+    let vended = profile["hops"].as_array().and_then(|hops| hops.last());
+    vended.and_then(|hop| instant(&hop["expiration"])).is_some_and(|end| end.since(now) > MARGIN)
+}
+
+/// The page: one block for each profile, what matters first.
+pub(super) fn text(status: &Value, now: Wall) -> String {
+    let is = |key: &str| status[key] == true;
+    let state = match (is("ready"), is("draining")) {
+        (_, true) => "stopping",
+        (true, _) => "ready",
+        _ => "not ready",
+    };
+    let mut page = format!("stsidecar {}: {state}\n", shown(&status["version"]));
+    for profile in status["profiles"].as_array().into_iter().flatten() {
+        page.push('\n');
+        block(&mut page, profile, now);
+    }
+    page
+}
+
+fn block(page: &mut String, profile: &Value, now: Wall) {
+    let mut line = |label: &str, text: String| {
+        writeln!(page, "  {label:<14}{text}").expect("a String takes every text");
+    };
+    let empty = Vec::new();
+    let hops = profile["hops"].as_array().unwrap_or(&empty);
+    let chain: Vec<String> = hops.iter().map(|hop| &hop["roleArn"]).filter(|arn| arn.is_string()).map(shown).collect();
+    line("profile", shown(&profile["profile"]));
+    line("role", if profile["roleArn"].is_null() { "chosen by STS".to_owned() } else { shown(&profile["roleArn"]) });
+    if hops.len() > 1 {
+        line("by way of", chain[..chain.len().saturating_sub(1)].join(", then "));
+    }
+    if profile["sessionName"].is_string() {
+        line("session", shown(&profile["sessionName"]));
+    }
+    let vended = hops.last().unwrap_or(&Value::Null);
+    line(
+        "credentials",
+        match instant(&vended["expiration"]) {
+            Some(end) => format!("{}{}", expiry(end, now), ago(", refreshed", instant(&vended["lastRefresh"]), now)),
+            None => "none yet".to_owned(),
+        },
+    );
+    let next = hops.iter().filter_map(|hop| instant(&hop["nextRefresh"])).min();
+    if let Some(next) = next {
+        line("next refresh", if next > now { format!("in {}", span(next.since(now))) } else { "now".to_owned() });
+    }
+    let token = &profile["token"];
+    if let Some(end) = instant(&token["expiration"]) {
+        line("token", expiry(end, now));
+    }
+    if token["error"].is_string() {
+        line("token file", format!("{}: {}", shown(&token["file"]), shown(&token["error"])));
+    }
+    let error = &profile["lastError"];
+    if error.is_object() {
+        let since = ago(", failing since", instant(&error["failingSince"]), now);
+        let request = if error["requestId"].is_string() {
+            format!(", request id {}", shown(&error["requestId"]))
+        } else {
+            String::new()
+        };
+        line("last error", format!("{}: {}", shown(&error["code"]), shown(&error["message"])));
+        line("", format!("attempt {}{since}{request}", error["attempts"]));
+        line("what to do", shown(&error["hint"]));
+    }
+}
+
+fn instant(value: &Value) -> Option<Wall> {
+    value.as_str().and_then(Wall::parse_rfc3339)
+}
+
+fn expiry(end: Wall, now: Wall) -> String {
+    if end > now {
+        format!("expires in {} ({})", span(end.since(now)), end.rfc3339())
+    } else {
+        format!("expired {} ago ({})", span(now.since(end)), end.rfc3339())
+    }
+}
+
+fn ago(words: &str, instant: Option<Wall>, now: Wall) -> String {
+    instant.map(|at| format!("{words} {} ago", span(now.since(at)))).unwrap_or_default()
+}
+
+/// The two largest units: `52m 10s`, `11h 59m`, `1d 3h`.
+fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(86_400, 'd'), (3600, 'h'), (60, 'm'), (1, 's')];
+    let first = units.iter().position(|(unit, _)| seconds >= *unit).unwrap_or(3);
+    let mut parts = Vec::new();
+    let mut rest = seconds;
+    for (unit, letter) in units[first..].iter().take(2) {
+        parts.push(format!("{}{letter}", rest / unit));
+        rest %= unit;
+    }
+    parts.retain(|part| !part.starts_with('0') || seconds == 0);
+    parts.join(" ")
+}
+
+/// A text as it may be printed.
+fn shown(value: &Value) -> String {
+    let text = value.as_str().unwrap_or("unknown");
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+}
+
+#[cfg(test)]
+mod tests;

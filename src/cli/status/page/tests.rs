@@ -1,0 +1,106 @@
+//! The two texts, word by word.
+
+use serde_json::json;
+
+use super::*;
+
+const NOW: &str = "2026-11-22T06:00:00Z";
+
+fn now() -> Wall {
+    Wall::parse_rfc3339(NOW).expect("an instant")
+}
+
+fn healthy() -> Value {
+    json!({
+        "version": "0.1.0", "started": true, "ready": true, "draining": false,
+        "profiles": [{
+            "profile": "default",
+            "roleArn": "arn:aws:iam::444455556666:role/target",
+            "sessionName": "shop.web-0",
+            "hops": [
+                {"roleArn": "arn:aws:iam::111122223333:role/entry", "expiration": "2026-11-22T17:00:00Z",
+                 "nextRefresh": "2026-11-22T06:30:00Z", "lastRefresh": "2026-11-22T05:00:00Z"},
+                {"roleArn": "arn:aws:iam::444455556666:role/target", "expiration": "2026-11-22T06:52:10Z",
+                 "nextRefresh": "2026-11-22T06:04:10Z", "lastRefresh": "2026-11-22T05:52:10Z"},
+            ],
+            "token": {"file": "/token", "expiration": "2026-11-23T05:00:00Z", "error": null},
+            "lastError": null,
+        }],
+    })
+}
+
+fn failing() -> Value {
+    json!({
+        "version": "0.1.0", "started": false, "ready": false, "draining": false,
+        "profiles": [
+            {"profile": "zeta", "hops": [{"expiration": null}]},
+            {"profile": "beta", "roleArn": "arn:aws:iam::111122223333:role/app", "hops": [{"expiration": null}],
+             "token": {"file": "/token", "error": "it is empty"},
+             "lastError": {"code": "AccessDenied", "message": "Not\u{1b}[31m authorized", "hint": "check the trust policy",
+                           "attempts": 4, "failingSince": "2026-11-22T05:58:00Z", "requestId": "r-1"}},
+            {"profile": "alpha", "hops": [{"expiration": "2026-11-22T07:00:00Z"}]},
+        ],
+    })
+}
+
+#[test]
+fn the_page_of_a_healthy_chain() {
+    let expected = "\
+stsidecar 0.1.0: ready
+
+  profile       default
+  role          arn:aws:iam::444455556666:role/target
+  by way of     arn:aws:iam::111122223333:role/entry
+  session       shop.web-0
+  credentials   expires in 52m 10s (2026-11-22T06:52:10Z), refreshed 7m 50s ago
+  next refresh  in 4m 10s
+  token         expires in 23h (2026-11-23T05:00:00Z)
+";
+    assert_eq!(text(&healthy(), now()), expected);
+}
+
+#[test]
+fn the_page_of_a_failing_profile_says_what_to_do_and_escapes_what_came_from_outside() {
+    let page = text(&failing(), now());
+    let expected = "
+  profile       beta
+  role          arn:aws:iam::111122223333:role/app
+  credentials   none yet
+  token file    /token: it is empty
+  last error    AccessDenied: Not\\u{1b}[31m authorized
+                attempt 4, failing since 2m ago, request id r-1
+  what to do    check the trust policy
+";
+    assert!(page.starts_with("stsidecar 0.1.0: not ready\n") && page.contains(expected), "{page}");
+}
+
+#[test]
+fn the_probe_names_the_first_profile_by_name_that_holds_nothing() {
+    let line = probe_line(&failing(), now());
+    assert_eq!(line, "beta: role arn:aws:iam::111122223333:role/app: AccessDenied: check the trust policy");
+}
+
+#[test]
+fn the_probe_has_a_line_for_every_other_state() {
+    assert_eq!(probe_line(&json!({}), now()), "the agent has not started its profiles yet");
+    let mut waiting = json!({"profiles": [{"profile": "default", "hops": []}]});
+    let line = "default: role chosen by STS: NoAnswerYet: waiting for the first answer of STS";
+    assert_eq!(probe_line(&waiting, now()), line);
+    waiting["draining"] = json!(true);
+    assert!(probe_line(&waiting, now()).ends_with("the agent is shutting down"));
+}
+
+#[test]
+fn any_json_makes_a_page() {
+    for odd in [json!(null), json!([]), json!({"profiles": [1, {"hops": 7, "lastError": {"attempts": "x"}}]})] {
+        assert!(text(&odd, now()).starts_with("stsidecar unknown: not ready\n"));
+        assert!(!probe_line(&odd, now()).contains('\n'));
+    }
+}
+
+#[test]
+fn spans_have_two_units_at_most() {
+    let short = |seconds| span(Duration::from_secs(seconds));
+    let shown = [short(0), short(59), short(60), short(3_601), short(90_000), short(86_400 * 3)];
+    assert_eq!(shown, ["0s", "59s", "1m", "1h", "1d 1h", "3d"]);
+}

@@ -1,0 +1,250 @@
+//! Commands from the outside: arguments, environment and a scripted agent in; streams and exit code out.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::net::TcpListener;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::SETTINGS;
+
+#[derive(Default)]
+struct Outcome {
+    code: u8,
+    stdout: String,
+    stderr: String,
+}
+
+fn outcome(arguments: &[&str], variables: &[(&str, &str)]) -> Outcome {
+    let variables: HashMap<&str, &str> = variables.iter().copied().collect();
+    outcome_at(arguments, &variables, Path::new("/nonexistent/termination-log"))
+}
+
+fn outcome_at(arguments: &[&str], variables: &HashMap<&str, &str>, termination_log: &Path) -> Outcome {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let code = main(
+        ["stsidecar"].iter().chain(arguments).map(OsString::from),
+        &mut World {
+            variable: &|name| variables.get(name).map(|&value| value.to_owned()),
+            read: &|path| match path.to_str() {
+                Some("/token") => Ok(b"secret-of-the-client".to_vec()),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            },
+            stdout: &mut stdout,
+            stderr: &mut stderr,
+            stderr_is_terminal: false,
+            termination_log,
+            wall: || Wall::from_unix_seconds(1_795_327_200),
+        },
+    );
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    Outcome { code, stdout: text(stdout), stderr: text(stderr) }
+}
+
+/// Answers one request with `answer`, and hands over what was asked.
+fn agent(answer: &'static str) -> (String, thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let served = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a request");
+        let mut head = Vec::new();
+        let mut piece = [0; 1024];
+        while !head.ends_with(b"\r\n\r\n") {
+            let read = stream.read(&mut piece).expect("a head");
+            assert_ne!(read, 0, "the request broke off");
+            head.extend_from_slice(&piece[..read]);
+        }
+        stream.write_all(answer.as_bytes()).expect("a reader");
+        String::from_utf8(head).expect("text")
+    });
+    (address, served)
+}
+
+fn http(status: u16, body: &Value) -> &'static str {
+    let body = body.to_string();
+    format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{body}", body.len()).leak()
+}
+
+#[test]
+fn the_help_tells_every_flag_with_its_variables_and_default() {
+    let help = outcome(&["run", "--help"], &[]);
+    assert_eq!(help.code, 0);
+    let one_line = help.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for setting in SETTINGS {
+        let env = format!("[env: {}]", setting.variables.join(", "));
+        assert!(one_line.contains(&format!("--{}", setting.flag)) && one_line.contains(&env), "{}", setting.flag);
+        assert!(setting.default.is_none_or(|default| one_line.contains(&format!("[default: {default}]"))));
+    }
+    command().debug_assert();
+}
+
+#[test]
+fn wrong_arguments_exit_64_and_questions_exit_0() {
+    for wrong in [&[][..], &["walk"], &["run", "--regoin=x"], &["status", "--probe", "-o", "json"], &["run", "x"]] {
+        let Outcome { code, stdout, stderr } = outcome(wrong, &[]);
+        assert_eq!((code, stdout.as_str(), stderr.is_empty()), (64, "", false), "{wrong:?}");
+    }
+    let version = outcome(&["--version"], &[]);
+    assert_eq!((version.code, version.stdout), (0, format!("stsidecar {}\n", version::LONG)));
+}
+
+#[test]
+#[cfg(unix)]
+fn an_argument_that_is_not_utf8_is_a_usage_error() {
+    use std::os::unix::ffi::OsStringExt;
+    let arguments = ["stsidecar".into(), "run".into(), OsString::from_vec(b"--region=\xff".to_vec())];
+    let mut stderr = Vec::new();
+    let mut world = World {
+        variable: &|_| None,
+        read: &|_| Err(io::ErrorKind::NotFound.into()),
+        stdout: &mut io::sink(),
+        stderr: &mut stderr,
+        stderr_is_terminal: false,
+        termination_log: Path::new("/nonexistent"),
+        wall: Wall::default,
+    };
+    assert_eq!(main(arguments, &mut world), exit::USAGE);
+    assert!(String::from_utf8(stderr).expect("text").contains("UTF-8"));
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_error() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut stderr = Vec::new();
+    let mut world = World {
+        variable: &|_| None,
+        read: &|_| Err(io::ErrorKind::NotFound.into()),
+        stdout: &mut Closed,
+        stderr: &mut stderr,
+        stderr_is_terminal: false,
+        termination_log: Path::new("/nonexistent"),
+        wall: Wall::default,
+    };
+    assert_eq!(main(["stsidecar".into(), "schema".into()], &mut world), exit::OK);
+    assert!(stderr.is_empty());
+}
+
+#[test]
+fn the_schema_is_json() {
+    let schema: Value = serde_json::from_str(&outcome(&["schema"], &[]).stdout).expect("JSON");
+    assert!(schema["properties"]["profiles"].is_object());
+}
+
+#[test]
+fn a_bad_configuration_exits_78_and_tells_the_kubelet_in_one_plain_line() {
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    let outcome = outcome_at(&["run", "--region", "E\nU"], &HashMap::new(), log.path());
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (78, ""));
+    let told = std::fs::read_to_string(log.path()).expect("the log");
+    assert!(told.starts_with(r#"stsidecar: --region: "E\nU" is not accepted"#) && told.lines().count() == 1, "{told}");
+    assert_eq!(outcome.stderr, told);
+}
+
+#[test]
+fn a_termination_log_that_is_not_there_is_not_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("termination-log");
+    assert_eq!(outcome_at(&["run"], &HashMap::new(), &log).code, 78);
+    assert!(!log.exists());
+}
+
+#[test]
+fn status_says_ready_or_not_in_both_forms() {
+    for (ready, code) in [(true, 0), (false, 1)] {
+        for form in ["text", "json"] {
+            let body = json!({"version": "9", "started": true, "ready": ready, "draining": false, "profiles": []});
+            let (address, served) = agent(http(200, &body));
+            let outcome = outcome(&["status", "-o", form], &[("STSIDECAR_ADMIN_LISTEN", &address)]);
+            assert_eq!(outcome.code, code, "{}", outcome.stderr);
+            assert!(outcome.stdout.contains('9') && outcome.stdout.ends_with('\n'), "{}", outcome.stdout);
+            assert!(served.join().expect("one request").starts_with("GET /status HTTP/1.1\r\n"));
+        }
+    }
+}
+
+#[test]
+fn the_probe_asks_once_waits_there_and_prints_one_line_without_its_newline() {
+    let body = json!({"started": false, "profiles": [{"profile": "default", "hops": []}]});
+    let (address, served) = agent(http(200, &body));
+    let waited = outcome(&["status", "--probe", "--admin-listen", &address], &[]);
+    assert_eq!(waited.code, 1);
+    assert!(waited.stdout.starts_with("default: role ") && !waited.stdout.contains('\n'), "{}", waited.stdout);
+    let head = served.join().expect("one request");
+    assert!(head.starts_with("GET /status?wait=2"), "{head}");
+
+    let (address, _) = agent(http(200, &json!({"started": true, "ready": false})));
+    let started = outcome(&["status", "--probe", "--admin-listen", &address], &[]);
+    assert_eq!((started.code, started.stdout.as_str()), (0, ""));
+}
+
+#[test]
+fn the_probe_waits_for_an_agent_that_is_not_up_yet() {
+    // An address of its own: nobody else takes the port while it is free.
+    let listen = || TcpListener::bind("127.77.0.1:0").expect("a port");
+    let address = listen().local_addr().expect("an address");
+    let late = thread::spawn(move || {
+        thread::sleep(std::time::Duration::from_millis(250));
+        let (mut stream, _) = TcpListener::bind(address).expect("the free port").accept().expect("a request");
+        let asked = stream.read(&mut [0; 1024]).expect("a head");
+        stream.write_all(http(200, &json!({"started": true})).as_bytes()).expect("a reader");
+        asked
+    });
+    let started = outcome(&["status", "--probe", "--admin-listen", &address.to_string()], &[]);
+    assert_eq!((started.code, started.stdout.as_str()), (0, ""));
+    assert!(late.join().expect("one request") > 0);
+}
+
+#[test]
+fn without_an_agent_status_and_credential_process_exit_69() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();
+    let status = outcome(&["status", "--admin-listen", &free], &[]);
+    assert_eq!((status.code, status.stderr), (69, format!("stsidecar: no agent answers on {free}\n")));
+    let variables =
+        [("AWS_REGION", "x"), ("STSIDECAR_LISTEN", &free), ("STSIDECAR_AUTHORIZATION_TOKEN_FILE", "/token")];
+    assert_eq!(outcome(&["credential-process"], &variables).code, 69);
+    let (address, _) = agent("SSH-2.0-OpenSSH\r\n");
+    assert_eq!(outcome(&["status", "--admin-listen", &address], &[]).code, 69);
+}
+
+fn credential_process(answer: &'static str) -> (Outcome, String) {
+    let (address, served) = agent(answer);
+    let flags = ["credential-process", "--listen", &address, "--authorization-token-file", "/token"];
+    let outcome = outcome(&flags, &[]);
+    (outcome, served.join().expect("one request"))
+}
+
+#[test]
+fn credential_process_translates_what_the_endpoint_vends() {
+    let vended = json!({"AccessKeyId": "A", "SecretAccessKey": "S", "Token": "T",
+                        "Expiration": "2026-11-22T07:00:00Z", "RoleArn": "x", "AccountId": "1"});
+    let (outcome, head) = credential_process(http(200, &vended));
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    let printed: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    assert_eq!(
+        printed,
+        json!({"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "S", "SessionToken": "T",
+                               "Expiration": "2026-11-22T07:00:00Z", "AccountId": "1"})
+    );
+    assert!(head.starts_with("GET /v1/credentials HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("\r\nAuthorization: secret-of-the-client\r\n"), "{head}");
+}
+
+#[test]
+fn credential_process_passes_a_refusal_on_and_prints_no_secret() {
+    let (outcome, _) = credential_process(http(403, &json!({"code": "AccessDenied", "message": "no\n", "x": 1})));
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""));
+    assert_eq!(outcome.stderr, "stsidecar: AccessDenied: no\\n\n");
+    let (outcome, _) = credential_process(http(200, &json!({"AccessKeyId": "A", "SecretAccessKey": "canary"})));
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""));
+    assert!(!outcome.stderr.contains("canary"));
+}

@@ -1,0 +1,141 @@
+//! Clients: which container gets which profile, and the file its authorization token is in.
+//!
+//! Owns the rules between clients. The token decides which client asks, so no two may share a file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::environment::{Given, Origin, Sources};
+use super::error::Error;
+use super::file::{self, Document};
+use super::setting::AUTHORIZATION_TOKEN_FILE;
+use crate::assume::{Profile, ProfileName, Step};
+use crate::credentials::Secret;
+
+/// One container that asks for credentials.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Usually the container's name.
+    pub name: ProfileName,
+    /// Whose credentials it gets.
+    pub profile: ProfileName,
+    /// Where its authorization token is, or will be written.
+    pub token_file: PathBuf,
+    /// The token to write there; a random one without it.
+    pub authorization_token: Option<Secret>,
+}
+
+/// The profile of a container that no profile is named after.
+const DEFAULT: &str = "default";
+
+/// The clients of a configuration; never empty.
+pub(super) fn all(
+    sources: &Sources<'_>,
+    document: &Document,
+    profiles: &[Profile],
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Client>, Error> {
+    let clients = match (&document.clients, &document.profiles) {
+        (Some(listed), _) => {
+            if document.profiles.is_none() {
+                super::profile::refuse_outer(sources, &AUTHORIZATION_TOKEN_FILE, "clients", warnings)?;
+            }
+            listed.iter().enumerate().map(|(at, client)| read(at, client, profiles)).collect::<Result<Vec<_>, _>>()?
+        }
+        (None, Some(_)) => profiles.iter().map(|profile| own_client(profile.name.clone())).collect(),
+        (None, None) => {
+            let given = sources.value(&AUTHORIZATION_TOKEN_FILE, document)?;
+            let client = own_client(ProfileName::parse(DEFAULT).expect("a profile name"));
+            let token_file = super::parsed(given.as_ref(), Given::file)?.unwrap_or(client.token_file);
+            vec![Client { token_file, ..client }]
+        }
+    };
+    if clients.is_empty() {
+        return Err(Error::setting("clients", "the list is empty; leave it out to give each profile its own client"));
+    }
+    check_unique(&clients)?;
+    check_apart(&clients, profiles)?;
+    Ok(clients)
+}
+
+/// The client that a profile has when none are listed: same name, the file the injector would mount.
+fn own_client(name: ProfileName) -> Client {
+    let token_file = PathBuf::from(default_file(&name));
+    Client { profile: name.clone(), name, token_file, authorization_token: None }
+}
+
+fn default_file(name: &ProfileName) -> String {
+    format!("/var/run/secrets/stsidecar.dev/endpoints/{name}/token")
+}
+
+fn read(at: usize, client: &file::Client, profiles: &[Profile]) -> Result<Client, Error> {
+    let key = |key: &str| format!("clients[{at}].{key}");
+    let name = given(key("name"), &client.name).parse(ProfileName::parse)?;
+    let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
+    let wanted = match &client.profile {
+        Some(profile) => profile.as_str(),
+        None if names.contains(&name.as_str()) => name.as_str(),
+        None => DEFAULT,
+    };
+    let profile = profiles.iter().find(|profile| profile.name.as_str() == wanted).ok_or_else(|| {
+        Error::value(key("profile"), wanted, format!("it is no profile; there are: {}", names.join(", ")))
+    })?;
+    let token_file = match &client.token_file {
+        Some(file) => given(key("tokenFile"), file).file()?,
+        None => PathBuf::from(default_file(&name)),
+    };
+    if client.authorization_token.as_ref().is_some_and(|token| !is_token(token.expose())) {
+        let allowed = "the token (not shown) must have 32 to 1024 letters, digits and -._~ only";
+        return Err(Error::setting(key("authorizationToken"), allowed));
+    }
+    let authorization_token = client.authorization_token.clone();
+    Ok(Client { name, profile: profile.name.clone(), token_file, authorization_token })
+}
+
+fn given(path: String, text: &str) -> Given {
+    Given { origin: Origin::Key(path), text: text.to_owned() }
+}
+
+/// What every SDK accepts in an Authorization header and a token file (endpoint rule R7), and nobody guesses.
+fn is_token(text: &str) -> bool {
+    (32..=1024).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+}
+
+fn check_unique(clients: &[Client]) -> Result<(), Error> {
+    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut files: BTreeMap<&Path, usize> = BTreeMap::new();
+    let mut tokens: BTreeMap<&str, usize> = BTreeMap::new();
+    for (at, client) in clients.iter().enumerate() {
+        let taken = |first: usize| format!("clients[{first}] has the same");
+        if let Some(first) = names.insert(client.name.as_str(), at) {
+            return Err(Error::value(format!("clients[{at}].name"), client.name.as_str(), taken(first)));
+        }
+        if let Some(first) = files.insert(&client.token_file, at) {
+            let file = client.token_file.display().to_string();
+            return Err(Error::value(format!("clients[{at}].tokenFile"), &file, taken(first)));
+        }
+        let given = client.authorization_token.as_ref().map(Secret::expose);
+        if let Some(first) = given.and_then(|text| tokens.insert(text, at)) {
+            return Err(Error::setting(format!("clients[{at}].authorizationToken"), taken(first)));
+        }
+    }
+    Ok(())
+}
+
+/// An authorization token written over the web identity token would end all refreshing.
+fn check_apart(clients: &[Client], profiles: &[Profile]) -> Result<(), Error> {
+    let web_identity = |step: &Step| match step {
+        Step::WebIdentity(step) => Some(step.token_file.clone()),
+        Step::Role(_) => None,
+    };
+    let files: Vec<PathBuf> =
+        profiles.iter().flat_map(|profile| &profile.steps).filter_map(|step| web_identity(step)).collect();
+    match clients.iter().find(|client| files.contains(&client.token_file)) {
+        Some(client) => {
+            let file = client.token_file.display().to_string();
+            let allowed = "the web identity token is in this file";
+            Err(Error::value(format!("authorization token file of client {}", client.name), &file, allowed))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,107 @@
+//! The effective configuration as JSON, for one log line at start: everything that decides, nothing secret.
+//!
+//! Owns what may be shown. Authorization tokens appear as present or not, URLs without user and password,
+//! policies as their length; external ids are shown, since AWS does not treat them as secret.
+
+use serde_json::{Map, Value, json};
+
+use super::error::without_userinfo;
+use super::{Client, Config, Shutdown};
+use crate::assume::{DurationSetting, Profile, Restriction, Role, SessionNameTemplate, Step, WebIdentity};
+use crate::session::schedule::RefreshAt;
+use crate::sts;
+use crate::telemetry::Format;
+
+pub(super) fn config(config: &Config) -> Value {
+    let Config { profiles, clients, sts, refresh_at, listen, admin_listen, .. } = config;
+    let Config { wait_for_credentials, state_dir, shutdown: Shutdown { grace, idle }, log, .. } = config;
+    json!({
+        "profiles": profiles.iter().map(|profile| (profile.name.to_string(), steps(profile))).collect::<Map<_, _>>(),
+        "clients": clients.iter().map(client).collect::<Vec<_>>(),
+        "sts": reach(sts),
+        "refreshAt": match refresh_at {
+            RefreshAt::Fraction(fraction) => format!("{}%", (fraction * 10_000.0).round() / 100.0),
+            RefreshAt::After(after) => humantime::format_duration(*after).to_string(),
+        },
+        "listen": listen.reachable(),
+        "adminListen": admin_listen.address,
+        "waitForCredentials": wait_for_credentials,
+        "stateDir": state_dir,
+        "shutdownGrace": humantime::format_duration(*grace).to_string(),
+        "shutdownIdle": humantime::format_duration(*idle).to_string(),
+        "logFormat": log.format.map(Format::as_str),
+        "logLevel": log.filter.as_str(),
+    })
+}
+
+fn steps(profile: &Profile) -> Value {
+    profile.steps.iter().map(|step| step_value(step)).collect()
+}
+
+fn step_value(step: &Step) -> Value {
+    let mut shown = json!({
+        "operation": step.operation(),
+        "roleArn": step.role_arn(),
+        "sessionName": step.session_name().map_or(SessionNameTemplate::DEFAULT, SessionNameTemplate::as_str),
+        "sessionDuration": match step.duration() {
+            DurationSetting::Fixed(duration) => duration.to_string(),
+            DurationSetting::Longest => "longest".to_owned(),
+        },
+    });
+    let restriction = match step {
+        Step::WebIdentity(WebIdentity { token_file, restriction, .. }) => {
+            shown["tokenFile"] = json!(token_file);
+            restriction
+        }
+        Step::Role(role) => {
+            hop(role, &mut shown);
+            &role.restriction
+        }
+    };
+    let Restriction { policy, policy_arns } = restriction;
+    if let Some(policy) = policy {
+        shown["policyCharacters"] = json!(policy.as_str().chars().count());
+    }
+    if !policy_arns.is_empty() {
+        shown["policyArns"] = policy_arns.iter().map(|arn| json!(arn.as_str())).collect();
+    }
+    shown
+}
+
+fn hop(role: &Role, shown: &mut Value) {
+    let Role { external_id, tags, transitive_tag_keys, source_identity, .. } = role;
+    if let Some(id) = external_id {
+        shown["externalId"] = json!(id.as_str());
+    }
+    if let Some(identity) = source_identity {
+        shown["sourceIdentity"] = json!(identity.as_str());
+    }
+    if !tags.is_empty() {
+        let pairs = tags.iter().map(|tag| (tag.key.to_string(), json!(tag.value)));
+        shown["tags"] = Value::Object(pairs.collect());
+        shown["transitiveTagKeys"] = transitive_tag_keys.iter().map(|key| json!(key.as_str())).collect();
+    }
+}
+
+fn client(client: &Client) -> Value {
+    let Client { name, profile, token_file, authorization_token } = client;
+    json!({
+        "name": name.as_str(),
+        "profile": profile.as_str(),
+        "tokenFile": token_file,
+        "authorizationTokenGiven": authorization_token.is_some(),
+    })
+}
+
+fn reach(settings: &sts::Settings) -> Value {
+    let sts::Settings { region, endpoint, fips, dualstack, ca_bundle, proxy } = settings;
+    json!({
+        "region": region,
+        "endpoint": endpoint.as_ref().map(sts::Endpoint::url),
+        "fips": fips,
+        "dualstack": dualstack,
+        "caBundle": ca_bundle,
+        "proxy": proxy.as_ref().map(|proxy| without_userinfo(&proxy.url.to_string())),
+        "noProxy": proxy.as_ref().map(|proxy| &proxy.no_proxy),
+    })
+}

@@ -1,0 +1,80 @@
+//! Where STS is: region, endpoint, FIPS and dual-stack, certificates and proxy.
+//!
+//! Owns the rules between them (agent decisions B10, B21). It opens no file and no connection.
+
+use http::Uri;
+
+use super::environment::{Given, Sources};
+use super::error::Error;
+use super::file::Document;
+use super::{parsed, setting};
+use crate::assume::{Profile, Step};
+use crate::role::Region;
+use crate::sts::{Endpoint, Proxy, Settings};
+
+/// What an STS that is not AWS's is signed for when nobody says: the servers there are take any, or this one.
+const ASSUMED_REGION: &str = "us-east-1";
+
+pub(super) fn settings(
+    sources: &Sources<'_>,
+    document: &Document,
+    profiles: &[Profile],
+    warnings: &mut Vec<String>,
+) -> Result<Settings, Error> {
+    let value = |setting| sources.value(setting, document);
+    let allow_insecure = parsed(value(&setting::ALLOW_INSECURE_STS)?.as_ref(), Given::boolean)?.unwrap_or(false);
+    let endpoint = parsed(value(&setting::STS_ENDPOINT)?.as_ref(), |given| {
+        given.parse(|text| Endpoint::parse(text, allow_insecure))
+    })?;
+    let region = parsed(value(&setting::REGION)?.as_ref(), |given| given.parse(Region::parse))?;
+    let region = match (&endpoint, region) {
+        (Some(_), None) if profiles.iter().any(is_signed) => {
+            warnings.push(format!(
+                "no region is set: requests to the STS endpoint are signed for {ASSUMED_REGION}; set --region (AWS_REGION)"
+            ));
+            Some(Region::parse(ASSUMED_REGION).expect("the constant is a region"))
+        }
+        (None, None) => {
+            let advice = "not set, and no STS endpoint either: set --region (AWS_REGION), or --sts-endpoint \
+                          (AWS_ENDPOINT_URL_STS) for an STS that is not AWS's";
+            return Err(Error::setting("region", advice));
+        }
+        (_, region) => region,
+    };
+    let [fips, dualstack] = [sources.switch(&setting::USE_FIPS)?, sources.switch(&setting::USE_DUALSTACK)?];
+    if let (Some(endpoint), Some(given)) = (&endpoint, fips.as_ref().or(dualstack.as_ref())) {
+        let conflict = format!("selects an endpoint of AWS, but the STS endpoint is {}: unset one", endpoint.url());
+        return Err(Error::setting(&given.origin, conflict));
+    }
+    let ca_bundle = parsed(sources.variable(setting::CA_BUNDLE.names)?.as_ref(), Given::file)?;
+    let proxy = proxy(sources, endpoint.as_ref())?;
+    Ok(Settings { region, endpoint, fips: fips.is_some(), dualstack: dualstack.is_some(), ca_bundle, proxy })
+}
+
+/// Whether a profile signs requests; web identity alone does not.
+fn is_signed(profile: &Profile) -> bool {
+    profile.steps.iter().any(|step| matches!(**step, Step::Role(_)))
+}
+
+/// The proxy, when STS is behind it: never for loopback, nor for plain http, which `HTTPS_PROXY` is not about.
+fn proxy(sources: &Sources<'_>, endpoint: Option<&Endpoint>) -> Result<Option<Proxy>, Error> {
+    let Some(given) = sources.variable(setting::HTTPS_PROXY.names)? else { return Ok(None) };
+    if endpoint.is_some_and(|endpoint| endpoint.is_loopback() || !endpoint.is_https()) {
+        return Ok(None);
+    }
+    let url = given.parse(proxy_url)?;
+    let no_proxy = sources.variable(setting::NO_PROXY.names)?.map(|given| given.text).unwrap_or_default();
+    Ok(Some(Proxy { url, no_proxy }))
+}
+
+/// `http://proxy:3128`, or `proxy:3128` as many write it.
+fn proxy_url(text: &str) -> Result<Uri, &'static str> {
+    const ALLOWED: &str = "the URL of a proxy, such as http://proxy.example.com:3128";
+    let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url: Uri = whole.parse().map_err(|_| ALLOWED)?;
+    let sound = matches!(url.scheme_str(), Some("http" | "https"))
+        && url.host().is_some_and(|host| !host.is_empty())
+        && matches!(url.path(), "" | "/")
+        && url.query().is_none();
+    if sound { Ok(url) } else { Err(ALLOWED) }
+}

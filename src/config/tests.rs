@@ -1,0 +1,297 @@
+//! Rules between settings: precedence, conflicts, defaults, warnings.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::assume::{DurationSetting, Step};
+
+/// One attempt: flags, variables, and what the only file holds.
+#[derive(Default)]
+struct Given<'a> {
+    flags: Flags,
+    variables: HashMap<&'a str, &'a str>,
+    file: &'a str,
+}
+
+impl<'a> Given<'a> {
+    fn variables<const N: usize>(pairs: [(&'a str, &'a str); N]) -> Self {
+        Self { variables: pairs.into(), ..Self::default() }
+    }
+
+    fn file(file: &'a str) -> Self {
+        Self { variables: [("STSIDECAR_CONFIG", "file.yaml")].into(), file, ..Self::default() }
+    }
+
+    fn with<R>(&self, ask: impl FnOnce(&Sources<'_>) -> R) -> R {
+        let variable = |name: &str| self.variables.get(name).map(|&value| value.to_owned());
+        let read = |path: &Path| match path.to_str() {
+            Some("file.yaml") => Ok(self.file.as_bytes().to_vec()),
+            _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+        };
+        ask(&Sources { flags: &self.flags, variable: &variable, read: &read })
+    }
+
+    fn load(&self) -> Result<Loaded, Error> {
+        self.with(Config::load)
+    }
+
+    fn loaded(&self) -> Loaded {
+        self.load().expect("a good configuration")
+    }
+
+    fn error(&self) -> String {
+        self.load().expect_err("a bad configuration").to_string()
+    }
+}
+
+const REGION: (&str, &str) = ("AWS_REGION", "eu-central-1");
+
+fn region(given: &Given<'_>) -> String {
+    given.loaded().config.sts.region.expect("a region").as_str().to_owned()
+}
+
+#[test]
+fn a_flag_beats_its_variables_and_those_beat_the_file() {
+    let mut given = Given::file("region: from-file\nprofiles: {default: {webIdentity: {}}}");
+    assert_eq!(region(&given), "from-file");
+    given.variables.insert("AWS_DEFAULT_REGION", "second");
+    assert_eq!(region(&given), "second");
+    given.variables.insert("AWS_REGION", "first");
+    assert_eq!(region(&given), "first");
+    given.flags.set("region", "flag".to_owned());
+    assert_eq!(region(&given), "flag");
+}
+
+#[test]
+fn an_empty_variable_is_unset() {
+    assert_eq!(region(&Given::variables([("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "second")])), "second");
+}
+
+#[test]
+fn every_key_of_the_file_that_is_a_setting_is_read_from_it() {
+    let file = "{region: r, stsEndpoint: 'http://sts', allowInsecureSts: true, waitForCredentials: false, \
+                listen: '127.0.0.1:1', adminListen: '127.0.0.1:2', stateDir: /s, refreshAt: 10%, shutdownGrace: 9s, \
+                shutdownIdle: 8s, logFormat: text, logLevel: debug, profiles: {default: {webIdentity: {}}}}";
+    let document = Document::from_yaml("file", file.as_bytes()).expect("a document");
+    for setting in SETTINGS {
+        assert!(setting.key.is_none_or(|key| document.text(key).is_some()), "{}", setting.flag);
+    }
+    let shown = Given::file(file).loaded().config.describe();
+    assert_eq!(shown["listen"], json!(["127.0.0.1:1"]));
+    assert_eq!((&shown["refreshAt"], &shown["shutdownIdle"]), (&json!("10%"), &json!("8s")));
+    assert_eq!((&shown["waitForCredentials"], &shown["stateDir"]), (&json!(false), &json!("/s")));
+}
+
+#[test]
+fn without_any_profile_there_is_one_from_flags_and_variables() {
+    let given = Given::variables([REGION, ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/app")]);
+    let Loaded { config, warnings } = given.loaded();
+    assert_eq!(warnings, [""; 0]);
+    let Step::WebIdentity(step) = &*config.profiles[0].steps[0] else { panic!("{config:?}") };
+    assert_eq!(step.role_arn.as_ref().expect("a role").name(), "app");
+    assert_eq!(step.token_file, Path::new("/var/run/secrets/stsidecar.dev/serviceaccount/token"));
+    assert_eq!(step.session_name.as_ref().expect("the default").as_str(), "{namespace}.{pod}");
+    assert!(matches!(step.duration, DurationSetting::Fixed(hour) if hour.seconds() == 3600));
+    assert_eq!(config.listen.reachable().len(), 2);
+    assert!(config.wait_for_credentials);
+    let [client] = &config.clients[..] else { panic!("{config:?}") };
+    assert_eq!(client.token_file, Path::new("/var/run/secrets/stsidecar.dev/endpoints/default/token"));
+}
+
+#[test]
+fn defaults_of_the_table_are_values_their_settings_accept() {
+    let mut given = Given::variables([REGION]);
+    let expected = given.loaded().config.describe();
+    for setting in SETTINGS {
+        if let Some(default) = setting.default {
+            given.flags.set(setting.flag, default.to_owned());
+        }
+    }
+    assert_eq!(given.loaded().config.describe(), expected);
+}
+
+#[test]
+fn listed_profiles_refuse_the_flags_of_one_profile_and_ignore_its_variables_with_a_warning_each() {
+    let file = "region: r\nprofiles: {default: {webIdentity: {}}}";
+    for setting in setting::OF_ONE_PROFILE {
+        let mut given = Given::file(file);
+        given.variables.insert(setting.variables[0], "anything");
+        let Loaded { config, warnings } = given.loaded();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].starts_with(&format!("{} is ignored", setting.variables[0])), "{warnings:?}");
+        assert!(!config.describe().to_string().contains("anything"));
+        given.flags.set(setting.flag, "anything".to_owned());
+        let error = given.error();
+        assert!(error.starts_with(&format!("--{}: the configuration lists profiles", setting.flag)), "{error}");
+    }
+}
+
+#[test]
+fn each_profile_is_a_client_of_its_name_unless_clients_are_listed() {
+    let config = Given::file("region: r\nprofiles: {b: {webIdentity: {}}, a: {webIdentity: {}}}").loaded().config;
+    let shown: Vec<_> = config.clients.iter().map(|c| (c.name.as_str(), c.token_file.to_str().unwrap())).collect();
+    assert_eq!(shown[0], ("a", "/var/run/secrets/stsidecar.dev/endpoints/a/token"));
+    assert_eq!(shown.len(), 2);
+}
+
+#[test]
+fn a_client_without_a_profile_takes_the_one_of_its_name_else_default() {
+    let file = "region: r\nprofiles: {default: {webIdentity: {}}, own: {webIdentity: {}}}";
+    let mut given = Given::file(file);
+    given.variables.insert("STSIDECAR_CONFIG_INLINE", r#"{"clients":[{"name":"own"},{"name":"other"}]}"#);
+    let Loaded { config, warnings } = given.loaded();
+    assert_eq!(warnings, [""; 0]);
+    let profiles: Vec<_> = config.clients.iter().map(|client| client.profile.as_str()).collect();
+    assert_eq!(profiles, ["own", "default"]);
+}
+
+#[test]
+fn the_inline_document_may_stand_beside_a_file_only_with_clients_alone() {
+    let mut given = Given::file("region: r\nprofiles: {default: {webIdentity: {}}}\nclients: [{name: file}]");
+    given.variables.insert("STSIDECAR_CONFIG_INLINE", r#"{"clients":[{"name":"inline"}]}"#);
+    let Loaded { config, warnings } = given.loaded();
+    assert_eq!(config.clients[0].name.as_str(), "inline");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    for more in [r#"{"region":"x","clients":[]}"#, r#"{"profiles":{}}"#, r#"{"allowInsecureSts":false}"#] {
+        given.variables.insert("STSIDECAR_CONFIG_INLINE", more);
+        assert!(given.error().contains("may hold clients only"), "{more}: {}", given.error());
+    }
+}
+
+#[test]
+fn listed_clients_without_profiles_share_the_profile_of_the_variables() {
+    let mut given = Given::variables([
+        REGION,
+        ("STSIDECAR_CONFIG_INLINE", r#"{"clients":[{"name":"app"}]}"#),
+        ("STSIDECAR_AUTHORIZATION_TOKEN_FILE", "/ignored"),
+    ]);
+    let Loaded { config, warnings } = given.loaded();
+    assert_eq!((config.clients[0].profile.as_str(), warnings.len()), ("default", 1));
+    given.flags.set("authorization-token-file", "/refused".to_owned());
+    assert!(given.error().contains("lists clients"), "{}", given.error());
+}
+
+#[test]
+fn a_custom_sts_needs_no_region_unless_a_hop_signs() {
+    let config = Given::variables([("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")]).loaded().config;
+    assert_eq!(config.sts.region, None);
+    let chain = "stsEndpoint: https://sts.example.com\nprofiles: {default: {webIdentity: {}, \
+                 chain: [{roleArn: 'arn:aws:iam::111122223333:role/x'}]}}";
+    let Loaded { config, warnings } = Given::file(chain).loaded();
+    assert_eq!(config.sts.region.expect("assumed").as_str(), "us-east-1");
+    assert!(warnings[0].contains("us-east-1"), "{warnings:?}");
+    let aws = chain.replace("stsEndpoint: https://sts.example.com", "");
+    assert!(Given::file(&aws).error().starts_with("region: not set"));
+}
+
+#[test]
+fn the_proxy_is_for_sts_beyond_loopback_and_shown_without_its_password() {
+    let proxy = |endpoint| {
+        let given = Given::variables([
+            REGION,
+            ("AWS_ENDPOINT_URL", endpoint),
+            ("https_proxy", "me:canary@proxy:3128"),
+            ("NO_PROXY", ".svc"),
+        ]);
+        given.loaded().config
+    };
+    assert_eq!(proxy("https://127.0.0.1:1").sts.proxy, None);
+    let config = proxy("");
+    let used = config.sts.proxy.as_ref().expect("a proxy");
+    assert_eq!((used.url.host(), used.no_proxy.as_str()), (Some("proxy"), ".svc"));
+    let shown = config.describe().to_string();
+    assert!(shown.contains("http://[redacted]@proxy:3128") && !shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn no_secret_is_in_debug_or_the_description() {
+    let inline = r#"{"clients":[{"name":"app","authorizationToken":"canary-canary-canary-canary-canary"}]}"#;
+    let config = Given::variables([REGION, ("STSIDECAR_CONFIG_INLINE", inline)]).loaded().config;
+    let token = config.clients[0].authorization_token.as_ref().expect("given");
+    assert!(token.expose().starts_with("canary"));
+    let shown = format!("{config:?} {}", config.describe());
+    assert!(!shown.contains("canary"), "{shown}");
+    assert_eq!(config.describe()["clients"][0]["authorizationTokenGiven"], true);
+}
+
+#[test]
+fn no_error_about_a_client_repeats_its_authorization_token() {
+    for client in [
+        "{name: app, authorizationToken: canary}",
+        "{name: app, authorizationToken: [canary]}",
+        "{name: app, authorizationToken: {canary: canary}}",
+        "{name: app, authorizationToken: !!int canary}",
+        "{name: app, authorizationToken: !canary canary}",
+        "{name: app, authorizationToken: !!binary canary}",
+        "{name: app, authorizationToken: *canary}",
+        "{name: app, authorizationToken: 'canary}",
+        "{name: app, authorizationToken: \"canary\\q\"}",
+        "{name: app, authorizationToken:canary}",
+        "{name: app, authorizationToken=canary}",
+        "{name: app, authorizationToken: canary, x}",
+    ] {
+        let file = format!("region: r\nprofiles: {{default: {{webIdentity: {{}}}}}}\nclients:\n  - {client}\n");
+        let error = Given::file(&file).error();
+        assert!(!error.contains("canary"), "{client}: {error}");
+        let inline = format!(r#"{{"clients":[{client}]}}"#).replace('\'', "\"");
+        let error = Given::variables([REGION, ("STSIDECAR_CONFIG_INLINE", &inline)]).error();
+        assert!(!error.contains("canary"), "{client}: {error}");
+    }
+    for token in ["5551234", "[\"5551234\"]", "true5551234", "\"5551234"] {
+        let inline = format!(r#"{{"clients":[{{"name":"app","authorizationToken":{token}}}]}}"#);
+        let error = Given::variables([REGION, ("STSIDECAR_CONFIG_INLINE", &inline)]).error();
+        assert!(!error.contains("5551234"), "{token}: {error}");
+    }
+}
+
+#[test]
+fn commands_that_ask_the_agent_find_it_by_the_same_settings() {
+    let mut given = Given::file("region: r\nadminListen: '[::]:7'\nprofiles: {default: {webIdentity: {}}}");
+    assert_eq!(given.with(AdminListen::load).expect("an address").address.port(), 7);
+    given.variables.insert("STSIDECAR_ADMIN_LISTEN", "localhost:8");
+    assert_eq!(given.with(AdminListen::load).expect("an address").address.port(), 8);
+    assert!(given.with(Access::load).expect("one client").token_file.ends_with("endpoints/default/token"));
+    given.file = "region: r\nprofiles: {a: {webIdentity: {}}, b: {webIdentity: {}}}";
+    let error = given.with(Access::load).expect_err("ambiguous").to_string();
+    assert!(error.starts_with("clients: there are several (a, b) and none is named default"), "{error}");
+    given.flags.set("authorization-token-file", "/b".to_owned());
+    assert_eq!(given.with(Access::load).expect("chosen").token_file, Path::new("/b"));
+}
+
+#[test]
+fn the_schema_knows_every_key_and_allows_no_other() {
+    let schema = file::schema();
+    assert_eq!(schema["additionalProperties"], false);
+    for setting in SETTINGS.iter().filter_map(|setting| setting.key) {
+        assert!(schema["properties"][setting].is_object(), "{setting}");
+    }
+}
+
+#[test]
+fn nesting_without_end_is_refused_and_does_not_overflow_the_stack() {
+    for open in ["[", "{a: "] {
+        let deep = open.repeat(100_000);
+        let file = format!("profiles: {{default: {{webIdentity: {{policy: {deep}");
+        assert!(!Given::file(&file).error().is_empty());
+        let inline = format!(r#"{{"profiles":{{"default":{{"webIdentity":{{"policy":{deep}"#).replace("{a", "{\"a\"");
+        assert!(!Given::variables([("STSIDECAR_CONFIG_INLINE", &inline)]).error().is_empty());
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_document_makes_the_configuration_panic(
+        text in r#"((region|profiles|clients|default|webIdentity|chain|tags|policy|name|roleArn|[a-z{}\[\]&*!|>'"%@#-]{1,4})(: |:\n  |\n|, ){1,2}){0,12}"#,
+        raw in any::<String>(),
+    ) {
+        for file in [text.as_str(), raw.as_str()] {
+            drop(Given::file(file).load());
+            drop(Given::variables([REGION, ("STSIDECAR_CONFIG_INLINE", file)]).load());
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Whether a request may have credentials: request line and headers in, decision out.
+//!
+//! Owns every rule that keeps others away from them (threats T01-T03, T13, T18-T20): the path, the method,
+//! the Host allow-list against DNS rebinding, the deny-list against reverse proxies and browsers, and the
+//! clients' authorization tokens. It is pure, takes one pass over the headers, and never sees credentials.
+//! `endpoint` asks it for each request.
+
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::uri::Scheme;
+use http::{HeaderMap, HeaderName, Method, Uri};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+use crate::credentials::Secret;
+
+/// The only path; a trailing slash is accepted too (R3).
+pub const PATH: &str = "/v1/credentials";
+
+/// Header lines that a request may have (T18). No client that was measured sends more than 12.
+pub const MOST_HEADERS: usize = 32;
+
+/// Headers that a reverse proxy or a browser adds and no SDK sends (T02), in lower case.
+pub const DENIED: [&str; 10] = [
+    "cf-connecting-ip",
+    "cookie",
+    "forwarded",
+    "origin",
+    "proxy-connection",
+    "referer",
+    "true-client-ip",
+    "via",
+    "x-envoy-external-address",
+    "x-real-ip",
+];
+
+/// The same, for families of headers.
+pub const DENIED_FAMILIES: [&str; 2] = ["sec-fetch-", "x-forwarded-"];
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The client at this position of the list may have its profile's credentials.
+    Vend(usize),
+    /// Nobody may.
+    Refuse(Refusal),
+}
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// More than [`MOST_HEADERS`].
+    Headers,
+    /// Another path, or a query.
+    Path,
+    /// Neither GET nor HEAD.
+    Method,
+    /// A body, which is also how requests are smuggled.
+    Body,
+    /// Host is missing, repeated or not one of ours.
+    Host,
+    /// It came through a proxy or from a browser.
+    Forwarded,
+    /// The authorization token is missing, repeated or not a client's.
+    Token,
+}
+
+impl Refusal {
+    /// All of them, in the order of their checks.
+    pub const ALL: [Self; 7] =
+        [Self::Headers, Self::Path, Self::Method, Self::Body, Self::Host, Self::Forwarded, Self::Token];
+
+    /// The HTTP status. 403 and not 401, so that no HTTP library starts an authentication dialogue (R29).
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Headers => 431,
+            Self::Path => 404,
+            Self::Method => 405,
+            Self::Body => 400,
+            Self::Host | Self::Forwarded | Self::Token => 403,
+        }
+    }
+
+    /// The value of the metric label `reason`; too many headers are counted by their status alone.
+    #[must_use]
+    pub const fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Headers => None,
+            Self::Path => Some("path"),
+            Self::Method => Some("method"),
+            Self::Body => Some("body"),
+            Self::Host => Some("host"),
+            Self::Forwarded => Some("forwarded"),
+            Self::Token => Some("token"),
+        }
+    }
+
+    /// Code and message of the error body: what to change, and never what was sent.
+    #[must_use]
+    pub const fn explanation(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Headers => ("TooManyHeaders", "a request for credentials has at most 32 header lines"),
+            Self::Path => ("NotFound", "this endpoint answers /v1/credentials without a query, and nothing else"),
+            Self::Method => ("MethodNotAllowed", "use GET"),
+            Self::Body => ("BodyNotAllowed", "a request for credentials has no body"),
+            Self::Host => {
+                ("HostNotAllowed", "Host must be 127.0.0.1, localhost or [::1], with this port or without one")
+            }
+            Self::Forwarded => (
+                "ForwardedRequest",
+                "requests with the headers of a proxy or a browser are refused; ask this endpoint directly",
+            ),
+            Self::Token => (
+                "InvalidAuthorizationToken",
+                "Authorization must be exactly the content of the file named by AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            ),
+        }
+    }
+}
+
+/// The rules with this endpoint's port and its clients' tokens.
+pub struct Guard {
+    hosts: [String; 6],
+    tokens: Vec<Secret>,
+}
+
+impl Guard {
+    /// Rules for the listener at `port`; a client's position in `tokens` is what [`Decision::Vend`] names.
+    #[must_use]
+    pub fn new(port: u16, tokens: Vec<Secret>) -> Self {
+        // The first is what nearly every SDK sends; the AWS Common Runtime and Envoy leave the port out.
+        let hosts = [
+            format!("127.0.0.1:{port}"),
+            "127.0.0.1".into(),
+            format!("localhost:{port}"),
+            "localhost".into(),
+            format!("[::1]:{port}"),
+            "[::1]".into(),
+        ];
+        Self { hosts, tokens }
+    }
+
+    /// Decides one request.
+    #[must_use]
+    pub fn decide(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Decision {
+        let seen = self.look(headers);
+        let refusal = if headers.len() > MOST_HEADERS {
+            Refusal::Headers
+        } else if !is_our_path(uri) {
+            Refusal::Path
+        } else if method != Method::GET && method != Method::HEAD {
+            Refusal::Method
+        } else if seen.body {
+            Refusal::Body
+        } else if seen.hosts != 1 || !seen.host_is_ours || !self.is_our_target(uri) {
+            Refusal::Host
+        } else if seen.forwarded {
+            Refusal::Forwarded
+        } else {
+            return match seen.client {
+                Some(client) if seen.authorizations == 1 => Decision::Vend(client),
+                _ => Decision::Refuse(Refusal::Token),
+            };
+        };
+        Decision::Refuse(refusal)
+    }
+
+    fn look(&self, headers: &HeaderMap) -> Seen {
+        let mut seen = Seen::default();
+        for (name, value) in headers {
+            if name == HOST {
+                seen.hosts += 1;
+                seen.host_is_ours = self.is_our_host(value.as_bytes());
+            } else if name == AUTHORIZATION {
+                seen.authorizations += 1;
+                seen.client = self.client_of(value.as_bytes());
+            } else if name == TRANSFER_ENCODING {
+                seen.body = true;
+            } else if name == CONTENT_LENGTH {
+                seen.body |= value.is_empty() || value.as_bytes().iter().any(|digit| *digit != b'0');
+            } else if is_denied(name) {
+                seen.forwarded = true;
+            }
+        }
+        seen
+    }
+
+    fn is_our_host(&self, host: &[u8]) -> bool {
+        self.hosts.iter().any(|ours| host.eq_ignore_ascii_case(ours.as_bytes()))
+    }
+
+    /// A target in absolute form names the host a second time, and both must be ours (T03).
+    fn is_our_target(&self, uri: &Uri) -> bool {
+        match (uri.scheme(), uri.authority()) {
+            (None, None) => true,
+            (Some(scheme), Some(authority)) => {
+                *scheme == Scheme::HTTP && self.is_our_host(authority.as_str().as_bytes())
+            }
+            _ => false,
+        }
+    }
+
+    /// The client whose token this is. Every token is compared to its end, so that time says nothing (T13).
+    fn client_of(&self, sent: &[u8]) -> Option<usize> {
+        let mut found = Choice::from(0);
+        let mut client = 0_u64;
+        for (position, token) in (0_u64..).zip(&self.tokens) {
+            let equal = token.expose().as_bytes().ct_eq(sent);
+            client = u64::conditional_select(&client, &position, equal);
+            found |= equal;
+        }
+        bool::from(found).then(|| usize::try_from(client).expect("a position in a list fits"))
+    }
+}
+
+/// What one pass over the headers found.
+#[derive(Default)]
+struct Seen {
+    hosts: usize,
+    host_is_ours: bool,
+    authorizations: usize,
+    client: Option<usize>,
+    body: bool,
+    forwarded: bool,
+}
+
+/// Byte for byte on the raw path (T20): nothing is decoded, folded or normalised.
+fn is_our_path(uri: &Uri) -> bool {
+    let path = uri.path();
+    uri.query().is_none() && path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest == "/")
+}
+
+fn is_denied(name: &HeaderName) -> bool {
+    // `HeaderName` is lower case whatever was sent.
+    let name = name.as_str();
+    DENIED.contains(&name) || DENIED_FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! Makes text from the network fit for logs, `/status` and events: one line, short, no controls, no tokens.
+//!
+//! Owns the rules only. An STS, or what answers in its place, may echo what it was sent (threat T11).
+
+/// The longest message kept, in characters.
+const LONGEST_MESSAGE: usize = 512;
+
+/// What a JWT's header begins with, plain (`{"`) and base64-encoded once more.
+const TOKEN_BEGINNINGS: [&str; 2] = ["eyJ", "ZXlK"];
+
+/// A run this long of a JWT's alphabet behind one of the beginnings is taken for a token.
+const SHORTEST_TOKEN: usize = 16;
+
+/// The text as one line of at most 512 characters, controls escaped and everything like a JWT replaced.
+#[must_use]
+pub fn safe_line(text: &str) -> String {
+    let mut line = String::new();
+    let mut length = 0;
+    for c in without_tokens(text.trim()).chars() {
+        let before = line.len();
+        if is_unsafe(c) {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+        length += line[before..].chars().count();
+        if length > LONGEST_MESSAGE {
+            let end = line.char_indices().nth(LONGEST_MESSAGE - 1).map_or(line.len(), |(at, _)| at);
+            line.truncate(end);
+            line.push('…');
+            break;
+        }
+    }
+    line
+}
+
+/// Controls, line separators and the marks that turn the writing direction.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+fn without_tokens(text: &str) -> String {
+    let in_token = |c: char| c.is_ascii_alphanumeric() || "-_.%=+/".contains(c);
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = TOKEN_BEGINNINGS.iter().filter_map(|start| rest.find(start)).min() {
+        let run = rest[at..].find(|c| !in_token(c)).unwrap_or(rest.len() - at);
+        kept.push_str(&rest[..at]);
+        kept.push_str(if run >= SHORTEST_TOKEN { "[redacted]" } else { &rest[at..at + run] });
+        rest = &rest[at + run..];
+    }
+    kept.push_str(rest);
+    kept
+}
+
+/// Whether a code or an id from the network can be shown as it stands.
+pub(super) fn is_token(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:=".contains(&b))
+        && without_tokens(text) == text
+}
+
+/// At most `longest` characters of a text, the middle of a longer one replaced by `...`.
+#[must_use]
+pub fn middle_cut(text: &str, longest: usize) -> String {
+    let count = text.chars().count();
+    if count <= longest {
+        return text.to_owned();
+    }
+    let kept = longest.saturating_sub(3);
+    let (head, tail) = (kept.div_ceil(2), kept / 2);
+    text.chars().take(head).chain("...".chars()).chain(text.chars().skip(count - tail)).collect()
+}

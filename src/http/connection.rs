@@ -1,0 +1,282 @@
+//! What a connection is doing, and since when: the socket records it, the server's sweep reads it.
+//!
+//! Owns the phases and their limits. They replace hyper's header timer, which would also close idle
+//! connections after 2 s and costs each request a timer; hyper has no limit on writing at all. Time is
+//! counted in sweeps, so a request reads no clock for it, and a process that was stopped for a minute does
+//! not close what arrived meanwhile. Only `http.rs` makes connections; surfaces see them with each request.
+
+use std::io::IoSlice;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+
+use super::Limits;
+use crate::time::Boot;
+
+/// What a shutdown waits for; shared by everything that serves one set of listeners.
+#[derive(Debug, Default)]
+pub struct Activity {
+    busy: AtomicUsize,
+    last_request: AtomicU64,
+}
+
+impl Activity {
+    /// Connections whose request is being answered, up to the last byte handed to the kernel.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        self.busy.load(Relaxed)
+    }
+
+    /// When the last request arrived, to the millisecond below; nothing before the first.
+    #[must_use]
+    pub fn last_request(&self) -> Option<Boot> {
+        match self.last_request.load(Relaxed) {
+            0 => None,
+            milliseconds => Some(Boot::from_duration(Duration::from_millis(milliseconds))),
+        }
+    }
+
+    /// Remembers a request that arrived at `now`.
+    pub fn note(&self, now: Boot) {
+        let milliseconds = u64::try_from(now.as_duration().as_millis()).unwrap_or(u64::MAX);
+        self.last_request.store(milliseconds.max(1), Relaxed);
+    }
+}
+
+/// The phases of a connection, in the order of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// Between two requests.
+    Idle = 0,
+    /// A request's head is awaited (on a new connection) or has begun to arrive.
+    Head = 1,
+    /// The service works on a request; nothing of the answer is written.
+    Answering = 2,
+    /// Some of the answer is written.
+    Writing = 3,
+    /// The socket is closed.
+    Ended = 4,
+}
+
+/// The time of one server, in sweeps, and its limits in the same unit.
+pub(super) struct Sweeps {
+    pub(super) every: Duration,
+    now: AtomicU32,
+    /// Phases entered so far: which of two that began within one sweep is the older one.
+    entered: AtomicU32,
+    head: u32,
+    answering: u32,
+    idle: u32,
+    activity: Arc<Activity>,
+}
+
+impl Sweeps {
+    /// Four sweeps in the shortest limit: what exceeds it ends after at most 1.25 times that.
+    pub(super) fn new(limits: &Limits, activity: Arc<Activity>) -> Self {
+        let shortest = limits.head.min(limits.answering).min(limits.idle);
+        let every = (shortest / 4).max(Duration::from_millis(1));
+        let [head, answering, idle] = [limits.head, limits.answering, limits.idle].map(|limit| sweeps(limit, every));
+        Self { every, now: AtomicU32::new(0), entered: AtomicU32::new(0), head, answering, idle, activity }
+    }
+
+    /// Counts one more.
+    pub(super) fn advance(&self) {
+        self.now.store(self.now.load(Relaxed).saturating_add(1), Relaxed);
+    }
+
+    /// `limit` from now: the sweep in the upper half, and in the lower one a number that orders equals. All
+    /// of it happens on one thread, so loads and stores are enough; if it ever wrapped, two connections would
+    /// go in the wrong order.
+    fn after(&self, limit: u32) -> u64 {
+        let entered = self.entered.load(Relaxed).wrapping_add(1);
+        self.entered.store(entered, Relaxed);
+        u64::from(self.now.load(Relaxed).saturating_add(limit)) << 32 | u64::from(entered)
+    }
+}
+
+/// Rounded up, so that no limit is shorter than asked for.
+fn sweeps(limit: Duration, every: Duration) -> u32 {
+    u32::try_from(limit.as_nanos().div_ceil(every.as_nanos())).unwrap_or(u32::MAX)
+}
+
+/// One accepted connection, as its service and the sweep see it.
+pub struct Connection {
+    sweeps: Arc<Sweeps>,
+    peer: IpAddr,
+    phase: AtomicU8,
+    until: AtomicU64,
+    authenticated: AtomicBool,
+}
+
+impl Connection {
+    pub(super) fn new(sweeps: Arc<Sweeps>, peer: IpAddr) -> Self {
+        let (phase, authenticated) = (AtomicU8::new(Phase::Head as u8), AtomicBool::new(false));
+        let until = AtomicU64::new(sweeps.after(sweeps.head));
+        Self { sweeps, peer: peer.to_canonical(), phase, until, authenticated }
+    }
+
+    /// A connection of its own, for tests of the surfaces.
+    #[cfg(test)]
+    pub(crate) fn from_peer(peer: IpAddr) -> Self {
+        Self::new(Arc::new(Sweeps::new(&Limits::new(1), Arc::default())), peer)
+    }
+
+    /// Who connected; an IPv4 peer of a dual-stack listener as IPv4.
+    #[must_use]
+    pub fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// Remembers that this peer has proven itself: it is not the first to go when connections run out.
+    pub fn authenticate(&self) {
+        self.authenticated.store(true, Relaxed);
+    }
+
+    /// Allows the answer that is being made this much more time.
+    pub fn extend(&self, by: Duration) {
+        let until = self.until.load(Relaxed).saturating_add(u64::from(sweeps(by, self.sweeps.every)) << 32);
+        self.until.store(until, Relaxed);
+    }
+
+    /// A request was read and goes to the service. A pipelined one may come before the answer to the one
+    /// before it has left.
+    pub(super) fn begin(&self) {
+        if self.phase() < Phase::Answering {
+            self.sweeps.activity.busy.fetch_add(1, Relaxed);
+        }
+        self.enter(Phase::Answering, self.sweeps.answering);
+    }
+
+    pub(super) fn is_overdue(&self) -> bool {
+        // One more than the limit: the phase began somewhere within the sweep it is counted from.
+        u64::from(self.sweeps.now.load(Relaxed)) > self.until.load(Relaxed) >> 32
+    }
+
+    /// How soon this connection goes when another needs its place: strangers that do not get on with their
+    /// first request, then whoever idles longest. The smallest goes first, `None` never goes.
+    pub(super) fn precedence(&self) -> Option<(u8, u64)> {
+        match self.phase() {
+            Phase::Head if !self.authenticated.load(Relaxed) => Some((0, self.until.load(Relaxed))),
+            Phase::Idle => Some((1, self.until.load(Relaxed))),
+            _ => None,
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self.phase.load(Relaxed) {
+            0 => Phase::Idle,
+            1 => Phase::Head,
+            2 => Phase::Answering,
+            3 => Phase::Writing,
+            _ => Phase::Ended,
+        }
+    }
+
+    fn enter(&self, phase: Phase, limit: u32) {
+        self.phase.store(phase as u8, Relaxed);
+        self.until.store(self.sweeps.after(limit), Relaxed);
+    }
+
+    fn received(&self) {
+        if self.phase() == Phase::Idle {
+            self.enter(Phase::Head, self.sweeps.head);
+        }
+    }
+
+    fn wrote(&self) {
+        // The limit of the whole answer goes on: a client that reads a byte a second is not progress.
+        if self.phase() == Phase::Answering {
+            self.phase.store(Phase::Writing as u8, Relaxed);
+        }
+    }
+
+    /// hyper flushes the socket only when its own buffer is empty; before the first byte of an answer that
+    /// says nothing.
+    fn flushed(&self) {
+        if self.phase() == Phase::Writing {
+            self.sweeps.activity.busy.fetch_sub(1, Relaxed);
+            self.enter(Phase::Idle, self.sweeps.idle);
+        }
+    }
+
+    fn ended(&self) {
+        if matches!(self.phase(), Phase::Answering | Phase::Writing) {
+            self.sweeps.activity.busy.fetch_sub(1, Relaxed);
+        }
+        self.phase.store(Phase::Ended as u8, Relaxed);
+    }
+}
+
+/// A socket that tells its [`Connection`] what passes through it.
+pub(super) struct Watched<S> {
+    socket: S,
+    connection: Arc<Connection>,
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(socket: S, connection: Arc<Connection>) -> Self {
+        Self { socket, connection }
+    }
+}
+
+impl<S> Drop for Watched<S> {
+    fn drop(&mut self) {
+        self.connection.ended();
+    }
+}
+
+impl<S: Read + Unpin> Read for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<std::io::Result<()>> {
+        let read = Pin::new(&mut self.socket).poll_read(cx, buf);
+        if matches!(read, Poll::Ready(Ok(()))) {
+            self.connection.received();
+        }
+        read
+    }
+}
+
+impl<S: Write + Unpin> Write for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write(cx, buf);
+        if written.is_ready() {
+            self.connection.wrote();
+        }
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        if written.is_ready() {
+            self.connection.wrote();
+        }
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            self.connection.flushed();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! The open connections of one set of listeners: who is let in, who goes, and hyper's settings.
+//!
+//! Owns the connection limit and its victims, the sweep that ends what takes too long, and the joining of
+//! every connection's task. It never accepts: `http.rs` does, and hands over what it accepted.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::{AbortHandle, Id, JoinSet};
+
+use super::connection::{Sweeps, Watched};
+use super::{Activity, Connection, Limits, Reply, Request, Respond, Response};
+
+/// A request's head (T18). Read as well as parsed, so this bounds what a stranger can make us hold.
+const HEAD_SIZE: usize = 8 * 1024;
+/// hyper's buffer for each direction.
+const BUFFER_SIZE: usize = 16 * 1024;
+
+/// The connections of one [`serve`].
+pub(super) struct Open<R> {
+    respond: Arc<R>,
+    most: usize,
+    sweeps: Arc<Sweeps>,
+    http: http1::Builder,
+    tasks: JoinSet<()>,
+    entries: HashMap<Id, Entry>,
+    /// Accepting fails since the last connection; said once.
+    starving: bool,
+}
+
+struct Entry {
+    connection: Arc<Connection>,
+    task: AbortHandle,
+}
+
+impl<R: Respond> Open<R> {
+    pub(super) fn new(respond: Arc<R>, limits: &Limits, activity: Arc<Activity>) -> Self {
+        let mut http = http1::Builder::new();
+        // No max_headers: it moves hyper's table to the heap; the guard counts.
+        http.header_read_timeout(None).max_header_size(HEAD_SIZE).max_buf_size(BUFFER_SIZE);
+        let sweeps = Arc::new(Sweeps::new(limits, activity));
+        let (tasks, entries) = (JoinSet::new(), HashMap::new());
+        Self { respond, most: limits.connections.max(1), sweeps, http, tasks, entries, starving: false }
+    }
+
+    pub(super) async fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+        self.starving = false;
+        if self.entries.len() >= self.most {
+            self.evict();
+            // The descriptor is free once the task was dropped, which happens when it is its turn.
+            tokio::task::yield_now().await;
+        }
+        // Fails only when the peer is already gone, which reading will show.
+        let _ = stream.set_nodelay(true);
+        let connection = Arc::new(Connection::new(Arc::clone(&self.sweeps), peer.ip()));
+        let watched = Watched::new(TokioIo::new(stream), Arc::clone(&connection));
+        let respond = Arc::clone(&self.respond);
+        let requests = Requests { respond: Arc::clone(&respond), connection: Arc::clone(&connection) };
+        let serving = self.http.serve_connection(watched, requests);
+        let task = self.tasks.spawn(async move {
+            if let Err(error) = serving.await {
+                // Too large is a kind of parse error.
+                if error.is_parse_too_large() {
+                    respond.refused(431);
+                } else if error.is_parse() {
+                    respond.refused(400);
+                }
+            }
+        });
+        self.entries.insert(task.id(), Entry { connection, task });
+    }
+
+    /// How often [`Open::sweep`] is to be called while there are connections.
+    pub(super) fn every(&self) -> Duration {
+        self.sweeps.every
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Waits for the end of a connection, and gives its place free; for ever while there is none.
+    pub(super) async fn ended(&mut self) {
+        let id = match self.tasks.join_next_with_id().await {
+            None => return std::future::pending().await,
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => {
+                if error.is_panic() {
+                    tracing::error!("a connection ended by a panic");
+                }
+                error.id()
+            }
+        };
+        self.entries.remove(&id);
+    }
+
+    /// Ends what has been in one phase for too long.
+    pub(super) fn sweep(&mut self) {
+        self.sweeps.advance();
+        self.entries.retain(|_, entry| {
+            let keep = !entry.connection.is_overdue();
+            if !keep {
+                entry.task.abort();
+            }
+            keep
+        });
+    }
+
+    /// Whether a newcomer could be served, if need be in place of another.
+    pub(super) fn has_room(&self) -> bool {
+        self.entries.len() < self.most || self.victim().is_some()
+    }
+
+    fn victim(&self) -> Option<Id> {
+        let candidates = self.entries.iter().filter_map(|(id, entry)| Some((entry.connection.precedence()?, *id)));
+        candidates.min_by_key(|(precedence, _)| *precedence).map(|(_, id)| id)
+    }
+
+    fn evict(&mut self) {
+        if let Some(entry) = self.victim().and_then(|id| self.entries.remove(&id)) {
+            entry.task.abort();
+        }
+    }
+
+    /// Accepting failed: without descriptors somebody has to go for the next one to be served.
+    pub(super) fn starved(&mut self, error: &std::io::Error) {
+        if !self.starving {
+            self.starving = true;
+            tracing::warn!(%error, connections = self.entries.len(), "cannot accept connections, trying again");
+        }
+        self.evict();
+    }
+}
+
+/// What hyper calls for each request of one connection.
+struct Requests<R> {
+    respond: Arc<R>,
+    connection: Arc<Connection>,
+}
+
+impl<R: Respond> Service<Request> for Requests<R> {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Reply;
+
+    fn call(&self, request: Request) -> Reply {
+        self.connection.begin();
+        self.respond.respond(&request, &self.connection)
+    }
+}

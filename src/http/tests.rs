@@ -1,0 +1,245 @@
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::*;
+
+const BOUND: Duration = Duration::from_secs(20);
+
+/// Answers `ok`; `/later` when it is released. An Authorization header is proof enough.
+#[derive(Default)]
+struct Answers {
+    release: Arc<Notify>,
+    refused: AtomicU32,
+}
+
+impl Respond for Answers {
+    fn respond(&self, request: &Request, connection: &Arc<Connection>) -> Reply {
+        if request.headers().contains_key("authorization") {
+            connection.authenticate();
+        }
+        let response = Response::new(Full::new(Bytes::from_static(b"ok")));
+        if request.uri().path() != "/later" {
+            return Reply::now(response);
+        }
+        let release = Arc::clone(&self.release);
+        Reply::later(async move {
+            release.notified().await;
+            response
+        })
+    }
+
+    fn refused(&self, status: u16) {
+        self.refused.fetch_add(u32::from(status), Relaxed);
+    }
+}
+
+struct Served {
+    address: SocketAddr,
+    answers: Arc<Answers>,
+    activity: Arc<Activity>,
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+fn limits(head: u64, answering: u64, idle: u64, connections: usize) -> Limits {
+    let [head, answering, idle] = [head, answering, idle].map(Duration::from_millis);
+    Limits { head, answering, idle, connections }
+}
+
+fn started(limits: Limits) -> Served {
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let (answers, activity) = (Arc::new(Answers::default()), Arc::new(Activity::default()));
+    let (stop, stopped) = watch::channel(false);
+    let serving = serve(vec![listener], Arc::clone(&answers), limits, Arc::clone(&activity), stopped);
+    Served { address, answers, activity, stop, task: tokio::spawn(serving) }
+}
+
+impl Served {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("a listener")
+    }
+}
+
+async fn ask(stream: &mut TcpStream, path: &str) {
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.expect("open");
+}
+
+/// One answer of the test's service, whole.
+async fn answered(stream: &mut TcpStream) -> bool {
+    let mut text = Vec::new();
+    while !text.ends_with(b"\r\n\r\nok") {
+        match timeout(BOUND, stream.read_buf(&mut text)).await.expect("an answer or an end") {
+            Ok(0) | Err(_) => return false,
+            Ok(_) => {}
+        }
+    }
+    text.starts_with(b"HTTP/1.1 200 OK\r\n")
+}
+
+/// Reads until the other side closed or reset, and says how long that took.
+async fn end_of(stream: &mut TcpStream) -> Duration {
+    let start = Instant::now();
+    let mut sink = vec![0; 64 * 1024];
+    timeout(BOUND, async { while matches!(stream.read(&mut sink).await, Ok(1..)) {} }).await.expect("closed");
+    start.elapsed()
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_between_requests_for_longer_than_a_head_may_take() {
+    let served = started(limits(200, 200, 60_000, 4));
+    let mut stream = served.connect().await;
+    for _ in 0..2 {
+        ask(&mut stream, "/").await;
+        assert!(answered(&mut stream).await);
+        sleep(Duration::from_millis(700)).await;
+    }
+    ask(&mut stream, "/").await;
+    assert!(answered(&mut stream).await);
+}
+
+#[tokio::test]
+async fn who_sends_nothing_or_drips_a_head_is_closed_and_idle_ones_at_their_limit() {
+    let served = started(limits(400, 400, 800, 8));
+    let (mut silent, mut dripping, mut idle) = (served.connect().await, served.connect().await, served.connect().await);
+    ask(&mut idle, "/").await;
+    assert!(answered(&mut idle).await);
+    let drip = async {
+        let start = Instant::now();
+        while dripping.write_all(b"G").await.is_ok() && start.elapsed() < BOUND {
+            sleep(Duration::from_millis(20)).await;
+        }
+        start.elapsed()
+    };
+    let (silent, dripped, idle) = tokio::join!(end_of(&mut silent), drip, end_of(&mut idle));
+    for (name, lasted, limit) in [("silent", silent, 400), ("drip", dripped, 400), ("idle", idle, 800)] {
+        // The connection was open a little before the clock here started.
+        assert!(lasted >= Duration::from_millis(limit - 100), "{name}: {lasted:?}");
+        assert!(lasted < Duration::from_secs(5), "{name}: {lasted:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_never_reads_is_cut_off_and_no_longer_busy() {
+    let served = started(limits(500, 500, 60_000, 4));
+    let mut stream = served.connect().await;
+    let many = "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(2_000);
+    let flood = async { while stream.write_all(many.as_bytes()).await.is_ok() {} };
+    timeout(BOUND, flood).await.expect("cut off");
+    timeout(BOUND, async {
+        while served.activity.busy() != 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("not busy");
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_is_cut_off() {
+    let served = started(limits(60_000, 300, 60_000, 4));
+    let mut stream = served.connect().await;
+    ask(&mut stream, "/later").await;
+    assert!(!answered(&mut stream).await);
+    assert_eq!(served.activity.busy(), 0);
+}
+
+#[tokio::test]
+async fn a_full_house_drops_strangers_first_then_the_longest_idle() {
+    let served = started(limits(60_000, 60_000, 60_000, 2));
+    let mut first = served.connect().await;
+    ask(&mut first, "/").await;
+    assert!(answered(&mut first).await);
+    let mut stranger = served.connect().await;
+    let mut second = served.connect().await;
+    ask(&mut second, "/").await;
+    assert!(answered(&mut second).await, "the newest is not refused");
+    end_of(&mut stranger).await;
+    ask(&mut first, "/").await;
+    assert!(answered(&mut first).await, "idle, and kept while a stranger was there");
+
+    let mut third = served.connect().await;
+    ask(&mut third, "/").await;
+    assert!(answered(&mut third).await);
+    let mut fourth = served.connect().await;
+    ask(&mut fourth, "/").await;
+    assert!(answered(&mut fourth).await);
+    tokio::join!(end_of(&mut first), end_of(&mut second));
+    ask(&mut third, "/").await;
+    assert!(answered(&mut third).await);
+}
+
+#[tokio::test]
+async fn who_is_being_answered_is_never_dropped_and_a_newcomer_waits_for_it() {
+    let served = started(limits(60_000, 60_000, 200, 2));
+    let (mut first, mut second) = (served.connect().await, served.connect().await);
+    ask(&mut first, "/later").await;
+    ask(&mut second, "/later").await;
+    timeout(BOUND, async {
+        while served.activity.busy() != 2 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("both busy");
+    let mut newcomer = served.connect().await;
+    ask(&mut newcomer, "/").await;
+    let early = timeout(Duration::from_millis(300), answered(&mut newcomer)).await;
+    assert!(early.is_err(), "served over the limit, or closed");
+    served.answers.release.notify_waiters();
+    assert!(answered(&mut first).await);
+    assert!(answered(&mut second).await);
+    assert!(answered(&mut newcomer).await);
+}
+
+#[tokio::test]
+async fn a_head_over_the_limit_is_431_and_noise_is_400_and_both_are_noted() {
+    let served = started(Limits::new(4));
+    for (head, status) in [
+        (format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(60 * 1024)), 431_u16),
+        (format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(9 * 1024)), 431),
+        (format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(2_000)), 431),
+        ("GET / HTTP/1.1\r\nno colon\r\n\r\n".into(), 400),
+        ("\0\0\0\0\r\n\r\n".into(), 400),
+    ] {
+        let before = served.answers.refused.load(Relaxed);
+        let mut stream = served.connect().await;
+        // The server may answer and close while the rest is still on its way.
+        let _ = stream.write_all(head.as_bytes()).await;
+        let mut text = Vec::new();
+        let _ = timeout(BOUND, stream.read_to_end(&mut text)).await.expect("closed");
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {text}");
+        timeout(BOUND, async {
+            while served.answers.refused.load(Relaxed) != before + u32::from(status) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .expect("noted");
+    }
+}
+
+#[tokio::test]
+async fn stopping_closes_every_connection_and_the_port() {
+    let served = started(Limits::new(4));
+    let mut stream = served.connect().await;
+    ask(&mut stream, "/").await;
+    assert!(answered(&mut stream).await);
+    served.stop.send_replace(true);
+    timeout(BOUND, served.task).await.expect("in time").expect("no panic").expect("no error");
+    end_of(&mut stream).await;
+    assert!(TcpStream::connect(served.address).await.is_err());
+}
+
+#[test]
+fn a_taken_port_is_an_error_that_names_it() {
+    let taken = bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    let address = taken.local_addr().expect("bound");
+    let error = bind(address).expect_err("taken");
+    assert_eq!(error.to_string(), format!("cannot listen on {address}"));
+    assert_eq!(error.source.kind(), std::io::ErrorKind::AddrInUse);
+}

@@ -1,0 +1,145 @@
+//! The series of refreshing: expiries, refreshes, failures by reason, STS's answering times.
+//!
+//! Owns their names and labels (closed sets, all present at 0 from the start). Label `profile`, never a
+//! role, an ARN or an account.
+
+use std::time::Duration;
+
+use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+
+use crate::assume::{Profile, ProfileName};
+use crate::failure::Class;
+use crate::report::HopReport;
+use crate::time::Wall;
+
+/// Upper bounds in seconds; an attempt ends after 3 s.
+const BUCKETS: [f64; 6] = [0.05, 0.1, 0.25, 0.5, 1.0, 3.0];
+
+/// The vectors of all profiles.
+pub struct Metrics {
+    expiration: GaugeVec,
+    last_refresh: GaugeVec,
+    next_refresh: GaugeVec,
+    token_expiration: GaugeVec,
+    refreshes: IntCounterVec,
+    errors: IntCounterVec,
+    exchanges: HistogramVec,
+}
+
+/// The series of one profile.
+pub struct ProfileMetrics {
+    expiration: Gauge,
+    last_refresh: Gauge,
+    next_refresh: Gauge,
+    token_expiration: Gauge,
+    successes: IntCounter,
+    failures: IntCounter,
+    errors: Vec<(Class, IntCounter)>,
+    exchanges: Vec<(&'static str, Histogram)>,
+}
+
+impl Metrics {
+    /// Registers the vectors.
+    ///
+    /// # Errors
+    /// When a name is registered already.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let gauge = |name: &str, help: &str| -> Result<GaugeVec, prometheus::Error> {
+            let vector = GaugeVec::new(Opts::new(name, help), &["profile"])?;
+            registry.register(Box::new(vector.clone()))?;
+            Ok(vector)
+        };
+        let counter = |name: &str, help: &str, label: &str| -> Result<IntCounterVec, prometheus::Error> {
+            let vector = IntCounterVec::new(Opts::new(name, help), &["profile", label])?;
+            registry.register(Box::new(vector.clone()))?;
+            Ok(vector)
+        };
+        let exchanges = HistogramVec::new(
+            HistogramOpts::new("stsidecar_sts_request_duration_seconds", "Answering time of STS, failures included")
+                .buckets(BUCKETS.to_vec()),
+            &["operation"],
+        )?;
+        registry.register(Box::new(exchanges.clone()))?;
+        Ok(Self {
+            expiration: gauge(
+                "stsidecar_credentials_expiration_timestamp_seconds",
+                "When the vended credentials expire; 0 before the first",
+            )?,
+            last_refresh: gauge(
+                "stsidecar_credentials_last_refresh_timestamp_seconds",
+                "When the vended credentials were received; 0 before the first",
+            )?,
+            next_refresh: gauge(
+                "stsidecar_credentials_next_refresh_timestamp_seconds",
+                "When the next refresh of the vended credentials is due",
+            )?,
+            token_expiration: gauge(
+                "stsidecar_token_expiration_timestamp_seconds",
+                "The exp claim of the web identity token; 0 before the first",
+            )?,
+            refreshes: counter("stsidecar_credentials_refreshes_total", "Exchanges with STS by outcome", "outcome")?,
+            errors: counter("stsidecar_credentials_refresh_errors_total", "Failed exchanges by reason", "reason")?,
+            exchanges,
+        })
+    }
+
+    /// The series of one profile, all present from now on.
+    #[must_use]
+    pub fn profile(&self, profile: &Profile) -> ProfileMetrics {
+        let name: &ProfileName = &profile.name;
+        let name = [name.as_str()];
+        let outcome = |outcome| self.refreshes.with_label_values(&[name[0], outcome]);
+        let mut operations: Vec<&'static str> = profile.steps.iter().map(|step| step.operation()).collect();
+        operations.dedup();
+        ProfileMetrics {
+            expiration: self.expiration.with_label_values(&name),
+            last_refresh: self.last_refresh.with_label_values(&name),
+            next_refresh: self.next_refresh.with_label_values(&name),
+            token_expiration: self.token_expiration.with_label_values(&name),
+            successes: outcome("success"),
+            failures: outcome("error"),
+            errors: Class::REASONS
+                .into_iter()
+                .map(|class| (class, self.errors.with_label_values(&[name[0], class.reason()])))
+                .collect(),
+            exchanges: operations
+                .into_iter()
+                .map(|operation| (operation, self.exchanges.with_label_values(&[operation])))
+                .collect(),
+        }
+    }
+}
+
+impl ProfileMetrics {
+    pub(super) fn refreshed(&self) {
+        self.successes.inc();
+    }
+
+    pub(super) fn failed(&self, class: Class) {
+        self.failures.inc();
+        if let Some((_, counter)) = self.errors.iter().find(|(of, _)| of.reason() == class.reason()) {
+            counter.inc();
+        }
+    }
+
+    pub(super) fn exchange(&self, operation: &str, took: Duration) {
+        if let Some((_, histogram)) = self.exchanges.iter().find(|(of, _)| *of == operation) {
+            histogram.observe(took.as_secs_f64());
+        }
+    }
+
+    pub(super) fn token(&self, expires_at: Option<Wall>) {
+        self.token_expiration.set(seconds(expires_at));
+    }
+
+    pub(super) fn schedule(&self, vended: Option<&HopReport>) {
+        self.expiration.set(seconds(vended.and_then(|hop| hop.expiration)));
+        self.last_refresh.set(seconds(vended.and_then(|hop| hop.last_refresh)));
+        self.next_refresh.set(seconds(vended.and_then(|hop| hop.next_refresh)));
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "Unix seconds are exact in a float for the next 285 million years")]
+fn seconds(instant: Option<Wall>) -> f64 {
+    instant.map_or(0.0, |instant| instant.unix_milliseconds() as f64 / 1000.0)
+}

@@ -1,0 +1,78 @@
+//! The report of one profile, assembled from its session after each step.
+//!
+//! Owns the mapping from boot-time state to what people read. Nothing secret can pass: the report's types
+//! have no place for it.
+
+use super::Parts;
+use crate::report::{ErrorReport, HopReport, Report, TokenReport};
+use crate::role::SessionName;
+use crate::session::{Hop, Session};
+use crate::time::{Boot, Now, Wall};
+
+pub(super) fn report<A>(parts: &Parts<A>, session: &Session, names: &[Option<SessionName>], now: Now) -> Report {
+    let steps = &parts.profile.steps;
+    let last = steps.last();
+    Report {
+        profile: parts.profile.name.to_string(),
+        role_arn: last.and_then(|step| step.role_arn()).map(ToString::to_string),
+        session_name: names.last().and_then(Option::as_ref).map(ToString::to_string),
+        hops: session
+            .hops()
+            .iter()
+            .zip(steps)
+            .map(|(hop, step)| HopReport {
+                operation: step.operation().to_owned(),
+                role_arn: step.role_arn().map(ToString::to_string),
+                ..hop_report(hop, now)
+            })
+            .collect(),
+        token: Some(token_report(parts)),
+        last_error: session.newest_failure().map(|(at, failure)| {
+            let streak = session.hops()[at].streak;
+            ErrorReport {
+                code: failure.code.clone(),
+                message: failure.message.clone(),
+                class: failure.class,
+                hint: failure.hint().to_owned(),
+                request_id: failure.request_id.clone(),
+                hop: at,
+                at: streak.map(|streak| streak.newest_wall),
+                failing_since: streak.map(|streak| streak.since_wall),
+                attempts: streak.map_or(0, |streak| streak.attempts),
+            }
+        }),
+    }
+}
+
+fn hop_report(hop: &Hop, now: Now) -> HopReport {
+    let held = hop.held.as_ref();
+    HopReport {
+        generation: hop.generation,
+        expiration: held.map(|held| held.credentials.expiration),
+        deadline: held.map(|held| held.deadline),
+        lifetime_seconds: held.map(|held| held.lifetime.as_secs()),
+        last_refresh: held.map(|held| held.received),
+        next_refresh: Some(on_the_wall(hop.due, now)),
+        details: held.map(|held| held.details.clone()).unwrap_or_default(),
+        ..HopReport::default()
+    }
+}
+
+fn token_report<A>(parts: &Parts<A>) -> TokenReport {
+    let current = parts.token.latest();
+    let claims = current.value.as_deref().map(|token| token.claims().clone()).unwrap_or_default();
+    TokenReport {
+        file: parts.token.path().display().to_string(),
+        issuer: claims.issuer,
+        subject: claims.subject,
+        audience: claims.audience,
+        expiration: claims.expires_at,
+        generation: current.generation,
+        error: current.error.as_ref().map(ToString::to_string),
+    }
+}
+
+/// A boot-time instant as people read it; one in the past is now.
+fn on_the_wall(at: Boot, now: Now) -> Wall {
+    now.wall.plus(at.since(now.boot))
+}

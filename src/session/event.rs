@@ -1,0 +1,115 @@
+//! What goes into a step of the session and what comes out of it: plain values.
+//!
+//! Owns the vocabulary between `session` and whoever drives it, the refresher or the simulator. It decides nothing.
+
+use std::time::Duration;
+
+use super::snapshot::Snapshot;
+use crate::assume::{Reply, SessionDuration};
+use crate::credentials::Credentials;
+use crate::failure::Failure;
+use crate::time::Boot;
+
+/// Tells a call's answer from a late answer of an abandoned one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallId(pub(super) u64);
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A snapshot of an earlier process was read; its times are on this boot's clock.
+    Restored(Snapshot),
+    /// The token file has new content.
+    Token {
+        /// Counts contents since start.
+        generation: u64,
+        /// Whether issuer, subject or audience differ from the content before.
+        identity_changed: bool,
+    },
+    /// A call ended.
+    Answered {
+        /// The call, as handed out.
+        call: CallId,
+        /// The token content that was really sent, for the first hop.
+        token_generation: u64,
+        /// What came back.
+        outcome: Result<Reply, Failure>,
+    },
+    /// Time passed, or may have passed.
+    Tick,
+    /// The wall clock was set.
+    WallStepped,
+    /// The process ends when this has passed; until then everything goes on.
+    Stopping {
+        /// From now.
+        grace: Duration,
+    },
+}
+
+/// What to do about it.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Make this exchange and answer with [`Event::Answered`].
+    Call(Call),
+    /// Vend these credentials from now on.
+    Serve {
+        /// The last hop's.
+        credentials: Credentials,
+        /// Their true end on the boot clock.
+        deadline: Boot,
+    },
+    /// Nothing is held: answer requests with this failure.
+    Refuse {
+        /// The newest failure, unless there was none yet.
+        failure: Option<Failure>,
+        /// Whether trying again is pointless until somebody changes something: 403 instead of 503 (A12).
+        permanent: bool,
+    },
+    /// Keep this for a process that comes after a crash.
+    Save(Snapshot),
+    /// Something worth a log line and a metric.
+    Report(Report),
+    /// Step again at this time at the latest; with nothing, at the next event.
+    WakeAt(Option<Boot>),
+}
+
+/// One exchange to make.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Comes back with the answer.
+    pub id: CallId,
+    /// The step of the profile, 0 = source.
+    pub hop: usize,
+    /// How long a session to ask for.
+    pub duration: SessionDuration,
+    /// Signs the request; nothing for the source.
+    pub parent: Option<Credentials>,
+}
+
+/// Something worth a log line and a metric.
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// A hop has new credentials.
+    Refreshed {
+        /// Which hop.
+        hop: usize,
+        /// Whether they end before the ones they replace did (a role's maximum was lowered).
+        shortened: bool,
+    },
+    /// An attempt failed.
+    Failed {
+        /// Which hop.
+        hop: usize,
+        /// How.
+        failure: Failure,
+        /// Whether the attempt before failed in another way, or not at all.
+        class_changed: bool,
+    },
+    /// The role allows less than was asked for; a shorter session is asked for at once.
+    DurationRefused {
+        /// Which hop.
+        hop: usize,
+        /// What was refused.
+        asked: SessionDuration,
+    },
+}

@@ -1,0 +1,166 @@
+//! One refreshable: the credentials of one step, when they are due, and how it has been failing.
+//!
+//! Owns the bookkeeping of a single hop. It knows nothing of the other hops; `session` decides between them.
+
+use std::time::Duration;
+
+use super::MIN_SERVE;
+use super::ask::Ask;
+use super::schedule::{Attempt, RefreshAt, retry_delay};
+use super::snapshot::SavedHop;
+use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
+use crate::credentials::Credentials;
+use crate::failure::{Class, Failure};
+use crate::time::{Boot, Now, Wall};
+
+/// The longest life STS gives (36 h for federation and session tokens), with room for clocks (A4).
+const LONGEST_LIFE: Duration = Duration::from_mins(36 * 60 + 5);
+
+/// Credentials with an end on the boot clock.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// What STS issued.
+    pub credentials: Credentials,
+    /// Their true end.
+    pub deadline: Boot,
+    /// From issue to end, as STS returned it, not as it was asked.
+    pub lifetime: Duration,
+    /// When the reply came, for people.
+    pub received: Wall,
+    /// What else the reply said.
+    pub details: ReplyDetails,
+}
+
+impl Held {
+    /// Turns a reply into credentials with an end on the boot clock; `sent` is when the call was made.
+    ///
+    /// The life is the server's expiration minus the server's own date, so that our wall clock is not in it.
+    ///
+    /// # Errors
+    /// When the life makes no sense.
+    pub(super) fn from_reply(reply: Reply, sent: Boot, now: Now) -> Result<Self, Failure> {
+        let issued = reply.date.unwrap_or_else(|| now.wall.minus(now.boot.since(sent)));
+        let lifetime = reply.credentials.expiration.since(issued);
+        if lifetime <= MIN_SERVE || lifetime > LONGEST_LIFE {
+            return Err(Failure {
+                class: Class::BadReply,
+                code: "ImplausibleExpiration".to_owned(),
+                message: format!(
+                    "the credentials end at {}, {} s after the reply's date; between 10 s and 36 h make sense",
+                    reply.credentials.expiration.rfc3339(),
+                    lifetime.as_secs()
+                ),
+                request_id: reply.details.request_id,
+                sent: true,
+            });
+        }
+        Ok(Self {
+            deadline: sent.plus(lifetime),
+            credentials: reply.credentials,
+            lifetime,
+            received: now.wall,
+            details: reply.details,
+        })
+    }
+
+    /// Whether more than `margin` is left.
+    #[must_use]
+    pub fn alive(&self, now: Boot, margin: Duration) -> bool {
+        self.deadline.since(now) > margin
+    }
+}
+
+/// An unbroken row of failures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Streak {
+    /// When the first of them happened; a change of class does not reset it.
+    pub since: Boot,
+    /// The same instant, for people.
+    pub since_wall: Wall,
+    /// When the newest of them happened, for people.
+    pub newest_wall: Wall,
+    /// The class of the newest.
+    pub class: Class,
+    /// Failures of this class in a row before the newest.
+    pub repeats: u32,
+    /// Failures in all.
+    pub attempts: u32,
+}
+
+impl Streak {
+    /// The streak with one more failure of `class`.
+    #[must_use]
+    pub fn grown(streak: Option<Self>, class: Class, now: Now) -> Self {
+        match streak {
+            None => {
+                Self { since: now.boot, since_wall: now.wall, newest_wall: now.wall, class, repeats: 0, attempts: 1 }
+            }
+            Some(old) => Self {
+                newest_wall: now.wall,
+                class,
+                repeats: if old.class == class { old.repeats.saturating_add(1) } else { 0 },
+                attempts: old.attempts.saturating_add(1),
+                ..old
+            },
+        }
+    }
+}
+
+/// The state of one hop.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    /// What it holds, alive or not.
+    pub held: Option<Held>,
+    /// Counts replies, across restarts with a state directory.
+    pub generation: u64,
+    /// When the next call is due.
+    pub due: Boot,
+    /// How it has been failing since its last success.
+    pub streak: Option<Streak>,
+    /// The generation of the parent that STS refused as a signer; each is blamed once (agent decision A9).
+    pub(super) blamed_parent: Option<u64>,
+    pub(super) ask: Ask,
+}
+
+impl Hop {
+    pub(super) fn new(at: usize, setting: DurationSetting) -> Self {
+        // Every step so far yields a role session, so a hop behind another is role chaining.
+        let ask = Ask::new(setting, at > 0);
+        Self { held: None, generation: 0, due: Boot::default(), streak: None, blamed_parent: None, ask }
+    }
+
+    pub(super) fn next_duration(&mut self, now: Boot) -> SessionDuration {
+        self.ask.next(self.generation, now)
+    }
+
+    /// Takes new credentials over and schedules their refresh, counted from when they were asked for.
+    pub(super) fn renew(&mut self, held: Held, asked: SessionDuration, refresh_at: RefreshAt, now: Now) {
+        let issued = held.deadline.minus(held.lifetime);
+        self.due = issued.plus(refresh_at.age(held.lifetime, self.generation == 0, now.jitter));
+        self.generation += 1;
+        self.ask.worked(asked);
+        self.streak = None;
+        self.held = Some(held);
+    }
+
+    /// Lengthens the streak and schedules the next attempt; tells whether the class is another than before.
+    ///
+    /// `remaining` is what is left of the credentials that are vended, when any are.
+    pub(super) fn fail(&mut self, class: Class, remaining: Option<Duration>, now: Now) -> bool {
+        let class_changed = self.streak.is_none_or(|streak| streak.class != class);
+        let streak = Streak::grown(self.streak, class, now);
+        let failing_for = now.boot.since(streak.since);
+        let delay = retry_delay(Attempt { class, repeats: streak.repeats, failing_for, remaining }, now.jitter);
+        self.due = now.boot.plus(delay);
+        self.streak = Some(streak);
+        class_changed
+    }
+
+    /// Goes on where an earlier process ended; the due time is kept, so that a crash loop is no call loop.
+    pub(super) fn restore(&mut self, saved: SavedHop) {
+        self.generation = saved.generation;
+        self.due = saved.due;
+        self.ask.remember(saved.worked);
+        self.held = Some(saved.held);
+    }
+}

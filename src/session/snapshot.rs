@@ -1,0 +1,58 @@
+//! What survives a crash: every hop's credentials with their schedule, bound to the configuration.
+//!
+//! Owns what is saved and how its times move to another boot. It writes no file: `state` does. A snapshot
+//! whose digest differs, or whose credentials have ended, is ignored by `session`.
+
+use super::Hop;
+use super::hop::Held;
+use crate::assume::SessionDuration;
+use crate::time::{Boot, Now};
+
+/// Names the configuration of a profile, so that credentials of another one are never vended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest(pub [u8; 32]);
+
+/// All hops of a profile; a resumed chain needs its parents too.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The configuration it belongs to.
+    pub digest: Digest,
+    /// Source first.
+    pub hops: Vec<Option<SavedHop>>,
+}
+
+/// One hop that held credentials.
+#[derive(Clone, Debug)]
+pub struct SavedHop {
+    /// The credentials with their end.
+    pub held: Held,
+    /// When the next call is due.
+    pub due: Boot,
+    /// Replies so far.
+    pub generation: u64,
+    /// The duration that `longest` settled on.
+    pub worked: Option<SessionDuration>,
+}
+
+impl Snapshot {
+    pub(super) fn of(digest: Digest, hops: &[Hop]) -> Self {
+        let saved = |hop: &Hop| {
+            let held = hop.held.clone()?;
+            Some(SavedHop { held, due: hop.due, generation: hop.generation, worked: hop.ask.remembered() })
+        };
+        Self { digest, hops: hops.iter().map(saved).collect() }
+    }
+
+    /// Moves the times of a snapshot from another boot onto this boot's clock, by way of the wall clock.
+    ///
+    /// Nothing else is known of the time between: credentials end when the wall clock says, and are due now.
+    #[must_use]
+    pub fn from_another_boot(mut self, now: Now) -> Self {
+        for saved in self.hops.iter_mut().flatten() {
+            let left = saved.held.credentials.expiration.since(now.wall);
+            saved.held.deadline = now.boot.plus(left.min(saved.held.lifetime));
+            saved.due = now.boot;
+        }
+        self
+    }
+}

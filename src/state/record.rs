@@ -1,0 +1,133 @@
+//! The JSON of a state file. The one place where secrets are written, into a 0600 file of our own directory.
+//!
+//! Owns the mapping between the session's snapshot and its stored form; `state` adds the checksum.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Saved;
+use crate::assume::{ReplyDetails, SessionDuration};
+use crate::credentials::{Credentials, Secret};
+use crate::session::Held;
+use crate::session::snapshot::{Digest, SavedHop, Snapshot};
+use crate::time::{Boot, Wall};
+use crate::token::Claims;
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    version: u32,
+    boot_id: String,
+    digest: [u8; 32],
+    identity: Option<IdentityRecord>,
+    session_names: Vec<String>,
+    hops: Vec<Option<HopRecord>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct IdentityRecord {
+    issuer: Option<String>,
+    subject: Option<String>,
+    audience: Vec<String>,
+}
+
+/// Instants and durations are milliseconds: of the boot clock, of the Unix epoch, of a lifetime.
+#[derive(Serialize, Deserialize)]
+struct HopRecord {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: String,
+    expiration: i64,
+    account: Option<String>,
+    deadline: u64,
+    lifetime: u64,
+    received: i64,
+    due: u64,
+    generation: u64,
+    worked_seconds: Option<u64>,
+    assumed_role_arn: Option<String>,
+}
+
+pub(super) fn encode(saved: &Saved) -> Vec<u8> {
+    let record = Record {
+        version: VERSION,
+        boot_id: saved.boot_id.clone(),
+        digest: saved.snapshot.digest.0,
+        identity: saved.identity.as_ref().map(|claims| IdentityRecord {
+            issuer: claims.issuer.clone(),
+            subject: claims.subject.clone(),
+            audience: claims.audience.clone(),
+        }),
+        session_names: saved.session_names.clone(),
+        hops: saved.snapshot.hops.iter().map(|hop| hop.as_ref().map(write_hop)).collect(),
+    };
+    serde_json::to_vec(&record).expect("a record is strings, numbers and lists, which JSON always holds")
+}
+
+pub(super) fn decode(body: &[u8]) -> Option<Saved> {
+    let record: Record = serde_json::from_slice(body).ok()?;
+    (record.version == VERSION).then(|| Saved {
+        boot_id: record.boot_id,
+        identity: record.identity.map(|identity| Claims {
+            issuer: identity.issuer,
+            subject: identity.subject,
+            audience: identity.audience,
+            ..Claims::default()
+        }),
+        session_names: record.session_names,
+        snapshot: Snapshot {
+            digest: Digest(record.digest),
+            hops: record.hops.into_iter().map(|hop| hop.map(read_hop)).collect(),
+        },
+    })
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn boot(milliseconds: u64) -> Boot {
+    Boot::from_duration(Duration::from_millis(milliseconds))
+}
+
+fn write_hop(saved: &SavedHop) -> HopRecord {
+    let Held { credentials, deadline, lifetime, received, details } = &saved.held;
+    HopRecord {
+        access_key_id: credentials.access_key_id.clone(),
+        secret_access_key: credentials.secret_access_key.expose().to_owned(),
+        session_token: credentials.session_token.expose().to_owned(),
+        expiration: credentials.expiration.unix_milliseconds(),
+        account: credentials.account.clone(),
+        deadline: milliseconds(deadline.as_duration()),
+        lifetime: milliseconds(*lifetime),
+        received: received.unix_milliseconds(),
+        due: milliseconds(saved.due.as_duration()),
+        generation: saved.generation,
+        worked_seconds: saved.worked.map(|duration| duration.seconds().into()),
+        assumed_role_arn: details.assumed_role_arn.clone(),
+    }
+}
+
+fn read_hop(record: HopRecord) -> SavedHop {
+    let worked = record.worked_seconds.map(Duration::from_secs);
+    SavedHop {
+        held: Held {
+            credentials: Credentials {
+                access_key_id: record.access_key_id,
+                secret_access_key: Secret::new(record.secret_access_key),
+                session_token: Secret::new(record.session_token),
+                expiration: Wall::from_unix_milliseconds(record.expiration),
+                account: record.account,
+            },
+            deadline: boot(record.deadline),
+            lifetime: Duration::from_millis(record.lifetime),
+            received: Wall::from_unix_milliseconds(record.received),
+            details: ReplyDetails { assumed_role_arn: record.assumed_role_arn, request_id: None },
+        },
+        due: boot(record.due),
+        generation: record.generation,
+        worked: worked.and_then(|duration| SessionDuration::from_duration(duration).ok()),
+    }
+}

@@ -1,0 +1,119 @@
+//! The state file under every kind of damage.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use super::*;
+use crate::assume::ReplyDetails;
+use crate::credentials::{Credentials, Secret};
+use crate::session::Held;
+use crate::session::snapshot::SavedHop;
+use crate::time::{Boot, Wall};
+
+fn name() -> ProfileName {
+    ProfileName::parse("default").expect("a name")
+}
+
+fn saved(secret: &str) -> Saved {
+    let credentials = Credentials {
+        access_key_id: "ASIAEXAMPLE0000001".into(),
+        secret_access_key: Secret::new(secret.into()),
+        session_token: Secret::new("session".into()),
+        expiration: Wall::from_unix_seconds(2_000_000_000),
+        account: Some("111122223333".into()),
+    };
+    let held = Held {
+        credentials,
+        deadline: Boot::from_duration(Duration::from_secs(4600)),
+        lifetime: Duration::from_hours(1),
+        received: Wall::from_unix_seconds(1_999_996_400),
+        details: ReplyDetails::default(),
+    };
+    let hop = SavedHop { held, due: Boot::from_duration(Duration::from_secs(1700)), generation: 7, worked: None };
+    Saved {
+        boot_id: "boot".into(),
+        identity: Some(Claims { subject: Some("sub".into()), ..Claims::default() }),
+        session_names: vec!["ns.pod".into()],
+        snapshot: Snapshot { digest: configuration_digest("one"), hops: vec![None, Some(hop)] },
+    }
+}
+
+#[test]
+fn what_was_saved_is_loaded_and_only_we_can_read_it() {
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = StateDirectory::open(&place.path().join("state")).expect("opened");
+    assert!(directory.load(&name()).expect("readable").is_none());
+    directory.save(&name(), &saved("one")).expect("saved");
+    directory.save(&name(), &saved("two")).expect("saved again");
+    let loaded = directory.load(&name()).expect("readable").expect("there");
+    let hop = loaded.snapshot.hops[1].as_ref().expect("the hop");
+    assert_eq!(hop.held.credentials, saved("two").snapshot.hops[1].as_ref().expect("it").held.credentials);
+    assert_eq!((hop.generation, hop.held.deadline), (7, Boot::from_duration(Duration::from_secs(4600))));
+    assert!(loaded.identity.expect("saved").same_identity(&saved("x").identity.expect("given")));
+    let mode = fs::metadata(place.path().join("state/default.state")).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(fs::read_dir(place.path().join("state")).expect("listed").count(), 1, "no draft is left");
+}
+
+#[test]
+fn a_file_torn_at_any_byte_or_changed_in_any_byte_is_refused() {
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = StateDirectory::open(place.path()).expect("opened");
+    directory.save(&name(), &saved("one")).expect("saved");
+    let path = place.path().join("default.state");
+    let whole = fs::read(&path).expect("read");
+    for end in 0..whole.len() {
+        fs::write(&path, &whole[..end]).expect("torn");
+        assert!(directory.load(&name()).is_err(), "cut at {end}");
+        let mut changed = whole.clone();
+        changed[end] ^= 1;
+        fs::write(&path, &changed).expect("changed");
+        assert!(directory.load(&name()).is_err(), "changed at {end}");
+    }
+}
+
+#[test]
+fn a_file_of_another_version_is_refused() {
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = StateDirectory::open(place.path()).expect("opened");
+    let body = br#"{"version":2}"#;
+    let content = [hex(&sha256(body)).as_bytes(), b"\n", body].concat();
+    fs::write(place.path().join("default.state"), content).expect("written");
+    let error = directory.load(&name()).expect_err("refused").to_string();
+    assert!(error.contains("another version"), "{error}");
+}
+
+#[test]
+fn a_link_in_place_of_the_draft_is_not_followed() {
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = StateDirectory::open(place.path()).expect("opened");
+    let victim = place.path().join("victim");
+    fs::write(&victim, "untouched").expect("written");
+    std::os::unix::fs::symlink(&victim, place.path().join("default.draft")).expect("linked");
+    directory.save(&name(), &saved("one")).expect("saved");
+    assert_eq!(fs::read_to_string(victim).expect("read"), "untouched");
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_an_error_that_names_it() {
+    let place = tempfile::tempdir().expect("a directory");
+    let file = place.path().join("file");
+    fs::write(&file, "").expect("written");
+    let error = StateDirectory::open(&file.join("state")).expect_err("refused").to_string();
+    assert!(error.contains("file/state") && error.contains("volume"), "{error}");
+}
+
+#[test]
+fn the_started_mark_stays() {
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = StateDirectory::open(place.path()).expect("opened");
+    assert!(!directory.has_started());
+    directory.mark_started().expect("marked");
+    assert!(StateDirectory::open(place.path()).expect("opened").has_started());
+}
+
+#[test]
+fn different_configurations_have_different_digests() {
+    assert_eq!(configuration_digest("a"), configuration_digest("a"));
+    assert_ne!(configuration_digest("a"), configuration_digest("b"));
+}

@@ -1,0 +1,67 @@
+//! Looks at one answer's head as it comes in, and bounds its body.
+//!
+//! The SDK keeps neither `Date` nor status of a success, and reads a body of any length (agent decisions A3,
+//! B15). One value per call; it changes nothing of the request.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextMut;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
+use http_body_util::Limited;
+
+use crate::sts::reply::Envelope;
+use crate::time::Wall;
+
+/// More than four times the longest answer of STS (threat T23).
+pub(super) const LONGEST_BODY: usize = 64 * 1024;
+
+/// Where the head of the answer is put.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen(Arc<Mutex<Envelope>>);
+
+impl Seen {
+    /// What was seen; nothing when there was no answer.
+    pub(super) fn take(&self) -> Envelope {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The interceptor of one call.
+#[derive(Debug)]
+pub(super) struct Capture(Seen);
+
+impl Capture {
+    /// Puts what it sees into `seen`.
+    pub(super) fn new(seen: &Seen) -> Self {
+        Self(seen.clone())
+    }
+}
+
+impl Intercept for Capture {
+    fn name(&self) -> &'static str {
+        "Capture"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response_mut();
+        let header = |name| response.headers().get(name);
+        let envelope = Envelope {
+            date: header("date").and_then(Wall::parse_http_date),
+            request_id: header("x-amzn-requestid").or_else(|| header("x-amz-request-id")).map(str::to_owned),
+            status: Some(response.status().as_u16()),
+        };
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = envelope;
+        let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+        *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, LONGEST_BODY));
+        Ok(())
+    }
+}

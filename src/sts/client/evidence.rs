@@ -1,0 +1,178 @@
+//! Takes an error of the SDK apart into [`Evidence`], by types and kinds alone.
+//!
+//! Never formats the error as a whole: its text can hold the request with the token in it (agent decision
+//! A3). What is shown are our own words, the host, and the texts of three leaves that cannot know the
+//! request: the OS's, the TLS library's and STS's own.
+
+use std::error::Error;
+use std::io;
+
+use aws_smithy_runtime_api::client::dns::ResolveDnsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use http_body_util::LengthLimitError;
+
+use super::capture::LONGEST_BODY;
+use crate::failure::{Evidence, Kind};
+use crate::sts::connector::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT};
+use crate::sts::error_document;
+
+/// What the error says about the attempt; `host` is where it went, `signed` whether it was signed.
+pub(super) fn of<E>(error: &SdkError<E, HttpResponse>, host: &str, signed: bool) -> Evidence
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    let own = |kind, detail: Option<String>| Evidence {
+        kind,
+        code: None,
+        message: Some(describe(kind, host, detail.as_deref())),
+        status: error.raw_response().map(|response| response.status().as_u16()),
+        request_id: None,
+        signed,
+    };
+    match error {
+        SdkError::ServiceError(answer) => match answered(answer.err(), answer.raw(), signed) {
+            evidence if evidence.code.is_none() && evidence.status.is_some_and(|status| status < 300) => {
+                own(Kind::InvalidReply, None)
+            }
+            evidence => evidence,
+        },
+        SdkError::TimeoutError(_) => own(Kind::RequestTimeout, None),
+        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+            Some(error) => {
+                let (kind, detail) = of_connector(error);
+                own(kind, detail)
+            }
+            None => own(Kind::BeforeTheWire, None),
+        },
+        SdkError::ResponseError(_) => own(of_broken_response(error), None),
+        _ => own(Kind::BeforeTheWire, None),
+    }
+}
+
+fn answered(error: &impl ProvideErrorMetadata, raw: &HttpResponse, signed: bool) -> Evidence {
+    let document = raw.body().bytes().map(error_document::read).unwrap_or_default();
+    Evidence {
+        kind: Kind::Answered,
+        code: error.code().map(str::to_owned).or(document.code),
+        message: error.message().map(str::to_owned).or(document.message),
+        status: Some(raw.status().as_u16()),
+        request_id: document.request_id,
+        signed,
+    }
+}
+
+/// The attempt ended between the first look-up and the head of the answer.
+fn of_connector(error: &ConnectorError) -> (Kind, Option<String>) {
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return (Kind::TlsFailure, Some(tls.to_string()));
+    }
+    if error.is_timeout() {
+        return (Kind::ConnectTimeout, None);
+    }
+    // hyper-util marks a failed look-up by this text of its private type alone.
+    let unresolved = |error: &(dyn Error + 'static)| error.is::<ResolveDnsError>() || error.to_string() == "dns error";
+    let os = find::<io::Error>(error);
+    let detail = os.map(ToString::to_string);
+    if chain(error).any(unresolved) {
+        return (Kind::NameNotResolved, detail);
+    }
+    let kind = match os.map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => Kind::ConnectionRefused,
+        Some(
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof,
+        ) => Kind::ConnectionReset,
+        _ if find::<hyper::Error>(error).is_some() => Kind::ConnectionReset,
+        Some(_) => Kind::Unreachable,
+        None if error.is_io() => Kind::Unreachable,
+        // Endpoint rules and signing fail as dispatch failures too, before any connection (agent decision B21).
+        None => Kind::BeforeTheWire,
+    };
+    (kind, detail)
+}
+
+/// The head came, but the body did not come whole, or is not STS's.
+fn of_broken_response(error: &(dyn Error + 'static)) -> Kind {
+    if find::<LengthLimitError>(error).is_some() {
+        Kind::ReplyTooLarge
+    } else if find::<hyper::Error>(error).is_some() || find::<io::Error>(error).is_some() {
+        Kind::ConnectionReset
+    } else {
+        Kind::InvalidReply
+    }
+}
+
+fn describe(kind: Kind, host: &str, detail: Option<&str>) -> String {
+    let told = match kind {
+        Kind::BeforeTheWire => format!("no request could be made for {host} with these settings"),
+        Kind::ConnectTimeout => format!("no connection to {host} within {CONNECT_TIMEOUT:?}"),
+        Kind::ConnectionRefused => format!("{host} refuses connections"),
+        Kind::NameNotResolved => format!("the name in {host} has no address"),
+        Kind::TlsFailure => format!("no TLS session with {host}"),
+        Kind::RequestTimeout => format!("no complete answer from {host} within {ATTEMPT_TIMEOUT:?}"),
+        Kind::ConnectionReset => format!("{host} broke the connection off"),
+        Kind::ReplyTooLarge => format!("the answer of {host} is longer than {LONGEST_BODY} bytes"),
+        Kind::InvalidReply => format!("{host} answered with success, but not with an STS reply"),
+        Kind::Answered | Kind::Unreachable | Kind::RoleMismatch => format!("{host} cannot be reached"),
+    };
+    detail.map_or_else(|| told.clone(), |detail| format!("{told}: {detail}"))
+}
+
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// The error and what caused it, inwards; an `io::Error` hides its payload from `source`.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(payload) => Some(payload as &(dyn Error + 'static)),
+        None => error.source(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::error::metadata::ErrorMetadata;
+
+    use super::*;
+
+    fn kind_of(error: ConnectorError) -> Kind {
+        of(&SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(error), "sts.example.com", true).kind
+    }
+
+    #[test]
+    fn what_a_setting_prevents_is_told_from_what_the_network_prevents() {
+        let boxed = |text: &str| -> Box<dyn Error + Send + Sync> { text.to_owned().into() };
+        assert_eq!(kind_of(ConnectorError::other(boxed("missing signing region"), None)), Kind::BeforeTheWire);
+        assert_eq!(kind_of(ConnectorError::user(boxed("no such header"))), Kind::BeforeTheWire);
+        assert_eq!(kind_of(ConnectorError::io(boxed("tunnel error: unsuccessful"))), Kind::Unreachable);
+        assert_eq!(kind_of(ConnectorError::timeout(boxed("late"))), Kind::ConnectTimeout);
+        let construction = SdkError::<ErrorMetadata, HttpResponse>::construction_failure("bad input");
+        assert_eq!(of(&construction, "sts.example.com", false).kind, Kind::BeforeTheWire);
+    }
+
+    #[test]
+    fn the_kind_is_found_inside_nested_errors() {
+        for (inner, kind) in [
+            (io::ErrorKind::ConnectionRefused, Kind::ConnectionRefused),
+            (io::ErrorKind::ConnectionReset, Kind::ConnectionReset),
+            (io::ErrorKind::UnexpectedEof, Kind::ConnectionReset),
+            (io::ErrorKind::NetworkUnreachable, Kind::Unreachable),
+        ] {
+            assert_eq!(kind_of(ConnectorError::io(Box::new(io::Error::from(inner)))), kind);
+        }
+        let tls = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, rustls::Error::DecryptError));
+        assert_eq!(kind_of(ConnectorError::io(Box::new(tls))), Kind::TlsFailure);
+    }
+
+    #[test]
+    fn the_whole_error_is_never_shown() {
+        let secret: Box<dyn Error + Send + Sync> = "WebIdentityToken=canary".into();
+        let error = SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(ConnectorError::user(secret));
+        assert!(!format!("{:?}", of(&error, "sts.example.com", false)).contains("canary"));
+    }
+}

@@ -1,0 +1,87 @@
+//! Finds code, message and request id in an error body that the SDK could not read.
+//!
+//! Ceph RGW answers in S3's shape (`<Error><Code>` without `ErrorResponse` around it), for which the SDK
+//! reports no code at all. Pure and forgiving: a page of HTML simply has no such elements.
+
+/// What an error body says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ErrorDocument {
+    /// `Code`.
+    pub(super) code: Option<String>,
+    /// `Message`.
+    pub(super) message: Option<String>,
+    /// `RequestId`; AWS has it in a header as well, other servers only here.
+    pub(super) request_id: Option<String>,
+}
+
+/// Reads a body; anything but an XML error gives nothing.
+pub(super) fn read(body: &[u8]) -> ErrorDocument {
+    let Ok(text) = std::str::from_utf8(body) else { return ErrorDocument::default() };
+    if !text.contains("<Error") {
+        return ErrorDocument::default();
+    }
+    ErrorDocument {
+        code: element(text, "Code"),
+        message: element(text, "Message"),
+        request_id: element(text, "RequestId"),
+    }
+}
+
+/// The text of the first element of that name, when it holds nothing but text.
+fn element(document: &str, name: &str) -> Option<String> {
+    let (_, rest) = document.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    let text = text.trim();
+    (!text.is_empty() && !text.contains('<')).then(|| unescaped(text))
+}
+
+fn unescaped(text: &str) -> String {
+    let named = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
+    named.replace("&amp;", "&")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn both_shapes_of_an_error_are_read() {
+        let inner = "<Code>AccessDenied</Code><Message>a &lt;b&gt; &amp; c</Message>";
+        for document in [
+            format!("<?xml version=\"1.0\"?><Error>{inner}<RequestId>tx1</RequestId></Error>"),
+            format!(
+                "<ErrorResponse xmlns=\"x\"><Error><Type>Sender</Type>{inner}</Error><RequestId>tx1</RequestId></ErrorResponse>"
+            ),
+        ] {
+            let read = read(document.as_bytes());
+            assert_eq!(read.code.as_deref(), Some("AccessDenied"));
+            assert_eq!(read.message.as_deref(), Some("a <b> & c"));
+            assert_eq!(read.request_id.as_deref(), Some("tx1"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_error_document_says_nothing() {
+        for body in [
+            &b""[..],
+            b"\xff\xfe",
+            b"<html><title>502 Bad Gateway</title><Code>x</Code></html>",
+            b"<Error><Code></Code><Message><b>bold</b></Message>",
+            b"<Error><Code>broken off",
+        ] {
+            assert_eq!(read(body), ErrorDocument::default());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_can_be_read(body in proptest::collection::vec(any::<u8>(), 0..300), text in "(<Error>|<Code>|</Code>|&lt;|.){0,40}") {
+            let _ = read(&body);
+            if let Some(code) = read(text.as_bytes()).code {
+                prop_assert!(!code.is_empty());
+            }
+        }
+    }
+}

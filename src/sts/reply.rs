@@ -1,0 +1,132 @@
+//! Checks what STS issued, field by field, before anything else sees it.
+//!
+//! The SDK takes a success with missing elements for credentials of empty strings that ended in 1970 (agent
+//! decision A3), so nothing is believed here. Owns the predicates of a usable reply (A4, threat T25) and the
+//! check that the role is the one asked for (T26). The lifetime is for `session` to judge. Pure; called by
+//! `client.rs`.
+
+use crate::assume::{Reply, ReplyDetails};
+use crate::credentials::{Credentials, Secret};
+use crate::failure::{Evidence, Failure, Kind, classify};
+use crate::role::RoleArn;
+use crate::time::Wall;
+
+/// Whose STS answered: other servers follow AWS's protocol but not all of its formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// An endpoint of an AWS partition.
+    Aws,
+    /// `SeaweedFS`, `MinIO`, Ceph RGW and the like.
+    Other,
+}
+
+/// The longest session token taken: the endpoint's answer must stay below 10,000 bytes (rule R17).
+pub const LONGEST_SESSION_TOKEN: usize = 8192;
+
+/// Longer than any secret key (AWS: 40 characters), short enough for the endpoint's answer.
+const LONGEST_SECRET: usize = 512;
+
+/// The longest ARN in STS's model.
+const LONGEST_ARN: usize = 2048;
+
+/// 2001-09-09 and the end of the year 9999: what lies outside is a default or nonsense, not an expiry.
+const EXPIRATIONS: std::ops::Range<i64> = 1_000_000_000..253_402_300_800;
+
+/// The fields of a success, as they came.
+#[derive(Clone, Default)]
+pub struct Fields {
+    /// `Credentials/AccessKeyId`.
+    pub access_key_id: String,
+    /// `Credentials/SecretAccessKey`.
+    pub secret_access_key: String,
+    /// `Credentials/SessionToken`.
+    pub session_token: String,
+    /// `Credentials/Expiration`.
+    pub expiration: Wall,
+    /// `AssumedRoleUser/Arn`; an empty one says nothing.
+    pub assumed_role_arn: Option<String>,
+}
+
+/// What came with the answer besides its fields.
+#[derive(Clone, Debug, Default)]
+pub struct Envelope {
+    /// The `Date` header.
+    pub date: Option<Wall>,
+    /// `x-amzn-RequestId`.
+    pub request_id: Option<String>,
+    /// The HTTP status.
+    pub status: Option<u16>,
+}
+
+/// Turns the fields into a reply; `asked` is the role of the request, when it named one.
+///
+/// # Errors
+/// Class `BadReply` when a field cannot be used, class `Role` when another role answered.
+pub fn check(server: Server, asked: Option<&RoleArn>, fields: Fields, envelope: Envelope) -> Result<Reply, Failure> {
+    let failed = |kind, message: String| {
+        let Envelope { request_id, status, .. } = envelope.clone();
+        classify(Evidence { kind, code: None, message: Some(message), status, request_id, signed: false })
+    };
+    if let Some(fault) = fault(server, &fields) {
+        return Err(failed(Kind::InvalidReply, format!("STS answered with success, but {fault}")));
+    }
+    let assumed = fields.assumed_role_arn.filter(|arn| !arn.is_empty());
+    match (asked, &assumed) {
+        (Some(role), Some(arn)) if !role.issued(arn) => {
+            return Err(failed(Kind::RoleMismatch, format!("asked for {role}, but STS answered for {arn}")));
+        }
+        (Some(_), None) if server == Server::Aws => {
+            let message = "STS answered with success, but AssumedRoleUser is missing".to_owned();
+            return Err(failed(Kind::InvalidReply, message));
+        }
+        _ => {}
+    }
+    let account = assumed.as_deref().and_then(account_of).or_else(|| asked.and_then(RoleArn::account));
+    let credentials = Credentials {
+        account: account.map(str::to_owned),
+        access_key_id: fields.access_key_id,
+        secret_access_key: Secret::new(fields.secret_access_key),
+        session_token: Secret::new(fields.session_token),
+        expiration: fields.expiration,
+    };
+    let details = ReplyDetails { assumed_role_arn: assumed, request_id: envelope.request_id };
+    Ok(Reply { credentials, date: envelope.date, details })
+}
+
+/// What keeps the fields from being used, in words without any of their content.
+fn fault(server: Server, fields: &Fields) -> Option<&'static str> {
+    let shortest_id = if server == Server::Aws { 16 } else { 1 };
+    let id = &fields.access_key_id;
+    if !(shortest_id..=128).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        return Some("its AccessKeyId is missing or malformed");
+    }
+    if !is_printable(&fields.secret_access_key, LONGEST_SECRET) {
+        return Some("its SecretAccessKey is missing or malformed");
+    }
+    if fields.session_token.len() > LONGEST_SESSION_TOKEN {
+        return Some("its SessionToken is longer than 8 KiB, more than SDKs take from an endpoint");
+    }
+    if !is_printable(&fields.session_token, LONGEST_SESSION_TOKEN) {
+        return Some("its SessionToken is missing or malformed");
+    }
+    if !EXPIRATIONS.contains(&fields.expiration.unix_seconds()) {
+        return Some("its Expiration is missing or makes no sense");
+    }
+    match &fields.assumed_role_arn {
+        Some(arn) if !arn.is_empty() && !is_printable(arn, LONGEST_ARN) => Some("its AssumedRoleUser is malformed"),
+        _ => None,
+    }
+}
+
+/// Printable ASCII without quotes and backslashes, so that no answer of ours grows by escaping it.
+fn is_printable(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+}
+
+/// The account in an assumed role's ARN.
+fn account_of(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4).filter(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests;

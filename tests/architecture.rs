@@ -1,0 +1,148 @@
+//! Holds the structure that ARCHITECTURE.md draws: layers import downwards only, each foreign crate has its
+//! one place, files stay short, and every module says what it owns.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The top-level modules in layer order; a file's layer is its module's, except for those in [`LAYER_OF_FILE`].
+const LAYERS: [(&str, &[&str]); 8] = [
+    ("values", &["assume", "credentials", "failure", "report", "role", "time", "token", "version"]),
+    ("decisions", &["response", "session"]),
+    ("effects", &["authorization", "cache", "clock", "process", "rotated_file", "state", "sts"]),
+    ("driver", &["refresher"]),
+    ("surfaces", &["admin", "endpoint", "http"]),
+    ("composition", &["agent", "config", "metrics", "shutdown", "telemetry"]),
+    ("command line", &["cli"]),
+    ("programs", &["bin", "lib"]),
+];
+
+/// Pure files that live beside the surface they decide for.
+const LAYER_OF_FILE: [(&str, &str); 1] = [("endpoint/guard.rs", "decisions")];
+
+/// Layers whose modules may import each other; elsewhere siblings are strangers.
+const SIBLINGS: [&str; 5] = ["values", "decisions", "surfaces", "composition", "command line"];
+
+/// A foreign crate and the only places that may name it.
+const ONE_PLACE: [(&str, &[&str]); 5] = [
+    ("aws_sdk_sts", &["sts/client.rs", "sts/client/"]),
+    ("notify", &["rotated_file/watcher.rs"]),
+    ("clap", &["cli.rs", "cli/"]),
+    ("prometheus", &["metrics.rs"]),
+    ("kube", &["injector.rs", "injector/"]),
+];
+
+const LONGEST_FILE: usize = 300;
+
+fn sources() -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a readable folder") {
+            let path: PathBuf = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(&root).expect("below src").display().to_string();
+                found.insert(name, fs::read_to_string(&path).expect("text"));
+            }
+        }
+    }
+    assert!(found.len() > 20, "the sources are not where this test looks");
+    found
+}
+
+/// The lines that are code; comments may name what they like.
+fn code(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn top_module(file: &str) -> &str {
+    file.split(['/', '.']).next().unwrap_or(file)
+}
+
+fn layer_of_module(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|(_, modules)| modules.contains(&module))
+}
+
+fn layer_of_file(file: &str) -> usize {
+    match LAYER_OF_FILE.iter().find(|(path, _)| *path == file) {
+        Some((_, layer)) => LAYERS.iter().position(|(name, _)| name == layer).expect("a layer"),
+        None => layer_of_module(top_module(file))
+            .unwrap_or_else(|| panic!("src/{file}: its module stands in no layer; add it to LAYERS")),
+    }
+}
+
+/// Every module that the code of a file names as `crate::module` or `crate::{module, ...}`.
+fn imports(text: &str) -> Vec<String> {
+    let word = |text: &str| text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut modules = Vec::new();
+    for rest in code(text).split("crate::").skip(1) {
+        match rest.strip_prefix('{') {
+            Some(group) => modules.extend(group.split('}').next().unwrap_or_default().split(',').map(word)),
+            None => modules.push(word(rest)),
+        }
+    }
+    modules.retain(|module| layer_of_module(module).is_some());
+    modules
+}
+
+#[test]
+fn layers_import_downwards_only() {
+    let mut wrong = Vec::new();
+    for (file, text) in sources() {
+        let (own, own_layer) = (top_module(&file).to_owned(), layer_of_file(&file));
+        for module in imports(&text).into_iter().filter(|module| *module != own) {
+            let layer = layer_of_module(&module).expect("retained above");
+            let stranger = layer == own_layer && !SIBLINGS.contains(&LAYERS[layer].0);
+            if layer > own_layer || stranger {
+                wrong.push(format!("src/{file} ({}) imports {module} ({})", LAYERS[own_layer].0, LAYERS[layer].0));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports that point up or sideways:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn surfaces_never_reach_the_driver_or_its_means() {
+    for (file, text) in sources() {
+        if layer_of_file(&file) == layer_of_module("endpoint").expect("a layer") {
+            for module in imports(&text) {
+                assert!(!["sts", "refresher", "rotated_file", "state"].contains(&&*module), "src/{file}: {module}");
+            }
+            assert!(
+                !code(&text).contains("Publisher") || file.contains("tests"),
+                "src/{file}: a surface only reads what the refresher publishes"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_foreign_crate_has_its_one_place() {
+    for (file, text) in sources() {
+        let code = code(&text);
+        for (name, places) in ONE_PLACE {
+            let named = code.lines().any(|line| {
+                let path = line.contains(&format!("{name}::")) && !line.contains(&format!("_{name}::"));
+                path && !line.contains(&format!("::{name}::")) || line.contains(&format!("use {name}::"))
+            });
+            let allowed = places.iter().any(|place| file.starts_with(place) || file.ends_with(place));
+            assert!(!named || allowed, "src/{file} names {name}, which belongs to {places:?}");
+        }
+    }
+}
+
+#[test]
+fn every_file_is_short_and_opens_with_what_it_owns() {
+    for (file, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= LONGEST_FILE, "src/{file} has {lines} lines; split it by what it owns");
+        assert!(!file.ends_with("mod.rs"), "src/{file}: modules are foo.rs + foo/");
+        let header = text.lines().take_while(|line| line.starts_with("//!")).count();
+        let short = file.ends_with("tests.rs") || file.contains("tests/") || file.starts_with("bin/");
+        let least = if short { 1 } else { 3 };
+        assert!(header >= least, "src/{file}: its header has {header} lines; say what it owns and what it never does");
+    }
+}

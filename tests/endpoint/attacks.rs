@@ -1,0 +1,146 @@
+//! Requests that must not get credentials, byte for byte as an attacker sends them.
+
+use std::time::{Duration, Instant};
+
+use crate::running::{BODY, BOUND, TOKEN, credentials, run, status};
+
+/// T01: request shapes that a server-side request forgery in the application can make. None of them knows
+/// the token, and some cannot even choose the path.
+#[test]
+fn no_forged_request_without_the_token_gets_a_byte_of_credentials() {
+    let endpoint = run(&credentials(BODY));
+    let port = endpoint.port;
+    let methods = ["GET", "HEAD", "POST", "PUT", "OPTIONS", "PATCH", "DELETE", "TRACE"];
+    let targets = [
+        "/v1/credentials".to_owned(),
+        "/v1/credentials/".into(),
+        "/v1/credentials?token=x".into(),
+        format!("http://127.0.0.1:{port}/v1/credentials"),
+        "/latest/meta-data/iam/security-credentials/".into(),
+        "/v2/credentials/".into(),
+        "/%76%31/credentials".into(),
+    ];
+    let extras = [
+        "",
+        "authorization: \r\n",
+        "authorization: Bearer x\r\n",
+        "x-aws-ec2-metadata-token: x\r\n",
+        "x-aws-ec2-metadata-token-ttl-seconds: 21600\r\n",
+        "metadata-flavor: Google\r\n",
+        "x-forwarded-for: 10.0.0.1\r\nauthorization: x\r\n",
+        "referer: http://evil/\r\ncookie: a=b\r\n",
+    ];
+    let mut shapes = 0_u64;
+    for method in methods {
+        for target in &targets {
+            for extra in extras {
+                shapes += 1;
+                let answer =
+                    endpoint.send_one(&format!("{method} {target} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{extra}"));
+                assert!(!answer.contains("anary") && answer.starts_with("HTTP/1.1 4"), "{method} {target} {extra}");
+            }
+        }
+    }
+    assert!(shapes >= 300, "{shapes}");
+    assert_eq!(endpoint.counted("stsidecar_http_requests_total", "200"), 0);
+    let answered: u64 =
+        ["400", "403", "404", "405"].iter().map(|code| endpoint.counted("stsidecar_http_requests_total", code)).sum();
+    assert_eq!(answered, shapes);
+}
+
+/// T19: bodies, chunking, ambiguous lengths and broken lines. Behind each stands a request that would be
+/// answered with credentials if a byte of the first were read as the beginning of another.
+#[test]
+fn nothing_is_smuggled_behind_a_request_with_a_body_or_a_broken_head() {
+    let endpoint = run(&credentials(BODY));
+    let port = endpoint.port;
+    let sound = format!("GET /v1/credentials HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: {TOKEN}\r\n");
+    let lines = [
+        "content-length: 6",
+        "content-length: 0006",
+        "content-length: 6\r\ncontent-length: 6",
+        "content-length: 6\r\ncontent-length: 7",
+        "content-length: 6, 6",
+        "content-length: 6, 7",
+        "content-length: +6",
+        "content-length: -1",
+        "content-length: 0x6",
+        "content-length: 6 6",
+        "content-length: 6;",
+        "content-length:",
+        "content-length: 99999999999999999999",
+        "content-length: 6\r\ntransfer-encoding: chunked",
+        "transfer-encoding: chunked\r\ncontent-length: 6",
+        "transfer-encoding: chunked",
+        "transfer-encoding: Chunked",
+        "transfer-encoding: xchunked",
+        "transfer-encoding: identity",
+        "transfer-encoding: chunked, identity",
+        "transfer-encoding: identity, chunked",
+        "transfer-encoding: gzip, chunked",
+        "transfer-encoding: chunked\r\ntransfer-encoding: identity",
+        "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
+        "transfer-encoding:\tchunked",
+        "transfer-encoding: \"chunked\"",
+        "transfer-encoding: chunked;q=1",
+        "transfer-encoding:",
+        "transfer-encoding : chunked",
+        "transfer-encoding\t: chunked",
+        " transfer-encoding: chunked",
+        "x: y\r\n transfer-encoding: chunked",
+        "x: y\r\n\ttransfer-encoding: chunked",
+        "x\r\ntransfer-encoding: chunked",
+        ": y",
+        "x y: z",
+        "x\0: y",
+        "x: y\0z",
+        "x: y\rz",
+        "\rx: y",
+        "x:\x0by: z",
+        "content-length : 6",
+        " content-length: 6",
+        "content-length\0: 6",
+        "content-length: \x006",
+        "(x): y",
+        "content-length: 6\r\nconnection: keep-alive",
+        "transfer-encoding: chunked\r\nconnection: keep-alive",
+        "content-length: 6\r\nexpect: 100-continue",
+        "transfer-encoding: chunked\r\ntrailer: authorization",
+        "content-length: 6\r\nupgrade: h2c",
+        "content-length: \r\n 6",
+        "transfer-encoding: \r\n chunked",
+    ];
+    let bodies = ["", "0\r\n\r\n", "6\r\nabcdef\r\n0\r\n\r\n"];
+    let mut payloads = 0;
+    for line in lines {
+        for body in bodies {
+            payloads += 1;
+            let payload = format!("{sound}{line}\r\n\r\n{body}{sound}\r\n");
+            let answer = endpoint.send(payload.as_bytes());
+            assert!(!answer.contains("anary"), "{line:?} {body:?}: {answer}");
+            assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{line:?} {body:?}: {answer}");
+            assert_eq!(status(&answer), "400", "{line:?} {body:?}: {answer}");
+        }
+    }
+    assert!(payloads >= 60, "{payloads}");
+}
+
+#[test]
+fn an_http_2_preface_is_not_answered_with_anything() {
+    let endpoint = run(&credentials(BODY));
+    let answer = endpoint.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    assert!(!answer.contains("200"), "{answer}");
+}
+
+#[test]
+fn a_head_of_60_kib_is_431_and_counted() {
+    let endpoint = run(&credentials(BODY));
+    let long = format!("x: {}\r\n\r\n", "a".repeat(60 * 1024));
+    let head = format!("GET /v1/credentials HTTP/1.1\r\nhost: localhost\r\nauthorization: {TOKEN}\r\n{long}");
+    assert_eq!(status(&endpoint.send(head.as_bytes())), "431");
+    let start = Instant::now();
+    while endpoint.counted("stsidecar_http_requests_total", "431") != 1 {
+        assert!(start.elapsed() < BOUND, "not counted");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

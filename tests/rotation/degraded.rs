@@ -1,0 +1,187 @@
+//! Where watching is impossible or ends: one warning, and the ticks go on.
+
+use std::env;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rustix::fs::inotify;
+use rustix::io::Errno;
+use stsidecar::rotated_file::RotatedFile;
+
+use crate::support::{Log, Running, file_systems, number, numbered, open, scratch};
+use crate::token_volume::TokenVolume;
+
+const WARNING: &str = "not watching for rotations";
+const RESUMED: &str = "watching for rotations again";
+/// More than the kernel's default of 128 instances, less than the default of 1024 descriptors.
+const MOST_INSTANCES: usize = 900;
+
+#[tokio::test]
+async fn a_directory_that_is_removed_and_made_again_is_watched_again_at_the_next_tick() {
+    let log = Log::default();
+    let _collecting = log.collect();
+    let parent = scratch(&file_systems()[0]);
+    let root = parent.path().join("serviceaccount");
+    let file = open(&TokenVolume::at(&root).rotate(&numbered(1)));
+    let mut running = Running::start(&file);
+    running.until_value(1).await;
+    fs::remove_dir_all(&root).expect("there");
+    running.until("that it is gone", |latest| latest.error.is_some()).await;
+    running.tick();
+    let mut volume = TokenVolume::at(&root);
+    volume.rotate(&numbered(2));
+    running.tick();
+    running.until_value(2).await;
+    // No tick: only the new watch can tell.
+    volume.rotate(&numbered(3));
+    running.until_value(3).await;
+    running.end().await;
+    assert_eq!((log.count(&["WARN", WARNING]), log.count(&["INFO", RESUMED])), (1, 1), "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_directory_that_is_replaced_is_watched_after_the_next_tick() {
+    let parent = scratch(&file_systems()[0]);
+    let root = parent.path().join("serviceaccount");
+    let file = open(&TokenVolume::at(&root).rotate(&numbered(1)));
+    let mut running = Running::start(&file);
+    running.until_value(1).await;
+    let other = parent.path().join("other");
+    let mut volume = TokenVolume::at(&other);
+    volume.rotate(&numbered(2));
+    fs::rename(&root, parent.path().join("old")).expect("moved away");
+    fs::rename(&other, &root).expect("moved in");
+    running.tick();
+    running.until_value(2).await;
+    let mut volume = TokenVolume::at(&root);
+    fs::remove_dir_all(&root).expect("there");
+    fs::create_dir(&root).expect("a free name");
+    running.tick();
+    volume.rotate(&numbered(3));
+    running.tick();
+    running.until_value(3).await;
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_directory_that_does_not_exist_is_one_warning_and_then_found() {
+    let log = Log::default();
+    let _collecting = log.collect();
+    let parent = scratch(&file_systems()[0]);
+    let root = parent.path().join("later");
+    let file = open(&root.join("token"));
+    let mut running = Running::start(&file);
+    running.until("that it is missing", |latest| latest.error.is_some()).await;
+    for _ in 0..5 {
+        running.tick();
+        tokio::task::yield_now().await;
+    }
+    TokenVolume::at(&root).rotate(&numbered(1));
+    running.tick();
+    running.until_value(1).await;
+    running.end().await;
+    assert_eq!(log.count(&["WARN", WARNING, "does not exist"]), 1, "{}", log.text());
+    assert_eq!(log.count(&["INFO", RESUMED]), 1, "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_mount_without_the_kubelets_layout_is_mentioned_once() {
+    for (kubelet, lines) in [(false, 1), (true, 0)] {
+        let log = Log::default();
+        let _collecting = log.collect();
+        let directory = scratch(&file_systems()[0]);
+        let path = directory.path().join("token");
+        if kubelet {
+            TokenVolume::at(directory.path()).rotate(&numbered(1));
+        } else {
+            fs::write(&path, numbered(1)).expect("written");
+        }
+        let mut running = Running::start(&open(&path));
+        running.until_value(1).await;
+        running.tick();
+        running.end().await;
+        assert_eq!(log.count(&["INFO", "subPath"]), lines, "{}", log.text());
+    }
+}
+
+#[tokio::test]
+async fn reading_a_plain_file_does_not_wake_its_own_watch() {
+    let directory = scratch(&file_systems()[0]);
+    let path = directory.path().join("token");
+    fs::write(&path, "garbage").expect("written");
+    let reads = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&reads);
+    // Garbage is parsed at each read, so the parser counts them.
+    let parse = move |content: &[u8]| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        number(content)
+    };
+    let file = RotatedFile::new(&path, 20_000, parse, None);
+    let mut running = Running::start(&file);
+    running.until("garbage", |latest| latest.error.is_some()).await;
+    // Time for a loop to show itself, if there were one.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(reads.load(Ordering::Relaxed), 1, "reads without a change or a tick");
+    fs::write(&path, numbered(1)).expect("written");
+    running.until_value(1).await;
+    running.end().await;
+}
+
+/// Runs the test below alone in a process, where it may take all inotify instances: of a user namespace of its
+/// own where that is allowed, so that nobody else on the machine runs out, else of this user for a moment.
+#[test]
+fn without_an_inotify_instance_the_tick_sees_the_rotation_and_there_is_one_warning() {
+    let program = env::current_exe().expect("this test");
+    let alone = ["--ignored", "--exact", "degraded::inotify_is_exhausted", "--nocapture", "--test-threads=1"];
+    let limited = "echo 8 > /proc/sys/user/max_inotify_instances && exec \"$0\" \"$@\"";
+    let namespace = ["--user", "--map-root-user", "sh", "-c"];
+    let probe = Command::new("unshare").args(namespace).args([limited, "true"]).stderr(Stdio::null()).status();
+    let output = if probe.is_ok_and(|status| status.success()) {
+        Command::new("unshare").args(namespace).arg(limited).arg(program).args(alone).output()
+    } else {
+        Command::new(program).args(alone).output()
+    };
+    let output = output.expect("runs");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[tokio::test]
+#[ignore = "takes all inotify instances; run by the test above in a process of its own"]
+async fn inotify_is_exhausted() {
+    let mut held = Vec::new();
+    let refused = loop {
+        match inotify::init(inotify::CreateFlags::CLOEXEC) {
+            Ok(instance) => held.push(instance),
+            Err(errno) => break errno,
+        }
+        assert!(held.len() < MOST_INSTANCES, "fs.inotify.max_user_instances is higher than this test can take");
+    };
+    assert_eq!(refused, Errno::MFILE);
+    let log = Log::default();
+    let _collecting = log.collect();
+    let directory = scratch(&file_systems()[0]);
+    let mut volume = TokenVolume::at(directory.path());
+    let file = open(&volume.rotate(&numbered(0)));
+    let mut running = Running::start(&file);
+    running.until_value(0).await;
+    for number in 1..=5 {
+        volume.rotate(&numbered(number));
+        running.tick();
+        running.until_value(number).await;
+    }
+    assert_eq!(log.count(&["WARN", WARNING, "max_user_instances"]), 1, "{}", log.text());
+    assert_eq!((log.count(&["WARN"]), log.count(&[RESUMED])), (1, 0), "{}", log.text());
+    drop(held);
+    running.tick();
+    // The tick reads and arms; the swap after that reading needs no tick.
+    volume.rotate(&numbered(6));
+    running.until_value(6).await;
+    volume.rotate(&numbered(7));
+    running.until_value(7).await;
+    running.end().await;
+    assert_eq!((log.count(&["WARN"]), log.count(&["INFO", RESUMED])), (1, 1), "{}", log.text());
+}

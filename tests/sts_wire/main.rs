@@ -1,0 +1,87 @@
+//! The real STS client against a fake STS on the wire.
+//!
+//! `parameters`: what is sent. `outcomes`: what each answer, and each missing answer, becomes. `secrets`: what
+//! no failure may show. `tls`: certificates, hosts and proxies. All on loopback.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod outcomes;
+mod parameters;
+mod secrets;
+mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stsidecar::assume::{DurationSetting, Reply, Restriction, Role, SessionDuration, Step, WebIdentity};
+use stsidecar::credentials::Credentials;
+use stsidecar::failure::Failure;
+use stsidecar::role::{RoleArn, SessionName};
+use stsidecar::sts::{Assume, Client, Endpoint, Proof, Request, Settings};
+use stsidecar::time::{Boot, Now, Wall};
+use stsidecar::token::WebIdentityToken;
+
+use support::tokens::{ServiceAccountToken, unix_now};
+
+const ROLE: &str = "arn:aws:iam::111122223333:role/team/app";
+const TARGET: &str = "arn:aws:iam::444455556666:role/target";
+
+/// No call may take longer: the attempt's own limit is 3 s.
+const LIMIT: Duration = Duration::from_secs(8);
+
+fn settings(url: &str) -> Settings {
+    Settings { endpoint: Some(Endpoint::parse(url, true).expect("an endpoint")), ..Settings::default() }
+}
+
+fn now() -> Now {
+    Now { boot: Boot::default(), wall: Wall::from_unix_seconds(unix_now()), jitter: 0.0 }
+}
+
+fn client(url: &str) -> Client {
+    Client::new(&settings(url), now).expect("a client")
+}
+
+fn token() -> WebIdentityToken {
+    WebIdentityToken::parse(ServiceAccountToken::default().jwt().as_bytes()).expect("a token")
+}
+
+fn web_identity() -> WebIdentity {
+    WebIdentity {
+        role_arn: Some(RoleArn::parse(ROLE).expect("a role")),
+        token_file: "/token".into(),
+        session_name: None,
+        duration: DurationSetting::Fixed(SessionDuration::HOUR),
+        restriction: Restriction::default(),
+    }
+}
+
+fn role() -> Role {
+    Role {
+        role_arn: RoleArn::parse(TARGET).expect("a role"),
+        session_name: None,
+        duration: DurationSetting::Fixed(SessionDuration::HOUR),
+        restriction: Restriction::default(),
+        external_id: None,
+        tags: Vec::new(),
+        transitive_tag_keys: Vec::new(),
+        source_identity: None,
+    }
+}
+
+fn request(step: Step, proof: Proof) -> Request {
+    let session_name = SessionName::parse("shop.checkout-0").expect("a name");
+    Request { step: Arc::new(step), session_name, duration: SessionDuration::HOUR, proof }
+}
+
+async fn exchange(client: &Client, request: Request) -> Result<Reply, Failure> {
+    tokio::time::timeout(LIMIT, client.assume(request)).await.expect("every attempt ends by itself")
+}
+
+async fn enter(client: &Client) -> Result<Reply, Failure> {
+    exchange(client, request(Step::WebIdentity(web_identity()), Proof::Token(token()))).await
+}
+
+async fn hop(client: &Client, parent: Credentials) -> Result<Reply, Failure> {
+    exchange(client, request(Step::Role(role()), Proof::Signer(parent))).await
+}

@@ -1,0 +1,234 @@
+//! Certificates, hosts and proxies: a token goes to the right server or stays here.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use stsidecar::failure::{Class, Failure};
+use stsidecar::role::Region;
+use stsidecar::sts::{Client, ConnectorError, Error, Proxy, Settings};
+
+use super::{enter, now, settings};
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls").join(name)
+}
+
+/// What one connection brought.
+#[derive(Default)]
+struct Heard {
+    /// The first line before TLS, of a client that takes us for its proxy.
+    connect: String,
+    /// Everything that came decrypted.
+    plain: String,
+}
+
+/// Serves one connection with this certificate; `answer` goes into `Credentials`' place.
+struct TlsServer {
+    port: u16,
+    thread: JoinHandle<Heard>,
+}
+
+impl TlsServer {
+    fn start(certificate: &str, behind_connect: bool, assumed: &'static str) -> Self {
+        let chain = CertificateDer::from_pem_file(fixture(certificate)).expect("a certificate");
+        let key = PrivateKeyDer::from_pem_file(fixture("server.key")).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.expect("ring speaks TLS 1.2 and 1.3").with_no_client_auth();
+        let config = Arc::new(builder.with_single_cert(vec![chain], key).expect("they belong together"));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let thread = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("a client");
+            let connect = if behind_connect { accept_connect(&stream) } else { String::new() };
+            let session = ServerConnection::new(config).expect("a sound configuration");
+            Heard { connect, plain: converse(StreamOwned::new(session, stream), assumed) }
+        });
+        Self { port, thread }
+    }
+
+    fn heard(self) -> Heard {
+        self.thread.join().expect("the server does not panic")
+    }
+}
+
+fn accept_connect(mut stream: &TcpStream) -> String {
+    let mut reader = BufReader::new(stream);
+    let mut lines = reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+    let connect = lines.next().unwrap_or_default();
+    assert!(lines.count() < 20);
+    stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").expect("the client waits for it");
+    connect
+}
+
+/// One request, one answer; what was read when the handshake fails is nothing.
+fn converse(mut stream: StreamOwned<ServerConnection, TcpStream>, assumed: &str) -> String {
+    let mut plain = Vec::new();
+    let mut chunk = [0; 4096];
+    while !String::from_utf8_lossy(&plain).contains("WebIdentityToken=") {
+        match stream.read(&mut chunk) {
+            Ok(read) if read > 0 => plain.extend(&chunk[..read]),
+            _ => break,
+        }
+    }
+    let xml = format!(
+        "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult>{assumed}<Credentials>\
+         <AccessKeyId>ASIAQWERTYUIOPASDFGH</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>\
+         <SessionToken>token</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration>\
+         </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+    );
+    let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", xml.len());
+    // After a failed handshake nobody listens any more.
+    let _ = stream.write_all(format!("{head}{xml}").as_bytes()).and_then(|()| stream.flush());
+    String::from_utf8_lossy(&plain).into_owned()
+}
+
+const ASSUMED: &str = "<AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/app/x</Arn></AssumedRoleUser>";
+
+fn trusting(url: &str, bundle: &str) -> Settings {
+    Settings { ca_bundle: Some(fixture(bundle)), ..settings(url) }
+}
+
+async fn refused(certificate: &str, bundle: &str) -> (Failure, Heard) {
+    let server = TlsServer::start(certificate, false, ASSUMED);
+    let settings = trusting(&format!("https://127.0.0.1:{}", server.port), bundle);
+    let failure = enter(&Client::new(&settings, now).expect("a client")).await.expect_err("no trust");
+    (failure, server.heard())
+}
+
+#[tokio::test]
+async fn a_server_with_a_certificate_of_the_bundle_is_trusted() {
+    let server = TlsServer::start("server.pem", false, ASSUMED);
+    let settings = trusting(&format!("https://127.0.0.1:{}", server.port), "ca.pem");
+    enter(&Client::new(&settings, now).expect("a client")).await.expect("a reply");
+    assert!(server.heard().plain.contains("WebIdentityToken=eyJ"));
+}
+
+#[tokio::test]
+async fn a_wrong_authority_host_or_date_gets_not_a_byte_of_the_token() {
+    for (certificate, bundle, reason) in [
+        ("server.pem", "other-ca.pem", "UnknownIssuer"),
+        ("elsewhere.pem", "ca.pem", "not valid for"),
+        ("expired.pem", "ca.pem", "expired"),
+    ] {
+        let (failure, heard) = refused(certificate, bundle).await;
+        assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "TlsFailure"), "{failure:?}");
+        assert!(failure.message.contains(reason) && failure.message.contains("127.0.0.1:"), "{}", failure.message);
+        assert_eq!(heard.plain, "", "{certificate}");
+    }
+}
+
+#[tokio::test]
+async fn plain_text_on_a_tls_port_gets_not_a_byte_of_the_token() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").expect("the client is there");
+        let mut heard = Vec::new();
+        let _ = stream.read_to_end(&mut heard);
+        heard
+    });
+    let settings = trusting(&format!("https://127.0.0.1:{port}"), "ca.pem");
+    let failure = enter(&Client::new(&settings, now).expect("a client")).await.expect_err("no TLS");
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "TlsFailure"), "{failure:?}");
+    assert!(!String::from_utf8_lossy(&server.join().expect("no panic")).contains("eyJ"));
+}
+
+fn through(proxy: &TlsServer) -> Proxy {
+    let url = format!("http://user:secret@127.0.0.1:{}", proxy.port).parse().expect("a URL");
+    Proxy { url, no_proxy: String::new() }
+}
+
+#[tokio::test]
+async fn aws_is_reached_through_a_proxy_that_sees_no_plain_text() {
+    for (assumed, outcome) in [(ASSUMED, None), ("", Some((Class::BadReply, "InvalidReply")))] {
+        let server = TlsServer::start("server.pem", true, assumed);
+        let settings = Settings {
+            region: Region::parse("eu-central-1").ok(),
+            ca_bundle: Some(fixture("ca.pem")),
+            proxy: Some(through(&server)),
+            ..Settings::default()
+        };
+        let result = enter(&Client::new(&settings, now).expect("a client")).await;
+        let failed = result.err().map(|failure| (failure.class, failure.code));
+        assert_eq!(failed, outcome.map(|(class, code)| (class, code.to_owned())), "AWS always names the role");
+        let heard = server.heard();
+        assert_eq!(heard.connect, "CONNECT sts.eu-central-1.amazonaws.com:443 HTTP/1.1");
+        assert!(heard.plain.to_lowercase().contains("host: sts.eu-central-1.amazonaws.com"), "{}", heard.plain);
+    }
+}
+
+#[tokio::test]
+async fn loopback_and_no_proxy_hosts_go_past_the_proxy() {
+    let proxy = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    proxy.set_nonblocking(true).expect("a listener can be set non-blocking");
+    let url = format!("http://{}", proxy.local_addr().expect("an address")).parse().expect("a URL");
+    let proxy_settings = Some(Proxy { url, no_proxy: "0.0.0.0".to_owned() });
+    let server = TlsServer::start("server.pem", false, ASSUMED);
+    let loopback = trusting(&format!("https://127.0.0.1:{}", server.port), "ca.pem");
+    let loopback = Settings { proxy: proxy_settings.clone(), ..loopback };
+    enter(&Client::new(&loopback, now).expect("a client")).await.expect("a reply");
+    server.heard();
+    let named = Settings { proxy: proxy_settings, ..trusting("https://0.0.0.0:1", "ca.pem") };
+    let failure = enter(&Client::new(&named, now).expect("a client")).await.expect_err("nobody listens");
+    assert_eq!(failure.code, "ConnectionRefused", "{failure:?}");
+    assert!(proxy.accept().is_err(), "the proxy was used");
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_a_failure_to_connect() {
+    let proxy = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let url = format!("http://{}", proxy.local_addr().expect("an address")).parse().expect("a URL");
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = proxy.accept().expect("a client");
+        let mut head = [0; 1024];
+        let read = stream.read(&mut head).expect("a request");
+        stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").expect("the client waits");
+        String::from_utf8_lossy(&head[..read]).into_owned()
+    });
+    let proxy = Some(Proxy { url, no_proxy: String::new() });
+    let settings = Settings { proxy, ..trusting("https://sts.example.invalid", "ca.pem") };
+    let failure = enter(&Client::new(&settings, now).expect("a client")).await.expect_err("refused");
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "Unreachable"), "{failure:?}");
+    assert!(!server.join().expect("no panic").contains("eyJ"));
+}
+
+#[test]
+fn a_bundle_that_cannot_be_trusted_is_told_at_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ca.pem");
+    let try_bundle = |content: &[u8]| {
+        File::create(&path).and_then(|mut file| file.write_all(content)).expect("a file");
+        let settings = Settings { ca_bundle: Some(path.clone()), ..settings("https://127.0.0.1:1") };
+        Client::new(&settings, now).map(|_| ()).map_err(|error| error.to_string())
+    };
+    let good = std::fs::read_to_string(fixture("ca.pem")).expect("a certificate");
+    let key = std::fs::read_to_string(fixture("server.key")).expect("a key");
+    let broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+    let cut = &good[..good.len() / 2];
+    for (content, told) in [
+        ("", "holds no PEM certificate"),
+        ("just text", "holds no PEM certificate"),
+        (key.as_str(), "holds no PEM certificate"),
+        (broken, "PEM block 1"),
+        (&format!("{good}{broken}"), "PEM block 2"),
+        (cut, "PEM block 1"),
+    ] {
+        let error = try_bundle(content.as_bytes()).expect_err(told);
+        assert!(error.contains(told) && error.contains("ca.pem"), "{error}");
+    }
+    try_bundle(format!("# a comment\n{good}\n{good}").as_bytes()).expect("a bundle with a comment");
+    let missing = Settings { ca_bundle: Some(folder.path().join("none")), ..settings("https://127.0.0.1:1") };
+    let error = Client::new(&missing, now).err();
+    assert!(matches!(error, Some(Error::Connector(ConnectorError::Unreadable { .. }))), "{error:?}");
+    let plain = Settings { ca_bundle: Some(folder.path().join("none")), ..settings("http://127.0.0.1:1") };
+    assert!(Client::new(&plain, now).is_ok(), "plain text needs no roots");
+}

@@ -1,0 +1,139 @@
+//! The server's loop: a request in, the scripted or honest answer out.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+
+use super::body::AnswerBody;
+use super::{Behaviour, Call, State, judge};
+
+/// Accepts until it is dropped.
+pub(super) async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a runtime is entered");
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let stream = stream.into_std().expect("a stream can leave the runtime");
+        let connection = Arc::new(stream.try_clone().expect("a descriptor is left"));
+        let stream = tokio::net::TcpStream::from_std(stream).expect("a runtime is entered");
+        let state = Arc::clone(&state);
+        tokio::spawn(async move {
+            let service = hyper::service::service_fn(|request| {
+                let (state, connection) = (Arc::clone(&state), Arc::clone(&connection));
+                async move { Ok::<_, Infallible>(answer(&state, request, &connection).await) }
+            });
+            let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            // A client that gives up, or a scripted reset, ends it with an error.
+            let _ = serving.await;
+        });
+    }
+}
+
+async fn answer(
+    state: &Mutex<State>,
+    request: Request<Incoming>,
+    connection: &std::net::TcpStream,
+) -> Response<AnswerBody> {
+    let call = read(request).await;
+    let (behaviour, request_id, date) = {
+        let mut state = state.lock().expect("no handler panicked");
+        state.calls.push(call.clone());
+        state.requests += 1;
+        let request_id = format!("f4ce575f-0000-4000-8000-{:012}", state.requests);
+        let date = DateTime::from_secs(state.now()).fmt(Format::HttpDate).expect("a date in range");
+        (state.script.pop_front().unwrap_or_else(|| state.default.clone()), request_id, date)
+    };
+    if let Behaviour::Latency(latency) = behaviour {
+        tokio::time::sleep(latency).await;
+    }
+    let honest = |assumed: Option<&str>| {
+        let judged = state.lock().expect("no handler panicked").issue(&call);
+        match judged {
+            Ok(issued) => (200, judge::success(&issued, &request_id, assumed, &call.form)),
+            Err((status, code, message)) => (status, judge::error(status, code, &message, &request_id)),
+        }
+    };
+    let good = || honest(None).1;
+    let from_sts = |(status, xml): (u16, String)| (status, "text/xml", AnswerBody::whole(xml));
+    let (status, content_type, body) = match &behaviour {
+        Behaviour::Ok | Behaviour::Latency(_) => from_sts(honest(None)),
+        Behaviour::AssumedRole(arn) => from_sts(honest(Some(arn))),
+        Behaviour::Error { status, code, message } => {
+            from_sts((*status, judge::error(*status, code, message, &request_id)))
+        }
+        Behaviour::Throttle => from_sts((400, judge::error(400, "Throttling", "Rate exceeded", &request_id))),
+        Behaviour::Hang => std::future::pending().await,
+        Behaviour::SlowBody => (200, "text/xml", AnswerBody::drip(good())),
+        Behaviour::ResetMidBody => {
+            let half = good();
+            let connection = connection.try_clone().expect("a descriptor is left");
+            (200, "text/xml", AnswerBody::broken(half[..half.len() / 2].to_owned(), connection))
+        }
+        Behaviour::Redirect(_) => (307, "text/html", AnswerBody::whole("")),
+        Behaviour::Oversized => (200, "text/xml", AnswerBody::Flood),
+        Behaviour::Html502 => {
+            (502, "text/html", AnswerBody::whole("<html><head><title>502 Bad Gateway</title></head></html>"))
+        }
+        Behaviour::Empty500 => (500, "text/plain", AnswerBody::whole("")),
+        Behaviour::MissingFields => {
+            let operation = &call.operation;
+            let xml = format!(
+                "<{operation}Response><{operation}Result><Credentials/></{operation}Result></{operation}Response>"
+            );
+            from_sts((200, xml))
+        }
+        Behaviour::Raw { status, content_type, body } => (*status, *content_type, AnswerBody::whole(body.clone())),
+    };
+    let mut head = Response::builder().status(status).header("date", date).header("content-type", content_type);
+    if content_type == "text/xml" {
+        head = head.header("x-amzn-requestid", request_id);
+    }
+    if let Behaviour::Redirect(target) = &behaviour {
+        head = head.header("location", target);
+    }
+    head.body(body).expect("a valid head")
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test server lives in real time")]
+async fn read(request: Request<Incoming>) -> Call {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (authorization, security_token) = (header("authorization"), header("x-amz-security-token"));
+    let (amz_date, path) = (header("x-amz-date"), request.uri().path().to_owned());
+    let user_agent = [header("user-agent"), header("x-amz-user-agent")].map(Option::unwrap_or_default).join(" ");
+    let bytes = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        (decoded(halves.next().unwrap_or_default()), decoded(halves.next().unwrap_or_default()))
+    });
+    let form: BTreeMap<String, String> = pairs.collect();
+    let operation = form.get("Action").cloned().unwrap_or_default();
+    Call { operation, form, path, authorization, security_token, amz_date, user_agent, at: Instant::now() }
+}
+
+/// Undoes form encoding.
+fn decoded(text: &[u8]) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        let escape = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
+        match (first, escape.and_then(|pair| u8::from_str_radix(pair, 16).ok())) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+                continue;
+            }
+            (b'+', _) => bytes.push(b' '),
+            _ => bytes.push(*first),
+        }
+        rest = tail;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
