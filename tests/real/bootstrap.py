@@ -1,0 +1,47 @@
+"""Where the test tools are, and how a script gets to run inside their Python environment.
+
+Uses the standard library only: it runs before anything is installed.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+INSTALL = ROOT / "tests" / "tools" / "install"
+VENV_PYTHON = ROOT / "target" / "tools" / "venv" / "bin" / "python3"
+NODE_MODULES = ROOT / "target" / "tools" / "node" / "node_modules"
+RUST_CLIENTS = ROOT / "target" / "clients" / "debug" / "sdk-clients"
+
+
+def agent_binary() -> Path:
+    """The binary under test: STSIDECAR_BIN, else the debug build."""
+    binary = Path(os.environ.get("STSIDECAR_BIN") or ROOT / "target" / "debug" / "stsidecar")
+    if not binary.exists():
+        sys.exit(f"there is no {binary}: run `cargo build`, or set STSIDECAR_BIN")
+    return binary.absolute()
+
+
+def all_tiers() -> bool:
+    """Whether a tier that cannot run here is a failure, as in CI."""
+    return os.environ.get("ALL_TIERS") == "1"
+
+
+def install(*groups: str) -> str | None:
+    """Installs groups of tools. Returns None, or in one line why it could not and the command to try again."""
+    done = subprocess.run([sys.executable, INSTALL, *groups], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode == 0:
+        return None
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip() and not line.startswith("installing ")]
+    return "; ".join([*lines[:2], *lines[2:][-1:]])
+
+
+def inside_venv(*groups: str) -> None:
+    """Returns inside the environment that has `groups`: installs them and starts this script again there."""
+    if Path(sys.prefix) == VENV_PYTHON.parents[1]:
+        return
+    failure = subprocess.run([sys.executable, INSTALL, *groups], stdout=sys.stderr).returncode
+    if failure:
+        sys.exit(failure)
+    os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])

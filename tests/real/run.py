@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Runs a tier on real things: `tests/real/run.py sts|sdks [CASE...]`, one line for each case.
+
+Installs what it needs first. The exit code is 0 only when every case passed; a case that cannot run here prints
+`not run` and its reason, which is a failure when ALL_TIERS=1. STSIDECAR_BIN names the binary under test.
+"""
+
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from real import bootstrap
+
+if TYPE_CHECKING:
+    from real.sdk_matrix import Client
+    from real.sts_cases import World
+
+# A whole tier; the slowest machine that was tried needs a third of it.
+TIER_SECONDS = 240
+
+
+class NotRun(Exception):
+    """A case cannot run on this machine; the text says why, and what would help."""
+
+
+def one_case(name: str, case: Callable[[], str | None]) -> str:
+    """Runs one case and prints its line. Returns `passed`, `failed` or `not run`."""
+    began = time.monotonic()
+    try:
+        seen = case()
+    except NotRun as reason:
+        print(f"not run: {name}: {reason}", flush=True)
+        return "failed" if bootstrap.all_tiers() else "not run"
+    except Exception as failure:
+        print(f"FAILED   {name}: {failure or type(failure).__name__}", flush=True)
+        traceback.print_exc(limit=-4)
+        return "failed"
+    print(f"ok       {name} ({f'{seen}, ' if seen else ''}{time.monotonic() - began:.1f} s)", flush=True)
+    return "passed"
+
+
+def sts(world: "World", chosen: list[str]) -> list[str]:
+    """Every case of sts_cases, or the chosen ones."""
+    from real.sts_cases import CASES
+
+    cases = [case for case in CASES if not chosen or case.__name__ in chosen]
+    return [one_case(case.__doc__ or case.__name__, partial(in_directory, world, case)) for case in cases]
+
+
+def sdks(world: "World", chosen: list[str]) -> list[str]:
+    """Every client of sdk_matrix, or the chosen ones."""
+    from real.sdk_matrix import CLIENTS
+
+    clients = [client for client in CLIENTS if not chosen or client.key in chosen]
+    return [one_case(client.name, partial(one_client, world, client)) for client in clients]
+
+
+def one_client(world: "World", client: "Client") -> str | None:
+    """Installs what the client needs, and runs it."""
+    from real.sdk_matrix import across_renewals
+
+    if client.group and (reason := bootstrap.install(client.group)):
+        raise NotRun(reason)
+    return in_directory(world, lambda world: across_renewals(world, client))
+
+
+def in_directory(world: "World", case: Callable[["World"], str | None]) -> str | None:
+    """Runs a case in a directory of its own; the agent's log is shown when it fails."""
+    with tempfile.TemporaryDirectory(prefix="stsidecar-case-") as directory:
+        world.directory = Path(directory)
+        try:
+            return case(world)
+        except Exception:
+            show_log(Path(directory) / "agent" / "agent.log")
+            raise
+
+
+def show_log(log: Path) -> None:
+    """The end of the agent's log."""
+    if log.exists():
+        print("the agent's last words:", *log.read_text(errors="replace").splitlines()[-12:], sep="\n    ", file=sys.stderr, flush=True)
+
+
+def out_of_time(*_: object) -> None:
+    """Ends the tier through its `with` blocks, so that nothing is left running."""
+    raise SystemExit(f"FAILED   the tier did not end within {TIER_SECONDS} s")
+
+
+def main(arguments: list[str]) -> int:
+    tiers = {"sts": (sts, ("store",)), "sdks": (sdks, ("store", "sdks"))}
+    if not arguments or arguments[0] not in tiers:
+        print(__doc__, file=sys.stderr)
+        return 64
+    tier, groups = tiers[arguments[0]]
+    bootstrap.inside_venv(*groups)
+    signal.signal(signal.SIGALRM, out_of_time)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.alarm(TIER_SECONDS)
+
+    from real.issuer import Issuer
+    from real.seaweed import SeaweedFS
+    from real.sts_cases import World
+
+    bootstrap.agent_binary()
+    with (
+        tempfile.TemporaryDirectory(prefix="stsidecar-real-") as directory,
+        Issuer() as issuer,
+        SeaweedFS(Path(directory) / "seaweedfs", issuer.url) as store,
+    ):
+        results = tier(World(issuer, store, Path(directory)), arguments[1:])
+    passed, failed, not_run = (results.count(outcome) for outcome in ("passed", "failed", "not run"))
+    print(f"{passed} passed, {failed} failed, {not_run} skipped")
+    return 0 if results and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,232 @@
+"""The agent against a real STS and S3: what SeaweedFS accepts is served, what it refuses is named.
+
+Each case is a function whose docstring is its line in the output. It starts an agent of its own; the issuer and
+the server are shared. A case fails by raising.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+from .agent import Agent
+from .issuer import Issuer, SigningKey
+from .kubelet import TokenVolume, mint
+from .processes import Failed, listening_addresses, until
+from .seaweed import BUCKET, CHAINED_ROLE, REGION, ROLE, SeaweedFS
+from .tap import Tap
+
+
+@dataclass
+class World:
+    """What the cases share, and the directory of one case."""
+
+    issuer: Issuer
+    store: SeaweedFS
+    directory: Path
+
+    def volume(self, token: str) -> TokenVolume:
+        """A token volume with this token in it."""
+        volume = TokenVolume(self.directory / "serviceaccount")
+        volume.write(token)
+        return volume
+
+    def agent(self, volume: TokenVolume, sts_url: str | None = None, **settings: str | None) -> Agent:
+        """An agent that reads this volume and calls SeaweedFS, or what stands in front of it."""
+        return Agent(self.directory / "agent", volume.file, sts_url or self.store.url, settings)
+
+
+def expect(what: str, found: object, *wanted: object) -> None:
+    """Fails unless `found` is one of `wanted`."""
+    if found not in wanted:
+        raise Failed(f"{what} is {found!r}, not {' or '.join(repr(each) for each in wanted)}")
+
+
+def use(store: SeaweedFS, answer: dict, key: str) -> None:
+    """Writes an object with vended credentials, lists it and reads it back."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=store.url,
+        region_name=REGION,
+        aws_access_key_id=answer["AccessKeyId"],
+        aws_secret_access_key=answer["SecretAccessKey"],
+        aws_session_token=answer["Token"],
+        config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5),
+    )
+    client.put_object(Bucket=BUCKET, Key=key, Body=key.encode())
+    listed = [entry["Key"] for entry in client.list_objects_v2(Bucket=BUCKET, Prefix=key).get("Contents", [])]
+    expect("the list", listed, [key])
+    expect("the object", client.get_object(Bucket=BUCKET, Key=key)["Body"].read(), key.encode())
+
+
+def held(agent: Agent) -> dict:
+    """The credentials that the endpoint answers with now."""
+    status, answer = agent.credentials()
+    expect("the endpoint's status", status, 200)
+    return answer
+
+
+def good_token(world: World) -> None:
+    """a good token becomes credentials that write, list and read its S3"""
+    with world.agent(world.volume(mint(world.issuer))) as agent:
+        agent.await_ready()
+        answer = held(agent)
+        missing = {"AccessKeyId", "SecretAccessKey", "Token", "Expiration"} - answer.keys()
+        expect("what the answer lacks", missing, set())
+        use(world.store, answer, "good-token")
+        profile = agent.status()
+        expect("the role in /status", profile["roleArn"], ROLE)
+        expect("the lifetime in /status", profile["hops"][-1]["lifetimeSeconds"], 899, 900)
+        expect("the last error in /status", profile["lastError"], None)
+        expect("the session name in /status", profile["sessionName"], "demo.app-5d9c7b6f4-x2x7k")
+        for secret in (answer["SecretAccessKey"], answer["Token"]):
+            expect("whether a secret is in /status or the log", secret in json.dumps(profile) + agent.log.read_text(), False)
+
+
+def refused(world: World, token: str, classes: dict[str, tuple[str, ...]]) -> None:
+    """A token that STS refuses is named in /status and to the SDK, and a good one after it is taken at once.
+
+    `classes` maps STS's code to the classes that it may be put into.
+    """
+    volume = world.volume(token)
+    with world.agent(volume) as agent:
+        error = agent.await_error()
+        expect("the code in /status", error["code"], *classes)
+        expect(f"the class of {error['code']} in /status", error["class"], *classes[error["code"]])
+        expect("whether there is a hint", bool(error["hint"]), True)
+        expect("whether the token is in /status or the log", token in json.dumps(agent.status()) + agent.log.read_text(), False)
+        status, answer = agent.credentials()
+        expect("the endpoint's status", status, 503)
+        expect("the code that the SDK sees", answer["code"], error["code"])
+        expect("/readyz", agent.ready(), False)
+        volume.write(mint(world.issuer))
+        agent.await_ready()
+        use(world.store, held(agent), "after-refusal")
+
+
+def wrong_audience(world: World) -> None:
+    """a token for another audience is refused, and its successor is taken at once"""
+    refused(world, mint(world.issuer, audience="vault"), {"InvalidParameterValue": ("token",)})
+
+
+def expired_token(world: World) -> None:
+    """an expired token is refused as one, and its successor is taken at once"""
+    refused(world, mint(world.issuer, lifetime=600, age=700), {"ExpiredTokenException": ("token",)})
+
+
+def wrong_subject(world: World) -> None:
+    """a token of another service account is denied by the role's trust policy"""
+    refused(world, mint(world.issuer, account="intruder"), {"AccessDenied": ("denied",)})
+
+
+def wrong_signature(world: World) -> None:
+    """a token with a forged signature is refused"""
+    forged = mint(world.issuer, key=SigningKey(world.issuer.key.kid))
+    refused(world, forged, {"InvalidParameterValue": ("token",)})
+
+
+def key_rotation(world: World) -> None:
+    """tokens signed with the issuer's new key are taken, without a gap"""
+    volume = world.volume(mint(world.issuer))
+    with world.agent(volume) as agent:
+        agent.await_ready()
+        before = held(agent)
+        world.issuer.rotate_key()
+        volume.write(mint(world.issuer))
+        reached = agent.generation()
+        agent.await_generation(beyond=reached + 1)  # one may have been under way with the old token
+        after = held(agent)
+        expect("whether the credentials are new", after["AccessKeyId"] != before["AccessKeyId"], True)
+        use(world.store, after, "after-key-rotation")
+
+
+def issuer_down(world: World) -> None:
+    """while STS cannot verify tokens, the credentials that are held go on working"""
+    volume = world.volume(mint(world.issuer))
+    with world.agent(volume) as agent:
+        agent.await_ready()
+        world.issuer.stop_answering()
+        try:
+            # A key that STS has not seen is what makes it ask the issuer.
+            world.issuer.rotate_key()
+            volume.write(mint(world.issuer))
+            agent.await_error(seconds=15)
+            outlived(world, agent)
+        finally:
+            world.issuer.answer_again()
+        agent.await_generation(beyond=agent.generation(), seconds=40)
+        expect("the last error after the outage", agent.status()["lastError"], None)
+
+
+def outlived(world: World, agent: Agent) -> None:
+    """Credentials are served unchanged, work, and the agent stays ready, although exchanges fail."""
+    answer, deadline = held(agent), time.monotonic() + 2
+    while time.monotonic() < deadline:
+        expect("the access key during the outage", held(agent)["AccessKeyId"], answer["AccessKeyId"])
+        time.sleep(0.1)
+    use(world.store, answer, "during-outage")
+    expect("/readyz during the outage", agent.ready(), True)
+
+
+def sts_down(world: World) -> None:
+    """while STS cannot be reached, the credentials that are held go on working"""
+    with Tap(world.store.port) as tap, world.agent(world.volume(mint(world.issuer)), sts_url=tap.url) as agent:
+        agent.await_ready()
+        tap.cut()
+        expect("the class of the failure", agent.await_error()["class"], "transient")
+        outlived(world, agent)
+        before = agent.generation()
+        tap.mend()
+        agent.await_generation(beyond=before, seconds=40)
+
+
+def chained(world: World) -> None:
+    """a second role is assumed with the credentials of the first, and both are renewed"""
+    volume = world.volume(mint(world.issuer))
+    source = {"roleArn": ROLE, "tokenFile": str(volume.file), "sessionDuration": "15m"}
+    document = {"profiles": {"default": {"webIdentity": source, "chain": [{"roleArn": CHAINED_ROLE, "sessionDuration": "15m"}]}}}
+    settings = {"AWS_ROLE_ARN": None, "AWS_WEB_IDENTITY_TOKEN_FILE": None, "STSIDECAR_SESSION_DURATION": None}
+    inline = {"STSIDECAR_CONFIG_INLINE": json.dumps(chain_document(document, world))}
+    with world.agent(volume, **settings, **inline) as agent:
+        agent.await_ready()
+        profile = agent.status()
+        expect("the role in /status", profile["roleArn"], CHAINED_ROLE)
+        expect("the operations", [hop["operation"] for hop in profile["hops"]], ["AssumeRoleWithWebIdentity", "AssumeRole"])
+        use(world.store, held(agent), "chained")
+        agent.await_generation(beyond=1)
+        until("the first hop is renewed", lambda: agent.status()["hops"][0]["generation"] > 1, 15)
+        use(world.store, held(agent), "chained-renewed")
+
+
+def chain_document(document: dict, world: World) -> dict:
+    """With profiles of its own, a document names its clients too."""
+    token_file = world.directory / "agent" / "endpoint" / "token"
+    return {**document, "clients": [{"name": "app", "profile": "default", "tokenFile": str(token_file)}]}
+
+
+def loopback_only(world: World) -> None:
+    """neither the agent nor the test servers listen anywhere but on loopback"""
+    with world.agent(world.volume(mint(world.issuer))) as agent:
+        agent.await_ready()
+        listeners = {"the agent": agent.process.pid, "SeaweedFS": world.store.process.pid, "the issuer": os.getpid()}
+        for name, pid in listeners.items():
+            expect(f"where {name} listens", listening_addresses(pid), {"127.0.0.1"})
+
+
+CASES: list[Callable[[World], None]] = [
+    good_token,
+    wrong_audience,
+    expired_token,
+    wrong_subject,
+    wrong_signature,
+    key_rotation,
+    issuer_down,
+    sts_down,
+    chained,
+    loopback_only,
+]
