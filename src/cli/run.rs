@@ -6,7 +6,6 @@ use std::fs::OpenOptions;
 use std::io::Write;
 
 use super::{World, exit};
-use crate::assume::Profile;
 use crate::config::{Config, Flags, Loaded};
 use crate::role::{Region, RoleArn};
 use crate::sts::Endpoint;
@@ -37,8 +36,8 @@ pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
 /// Who runs here, for whom and against what: one line to read, and the whole configuration for a support case.
 fn announce(config: &Config) {
     let profiles: Vec<&str> = config.profiles.iter().map(|profile| profile.name.as_str()).collect();
-    let role = |profile: &Profile| profile.steps.last()?.role_arn().map(RoleArn::as_str);
-    let roles: Vec<&str> = config.profiles.iter().filter_map(role).collect();
+    let vended = config.profiles.iter().filter_map(|profile| profile.steps.last());
+    let roles: Vec<&str> = vended.filter_map(|step| step.role_arn()).map(RoleArn::as_str).collect();
     tracing::info!(
         version = version::VERSION,
         commit = version::COMMIT,
