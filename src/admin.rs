@@ -37,6 +37,8 @@ pub struct Admin {
     pub live: Box<dyn Fn() -> bool + Send + Sync>,
     /// True for good once all profiles held credentials at the same time.
     pub started: watch::Receiver<bool>,
+    /// True once the credentials endpoint's port is ours.
+    pub listening: watch::Receiver<bool>,
     /// True from SIGTERM on.
     pub draining: watch::Receiver<bool>,
     /// The registry.
@@ -58,10 +60,12 @@ impl Admin {
         serve(vec![listener], Arc::new(surface), limits, Arc::new(Activity::default()), stop).await
     }
 
-    /// A request for credentials would be answered with them, whichever profile it is for, and it will stay
-    /// so: not while draining.
+    /// A request for credentials would reach us and be answered with them, whichever profile it is for, and it
+    /// will stay so: not while draining.
     fn is_ready(&self) -> bool {
-        !*self.draining.borrow() && self.profiles.iter().all(|profile| profile.answers.is_available())
+        *self.listening.borrow()
+            && !*self.draining.borrow()
+            && self.profiles.iter().all(|profile| profile.answers.is_available())
     }
 
     fn liveness(&self) -> Response {
@@ -75,6 +79,11 @@ impl Admin {
             return text(status, if ready { "ok\n" } else { "not ready\n" });
         }
         let mut lines: String = self.profiles.iter().map(|profile| profile.line(detailed)).collect();
+        lines.push_str(if *self.listening.borrow() {
+            "[+]endpoint ok\n"
+        } else {
+            "[-]endpoint: its port cannot be taken; is another process using it?\n"
+        });
         lines.push_str(if *self.draining.borrow() {
             "[-]draining: the agent is shutting down\n"
         } else {
@@ -89,8 +98,13 @@ impl Admin {
     }
 
     fn status(&self) -> Response {
-        let (started, draining) = (*self.started.borrow(), *self.draining.borrow());
-        answer(StatusCode::OK, JSON, status::document(&self.profiles, started, self.is_ready(), draining))
+        let flags = status::Flags {
+            started: *self.started.borrow(),
+            ready: self.is_ready(),
+            listening: *self.listening.borrow(),
+            draining: *self.draining.borrow(),
+        };
+        answer(StatusCode::OK, JSON, status::document(&self.profiles, flags))
     }
 }
 

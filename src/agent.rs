@@ -118,7 +118,8 @@ async fn live(config: Config) -> Result<(), Error> {
     let endpoint = surfaces::start_endpoint(&registry, &listen, &clients, tokens, &assembled, descriptors, &ending)?;
     let mut tasks = JoinSet::new();
     let started = supervision::started(&mut tasks, &assembled, state, wait_for_credentials, endpoint.bound());
-    surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, started, &heartbeat, &ending)?;
+    let flags = (started, endpoint.bound());
+    surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, flags, &heartbeat, &ending)?;
     let (ticks, wall_steps) = supervision::time(&mut tasks, TICK);
     for Assembled { parts, .. } in &assembled {
         let inputs = supervision::inputs(&ticks, &wall_steps, &ending.stopping, &heartbeat);

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::cache::Reader;
 use crate::report::Report;
+use crate::version;
 
 /// One profile, as the refresher publishes it.
 pub struct Profile {
@@ -43,19 +44,29 @@ fn one_line(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
+/// What holds for the whole agent.
+#[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "four facts that hold or not, each shown under its name")]
+pub(super) struct Flags {
+    pub(super) started: bool,
+    pub(super) ready: bool,
+    /// Whether the credentials endpoint has its port.
+    pub(super) listening: bool,
+    pub(super) draining: bool,
+}
+
 /// The document of `/status`.
 #[derive(Serialize)]
 struct Status {
     version: &'static str,
-    started: bool,
-    ready: bool,
-    draining: bool,
+    #[serde(flatten)]
+    flags: Flags,
     profiles: Vec<Report>,
 }
 
 /// `/status` as JSON.
-pub(super) fn document(profiles: &[Profile], started: bool, ready: bool, draining: bool) -> Vec<u8> {
+pub(super) fn document(profiles: &[Profile], flags: Flags) -> Vec<u8> {
     let profiles = profiles.iter().map(|profile| profile.report.borrow().clone()).collect();
-    let status = Status { version: env!("CARGO_PKG_VERSION"), started, ready, draining, profiles };
+    let status = Status { version: version::VERSION, flags, profiles };
     serde_json::to_vec(&status).expect("strings, numbers and instants serialize")
 }

@@ -19,6 +19,7 @@ struct Agent {
     reports: Vec<watch::Sender<Report>>,
     started: watch::Sender<bool>,
     draining: watch::Sender<bool>,
+    listening: watch::Sender<bool>,
 }
 
 fn frozen() -> Boot {
@@ -42,15 +43,17 @@ fn agent(names: &[&str], live: bool) -> Agent {
         reports.push(sender);
     }
     let ((started, started_seen), (draining, draining_seen)) = (watch::channel(false), watch::channel(false));
+    let (listening, listening_seen) = watch::channel(true);
     let admin = Admin {
         profiles,
         live: Box::new(move || live),
         started: started_seen,
+        listening: listening_seen,
         draining: draining_seen,
         metrics: Metrics::alone(),
     };
     let surface = Surface { admin: Arc::new(admin), waiters: Arc::new(Semaphore::new(WAITERS)) };
-    Agent { surface, publishers, reports, started, draining }
+    Agent { surface, publishers, reports, started, draining, listening }
 }
 
 impl Agent {
@@ -111,6 +114,21 @@ async fn ready_is_every_profile_with_ten_seconds_left_and_not_draining() {
 }
 
 #[tokio::test]
+async fn nothing_is_ready_while_another_process_has_the_endpoints_port() {
+    let agent = agent(&["default"], true);
+    agent.publishers[0].publish(credentials(3_600));
+    agent.listening.send_replace(false);
+    assert_eq!(agent.ask("/readyz").await, (503, "not ready\n".into()));
+    let (_, lines) = agent.ask("/readyz?verbose").await;
+    assert!(lines.contains("\n[-]endpoint: its port cannot be taken"), "{lines}");
+    let (_, document) = agent.ask("/status").await;
+    assert!(document.contains(r#""ready":false,"listening":false"#), "{document}");
+    assert!(agent.ask("/metrics").await.1.contains("stsidecar_ready 0\n"));
+    agent.listening.send_replace(true);
+    assert_eq!(agent.ask("/readyz").await.0, 200);
+}
+
+#[tokio::test]
 async fn an_error_while_credentials_are_held_does_not_end_readiness() {
     let agent = agent(&["default"], true);
     agent.publishers[0].publish(credentials(3_600));
@@ -124,8 +142,7 @@ async fn verbose_readiness_has_a_line_for_each_condition_and_the_role_for_this_p
     let agent = agent(&["default", "partner"], true);
     agent.publishers[0].publish(credentials(3_600));
     let target = "/readyz?timeout=1s&verbose";
-    let waiting =
-        "[+]profile default ok\n[-]profile partner: no credentials yet\n[+]draining ok\nreadyz check failed\n";
+    let waiting = "[+]profile default ok\n[-]profile partner: no credentials yet\n[+]endpoint ok\n[+]draining ok\nreadyz check failed\n";
     assert_eq!(agent.ask_as(target, "10.0.0.7").await, (503, waiting.into()));
 
     agent.reports[1].send_modify(|report| report.last_error = Some(denied()));

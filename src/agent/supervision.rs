@@ -127,8 +127,10 @@ pub(super) async fn watch_token(
     "token watcher"
 }
 
-/// Becomes true for good once all profiles have held credentials at the same time, or when nobody waits for
-/// that, once both listeners are `bound`. A mark in the state directory says it was so before a restart.
+/// Becomes true for good once the endpoint's port is ours (`bound`) and, unless nobody waits for that, all
+/// profiles have held credentials at the same time: an application that starts while another process has the
+/// port would hand its authorization token to that one. The kubelet learns it from the admin surface, so the
+/// other port is bound too. A mark in the state directory says it was so before a restart.
 pub(super) fn started(
     tasks: &mut JoinSet<&'static str>,
     assembled: &[Assembled],
@@ -143,11 +145,10 @@ pub(super) fn started(
     }
     let mut profiles: Vec<_> = assembled.iter().map(|one| (one.answers.clone(), one.report.clone())).collect();
     tasks.spawn(async move {
+        // An error means that the endpoint has ended, which somebody else reports.
+        let _ = bound.wait_for(|bound| *bound).await;
         if wait_for_credentials {
             all_hold(&mut profiles).await;
-        } else {
-            // An error means that the endpoint has ended, which somebody else reports.
-            let _ = bound.wait_for(|bound| *bound).await;
         }
         sender.send_replace(true);
         if let Some(Err(error)) = state.map(|state| state.mark_started()) {
@@ -165,5 +166,26 @@ async fn all_hold(profiles: &mut [(crate::cache::Reader, watch::Receiver<Report>
         let waiting = profiles.iter_mut().find(|(answers, _)| !answers.is_available());
         let Some((answers, _)) = waiting else { return };
         answers.available().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_has_started_while_another_process_has_the_endpoints_port() {
+        for wait_for_credentials in [true, false] {
+            let (listening, bound) = watch::channel(false);
+            let mut tasks = JoinSet::new();
+            // Without a profile there are no credentials to wait for.
+            let mut started = started(&mut tasks, &[], None, wait_for_credentials, bound);
+            let early = tokio::time::timeout(Duration::from_mins(1), started.wait_for(|started| *started)).await;
+            assert!(early.is_err(), "{wait_for_credentials}");
+            drop(early);
+            listening.send_replace(true);
+            let bound = Duration::from_mins(1);
+            tokio::time::timeout(bound, started.wait_for(|started| *started)).await.expect("in time").expect("open");
+        }
     }
 }

@@ -126,7 +126,7 @@ pub(super) fn start_admin(
     registry: &Registry,
     listen: AdminListen,
     assembled: &[Assembled],
-    started: watch::Receiver<bool>,
+    (started, listening): (watch::Receiver<bool>, watch::Receiver<bool>),
     heartbeat: &Heartbeat,
     ending: &Ending,
 ) -> Result<(), Error> {
@@ -142,6 +142,7 @@ pub(super) fn start_admin(
             .collect(),
         live: Box::new(move || heartbeat.is_fresh()),
         started,
+        listening,
         draining: ending.draining.subscribe(),
         metrics: admin::metrics::Metrics::register(registry)?,
     };

@@ -14,16 +14,21 @@ use crate::time::Wall;
 /// Credentials are served until this long before their end, so that is when a profile stops being ready.
 const MARGIN: Duration = Duration::from_secs(10);
 
+/// What to do while every profile holds credentials and nobody can ask for them.
+const PORT_IN_USE: &str = "free the port of --listen: another process of the pod has it";
+
 /// `<profile>: role <ARN>: <code>: <hint>` for the first profile by name that keeps the pod from starting.
 pub(super) fn probe_line(status: &Value, now: Wall) -> String {
     let mut profiles: Vec<&Value> = status["profiles"].as_array().into_iter().flatten().collect();
     profiles.sort_by_key(|profile| profile["profile"].as_str());
-    let Some(profile) = profiles.iter().find(|profile| !is_held(profile, now)).or(profiles.first()) else {
+    let waiting = profiles.iter().find(|profile| !is_held(profile, now));
+    let Some(profile) = waiting.or(profiles.first()) else {
         return "the agent has not started its profiles yet".to_owned();
     };
     let name = profile["profile"].as_str().unwrap_or_default();
     let error = &profile["lastError"];
     let (code, advice) = match (error["code"].as_str(), error["hint"].as_str()) {
+        _ if waiting.is_none() && status["listening"] == false => ("PortInUse", PORT_IN_USE),
         (Some(code), Some(advice)) => (code, advice),
         _ if status["draining"] == true => ("Stopping", "the agent is shutting down"),
         _ => ("NoAnswerYet", "waiting for the first answer of STS"),
@@ -45,6 +50,9 @@ pub(super) fn text(status: &Value, now: Wall) -> String {
         _ => "not ready",
     };
     let mut page = format!("stsidecar {}: {state}\n", shown(&status["version"]));
+    if status["listening"] == false {
+        writeln!(page, "\n  {:<14}cannot listen: {PORT_IN_USE}", "endpoint").expect("a String takes every text");
+    }
     for profile in status["profiles"].as_array().into_iter().flatten() {
         page.push('\n');
         block(&mut page, profile, now);

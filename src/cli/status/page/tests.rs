@@ -104,3 +104,18 @@ fn spans_have_two_units_at_most() {
     let shown = [short(0), short(59), short(60), short(3_601), short(90_000), short(86_400 * 3)];
     assert_eq!(shown, ["0s", "59s", "1m", "1h", "1d 1h", "3d"]);
 }
+
+#[test]
+fn a_port_that_another_process_has_is_what_keeps_held_credentials_from_the_application() {
+    let mut status = healthy();
+    (status["started"], status["ready"], status["listening"]) = (false.into(), false.into(), false.into());
+    assert_eq!(
+        probe_line(&status, now()),
+        "default: role arn:aws:iam::444455556666:role/target: PortInUse: free the port of --listen: another process \
+         of the pod has it"
+    );
+    assert!(text(&status, now()).contains("\n  endpoint      cannot listen: free the port"));
+    let mut status = failing();
+    status["listening"] = false.into();
+    assert!(probe_line(&status, now()).contains("AccessDenied"), "the missing credentials come first");
+}
