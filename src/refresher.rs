@@ -9,6 +9,8 @@ mod call;
 mod log;
 pub mod metrics;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -86,7 +88,10 @@ pub struct Refresher<A> {
     in_flight: Option<InFlight>,
     /// Constant once known, in the order of the steps.
     session_names: Vec<Option<SessionName>>,
+    /// Whom the newest token names; before there is one, whom the restored credentials belong to.
     identity: Option<Claims>,
+    /// The newest content of the token file that the session was told of.
+    token_generation: u64,
     log: log::Throttle,
 }
 
@@ -101,6 +106,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             in_flight: None,
             session_names: vec![None; parts.profile.steps.len()],
             identity: None,
+            token_generation: 0,
             log: log::Throttle::default(),
             parts,
             inputs,
@@ -158,6 +164,8 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             tracing::warn!(%profile, "ignoring saved credentials: they belong to another identity");
             return None;
         }
+        // So that a token which comes only now, and names somebody else, is another identity.
+        self.identity = self.identity.take().or(saved.identity);
         for (name, saved) in self.session_names.iter_mut().zip(saved.session_names) {
             *name = saved;
         }
@@ -169,6 +177,10 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     fn token_changed(&mut self) -> Event {
         let current = self.parts.token.latest();
         let Some(token) = current.value.as_deref() else { return Event::Tick };
+        // An error that came or went is no new content, and no reason to ask STS again.
+        if std::mem::replace(&mut self.token_generation, current.generation) == current.generation {
+            return Event::Tick;
+        }
         let identity_changed = self.identity.as_ref().is_some_and(|old| !old.same_identity(token.claims()));
         self.identity = Some(token.claims().clone());
         self.parts.metrics.token(token.claims().expires_at);

@@ -13,6 +13,7 @@ use crate::rotated_file;
 use crate::session::{Call, CallId};
 use crate::sts::{Assume, Proof, Request};
 use crate::time::Boot;
+use crate::token::WebIdentityToken;
 
 /// A call that has not been answered yet.
 pub(super) struct InFlight {
@@ -118,8 +119,10 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
 
     fn fresh_name(&self, hop: usize) -> SessionName {
         let template = self.step_of(hop).session_name().cloned().unwrap_or_default();
-        let claims = self.identity.as_ref().map(|claims| (claims.namespace.as_deref(), claims.pod.as_deref()));
-        match claims {
+        // Of the file, not what the driver was told of: that may come later than this call.
+        let token = self.parts.token.latest().value;
+        let claims = token.as_deref().map(WebIdentityToken::claims);
+        match claims.map(|claims| (claims.namespace.as_deref(), claims.pod.as_deref())) {
             Some((Some(namespace), Some(pod))) => template.fill(namespace, pod),
             _ if template.needs_claims() => SessionName::sanitised(&self.parts.host_name),
             _ => template.fill("", ""),

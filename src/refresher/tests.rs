@@ -1,0 +1,132 @@
+//! What a refresher makes of its token file and of what was kept, without a clock or a call.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::*;
+use crate::assume::{ProfileName, Reply, Restriction, SessionDuration, WebIdentity};
+use crate::cache;
+use crate::sts::Request;
+use crate::token;
+
+/// Is never asked.
+struct Nobody;
+
+impl Assume for Nobody {
+    async fn assume(&self, _: Request) -> Result<Reply, Failure> {
+        std::future::pending().await
+    }
+}
+
+fn jwt(name: &str) -> String {
+    let claims = format!(
+        r#"{{"iss":"https://k","sub":"system:serviceaccount:shop:{name}","aud":["sts"],
+            "kubernetes.io":{{"namespace":"shop","pod":{{"name":"web-0"}}}}}}"#
+    );
+    format!("eyJhbGciOiJSUzI1NiJ9.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
+}
+
+fn refresher(token_file: &Path, kept: Option<Saved>) -> Refresher<Nobody> {
+    let source = WebIdentity {
+        role_arn: None,
+        token_file: token_file.to_owned(),
+        session_name: None,
+        duration: DurationSetting::Fixed(SessionDuration::HOUR),
+        restriction: Restriction::default(),
+    };
+    let name = ProfileName::parse("default").expect("a name");
+    let profile = Profile { name, steps: vec![Arc::new(Step::WebIdentity(source))] };
+    let unanswered = Answer::Refused(Refused { status: 503, body: response::error_body(NOT_READY, "") });
+    let parts = Parts {
+        refresh_at: RefreshAt::default(),
+        digest: Digest([7; 32]),
+        token: RotatedFile::new(token_file, 2 * token::LONGEST, WebIdentityToken::parse, None),
+        sts: Arc::new(Nobody),
+        publisher: cache::channel(unanswered, Boot::default).0,
+        report: watch::Sender::new(StatusReport::default()),
+        metrics: metrics::Metrics::register(&prometheus::Registry::new()).expect("a fresh registry").profile(&profile),
+        state: None,
+        kept: watch::Sender::new(kept),
+        boot_id: "boot".to_owned(),
+        host_name: "host".to_owned(),
+        profile,
+    };
+    let inputs = Inputs {
+        ticks: watch::channel(0).1,
+        wall_steps: watch::channel(0).1,
+        stopping: watch::channel(None).1,
+        heartbeat: Arc::new(|| ()),
+    };
+    Refresher::new(Arc::new(parts), inputs)
+}
+
+impl Refresher<Nobody> {
+    fn first_call(&mut self) -> Call {
+        let actions = self.session.step(Event::Tick, clock::now());
+        let calls = actions.into_iter().find_map(|action| match action {
+            Action::Call(call) => Some(call),
+            _ => None,
+        });
+        calls.expect("a fresh session calls at once")
+    }
+}
+
+#[tokio::test]
+async fn the_session_is_named_after_the_token_that_is_sent_even_when_it_came_after_the_start() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("token");
+    let mut refresher = refresher(&file, None);
+    refresher.token_changed();
+    let call = refresher.first_call();
+    drop(refresher.prepare(&call));
+    assert_eq!(refresher.session_names, [None], "no name is settled without a token");
+    std::fs::write(&file, jwt("app")).expect("written");
+    // The call comes before anybody was told of the new content.
+    drop(refresher.prepare(&call));
+    let name = refresher.session_names[0].as_ref().map(SessionName::as_str);
+    assert_eq!(name, Some("shop.web-0"));
+}
+
+#[tokio::test]
+async fn a_token_of_another_identity_than_the_restored_credentials_is_noticed_when_it_comes_late() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("token");
+    for (name, another) in [("app", false), ("other", true)] {
+        let claims = WebIdentityToken::parse(jwt("app").as_bytes()).expect("a token").claims().clone();
+        let saved = Saved {
+            boot_id: "boot".to_owned(),
+            identity: Some(claims),
+            session_names: vec![None],
+            snapshot: Snapshot { digest: Digest([7; 32]), hops: vec![None] },
+        };
+        let mut refresher = refresher(&file, Some(saved));
+        refresher.token_changed();
+        assert!(refresher.restored().is_some(), "without a token there is nobody else to compare with");
+        std::fs::write(&file, jwt(name)).expect("written");
+        drop(refresher.parts.token.reload());
+        let event = refresher.token_changed();
+        assert!(matches!(event, Event::Token { identity_changed, .. } if identity_changed == another), "{event:?}");
+        std::fs::remove_file(&file).expect("removed");
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_comes_or_goes_is_no_new_token() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("token");
+    std::fs::write(&file, jwt("app")).expect("written");
+    let mut refresher = refresher(&file, None);
+    drop(refresher.parts.token.reload());
+    assert!(matches!(refresher.token_changed(), Event::Token { generation: 1, .. }));
+    std::fs::remove_file(&file).expect("removed");
+    drop(refresher.parts.token.reload());
+    assert!(matches!(refresher.token_changed(), Event::Tick), "a missing file");
+    std::fs::write(&file, jwt("app")).expect("written");
+    drop(refresher.parts.token.reload());
+    assert!(matches!(refresher.token_changed(), Event::Tick), "the same content again");
+    std::fs::write(&file, jwt("other")).expect("written");
+    drop(refresher.parts.token.reload());
+    assert!(matches!(refresher.token_changed(), Event::Token { generation: 2, identity_changed: true }));
+}
