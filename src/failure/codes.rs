@@ -138,7 +138,7 @@ fn is_provider_setting(message: &str) -> bool {
 }
 
 /// The texts of a role's own maximum and of the limit on role chaining.
-fn is_duration_refusal(message: &str) -> bool {
+pub(super) fn is_duration_refusal(message: &str) -> bool {
     message.contains("MaxSessionDuration")
         || message.contains("1 hour session limit for roles assumed by role chaining")
 }

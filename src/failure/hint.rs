@@ -3,6 +3,7 @@
 //! Read by the log, the probe line, `/status` and `check`. A hint depends on class, code and message only and
 //! holds no time, counter or id: the kubelet merges equal events, and a changing text would defeat that.
 
+use super::codes::is_duration_refusal;
 use super::{Class, middle_cut, safe_line};
 
 /// The longest hint, in characters.
@@ -53,6 +54,8 @@ pub fn hint(class: Class, code: &str, message: &str) -> &'static str {
     match code {
         "InvalidIdentityToken" => identity_token(message),
         "AccessDenied" | "AccessDeniedException" => denied(message),
+        // A fixed duration has no shorter one to step down to: then the session makes a setting's fault of it.
+        "ValidationError" | "InvalidParameterValue" if is_duration_refusal(message) => by_class(Class::DurationTooLong),
         "ValidationError" | "InvalidParameterValue" if class == Class::Config => {
             "correct the parameter that STS names in its message (agent log, /status)"
         }
@@ -169,6 +172,19 @@ mod tests {
         }
         let web = hint(Class::Denied, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
         assert!(web.contains("service account"), "{web}");
+    }
+
+    #[test]
+    fn a_session_that_is_too_long_for_the_role_is_told_so_whatever_became_of_its_class() {
+        for message in [
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+        ] {
+            for class in [Class::Config, Class::DurationTooLong] {
+                let text = hint(class, "ValidationError", message);
+                assert!(is_a_hint(text) && text.contains("shorter session"), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Owns the filling in of token, session name and signer. The token file is read again right before each
 //! call, so that no call carries a token older than the newest readable one (invariant I13).
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use super::{Future, Refresher};
@@ -84,7 +85,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         Prepared { request, token_generation }
     }
 
-    fn proof(&self, call: &Call) -> Result<Proof, Failure> {
+    pub(super) fn proof(&self, call: &Call) -> Result<Proof, Failure> {
         match (self.step_of(call.hop), &call.parent) {
             (Step::WebIdentity(_), _) => {
                 let current = self.parts.token.latest();
@@ -133,8 +134,15 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
 fn unreadable(error: &rotated_file::Error) -> Failure {
     let code = match error {
         rotated_file::Error::Missing { .. } => "TokenFileMissing",
-        rotated_file::Error::Rejected { .. } => "TokenFileInvalid",
-        _ => "TokenFileUnreadable",
+        // A part of the path is a file.
+        rotated_file::Error::Unreadable { source, .. } if source.kind() == ErrorKind::NotADirectory => {
+            "TokenFileMissing"
+        }
+        rotated_file::Error::Unreadable { .. } => "TokenFileUnreadable",
+        // Something is there and can be read: permissions would not make a token of it.
+        rotated_file::Error::NotAFile { .. }
+        | rotated_file::Error::TooLarge { .. }
+        | rotated_file::Error::Rejected { .. } => "TokenFileInvalid",
     };
     Failure::local(Class::Token, code, error.to_string())
 }

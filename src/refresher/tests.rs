@@ -113,6 +113,28 @@ async fn a_token_of_another_identity_than_the_restored_credentials_is_noticed_wh
 }
 
 #[tokio::test]
+async fn each_way_a_token_file_is_unusable_has_the_advice_that_mends_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    std::fs::create_dir(path("directory")).expect("made");
+    std::fs::write(path("long"), vec![b'x'; 100_000]).expect("written");
+    std::fs::write(path("text"), "no token").expect("written");
+    for (file, code) in [
+        ("missing", "TokenFileMissing"),
+        ("text/below-a-file", "TokenFileMissing"),
+        ("directory", "TokenFileInvalid"),
+        ("long", "TokenFileInvalid"),
+        ("text", "TokenFileInvalid"),
+    ] {
+        let mut refresher = refresher(&path(file), None);
+        let call = refresher.first_call();
+        drop(refresher.prepare(&call));
+        let failure = refresher.proof(&call).expect_err("no token");
+        assert_eq!(failure.code, code, "{}", failure.message);
+    }
+}
+
+#[tokio::test]
 async fn an_error_that_comes_or_goes_is_no_new_token() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("token");

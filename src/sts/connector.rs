@@ -33,7 +33,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// `AWS_CA_BUNDLE` cannot be read.
-    #[error("cannot read the CA bundle {}", path.display())]
+    #[error("cannot read the CA bundle {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -131,4 +131,18 @@ fn to_pem(certificates: &[CertificateDer<'static>]) -> Vec<u8> {
         pem.push_str("\n-----END CERTIFICATE-----\n");
     }
     pem.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_that_cannot_be_read_is_told_with_its_cause() {
+        let error = read_bundle(Path::new("/nonexistent/ca.pem")).expect_err("nothing there");
+        assert_eq!(
+            error.to_string(),
+            "cannot read the CA bundle /nonexistent/ca.pem: No such file or directory (os error 2)"
+        );
+    }
 }
