@@ -188,7 +188,7 @@ fn document(sources: &Sources<'_>, warnings: &mut Vec<String>) -> Result<Documen
     };
     match (file, inline) {
         (Some(file), Some(inline)) if inline.is_only_clients() => {
-            if file.clients.is_some() {
+            if file.clients.is_some() && inline.clients.is_some() {
                 warnings.push(format!("clients of the configuration file are ignored: {inline_name} lists them"));
             }
             Ok(Document { clients: inline.clients.or(file.clients), ..file })

@@ -21,7 +21,7 @@ pub enum Error {
     #[error("a session lasts 15m to 12h (900 to 43200 seconds), in whole seconds")]
     SessionDuration,
     /// Neither JSON nor short enough.
-    #[error("a session policy is a JSON object of at most 2048 characters")]
+    #[error("a session policy is a JSON object of at most 2048 characters, all of Latin 1")]
     Policy,
     /// Not a policy's ARN.
     #[error("a policy ARN looks like arn:aws:iam::aws:policy/ReadOnlyAccess (20 to 2048 characters)")]
@@ -129,7 +129,10 @@ impl Policy {
     /// When it is not an object or longer than 2048 characters as JSON.
     pub fn from_document(document: &serde_json::Value) -> Result<Self, Error> {
         let compact = document.to_string();
-        let sound = document.is_object() && compact.chars().count() <= 2048;
+        // STS's pattern ends with Latin 1.
+        let sound = document.is_object()
+            && compact.chars().count() <= 2048
+            && compact.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}'));
         if sound { Ok(Self(compact)) } else { Err(Error::Policy) }
     }
 }
@@ -185,7 +188,9 @@ impl SourceIdentity {
 }
 
 fn is_tag_text(text: &str) -> bool {
-    text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c))
+    // Separators of Unicode, which tabs and line breaks are not.
+    let is_blank = |c: char| c.is_whitespace() && !c.is_control();
+    text.chars().all(|c| c.is_alphanumeric() || is_blank(c) || "_.:/=+-@".contains(c))
 }
 
 text_newtype! {
@@ -250,7 +255,8 @@ mod tests {
         let spaced = format!(r#"{{ "Version" : "2012-10-17",{} "Statement": [] }}"#, " ".repeat(3000));
         let policy = Policy::parse(&spaced).expect("short once compact");
         assert_eq!(policy.as_str(), r#"{"Statement":[],"Version":"2012-10-17"}"#);
-        for bad in ["", "[]", "{", &format!(r#"{{"a":"{}"}}"#, "x".repeat(2048))] {
+        assert!(Policy::parse(r#"{"Sid":"\u00e9t\u00e9"}"#).is_ok());
+        for bad in ["", "[]", "{", r#"{"Sid":"\u20ac"}"#, &format!(r#"{{"a":"{}"}}"#, "x".repeat(2048))] {
             assert_eq!(Policy::parse(bad), Err(Error::Policy), "{bad:.20}");
         }
     }
@@ -263,6 +269,7 @@ mod tests {
         assert!(PolicyArn::parse("arn:aws:iam::aws:policy/ReadOnlyAccess").is_ok());
         assert!(PolicyArn::parse("arn:aws:iam::111122223333:role/app").is_err());
         assert!(Tag::parse("team", "data").is_ok() && Tag::parse("", "x").is_err() && Tag::parse("k", "<").is_err());
+        assert!(Tag::parse("cost center", "a b").is_ok() && Tag::parse("k", "a\nb").is_err());
         let (one, other) = (TagKey::parse("Team").expect("a key"), TagKey::parse("tEAM").expect("a key"));
         assert!(one.same_as(&other));
     }

@@ -3,6 +3,8 @@
 //! Owns the rules between the parameters of a profile; each parameter's own limit is in `assume`. Every error
 //! names the full path of its key.
 
+mod chain;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -98,15 +100,13 @@ fn from_document(sources: &Sources<'_>, name: &str, profile: &file::Profile) -> 
     let source = web_identity
         .as_ref()
         .ok_or_else(|| Error::setting(&path, "it names no source; add webIdentity (webIdentity: {} is enough)"))?;
-    let mut steps = vec![Arc::new(Step::WebIdentity(web_identity_step(
-        &Keys { sources, path: &format!("{path}.webIdentity") },
-        source,
-    )?))];
-    for (at, hop) in chain.iter().enumerate() {
-        let keys = Keys { sources, path: &format!("{path}.chain[{at}]") };
-        steps.push(Arc::new(Step::Role(role_step(&keys, hop)?)));
-    }
-    Ok(Profile { name, steps })
+    let source = web_identity_step(&Keys { sources, path: &format!("{path}.webIdentity") }, source)?;
+    let path = format!("{path}.chain");
+    let hop = |(at, hop)| role_step(&Keys { sources, path: &format!("{path}[{at}]") }, hop);
+    let hops = chain.iter().enumerate().map(hop).collect::<Result<Vec<Role>, Error>>()?;
+    chain::check(&path, &hops)?;
+    let steps = std::iter::once(Step::WebIdentity(source)).chain(hops.into_iter().map(Step::Role));
+    Ok(Profile { name, steps: steps.map(Arc::new).collect() })
 }
 
 fn refuse_not_yet(path: &str, part: Option<&NotYet>, instead: &str) -> Result<(), Error> {
