@@ -30,7 +30,7 @@ impl RoleArn {
     /// Reads an ARN.
     ///
     /// # Errors
-    /// When it has not six parts, names no role, or has an account that is neither empty nor 12 digits.
+    /// When it has not six parts, names no role, or has an account that no STS has.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let ["arn", partition, service, region, account, resource] = parts[..] else { return Err(Error::RoleArn) };
@@ -40,7 +40,7 @@ impl RoleArn {
             && !partition.is_empty()
             && service == "iam"
             && region.is_empty()
-            && (account.is_empty() || account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
+            && is_account(account)
             && !name.is_empty()
             && !name.ends_with('/');
         if sound { Ok(Self(text.to_owned())) } else { Err(Error::RoleArn) }
@@ -52,7 +52,7 @@ impl RoleArn {
         &self.0
     }
 
-    /// The account, when the partition has accounts.
+    /// The account, when the partition has accounts; twelve digits at AWS only.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
         self.0.split(':').nth(4).filter(|account| !account.is_empty())
@@ -75,6 +75,17 @@ impl RoleArn {
         resource.next() == Some("assumed-role")
             && self.account().is_none_or(|own| own == account)
             && resource.next() == Some(self.name())
+    }
+}
+
+/// Twelve digits at AWS; nothing, a tenant (`team_1`) or an account with letters (`RGW33567154695143645`) at
+/// others, such as Ceph RGW. Digits of another number are a slip of the pen.
+fn is_account(account: &str) -> bool {
+    let has_letters = account.bytes().any(|b| b.is_ascii_alphabetic());
+    if has_letters {
+        account.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+    } else {
+        account.is_empty() || account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
     }
 }
 
@@ -168,6 +179,8 @@ mod tests {
             ("arn:aws:iam::111122223333:role/app", Some("111122223333"), "app"),
             ("arn:aws-cn:iam::111122223333:role/team/deep/app", Some("111122223333"), "app"),
             ("arn:minio:iam:::role/nOybJqMNzNmroqEKq5D0EUsRZw0", None, "nOybJqMNzNmroqEKq5D0EUsRZw0"),
+            ("arn:aws:iam::RGW33567154695143645:role/app", Some("RGW33567154695143645"), "app"),
+            ("arn:aws:iam::tenant_1:role/app", Some("tenant_1"), "app"),
         ] {
             let role = RoleArn::parse(text).expect(text);
             assert_eq!((role.account(), role.name()), (account, name));
@@ -180,6 +193,9 @@ mod tests {
             "",
             "app",
             "arn:aws:iam::1111:role/app",
+            "arn:aws:iam::1111-2222-33:role/app",
+            "arn:aws:iam::<account>:role/app",
+            "arn:aws:iam::${ACCOUNT}:role/app",
             "arn:aws:iam::111122223333:user/someone",
             "arn:aws:iam::111122223333:role/",
             "arn:aws:s3::111122223333:role/app",

@@ -81,7 +81,7 @@ pub fn check(server: Server, asked: Option<&RoleArn>, fields: Fields, envelope: 
         }
         _ => {}
     }
-    let account = assumed.as_deref().and_then(account_of).or_else(|| asked.and_then(RoleArn::account));
+    let account = assumed.as_deref().and_then(account_of).or_else(|| asked.and_then(|role| account_of(role.as_str())));
     let credentials = Credentials {
         account: account.map(str::to_owned),
         access_key_id: fields.access_key_id,
@@ -123,7 +123,7 @@ fn is_printable(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
-/// The account in an assumed role's ARN.
+/// The account in an ARN, when it is one of AWS's: SDKs take nothing else for an `AccountId`.
 fn account_of(arn: &str) -> Option<&str> {
     arn.split(':').nth(4).filter(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
 }
