@@ -10,6 +10,7 @@ mod profile;
 mod supervision;
 mod surfaces;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,18 @@ pub enum Error {
     /// A client's token file cannot be written.
     #[error(transparent)]
     Authorization(#[from] authorization::Error),
+    /// Two clients would present the same token, and the token decides who asks.
+    #[error(
+        "the authorization token files {} and {} hold the same token: delete one of them, and a new one is written",
+        first.display(),
+        second.display()
+    )]
+    SharedToken {
+        /// Of the client that is listed first.
+        first: PathBuf,
+        /// Of the other.
+        second: PathBuf,
+    },
     /// The state directory cannot be written.
     #[error(transparent)]
     State(#[from] state::Error),
@@ -56,7 +69,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Authorization(_) | Self::State(_) => 77,
-            Self::Sts(_) => 78,
+            Self::Sts(_) | Self::SharedToken { .. } => 78,
             Self::System(_) | Self::Metrics(_) | Self::Ended(_) => 70,
         }
     }

@@ -49,11 +49,20 @@ impl Running {
 }
 
 /// Writes the token file of every client, and gives the tokens in the same order.
-pub(super) fn tokens(clients: &[Client]) -> Result<Vec<Secret>, authorization::Error> {
-    clients
-        .iter()
-        .map(|client| authorization::ensure(&client.token_file, client.authorization_token.as_ref()))
-        .collect()
+///
+/// A file that is there is kept, so two of them may hold the same token (copies, one Secret mounted twice). The
+/// token decides who asks, so then one client would be given the other's profile.
+pub(super) fn tokens(clients: &[Client]) -> Result<Vec<Secret>, Error> {
+    let mut tokens: Vec<Secret> = Vec::with_capacity(clients.len());
+    for client in clients {
+        let token = authorization::ensure(&client.token_file, client.authorization_token.as_ref())?;
+        if let Some(first) = tokens.iter().position(|other| *other == token) {
+            let (first, second) = (clients[first].token_file.clone(), client.token_file.clone());
+            return Err(Error::SharedToken { first, second });
+        }
+        tokens.push(token);
+    }
+    Ok(tokens)
 }
 
 /// Starts the credentials endpoint on its own thread.
@@ -173,5 +182,31 @@ async fn bind_admin(listen: &AdminListen) -> TcpListener {
         let mut alarm = clock::Alarm::new();
         alarm.set(Some(clock::boot().plus(RETRY)));
         alarm.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assume::ProfileName;
+
+    #[test]
+    fn two_clients_with_the_same_token_are_refused_by_their_files() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let client = |name: &str| {
+            let token_file = directory.path().join(name);
+            let name = ProfileName::parse(name).expect("a name");
+            Client { profile: name.clone(), name, token_file, authorization_token: None }
+        };
+        let clients = [client("app"), client("exporter")];
+        let apart = tokens(&clients).expect("random ones");
+        assert_ne!(apart[0], apart[1]);
+        std::fs::remove_file(&clients[1].token_file).expect("removed");
+        std::fs::copy(&clients[0].token_file, &clients[1].token_file).expect("copied");
+        let error = tokens(&clients).expect_err("nobody could tell them apart");
+        assert_eq!(error.exit_code(), 78);
+        let told = error.to_string();
+        assert!(told.contains("/app") && told.contains("/exporter"), "{told}");
+        assert!(!told.contains(apart[0].expose()), "{told}");
     }
 }

@@ -10,10 +10,7 @@ use super::file::Document;
 use super::{parsed, setting};
 use crate::assume::{Profile, Step};
 use crate::role::Region;
-use crate::sts::{Endpoint, Proxy, Settings};
-
-/// What an STS that is not AWS's is signed for when nobody says: the servers there are take any, or this one.
-const ASSUMED_REGION: &str = "us-east-1";
+use crate::sts::{Endpoint, Proxy, REGION_OF_CUSTOM_ENDPOINTS, Settings};
 
 pub(super) fn settings(
     sources: &Sources<'_>,
@@ -30,9 +27,9 @@ pub(super) fn settings(
     let region = match (&endpoint, region) {
         (Some(_), None) if profiles.iter().any(is_signed) => {
             warnings.push(format!(
-                "no region is set: requests to the STS endpoint are signed for {ASSUMED_REGION}; set --region (AWS_REGION)"
+                "no region is set: requests to the STS endpoint are signed for {REGION_OF_CUSTOM_ENDPOINTS}; set --region (AWS_REGION)"
             ));
-            Some(Region::parse(ASSUMED_REGION).expect("the constant is a region"))
+            Some(Region::parse(REGION_OF_CUSTOM_ENDPOINTS).expect("the constant is a region"))
         }
         (None, None) => {
             let advice = "not set, and no STS endpoint either: set --region (AWS_REGION), or --sts-endpoint \
