@@ -25,6 +25,12 @@ pub(super) fn settings(
     })?;
     let region = parsed(value(&setting::REGION)?.as_ref(), |given| given.parse(Region::parse))?;
     let region = match (&endpoint, region) {
+        // An interface endpoint of a VPC: AWS takes signatures for its own region only.
+        (Some(endpoint), None) if endpoint.is_aws() && profiles.iter().any(is_signed) => {
+            let advice = "not set, and AWS takes signed requests for the endpoint's own region only: set --region \
+                          (AWS_REGION)";
+            return Err(Error::setting("region", advice));
+        }
         (Some(_), None) if profiles.iter().any(is_signed) => {
             warnings.push(format!(
                 "no region is set: requests to the STS endpoint are signed for {REGION_OF_CUSTOM_ENDPOINTS}; set --region (AWS_REGION)"

@@ -187,6 +187,8 @@ fn a_custom_sts_needs_no_region_unless_a_hop_signs() {
     assert!(warnings[0].contains("us-east-1"), "{warnings:?}");
     let aws = chain.replace("stsEndpoint: https://sts.example.com", "");
     assert!(Given::file(&aws).error().starts_with("region: not set"));
+    let vpc = chain.replace("sts.example.com", "vpce-1.sts.eu-central-1.vpce.amazonaws.com");
+    assert!(Given::file(&vpc).error().starts_with("region: not set, and AWS takes"));
 }
 
 #[test]
