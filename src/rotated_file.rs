@@ -119,6 +119,7 @@ impl<T> RotatedFile<T> {
     fn tell(&self, change: Change, latest: &Latest<T>) {
         let (file, generation) = (self.0.path.display(), latest.generation);
         match (change, &latest.error) {
+            (Change::Failed, Some(error)) if generation == 0 => warn!(%file, %error, "file not usable yet"),
             (Change::Failed, Some(error)) => {
                 warn!(%file, generation, %error, "file not usable; what was read before stays in use");
             }

@@ -35,14 +35,16 @@ impl Listen {
     }
 
     fn parse(text: &str) -> Result<Self, &'static str> {
-        const ALLOWED: &str = "a loopback address and a port, such as localhost:9911, 127.0.0.1:9911 or [::1]:9911";
+        const ALLOWED: &str = "localhost, 127.0.0.1 or [::1] and a port, such as localhost:9911";
         if let Some(port) = localhost(text) {
             // Two ports drawn at random would be two endpoints.
             let also = (port != 0).then_some(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
             return Ok(Self { address: (Ipv4Addr::LOCALHOST, port).into(), also });
         }
         let address: SocketAddr = text.parse().map_err(|_| ALLOWED)?;
-        if address.ip().to_canonical().is_loopback() { Ok(Self { address, also: None }) } else { Err(ALLOWED) }
+        // Of 127.0.0.0/8 the guard takes no other Host, and several SDKs no other address (rule R1).
+        let ours = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        if ours.contains(&address.ip()) { Ok(Self { address, also: None }) } else { Err(ALLOWED) }
     }
 }
 
@@ -120,8 +122,11 @@ mod tests {
         let both = Listen { address: address("127.0.0.1:9911"), also: Some(address("[::1]:9911")) };
         assert_eq!(Listen::parse("localhost:9911"), Ok(both));
         assert_eq!(Listen::parse("localhost:0"), Ok(Listen { address: address("127.0.0.1:0"), also: None }));
-        assert!(Listen::parse("[::1]:1").is_ok() && Listen::parse("127.9.9.9:1").is_ok());
-        for bad in ["", "9911", "localhost", "0.0.0.0:9911", "[::]:9911", "10.0.0.1:9911", "example.com:9911"] {
+        assert!(Listen::parse("[::1]:1").is_ok() && Listen::parse("127.0.0.1:1").is_ok());
+        let elsewhere = ["", "9911", "localhost", "0.0.0.0:9911", "[::]:9911", "10.0.0.1:9911", "example.com:9911"];
+        // Loopback, but no Host that the guard takes, nor an address that every SDK takes (rule R1).
+        let unusable = ["127.9.9.9:9911", "127.0.0.2:9911"];
+        for bad in elsewhere.into_iter().chain(unusable) {
             assert!(Listen::parse(bad).is_err(), "{bad}");
         }
     }
