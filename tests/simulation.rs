@@ -20,7 +20,9 @@ mod simulation {
     pub mod clients;
     pub mod clocks;
     pub mod faults;
+    pub mod herd;
     pub mod kubelet;
+    mod scenarios;
     pub mod sts;
     pub mod trace;
     pub mod world;
@@ -62,7 +64,8 @@ fn every_invariant_holds_over_thousands_of_days_of_faults() {
     let workers = 2;
     let (mut sums, mut hits) = ([0; 5], [0; KINDS]);
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers).map(|worker| scope.spawn(move || swarm((worker..seeds).step_by(workers as usize)))).collect();
+        let threads: Vec<_> =
+            (0..workers).map(|worker| scope.spawn(move || swarm((worker..seeds).step_by(workers as usize)))).collect();
         for thread in threads {
             let (part, hit) = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             sums.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
@@ -70,7 +73,9 @@ fn every_invariant_holds_over_thousands_of_days_of_faults() {
         }
     });
     let [days, steps, uses, failed, withdrawals] = sums;
-    println!("{seeds} seeds, {days} days, {steps} steps, {uses} uses of AWS, {failed} failed in {withdrawals} justified gaps");
+    println!(
+        "{seeds} seeds, {days} days, {steps} steps, {uses} uses of AWS, {failed} failed in {withdrawals} justified gaps"
+    );
     for (kind, hits) in ALL.iter().zip(hits) {
         println!("{kind:?}: {hits}");
         assert!(hits > 0 || days < 2000, "{kind:?} was never exercised");

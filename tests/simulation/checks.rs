@@ -127,7 +127,10 @@ impl World {
         for (at, hop) in self.agent.session.hops().iter().enumerate() {
             let Some(held) = &hop.held else { self.violated("I6", &format!("hop {at} holds nothing")) };
             if held.deadline.since(boot) < self.least_left(held.lifetime) {
-                self.violated("I6", &format!("hop {at} has {:?} of {:?} left", held.deadline.since(boot), held.lifetime));
+                self.violated(
+                    "I6",
+                    &format!("hop {at} has {:?} of {:?} left", held.deadline.since(boot), held.lifetime),
+                );
             }
             if self.sts.issued[serial(&held.credentials.access_key_id)].identity != self.kubelet.identity && at == 0 {
                 self.violated("identity", "the source still acts for the token's former subject");
@@ -143,7 +146,9 @@ impl World {
         }
         let error = matches!(event, Event::Answered { outcome: Err(_), .. });
         let wall = matches!(event, Event::WallStepped);
-        let held = || self.agent.session.hops().iter().map(|hop| hop.held.as_ref().map(|held| (hop.generation, held.deadline)));
+        let held = || {
+            self.agent.session.hops().iter().map(|hop| hop.held.as_ref().map(|held| (hop.generation, held.deadline)))
+        };
         Before { held: error.then(|| held().collect()), vended: wall.then(|| self.vended()) }
     }
 
@@ -157,7 +162,8 @@ impl World {
     pub fn check_step(&mut self, before: Before) {
         if let Some(held) = before.held {
             let hops = self.agent.session.hops().iter();
-            let same = hops.zip(held).all(|(hop, held)| hop.held.as_ref().map(|now| (hop.generation, now.deadline)) == held);
+            let same =
+                hops.zip(held).all(|(hop, held)| hop.held.as_ref().map(|now| (hop.generation, now.deadline)) == held);
             if !same {
                 self.violated("I9", "an error replaced credentials");
             }
@@ -232,7 +238,9 @@ impl World {
     }
 
     pub fn check_refused(&mut self, failure: Option<&Failure>, permanent: bool) {
-        if permanent && !failure.is_some_and(|failure| matches!(failure.class, Class::Config | Class::Role | Class::Denied)) {
+        if permanent
+            && !failure.is_some_and(|failure| matches!(failure.class, Class::Config | Class::Role | Class::Denied))
+        {
             self.violated("A12", "403 for what may get better by itself");
         }
         let boot = self.clocks.boot();

@@ -31,7 +31,10 @@ pub enum Use {
     /// The endpoint had nothing and the client could not go on.
     Refused,
     /// AWS refuses what the client holds.
-    Expired { serial: usize, fetched: u64 },
+    Expired {
+        serial: usize,
+        fetched: u64,
+    },
 }
 
 impl Client {
@@ -40,7 +43,8 @@ impl Client {
     }
 
     fn left(&self, clocks: &Clocks) -> Option<i64> {
-        self.cached.map(|(_, expiration)| expiration.saturating_mul(1000).saturating_sub(clocks.wall().unix_milliseconds()))
+        self.cached
+            .map(|(_, expiration)| expiration.saturating_mul(1000).saturating_sub(clocks.wall().unix_milliseconds()))
     }
 
     /// Uses AWS once; `ask` is a request to the endpoint.

@@ -69,9 +69,34 @@ use Kind::*;
 pub const KINDS: usize = 28;
 
 pub const ALL: [Kind; KINDS] = [
-    Outage, HopOutage, BlackHole, Throttling, Denied, TokenRefused, SignerRevoked, SignerRefused, ClockRefused,
-    BadReply, Misconfigured, SlowSts, NoDate, LateAnswers, MaximumLowered, ServerSkew, TokenMissing, KubeletStall,
-    TokenFromFuture, IdentityChange, WatcherLost, WallStep, Suspend, Pause, Crash, CrashEmpty, CrashForeign, LateWake,
+    Outage,
+    HopOutage,
+    BlackHole,
+    Throttling,
+    Denied,
+    TokenRefused,
+    SignerRevoked,
+    SignerRefused,
+    ClockRefused,
+    BadReply,
+    Misconfigured,
+    SlowSts,
+    NoDate,
+    LateAnswers,
+    MaximumLowered,
+    ServerSkew,
+    TokenMissing,
+    KubeletStall,
+    TokenFromFuture,
+    IdentityChange,
+    WatcherLost,
+    WallStep,
+    Suspend,
+    Pause,
+    Crash,
+    CrashEmpty,
+    CrashForeign,
+    LateWake,
 ];
 
 impl Kind {

@@ -61,7 +61,14 @@ impl Sts {
         clocks.server_seconds(clocks.t) < self.issued[serial].expiration
     }
 
-    pub fn answer(&mut self, call: &Call, now: &Clocks, kubelet: &Kubelet, active: &[Fault], random: &mut Rng) -> Answer {
+    pub fn answer(
+        &mut self,
+        call: &Call,
+        now: &Clocks,
+        kubelet: &Kubelet,
+        active: &[Fault],
+        random: &mut Rng,
+    ) -> Answer {
         let slow = self.active(active, Kind::SlowSts, |_| true);
         let latency = if slow { random.u64(200..2900) } else { random.u64(15..150) };
         if call.hop == 0 && self.active(active, Kind::TokenMissing, |_| true) {
@@ -86,12 +93,20 @@ impl Sts {
         hit
     }
 
-    fn refusal(&mut self, call: &Call, now: &Clocks, kubelet: &Kubelet, active: &[Fault], random: &mut Rng) -> Option<Class> {
+    fn refusal(
+        &mut self,
+        call: &Call,
+        now: &Clocks,
+        kubelet: &Kubelet,
+        active: &[Fault],
+        random: &mut Rng,
+    ) -> Option<Class> {
         let busy = random.f64();
         let hop = call.hop;
         let parent = call.parent.as_ref().map(|parent| serial(&parent.access_key_id));
         let revoked = parent.is_some_and(|parent| parent < self.revoked);
-        let (outage, throttled) = if busy < 0.5 { (Class::Transient, Class::Throttled) } else { (Class::Throttled, Class::Transient) };
+        let (outage, throttled) =
+            if busy < 0.5 { (Class::Transient, Class::Throttled) } else { (Class::Throttled, Class::Transient) };
         if revoked {
             self.hit(Kind::SignerRevoked);
             return Some(Class::Source);
@@ -131,10 +146,22 @@ impl Sts {
         (lowered || chained || asked > self.maximum).then_some(Class::DurationTooLong)
     }
 
-    fn issue(&mut self, call: &Call, now: &Clocks, identity: u64, latency: u64, active: &[Fault], random: &mut Rng) -> Reply {
+    fn issue(
+        &mut self,
+        call: &Call,
+        now: &Clocks,
+        identity: u64,
+        latency: u64,
+        active: &[Fault],
+        random: &mut Rng,
+    ) -> Reply {
         let at = now.t + random.u64(0..=latency);
         let bad = self.active(active, Kind::BadReply, |_| true);
-        let life = if bad { *[0, 9, 400_000].get(random.usize(0..3)).unwrap_or(&0) } else { i64::from(call.duration.seconds()) };
+        let life = if bad {
+            *[0, 9, 400_000].get(random.usize(0..3)).unwrap_or(&0)
+        } else {
+            i64::from(call.duration.seconds())
+        };
         let expiration = now.server_seconds(at) + life;
         let parent = call.parent.as_ref().map(|parent| self.issued[serial(&parent.access_key_id)].identity);
         let identity = parent.unwrap_or(identity);

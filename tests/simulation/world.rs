@@ -151,7 +151,8 @@ impl World {
     pub fn run(&mut self, until: u64) {
         loop {
             let item = self.queue.peek().map_or(u64::MAX, |Reverse((at, ..))| *at);
-            let wake = self.agent.wake.map_or(u64::MAX, |wake| self.clocks.true_time(wake).saturating_add(self.agent.late));
+            let wake =
+                self.agent.wake.map_or(u64::MAX, |wake| self.clocks.true_time(wake).saturating_add(self.agent.late));
             if item.min(wake) > until {
                 break;
             }
@@ -274,7 +275,8 @@ impl World {
     }
 
     fn step_wall(&mut self, amount: f64) {
-        let errors = [-1000, 1000, -30_000, 3_600_000, -3_600_000, 315_360_000_000, -315_360_000_000, i64::MIN, i64::MAX];
+        let errors =
+            [-1000, 1000, -30_000, 3_600_000, -3_600_000, 315_360_000_000, -315_360_000_000, i64::MIN, i64::MAX];
         let error = errors[(amount * 9.0) as usize % 9];
         self.set_wall(error);
         for again in 1..self.random.u64(1..20) {
