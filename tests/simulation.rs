@@ -22,6 +22,7 @@ mod simulation {
     pub mod faults;
     pub mod herd;
     pub mod kubelet;
+    pub mod rules;
     mod scenarios;
     pub mod sts;
     pub mod trace;
@@ -41,12 +42,12 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 /// Runs the seeds of one worker; tells days, uses, failed uses, withdrawals and how often each fault hit.
-fn swarm(seeds: impl Iterator<Item = u64>) -> ([u64; 5], [u64; KINDS]) {
-    let (mut sums, mut hits) = ([0; 5], [0; KINDS]);
+fn swarm(seeds: impl Iterator<Item = u64>) -> ([u64; 6], [u64; KINDS]) {
+    let (mut sums, mut hits) = ([0; 6], [0; KINDS]);
     for seed in seeds {
         let world = World::finished(Settings::drawn(seed, DAYS_A_SEED * DAY));
         let tally = &world.tally;
-        let row = [DAYS_A_SEED, tally.steps, tally.uses, tally.failed_uses, tally.withdrawals];
+        let row = [DAYS_A_SEED, tally.steps, tally.uses, tally.failed_uses, tally.withdrawals, tally.steady];
         sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
         hits.iter_mut().zip(world.sts.hits).for_each(|(sum, value)| *sum += value);
     }
@@ -62,7 +63,7 @@ fn every_invariant_holds_over_thousands_of_days_of_faults() {
     }
     let seeds = setting("SIM_DAYS").unwrap_or(2000).div_ceil(DAYS_A_SEED);
     let workers = 2;
-    let (mut sums, mut hits) = ([0; 5], [0; KINDS]);
+    let (mut sums, mut hits) = ([0; 6], [0; KINDS]);
     std::thread::scope(|scope| {
         let threads: Vec<_> =
             (0..workers).map(|worker| scope.spawn(move || swarm((worker..seeds).step_by(workers as usize)))).collect();
@@ -72,10 +73,11 @@ fn every_invariant_holds_over_thousands_of_days_of_faults() {
             hits.iter_mut().zip(hit).for_each(|(sum, value)| *sum += value);
         }
     });
-    let [days, steps, uses, failed, withdrawals] = sums;
+    let [days, steps, uses, failed, withdrawals, steady] = sums;
     println!(
-        "{seeds} seeds, {days} days, {steps} steps, {uses} uses of AWS, {failed} failed in {withdrawals} justified gaps"
+        "{seeds} seeds, {days} days, {steps} steps, {uses} uses of AWS, {failed} failed in {withdrawals} justified gaps, {steady} times well and fresh"
     );
+    assert!(withdrawals > 0 && steady > steps / 10, "too few or too many faults to prove anything");
     for (kind, hits) in ALL.iter().zip(hits) {
         println!("{kind:?}: {hits}");
         assert!(hits > 0 || days < 2000, "{kind:?} was never exercised");

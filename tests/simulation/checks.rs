@@ -1,14 +1,12 @@
-//! The invariants, checked after every step against what the world knows to be true.
+//! What must hold as time passes, and the book-keeping of all invariants; `rules` has those of a single step.
 //!
 //! Their numbers are those of the design page on threats and faults, as the agent decisions amend them.
 
 use std::time::Duration;
 
 use stsidecar::failure::{Class, Failure};
-use stsidecar::session::{Call, Event};
 use stsidecar::time::Boot;
 
-use super::agent::{Answered, Published};
 use super::clients::{Sdk, Use};
 use super::clocks::SECOND;
 use super::faults::Kind;
@@ -28,6 +26,8 @@ pub struct Tally {
     pub failed_uses: u64,
     /// How often credentials ended while nothing could replace them.
     pub withdrawals: u64,
+    /// How often everything was well and every hop was checked to be fresh.
+    pub steady: u64,
     /// What was left at the worst moment, in milliseconds; nothing before the first credentials.
     pub worst_left: Option<u64>,
     pub refreshed: [u64; 4],
@@ -37,12 +37,12 @@ pub struct Tally {
 pub struct Checks {
     seen: u64,
     /// The call budget, counted in another way than the session does.
-    budget: (f64, Boot),
-    patience: [f64; 4],
+    pub budget: (f64, Boot),
+    pub patience: [f64; 4],
     trouble_end: u64,
     was_slow: bool,
-    steady_until: u64,
-    paused_at: u64,
+    pub steady_until: u64,
+    pub paused_at: u64,
     is_uncorrected: bool,
     clock_touched: u64,
 }
@@ -75,22 +75,16 @@ impl Checks {
     }
 }
 
-/// What must not change in a step of a certain kind.
-pub struct Before {
-    held: Option<Vec<Option<(u64, Boot)>>>,
-    vended: Option<Option<usize>>,
-}
-
 impl World {
     /// Whether everything has been well for so long that the session has noticed (I6).
-    fn is_steady(&self) -> bool {
+    pub fn is_steady(&self) -> bool {
         let hops = self.settings.durations.len() as u64;
         let notice = if self.checks.was_slow { 310 } else { 125 };
         self.clocks.t >= self.checks.trouble_end + (notice + 8 * hops) * SECOND && self.clocks.t <= self.settings.until
     }
 
     /// What is left of a life at least while STS is well: the refresh point, the latest draw, and the calls.
-    fn least_left(&self, lifetime: Duration) -> Duration {
+    pub fn least_left(&self, lifetime: Duration) -> Duration {
         let hops = self.settings.durations.len() as u64;
         let fraction = 1.0 - 1.1 * self.settings.fraction;
         lifetime.mul_f64(fraction).saturating_sub(Duration::from_secs(15 + 8 * hops))
@@ -119,6 +113,7 @@ impl World {
             self.checks.was_slow |= self.active.iter().any(|fault| fault.kind.is_slow());
         } else if self.is_steady() {
             (self.checks.steady_until, self.checks.was_slow) = (self.clocks.t, false);
+            self.tally.steady += 1;
             self.check_steady(boot);
         }
     }
@@ -135,132 +130,6 @@ impl World {
             if self.sts.issued[serial(&held.credentials.access_key_id)].identity != self.kubelet.identity && at == 0 {
                 self.violated("identity", "the source still acts for the token's former subject");
             }
-        }
-    }
-
-    pub fn before(&mut self, event: &Event) -> Before {
-        match event {
-            Event::Answered { call, .. } if self.agent.in_flight == Some(*call) => self.agent.in_flight = None,
-            Event::Token { .. } => self.checks.patience[0] += 1.0,
-            _ => {}
-        }
-        let error = matches!(event, Event::Answered { outcome: Err(_), .. });
-        let wall = matches!(event, Event::WallStepped);
-        let held = || {
-            self.agent.session.hops().iter().map(|hop| hop.held.as_ref().map(|held| (hop.generation, held.deadline)))
-        };
-        Before { held: error.then(|| held().collect()), vended: wall.then(|| self.vended()) }
-    }
-
-    fn vended(&self) -> Option<usize> {
-        match self.agent.answer(self.clocks.boot()) {
-            Answered::Vended(published) => Some(published.serial),
-            _ => None,
-        }
-    }
-
-    pub fn check_step(&mut self, before: Before) {
-        if let Some(held) = before.held {
-            let hops = self.agent.session.hops().iter();
-            let same =
-                hops.zip(held).all(|(hop, held)| hop.held.as_ref().map(|now| (hop.generation, now.deadline)) == held);
-            if !same {
-                self.violated("I9", "an error replaced credentials");
-            }
-        }
-        if before.vended.is_some_and(|vended| vended != self.vended()) {
-            self.violated("I11", "a step of the wall clock changed the answer");
-        }
-        let boot = self.clocks.boot();
-        let held = self.agent.session.hops().last().and_then(|hop| hop.held.as_ref());
-        let alive = held.filter(|held| held.deadline.since(boot) > Duration::from_secs(10));
-        let vended = match self.agent.answer(boot) {
-            Answered::Vended(published) => Some((&published.credentials, published.deadline)),
-            _ => None,
-        };
-        if alive.map(|held| (&held.credentials, held.deadline)) != vended {
-            self.violated("I5", "what is vended is not what is held");
-        }
-    }
-
-    /// Whether `serial` may have ended without our knowing: issued before a pause that was not put right yet (A6).
-    fn is_excused(&self, serial: usize) -> bool {
-        self.sts.issued[serial].at < self.checks.paused_at && !self.is_steady()
-    }
-
-    pub fn check_call(&mut self, call: &Call) {
-        let boot = self.clocks.boot();
-        if self.agent.in_flight.is_some() {
-            self.violated("I7", "two calls in flight");
-        }
-        if self.agent.stop_at.is_some_and(|end| boot >= end) {
-            self.violated("M27", "a call after the grace period");
-        }
-        let (level, since) = self.checks.budget;
-        let level = (level + boot.since(since).as_secs_f64()).min(5.0) - 1.0;
-        self.checks.budget = (level, boot);
-        if level < -0.01 {
-            self.violated("I7", "more than a call a second and five at once");
-        }
-        self.checks.patience[call.hop] -= 1.0;
-        if self.checks.patience[call.hop] < 0.0 {
-            self.violated("I7", &format!("hop {} is called more often than its backoff allows", call.hop));
-        }
-        match (&call.parent, call.hop) {
-            (None, 0) => {}
-            (Some(parent), hop @ 1..) => {
-                let number = serial(&parent.access_key_id);
-                if self.sts.issued[number].hop + 1 != hop {
-                    self.violated("I1", "signed by another hop than the one before");
-                }
-                if !self.sts.is_alive(number, &self.clocks) && !self.is_excused(number) {
-                    self.violated("A9", "signed with credentials that have ended");
-                }
-            }
-            _ => self.violated("A9", "a source with a signer, or a hop without"),
-        }
-    }
-
-    pub fn check_served(&self, new: &Published) {
-        let issued = self.sts.issued[new.serial];
-        let whole = new.credentials.secret_access_key.expose() == format!("secret{}", new.serial)
-            && new.credentials.session_token.expose() == format!("session{}", new.serial)
-            && new.credentials.expiration.unix_seconds() == issued.expiration;
-        if issued.hop + 1 != self.settings.durations.len() || !whole {
-            self.violated("I1/I3", "not the last hop's credentials, or not of one reply");
-        }
-        if let Answered::Vended(old) = self.agent.answer(self.clocks.boot())
-            && new.deadline < old.deadline
-            && new.lifetime >= old.lifetime
-        {
-            self.violated("I4", "the end went backwards without a shorter session");
-        }
-    }
-
-    pub fn check_refused(&mut self, failure: Option<&Failure>, permanent: bool) {
-        if permanent
-            && !failure.is_some_and(|failure| matches!(failure.class, Class::Config | Class::Role | Class::Denied))
-        {
-            self.violated("A12", "403 for what may get better by itself");
-        }
-        let boot = self.clocks.boot();
-        let Some(old) = &self.agent.published else { return };
-        if old.deadline.since(boot) > Duration::from_secs(10) {
-            self.violated("I5", "withdrawn before the end");
-        }
-        let trouble = Duration::from_millis(self.clocks.t - self.checks.steady_until);
-        if trouble < self.least_left(old.lifetime) {
-            self.violated("I10", &format!("{trouble:?} of trouble were too much for {:?}", old.lifetime));
-        }
-        self.tally.withdrawals += 1;
-    }
-
-    pub fn check_read(&self) {
-        if let Answered::Vended(published) = self.agent.answer(self.clocks.boot())
-            && !self.sts.is_alive(published.serial, &self.clocks)
-            && !self.is_excused(published.serial)
-        {
-            self.violated("I2", "vends credentials that have ended");
         }
     }
 
