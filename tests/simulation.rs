@@ -20,7 +20,7 @@ mod simulation {
     pub mod clients;
     pub mod clocks;
     pub mod faults;
-    pub mod herd;
+    mod herd;
     pub mod kubelet;
     pub mod rules;
     mod scenarios;

@@ -15,28 +15,28 @@ use stsidecar::session::{Action, CallId, Event, Session};
 use stsidecar::time::Wall;
 
 use super::agent::digest;
-use super::clocks::{Clocks, EPOCH, HOUR};
+use super::clocks::{Clocks, EPOCH, HOUR, MINUTE};
 use super::sts::failure;
 use super::world::fixed;
 
 /// What the fleet did.
 #[derive(Debug)]
-pub struct Herd {
+struct Herd {
     /// When the last agent held credentials for the first time, in milliseconds.
-    pub all_ready: u64,
+    all_ready: u64,
     /// Calls in each second.
-    pub calls: Vec<u32>,
+    calls: Vec<u32>,
     /// How many answers were withdrawn.
-    pub withdrawals: u32,
+    withdrawals: u32,
 }
 
 /// The fleet's STS: a quota, and times when it is down.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+struct Limits {
     /// Calls a second that are answered; the rest is throttled.
-    pub quota: u32,
+    quota: u32,
     /// Every call fails from the first to the second moment, in milliseconds.
-    pub outage: (u64, u64),
+    outage: (u64, u64),
 }
 
 struct Agent {
@@ -47,7 +47,7 @@ struct Agent {
 }
 
 /// `agents` start in the same second and run until `until`.
-pub fn run(agents: usize, limits: Limits, until: u64, seed: u64) -> Herd {
+fn run(agents: usize, limits: Limits, until: u64, seed: u64) -> Herd {
     let mut random = Rng::with_seed(seed);
     let mut herd = Herd { all_ready: 0, calls: vec![0; (until / 1000) as usize + 1], withdrawals: 0 };
     let mut fleet: Vec<Agent> = Vec::with_capacity(agents);
@@ -115,4 +115,28 @@ fn reply(clocks: &Clocks) -> Reply {
         account: None,
     };
     Reply { credentials, date: Some(Wall::from_unix_seconds(now)), details: ReplyDetails::default() }
+}
+
+#[test]
+fn f07_a_warm_fleet_stays_below_the_quota_through_an_outage_and_after_it() {
+    let limits = Limits { quota: 600, outage: (2 * HOUR, 2 * HOUR + 45 * MINUTE) };
+    let herd = run(10_000, limits, 3 * HOUR, 7);
+    let during = &herd.calls[7200..9900];
+    let (most, mean) = (during.iter().max().unwrap(), during.iter().sum::<u32>() as usize / during.len());
+    let after = herd.calls[9900..].iter().max().unwrap();
+    println!(
+        "f07, 10,000 agents: at most {most} calls a second in the outage, {mean} on average, at most {after} after it"
+    );
+    assert!(*most <= 300 && mean <= 150 && *after <= 300 && herd.withdrawals == 0);
+}
+
+#[test]
+fn f08_ten_thousand_pods_that_start_in_one_second_are_ready_soon_and_spread_afterwards() {
+    let herd = run(10_000, Limits { quota: 600, outage: (0, 0) }, 40 * MINUTE, 8);
+    let most = herd.calls[60..].iter().max().unwrap();
+    println!(
+        "f08, 10,000 agents: all ready after {} ms, at most {most} calls a second after the first minute",
+        herd.all_ready
+    );
+    assert!(herd.all_ready <= 45_000 && *most <= 60 && herd.withdrawals == 0);
 }

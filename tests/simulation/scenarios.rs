@@ -6,7 +6,6 @@ use stsidecar::time::Boot;
 use super::agent::Answered;
 use super::clocks::{DAY, HOUR, MINUTE, SECOND};
 use super::faults::{Fault, Kind};
-use super::herd::{Limits, run};
 use super::world::{Settings, World, fixed};
 
 /// A pod that has run for `warm`, with faults that begin then.
@@ -144,6 +143,18 @@ fn f14_a_token_that_comes_late_is_taken_within_5_seconds() {
 }
 
 #[test]
+fn f15_a_token_from_the_future_is_left_to_sts_and_taken_when_its_time_comes() {
+    for seed in 0..20 {
+        let future = Fault::new(Kind::TokenFromFuture, 0, 90 * MINUTE);
+        let settings =
+            Settings { token_life: HOUR, faults: vec![future], ..Settings::calm(seed, DAY, vec![fixed(60)]) };
+        let mut world = World::new(settings);
+        world.run(DAY);
+        assert_eq!((world.tally.failed_uses, world.tally.withdrawals), (0, 0), "seed {seed}");
+    }
+}
+
+#[test]
 fn f16_any_step_of_the_wall_clock_costs_one_call_a_hop_and_no_answer() {
     for (seed, amount) in (0..9).map(|step| (step, step as f64 / 9.0 + 0.01)) {
         let from = 2 * HOUR + 30 * SECOND;
@@ -187,6 +198,21 @@ fn f18_a_pause_is_put_right_by_one_call_once_the_wall_clock_is_corrected() {
     assert_eq!(calls(&world), before + 1);
     world.run(corrected + HOUR);
     assert_eq!(world.tally.failed_uses, 0);
+}
+
+#[test]
+fn f20_a_crash_during_an_outage_loses_nothing_with_a_snapshot_and_everything_without() {
+    for (kind, is_kept) in [(Kind::Crash, true), (Kind::CrashEmpty, false), (Kind::CrashForeign, false)] {
+        for seed in 0..20 {
+            let outage = Fault::new(Kind::Outage, 2 * HOUR + seed * 36 * SECOND, 40 * MINUTE);
+            let crash = Fault::new(kind, outage.from + 10 * MINUTE, SECOND);
+            let mut world = pod(seed, &[fixed(60), fixed(60)], vec![outage, crash], crash.from + 20 * SECOND);
+            assert_eq!(is_vending(&world), is_kept, "{kind:?}, seed {seed}");
+            world.run(outage.until + 30 * SECOND);
+            assert!(is_vending(&world), "{kind:?}, seed {seed}");
+            assert_eq!(world.tally.withdrawals, 0);
+        }
+    }
 }
 
 #[test]
@@ -245,30 +271,6 @@ fn longest_costs_a_probe_a_day_and_settles_on_what_the_role_allows() {
     let held = world.agent.session.hops()[0].held.as_ref().unwrap();
     assert_eq!(held.lifetime.as_secs().div_ceil(60), 240);
     assert!((300..=10 * (30 + 3)).contains(&calls(&world)), "{}", calls(&world));
-}
-
-#[test]
-fn f07_a_warm_fleet_stays_below_the_quota_through_an_outage_and_after_it() {
-    let limits = Limits { quota: 600, outage: (2 * HOUR, 2 * HOUR + 45 * MINUTE) };
-    let herd = run(10_000, limits, 3 * HOUR, 7);
-    let during = &herd.calls[7200..9900];
-    let (most, mean) = (during.iter().max().unwrap(), during.iter().sum::<u32>() as usize / during.len());
-    let after = herd.calls[9900..].iter().max().unwrap();
-    println!(
-        "f07, 10,000 agents: at most {most} calls a second in the outage, {mean} on average, at most {after} after it"
-    );
-    assert!(*most <= 300 && mean <= 150 && *after <= 300 && herd.withdrawals == 0);
-}
-
-#[test]
-fn f08_ten_thousand_pods_that_start_in_one_second_are_ready_soon_and_spread_afterwards() {
-    let herd = run(10_000, Limits { quota: 600, outage: (0, 0) }, 40 * MINUTE, 8);
-    let most = herd.calls[60..].iter().max().unwrap();
-    println!(
-        "f08, 10,000 agents: all ready after {} ms, at most {most} calls a second after the first minute",
-        herd.all_ready
-    );
-    assert!(herd.all_ready <= 45_000 && *most <= 60 && herd.withdrawals == 0);
 }
 
 #[test]
