@@ -42,7 +42,6 @@ struct Limits {
 struct Agent {
     session: Session,
     call: Option<CallId>,
-    wake: u64,
     is_ready: bool,
 }
 
@@ -54,59 +53,60 @@ fn run(agents: usize, limits: Limits, until: u64, seed: u64) -> Herd {
     let mut queue = BinaryHeap::new();
     for at in 0..agents {
         let session = Session::new(&[fixed(60)], RefreshAt::default(), digest(0, false));
-        let wake = random.u64(0..1000);
-        fleet.push(Agent { session, call: None, wake, is_ready: false });
-        queue.push(Reverse((wake, at)));
+        fleet.push(Agent { session, call: None, is_ready: false });
+        queue.push(Reverse((random.u64(0..1000), at)));
     }
-    let mut waiting = agents;
     while let Some(Reverse((t, at))) = queue.pop() {
         if t > until {
             break;
         }
-        let agent = &mut fleet[at];
-        if agent.wake != t {
-            continue;
-        }
-        let clocks = Clocks { t, paused: 0, wall_error: 0, skew: 0 };
-        let event = match agent.call.take() {
-            Some(call) => {
-                let sent = &mut herd.calls[(t / 1000) as usize];
-                *sent += 1;
-                let is_down = (limits.outage.0..limits.outage.1).contains(&t);
-                let class =
-                    if is_down { Some(Class::Transient) } else { (*sent > limits.quota).then_some(Class::Throttled) };
-                let outcome = class.map_or_else(|| Ok(reply(&clocks)), |class| Err(failure(class)));
-                Event::Answered { call, token_generation: 0, outcome }
-            }
-            None => Event::Tick,
-        };
-        let actions = agent.session.step(event, clocks.now(random.f64()));
-        let mut next = None;
-        for action in actions {
-            match action {
-                Action::Call(call) => {
-                    agent.call = Some(call.id);
-                    next = Some(t + random.u64(15..150));
-                }
-                Action::Serve { .. } if !agent.is_ready => {
-                    agent.is_ready = true;
-                    waiting -= 1;
-                    herd.all_ready = t;
-                }
-                Action::Refuse { .. } if agent.is_ready => herd.withdrawals += 1,
-                Action::WakeAt(Some(wake)) if agent.call.is_none() => next = Some(clocks.true_time(wake)),
-                _ => {}
-            }
-        }
-        agent.wake = next.expect("a session without a call asks to be woken");
-        queue.push(Reverse((agent.wake, at)));
+        let event = fleet[at].event(t, limits, &mut herd);
+        let next = fleet[at].step(t, event, &mut random, &mut herd);
+        queue.push(Reverse((next, at)));
     }
-    assert_eq!(waiting, 0, "agents that never held credentials");
+    assert!(fleet.iter().all(|agent| agent.is_ready), "agents that never held credentials");
     herd
 }
 
-fn reply(clocks: &Clocks) -> Reply {
-    let now = (EPOCH + clocks.t.cast_signed()).div_euclid(1000);
+impl Agent {
+    /// What happens at `t`: the answer to the call that was made, or that time has passed.
+    fn event(&mut self, t: u64, limits: Limits, herd: &mut Herd) -> Event {
+        let Some(call) = self.call.take() else { return Event::Tick };
+        let calls = &mut herd.calls[(t / 1000) as usize];
+        *calls += 1;
+        let is_down = (limits.outage.0..limits.outage.1).contains(&t);
+        let outcome = if is_down {
+            Err(failure(Class::Transient))
+        } else if *calls > limits.quota {
+            Err(failure(Class::Throttled))
+        } else {
+            Ok(reply(t))
+        };
+        Event::Answered { call, token_generation: 0, outcome }
+    }
+
+    /// Steps the session; tells when the next event is.
+    fn step(&mut self, t: u64, event: Event, random: &mut Rng, herd: &mut Herd) -> u64 {
+        let clocks = Clocks { t, paused: 0, wall_error: 0, skew: 0 };
+        let mut next = None;
+        for action in self.session.step(event, clocks.now(random.f64())) {
+            match action {
+                Action::Call(call) => {
+                    self.call = Some(call.id);
+                    next = Some(t + random.u64(15..150));
+                }
+                Action::Serve { .. } if !self.is_ready => (self.is_ready, herd.all_ready) = (true, t),
+                Action::Refuse { .. } if self.is_ready => herd.withdrawals += 1,
+                Action::WakeAt(Some(wake)) if self.call.is_none() => next = Some(clocks.true_time(wake)),
+                _ => {}
+            }
+        }
+        next.expect("a session without a call asks to be woken")
+    }
+}
+
+fn reply(t: u64) -> Reply {
+    let now = (EPOCH + t.cast_signed()).div_euclid(1000);
     let credentials = Credentials {
         access_key_id: "ASIA".to_owned(),
         secret_access_key: Secret::new(String::new()),

@@ -61,6 +61,9 @@ impl World {
         if alive.map(|held| (&held.credentials, held.deadline)) != vended {
             self.violated("I5", "what is vended is not what is held");
         }
+        if self.agent.published.is_some() != vended.is_some() {
+            self.violated("I2", "not withdrawn at the end");
+        }
     }
 
     /// Whether `serial` may have ended without our knowing: issued before a pause that was not put right yet (A6).

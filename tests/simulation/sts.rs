@@ -105,12 +105,30 @@ impl Sts {
         let hop = call.hop;
         let parent = call.parent.as_ref().map(|parent| serial(&parent.access_key_id));
         let revoked = parent.is_some_and(|parent| parent < self.revoked);
-        let (outage, throttled) =
-            if busy < 0.5 { (Class::Transient, Class::Throttled) } else { (Class::Throttled, Class::Transient) };
         if revoked {
             self.hit(Kind::SignerRevoked);
             return Some(Class::Source);
         }
+        if let Some(class) = self.faulty(call.hop, busy, active) {
+            return Some(class);
+        }
+        if hop == 0 && !kubelet.is_accepted(now) {
+            self.hit(if kubelet.is_early(now) { Kind::TokenFromFuture } else { Kind::KubeletStall });
+            return Some(Class::Token);
+        }
+        if parent.is_some_and(|parent| !self.is_alive(parent, now)) {
+            return Some(Class::Source);
+        }
+        let asked = call.duration.seconds();
+        let lowered = asked > 3600 && self.active(active, Kind::MaximumLowered, |_| true);
+        let chained = call.hop > 0 && u64::from(asked) * 1000 > HOUR;
+        (lowered || chained || asked > self.maximum).then_some(Class::DurationTooLong)
+    }
+
+    /// What the active faults make of a call; `busy` is its share of an overload.
+    fn faulty(&mut self, hop: usize, busy: f64, active: &[Fault]) -> Option<Class> {
+        let (outage, throttled) =
+            if busy < 0.5 { (Class::Transient, Class::Throttled) } else { (Class::Throttled, Class::Transient) };
         let misfit = active.iter().any(|fault| fault.kind == Kind::Misconfigured && fault.amount > 0.5);
         // An overloaded STS mixes 503 and throttling, each the rarer of the two in the other's fault.
         let table = [
@@ -133,17 +151,7 @@ impl Sts {
                 return Some(class);
             }
         }
-        if hop == 0 && !kubelet.is_accepted(now) {
-            self.hit(if kubelet.is_early(now) { Kind::TokenFromFuture } else { Kind::KubeletStall });
-            return Some(Class::Token);
-        }
-        if parent.is_some_and(|parent| !self.is_alive(parent, now)) {
-            return Some(Class::Source);
-        }
-        let asked = call.duration.seconds();
-        let lowered = asked > 3600 && self.active(active, Kind::MaximumLowered, |_| true);
-        let chained = call.hop > 0 && u64::from(asked) * 1000 > HOUR;
-        (lowered || chained || asked > self.maximum).then_some(Class::DurationTooLong)
+        None
     }
 
     fn issue(
