@@ -64,6 +64,10 @@ impl World {
         if self.agent.published.is_some() != vended.is_some() {
             self.violated("I2", "not withdrawn at the end");
         }
+        let end = vended.map(|(_, deadline)| deadline.minus(Duration::from_secs(10)));
+        if end.is_some_and(|end| self.agent.wake.is_none_or(|wake| wake > end)) {
+            self.violated("wake", "would not be woken at the end");
+        }
     }
 
     /// Whether `serial` may have ended without our knowing: issued before a pause that was not put right yet (A6).
