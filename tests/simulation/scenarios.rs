@@ -114,11 +114,11 @@ fn f11_access_denied_drops_nothing_before_its_end() {
 fn f12_an_identity_provider_without_keys_for_30_minutes_is_invisible() {
     for seed in 0..40 {
         let refused = Fault::new(Kind::TokenRefused, 2 * HOUR + seed * 18 * SECOND, 30 * MINUTE);
-        let mut world = pod(seed, &[fixed(60), fixed(60)], vec![refused], refused.until);
+        let mut world = pod(seed, &[fixed(60)], vec![refused], refused.until);
         let after = recovery(&mut world, refused.until);
         world.run(5 * HOUR);
         assert_eq!((world.tally.failed_uses, world.tally.withdrawals), (0, 0), "seed {seed}");
-        assert!(world.tally.refreshed[0] > refused.until && after <= 15.0 * 60.0);
+        assert!(after <= 34.0, "seed {seed}: {after}");
     }
 }
 
@@ -155,7 +155,7 @@ fn f15_a_token_from_the_future_is_left_to_sts_and_taken_when_its_time_comes() {
 }
 
 #[test]
-fn f16_any_step_of_the_wall_clock_costs_one_call_a_hop_and_no_answer() {
+fn f16_any_steps_of_the_wall_clock_cost_a_few_calls_and_no_answer() {
     for (seed, amount) in (0..9).map(|step| (step, step as f64 / 9.0 + 0.01)) {
         let from = 2 * HOUR + 30 * SECOND;
         let step = Fault { amount, ..Fault::new(Kind::WallStep, from, 30 * MINUTE) };
@@ -163,7 +163,7 @@ fn f16_any_step_of_the_wall_clock_costs_one_call_a_hop_and_no_answer() {
         let before = calls(&world);
         world.run(from + MINUTE);
         assert!(is_vending(&world));
-        assert!((2..=2 * 20).contains(&(calls(&world) - before)), "{amount}: {}", calls(&world) - before);
+        assert!((2..=10).contains(&(calls(&world) - before)), "{amount}: {}", calls(&world) - before);
         world.run(5 * HOUR);
         assert_eq!(world.tally.withdrawals, 0);
     }
