@@ -37,30 +37,27 @@ impl Held {
     /// The life is the server's expiration minus the server's own date, so that our wall clock is not in it.
     ///
     /// # Errors
-    /// When the life makes no sense.
+    /// When the life makes no sense, or is already over.
     pub(super) fn from_reply(reply: Reply, sent: Boot, now: Now) -> Result<Self, Failure> {
         let issued = reply.date.unwrap_or_else(|| now.wall.minus(now.boot.since(sent)));
         let lifetime = reply.credentials.expiration.since(issued);
-        if lifetime <= MIN_SERVE || lifetime > LONGEST_LIFE {
-            return Err(Failure {
-                class: Class::BadReply,
-                code: "ImplausibleExpiration".to_owned(),
-                message: format!(
-                    "the credentials end at {}, {} s after the reply's date; between 10 s and 36 h make sense",
-                    reply.credentials.expiration.rfc3339(),
-                    lifetime.as_secs()
-                ),
-                request_id: reply.details.request_id,
-                sent: true,
-            });
+        let deadline = sent.plus(lifetime);
+        let fault = if lifetime <= MIN_SERVE || lifetime > LONGEST_LIFE {
+            Some(("ImplausibleExpiration", "between 10 s and 36 h make sense"))
+        } else if deadline.since(now.boot) <= MIN_SERVE {
+            // A suspend during the call. They must not replace credentials that still live.
+            Some(("ExpiredOnArrival", "they had ended when the reply was read"))
+        } else {
+            None
+        };
+        if let Some((code, reason)) = fault {
+            let end = reply.credentials.expiration.rfc3339();
+            let message =
+                format!("the credentials end at {end}, {} s after the reply's date; {reason}", lifetime.as_secs());
+            let request_id = reply.details.request_id;
+            return Err(Failure { class: Class::BadReply, code: code.to_owned(), message, request_id, sent: true });
         }
-        Ok(Self {
-            deadline: sent.plus(lifetime),
-            credentials: reply.credentials,
-            lifetime,
-            received: now.wall,
-            details: reply.details,
-        })
+        Ok(Self { deadline, credentials: reply.credentials, lifetime, received: now.wall, details: reply.details })
     }
 
     /// Whether more than `margin` is left.
@@ -81,8 +78,13 @@ pub struct Streak {
     pub newest_wall: Wall,
     /// The class of the newest.
     pub class: Class,
-    /// Failures of this class in a row before the newest.
+    /// Earlier failures of the streak that are retried on the newest one's schedule: the token's, or all others'.
+    ///
+    /// Each schedule slows down by itself: classes that alternate, as `Throttling` and a 503 do when STS is
+    /// overloaded, must not start it over each time.
     pub repeats: u32,
+    /// Failures of class `Token`.
+    looks: u32,
     /// Failures in all.
     pub attempts: u32,
 }
@@ -91,17 +93,17 @@ impl Streak {
     /// The streak with one more failure of `class`.
     #[must_use]
     pub fn grown(streak: Option<Self>, class: Class, now: Now) -> Self {
-        match streak {
-            None => {
-                Self { since: now.boot, since_wall: now.wall, newest_wall: now.wall, class, repeats: 0, attempts: 1 }
-            }
-            Some(old) => Self {
-                newest_wall: now.wall,
-                class,
-                repeats: if old.class == class { old.repeats.saturating_add(1) } else { 0 },
-                attempts: old.attempts.saturating_add(1),
-                ..old
-            },
+        let (since, since_wall, newest_wall) = (now.boot, now.wall, now.wall);
+        let fresh = Self { since, since_wall, newest_wall, class, repeats: 0, looks: 0, attempts: 0 };
+        let old = streak.unwrap_or(fresh);
+        let token = class == Class::Token;
+        Self {
+            newest_wall: now.wall,
+            class,
+            repeats: if token { old.looks } else { old.attempts - old.looks },
+            looks: old.looks.saturating_add(token.into()),
+            attempts: old.attempts.saturating_add(1),
+            ..old
         }
     }
 }
@@ -117,7 +119,7 @@ pub struct Hop {
     pub due: Boot,
     /// How it has been failing since its last success.
     pub streak: Option<Streak>,
-    /// The generation of the parent that STS refused as a signer; each is blamed once (agent decision A9).
+    /// The generation of the parent that STS refused last as a signer since the newest success.
     pub(super) blamed_parent: Option<u64>,
     pub(super) ask: Ask,
 }
@@ -140,6 +142,7 @@ impl Hop {
         self.generation += 1;
         self.ask.worked(asked);
         self.streak = None;
+        self.blamed_parent = None;
         self.held = Some(held);
     }
 
