@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::MIN_SERVE;
 use super::ask::Ask;
 use super::schedule::{Attempt, RefreshAt, retry_delay};
-use super::snapshot::SavedHop;
 use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
 use crate::credentials::Credentials;
 use crate::failure::{Class, Failure};
@@ -108,6 +107,19 @@ impl Streak {
     }
 }
 
+/// One hop that held credentials.
+#[derive(Clone, Debug)]
+pub struct SavedHop {
+    /// The credentials with their end.
+    pub held: Held,
+    /// When the next call is due.
+    pub due: Boot,
+    /// Replies so far.
+    pub generation: u64,
+    /// The duration that `longest` settled on.
+    pub worked: Option<SessionDuration>,
+}
+
 /// The state of one hop.
 #[derive(Clone, Debug)]
 pub struct Hop {
@@ -157,6 +169,12 @@ impl Hop {
         self.due = now.boot.plus(delay);
         self.streak = Some(streak);
         class_changed
+    }
+
+    /// What a process that comes after a crash needs of it.
+    pub(super) fn saved(&self) -> Option<SavedHop> {
+        let held = self.held.clone()?;
+        Some(SavedHop { held, due: self.due, generation: self.generation, worked: self.ask.remembered() })
     }
 
     /// Goes on where an earlier process ended; the due time is kept, so that a crash loop is no call loop.
