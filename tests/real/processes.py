@@ -48,7 +48,7 @@ def stop(process: subprocess.Popen, grace: float = 5.0) -> int:
     return process.wait()
 
 
-def until(what: str, probe: Callable[[], T | None], seconds: float, every: float = 0.05) -> T:
+def until(what: str, probe: Callable[[], T | None], seconds: float, every: float = 0.02) -> T:
     """The first true answer of `probe`; fails, naming `what` was awaited, after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
