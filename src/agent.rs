@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::config::{Config, Shutdown};
 use crate::http::Activity;
@@ -114,32 +115,42 @@ async fn live(config: Config) -> Result<(), Error> {
     let stages = profile::Stages::register(&registry)?;
     let made = profile::Shared { refresh_at, sts: &sts_settings, state: state.as_ref() };
     let assembled = profile::assemble(profiles, &made, &stages)?;
-    let activity = surfaces::start_endpoint(&registry, &listen, &clients, tokens, &assembled, descriptors, &ending)?;
-    let started = supervision::started(&assembled, state, wait_for_credentials, activity.bound());
-    surfaces::start_admin(&registry, admin_listen, &assembled, started, &heartbeat, &ending)?;
-    let (ticks, wall_steps) = supervision::time(TICK);
+    let endpoint = surfaces::start_endpoint(&registry, &listen, &clients, tokens, &assembled, descriptors, &ending)?;
+    let mut tasks = JoinSet::new();
+    let started = supervision::started(&mut tasks, &assembled, state, wait_for_credentials, endpoint.bound());
+    surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, started, &heartbeat, &ending)?;
+    let (ticks, wall_steps) = supervision::time(&mut tasks, TICK);
     for Assembled { parts, .. } in &assembled {
         let inputs = supervision::inputs(&ticks, &wall_steps, &ending.stopping, &heartbeat);
-        tokio::spawn(supervision::refresh(Arc::clone(parts), inputs));
-        tokio::spawn(supervision::watch_token(parts.token.clone(), parts.report.subscribe(), ticks.clone()));
+        tasks.spawn(supervision::refresh(Arc::clone(parts), inputs));
+        tasks.spawn(supervision::watch_token(parts.token.clone(), parts.report.subscribe(), ticks.clone()));
     }
     heartbeat.watch()?;
 
     tokio::select! {
-        signal = signals.next() => {
-            tracing::info!(signal, grace = ?shutdown.grace, "draining");
-        }
-        () = activity.ended() => return Err(Error::Ended("credentials endpoint")),
+        signal = signals.next() => tracing::info!(signal, grace = ?shutdown.grace, "draining"),
+        ended = ended(&mut tasks, &endpoint) => return Err(ended),
     }
     ending.draining.send_replace(true);
     ending.stopping.send_replace(Some(shutdown.grace));
     tokio::select! {
-        () = drained(&activity.requests, shutdown) => tracing::info!("drained"),
+        () = drained(&endpoint.requests, shutdown) => tracing::info!("drained"),
         signal = signals.next() => tracing::info!(signal, "ending at once"),
-        () = activity.ended() => return Err(Error::Ended("credentials endpoint")),
+        ended = ended(&mut tasks, &endpoint) => return Err(ended),
     }
     ending.closed.send_replace(true);
     Ok(())
+}
+
+/// Waits for the end of anything that runs for ever; there is no such end while all is well.
+async fn ended(tasks: &mut JoinSet<&'static str>, endpoint: &surfaces::Running) -> Error {
+    tokio::select! {
+        () = endpoint.ended() => Error::Ended("credentials endpoint"),
+        Some(task) = tasks.join_next() => match task {
+            Ok(name) => Error::Ended(name),
+            Err(_) => Error::Ended("task that panicked"),
+        },
+    }
 }
 
 /// Over when nobody has asked for the idle time and nobody is being answered, or at the end of the grace.

@@ -116,13 +116,13 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         loop {
             let event = tokio::select! {
                 answered = call::answer(&mut self.in_flight) => self.answered(answered),
-                _ = token.changed() => self.token_changed(),
-                _ = self.inputs.ticks.changed() => {
+                () = changed(&mut token) => self.token_changed(),
+                () = changed(&mut self.inputs.ticks) => {
                     (self.inputs.heartbeat)();
                     Event::Tick
                 }
-                _ = self.inputs.wall_steps.changed() => Event::WallStepped,
-                _ = self.inputs.stopping.changed() => self.stopping(),
+                () = changed(&mut self.inputs.wall_steps) => Event::WallStepped,
+                () = changed(&mut self.inputs.stopping) => self.stopping(),
                 () = self.alarm.wait() => Event::Tick,
             };
             self.advance(event);
@@ -145,12 +145,21 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         self.show(now);
     }
 
-    fn restored(&self) -> Option<Event> {
+    /// What was kept by an earlier process or an earlier refresher, if it is of this configuration and identity.
+    fn restored(&mut self) -> Option<Event> {
         let saved = self.parts.kept.borrow().clone()?;
+        let profile = &self.parts.profile.name;
+        if saved.snapshot.digest != self.parts.digest {
+            tracing::info!(%profile, "ignoring saved credentials: the profile's configuration has changed");
+            return None;
+        }
         let another = |saved: &Claims| self.identity.as_ref().is_some_and(|own| !own.same_identity(saved));
         if saved.identity.as_ref().is_some_and(another) {
-            tracing::warn!(profile = %self.parts.profile.name, "ignoring saved credentials: they belong to another identity");
+            tracing::warn!(%profile, "ignoring saved credentials: they belong to another identity");
             return None;
+        }
+        for (name, saved) in self.session_names.iter_mut().zip(saved.session_names) {
+            *name = saved;
         }
         let same_boot = !saved.boot_id.is_empty() && saved.boot_id == self.parts.boot_id;
         let snapshot = if same_boot { saved.snapshot } else { saved.snapshot.from_another_boot(clock::now()) };
@@ -205,11 +214,10 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     }
 
     fn keep(&self, snapshot: Snapshot) {
-        let names = self.session_names.iter().flatten().map(|name| name.as_str().to_owned());
         let saved = Saved {
             boot_id: self.parts.boot_id.clone(),
             identity: self.identity.clone(),
-            session_names: names.collect(),
+            session_names: self.session_names.clone(),
             snapshot,
         };
         if let Some(state) = &self.parts.state
@@ -228,6 +236,13 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
 
     fn step_of(&self, hop: usize) -> &Step {
         &self.parts.profile.steps[hop]
+    }
+}
+
+/// Waits for a new value; for ever when nobody can send one any more, which only happens at the end.
+async fn changed<T>(receiver: &mut watch::Receiver<T>) {
+    if receiver.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

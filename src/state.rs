@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use ring::digest::{SHA256, digest};
 
 use crate::assume::ProfileName;
+use crate::role::SessionName;
 use crate::session::snapshot::{Digest, Snapshot};
 use crate::token::Claims;
 
@@ -35,8 +36,8 @@ pub struct Saved {
     pub boot_id: String,
     /// Whom the token named: a snapshot of another identity is not restored.
     pub identity: Option<Claims>,
-    /// The session names in use, source first; they stay constant.
-    pub session_names: Vec<String>,
+    /// The session names in use, source first; each stays constant once it is known.
+    pub session_names: Vec<Option<SessionName>>,
     /// The credentials and their schedule.
     pub snapshot: Snapshot,
 }

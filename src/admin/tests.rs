@@ -1,3 +1,5 @@
+//! The admin surface as kubelet, Prometheus and the command line see it.
+
 use std::net::IpAddr;
 
 use http_body_util::BodyExt;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::profile::Assembled;
 use crate::refresher::{Inputs, Parts, Refresher};
@@ -61,10 +62,10 @@ impl Heartbeat {
 }
 
 /// The tick and the wall clock's steps, for everybody who subscribes.
-pub(super) fn time(tick: Duration) -> (watch::Receiver<u64>, watch::Receiver<u64>) {
+pub(super) fn time(tasks: &mut JoinSet<&'static str>, tick: Duration) -> (watch::Receiver<u64>, watch::Receiver<u64>) {
     let (ticks, every_tick) = watch::channel(0);
     let (steps, every_step) = watch::channel(0);
-    tokio::spawn(async move {
+    tasks.spawn(async move {
         let mut ticker = clock::Ticker::new(tick);
         let mut wall = clock::WallSteps::new();
         loop {
@@ -96,7 +97,7 @@ pub(super) fn inputs(
 }
 
 /// Runs a profile's refresher for ever.
-pub(super) async fn refresh(parts: Arc<Parts<Client>>, inputs: Inputs) {
+pub(super) async fn refresh(parts: Arc<Parts<Client>>, inputs: Inputs) -> &'static str {
     loop {
         let began = clock::boot();
         let refresher = Refresher::new(Arc::clone(&parts), inputs.clone());
@@ -116,22 +117,24 @@ pub(super) async fn watch_token(
     token: RotatedFile<WebIdentityToken>,
     mut report: watch::Receiver<Report>,
     ticks: watch::Receiver<u64>,
-) {
+) -> &'static str {
     let answered = |report: &Report| {
         report.last_error.is_some() || report.hops.first().is_some_and(|source| source.generation > 0)
     };
     if report.wait_for(answered).await.is_ok() {
         token.run(ticks, std::future::pending()).await;
     }
+    "token watcher"
 }
 
 /// Becomes true for good once all profiles have held credentials at the same time, or when nobody waits for
 /// that, once both listeners are `bound`. A mark in the state directory says it was so before a restart.
 pub(super) fn started(
+    tasks: &mut JoinSet<&'static str>,
     assembled: &[Assembled],
     state: Option<StateDirectory>,
     wait_for_credentials: bool,
-    bound: watch::Receiver<bool>,
+    mut bound: watch::Receiver<bool>,
 ) -> watch::Receiver<bool> {
     let before = state.as_ref().is_some_and(StateDirectory::has_started);
     let (sender, receiver) = watch::channel(before);
@@ -139,20 +142,20 @@ pub(super) fn started(
         return receiver;
     }
     let mut profiles: Vec<_> = assembled.iter().map(|one| (one.answers.clone(), one.report.clone())).collect();
-    tokio::spawn(async move {
+    tasks.spawn(async move {
         if wait_for_credentials {
             all_hold(&mut profiles).await;
         } else {
-            let mut bound = bound;
-            if bound.wait_for(|bound| *bound).await.is_err() {
-                return;
-            }
+            // An error means that the endpoint has ended, which somebody else reports.
+            let _ = bound.wait_for(|bound| *bound).await;
         }
         sender.send_replace(true);
         if let Some(Err(error)) = state.map(|state| state.mark_started()) {
             tracing::warn!(%error, "a restarted container will wait for credentials again");
         }
+        // For ever: the admin surface holds a receiver.
         sender.closed().await;
+        "startup"
     });
     receiver
 }

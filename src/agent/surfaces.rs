@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::profile::Assembled;
 use super::supervision::Heartbeat;
@@ -121,6 +122,7 @@ fn say_once(said: &mut bool, error: &http::BindError) {
 
 /// Starts the admin surface on the shared runtime.
 pub(super) fn start_admin(
+    tasks: &mut JoinSet<&'static str>,
     registry: &Registry,
     listen: AdminListen,
     assembled: &[Assembled],
@@ -144,11 +146,12 @@ pub(super) fn start_admin(
         metrics: admin::metrics::Metrics::register(registry)?,
     };
     let stop = ending.closed.subscribe();
-    tokio::spawn(async move {
+    tasks.spawn(async move {
         let listener = bind_admin(&listen).await;
         if let Err(error) = admin.serve(listener, Limits::new(MOST_ADMIN_CONNECTIONS), stop).await {
-            tracing::error!(%error, "the admin surface ended");
+            tracing::error!(%error, "the admin surface cannot serve");
         }
+        "admin surface"
     });
     Ok(())
 }

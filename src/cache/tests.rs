@@ -1,3 +1,5 @@
+//! What readers see of each publication, and when credentials stop being vended.
+
 use std::cell::Cell;
 
 use proptest::prelude::*;

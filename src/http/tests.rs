@@ -1,3 +1,5 @@
+//! The server over real sockets, with limits short enough to watch.
+
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

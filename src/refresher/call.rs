@@ -111,8 +111,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         if let Some(name) = &self.session_names[hop] {
             return name.clone();
         }
-        let saved = self.parts.kept.borrow().as_ref().and_then(|saved| saved.session_names.get(hop).cloned());
-        let name = saved.and_then(|name| SessionName::parse(&name).ok()).unwrap_or_else(|| self.fresh_name(hop));
+        let name = self.fresh_name(hop);
         self.session_names[hop] = Some(name.clone());
         name
     }

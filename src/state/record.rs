@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Saved;
 use crate::assume::{ReplyDetails, SessionDuration};
 use crate::credentials::{Credentials, Secret};
+use crate::role::SessionName;
 use crate::session::Held;
 use crate::session::snapshot::{Digest, SavedHop, Snapshot};
 use crate::time::{Boot, Wall};
@@ -22,7 +23,7 @@ struct Record {
     boot_id: String,
     digest: [u8; 32],
     identity: Option<IdentityRecord>,
-    session_names: Vec<String>,
+    session_names: Vec<Option<String>>,
     hops: Vec<Option<HopRecord>>,
 }
 
@@ -60,7 +61,7 @@ pub(super) fn encode(saved: &Saved) -> Vec<u8> {
             subject: claims.subject.clone(),
             audience: claims.audience.clone(),
         }),
-        session_names: saved.session_names.clone(),
+        session_names: saved.session_names.iter().map(|name| name.as_ref().map(ToString::to_string)).collect(),
         hops: saved.snapshot.hops.iter().map(|hop| hop.as_ref().map(write_hop)).collect(),
     };
     serde_json::to_vec(&record).expect("a record is strings, numbers and lists, which JSON always holds")
@@ -76,7 +77,7 @@ pub(super) fn decode(body: &[u8]) -> Option<Saved> {
             audience: identity.audience,
             ..Claims::default()
         }),
-        session_names: record.session_names,
+        session_names: record.session_names.into_iter().map(read_name).collect(),
         snapshot: Snapshot {
             digest: Digest(record.digest),
             hops: record.hops.into_iter().map(|hop| hop.map(read_hop)).collect(),
@@ -108,6 +109,10 @@ fn write_hop(saved: &SavedHop) -> HopRecord {
         worked_seconds: saved.worked.map(|duration| duration.seconds().into()),
         assumed_role_arn: details.assumed_role_arn.clone(),
     }
+}
+
+fn read_name(name: Option<String>) -> Option<SessionName> {
+    SessionName::parse(&name?).ok()
 }
 
 fn read_hop(record: HopRecord) -> SavedHop {

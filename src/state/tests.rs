@@ -33,7 +33,7 @@ fn saved(secret: &str) -> Saved {
     Saved {
         boot_id: "boot".into(),
         identity: Some(Claims { subject: Some("sub".into()), ..Claims::default() }),
-        session_names: vec!["ns.pod".into()],
+        session_names: vec![None, Some(SessionName::sanitised("ns.pod"))],
         snapshot: Snapshot { digest: configuration_digest("one"), hops: vec![None, Some(hop)] },
     }
 }
@@ -49,6 +49,7 @@ fn what_was_saved_is_loaded_and_only_we_can_read_it() {
     let hop = loaded.snapshot.hops[1].as_ref().expect("the hop");
     assert_eq!(hop.held.credentials, saved("two").snapshot.hops[1].as_ref().expect("it").held.credentials);
     assert_eq!((hop.generation, hop.held.deadline), (7, Boot::from_duration(Duration::from_secs(4600))));
+    assert_eq!(loaded.session_names, saved("x").session_names);
     assert!(loaded.identity.expect("saved").same_identity(&saved("x").identity.expect("given")));
     let mode = fs::metadata(place.path().join("state/default.state")).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);

@@ -1,11 +1,12 @@
-//! The real STS client against a fake STS on the wire.
+//! The real STS client against a fake STS on the wire, all on loopback.
 //!
 //! `parameters`: what is sent. `outcomes`: what each answer, and each missing answer, becomes. `secrets`: what
-//! no failure may show. `tls`: certificates, hosts and proxies. All on loopback.
+//! no failure may show. `tls`: certificates, hosts and proxies. `honesty`: that the fake judges as STS does.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod honesty;
 mod outcomes;
 mod parameters;
 mod secrets;

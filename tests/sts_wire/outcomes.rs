@@ -1,8 +1,10 @@
 //! What each answer, and each missing answer, becomes: class, code, and in what time.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stsidecar::failure::{Class, Failure};
+use tokio::task::JoinSet;
 
 use super::support::fake_sts::{Behaviour, FakeSts};
 use super::{client, enter, hop};
@@ -198,6 +200,42 @@ async fn refused_signers_make_the_step_before_due() {
     sts.set_clock_offset(7200);
     let failure = hop(&client, parent).await.expect_err("the parent has expired at the server");
     assert_eq!((failure.class, failure.code.as_str()), (Class::Source, "ExpiredToken"));
+}
+
+#[tokio::test]
+async fn no_connection_outlives_its_call_for_long() {
+    let sts = FakeSts::start();
+    let bad = [Behaviour::Hang, Behaviour::SlowBody, Behaviour::ResetMidBody, Behaviour::Oversized];
+    sts.script(bad.iter().flat_map(|behaviour| std::iter::repeat_n(behaviour.clone(), 10)));
+    let client = client(&sts.url());
+    let client = Arc::new(client);
+    let mut attempts = JoinSet::new();
+    for _ in 0..40 {
+        let client = Arc::clone(&client);
+        attempts.spawn(async move { enter(&client).await });
+    }
+    assert!(attempts.join_all().await.iter().all(Result::is_err));
+    assert_eq!(sts.calls().len(), 40);
+    let begun = begin();
+    while sts.open_connections() > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(15), "a connection stays open");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_chain_uses_one_connection_which_is_closed_soon_after() {
+    let sts = FakeSts::start();
+    let client = client(&sts.url());
+    let entry = enter(&client).await.expect("a reply").credentials;
+    let next = hop(&client, entry).await.expect("a reply").credentials;
+    hop(&client, next).await.expect("a reply");
+    assert_eq!((sts.accepted_connections(), sts.open_connections()), (1, 1));
+    let begun = begin();
+    while sts.open_connections() > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(15), "the connection waits for the next refresh");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]

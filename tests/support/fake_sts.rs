@@ -103,6 +103,8 @@ struct State {
     session_lifetime: Option<Duration>,
     max_session_duration: Option<u64>,
     clock_offset: i64,
+    open_connections: usize,
+    accepted_connections: usize,
 }
 
 /// The server; stops when dropped.
@@ -134,6 +136,8 @@ impl FakeSts {
             session_lifetime: None,
             max_session_duration: None,
             clock_offset: 0,
+            open_connections: 0,
+            accepted_connections: 0,
         }));
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&state);
@@ -188,6 +192,16 @@ impl FakeSts {
     /// Everything asked so far.
     pub fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
+    }
+
+    /// How many clients are connected.
+    pub fn open_connections(&self) -> usize {
+        self.state().open_connections
+    }
+
+    /// How many connections there have been.
+    pub fn accepted_connections(&self) -> usize {
+        self.state().accepted_connections
     }
 
     /// What was issued under an access key id.

@@ -1,3 +1,5 @@
+//! Every rule of the guard, and that nothing but all of them together opens it.
+
 use http::HeaderValue;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! The phases of a connection, counted in sweeps.
+
 use super::*;
 
 fn limits() -> Limits {

@@ -16,8 +16,15 @@ impl State {
         unix_now() + self.clock_offset
     }
 
-    /// Issues credentials for a call, or refuses it as STS would.
-    pub fn issue(&mut self, call: &Call) -> Result<Issued, Refusal> {
+    /// The status and XML of an honest answer; `assumed` replaces the ARN of the assumed role.
+    pub fn judge(&mut self, call: &Call, request_id: &str, assumed: Option<&str>) -> (u16, String) {
+        match self.issue(call) {
+            Ok(issued) => (200, success(&issued, request_id, assumed, &call.form)),
+            Err((status, code, message)) => (status, error(status, code, &message, request_id)),
+        }
+    }
+
+    fn issue(&mut self, call: &Call) -> Result<Issued, Refusal> {
         let field = |name: &str| call.form.get(name).map(String::as_str);
         let parent = match call.operation.as_str() {
             "AssumeRoleWithWebIdentity" => self.check_token(field("WebIdentityToken")).map(|()| None)?,
@@ -91,8 +98,8 @@ impl State {
     }
 }
 
-/// The XML of a success; `assumed` replaces the ARN of the assumed role.
-pub fn success(issued: &Issued, request_id: &str, assumed: Option<&str>, form: &BTreeMap<String, String>) -> String {
+/// The XML of a success.
+fn success(issued: &Issued, request_id: &str, assumed: Option<&str>, form: &BTreeMap<String, String>) -> String {
     let operation = &issued.operation;
     let assumed = assumed.map_or_else(|| assumed_role(issued), str::to_owned);
     let web_identity = form.get("WebIdentityToken").and_then(|token| claims_of(token)).map_or(String::new(), |claims| {

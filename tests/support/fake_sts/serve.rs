@@ -26,6 +26,11 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
         let stream = tokio::net::TcpStream::from_std(stream).expect("a runtime is entered");
         let state = Arc::clone(&state);
         tokio::spawn(async move {
+            {
+                let mut state = state.lock().expect("no handler panicked");
+                state.open_connections += 1;
+                state.accepted_connections += 1;
+            }
             let service = hyper::service::service_fn(|request| {
                 let (state, connection) = (Arc::clone(&state), Arc::clone(&connection));
                 async move { Ok::<_, Infallible>(answer(&state, request, &connection).await) }
@@ -33,6 +38,7 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
             let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             // A client that gives up, or a scripted reset, ends it with an error.
             let _ = serving.await;
+            state.lock().expect("no handler panicked").open_connections -= 1;
         });
     }
 }
@@ -54,43 +60,12 @@ async fn answer(
     if let Behaviour::Latency(latency) = behaviour {
         tokio::time::sleep(latency).await;
     }
-    let honest = |assumed: Option<&str>| {
-        let judged = state.lock().expect("no handler panicked").issue(&call);
-        match judged {
-            Ok(issued) => (200, judge::success(&issued, &request_id, assumed, &call.form)),
-            Err((status, code, message)) => (status, judge::error(status, code, &message, &request_id)),
-        }
-    };
-    let good = || honest(None).1;
-    let from_sts = |(status, xml): (u16, String)| (status, "text/xml", AnswerBody::whole(xml));
     let (status, content_type, body) = match &behaviour {
-        Behaviour::Ok | Behaviour::Latency(_) => from_sts(honest(None)),
-        Behaviour::AssumedRole(arn) => from_sts(honest(Some(arn))),
-        Behaviour::Error { status, code, message } => {
-            from_sts((*status, judge::error(*status, code, message, &request_id)))
-        }
-        Behaviour::Throttle => from_sts((400, judge::error(400, "Throttling", "Rate exceeded", &request_id))),
         Behaviour::Hang => std::future::pending().await,
-        Behaviour::SlowBody => (200, "text/xml", AnswerBody::drip(good())),
-        Behaviour::ResetMidBody => {
-            let half = good();
-            let connection = connection.try_clone().expect("a descriptor is left");
-            (200, "text/xml", AnswerBody::broken(half[..half.len() / 2].to_owned(), connection))
+        behaviour => {
+            let mut state = state.lock().expect("no handler panicked");
+            respond(&mut state, behaviour, &call, &request_id, connection)
         }
-        Behaviour::Redirect(_) => (307, "text/html", AnswerBody::whole("")),
-        Behaviour::Oversized => (200, "text/xml", AnswerBody::Flood),
-        Behaviour::Html502 => {
-            (502, "text/html", AnswerBody::whole("<html><head><title>502 Bad Gateway</title></head></html>"))
-        }
-        Behaviour::Empty500 => (500, "text/plain", AnswerBody::whole("")),
-        Behaviour::MissingFields => {
-            let operation = &call.operation;
-            let xml = format!(
-                "<{operation}Response><{operation}Result><Credentials/></{operation}Result></{operation}Response>"
-            );
-            from_sts((200, xml))
-        }
-        Behaviour::Raw { status, content_type, body } => (*status, *content_type, AnswerBody::whole(body.clone())),
     };
     let mut head = Response::builder().status(status).header("date", date).header("content-type", content_type);
     if content_type == "text/xml" {
@@ -100,6 +75,41 @@ async fn answer(
         head = head.header("location", target);
     }
     head.body(body).expect("a valid head")
+}
+
+/// Status, content type and body of an answer.
+fn respond(
+    state: &mut State,
+    behaviour: &Behaviour,
+    call: &Call,
+    request_id: &str,
+    connection: &std::net::TcpStream,
+) -> (u16, &'static str, AnswerBody) {
+    let from_sts = |(status, xml): (u16, String)| (status, "text/xml", AnswerBody::whole(xml));
+    let refused = |status, code: &str, message: &str| (status, judge::error(status, code, message, request_id));
+    match behaviour {
+        Behaviour::Ok | Behaviour::Latency(_) | Behaviour::Hang => from_sts(state.judge(call, request_id, None)),
+        Behaviour::AssumedRole(arn) => from_sts(state.judge(call, request_id, Some(arn))),
+        Behaviour::Error { status, code, message } => from_sts(refused(*status, code, message)),
+        Behaviour::Throttle => from_sts(refused(400, "Throttling", "Rate exceeded")),
+        Behaviour::SlowBody => (200, "text/xml", AnswerBody::drip(state.judge(call, request_id, None).1)),
+        Behaviour::ResetMidBody => {
+            let whole = state.judge(call, request_id, None).1;
+            let connection = connection.try_clone().expect("a descriptor is left");
+            (200, "text/xml", AnswerBody::broken(whole[..whole.len() / 2].to_owned(), connection))
+        }
+        Behaviour::Redirect(_) => (307, "text/html", AnswerBody::whole("")),
+        Behaviour::Oversized => (200, "text/xml", AnswerBody::Flood),
+        Behaviour::Html502 => {
+            (502, "text/html", AnswerBody::whole("<html><head><title>502 Bad Gateway</title></head></html>"))
+        }
+        Behaviour::Empty500 => (500, "text/plain", AnswerBody::whole("")),
+        Behaviour::MissingFields => {
+            let (response, result) = (format!("{}Response", call.operation), format!("{}Result", call.operation));
+            from_sts((200, format!("<{response}><{result}><Credentials/></{result}></{response}>")))
+        }
+        Behaviour::Raw { status, content_type, body } => (*status, *content_type, AnswerBody::whole(body.clone())),
+    }
 }
 
 #[allow(clippy::disallowed_methods, reason = "a test server lives in real time")]
