@@ -101,7 +101,7 @@ struct Surface {
 }
 
 impl Respond for Surface {
-    fn respond(&self, request: &Request, connection: &Arc<Connection>) -> Reply {
+    fn respond(&self, request: Request, connection: &Arc<Connection>) -> Reply {
         self.route(request.method(), request.uri(), connection)
     }
 }

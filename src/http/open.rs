@@ -152,6 +152,6 @@ impl<R: Respond> Service<Request> for Requests<R> {
 
     fn call(&self, request: Request) -> Reply {
         self.connection.begin();
-        self.respond.respond(&request, &self.connection)
+        self.respond.respond(request, &self.connection)
     }
 }

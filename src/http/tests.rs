@@ -18,7 +18,7 @@ struct Answers {
 }
 
 impl Respond for Answers {
-    fn respond(&self, request: &Request, connection: &Arc<Connection>) -> Reply {
+    fn respond(&self, request: Request, connection: &Arc<Connection>) -> Reply {
         if request.headers().contains_key("authorization") {
             connection.authenticate();
         }
