@@ -10,8 +10,7 @@ mod support;
 #[path = "support/token_volume.rs"]
 mod token_volume;
 
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -121,21 +120,14 @@ fn shown(at: usize, case: &Case) -> Result<(), String> {
     let host = |place: usize| free_address(&format!("127.77.{}.{place}", at + 10));
     let url = if case.sts.is_some() { sts.url() } else { format!("http://{}", host(1)) };
     let pod = Pod::new(&url, case.token.as_ref().map(ServiceAccountToken::jwt).as_deref());
-    let program = if case.unreadable {
-        let Some(other) = as_nobody(&pod) else {
-            println!("{}: not run: it needs root and setpriv", case.name);
-            return Ok(());
-        };
-        other
-    } else {
-        Command::new(env!("CARGO_BIN_EXE_stsidecar"))
-    };
     let (listen, admin) = (host(2), host(3));
-    let agent = pod
-        .started_by(program, &["run", "--listen", &listen, "--admin-listen", &admin])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
+    let arguments = ["run", "--listen", &listen, "--admin-listen", &admin];
+    let command = if case.unreadable { pod.locked_out(&arguments) } else { Some(pod.command(&arguments)) };
+    let Some(mut command) = command else {
+        println!("not run: {}: it needs root and setpriv", case.name);
+        return Ok(());
+    };
+    let agent = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let _agent = Agent(agent.expect("the agent starts"));
     let (first, second) = (probed(&pod, &admin, "1"), probed(&pod, &admin, "2"));
     println!("{}: {first}", case.name);
@@ -155,22 +147,6 @@ fn probed(pod: &Pod, admin: &str, wait: &str) -> String {
             return outcome.stdout;
         }
     }
-}
-
-/// The agent as another user, whom the token file is closed to.
-fn as_nobody(pod: &Pod) -> Option<Command> {
-    let is_there = Command::new("setpriv").arg("--version").stdout(Stdio::null()).status().is_ok();
-    if !rustix::process::geteuid().is_root() || !is_there {
-        return None;
-    }
-    let file = pod.path("volume/token").canonicalize().expect("the token");
-    chown(&file, Some(1000), Some(1000)).expect("root can");
-    for (name, mode) in [("volume/token", 0o600), (".", 0o777)] {
-        std::fs::set_permissions(pod.path(name), PermissionsExt::from_mode(mode)).expect("root can");
-    }
-    let mut other = Command::new("setpriv");
-    other.args(["--reuid", "65534", "--clear-groups", env!("CARGO_BIN_EXE_stsidecar")]);
-    Some(other)
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 #![allow(dead_code, reason = "each test crate uses its part")]
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -57,8 +58,7 @@ impl Pod {
         self.started_by(Command::new(env!("CARGO_BIN_EXE_stsidecar")), arguments)
     }
 
-    /// The program started by another one that has its name as an argument already.
-    pub(crate) fn started_by(&self, mut command: Command, arguments: &[&str]) -> Command {
+    fn started_by(&self, mut command: Command, arguments: &[&str]) -> Command {
         command
             .args(arguments)
             .env_clear()
@@ -69,6 +69,27 @@ impl Pod {
             .env("STSIDECAR_AUTHORIZATION_TOKEN_FILE", self.path("endpoints/app/token"))
             .stdin(Stdio::null());
         command
+    }
+
+    /// The program as uid 65534, with a token file that is closed to it; nothing where that takes more rights than
+    /// there are, which is a failure with `ALL_TIERS=1`.
+    pub(crate) fn locked_out(&self, arguments: &[&str]) -> Option<Command> {
+        let is_there = Command::new("setpriv").arg("--version").stdout(Stdio::null()).status().is_ok();
+        if !rustix::process::geteuid().is_root() || !is_there {
+            let all = std::env::var_os("ALL_TIERS").is_some_and(|all| all == "1");
+            assert!(!all, "ALL_TIERS=1 needs root and setpriv");
+            return None;
+        }
+        let token = self.path("volume/token").canonicalize().expect("the token");
+        chown(&token, Some(1000), Some(1000)).expect("root can");
+        fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("root can");
+        fs::set_permissions(self.path("."), Permissions::from_mode(0o777)).expect("root can");
+        // The build's directory may be closed to others.
+        let program = self.path("stsidecar");
+        fs::copy(env!("CARGO_BIN_EXE_stsidecar"), &program).expect("room for the program");
+        let mut other = Command::new("setpriv");
+        other.args(["--reuid", "65534", "--clear-groups"]).arg(program);
+        Some(self.started_by(other, arguments))
     }
 
     /// Runs it to its end.
