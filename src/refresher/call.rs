@@ -13,6 +13,7 @@ use crate::rotated_file;
 use crate::session::{Call, CallId};
 use crate::sts::{Assume, Proof, Request};
 use crate::time::Boot;
+use crate::token::Claims;
 
 /// A call that has not been answered yet.
 pub(super) struct InFlight {
@@ -117,17 +118,25 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     }
 
     fn fresh_name(&self, hop: usize) -> SessionName {
-        let template = self.step_of(hop).session_name().cloned().unwrap_or_default();
-        let claims = self.identity.as_ref().map(|claims| (claims.namespace.as_deref(), claims.pod.as_deref()));
-        match claims {
-            Some((Some(namespace), Some(pod))) => template.fill(namespace, pod),
-            _ if template.needs_claims() => SessionName::sanitised(&self.parts.host_name),
-            _ => template.fill("", ""),
-        }
+        session_name(self.step_of(hop), self.identity.as_ref(), &self.parts.host_name)
     }
 }
 
-fn unreadable(error: &rotated_file::Error) -> Failure {
+/// The name a step's session gets: its template, filled from the token's claims, or the host's name where the
+/// claims name no pod.
+#[must_use]
+pub fn session_name(step: &Step, claims: Option<&Claims>, host_name: &str) -> SessionName {
+    let template = step.session_name().cloned().unwrap_or_default();
+    match claims.map(|claims| (claims.namespace.as_deref(), claims.pod.as_deref())) {
+        Some((Some(namespace), Some(pod))) => template.fill(namespace, pod),
+        _ if template.needs_claims() => SessionName::sanitised(host_name),
+        _ => template.fill("", ""),
+    }
+}
+
+/// What a token file that cannot be used means for the exchange that needs it.
+#[must_use]
+pub fn unreadable(error: &rotated_file::Error) -> Failure {
     let code = match error {
         rotated_file::Error::Missing { .. } => "TokenFileMissing",
         rotated_file::Error::Rejected { .. } => "TokenFileInvalid",
