@@ -10,7 +10,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## the main job on a real STS and S3, with a token that rotates (under a minute after downloads)
-	@$(CARGO) build --quiet
+	@$(CARGO) build --quiet --bin stsidecar
 	@$(PYTHON) tests/demo/demo.py
 
 build: ## debug build of everything

@@ -99,6 +99,12 @@ pub fn ensure(path: &Path, wanted: Option<&Secret>) -> Result<Secret, Error> {
     Ok(token)
 }
 
+/// Whether [`ensure`] would keep what is at `path`; nothing is changed.
+#[must_use]
+pub fn is_kept(path: &Path) -> bool {
+    read(path).is_some()
+}
+
 /// `[A-Za-z0-9._~-]{16,4096}`: no SDK trims, escapes or refuses these (rule R7). A newline is not among them.
 fn is_valid(token: &str) -> bool {
     (SHORTEST..=LONGEST).contains(&token.len())

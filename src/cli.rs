@@ -3,10 +3,13 @@
 //! Owns parsing and what goes to stdout and stderr. The process around it (environment, files, streams) is a
 //! [`World`] that the program hands in; the decisions are `config`'s and the running is `agent`'s.
 
+mod check;
 mod credential_process;
+mod exchange;
 mod flags;
 mod request;
 mod run;
+mod span;
 mod status;
 
 use std::ffi::OsString;
@@ -19,17 +22,17 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::{Flags, Sources};
 use crate::time::Wall;
 use crate::version;
-use flags::{All, OfEndpoint, SettingFlags};
+use flags::{All, SettingFlags};
 
 /// Exit codes, most of them from sysexits.h.
 pub mod exit {
     /// Done, or ready.
     pub const OK: u8 = 0;
-    /// Not ready, or refused.
+    /// Not ready, refused, or a check that failed.
     pub const NOT_READY: u8 = 1;
     /// Wrong arguments.
     pub const USAGE: u8 = 64;
-    /// No agent answers.
+    /// Nobody answers.
     pub const UNAVAILABLE: u8 = 69;
     /// A fault of the program, or of the streams it writes to.
     pub const INTERNAL: u8 = 70;
@@ -47,6 +50,8 @@ pub struct World<'a> {
     pub stdout: &'a mut dyn Write,
     /// What went wrong.
     pub stderr: &'a mut dyn Write,
+    /// Whether people read stdout.
+    pub stdout_is_terminal: bool,
     /// Whether people read stderr.
     pub stderr_is_terminal: bool,
     /// Where the kubelet looks for the reason of an exit (`terminationMessagePath`).
@@ -69,8 +74,10 @@ enum Command {
     Run(SettingFlags<All>),
     /// Ask the running agent: exit 0 ready, 1 not ready, 69 no agent
     Status(status::Args),
-    /// Print credentials of the running agent as AWS's `credential_process` wants them
-    CredentialProcess(SettingFlags<OfEndpoint>),
+    /// Find out what is wrong: configuration, token, clock, and one real call for each hop
+    Check(check::Args),
+    /// Print credentials as AWS's `credential_process` wants them, the running agent's or one's own
+    CredentialProcess(credential_process::Args),
     /// Print the JSON schema of the configuration file
     Schema,
 }
@@ -87,7 +94,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>
         Ok(Cli { command }) => match command {
             Command::Run(flags) => run::run(&flags.given, world),
             Command::Status(arguments) => status::run(&arguments, world),
-            Command::CredentialProcess(flags) => credential_process::run(&flags.given, world),
+            Command::Check(arguments) => check::run(&arguments, world),
+            Command::CredentialProcess(arguments) => credential_process::run(&arguments, world),
             Command::Schema => world.result(&format!("{:#}\n", crate::config::schema()), exit::OK),
         },
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {

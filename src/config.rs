@@ -4,6 +4,7 @@
 //! the layers below, which never see `Config`. It reads no environment and no disk itself ([`Sources`] are
 //! arguments) and logs nothing: warnings are values. Used by `cli`, and by `agent` that takes it apart.
 
+mod access;
 mod clients;
 mod describe;
 pub mod environment;
@@ -19,6 +20,7 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use access::{Access, Alone};
 pub use clients::Client;
 pub use environment::{Flags, Origin, Sources};
 pub use error::Error;
@@ -113,43 +115,6 @@ impl Config {
     #[must_use]
     pub fn describe(&self) -> serde_json::Value {
         describe::config(self)
-    }
-}
-
-/// What a command that asks a running agent needs to know of its configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Access {
-    /// Where credentials are asked for.
-    pub listen: Listen,
-    /// The token to present there: the only client's, or the one of the client `default`.
-    pub token_file: PathBuf,
-}
-
-impl Access {
-    /// Finds it in the same settings as `run`; the token file's flag chooses among several clients.
-    ///
-    /// # Errors
-    /// When the settings are wrong, or name several clients and none of them is `default`.
-    pub fn load(sources: &Sources<'_>) -> Result<Self, Error> {
-        if let Some(given @ Given { origin: Origin::Flag(_), .. }) =
-            &sources.outer(&setting::AUTHORIZATION_TOKEN_FILE)?
-        {
-            let document = document(sources, &mut Vec::new())?;
-            let (listen, _) = listen::both(sources, &document, &mut Vec::new())?;
-            return Ok(Self { listen, token_file: given.file()? });
-        }
-        let Config { listen, clients, .. } = Config::load(sources)?.config;
-        let client = match &clients[..] {
-            [only] => Some(only),
-            several => several.iter().find(|client| client.name.as_str() == "default"),
-        };
-        let names: Vec<&str> = clients.iter().map(|client| client.name.as_str()).collect();
-        let unclear = || {
-            let names = names.join(", ");
-            format!("there are several ({names}) and none is named default: choose with --authorization-token-file")
-        };
-        let client = client.ok_or_else(|| Error::setting("clients", unclear()))?;
-        Ok(Self { listen, token_file: client.token_file.clone() })
     }
 }
 

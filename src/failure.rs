@@ -91,9 +91,15 @@ impl Failure {
         Self { class, code: code.to_owned(), message, request_id: None, sent: false }
     }
 
+    /// Whether nobody answered: the network, or what should give the proof, stood in the way.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        !self.sent || codes::is_unanswered(&self.code)
+    }
+
     /// What to do about it.
     #[must_use]
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> std::borrow::Cow<'static, str> {
         hint::hint(self.class, &self.code, &self.message)
     }
 }

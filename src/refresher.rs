@@ -36,6 +36,7 @@ use crate::time::{Boot, Now};
 use crate::token::{Claims, WebIdentityToken};
 
 use call::{Answered, InFlight};
+pub use call::{session_name, unreadable};
 use metrics::ProfileMetrics;
 
 /// What a refresher is made of; shared, because it outlives a refresher that panics.

@@ -69,12 +69,20 @@ impl RoleArn {
     /// STS drops the role's path in it, so account and name are all that can be compared (agent decision A4).
     #[must_use]
     pub fn issued(&self, assumed: &str) -> bool {
+        let account = assumed.split(':').nth(4);
+        self.named(assumed) && self.account().is_none_or(|own| account == Some(own))
+    }
+
+    /// Whether `assumed` is a session of a role of this name, in whatever account.
+    ///
+    /// All that can be asked of a server other than AWS: `SeaweedFS` answers with account 000000000000 for
+    /// every role, Ceph RGW with none.
+    #[must_use]
+    pub fn named(&self, assumed: &str) -> bool {
         let parts: Vec<&str> = assumed.splitn(6, ':').collect();
-        let ["arn", _, _, _, account, resource] = parts[..] else { return false };
+        let ["arn", _, _, _, _, resource] = parts[..] else { return false };
         let mut resource = resource.split('/');
-        resource.next() == Some("assumed-role")
-            && self.account().is_none_or(|own| own == account)
-            && resource.next() == Some(self.name())
+        resource.next() == Some("assumed-role") && resource.next() == Some(self.name())
     }
 }
 
@@ -213,6 +221,8 @@ mod tests {
         assert!(!role.issued("arn:aws:sts::999922223333:assumed-role/app/session"));
         assert!(!role.issued("arn:aws:sts::111122223333:assumed-role/other/session"));
         assert!(!role.issued("garbage"));
+        assert!(role.named("arn:aws:sts::000000000000:assumed-role/app/session"));
+        assert!(!role.named("arn:aws:sts::000000000000:assumed-role/other/session"));
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct Session {
     refresh_at: RefreshAt,
     digest: Digest,
     token_generation: u64,
+    /// The first token content with the identity that is asked for now.
+    identity_since: u64,
     bucket: Bucket,
     in_flight: Option<InFlight>,
     stopping: Option<Boot>,
@@ -74,6 +76,7 @@ impl Session {
             refresh_at,
             digest,
             token_generation: 0,
+            identity_since: 0,
             bucket: Bucket::full(),
             in_flight: None,
             stopping: None,
@@ -102,6 +105,7 @@ impl Session {
             Event::Restored(snapshot) => self.restore(snapshot, now, &mut actions),
             Event::Token { generation, identity_changed } => {
                 self.token_generation = generation;
+                self.identity_since = if identity_changed { generation } else { self.identity_since };
                 if identity_changed || self.hops[0].streak.is_some() {
                     self.hops[0].due = now.boot;
                 }
@@ -141,7 +145,12 @@ impl Session {
     ) {
         let Some(flight) = self.in_flight.take_if(|flight| flight.call == call) else { return };
         match outcome.and_then(|reply| Held::from_reply(reply, flight.sent, now)) {
-            Ok(held) => self.succeeded(&flight, held, now, actions),
+            Ok(held) => {
+                self.succeeded(&flight, held, now, actions);
+                if flight.hop == 0 && token_generation < self.identity_since {
+                    self.hops[0].due = now.boot;
+                }
+            }
             Err(failure) => {
                 if !failure.sent {
                     self.bucket.put_back();
@@ -162,9 +171,7 @@ impl Session {
         {
             child.due = now.boot;
         }
-        if self.newest_failure.as_ref().is_some_and(|(hop, _)| *hop == flight.hop) {
-            self.newest_failure = None;
-        }
+        self.newest_failure.take_if(|(hop, _)| *hop == flight.hop);
         actions.push(Action::Report(Report::Refreshed { hop: flight.hop, shortened }));
         if last {
             self.serve(actions);
@@ -189,26 +196,33 @@ impl Session {
             }
             failure.class = Class::Config;
         }
-        if failure.class == Class::Token && flight.hop == 0 && self.token_generation > token_generation {
+        let rotated = failure.sent && flight.hop == 0 && self.token_generation > token_generation;
+        if failure.class == Class::Token && rotated {
             // Rotated while the call was in flight: the refused content is already history.
             self.hops[0].due = now.boot;
             return;
         }
-        if failure.class == Class::Source && flight.hop > 0 {
-            let (parents, children) = self.hops.split_at_mut(flight.hop);
-            let (parent, child) = (&mut parents[flight.hop - 1], &mut children[0]);
-            if child.blamed_parent != Some(parent.generation) {
-                child.blamed_parent = Some(parent.generation);
-                parent.due = now.boot;
-            }
-        }
         let remaining = self.vended().map(|held| held.deadline.since(now.boot));
         let held_for = remaining.filter(|left| *left > MIN_SERVE);
         let class_changed = self.hops[flight.hop].fail(failure.class, held_for, now);
+        if failure.class == Class::Source {
+            self.blame_parent(flight.hop, now);
+        }
         self.newest_failure = Some((flight.hop, failure.clone()));
         actions.push(Action::Report(Report::Failed { hop: flight.hop, failure, class_changed }));
         if !self.vended_alive(now) {
             self.refuse(now, actions);
+        }
+    }
+
+    /// A signer that STS refuses is due at once, but once for each of its generations (agent decision A9); when a
+    /// new one is refused too, it waits as long as its child does, or the two would call each second for good.
+    fn blame_parent(&mut self, child: usize, now: Now) {
+        let (parents, children) = self.hops.split_at_mut(child);
+        let (Some(parent), [child, ..]) = (parents.last_mut(), children) else { return };
+        if child.blamed_parent != Some(parent.generation) {
+            let again = child.blamed_parent.replace(parent.generation).is_some();
+            parent.due = if again { parent.due.min(child.due) } else { now.boot };
         }
     }
 

@@ -105,8 +105,7 @@ impl StateDirectory {
     /// Whether the directory is on tmpfs, where credentials never reach a disk.
     #[must_use]
     pub fn is_memory_backed(&self) -> bool {
-        const TMPFS: i128 = 0x0102_1994;
-        rustix::fs::statfs(&self.path).is_ok_and(|stat| i128::from(stat.f_type) == TMPFS)
+        is_in_memory(&self.path)
     }
 
     /// Replaces what is kept of a profile, atomically.
@@ -165,6 +164,13 @@ impl StateDirectory {
     fn file(&self, profile: &ProfileName) -> PathBuf {
         self.path.join(format!("{profile}.state"))
     }
+}
+
+/// Whether what is at `path` is on tmpfs.
+#[must_use]
+pub fn is_in_memory(path: &Path) -> bool {
+    const TMPFS: i128 = 0x0102_1994;
+    rustix::fs::statfs(path).is_ok_and(|stat| i128::from(stat.f_type) == TMPFS)
 }
 
 fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {

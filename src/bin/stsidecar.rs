@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         read: &|path| std::fs::read(path),
         stdout: &mut std::io::stdout(),
         stderr: &mut std::io::stderr(),
+        stdout_is_terminal: std::io::stdout().is_terminal(),
         stderr_is_terminal: std::io::stderr().is_terminal(),
         termination_log: Path::new("/dev/termination-log"),
         wall: clock::wall,

@@ -1,20 +1,37 @@
-//! `stsidecar credential-process`: the running agent's credentials in the form of AWS's `credential_process`.
+//! `stsidecar credential-process`: credentials in the form of AWS's `credential_process`.
 //!
-//! Owns the translation from the container credentials of the endpoint. It holds the secret only on its way
-//! to stdout.
+//! Owns whom to ask: the running agent where its port answers and the client's token can be read, and its
+//! answer counts, errors too; otherwise, or with `--direct`, STS itself, once. It holds the secret only on
+//! its way to stdout.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::flags::{All, SettingFlags};
 use super::request::{self, Answer, Request};
-use super::{World, exit};
-use crate::config::{Access, Flags};
+use super::{World, exchange, exit};
+use crate::assume::Reply;
+use crate::config::{Access, Alone};
+use crate::credentials::Credentials;
+use crate::failure::Failure;
+use crate::sts::Client;
+use crate::{clock, process};
 
 /// The endpoint answers within 950 ms; the rest is for a busy node.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Make one exchange with STS instead of asking the running agent
+    #[arg(long)]
+    direct: bool,
+    #[command(flatten)]
+    settings: SettingFlags<All>,
+}
 
 /// What the endpoint vends.
 #[derive(Deserialize)]
@@ -52,52 +69,121 @@ struct Refused {
     message: String,
 }
 
-pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
-    let (access, token) = match Access::load(&world.sources(flags)) {
-        Ok(access) => {
-            let token = (world.read)(&access.token_file);
-            (access, token)
+/// An end: what is printed, and the exit code.
+enum End {
+    Credentials(Zeroizing<String>),
+    Complaint(String, u8),
+}
+
+/// The agent's answer, or why there is none.
+enum Asked {
+    Answered(End),
+    Nobody(String),
+}
+
+pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
+    let _ = process::harden();
+    let end = if arguments.direct {
+        alone(arguments, world, None)
+    } else {
+        match ask(arguments, world) {
+            Asked::Answered(end) => end,
+            Asked::Nobody(reason) => alone(arguments, world, Some(&reason)),
         }
-        Err(error) => return world.complaint(&format!("stsidecar: {error}\n"), exit::CONFIG),
     };
-    let token = match token.map(|token| Zeroizing::new(String::from_utf8_lossy(&token).trim().to_owned())) {
-        Ok(token) => token,
-        Err(error) => {
-            let file = access.token_file.display();
-            let text = format!("stsidecar: cannot read the authorization token file {file}: {error}\n");
-            return world.complaint(&text, exit::UNAVAILABLE);
-        }
-    };
-    let request = Request { path: "/v1/credentials", authorization: Some(&token), within: PATIENCE };
-    match request::get(&access.listen.reachable(), &request) {
-        Ok(Answer { status: 200, body }) => {
-            let body = Zeroizing::new(body);
-            match printed(&body) {
-                Some(text) => world.result(&text, exit::OK),
-                None => world.complaint("stsidecar: the agent's answer holds no credentials\n", exit::NOT_READY),
-            }
-        }
-        Ok(Answer { status, body }) => world.complaint(&refusal(status, &body), exit::NOT_READY),
-        Err(error) => world.complaint(&format!("stsidecar: {error}\n"), exit::UNAVAILABLE),
+    match end {
+        End::Credentials(text) => world.result(&text, exit::OK),
+        End::Complaint(text, code) => world.complaint(&format!("stsidecar: {text}\n"), code),
     }
 }
 
-fn printed(body: &str) -> Option<Zeroizing<String>> {
+fn ask(arguments: &Args, world: &World<'_>) -> Asked {
+    let access = match Access::load(&world.sources(&arguments.settings.given)) {
+        Ok(access) => access,
+        Err(error) => return Asked::Answered(End::Complaint(error.to_string(), exit::CONFIG)),
+    };
+    let token = match (world.read)(&access.token_file) {
+        Ok(token) => Zeroizing::new(String::from_utf8_lossy(&Zeroizing::new(token)).trim().to_owned()),
+        Err(error) => {
+            let file = access.token_file.display();
+            return Asked::Nobody(format!("the authorization token file {file} cannot be read: {error}"));
+        }
+    };
+    let request = Request { path: "/v1/credentials", authorization: Some(&token), within: PATIENCE };
+    Asked::Answered(match request::get(&access.listen.reachable(), &request) {
+        Ok(Answer { status: 200, body }) => match translated(&Zeroizing::new(body)) {
+            Some(text) => End::Credentials(text),
+            None => End::Complaint("the agent's answer holds no credentials".to_owned(), exit::NOT_READY),
+        },
+        Ok(Answer { status, body }) => End::Complaint(refusal(status, &body), exit::NOT_READY),
+        Err(error @ (request::Error::NoAgent(_) | request::Error::NotHttp(_))) => {
+            return Asked::Nobody(error.to_string());
+        }
+        Err(error) => End::Complaint(error.to_string(), exit::UNAVAILABLE),
+    })
+}
+
+/// One exchange of the whole chain; `agent` is why the agent was no help, if it was asked.
+fn alone(arguments: &Args, world: &World<'_>, agent: Option<&str>) -> End {
+    let (profile, client) = match Alone::load(&world.sources(&arguments.settings.given)) {
+        Ok(Alone { sts, profile }) => match Client::new(&sts, clock::now) {
+            Ok(client) => (profile, client),
+            Err(error) => return End::Complaint(error.to_string(), exit::CONFIG),
+        },
+        Err(error) => return End::Complaint(error.to_string(), exit::CONFIG),
+    };
+    let token = exchange::token(&profile);
+    let last = profile.steps.len() - 1;
+    let calls = exchange::all(Arc::new(client), profile, token, process::host_name());
+    let mut outcomes = match exchange::block_on(calls) {
+        Ok(outcomes) => outcomes,
+        Err(error) => return End::Complaint(format!("cannot start: {error}"), exit::INTERNAL),
+    };
+    let at = outcomes.len() - 1;
+    match outcomes.pop().expect("every profile has a source") {
+        Ok(Reply { credentials, .. }) => End::Credentials(printed(&credentials)),
+        Err(failure) => failed(&failure, (at, last), agent),
+    }
+}
+
+fn failed(failure: &Failure, (at, last): (usize, usize), agent: Option<&str>) -> End {
+    let code = if failure.is_unanswered() { exit::UNAVAILABLE } else { exit::NOT_READY };
+    let step = if last == 0 { String::new() } else { format!("step {} of {}: ", at + 1, last + 1) };
+    let agent = agent.map(|reason| format!(" (no help from an agent: {reason})")).unwrap_or_default();
+    let Failure { code: name, message, .. } = failure;
+    End::Complaint(format!("{step}{name}: {message}; {}{agent}", failure.hint()), code)
+}
+
+fn printed(credentials: &Credentials) -> Zeroizing<String> {
+    text(&Printed {
+        version: 1,
+        access_key_id: &credentials.access_key_id,
+        secret_access_key: credentials.secret_access_key.expose(),
+        session_token: credentials.session_token.expose(),
+        expiration: &credentials.expiration.rfc3339(),
+        account_id: credentials.account.as_deref(),
+    })
+}
+
+fn translated(body: &str) -> Option<Zeroizing<String>> {
     let vended: Vended<'_> = serde_json::from_str(body).ok()?;
-    let printed = Printed {
+    Some(text(&Printed {
         version: 1,
         access_key_id: &vended.access_key_id,
         secret_access_key: &vended.secret_access_key,
         session_token: &vended.token,
         expiration: &vended.expiration,
         account_id: vended.account_id.as_deref(),
-    };
-    serde_json::to_string(&printed).ok().map(|text| Zeroizing::new(text + "\n"))
+    }))
+}
+
+fn text(printed: &Printed<'_>) -> Zeroizing<String> {
+    Zeroizing::new(serde_json::to_string(printed).expect("texts and a number serialize") + "\n")
 }
 
 fn refusal(status: u16, body: &str) -> String {
     match serde_json::from_str(body) {
-        Ok(Refused { code, message }) => format!("stsidecar: {}: {}\n", code.escape_debug(), message.escape_debug()),
-        Err(_) => format!("stsidecar: the agent answers with HTTP {status}\n"),
+        Ok(Refused { code, message }) => format!("{}: {}", code.escape_debug(), message.escape_debug()),
+        Err(_) => format!("the agent answers with HTTP {status}"),
     }
 }

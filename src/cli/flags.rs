@@ -26,13 +26,6 @@ impl Subset for OfAdmin {
     const SETTINGS: &'static [&'static Setting] = &[&setting::ADMIN_LISTEN, &setting::CONFIG];
 }
 
-/// What it takes to be a client of the credentials endpoint.
-pub(super) struct OfEndpoint;
-impl Subset for OfEndpoint {
-    const SETTINGS: &'static [&'static Setting] =
-        &[&setting::LISTEN, &setting::AUTHORIZATION_TOKEN_FILE, &setting::CONFIG];
-}
-
 /// The given ones of a command's flags.
 pub(super) struct SettingFlags<S> {
     pub(super) given: Flags,

@@ -31,6 +31,10 @@ pub(super) struct Args {
     /// Wait up to 25 s for the first credentials, then print one line with the reason: the exec startup probe
     #[arg(long)]
     probe: bool,
+    /// How many seconds `--probe` waits at most
+    #[arg(long, hide = true, value_name = "SECONDS", default_value_t = PROBE_PATIENCE.as_secs(), requires = "probe",
+          value_parser = clap::value_parser!(u64).range(..=PROBE_PATIENCE.as_secs()))]
+    wait: u64,
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = Output::Text, conflicts_with = "probe")]
     output: Output,
@@ -49,7 +53,11 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         Ok(listen) => listen,
         Err(error) => return unavailable(arguments, world, &error.to_string()),
     };
-    let answer = if arguments.probe { wait(&listen) } else { ask(&listen, "/status", ANSWER_PATIENCE) };
+    let answer = if arguments.probe {
+        wait(&listen, Duration::from_secs(arguments.wait))
+    } else {
+        ask(&listen, "/status", ANSWER_PATIENCE)
+    };
     let answer = match answer {
         Ok(Answer { status: 200, body }) => {
             serde_json::from_str::<Value>(&body).map_err(|_| "its answer is no JSON".into())
@@ -92,8 +100,8 @@ fn ask(listen: &AdminListen, path: &str, within: Duration) -> Result<Answer, Err
 }
 
 /// One long request, once somebody listens: the agent answers when it has started, or when the time is over.
-fn wait(listen: &AdminListen) -> Result<Answer, Error> {
-    let end = clock::boot().plus(PROBE_PATIENCE);
+fn wait(listen: &AdminListen, patience: Duration) -> Result<Answer, Error> {
+    let end = clock::boot().plus(patience);
     loop {
         let left = end.since(clock::boot());
         match ask(listen, &format!("/status?wait={}", left.as_secs()), left + ANSWER_PATIENCE) {

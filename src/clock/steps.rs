@@ -179,10 +179,15 @@ mod tests {
         assert!(steps.timer.is_some(), "the timer was given up");
     }
 
+    /// Sets the machine's clock to what it shows, where that is allowed (`CAP_SYS_TIME`).
     #[tokio::test]
-    #[ignore = "sets the machine's clock, to what it shows; needs CAP_SYS_TIME"]
     async fn setting_the_clock_wakes_at_once_each_time() {
         use rustix::time::{ClockId, clock_gettime, clock_settime};
+        let set = || clock_settime(ClockId::Realtime, clock_gettime(ClockId::Realtime));
+        if set().is_err() {
+            println!("not run: setting the clock needs CAP_SYS_TIME");
+            return;
+        }
         let mut steps = WallSteps::new();
         steps.clocks = clocks;
         steps.offset = offset(clocks());
@@ -191,7 +196,7 @@ mod tests {
             pass(0, by);
             let early = tokio::time::timeout(Duration::from_millis(50), steps.step()).await;
             assert!(early.is_err(), "seen by polling");
-            clock_settime(ClockId::Realtime, clock_gettime(ClockId::Realtime)).expect("allowed");
+            set().expect("allowed a moment ago");
             let woken = tokio::time::timeout(Duration::from_millis(500), steps.step()).await;
             assert_eq!(woken.is_ok(), reported, "{by}");
             assert!(steps.timer.is_some(), "the timer was given up");

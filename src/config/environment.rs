@@ -21,6 +21,12 @@ impl Flags {
     pub fn set(&mut self, flag: &str, value: String) {
         self.0.insert(flag.to_owned(), value);
     }
+
+    /// The same flags without this one.
+    #[must_use]
+    pub fn without(&self, flag: &str) -> Self {
+        Self(self.0.iter().filter(|(own, _)| *own != flag).map(|(own, value)| (own.clone(), value.clone())).collect())
+    }
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Flags {

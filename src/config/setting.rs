@@ -39,7 +39,7 @@ pub struct Variable {
 
 macro_rules! settings {
     ($($name:ident = $flag:literal $variables:expr, $key:expr, $default:expr, $placeholder:literal, $help:literal;)*) => {
-        $(#[doc = concat!("`--", $flag, "`: ", $help)]
+        $(#[doc = concat!("The setting of `--", $flag, "`; its help text says what it means.")]
         pub const $name: Setting = Setting {
             flag: $flag,
             variables: &$variables,

@@ -99,6 +99,21 @@ pub(super) fn of_kind(kind: Kind) -> Option<(Class, &'static str)> {
     })
 }
 
+/// Whether this is our code for an attempt to which nobody answered.
+pub(super) fn is_unanswered(code: &str) -> bool {
+    let silent = [
+        Kind::BeforeTheWire,
+        Kind::ConnectTimeout,
+        Kind::ConnectionRefused,
+        Kind::NameNotResolved,
+        Kind::TlsFailure,
+        Kind::Unreachable,
+        Kind::RequestTimeout,
+        Kind::ConnectionReset,
+    ];
+    silent.into_iter().filter_map(of_kind).any(|(_, own)| own == code)
+}
+
 /// The class of a code with its message; nothing for a code nobody has documented.
 pub(super) fn of_answer(code: &str, message: &str, signed: bool) -> Option<Class> {
     let says = |part: &str| message.to_ascii_lowercase().contains(part);

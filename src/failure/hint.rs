@@ -3,6 +3,8 @@
 //! Read by the log, the probe line, `/status` and `check`. A hint depends on class, code and message only and
 //! holds no time, counter or id: the kubelet merges equal events, and a changing text would defeat that.
 
+use std::borrow::Cow;
+
 use super::codes::is_duration_refusal;
 use super::{Class, middle_cut, safe_line};
 
@@ -15,7 +17,6 @@ pub const LONGEST_LINE: usize = 199;
 /// By code alone; the codes that need the message or the class are in [`hint`].
 const BY_CODE: &[(&str, &str)] = &[
     ("TokenFileMissing", "mount a projected service account token at the token file's path"),
-    ("TokenFileUnreadable", "let the agent read the token file: set the pod's securityContext.fsGroup"),
     ("TokenFileInvalid", "point the token file at a projected service account token (a JWT)"),
     ("ExpiredTokenException", "the kubelet no longer renews the token file: check the node and the volume"),
     ("IDPRejectedClaim", "the issuer or STS refused a claim: compare the token with the IAM provider"),
@@ -50,7 +51,31 @@ const BY_CODE: &[(&str, &str)] = &[
 
 /// What an operator should do, in at most 80 characters.
 #[must_use]
-pub fn hint(class: Class, code: &str, message: &str) -> &'static str {
+pub fn hint(class: Class, code: &str, message: &str) -> Cow<'static, str> {
+    match code {
+        "TokenFileUnreadable" => unreadable(message),
+        _ => fixed(class, code, message).into(),
+    }
+}
+
+/// A missing permission is told with who we are and the file's mode, which `rotated_file` puts into its message.
+fn unreadable(message: &str) -> Cow<'static, str> {
+    let number = |before: &str, radix| {
+        let digits = message.split_once(before)?.1.split(|c: char| !c.is_ascii_digit()).next()?;
+        u32::from_str_radix(digits, radix).ok()
+    };
+    match (number("we are uid ", 10), number("the file has mode ", 8)) {
+        (Some(uid), Some(mode)) => {
+            format!("set the pod's fsGroup: uid {uid} cannot read the token file of mode {mode:04o}").into()
+        }
+        (None, _) if !message.is_empty() => {
+            "mount a projected service account token there: this is no readable file".into()
+        }
+        _ => "let the agent read the token file: set the pod's securityContext.fsGroup".into(),
+    }
+}
+
+fn fixed(class: Class, code: &str, message: &str) -> &'static str {
     match code {
         "InvalidIdentityToken" => identity_token(message),
         "AccessDenied" | "AccessDeniedException" => denied(message),
@@ -145,7 +170,7 @@ mod tests {
         for code in known.chain(own).chain(&["NeverHeardOf", ""]) {
             for class in CLASSES {
                 let text = hint(class, code, "");
-                assert!(is_a_hint(text), "{code} {class:?}: {text} ({})", text.len());
+                assert!(is_a_hint(&text), "{code} {class:?}: {text} ({})", text.len());
             }
         }
     }
@@ -168,7 +193,7 @@ mod tests {
             "User: x is not authorized to perform: sts:AssumeRole on resource: y",
             "Not authorized to perform sts:AssumeRoleWithWebIdentity",
         ] {
-            assert!(is_a_hint(hint(Class::Denied, "AccessDenied", message)), "{message}");
+            assert!(is_a_hint(&hint(Class::Denied, "AccessDenied", message)), "{message}");
         }
         let web = hint(Class::Denied, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
         assert!(web.contains("service account"), "{web}");
@@ -182,16 +207,27 @@ mod tests {
         ] {
             for class in [Class::Config, Class::DurationTooLong] {
                 let text = hint(class, "ValidationError", message);
-                assert!(is_a_hint(text) && text.contains("shorter session"), "{text}");
+                assert!(is_a_hint(&text) && text.contains("shorter session"), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_token_file_that_is_closed_to_us_is_told_with_uid_and_mode() {
+        let told = |message: &str| hint(Class::Token, "TokenFileUnreadable", message);
+        let closed = "/token cannot be read: Permission denied (os error 13): we are uid 4294967295, the file has mode \
+                      0600 and owner 1000:0; set fsGroup";
+        assert_eq!(told(closed), "set the pod's fsGroup: uid 4294967295 cannot read the token file of mode 0600");
+        assert!(told("cannot be read: Permission denied: we are uid 7; set fsGroup").starts_with("let the agent read"));
+        assert!(told("/token is a FIFO, not a file").starts_with("mount a projected"));
+        assert!([closed, "we are uid 7", "/token is a FIFO"].iter().all(|message| is_a_hint(&told(message))));
     }
 
     #[test]
     fn the_probe_line_names_profile_role_code_and_hint_in_order() {
         let text = hint(Class::Denied, "AccessDenied", "");
         assert_eq!(
-            probe_line("default", Some("arn:aws:iam::111122223333:role/app"), "AccessDenied", text),
+            probe_line("default", Some("arn:aws:iam::111122223333:role/app"), "AccessDenied", &text),
             "default: role arn:aws:iam::111122223333:role/app: AccessDenied: check the role ARN, and that its trust \
              policy allows this service account"
         );

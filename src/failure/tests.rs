@@ -189,7 +189,7 @@ proptest! {
             prop_assert!(text.chars().count() <= 512 && !text.chars().any(char::is_control), "{text}");
         }
         prop_assert!(!failure.code.is_empty());
-        let line = hint::probe_line("p", None, &failure.code, hint::hint(failure.class, &failure.code, &failure.message));
+        let line = hint::probe_line("p", None, &failure.code, &hint::hint(failure.class, &failure.code, &failure.message));
         prop_assert!(line.chars().count() < 200);
     }
 }

@@ -3,7 +3,6 @@
 //! Owns the filling in of token, session name and signer. The token file is read again right before each
 //! call, so that no call carries a token older than the newest readable one (invariant I13).
 
-use std::io::ErrorKind;
 use std::sync::Arc;
 
 use super::{Future, Refresher};
@@ -14,7 +13,7 @@ use crate::rotated_file;
 use crate::session::{Call, CallId};
 use crate::sts::{Assume, Proof, Request};
 use crate::time::Boot;
-use crate::token::WebIdentityToken;
+use crate::token::{Claims, WebIdentityToken};
 
 /// A call that has not been answered yet.
 pub(super) struct InFlight {
@@ -119,30 +118,31 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     }
 
     fn fresh_name(&self, hop: usize) -> SessionName {
-        let template = self.step_of(hop).session_name().cloned().unwrap_or_default();
         // Of the file, not what the driver was told of: that may come later than this call.
         let token = self.parts.token.latest().value;
-        let claims = token.as_deref().map(WebIdentityToken::claims);
-        match claims.map(|claims| (claims.namespace.as_deref(), claims.pod.as_deref())) {
-            Some((Some(namespace), Some(pod))) => template.fill(namespace, pod),
-            _ if template.needs_claims() => SessionName::sanitised(&self.parts.host_name),
-            _ => template.fill("", ""),
-        }
+        session_name(self.step_of(hop), token.as_deref().map(WebIdentityToken::claims), &self.parts.host_name)
     }
 }
 
-fn unreadable(error: &rotated_file::Error) -> Failure {
+/// The name a step's session gets: its template, filled from the token's claims, or the host's name where the
+/// claims name no pod.
+#[must_use]
+pub fn session_name(step: &Step, claims: Option<&Claims>, host_name: &str) -> SessionName {
+    let template = step.session_name().cloned().unwrap_or_default();
+    match claims.map(|claims| (claims.namespace.as_deref(), claims.pod.as_deref())) {
+        Some((Some(namespace), Some(pod))) => template.fill(namespace, pod),
+        _ if template.needs_claims() => SessionName::sanitised(host_name),
+        _ => template.fill("", ""),
+    }
+}
+
+/// What a token file that cannot be used means for the exchange that needs it.
+#[must_use]
+pub fn unreadable(error: &rotated_file::Error) -> Failure {
     let code = match error {
         rotated_file::Error::Missing { .. } => "TokenFileMissing",
-        // A part of the path is a file.
-        rotated_file::Error::Unreadable { source, .. } if source.kind() == ErrorKind::NotADirectory => {
-            "TokenFileMissing"
-        }
-        rotated_file::Error::Unreadable { .. } => "TokenFileUnreadable",
-        // Something is there and can be read: permissions would not make a token of it.
-        rotated_file::Error::NotAFile { .. }
-        | rotated_file::Error::TooLarge { .. }
-        | rotated_file::Error::Rejected { .. } => "TokenFileInvalid",
+        rotated_file::Error::Rejected { .. } => "TokenFileInvalid",
+        _ => "TokenFileUnreadable",
     };
     Failure::local(Class::Token, code, error.to_string())
 }

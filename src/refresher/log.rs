@@ -101,7 +101,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             code = failure.code,
             error = failure.message,
             class = failure.class.reason(),
-            hint = failure.hint(),
+            hint = &*failure.hint(),
             request_id = failure.request_id,
             attempts = state.streak.map(|streak| streak.attempts),
             retry_in_ms = millis(state.due.since(now.boot)),

@@ -33,7 +33,7 @@ pub(super) fn report<A>(parts: &Parts<A>, session: &Session, names: &[Option<Ses
                 code: failure.code.clone(),
                 message: failure.message.clone(),
                 class: failure.class,
-                hint: failure.hint().to_owned(),
+                hint: failure.hint().into_owned(),
                 request_id: failure.request_id.clone(),
                 hop: at,
                 at: streak.map(|streak| streak.newest_wall),

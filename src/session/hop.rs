@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::MIN_SERVE;
 use super::ask::Ask;
 use super::schedule::{Attempt, RefreshAt, retry_delay};
-use super::snapshot::SavedHop;
 use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
 use crate::credentials::Credentials;
 use crate::failure::{Class, Failure};
@@ -37,30 +36,27 @@ impl Held {
     /// The life is the server's expiration minus the server's own date, so that our wall clock is not in it.
     ///
     /// # Errors
-    /// When the life makes no sense.
+    /// When the life makes no sense, or is already over.
     pub(super) fn from_reply(reply: Reply, sent: Boot, now: Now) -> Result<Self, Failure> {
         let issued = reply.date.unwrap_or_else(|| now.wall.minus(now.boot.since(sent)));
         let lifetime = reply.credentials.expiration.since(issued);
-        if lifetime <= MIN_SERVE || lifetime > LONGEST_LIFE {
-            return Err(Failure {
-                class: Class::BadReply,
-                code: "ImplausibleExpiration".to_owned(),
-                message: format!(
-                    "the credentials end at {}, {} s after the reply's date; between 10 s and 36 h make sense",
-                    reply.credentials.expiration.rfc3339(),
-                    lifetime.as_secs()
-                ),
-                request_id: reply.details.request_id,
-                sent: true,
-            });
+        let deadline = sent.plus(lifetime);
+        let fault = if lifetime <= MIN_SERVE || lifetime > LONGEST_LIFE {
+            Some(("ImplausibleExpiration", "between 10 s and 36 h make sense"))
+        } else if deadline.since(now.boot) <= MIN_SERVE {
+            // A suspend during the call. They must not replace credentials that still live.
+            Some(("ExpiredOnArrival", "they had ended when the reply was read"))
+        } else {
+            None
+        };
+        if let Some((code, reason)) = fault {
+            let end = reply.credentials.expiration.rfc3339();
+            let message =
+                format!("the credentials end at {end}, {} s after the reply's date; {reason}", lifetime.as_secs());
+            let request_id = reply.details.request_id;
+            return Err(Failure { class: Class::BadReply, code: code.to_owned(), message, request_id, sent: true });
         }
-        Ok(Self {
-            deadline: sent.plus(lifetime),
-            credentials: reply.credentials,
-            lifetime,
-            received: now.wall,
-            details: reply.details,
-        })
+        Ok(Self { deadline, credentials: reply.credentials, lifetime, received: now.wall, details: reply.details })
     }
 
     /// Whether more than `margin` is left.
@@ -81,8 +77,13 @@ pub struct Streak {
     pub newest_wall: Wall,
     /// The class of the newest.
     pub class: Class,
-    /// Failures of this class in a row before the newest.
+    /// Earlier failures of the streak that are retried on the newest one's schedule: the token's, or all others'.
+    ///
+    /// Each schedule slows down by itself: classes that alternate, as `Throttling` and a 503 do when STS is
+    /// overloaded, must not start it over each time.
     pub repeats: u32,
+    /// Failures of class `Token`.
+    looks: u32,
     /// Failures in all.
     pub attempts: u32,
 }
@@ -91,19 +92,32 @@ impl Streak {
     /// The streak with one more failure of `class`.
     #[must_use]
     pub fn grown(streak: Option<Self>, class: Class, now: Now) -> Self {
-        match streak {
-            None => {
-                Self { since: now.boot, since_wall: now.wall, newest_wall: now.wall, class, repeats: 0, attempts: 1 }
-            }
-            Some(old) => Self {
-                newest_wall: now.wall,
-                class,
-                repeats: if old.class == class { old.repeats.saturating_add(1) } else { 0 },
-                attempts: old.attempts.saturating_add(1),
-                ..old
-            },
+        let (since, since_wall, newest_wall) = (now.boot, now.wall, now.wall);
+        let fresh = Self { since, since_wall, newest_wall, class, repeats: 0, looks: 0, attempts: 0 };
+        let old = streak.unwrap_or(fresh);
+        let token = class == Class::Token;
+        Self {
+            newest_wall: now.wall,
+            class,
+            repeats: if token { old.looks } else { old.attempts - old.looks },
+            looks: old.looks.saturating_add(token.into()),
+            attempts: old.attempts.saturating_add(1),
+            ..old
         }
     }
+}
+
+/// One hop that held credentials.
+#[derive(Clone, Debug)]
+pub struct SavedHop {
+    /// The credentials with their end.
+    pub held: Held,
+    /// When the next call is due.
+    pub due: Boot,
+    /// Replies so far.
+    pub generation: u64,
+    /// The duration that `longest` settled on.
+    pub worked: Option<SessionDuration>,
 }
 
 /// The state of one hop.
@@ -117,7 +131,7 @@ pub struct Hop {
     pub due: Boot,
     /// How it has been failing since its last success.
     pub streak: Option<Streak>,
-    /// The generation of the parent that STS refused as a signer; each is blamed once (agent decision A9).
+    /// The generation of the parent that STS refused last as a signer since the newest success.
     pub(super) blamed_parent: Option<u64>,
     pub(super) ask: Ask,
 }
@@ -140,6 +154,7 @@ impl Hop {
         self.generation += 1;
         self.ask.worked(asked);
         self.streak = None;
+        self.blamed_parent = None;
         self.held = Some(held);
     }
 
@@ -154,6 +169,12 @@ impl Hop {
         self.due = now.boot.plus(delay);
         self.streak = Some(streak);
         class_changed
+    }
+
+    /// What a process that comes after a crash needs of it.
+    pub(super) fn saved(&self) -> Option<SavedHop> {
+        let held = self.held.clone()?;
+        Some(SavedHop { held, due: self.due, generation: self.generation, worked: self.ask.remembered() })
     }
 
     /// Goes on where an earlier process ended; the due time is kept, so that a crash loop is no call loop.

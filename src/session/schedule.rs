@@ -54,7 +54,7 @@ impl RefreshAt {
     pub fn age(self, lifetime: Duration, first: bool, jitter: f64) -> Duration {
         let at = match self {
             Self::Fraction(fraction) => lifetime.mul_f64(fraction),
-            Self::After(after) => after,
+            Self::After(after) => after.min(lifetime),
         };
         let spread = if first { 0.5 + 0.5 * jitter } else { 0.9 + 0.2 * jitter };
         at.mul_f64(spread).min(lifetime.mul_f64(LATEST))
@@ -66,7 +66,7 @@ impl RefreshAt {
 pub struct Attempt {
     /// The class of the newest failure.
     pub class: Class,
-    /// Failures of this class in a row before this one.
+    /// Failures of the streak before this one that wait on the same schedule.
     pub repeats: u32,
     /// How long anything has been failing.
     pub failing_for: Duration,

@@ -4,9 +4,8 @@
 //! whose digest differs, or whose credentials have ended, is ignored by `session`.
 
 use super::Hop;
-use super::hop::Held;
-use crate::assume::SessionDuration;
-use crate::time::{Boot, Now};
+pub use super::hop::SavedHop;
+use crate::time::Now;
 
 /// Names the configuration of a profile, so that credentials of another one are never vended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,26 +20,9 @@ pub struct Snapshot {
     pub hops: Vec<Option<SavedHop>>,
 }
 
-/// One hop that held credentials.
-#[derive(Clone, Debug)]
-pub struct SavedHop {
-    /// The credentials with their end.
-    pub held: Held,
-    /// When the next call is due.
-    pub due: Boot,
-    /// Replies so far.
-    pub generation: u64,
-    /// The duration that `longest` settled on.
-    pub worked: Option<SessionDuration>,
-}
-
 impl Snapshot {
     pub(super) fn of(digest: Digest, hops: &[Hop]) -> Self {
-        let saved = |hop: &Hop| {
-            let held = hop.held.clone()?;
-            Some(SavedHop { held, due: hop.due, generation: hop.generation, worked: hop.ask.remembered() })
-        };
-        Self { digest, hops: hops.iter().map(saved).collect() }
+        Self { digest, hops: hops.iter().map(Hop::saved).collect() }
     }
 
     /// Moves the times of a snapshot from another boot onto this boot's clock, by way of the wall clock.

@@ -1,1 +1,171 @@
-//! tests
+//! Scripted steps of one session, each rule in a sentence; the simulator covers what nobody thought of.
+//!
+//! A [`Stage`] holds the clocks and hands out replies; a step's actions are compared as one line of text.
+//! The draw is 0.5, so the first refresh of an hour comes after 540 s and later ones after 720 s.
+
+mod calls;
+mod chains;
+mod failures;
+mod restored;
+mod time;
+
+use std::time::Duration;
+
+use super::schedule::RefreshAt;
+use super::snapshot::{Digest, Snapshot};
+use super::{Action, Call, CallId, Event, Report, Session};
+use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
+use crate::credentials::{Credentials, Secret};
+use crate::failure::{Class, Failure};
+use crate::time::{Boot, Now, Wall};
+
+const HOUR: DurationSetting = DurationSetting::Fixed(SessionDuration::HOUR);
+const DIGEST: Digest = Digest([7; 32]);
+/// The wall clock at boot.
+const EPOCH: i64 = 1_800_000_000;
+
+struct Stage {
+    session: Session,
+    now: Now,
+    /// How far the server's clock is ahead of what ours was at boot.
+    server_ahead: Duration,
+    replies: u32,
+    call: Option<Call>,
+    saved: Option<Snapshot>,
+}
+
+impl Stage {
+    fn new(durations: &[DurationSetting]) -> Self {
+        let now = Now { boot: Boot::default(), wall: Wall::from_unix_seconds(EPOCH), jitter: 0.5 };
+        let session = Session::new(durations, RefreshAt::default(), DIGEST);
+        Self { session, now, server_ahead: Duration::ZERO, replies: 0, call: None, saved: None }
+    }
+
+    /// A session of one hour-long hop that holds its first credentials since 0 s.
+    fn holding() -> Self {
+        Self::chain_holding(1)
+    }
+
+    fn chain_holding(hops: usize) -> Self {
+        let mut stage = Self::new(&vec![HOUR; hops]);
+        stage.tick();
+        (0..hops).for_each(|_| drop(stage.grant(3600)));
+        stage
+    }
+
+    /// Moves both clocks to `seconds` after boot.
+    fn at(&mut self, seconds: f64) -> &mut Self {
+        let boot = Boot::from_duration(Duration::from_secs_f64(seconds));
+        self.now.wall = self.now.wall.plus(boot.since(self.now.boot));
+        self.now.boot = boot;
+        self
+    }
+
+    fn step(&mut self, event: Event) -> String {
+        let actions = self.session.step(event, self.now);
+        for action in &actions {
+            match action {
+                Action::Call(call) => self.call = Some(call.clone()),
+                Action::Save(snapshot) => self.saved = Some(snapshot.clone()),
+                _ => {}
+            }
+        }
+        actions.iter().map(shown).collect::<Vec<_>>().join("; ")
+    }
+
+    fn tick(&mut self) -> String {
+        self.step(Event::Tick)
+    }
+
+    fn token(&mut self, generation: u64, identity_changed: bool) -> String {
+        self.step(Event::Token { generation, identity_changed })
+    }
+
+    fn pending(&mut self) -> CallId {
+        self.call.take().expect("a call was started").id
+    }
+
+    fn server(&self) -> Wall {
+        Wall::from_unix_seconds(EPOCH).plus(self.now.boot.as_duration()).plus(self.server_ahead)
+    }
+
+    /// The reply that STS would send now, its key named after its number.
+    fn reply(&mut self, life: u64) -> Reply {
+        self.replies += 1;
+        let credentials = Credentials {
+            access_key_id: format!("K{}", self.replies),
+            secret_access_key: Secret::new("secret".into()),
+            session_token: Secret::new("session".into()),
+            expiration: self.server().plus(Duration::from_secs(life)),
+            account: None,
+        };
+        Reply { credentials, date: Some(self.server()), details: ReplyDetails::default() }
+    }
+
+    fn answer(&mut self, token_generation: u64, outcome: Result<Reply, Failure>) -> String {
+        let call = self.pending();
+        self.step(Event::Answered { call, token_generation, outcome })
+    }
+
+    fn grant(&mut self, life: u64) -> String {
+        let reply = self.reply(life);
+        self.answer(0, Ok(reply))
+    }
+
+    fn refuse(&mut self, class: Class) -> String {
+        self.answer(0, Err(failure(class)))
+    }
+
+    /// Ticks at `seconds`, then refuses the call that this starts.
+    fn refuse_at(&mut self, seconds: f64, class: Class) -> String {
+        self.at(seconds).tick();
+        self.refuse(class)
+    }
+
+    /// Another process on the same boot that finds `saved`.
+    fn restarted(&self, saved: Snapshot) -> (Self, String) {
+        let mut next =
+            Self { now: self.now, replies: self.replies, ..Self::new(&vec![HOUR; self.session.hops().len()]) };
+        let line = next.step(Event::Restored(saved));
+        (next, line)
+    }
+}
+
+fn failure(class: Class) -> Failure {
+    Failure { class, code: "Code".into(), message: String::new(), request_id: None, sent: true }
+}
+
+fn seconds(boot: Boot) -> f64 {
+    (boot.as_duration().as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// A moment after the wake that a line ends with.
+fn woken(line: &str) -> f64 {
+    let wake: f64 = line.rsplit(' ').next().and_then(|text| text.parse().ok()).expect("a line that ends with a wake");
+    wake + 0.001
+}
+
+fn shown(action: &Action) -> String {
+    match action {
+        Action::Call(Call { hop, duration, parent, .. }) => {
+            let signer = parent.as_ref().map_or(String::new(), |parent| format!(" by {}", parent.access_key_id));
+            format!("call {hop} {duration}{signer}")
+        }
+        Action::Serve { credentials, deadline } => {
+            format!("serve {} to {}", credentials.access_key_id, seconds(*deadline))
+        }
+        Action::Refuse { failure, permanent } => {
+            let class = failure.as_ref().map_or("nothing", |failure| failure.class.reason());
+            format!("refuse {} {class}", if *permanent { 403 } else { 503 })
+        }
+        Action::Save(_) => "save".into(),
+        Action::Report(Report::Refreshed { hop, shortened }) => {
+            format!("refreshed {hop}{}", if *shortened { " shorter" } else { "" })
+        }
+        Action::Report(Report::Failed { hop, failure, class_changed }) => {
+            format!("failed {hop} {}{}", failure.class.reason(), if *class_changed { " anew" } else { "" })
+        }
+        Action::Report(Report::DurationRefused { hop, asked }) => format!("refused {hop} {asked}"),
+        Action::WakeAt(at) => at.map_or("wait".into(), |at| format!("wake {}", seconds(at))),
+    }
+}

@@ -109,6 +109,12 @@ impl Client {
         self.assumed_region
     }
 
+    /// The time at STS by its last answer that had a `Date`, for `check`; nothing before the first.
+    #[must_use]
+    pub fn server_time(&self) -> Option<Wall> {
+        self.clock.known()
+    }
+
     async fn web_identity(
         &self,
         step: &WebIdentity,

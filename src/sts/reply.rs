@@ -71,8 +71,9 @@ pub fn check(server: Server, asked: Option<&RoleArn>, fields: Fields, envelope: 
         return Err(failed(Kind::InvalidReply, format!("STS answered with success, but {fault}")));
     }
     let assumed = fields.assumed_role_arn.filter(|arn| !arn.is_empty());
+    let issued = |role: &RoleArn, arn: &str| if server == Server::Aws { role.issued(arn) } else { role.named(arn) };
     match (asked, &assumed) {
-        (Some(role), Some(arn)) if !role.issued(arn) => {
+        (Some(role), Some(arn)) if !issued(role, arn) => {
             return Err(failed(Kind::RoleMismatch, format!("asked for {role}, but STS answered for {arn}")));
         }
         (Some(_), None) if server == Server::Aws => {

@@ -164,14 +164,14 @@ def look(directory: Path, app_exit: int | None, volume, agent, sts, s3) -> Seen:
 
 
 def excerpt(metrics: dict[str, float]) -> list[str]:
-    """The series worth showing."""
-    return [f"{name} {value:g}" for name, value in metrics.items() if name.startswith(METRICS)]
+    """The series worth showing, without those that stayed at zero."""
+    return [f"{name} {value:g}" for name, value in metrics.items() if name.startswith(METRICS) and value]
 
 
 def conclude(screen: Screen, seen: Seen, status: str, metrics: list[str]) -> int:
     """Says what was seen, promise by promise. 0 when all were kept."""
     screen.block("stsidecar status", status.strip().splitlines())
-    screen.block("From /metrics", metrics)
+    screen.block("From /metrics, what is not zero", metrics)
     screen.heading("What was seen:")
     renewals = seen.generation - 1
     kept = [
@@ -202,7 +202,7 @@ def conclude(screen: Screen, seen: Seen, status: str, metrics: list[str]) -> int
             f"{seen.sts_calls} calls for {seen.generation} credentials, {seen.sts_refused} refused",
         ),
         screen.verdict(seen.secrets_in_log == 0, "no secret in the agent's log", f"{seen.secrets_in_log} of 4 secrets found"),
-        screen.verdict(bool(metrics) and bool(status.strip()), "status and metrics answered", f"{len(metrics)} series shown above"),
+        screen.verdict(bool(metrics) and bool(status.strip()), "status and metrics answered", "shown above"),
         screen.verdict(seen.agent_exit == 0, "the agent stopped when asked", f"exit code {seen.agent_exit}"),
         screen.verdict(not seen.left_running, "nothing is left running", f"{seen.left_running} processes"),
     ]

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,7 +48,7 @@ def stop(process: subprocess.Popen, grace: float = 5.0) -> int:
     return process.wait()
 
 
-def until(what: str, probe: Callable[[], T | None], seconds: float, every: float = 0.05) -> T:
+def until(what: str, probe: Callable[[], T | None], seconds: float, every: float = 0.02) -> T:
     """The first true answer of `probe`; fails, naming `what` was awaited, after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -74,27 +74,36 @@ def bare_environment(home: Path) -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "LANG": "C.UTF-8", "TMPDIR": str(home)}
 
 
-def listening_addresses(pid: int) -> set[str]:
-    """The addresses, not the ports, on which a process listens with TCP, as the kernel has them."""
-    inodes = set(_socket_inodes(pid))
+def listening_addresses(pid: int, ports: Collection[int]) -> set[str]:
+    """The addresses on which a process listens with TCP, as the kernel has them.
+
+    Sees every socket of the process; where it may not look at them (the agent is not dumpable, and only root may
+    then), the sockets on `ports`.
+    """
+    try:
+        inodes = set(_socket_inodes(pid))
+    except PermissionError:
+        inodes = None
     found = set()
-    for table, family, digits in (("tcp", socket.AF_INET, 8), ("tcp6", socket.AF_INET6, 32)):
+    for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
             fields = line.split()
-            if fields[3] == "0A" and fields[9] in inodes:
-                found.add(_address(family, fields[1].split(":")[0], digits))
+            address, port = fields[1].split(":")
+            ours = int(port, 16) in ports if inodes is None else fields[9] in inodes
+            if fields[3] == "0A" and ours:
+                found.add(_address(family, address))
     return found
 
 
 def _socket_inodes(pid: int) -> Iterator[str]:
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
             target = os.readlink(descriptor)
             if target.startswith("socket:["):
                 yield target[len("socket:[") : -1]
 
 
-def _address(family: int, text: str, digits: int) -> str:
+def _address(family: int, text: str) -> str:
     """An address of /proc/net/tcp: words of 32 bits, each with its bytes in the machine's (little) order."""
-    raw = b"".join(bytes.fromhex(text[at : at + 8])[::-1] for at in range(0, digits, 8))
+    raw = b"".join(bytes.fromhex(text[at : at + 8])[::-1] for at in range(0, len(text), 8))
     return socket.inet_ntop(family, raw)

@@ -40,7 +40,7 @@ class Screen:
         """Somebody else's output, indented."""
         self.heading(f"{title}:")
         for line in lines:
-            self._print(f"   {self._paint('2', line)}")
+            self._print(f"   {self._paint('2', line)}" if line.strip() else "")
 
     def verdict(self, kept: bool, promise: str, seen: str) -> bool:
         """A promise and what was seen of it. Returns whether it was kept."""

@@ -213,9 +213,13 @@ def loopback_only(world: World) -> None:
     """neither the agent nor the test servers listen anywhere but on loopback"""
     with world.agent(world.volume(mint(world.issuer))) as agent:
         agent.await_ready()
-        listeners = {"the agent": agent.process.pid, "SeaweedFS": world.store.process.pid, "the issuer": os.getpid()}
-        for name, pid in listeners.items():
-            expect(f"where {name} listens", listening_addresses(pid), {"127.0.0.1"})
+        listeners = {
+            "the agent": (agent.process.pid, {agent.port, agent.admin_port}),
+            "SeaweedFS": (world.store.process.pid, {world.store.port}),
+            "the issuer": (os.getpid(), {world.issuer.port}),
+        }
+        for name, (pid, ports) in listeners.items():
+            expect(f"where {name} listens", listening_addresses(pid, ports), {"127.0.0.1"})
 
 
 CASES: list[Callable[[World], None]] = [

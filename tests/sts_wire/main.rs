@@ -3,6 +3,8 @@
 //! `parameters`: what is sent. `outcomes`: what each answer, and each missing answer, becomes. `secrets`: what
 //! no failure may show. `tls`: certificates, hosts and proxies. `honesty`: that the fake judges as STS does.
 
+#[path = "../support/certificates.rs"]
+mod certificates;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -14,11 +13,8 @@ use stsidecar::failure::{Class, Failure};
 use stsidecar::role::Region;
 use stsidecar::sts::{Client, ConnectorError, Error, Proxy, Settings};
 
+use super::certificates;
 use super::{enter, now, settings};
-
-fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls").join(name)
-}
 
 /// What one connection brought.
 #[derive(Default)]
@@ -37,8 +33,8 @@ struct TlsServer {
 
 impl TlsServer {
     fn start(certificate: &str, behind_connect: bool, assumed: &'static str) -> Self {
-        let chain = CertificateDer::from_pem_file(fixture(certificate)).expect("a certificate");
-        let key = PrivateKeyDer::from_pem_file(fixture("server.key")).expect("a key");
+        let chain = CertificateDer::from_pem_file(certificates::file(certificate)).expect("a certificate");
+        let key = PrivateKeyDer::from_pem_file(certificates::file("server.key")).expect("a key");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let builder = builder.expect("ring speaks TLS 1.2 and 1.3").with_no_client_auth();
@@ -93,7 +89,7 @@ fn converse(mut stream: StreamOwned<ServerConnection, TcpStream>, assumed: &str)
 const ASSUMED: &str = "<AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/app/x</Arn></AssumedRoleUser>";
 
 fn trusting(url: &str, bundle: &str) -> Settings {
-    Settings { ca_bundle: Some(fixture(bundle)), ..settings(url) }
+    Settings { ca_bundle: Some(certificates::file(bundle)), ..settings(url) }
 }
 
 async fn refused(certificate: &str, bundle: &str) -> (Failure, Heard) {
@@ -153,7 +149,7 @@ async fn aws_is_reached_through_a_proxy_that_sees_no_plain_text() {
         let server = TlsServer::start("server.pem", true, assumed);
         let settings = Settings {
             region: Region::parse("eu-central-1").ok(),
-            ca_bundle: Some(fixture("ca.pem")),
+            ca_bundle: Some(certificates::file("ca.pem")),
             proxy: Some(through(&server)),
             ..Settings::default()
         };
@@ -210,8 +206,8 @@ fn a_bundle_that_cannot_be_trusted_is_told_at_start() {
         let settings = Settings { ca_bundle: Some(path.clone()), ..settings("https://127.0.0.1:1") };
         Client::new(&settings, now).map(|_| ()).map_err(|error| error.to_string())
     };
-    let good = std::fs::read_to_string(fixture("ca.pem")).expect("a certificate");
-    let key = std::fs::read_to_string(fixture("server.key")).expect("a key");
+    let good = std::fs::read_to_string(certificates::file("ca.pem")).expect("a certificate");
+    let key = std::fs::read_to_string(certificates::file("server.key")).expect("a key");
     let broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
     let cut = &good[..good.len() / 2];
     for (content, told) in [

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::cli::span::span;
 use crate::failure::hint;
 use crate::time::Wall;
 
@@ -122,21 +123,6 @@ fn expiry(end: Wall, now: Wall) -> String {
 
 fn ago(words: &str, instant: Option<Wall>, now: Wall) -> String {
     instant.map(|at| format!("{words} {} ago", span(now.since(at)))).unwrap_or_default()
-}
-
-/// The two largest units: `52m 10s`, `11h 59m`, `1d 3h`.
-fn span(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let units = [(86_400, 'd'), (3600, 'h'), (60, 'm'), (1, 's')];
-    let first = units.iter().position(|(unit, _)| seconds >= *unit).unwrap_or(3);
-    let mut parts = Vec::new();
-    let mut rest = seconds;
-    for (unit, letter) in units[first..].iter().take(2) {
-        parts.push(format!("{}{letter}", rest / unit));
-        rest %= unit;
-    }
-    parts.retain(|part| !part.starts_with('0') || seconds == 0);
-    parts.join(" ")
 }
 
 /// A text as it may be printed.

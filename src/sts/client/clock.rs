@@ -33,6 +33,12 @@ impl ServerClock {
         }
     }
 
+    /// The time at STS, once it has said it.
+    pub(super) fn known(&self) -> Option<Wall> {
+        let known = self.last.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        known.then(|| self.estimate())
+    }
+
     /// The time at STS.
     fn estimate(&self) -> Wall {
         let now = (self.now)();

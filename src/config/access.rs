@@ -1,0 +1,87 @@
+//! What the short-lived commands need of a configuration: where the agent is, or how to do without it.
+//!
+//! Owns which client such a command stands for. The agent never uses it; `cli` does.
+
+use std::path::PathBuf;
+
+use super::environment::{Given, Origin, Sources};
+use super::{Client, Config, Error, Listen, document, listen, setting};
+use crate::assume::Profile;
+use crate::sts;
+
+/// What a command that asks a running agent needs to know of its configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Where credentials are asked for.
+    pub listen: Listen,
+    /// The token to present there: the only client's, or the one of the client `default`.
+    pub token_file: PathBuf,
+}
+
+impl Access {
+    /// Finds it in the same settings as `run`; the token file's flag chooses among several clients.
+    ///
+    /// # Errors
+    /// When the settings are wrong, or name several clients and none of them is `default`.
+    pub fn load(sources: &Sources<'_>) -> Result<Self, Error> {
+        if let Some(given @ Given { origin: Origin::Flag(_), .. }) =
+            &sources.outer(&setting::AUTHORIZATION_TOKEN_FILE)?
+        {
+            let document = document(sources, &mut Vec::new())?;
+            let (listen, _) = listen::both(sources, &document, &mut Vec::new())?;
+            return Ok(Self { listen, token_file: given.file()? });
+        }
+        let Config { listen, clients, .. } = Config::load(sources)?.config;
+        Ok(Self { listen, token_file: own(&clients)?.token_file.clone() })
+    }
+}
+
+/// What a command that makes a client's exchanges itself, without an agent, needs to know.
+#[derive(Clone, Debug)]
+pub struct Alone {
+    /// Where STS is.
+    pub sts: sts::Settings,
+    /// What the client would be given.
+    pub profile: Profile,
+}
+
+impl Alone {
+    /// Finds it in the same settings as `run`; the token file's flag chooses among several clients.
+    ///
+    /// # Errors
+    /// When the settings are wrong, or it is not clear which client is meant.
+    pub fn load(sources: &Sources<'_>) -> Result<Self, Error> {
+        let chosen = match sources.outer(&setting::AUTHORIZATION_TOKEN_FILE)? {
+            Some(given @ Given { origin: Origin::Flag(_), .. }) => Some((given.file()?, given)),
+            _ => None,
+        };
+        // It says who asks, not what the profiles are, so it may stand beside a file that lists them.
+        let flags = sources.flags.without(setting::AUTHORIZATION_TOKEN_FILE.flag);
+        let Config { clients, profiles, sts, .. } = Config::load(&Sources { flags: &flags, ..*sources })?.config;
+        let client = match chosen {
+            Some((file, given)) if clients.len() > 1 => clients
+                .iter()
+                .find(|client| client.token_file == file)
+                .ok_or_else(|| Error::value(given.origin, &given.text, "the token file of one of the clients"))?,
+            _ => own(&clients)?,
+        };
+        let profile = profiles.into_iter().find(|profile| profile.name == client.profile);
+        let missing = || Error::value(format!("client {}", client.name), client.profile.as_str(), "it is no profile");
+        Ok(Self { sts, profile: profile.ok_or_else(missing)? })
+    }
+}
+
+/// The only client, or the one named `default`.
+fn own(clients: &[Client]) -> Result<&Client, Error> {
+    let client = match clients {
+        [only] => Some(only),
+        several => several.iter().find(|client| client.name.as_str() == "default"),
+    };
+    client.ok_or_else(|| {
+        let names: Vec<&str> = clients.iter().map(|client| client.name.as_str()).collect();
+        let names = names.join(", ");
+        let problem =
+            format!("there are several ({names}) and none is named default: choose with --authorization-token-file");
+        Error::setting("clients", problem)
+    })
+}

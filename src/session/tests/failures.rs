@@ -1,0 +1,137 @@
+//! What each class of failure does to the schedule, to what is vended and to what is said.
+
+use super::*;
+
+#[test]
+fn an_error_never_replaces_credentials_whatever_its_class() {
+    for class in Class::REASONS {
+        let mut stage = Stage::holding();
+        let line = stage.refuse_at(540.0, class);
+        assert!(line.starts_with(&format!("failed 0 {} anew; wake", class.reason())), "{line}");
+        assert_eq!(stage.at(3589.9).tick().matches("refuse").count(), 0, "{class:?}");
+        assert!(stage.session.hops()[0].held.is_some());
+    }
+}
+
+#[test]
+fn requests_are_refused_at_the_end_exactly_once_with_the_newest_failure() {
+    let mut stage = Stage::holding();
+    stage.refuse_at(540.0, Class::Throttled);
+    stage.at(600.0).tick();
+    assert_eq!(stage.at(3590.0).tick(), "refuse 503 throttled; wait");
+    assert_eq!(stage.at(3591.0).tick(), "wait");
+    assert_eq!(stage.refuse(Class::Transient), "failed 0 transient anew; refuse 503 transient; wake 3592");
+    assert!(stage.at(3592.1).tick().starts_with("call 0"));
+    assert!(stage.grant(3600).starts_with("refreshed 0; serve K2 to 7192.1;"));
+    assert!(stage.session.newest_failure().is_none());
+}
+
+#[test]
+fn denied_becomes_permanent_after_ten_minutes_of_one_streak() {
+    let mut stage = Stage::new(&[HOUR]);
+    let (mut line, mut now) = (String::new(), 0.0);
+    while now < 599.0 {
+        line = stage.refuse_at(now, Class::Denied);
+        assert!(line.contains("refuse 503 denied"), "{line}");
+        now = woken(&line);
+    }
+    line.clear();
+    line.push_str(&stage.refuse_at(now.max(600.0), Class::Denied));
+    assert!(line.contains("refuse 403 denied"), "{line}");
+    let next = woken(&line);
+    assert!((next - now.max(600.0) - 45.0).abs() < 0.1, "somebody waits for the fix: not 300 s, {line}");
+}
+
+#[test]
+fn a_success_ends_the_streak_so_denied_counts_again() {
+    let mut stage = Stage::new(&[HOUR]);
+    stage.tick();
+    stage.refuse(Class::Denied);
+    stage.at(500.0).tick();
+    stage.grant(20);
+    stage.at(505.0).tick();
+    stage.at(511.0).refuse(Class::Denied);
+    let line = stage.at(620.0).tick() + &stage.refuse(Class::Denied);
+    assert!(line.contains("refuse 503 denied"), "{line}");
+}
+
+#[test]
+fn permanent_classes_say_403_and_wait_long_when_held() {
+    for class in [Class::Config, Class::Role] {
+        let mut stage = Stage::new(&[HOUR]);
+        stage.tick();
+        assert_eq!(stage.refuse(class), format!("failed 0 {} anew; refuse 403 {0}; wake 45", class.reason()));
+        let mut held = Stage::holding();
+        assert!(held.refuse_at(540.0, class).ends_with("wake 765"));
+    }
+}
+
+#[test]
+fn a_new_token_ends_the_wait_only_when_something_failed_or_the_identity_changed() {
+    let mut stage = Stage::holding();
+    assert_eq!(stage.at(100.0).token(1, false), "wake 540");
+    assert_eq!(stage.token(2, true), "call 0 1h; wake 3590");
+    stage.grant(3600);
+    stage.at(820.0).tick();
+    stage.answer(2, Err(failure(Class::Token)));
+    assert_eq!(stage.token(3, false), "call 0 1h; wake 3690");
+}
+
+#[test]
+fn a_token_rotated_while_it_was_refused_is_no_failure() {
+    let mut stage = Stage::holding();
+    stage.token(1, false);
+    stage.at(540.0).tick();
+    stage.token(2, false);
+    assert_eq!(stage.answer(1, Err(failure(Class::Token))), "call 0 1h; wake 3590");
+    assert!(stage.session.hops()[0].streak.is_none());
+    assert_eq!(stage.answer(2, Err(failure(Class::Token))), "failed 0 token anew; wake 541");
+}
+
+#[test]
+fn a_token_file_that_vanished_is_looked_for_each_second_and_does_not_spin() {
+    let mut stage = Stage::holding();
+    stage.token(5, false);
+    stage.at(540.0).tick();
+    let missing = Failure::local(Class::Token, "TokenFileMissing", String::new());
+    assert_eq!(stage.answer(0, Err(missing)), "failed 0 token anew; wake 541");
+}
+
+#[test]
+fn an_identity_that_changed_during_a_call_is_asked_for_again() {
+    let mut stage = Stage::new(&[HOUR]);
+    stage.token(1, false);
+    stage.token(2, true);
+    let reply = stage.reply(3600);
+    assert!(stage.answer(1, Ok(reply)).ends_with("save; call 0 1h; wake 3590"));
+    let reply = stage.reply(3600);
+    assert!(stage.answer(2, Ok(reply)).ends_with("save; wake 720"));
+}
+
+#[test]
+fn retries_slow_down_even_when_the_class_changes_each_time() {
+    let mut stage = Stage::holding();
+    let (mut now, mut attempts) = (540.0, 0);
+    while now < 1140.0 {
+        let class = if attempts % 2 == 0 { Class::Transient } else { Class::Throttled };
+        let line = stage.refuse_at(now, class);
+        now = woken(&line);
+        attempts += 1;
+    }
+    assert!(attempts <= 20, "{attempts} attempts in ten minutes");
+}
+
+#[test]
+fn a_lasting_failure_is_retried_with_a_cap_that_shrinks_with_what_is_left() {
+    let mut stage = Stage::holding();
+    let (mut now, mut gaps) = (540.0, vec![]);
+    while now < 3560.0 {
+        let line = stage.refuse_at(now, Class::Transient);
+        let next = woken(&line);
+        gaps.push(next - now);
+        now = next;
+    }
+    assert!(gaps.iter().take(20).fold(0.0, |most: f64, gap| most.max(*gap)) <= 90.01);
+    assert!(gaps.iter().rev().skip(1).take(3).all(|gap| *gap <= 22.6), "{gaps:?}");
+    assert!((30..60).contains(&gaps.len()), "{}", gaps.len());
+}

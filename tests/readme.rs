@@ -1,0 +1,179 @@
+//! README.md's tables against the program: settings from the table of settings, metrics from a registry with
+//! every stage on it. `UPDATE=1 cargo test --test readme` writes them anew, for review.
+//!
+//! Also what must hold for every metric: a help text, all series there from the start, and promtool's lint.
+
+#![allow(clippy::disallowed_methods, reason = "a developer's switch, not the program's")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use prometheus::proto::{MetricFamily, MetricType};
+use prometheus::{Registry, TextEncoder};
+use stsidecar::assume::{DurationSetting, Profile, ProfileName, Restriction, Role, SessionDuration, Step, WebIdentity};
+use stsidecar::config::{SETTINGS, Setting};
+use stsidecar::role::RoleArn;
+use stsidecar::{admin, endpoint, metrics, refresher, rotated_file};
+
+/// The most series with one profile; each costs every scrape of every pod.
+const MOST_SERIES: usize = 60;
+
+/// Two tests may write the file.
+static README: Mutex<()> = Mutex::new(());
+
+fn readme() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
+}
+
+/// Compares a marked block with what it should be, or writes it.
+fn assert_block(name: &str, expected: &str) {
+    let _turn = README.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let text = fs::read_to_string(readme()).expect("the README");
+    let begin = text.find(&format!("<!-- {name}: begin")).expect("the block's begin");
+    let start = begin + text[begin..].find("-->\n").expect("the mark's end") + "-->\n".len();
+    let end = start + text[start..].find(&format!("<!-- {name}: end -->")).expect("the block's end");
+    if std::env::var_os("UPDATE").is_some() {
+        let whole = format!("{}\n{expected}\n{}", &text[..start], &text[end..]);
+        fs::write(readme(), whole).expect("a writable README");
+    } else {
+        let hint = "run UPDATE=1 cargo test --test readme";
+        assert!(text[start..end].trim() == expected.trim(), "README.md's {name} should be ({hint}):\n\n{expected}");
+    }
+}
+
+#[test]
+fn the_settings_are_those_of_the_program() {
+    let mut table = String::from("| flag | variable | key | default | meaning |\n|---|---|---|---|---|\n");
+    for Setting { flag, variables, key, default, help, .. } in SETTINGS {
+        let code = |text: &str| format!("`{text}`");
+        let variables: Vec<String> = variables.iter().map(|name| code(name)).collect();
+        let [key, default] = [key, default].map(|text| text.map_or_else(String::new, code));
+        writeln!(table, "| `--{flag}` | {} | {key} | {default} | {} |", variables.join(", "), help.replace('|', "\\|"))
+            .expect("a String takes every text");
+    }
+    assert_block("settings", &table);
+}
+
+fn profile(hops: usize) -> Profile {
+    let duration = DurationSetting::Fixed(SessionDuration::HOUR);
+    let role_arn = RoleArn::parse("arn:aws:iam::111122223333:role/app").expect("a role");
+    let source = Step::WebIdentity(WebIdentity {
+        role_arn: Some(role_arn.clone()),
+        token_file: "/token".into(),
+        session_name: None,
+        duration,
+        restriction: Restriction::default(),
+    });
+    let hop = Step::Role(Role {
+        role_arn,
+        session_name: None,
+        duration,
+        restriction: Restriction::default(),
+        external_id: None,
+        tags: Vec::new(),
+        transitive_tag_keys: Vec::new(),
+        source_identity: None,
+    });
+    let steps = std::iter::once(source).chain(std::iter::repeat_n(hop, hops)).map(Arc::new).collect();
+    Profile { name: ProfileName::parse("default").expect("a name"), steps }
+}
+
+/// A registry as the agent's is before the first exchange.
+fn registry(profile: &Profile) -> Registry {
+    let registry = metrics::registry().expect("a fresh registry");
+    let registered = "no name is registered twice";
+    let _ = refresher::metrics::Metrics::register(&registry).expect(registered).profile(profile);
+    let _ = rotated_file::metrics::Metrics::register(&registry).expect(registered).profile(profile.name.as_str());
+    endpoint::metrics::Metrics::register(&registry).expect(registered);
+    admin::metrics::Metrics::register(&registry).expect(registered);
+    registry
+}
+
+/// The families of our own; the Prometheus client documents `process_*`.
+fn own(registry: &Registry) -> Vec<MetricFamily> {
+    registry.gather().into_iter().filter(|family| !family.name().starts_with("process_")).collect()
+}
+
+#[test]
+fn the_metrics_are_those_of_the_program() {
+    let mut table = String::from("| metric | type | labels | meaning |\n|---|---|---|---|\n");
+    for family in own(&registry(&profile(1))) {
+        let kind = format!("{:?}", family.get_field_type()).to_lowercase();
+        writeln!(
+            table,
+            "| `{}` | {kind} | {} | {} |",
+            family.name(),
+            labels(&family),
+            family.help().trim_end_matches('.')
+        )
+        .expect("a String takes every text");
+    }
+    assert_block("metrics", &table);
+}
+
+/// Each label with its values, where those are the same in every pod.
+fn labels(family: &MetricFamily) -> String {
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for pair in family.get_metric().iter().flat_map(prometheus::proto::Metric::get_label) {
+        values.entry(pair.name()).or_default().insert(pair.value());
+    }
+    let is_open = |name: &str| ["profile", "version", "revision", "rustc"].contains(&name);
+    let shown = values.into_iter().map(|(name, values)| {
+        let values: Vec<&str> = values.into_iter().collect();
+        if is_open(name) { format!("`{name}`") } else { format!("`{name}`: {}", values.join(", ")) }
+    });
+    shown.collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn every_metric_has_a_help_text_and_all_series_are_there_from_the_start() {
+    let registry = registry(&profile(0));
+    for family in own(&registry) {
+        assert!(family.help().len() > 10 && !family.get_metric().is_empty(), "{}", family.name());
+        let counts = family.get_metric().iter().map(|metric| metric.get_counter().get_value()).sum::<f64>();
+        assert!(family.get_field_type() != MetricType::COUNTER || counts == 0.0, "{} begins at 0", family.name());
+    }
+    let text = text(&registry);
+    let series = text.lines().filter(|line| !line.starts_with('#')).count();
+    println!("{series} series with one profile");
+    assert!(series <= MOST_SERIES, "{series} series with one profile:\n{text}");
+}
+
+fn text(registry: &Registry) -> String {
+    TextEncoder::new().encode_to_string(&registry.gather()).expect("every family has series")
+}
+
+#[test]
+fn promtool_finds_nothing_to_complain_about() {
+    let Some(promtool) = promtool() else {
+        println!("not run: promtool check metrics (no promtool in PROMTOOL, target/tools/promtool or PATH)");
+        assert!(std::env::var_os("ALL_TIERS").is_none_or(|all| all != "1"), "ALL_TIERS=1 needs promtool");
+        return;
+    };
+    let mut child = Command::new(promtool)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(text(&registry(&profile(1))).as_bytes()).expect("promtool reads");
+    drop(input);
+    let output = child.wait_with_output().expect("promtool ends");
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(output.status.success() && said.trim().is_empty(), "promtool says:\n{said}");
+}
+
+fn promtool() -> Option<PathBuf> {
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/promtool/promtool");
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&on_path).map(|directory| directory.join("promtool")).collect::<Vec<_>>();
+    let named = std::env::var_os("PROMTOOL").map(PathBuf::from);
+    named.into_iter().chain([installed]).chain(on_path).find(|path| path.is_file())
+}

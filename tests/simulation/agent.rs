@@ -1,0 +1,190 @@
+//! The agent of a run: the very same session, driven as the refresher drives it.
+
+use std::time::Duration;
+
+use stsidecar::credentials::Credentials;
+use stsidecar::session::schedule::RefreshAt;
+use stsidecar::session::snapshot::{Digest, Snapshot};
+use stsidecar::session::{Action, Call, CallId, Event, Report, Session};
+use stsidecar::time::Boot;
+
+use super::faults::Kind;
+use super::sts::{Answer, serial};
+use super::world::{Item, Settings, World};
+
+/// What a request gets.
+#[derive(Debug)]
+pub enum Answered<T> {
+    Vended(T),
+    Refused,
+    /// No process listens.
+    Down,
+}
+
+/// What the cache holds.
+#[derive(Clone, Debug)]
+pub struct Published {
+    pub credentials: Credentials,
+    pub deadline: Boot,
+    pub lifetime: Duration,
+    pub serial: usize,
+}
+
+#[derive(Debug)]
+pub struct Agent {
+    pub session: Session,
+    pub published: Option<Published>,
+    pub wake: Option<Boot>,
+    /// How late the wake will be, when the process gets no processor.
+    pub late: u64,
+    pub in_flight: Option<CallId>,
+    /// Counts processes, so that answers to a dead one are dropped.
+    pub process: u64,
+    pub is_down: bool,
+    pub saved: Option<Snapshot>,
+    pub stop_at: Option<Boot>,
+}
+
+impl Agent {
+    pub fn new(settings: &Settings, digest: Digest) -> Self {
+        let session = Session::new(&settings.durations, RefreshAt::Fraction(settings.fraction), digest);
+        Self {
+            session,
+            published: None,
+            wake: None,
+            late: 0,
+            in_flight: None,
+            process: 0,
+            is_down: false,
+            saved: None,
+            stop_at: None,
+        }
+    }
+
+    /// The answer to a request at `now`, by the rule of the cache.
+    pub fn answer(&self, now: Boot) -> Answered<&Published> {
+        if self.is_down {
+            return Answered::Down;
+        }
+        let alive = |published: &&Published| published.deadline.since(now).as_secs_f64() > 10.0;
+        self.published.as_ref().filter(alive).map_or(Answered::Refused, Answered::Vended)
+    }
+}
+
+/// Names the configuration and the identity, as the state file does.
+pub fn digest(identity: u64, is_foreign: bool) -> Digest {
+    let mut bytes = [u8::from(is_foreign); 32];
+    bytes[..8].copy_from_slice(&identity.to_be_bytes());
+    Digest(bytes)
+}
+
+impl World {
+    /// Steps the session and does what it says.
+    pub fn step(&mut self, what: &'static str, event: Event) {
+        self.tally.steps += 1;
+        self.note(what, 0, 0);
+        let before = self.before(&event);
+        let now = self.clocks.now(self.random.f64());
+        if let Event::Stopping { grace } = event {
+            self.agent.stop_at = Some(now.boot.plus(grace));
+        }
+        let actions = self.agent.session.step(event, now);
+        if !matches!(actions.last(), Some(Action::WakeAt(_))) {
+            self.violated("wake", "a step does not end with when to step again");
+        }
+        for action in actions {
+            self.act(action, now.boot);
+        }
+        self.check_step(before);
+    }
+
+    fn act(&mut self, action: Action, now: Boot) {
+        match action {
+            Action::Call(call) => self.call(&call),
+            Action::Serve { credentials, deadline } => {
+                let held = self.agent.session.hops().last().and_then(|hop| hop.held.as_ref());
+                let lifetime = held.map_or(Duration::ZERO, |held| held.lifetime);
+                let serial = serial(&credentials.access_key_id);
+                let published = Published { credentials, deadline, lifetime, serial };
+                self.note("serve", published.serial as u64, self.clocks.true_time(deadline));
+                self.check_served(&published);
+                self.agent.published = Some(published);
+            }
+            Action::Refuse { failure, permanent } => {
+                self.note("refuse", u64::from(permanent), u64::from(failure.is_some()));
+                self.check_refused(failure.as_ref(), permanent);
+                self.agent.published = None;
+            }
+            Action::Save(snapshot) => self.agent.saved = Some(snapshot),
+            Action::Report(Report::Refreshed { hop, .. }) => self.refreshed(hop),
+            Action::Report(Report::Failed { hop, failure, .. }) => self.failed(hop, &failure),
+            Action::Report(Report::DurationRefused { hop, asked }) => {
+                self.note("duration refused", hop as u64, asked.seconds().into());
+            }
+            Action::WakeAt(wake) => {
+                if wake.is_some_and(|wake| wake <= now) {
+                    self.violated("spin", "asked to be woken at a time that has come");
+                }
+                let starved = self.is_active(Kind::LateWake);
+                self.agent.late = if starved { self.random.u64(0..5000) } else { 0 };
+                if starved {
+                    self.sts.hit(Kind::LateWake);
+                }
+                self.agent.wake = wake;
+            }
+        }
+    }
+
+    fn call(&mut self, call: &Call) {
+        self.note("call", call.hop as u64, call.duration.seconds().into());
+        self.check_call(call);
+        self.tally.calls[call.hop] += 1;
+        self.agent.in_flight = Some(call.id);
+        let Answer { latency, outcome } =
+            self.sts.answer(call, &self.clocks, &self.kubelet, &self.active, &mut self.random);
+        let is_missing = outcome.as_ref().is_err_and(|failure| !failure.sent);
+        let token_generation = if is_missing { 0 } else { self.kubelet.generation };
+        let event = Event::Answered { call: call.id, token_generation, outcome };
+        if self.is_active(Kind::LateAnswers) {
+            self.sts.hit(Kind::LateAnswers);
+            let late = self.random.u64(1..60_000);
+            self.post(latency + late, event.clone());
+        }
+        self.post(latency, event);
+    }
+
+    fn post(&mut self, latency: u64, event: Event) {
+        let number = self.mail.len() as u64;
+        self.mail.push(Some(event));
+        let item = Item::Answer { process: self.agent.process, number };
+        self.schedule(self.clocks.t + latency, item);
+    }
+
+    /// The process is gone; after a while another one takes its place.
+    pub fn crash(&mut self, kind: Kind) {
+        self.agent.is_down = true;
+        self.agent.wake = None;
+        let gap = self.random.u64(50..20_000);
+        self.schedule(self.clocks.t + gap, Item::Restart(kind));
+    }
+
+    pub fn restart(&mut self, kind: Kind) {
+        let digest = digest(self.kubelet.identity, kind == Kind::CrashForeign);
+        let fresh = Agent { process: self.agent.process + 1, ..Agent::new(&self.settings, digest) };
+        let old = std::mem::replace(&mut self.agent, fresh);
+        self.forget();
+        match old.saved.filter(|_| kind != Kind::CrashEmpty) {
+            Some(saved) => {
+                let is_ours = saved.digest == digest;
+                self.agent.saved = is_ours.then(|| saved.clone());
+                self.step("restored", Event::Restored(saved));
+                if !is_ours && self.agent.published.is_some() {
+                    self.violated("digest", "serves credentials of another configuration");
+                }
+            }
+            None => self.step("started", Event::Tick),
+        }
+        let event = Event::Token { generation: self.kubelet.generation, identity_changed: false };
+        self.step("token", event);
+    }
+}

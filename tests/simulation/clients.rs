@@ -1,0 +1,72 @@
+//! SDKs in the application: what they cache, when they ask again, and what they call a failure.
+
+use stsidecar::credentials::Credentials;
+
+use super::agent::Answered;
+use super::clocks::{Clocks, MINUTE, SECOND};
+use super::sts::{Sts, serial};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sdk {
+    /// A new client for each call: asks each time.
+    Fresh,
+    /// botocore: tries again when 15 min are left, insists when 10 min are left.
+    Boto,
+    /// aws-config: asks again when 10 s are left.
+    Rust,
+}
+
+#[derive(Debug)]
+pub struct Client {
+    pub sdk: Sdk,
+    cached: Option<(usize, i64)>,
+    /// True time of the newest fetch.
+    fetched: u64,
+}
+
+/// What using AWS came to for the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    Fine,
+    /// The endpoint had nothing and the client could not go on.
+    Refused,
+    /// AWS refuses what the client holds.
+    Expired {
+        serial: usize,
+        fetched: u64,
+    },
+}
+
+impl Client {
+    pub fn new(sdk: Sdk) -> Self {
+        Self { sdk, cached: None, fetched: 0 }
+    }
+
+    fn left(&self, clocks: &Clocks) -> Option<i64> {
+        self.cached
+            .map(|(_, expiration)| expiration.saturating_mul(1000).saturating_sub(clocks.wall().unix_milliseconds()))
+    }
+
+    /// Uses AWS once; `ask` is a request to the endpoint.
+    pub fn act(&mut self, clocks: &Clocks, sts: &Sts, ask: impl FnOnce() -> Answered<Credentials>) -> Use {
+        let left = self.left(clocks);
+        let (wants, insists) = match self.sdk {
+            Sdk::Fresh => (true, true),
+            Sdk::Boto => (left < Some((15 * MINUTE).cast_signed()), left < Some((10 * MINUTE).cast_signed())),
+            Sdk::Rust => (left < Some((10 * SECOND).cast_signed()), left < Some((10 * SECOND).cast_signed())),
+        };
+        if wants || left.is_none() {
+            match ask() {
+                Answered::Vended(credentials) => {
+                    self.cached = Some((serial(&credentials.access_key_id), credentials.expiration.unix_seconds()));
+                    self.fetched = clocks.t;
+                }
+                Answered::Down => return Use::Fine,
+                Answered::Refused if insists || left.is_none() => return Use::Refused,
+                Answered::Refused => {}
+            }
+        }
+        let dead = self.cached.filter(|(serial, _)| !sts.is_alive(*serial, clocks));
+        dead.map_or(Use::Fine, |(serial, _)| Use::Expired { serial, fetched: self.fetched })
+    }
+}

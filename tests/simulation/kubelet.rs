@@ -1,0 +1,45 @@
+//! The kubelet as the agent sees it: a token that is replaced at 80 % of its life or after a day, or is not.
+
+use super::clocks::{Clocks, DAY};
+
+#[derive(Debug)]
+pub struct Kubelet {
+    /// Counts contents.
+    pub generation: u64,
+    /// The subject of the token, as a number.
+    pub identity: u64,
+    /// How long a token lives.
+    life: u64,
+    issued: u64,
+    /// When STS begins to accept it: later than `issued` when the issuer's clock is ahead.
+    begins: u64,
+}
+
+impl Kubelet {
+    pub fn new(life: u64) -> Self {
+        Self { generation: 1, identity: 0, life, issued: 0, begins: 0 }
+    }
+
+    /// When the kubelet means to rotate.
+    pub fn next(&self) -> u64 {
+        self.issued + (self.life * 4 / 5).min(DAY)
+    }
+
+    pub fn rotate(&mut self, t: u64, ahead: u64) {
+        self.generation += 1;
+        self.issued = t;
+        self.begins = t + ahead;
+    }
+
+    pub fn is_early(&self, now: &Clocks) -> bool {
+        now.t < self.begins
+    }
+
+    pub fn begins_after(&self, t: u64) -> bool {
+        self.begins > t
+    }
+
+    pub fn is_accepted(&self, now: &Clocks) -> bool {
+        !self.is_early(now) && now.t < self.issued + self.life
+    }
+}

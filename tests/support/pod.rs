@@ -1,0 +1,117 @@
+//! The program in something like a pod: a token volume, a place for clients' tokens, variables and nothing else.
+
+#![allow(dead_code, reason = "each test crate uses its part")]
+
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::token_volume::TokenVolume;
+
+pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+
+/// One pod; its directory goes with it.
+pub(crate) struct Pod {
+    directory: TempDir,
+    sts: String,
+}
+
+/// What a command came to.
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Pod {
+    /// With this token in its volume, and the STS at this URL.
+    pub(crate) fn new(sts: &str, token: Option<&str>) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let pod = Self { directory, sts: sts.to_owned() };
+        let mut volume = TokenVolume::at(pod.path("volume"));
+        if let Some(token) = token {
+            volume.rotate(token.as_bytes());
+        }
+        pod
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes a file of the pod's directory.
+    pub(crate) fn write(&self, name: &str, content: &str) -> String {
+        fs::write(self.path(name), content).expect("room for a file");
+        self.text(name)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.path(name).to_str().expect("a path of text").to_owned()
+    }
+
+    /// The program with its settings in variables, as the injector hands them over.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.started_by(Command::new(env!("CARGO_BIN_EXE_stsidecar")), arguments)
+    }
+
+    fn started_by(&self, mut command: Command, arguments: &[&str]) -> Command {
+        command
+            .args(arguments)
+            .env_clear()
+            .env("AWS_ROLE_ARN", ROLE)
+            .env("AWS_REGION", "eu-central-1")
+            .env("AWS_ENDPOINT_URL_STS", &self.sts)
+            .env("AWS_WEB_IDENTITY_TOKEN_FILE", self.path("volume/token"))
+            .env("STSIDECAR_AUTHORIZATION_TOKEN_FILE", self.path("endpoints/app/token"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// The program as uid 65534, with a token file that is closed to it; nothing where that takes more rights than
+    /// there are, which is a failure with `ALL_TIERS=1`.
+    pub(crate) fn locked_out(&self, arguments: &[&str]) -> Option<Command> {
+        let is_there = Command::new("setpriv").arg("--version").stdout(Stdio::null()).status().is_ok();
+        if !rustix::process::geteuid().is_root() || !is_there {
+            let all = std::env::var_os("ALL_TIERS").is_some_and(|all| all == "1");
+            assert!(!all, "ALL_TIERS=1 needs root and setpriv");
+            return None;
+        }
+        let token = self.path("volume/token").canonicalize().expect("the token");
+        chown(&token, Some(1000), Some(1000)).expect("root can");
+        fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("root can");
+        fs::set_permissions(self.path("."), Permissions::from_mode(0o777)).expect("root can");
+        // The build's directory may be closed to others.
+        let program = self.path("stsidecar");
+        fs::copy(env!("CARGO_BIN_EXE_stsidecar"), &program).expect("room for the program");
+        let mut other = Command::new("setpriv");
+        other.args(["--reuid", "65534", "--clear-groups"]).arg(program);
+        Some(self.started_by(other, arguments))
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
+        self.outcome(&mut self.command(arguments))
+    }
+
+    /// Runs a prepared command; places that differ from run to run are named `$POD` and `$STS`.
+    pub(crate) fn outcome(&self, command: &mut Command) -> Outcome {
+        let output = command.output().expect("the program runs");
+        let text = |bytes| self.named(&String::from_utf8(bytes).expect("text"));
+        Outcome { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    fn named(&self, text: &str) -> String {
+        let text = text.replace(self.directory.path().to_str().expect("a path of text"), "$POD");
+        text.replace(self.sts.trim_start_matches("http://"), "$STS")
+    }
+}
+
+/// A loopback address that nobody listens on: it is this test's own, so nobody takes its port meanwhile.
+pub(crate) fn free_address(host: &str) -> String {
+    let listener = TcpListener::bind((host, 0)).expect("a free port");
+    listener.local_addr().expect("a bound listener has an address").to_string()
+}
