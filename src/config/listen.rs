@@ -35,16 +35,14 @@ impl Listen {
     }
 
     fn parse(text: &str) -> Result<Self, &'static str> {
-        const ALLOWED: &str = "localhost, 127.0.0.1 or [::1] and a port, such as localhost:9911";
+        const ALLOWED: &str = "a loopback address and a port, such as localhost:9911, 127.0.0.1:9911 or [::1]:9911";
         if let Some(port) = localhost(text) {
             // Two ports drawn at random would be two endpoints.
             let also = (port != 0).then_some(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
             return Ok(Self { address: (Ipv4Addr::LOCALHOST, port).into(), also });
         }
         let address: SocketAddr = text.parse().map_err(|_| ALLOWED)?;
-        // Of 127.0.0.0/8 the guard takes no other Host, and several SDKs no other address (rule R1).
-        let ours = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-        if ours.contains(&address.ip()) { Ok(Self { address, also: None }) } else { Err(ALLOWED) }
+        if address.ip().to_canonical().is_loopback() { Ok(Self { address, also: None }) } else { Err(ALLOWED) }
     }
 }
 
@@ -74,6 +72,11 @@ impl AdminListen {
     }
 }
 
+/// Whether the guard takes this address as `Host` (rules R1 and R12); the rest of 127.0.0.0/8 it does not.
+fn is_vendable(ip: IpAddr) -> bool {
+    [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].contains(&ip.to_canonical())
+}
+
 fn localhost(text: &str) -> Option<u16> {
     text.strip_prefix("localhost:").and_then(|port| port.parse().ok())
 }
@@ -94,6 +97,13 @@ pub(super) fn both(
     let port = listen.address.port();
     if port != 0 && port == admin.address.port() {
         return Err(Error::value(given.origin, &given.text, "adminListen has the same port"));
+    }
+    if !is_vendable(listen.address.ip()) {
+        warnings.push(format!(
+            "requests to {} will be refused: the endpoint takes 127.0.0.1, localhost and [::1] as Host, and several \
+             SDKs take no other loopback address either",
+            listen.address
+        ));
     }
     let ip = admin.address.ip().to_canonical();
     if !ip.is_unspecified() && !ip.is_loopback() {
@@ -122,12 +132,21 @@ mod tests {
         let both = Listen { address: address("127.0.0.1:9911"), also: Some(address("[::1]:9911")) };
         assert_eq!(Listen::parse("localhost:9911"), Ok(both));
         assert_eq!(Listen::parse("localhost:0"), Ok(Listen { address: address("127.0.0.1:0"), also: None }));
-        assert!(Listen::parse("[::1]:1").is_ok() && Listen::parse("127.0.0.1:1").is_ok());
-        let elsewhere = ["", "9911", "localhost", "0.0.0.0:9911", "[::]:9911", "10.0.0.1:9911", "example.com:9911"];
-        // Loopback, but no Host that the guard takes, nor an address that every SDK takes (rule R1).
-        let unusable = ["127.9.9.9:9911", "127.0.0.2:9911"];
-        for bad in elsewhere.into_iter().chain(unusable) {
+        assert!(Listen::parse("[::1]:1").is_ok() && Listen::parse("127.9.9.9:1").is_ok());
+        for bad in ["", "9911", "localhost", "0.0.0.0:9911", "[::]:9911", "10.0.0.1:9911", "example.com:9911"] {
             assert!(Listen::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn of_loopback_only_the_addresses_that_the_guard_takes_as_host_are_without_a_warning() {
+        for (listen, warned) in [("127.0.0.1:1", false), ("[::1]:1", false), ("127.0.0.2:1", true)] {
+            let flags = crate::config::Flags::from([("listen", listen)]);
+            let read = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+            let sources = Sources { flags: &flags, variable: &|_| None, read: &read };
+            let mut warnings = Vec::new();
+            both(&sources, &Document::default(), &mut warnings).expect("loopback");
+            assert_eq!(warnings.iter().any(|warning| warning.contains("refused")), warned, "{warnings:?}");
         }
     }
 
