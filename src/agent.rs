@@ -23,7 +23,7 @@ use crate::shutdown::Signals;
 use crate::state::StateDirectory;
 use crate::{authorization, clock, process, state, sts};
 use profile::Assembled;
-use supervision::Heartbeat;
+use supervision::{Heartbeat, RESTART_EVERY};
 
 /// The tick that everything periodic shares.
 const TICK: Duration = Duration::from_secs(30);
@@ -136,7 +136,7 @@ async fn live(config: Config) -> Result<(), Error> {
     let (ticks, wall_steps) = supervision::time(&mut tasks, TICK);
     for Assembled { parts, .. } in &assembled {
         let inputs = supervision::inputs(&ticks, &wall_steps, &ending.stopping, &heartbeat);
-        tasks.spawn(supervision::refresh(Arc::clone(parts), inputs));
+        tasks.spawn(supervision::refresh(Arc::clone(parts), inputs, RESTART_EVERY));
         tasks.spawn(supervision::watch_token(parts.token.clone(), parts.report.subscribe(), ticks.clone()));
     }
     heartbeat.watch()?;

@@ -15,12 +15,13 @@ use crate::refresher::{Inputs, Parts, Refresher};
 use crate::report::Report;
 use crate::rotated_file::RotatedFile;
 use crate::state::StateDirectory;
-use crate::sts::Client;
+use crate::sts::Assume;
 use crate::time::Boot;
 use crate::token::WebIdentityToken;
 use crate::{clock, process};
 
-const RESTART_EVERY: Duration = Duration::from_mins(1);
+/// At most so often a refresher is started.
+pub(super) const RESTART_EVERY: Duration = Duration::from_mins(1);
 const DEAD_AFTER: Duration = Duration::from_mins(6);
 const LOOK_EVERY: Duration = Duration::from_mins(3);
 /// After a suspend the watchdog may look before the first tick: it looks again.
@@ -96,8 +97,12 @@ pub(super) fn inputs(
     }
 }
 
-/// Runs a profile's refresher for ever.
-pub(super) async fn refresh(parts: Arc<Parts<Client>>, inputs: Inputs) -> &'static str {
+/// Runs a profile's refresher for ever; one that panics is started again `restart_every` after its start, or
+/// at once when it lived longer.
+pub(super) async fn refresh<A>(parts: Arc<Parts<A>>, inputs: Inputs, restart_every: Duration) -> &'static str
+where
+    A: Assume + Send + Sync + 'static,
+{
     loop {
         let began = clock::boot();
         let refresher = Refresher::new(Arc::clone(&parts), inputs.clone());
@@ -107,7 +112,7 @@ pub(super) async fn refresh(parts: Arc<Parts<Client>>, inputs: Inputs) -> &'stat
             tracing::error!(profile = %parts.profile.name, "the refresher panicked and is restarted from what it kept");
         }
         let mut alarm = clock::Alarm::new();
-        alarm.set(Some(began.plus(RESTART_EVERY)));
+        alarm.set(Some(began.plus(restart_every)));
         alarm.wait().await;
     }
 }
@@ -170,22 +175,4 @@ async fn all_hold(profiles: &mut [(crate::cache::Reader, watch::Receiver<Report>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn nothing_has_started_while_another_process_has_the_endpoints_port() {
-        for wait_for_credentials in [true, false] {
-            let (listening, bound) = watch::channel(false);
-            let mut tasks = JoinSet::new();
-            // Without a profile there are no credentials to wait for.
-            let mut started = started(&mut tasks, &[], None, wait_for_credentials, bound);
-            let early = tokio::time::timeout(Duration::from_mins(1), started.wait_for(|started| *started)).await;
-            assert!(early.is_err(), "{wait_for_credentials}");
-            drop(early);
-            listening.send_replace(true);
-            let bound = Duration::from_mins(1);
-            tokio::time::timeout(bound, started.wait_for(|started| *started)).await.expect("in time").expect("open");
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,142 @@
+//! Two thousand clients that send a byte a second and come back whenever they are dropped.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use super::support::agent::Agent;
+use super::{Over, Scene};
+
+const SLOW: usize = 2_000;
+const THREADS: usize = 2;
+/// Requests a second of the client that means well.
+const GOOD: u32 = 100;
+/// The endpoint's cap, and what the agent may use beside it and its descriptors at rest (invariant I16).
+const MOST_CONNECTIONS: u64 = 512;
+const OTHER_DESCRIPTORS: u64 = 16;
+/// Private memory in kB: the injected container has 32 MiB, and the program's own pages count too.
+const MOST_MEMORY: u64 = 24 * 1024;
+
+/// `FLOOD_SECONDS` in the environment, else 10.
+fn duration() -> Duration {
+    Duration::from_secs(std::env::var("FLOOD_SECONDS").map_or(10, |text| text.parse().expect("a number")))
+}
+
+#[derive(Default)]
+struct Flood {
+    over: AtomicBool,
+    connected: AtomicU64,
+    dropped: AtomicU64,
+}
+
+#[test]
+fn slow_clients_cost_a_good_one_no_answer() {
+    let allowed = stsidecar::process::raise_nofile();
+    assert!(allowed > 2 * SLOW as u64, "ulimit -n {allowed} is too low for {SLOW} clients");
+    let scene = Scene::alone();
+    let agent = scene.launch_restless().start();
+    agent.first_credentials();
+    let (at_rest, memory_at_rest) = (agent.metric::<u64>("process_open_fds"), agent.memory("RssAnon"));
+    let flood = Flood::default();
+    let (good, (descriptors, memory)) = std::thread::scope(|threads| {
+        for _ in 0..THREADS {
+            threads.spawn(|| flood.run(agent.address(), SLOW / THREADS));
+        }
+        let watched = threads.spawn(|| flood.most_used(&agent));
+        let ends = Over(&flood.over);
+        let good = ask_steadily(&agent);
+        drop(ends);
+        (good, watched.join().expect("the admin surface answers"))
+    });
+    let (connected, dropped) = (flood.connected.load(Relaxed), flood.dropped.load(Relaxed));
+    println!(
+        "acceptance E: {SLOW} slow clients for {:?}: {connected} connections, {dropped} dropped, at most {descriptors} descriptors ({at_rest} at rest) \
+         and {memory} kB of private memory ({memory_at_rest} at rest); \
+         {} requests of a good client, 0 errors, slowest {:.1?}, median {:.1?}",
+        duration(),
+        good.len(),
+        good[good.len() - 1],
+        good[good.len() / 2],
+    );
+    assert!(connected > SLOW as u64 && dropped > SLOW as u64 / 2, "no flood: {connected} {dropped}");
+    assert!(good.len() as u128 > duration().as_millis() / 20, "{} requests", good.len());
+    assert!(descriptors <= at_rest + MOST_CONNECTIONS + OTHER_DESCRIPTORS, "{descriptors}");
+    assert!(memory <= MOST_MEMORY, "{memory} kB");
+    // An SDK that gives up after a second would have had it.
+    assert!(good[good.len() - 1] < Duration::from_secs(1), "{:?}", good[good.len() - 1]);
+}
+
+/// On a kept connection, and each tenth request on one of its own; how long each took, sorted.
+fn ask_steadily(agent: &Agent) -> Vec<Duration> {
+    let (start, mut kept, mut took) = (Instant::now(), agent.client(), Vec::new());
+    for number in 0_u32.. {
+        let due = start + Duration::from_secs(1) * number / GOOD;
+        if due.duration_since(start) >= duration() {
+            break;
+        }
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let asked = Instant::now();
+        let answer = if number % 10 == 0 { agent.client().credentials() } else { kept.credentials() };
+        let answer = answer.unwrap_or_else(|error| panic!("request {number}: {error}"));
+        answer.issued().expect("credentials");
+        took.push(asked.elapsed());
+    }
+    took.sort_unstable();
+    took
+}
+
+impl Flood {
+    fn run(&self, address: SocketAddr, clients: usize) {
+        let request = format!("GET /v1/credentials HTTP/1.1\r\nhost: {address}\r\nx-slow: {}", "s".repeat(4000));
+        let mut slow: Vec<Option<(TcpStream, usize)>> = (0..clients).map(|_| None).collect();
+        while !self.over.load(Relaxed) {
+            let second = Instant::now();
+            let mut beat = true;
+            while second.elapsed() < Duration::from_secs(1) && !self.over.load(Relaxed) {
+                for client in &mut slow {
+                    self.tend(client, address, request.as_bytes(), beat);
+                }
+                beat = false;
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+
+    /// One look at one client: a byte at each beat, and a new connection when it was dropped.
+    fn tend(&self, client: &mut Option<(TcpStream, usize)>, address: SocketAddr, request: &[u8], beat: bool) {
+        match client {
+            Some((stream, sent)) => {
+                let closed = match stream.read(&mut [0; 512]) {
+                    Ok(bytes) => bytes == 0,
+                    Err(error) => error.kind() != ErrorKind::WouldBlock,
+                };
+                let failed = !closed && beat && stream.write(&request[*sent..=*sent]).is_err();
+                *sent += usize::from(beat);
+                if closed || failed {
+                    self.dropped.fetch_add(1, Relaxed);
+                    *client = None;
+                }
+            }
+            // A refused connection is tried again at the next look.
+            None => {
+                if let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_secs(2)) {
+                    stream.set_nonblocking(true).expect("a socket");
+                    self.connected.fetch_add(1, Relaxed);
+                    *client = Some((stream, 0));
+                }
+            }
+        }
+    }
+
+    /// The most descriptors and private memory (kB) that were in use at a time.
+    fn most_used(&self, agent: &Agent) -> (u64, u64) {
+        let (mut descriptors, mut memory) = (0, 0);
+        while !self.over.load(Relaxed) {
+            descriptors = descriptors.max(agent.metric("process_open_fds"));
+            memory = memory.max(agent.memory("RssAnon"));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        (descriptors, memory)
+    }
+}

@@ -1,0 +1,121 @@
+//! The real binary against the fake STS on the wire, from its first line to its end.
+//!
+//! Everything waits by polling with a limit, nothing by sleeping and hoping. Tests that need the machine for
+//! themselves (`kill`, `load`, `flood`) run [`Scene::alone`]; the others run beside each other. Those three are
+//! acceptance tests at a size for every day; `KILLS`, `REQUESTS` (1,000,000), `FLOOD_SECONDS` (30) and
+//! `STSIDECAR_BIN` (a release binary) in the environment make it the full one.
+#![allow(clippy::disallowed_methods, reason = "these tests and their processes live in real time")]
+#![allow(dead_code, unreachable_pub, reason = "the shared support is compiled whole and used in parts")]
+
+#[path = "../support"]
+mod support {
+    pub mod agent;
+    pub mod client;
+    pub mod fake_sts;
+    pub mod secrets;
+    pub mod token_volume;
+    pub mod tokens;
+}
+
+mod ending;
+mod flood;
+mod identity;
+mod kill;
+mod load;
+mod log_lines;
+mod outages;
+mod secrecy;
+mod start;
+mod state_dir;
+mod surfaces;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use support::agent::Launch;
+use support::fake_sts::FakeSts;
+use support::token_volume::TokenVolume;
+use support::tokens::ServiceAccountToken;
+use tempfile::TempDir;
+
+/// Says so when it is dropped, by a panic too: threads that run beside a test end with it.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// Held for as long as a scene lives.
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+/// An STS, a mounted token volume and a directory for everything else, in memory as in a pod.
+struct Scene {
+    sts: FakeSts,
+    volume: TokenVolume,
+    directory: TempDir,
+    _turn: Turn,
+}
+
+impl Scene {
+    /// With a token.
+    fn new() -> Self {
+        let mut scene = Self::without_token();
+        scene.rotate();
+        scene
+    }
+
+    fn without_token() -> Self {
+        Self::with(Turn::Shared(MACHINE.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// With a token, while no other scene is there.
+    fn alone() -> Self {
+        let mut scene = Self::with(Turn::Alone(MACHINE.write().unwrap_or_else(PoisonError::into_inner)));
+        scene.rotate();
+        scene
+    }
+
+    fn with(turn: Turn) -> Self {
+        let directory = tempfile::Builder::new().prefix("stsidecar-agent-").tempdir_in("/dev/shm").expect("memory");
+        let volume = TokenVolume::at(directory.path().join("volume"));
+        Self { sts: FakeSts::start(), volume, directory, _turn: turn }
+    }
+
+    /// The kubelet's next token; it is also answered.
+    fn rotate(&mut self) -> String {
+        self.rotate_to(&ServiceAccountToken::default())
+    }
+
+    fn rotate_to(&mut self, token: &ServiceAccountToken) -> String {
+        let jwt = token.jwt();
+        self.volume.rotate(jwt.as_bytes());
+        jwt
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn launch(&self) -> Launch {
+        Launch::new(self.directory.path(), &self.sts.url())
+    }
+
+    /// An agent that refreshes each second, which is as often as its call budget lets it.
+    fn launch_restless(&self) -> Launch {
+        self.sts.set_session_lifetime(Some(Duration::from_mins(1)));
+        self.launch().flag("refresh-at", "1s")
+    }
+
+    fn launch_with_state(&self) -> Launch {
+        self.launch().flag("state-dir", &self.path("state").display().to_string())
+    }
+}

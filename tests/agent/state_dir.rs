@@ -1,0 +1,137 @@
+//! A restart with a state directory: credentials at once without STS, and nothing of anybody else's.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use super::Scene;
+use super::support::agent::{Agent, Launch, until};
+use super::support::fake_sts::{Behaviour, Issued};
+use super::support::tokens::ServiceAccountToken;
+
+/// Runs an agent until it holds credentials and has kept them, and kills it.
+fn leave_behind(scene: &Scene) -> Issued {
+    let mut agent = scene.launch_with_state().start();
+    let issued = agent.first_credentials().issued().expect("credentials");
+    until("the mark", || scene.path("state/started").exists().then_some(()));
+    assert!(scene.path("state/default.state").exists(), "kept before they are published");
+    agent.kill();
+    issued
+}
+
+/// The first answer of an agent without STS.
+fn first_answer(agent: &Agent) -> Result<Issued, u16> {
+    let answer = agent.client().credentials().expect("an answer");
+    if answer.status == 200 { Ok(answer.issued().expect("credentials")) } else { Err(answer.status) }
+}
+
+fn probe(launch: &Launch, agent: &Agent) -> (Option<i32>, String) {
+    let launch = launch.clone().variable("STSIDECAR_ADMIN_LISTEN", &format!("127.0.0.1:{}", agent.admin_port()));
+    let output = launch.command("status").arg("--probe").output().expect("it runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn a_restart_without_sts_answers_at_once_with_what_was_held() {
+    let scene = Scene::new();
+    let before = leave_behind(&scene);
+    let calls = scene.sts.calls().len();
+    scene.sts.set_default(Behaviour::Hang);
+    let launch = scene.launch_with_state();
+    let agent = launch.start();
+    assert_eq!(first_answer(&agent), Ok(before.clone()));
+    let status = agent.status();
+    assert_eq!((&status["started"], &status["ready"]), (&true.into(), &true.into()));
+    assert_eq!(status["profiles"][0]["hops"][0]["generation"], 1);
+    assert_eq!(status["profiles"][0]["sessionName"], before.session_name);
+    assert_eq!(probe(&launch, &agent).0, Some(0));
+    assert_eq!(scene.sts.calls().len(), calls, "a crash loop is no call loop");
+}
+
+#[test]
+fn what_is_kept_is_for_this_uid_alone() {
+    let scene = Scene::new();
+    leave_behind(&scene);
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&scene.path("state")), 0o700);
+    for name in ["default.state", "started"] {
+        assert_eq!(mode(&scene.path("state").join(name)), 0o600, "{name}");
+    }
+    let names: Vec<_> =
+        fs::read_dir(scene.path("state")).expect("there").map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "nothing else is left: {names:?}");
+    assert_eq!(mode(&scene.path("endpoint/token")), 0o444, "every uid of the client's container reads it");
+}
+
+/// Restarts without STS on a state that must be ignored; then STS comes back.
+fn assert_ignored(scene: &Scene, launch: &Launch, what: &str) -> Issued {
+    scene.sts.set_default(Behaviour::Empty500);
+    let mut agent = launch.start();
+    assert_eq!(first_answer(&agent), Err(503), "{what}");
+    let status = agent.status();
+    assert_eq!((&status["started"], &status["ready"]), (&true.into(), &false.into()), "{what}: the mark is sticky");
+    assert_eq!(probe(launch, &agent).0, Some(0), "{what}");
+    scene.sts.set_default(Behaviour::Ok);
+    let issued = agent.first_credentials().issued().expect("credentials");
+    agent.kill();
+    issued
+}
+
+#[test]
+fn a_torn_or_altered_state_is_ignored() {
+    let scene = Scene::new();
+    leave_behind(&scene);
+    let path = scene.path("state/default.state");
+    let whole = fs::read(&path).expect("there");
+    let mut altered = whole.clone();
+    let middle = altered.len() / 2;
+    altered[middle] ^= 1;
+    let contents: [(&str, &[u8]); 4] =
+        [("torn", &whole[..whole.len() - 1]), ("torn early", &whole[..40]), ("altered", &altered), ("empty", b"")];
+    for (what, content) in contents {
+        fs::write(&path, content).expect("ours");
+        assert_ignored(&scene, &scene.launch_with_state(), what);
+    }
+    fs::remove_file(&path).expect("ours");
+    fs::create_dir(&path).expect("free");
+    scene.sts.set_default(Behaviour::Ok);
+    let agent = scene.launch_with_state().start();
+    agent.first_credentials().issued().expect("credentials, though nothing can be kept");
+    agent.event("credentials would not survive a crash");
+}
+
+#[test]
+fn the_state_of_another_role_or_another_identity_is_ignored() {
+    let mut scene = Scene::new();
+    leave_behind(&scene);
+    let kept = fs::read(scene.path("state/default.state")).expect("there");
+    let other_role = scene.launch_with_state().flag("role-arn", "arn:aws:iam::111122223333:role/other");
+    assert_ignored(&scene, &other_role, "another role");
+
+    fs::write(scene.path("state/default.state"), kept).expect("ours");
+    let pod = "billing-0".to_owned();
+    let other = ServiceAccountToken { service_account: "billing".to_owned(), pod, ..ServiceAccountToken::default() };
+    scene.rotate_to(&other);
+    let issued = assert_ignored(&scene, &scene.launch_with_state(), "another identity");
+    assert_eq!(issued.session_name, "shop.billing-0", "the name is that of the new identity");
+}
+
+#[test]
+fn a_session_name_that_was_changed_between_two_starts_is_used() {
+    let scene = Scene::new();
+    let before = leave_behind(&scene);
+    let launch = scene.launch_with_state().flag("role-session-name", "renamed");
+    assert_eq!(assert_ignored(&scene, &launch, "another name").session_name, "renamed");
+    assert_ne!(before.session_name, "renamed");
+}
+
+#[test]
+fn a_state_that_has_expired_is_ignored() {
+    let scene = Scene::new();
+    scene.sts.set_session_lifetime(Some(Duration::from_secs(12)));
+    let issued = leave_behind(&scene);
+    scene.sts.set_session_lifetime(None);
+    until("its end", || (super::support::tokens::unix_now() + 10 > issued.expiration).then_some(()));
+    assert_ignored(&scene, &scene.launch_with_state(), "expired");
+}

@@ -1,0 +1,86 @@
+//! Ports that are taken, the startup probe, and what operators see.
+
+use std::net::TcpListener;
+
+use super::Scene;
+use super::support::agent::until;
+use super::support::fake_sts::Behaviour;
+
+#[test]
+fn a_port_that_is_taken_is_waited_for() {
+    let scene = Scene::new();
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = holder.local_addr().expect("bound");
+    let mut agent = scene.launch().flag("listen", &address.to_string()).spawn();
+    let warning = agent.event("cannot listen, trying again each second; is another process using the port?");
+    assert_eq!(warning["address"], address.to_string());
+    // Credentials are fetched meanwhile, and the admin surface answers.
+    until("readiness", || (agent.admin("/readyz").status == 200).then_some(()));
+    assert_eq!(agent.admin("/livez").status, 200);
+    assert!(agent.is_running());
+    drop(holder);
+    assert_eq!(agent.address(), address);
+    assert_eq!(agent.client().credentials().expect("an answer").status, 200);
+    assert_eq!(agent.log().iter().filter(|line| line.contains("cannot listen")).count(), 1);
+}
+
+#[test]
+fn without_waiting_for_credentials_the_probe_passes_once_the_ports_are_open() {
+    let scene = Scene::new();
+    scene.sts.set_default(Behaviour::Empty500);
+    let agent = scene.launch().flag("wait-for-credentials", "false").start();
+    until("the start", || (agent.status()["started"] == true).then_some(()));
+    assert_eq!((agent.admin("/readyz").status, agent.admin("/livez").status), (503, 200));
+    let waiting = scene.launch().start();
+    waiting.event("refresh failed");
+    assert_eq!(waiting.status()["started"], false);
+}
+
+#[test]
+fn readiness_says_why_and_metrics_and_status_agree() {
+    let scene = Scene::new();
+    scene.sts.script([Behaviour::error(403, "AccessDenied", "Not authorized to perform: sts:TagSession")]);
+    let agent = scene.launch().start();
+    let why = until("the reason", || {
+        let page = agent.admin("/readyz?verbose");
+        (page.status == 503 && page.text().contains("AccessDenied")).then_some(page)
+    });
+    assert!(why.text().contains("[-]profile default: role arn:aws:iam::"), "{}", why.text());
+    assert!(why.text().contains("allow sts:TagSession in the role's trust policy"), "{}", why.text());
+    agent.first_credentials();
+    let page = agent.admin("/readyz?verbose");
+    assert_eq!((page.status, page.text()), (200, "[+]profile default ok\n[+]draining ok\nreadyz check passed\n"));
+    let expiration: i64 = agent.metric("stsidecar_credentials_expiration_timestamp_seconds{profile=\"default\"}");
+    let issued = scene.sts.issued("ASIAFAKE000000000001").expect("the first");
+    assert_eq!(expiration, issued.expiration);
+    assert_eq!(agent.status()["profiles"][0]["hops"][0]["expiration"], issued.expiration_text());
+    assert_eq!(agent.metric::<u64>("stsidecar_ready"), 1);
+    let counted = |outcome: &str| {
+        let series = format!("stsidecar_credentials_refreshes_total{{outcome=\"{outcome}\",profile=\"default\"}}");
+        agent.metric::<u64>(&series)
+    };
+    assert_eq!((counted("success"), counted("error")), (1, 1));
+    for path in ["/", "/v1/credentials", "/healthz"] {
+        assert_eq!(agent.admin(path).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn the_memory_of_the_process_is_closed_to_others() {
+    let scene = Scene::new();
+    let mut launch = scene.launch();
+    if stsidecar::process::uid() == 0 {
+        // Root's files show nothing; an image runs as this one.
+        std::os::unix::fs::chown(scene.directory.path(), Some(65_532), Some(65_532)).expect("root may");
+        launch = launch.user(65_532);
+    }
+    let agent = launch.start();
+    agent.first_credentials();
+    // The kernel gives the files of a process that is not dumpable to root.
+    for file in ["environ", "mem", "maps"] {
+        assert_eq!(agent.owner(file), 0, "{file}");
+    }
+    let limits = agent.proc("limits").expect("readable");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
+}
