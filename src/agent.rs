@@ -19,14 +19,19 @@ use tokio::task::JoinSet;
 
 use crate::config::{Config, Shutdown};
 use crate::http::Activity;
+use crate::role::{Region, RoleArn};
 use crate::shutdown::Signals;
 use crate::state::StateDirectory;
-use crate::{authorization, clock, process, state, sts};
+use crate::sts::Client;
+use crate::{authorization, clock, process, state, sts, version};
 use profile::Assembled;
 use supervision::{Heartbeat, RESTART_EVERY};
 
 /// The tick that everything periodic shares.
 const TICK: Duration = Duration::from_secs(30);
+
+/// Name look-ups block a thread each, and may hang for longer than the attempt that asked (fault F05).
+const MOST_LOOK_UPS: usize = 4;
 
 /// Why the agent did not run, or ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +88,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     for warning in process::harden() {
         tracing::warn!(warning, "the process is less protected than it should be");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(MOST_LOOK_UPS).build()?;
     let ended = runtime.block_on(live(config));
     // A plain drop would wait for a name look-up that is under way.
     runtime.shutdown_background();
@@ -100,6 +106,8 @@ struct Ending {
 async fn live(config: Config) -> Result<(), Error> {
     let mut signals = Signals::catch()?;
     let descriptors = process::raise_nofile();
+    let sts = Arc::new(Client::new(&config.sts, clock::now)?);
+    announce(&config, &sts);
     let Config {
         profiles,
         clients,
@@ -126,8 +134,8 @@ async fn live(config: Config) -> Result<(), Error> {
     let heartbeat = Heartbeat::new(clock::boot());
 
     let stages = profile::Stages::register(&registry)?;
-    let made = profile::Shared { refresh_at, sts: &sts_settings, state: state.as_ref() };
-    let assembled = profile::assemble(profiles, &made, &stages)?;
+    let made = profile::Shared { refresh_at, sts, settings: &sts_settings, state: state.as_ref() };
+    let assembled = profile::assemble(profiles, &made, &stages);
     let endpoint = surfaces::start_endpoint(&registry, &listen, &clients, tokens, &assembled, descriptors, &ending)?;
     let mut tasks = JoinSet::new();
     let started = supervision::started(&mut tasks, &assembled, state, wait_for_credentials, endpoint.bound());
@@ -154,6 +162,22 @@ async fn live(config: Config) -> Result<(), Error> {
     }
     ending.closed.send_replace(true);
     Ok(())
+}
+
+/// Who runs here, for whom and against what, in one line.
+fn announce(config: &Config, sts: &Client) {
+    let profiles: Vec<&str> = config.profiles.iter().map(|profile| profile.name.as_str()).collect();
+    let vended = config.profiles.iter().filter_map(|profile| profile.steps.last());
+    let roles: Vec<&str> = vended.filter_map(|step| step.role_arn()).map(RoleArn::as_str).collect();
+    tracing::info!(
+        version = version::VERSION,
+        commit = version::COMMIT,
+        profiles = profiles.join(","),
+        roles = roles.join(","),
+        region = config.sts.region.as_ref().map(Region::as_str),
+        sts = sts.host(),
+        "stsidecar is starting"
+    );
 }
 
 /// Waits for the end of anything that runs for ever; there is no such end while all is well.

@@ -22,9 +22,10 @@ use crate::credentials::Secret;
 /// 256 random bits: 43 characters of base64url.
 const RANDOM_BYTES: usize = 32;
 /// Shorter than this can be guessed.
-const SHORTEST: usize = 16;
+/// Shorter ones can be guessed.
+const SHORTEST: usize = 32;
 /// SDKs send it as one header (rule R7: under 4 kB).
-const LONGEST: usize = 4096;
+const LONGEST: usize = 1024;
 /// Beside the token, so that renaming it stays in one file system.
 const TEMPORARY: &str = ".token.tmp";
 
@@ -74,7 +75,8 @@ pub enum Error {
     },
 }
 
-/// The token in the file at `path`, which exists with mode 0444 and exactly these bytes afterwards.
+/// The token in the file at `path`, which exists with exactly these bytes afterwards, and which every user can
+/// read as far as we may say so (rule R10).
 ///
 /// With `wanted` (legacy clients, whose token stands in their environment too) the file says that; without,
 /// a valid file is kept and anything else is replaced by a random token.
@@ -85,9 +87,9 @@ pub fn ensure(path: &Path, wanted: Option<&Secret>) -> Result<Secret, Error> {
     let held = read(path);
     let token = match (wanted, held) {
         (Some(wanted), _) if !is_valid(wanted.expose()) => return Err(Error::Wanted { path: path.to_owned() }),
-        (Some(wanted), Some(held)) if *wanted == held => return Ok(held),
+        (Some(wanted), Some(held)) if *wanted == held => return Ok(kept(path, held)),
         (Some(wanted), _) => wanted.clone(),
-        (None, Some(held)) => return Ok(held),
+        (None, Some(held)) => return Ok(kept(path, held)),
         (None, None) => random().ok_or_else(|| Error::Random { path: path.to_owned() })?,
     };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -99,14 +101,21 @@ pub fn ensure(path: &Path, wanted: Option<&Secret>) -> Result<Secret, Error> {
     Ok(token)
 }
 
+/// A file of somebody else keeps its mode: it is theirs to say who reads it.
+fn kept(path: &Path, token: Secret) -> Secret {
+    let _ = rustix::fs::chmod(path, Mode::from_raw_mode(0o444));
+    token
+}
+
 /// Whether [`ensure`] would keep what is at `path`; nothing is changed.
 #[must_use]
 pub fn is_kept(path: &Path) -> bool {
     read(path).is_some()
 }
 
-/// `[A-Za-z0-9._~-]{16,4096}`: no SDK trims, escapes or refuses these (rule R7). A newline is not among them.
-fn is_valid(token: &str) -> bool {
+/// `[A-Za-z0-9._~-]{32,1024}`: no SDK trims, escapes or refuses these (rule R7). A newline is not among them.
+#[must_use]
+pub fn is_valid(token: &str) -> bool {
     (SHORTEST..=LONGEST).contains(&token.len())
         && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
 }

@@ -175,7 +175,8 @@ pub fn classify(evidence: Evidence) -> Failure {
 
 /// An answer without a code: an HTML page of a proxy, an empty 500, a redirect.
 fn without_code(status: Option<u16>, raw: &str) -> (Class, String, String) {
-    let class = codes::of_status(status, Class::Config);
+    // Not STS, then: a default backend while STS restarts gives 404, and goes away.
+    let class = codes::of_status(status, Class::Transient);
     let shown = status.map_or_else(|| "no".to_owned(), |status| status.to_string());
     let code = match status {
         Some(300..=399) => "HttpRedirect".to_owned(),

@@ -170,6 +170,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         for (name, saved) in self.session_names.iter_mut().zip(saved.session_names) {
             *name = saved;
         }
+        tracing::info!(%profile, "going on with the credentials that were kept");
         let same_boot = !saved.boot_id.is_empty() && saved.boot_id == self.parts.boot_id;
         let snapshot = if same_boot { saved.snapshot } else { saved.snapshot.from_another_boot(clock::now()) };
         Some(Event::Restored(snapshot))

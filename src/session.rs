@@ -62,7 +62,6 @@ pub struct Session {
     stopping: Option<Boot>,
     calls: u64,
     shown: Shown,
-    newest_failure: Option<(usize, Failure)>,
 }
 
 impl Session {
@@ -82,7 +81,6 @@ impl Session {
             stopping: None,
             calls: 0,
             shown: Shown::Nothing,
-            newest_failure: None,
         }
     }
 
@@ -92,10 +90,12 @@ impl Session {
         &self.hops
     }
 
-    /// The newest failure of a hop that has not succeeded since.
+    /// The newest failure among the hops that have not succeeded since theirs.
     #[must_use]
     pub fn newest_failure(&self) -> Option<(usize, &Failure)> {
-        self.newest_failure.as_ref().map(|(hop, failure)| (*hop, failure))
+        let failing = self.hops.iter().enumerate().filter_map(|(at, hop)| Some((hop.streak?.newest, at, hop)));
+        let (_, at, hop) = failing.max_by_key(|(newest, at, _)| (*newest, *at))?;
+        Some((at, hop.failure.as_ref()?))
     }
 
     /// Decides what follows from `event` at `now`.
@@ -171,7 +171,6 @@ impl Session {
         {
             child.due = now.boot;
         }
-        self.newest_failure.take_if(|(hop, _)| *hop == flight.hop);
         actions.push(Action::Report(Report::Refreshed { hop: flight.hop, shortened }));
         if last {
             self.serve(actions);
@@ -204,11 +203,10 @@ impl Session {
         }
         let remaining = self.vended().map(|held| held.deadline.since(now.boot));
         let held_for = remaining.filter(|left| *left > MIN_SERVE);
-        let class_changed = self.hops[flight.hop].fail(failure.class, held_for, now);
+        let class_changed = self.hops[flight.hop].fail(failure.clone(), held_for, now);
         if failure.class == Class::Source {
             self.blame_parent(flight.hop, now);
         }
-        self.newest_failure = Some((flight.hop, failure.clone()));
         actions.push(Action::Report(Report::Failed { hop: flight.hop, failure, class_changed }));
         if !self.vended_alive(now) {
             self.refuse(now, actions);
@@ -242,10 +240,10 @@ impl Session {
     }
 
     fn refuse(&mut self, now: Now, actions: &mut Vec<Action>) {
-        let newest = self.newest_failure.as_ref();
+        let newest = self.newest_failure();
         let permanent = newest.is_some_and(|(hop, failure)| match failure.class {
             Class::Config | Class::Role => true,
-            Class::Denied => self.hops[*hop].streak.is_some_and(|streak| now.boot.since(streak.since) >= PROPAGATION),
+            Class::Denied => self.hops[hop].streak.is_some_and(|streak| now.boot.since(streak.since) >= PROPAGATION),
             _ => false,
         });
         let failure = newest.map(|(_, failure)| failure.clone());

@@ -45,12 +45,12 @@ impl Stages {
 /// What all profiles have in common.
 pub(super) struct Shared<'a> {
     pub(super) refresh_at: RefreshAt,
-    pub(super) sts: &'a Settings,
+    pub(super) sts: Arc<Client>,
+    pub(super) settings: &'a Settings,
     pub(super) state: Option<&'a StateDirectory>,
 }
 
-pub(super) fn assemble(profiles: Vec<Profile>, shared: &Shared<'_>, stages: &Stages) -> Result<Vec<Assembled>, Error> {
-    let sts = Arc::new(Client::new(shared.sts, clock::now)?);
+pub(super) fn assemble(profiles: Vec<Profile>, shared: &Shared<'_>, stages: &Stages) -> Vec<Assembled> {
     let boot_id = process::boot_id().unwrap_or_default();
     let host_name = process::host_name();
     let one = |profile: Profile| {
@@ -59,9 +59,9 @@ pub(super) fn assemble(profiles: Vec<Profile>, shared: &Shared<'_>, stages: &Sta
         let receiver = report.subscribe();
         let parts = Parts {
             refresh_at: shared.refresh_at,
-            digest: configuration_digest(&format!("{:?} {:?}", profile.steps, shared.sts)),
+            digest: configuration_digest(&format!("{:?} {:?}", profile.steps, shared.settings)),
             token: token_file(&profile, stages),
-            sts: Arc::clone(&sts),
+            sts: Arc::clone(&shared.sts),
             publisher,
             report,
             metrics: stages.refresher.profile(&profile),
@@ -73,7 +73,7 @@ pub(super) fn assemble(profiles: Vec<Profile>, shared: &Shared<'_>, stages: &Sta
         };
         Assembled { parts: Arc::new(parts), answers, report: receiver }
     };
-    Ok(profiles.into_iter().map(one).collect())
+    profiles.into_iter().map(one).collect()
 }
 
 fn not_ready(profile: &Profile) -> Answer {

@@ -120,7 +120,12 @@ fn bind_endpoint(listen: &Listen) -> Vec<TcpListener> {
     };
     let port = first.local_addr().map_or(listen.address.port(), |address| address.port());
     tracing::info!(address = %SocketAddr::new(listen.address.ip(), port), "credentials endpoint is listening");
-    let second = listen.also.and_then(|also| http::bind(SocketAddr::new(also.ip(), port)).ok());
+    let second = listen.also.and_then(|also| {
+        let bound = http::bind(SocketAddr::new(also.ip(), port));
+        bound
+            .inspect_err(|error| tracing::debug!(address = %error.address, cause = %error.source, "not listening"))
+            .ok()
+    });
     [Some(first), second].into_iter().flatten().collect()
 }
 

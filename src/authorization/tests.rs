@@ -2,7 +2,7 @@
 
 use super::*;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 fn place() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a directory");
@@ -37,8 +37,17 @@ fn a_valid_token_is_kept_with_its_inode_and_two_made_ones_differ() {
 }
 
 #[test]
+fn a_kept_token_can_be_read_by_every_user() {
+    let (_directory, path) = place();
+    put(&path, "a".repeat(43).as_bytes());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("ours");
+    ensure(&path, None).expect("kept");
+    assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o444);
+}
+
+#[test]
 fn a_token_of_every_allowed_kind_is_kept() {
-    for content in ["a".repeat(16), "b".repeat(4096), "AZaz09._~-AZaz09".to_owned()] {
+    for content in ["a".repeat(32), "b".repeat(1024), "AZaz09._~-".repeat(4)] {
         let (_directory, path) = place();
         put(&path, content.as_bytes());
         assert_eq!(ensure(&path, None).expect("kept").expose(), content);
@@ -50,10 +59,10 @@ fn what_an_sdk_could_not_send_is_replaced() {
     let bad: [&[u8]; 7] = [
         b"",
         b"short",
-        &[b'a'; 4097],
-        b"0123456789abcdef\n",
-        b"0123456789 abcdef",
-        b"\xef\xbb\xbf0123456789abcdef",
+        &[b'a'; 1025],
+        b"0123456789abcdef0123456789abcdef\n",
+        b"0123456789abcdef 0123456789abcdef",
+        b"\xef\xbb\xbf0123456789abcdef0123456789abcdef",
         b"\xff\xff",
     ];
     for content in bad {
@@ -68,7 +77,7 @@ fn what_an_sdk_could_not_send_is_replaced() {
 #[test]
 fn the_token_of_a_legacy_client_is_written_when_it_differs() {
     let (_directory, path) = place();
-    let wanted = Secret::new("made-at-admission-0123".into());
+    let wanted = Secret::new("made-at-admission-0123456789-0123456789".into());
     ensure(&path, None).expect("made");
     assert!(ensure(&path, Some(&wanted)).expect("written") == wanted);
     assert_eq!(fs::read_to_string(&path).expect("text"), wanted.expose());

@@ -4,12 +4,11 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{World, exit};
 use crate::config::{Config, Flags, Loaded};
-use crate::role::{Region, RoleArn};
-use crate::sts::Endpoint;
-use crate::{agent, telemetry, version};
+use crate::{agent, telemetry};
 
 pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
     let Loaded { config, warnings } = match Config::load(&world.sources(flags)) {
@@ -20,34 +19,19 @@ pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
     if let Err(error) = telemetry::install(&config.log, output) {
         return fatal(world, &error.to_string(), exit::INTERNAL);
     }
-    announce(&config);
+    tracing::info!(configuration = %config.describe(), "effective configuration");
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    match agent::run(config) {
-        Ok(()) => exit::OK,
-        Err(error) => {
+    // A panic has printed its own message; the exit code says whose fault it is.
+    match catch_unwind(AssertUnwindSafe(|| agent::run(config))) {
+        Err(_) => fatal(world, "the agent panicked: see its log", exit::INTERNAL),
+        Ok(Ok(())) => exit::OK,
+        Ok(Err(error)) => {
             let code = error.exit_code();
             fatal(world, &error.to_string(), code)
         }
     }
-}
-
-/// Who runs here, for whom and against what: one line to read, and the whole configuration for a support case.
-fn announce(config: &Config) {
-    let profiles: Vec<&str> = config.profiles.iter().map(|profile| profile.name.as_str()).collect();
-    let vended = config.profiles.iter().filter_map(|profile| profile.steps.last());
-    let roles: Vec<&str> = vended.filter_map(|step| step.role_arn()).map(RoleArn::as_str).collect();
-    tracing::info!(
-        version = version::VERSION,
-        commit = version::COMMIT,
-        profiles = profiles.join(","),
-        roles = roles.join(","),
-        region = config.sts.region.as_ref().map(Region::as_str),
-        sts = config.sts.endpoint.as_ref().map(Endpoint::url),
-        "stsidecar is starting"
-    );
-    tracing::info!(configuration = %config.describe(), "effective configuration");
 }
 
 /// Tells why the process ends. The kubelet shows the termination log's text instead of the last lines of the

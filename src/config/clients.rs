@@ -10,6 +10,7 @@ use super::error::Error;
 use super::file::{self, Document};
 use super::setting::AUTHORIZATION_TOKEN_FILE;
 use crate::assume::{Profile, ProfileName, Step};
+use crate::authorization;
 use crate::credentials::Secret;
 
 /// One container that asks for credentials.
@@ -84,7 +85,7 @@ fn read(at: usize, client: &file::Client, profiles: &[Profile]) -> Result<Client
         Some(file) => given(key("tokenFile"), file).file()?,
         None => PathBuf::from(default_file(&name)),
     };
-    if client.authorization_token.as_ref().is_some_and(|token| !is_token(token.expose())) {
+    if client.authorization_token.as_ref().is_some_and(|token| !authorization::is_valid(token.expose())) {
         let allowed = "the token (not shown) must have 32 to 1024 letters, digits and -._~ only";
         return Err(Error::setting(key("authorizationToken"), allowed));
     }
@@ -94,11 +95,6 @@ fn read(at: usize, client: &file::Client, profiles: &[Profile]) -> Result<Client
 
 fn given(path: String, text: &str) -> Given {
     Given { origin: Origin::Key(path), text: text.to_owned() }
-}
-
-/// What every SDK accepts in an Authorization header and a token file (endpoint rule R7), and nobody guesses.
-fn is_token(text: &str) -> bool {
-    (32..=1024).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
 }
 
 fn check_unique(clients: &[Client]) -> Result<(), Error> {

@@ -94,10 +94,10 @@ fn the_status_counts_only_without_a_known_code() {
     for (status, class, code) in [
         (200, Class::BadReply, "HttpStatus200"),
         (307, Class::Config, "HttpRedirect"),
-        (400, Class::Config, "HttpStatus400"),
+        (400, Class::Transient, "HttpStatus400"),
         (401, Class::Denied, "HttpStatus401"),
         (403, Class::Denied, "HttpStatus403"),
-        (404, Class::Config, "HttpStatus404"),
+        (404, Class::Transient, "HttpStatus404"),
         (408, Class::Transient, "HttpStatus408"),
         (429, Class::Throttled, "HttpStatus429"),
         (500, Class::Transient, "HttpStatus500"),
@@ -106,7 +106,9 @@ fn the_status_counts_only_without_a_known_code() {
         let failure = classify(answered(status, None, ""));
         assert_eq!((failure.class, failure.code.as_str()), (class, code));
         assert!(failure.message.contains(&status.to_string()), "{}", failure.message);
-        assert_eq!(class_of(status, "NeverHeardOf", ""), class, "unknown code with {status}");
+        // Who sends a code is an STS, and means its refusal.
+        let with_code = if matches!(status, 400 | 404) { Class::Config } else { class };
+        assert_eq!(class_of(status, "NeverHeardOf", ""), with_code, "unknown code with {status}");
     }
     let unknown = Evidence { status: None, ..answered(0, None, "") };
     assert_eq!(classify(unknown).class, Class::Transient);

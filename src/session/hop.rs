@@ -73,7 +73,9 @@ pub struct Streak {
     pub since: Boot,
     /// The same instant, for people.
     pub since_wall: Wall,
-    /// When the newest of them happened, for people.
+    /// When the newest of them happened.
+    pub newest: Boot,
+    /// The same instant, for people.
     pub newest_wall: Wall,
     /// The class of the newest.
     pub class: Class,
@@ -92,11 +94,19 @@ impl Streak {
     /// The streak with one more failure of `class`.
     #[must_use]
     pub fn grown(streak: Option<Self>, class: Class, now: Now) -> Self {
-        let (since, since_wall, newest_wall) = (now.boot, now.wall, now.wall);
-        let fresh = Self { since, since_wall, newest_wall, class, repeats: 0, looks: 0, attempts: 0 };
-        let old = streak.unwrap_or(fresh);
+        let old = streak.unwrap_or(Self {
+            since: now.boot,
+            since_wall: now.wall,
+            newest: now.boot,
+            newest_wall: now.wall,
+            class,
+            repeats: 0,
+            looks: 0,
+            attempts: 0,
+        });
         let token = class == Class::Token;
         Self {
+            newest: now.boot,
             newest_wall: now.wall,
             class,
             repeats: if token { old.looks } else { old.attempts - old.looks },
@@ -131,6 +141,8 @@ pub struct Hop {
     pub due: Boot,
     /// How it has been failing since its last success.
     pub streak: Option<Streak>,
+    /// The newest failure of the streak.
+    pub failure: Option<Failure>,
     /// The generation of the parent that STS refused last as a signer since the newest success.
     pub(super) blamed_parent: Option<u64>,
     pub(super) ask: Ask,
@@ -140,7 +152,8 @@ impl Hop {
     pub(super) fn new(at: usize, setting: DurationSetting) -> Self {
         // Every step so far yields a role session, so a hop behind another is role chaining.
         let ask = Ask::new(setting, at > 0);
-        Self { held: None, generation: 0, due: Boot::default(), streak: None, blamed_parent: None, ask }
+        let due = Boot::default();
+        Self { held: None, generation: 0, due, streak: None, failure: None, blamed_parent: None, ask }
     }
 
     pub(super) fn next_duration(&mut self, now: Boot) -> SessionDuration {
@@ -154,6 +167,7 @@ impl Hop {
         self.generation += 1;
         self.ask.worked(asked);
         self.streak = None;
+        self.failure = None;
         self.blamed_parent = None;
         self.held = Some(held);
     }
@@ -161,9 +175,11 @@ impl Hop {
     /// Lengthens the streak and schedules the next attempt; tells whether the class is another than before.
     ///
     /// `remaining` is what is left of the credentials that are vended, when any are.
-    pub(super) fn fail(&mut self, class: Class, remaining: Option<Duration>, now: Now) -> bool {
+    pub(super) fn fail(&mut self, failure: Failure, remaining: Option<Duration>, now: Now) -> bool {
+        let class = failure.class;
         let class_changed = self.streak.is_none_or(|streak| streak.class != class);
         let streak = Streak::grown(self.streak, class, now);
+        self.failure = Some(failure);
         let failing_for = now.boot.since(streak.since);
         let delay = retry_delay(Attempt { class, repeats: streak.repeats, failing_for, remaining }, now.jitter);
         self.due = now.boot.plus(delay);

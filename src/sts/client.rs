@@ -72,7 +72,6 @@ pub struct Client {
     clock: ServerClock,
     server: Server,
     host: String,
-    assumed_region: bool,
 }
 
 impl Client {
@@ -81,7 +80,6 @@ impl Client {
     /// # Errors
     /// When a setting is wrong: all that can be known without a call is checked here.
     pub fn new(settings: &Settings, clock: impl Fn() -> Now + Send + Sync + 'static) -> Result<Self, Error> {
-        let assumed_region = settings.region.is_none();
         let region = match (&settings.region, &settings.endpoint) {
             (Some(region), _) => region.as_str().to_owned(),
             (None, Some(_)) => REGION_OF_CUSTOM_ENDPOINTS.to_owned(),
@@ -94,19 +92,13 @@ impl Client {
         let clock = ServerClock::new(clock);
         let sdk = Sdk::from_conf(config(settings, region, clock.clone())?);
         let aws = settings.endpoint.as_ref().is_none_or(Endpoint::is_aws);
-        Ok(Self { sdk, clock, server: if aws { Server::Aws } else { Server::Other }, host, assumed_region })
+        Ok(Self { sdk, clock, server: if aws { Server::Aws } else { Server::Other }, host })
     }
 
     /// Host and port that are called, for the log and `check`.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
-    }
-
-    /// Whether signed requests name [`REGION_OF_CUSTOM_ENDPOINTS`] for want of a configured region: worth a warning.
-    #[must_use]
-    pub fn assumes_region(&self) -> bool {
-        self.assumed_region
     }
 
     /// The time at STS by its last answer that had a `Date`, for `check`; nothing before the first.

@@ -77,7 +77,7 @@ async fn answers_that_are_not_stss_are_judged_by_what_they_are() {
         (raw(200, "text/html", "<html>welcome</html>"), Class::BadReply, "InvalidReply"),
         (raw(200, "text/xml", ""), Class::BadReply, "InvalidReply"),
         (raw(200, "text/xml", "<a><b>"), Class::BadReply, "InvalidReply"),
-        (raw(404, "text/plain", "no such page"), Class::Config, "HttpStatus404"),
+        (raw(404, "text/plain", "no such page"), Class::Transient, "HttpStatus404"),
         (raw(429, "text/plain", ""), Class::Throttled, "HttpStatus429"),
         (raw(403, "application/xml", ceph), Class::Denied, "AccessDenied"),
         (Behaviour::AssumedRole("arn:aws:sts::111122223333:assumed-role/other/x".into()), Class::Role, "RoleMismatch"),

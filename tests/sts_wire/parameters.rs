@@ -165,12 +165,12 @@ fn a_client_needs_a_region_or_an_endpoint_and_names_what_it_will_call() {
     ] {
         let client = Client::new(&Settings { region: region.clone(), fips, dualstack, ..Settings::default() }, now);
         let client = client.expect("a client for AWS");
-        assert_eq!((client.host(), client.assumes_region()), (host, false));
+        assert_eq!(client.host(), host);
     }
     let china = Settings { region: Region::parse("cn-north-1").ok(), ..Settings::default() };
     assert_eq!(Client::new(&china, now).expect("a client").host(), "sts.cn-north-1.amazonaws.com.cn");
     let custom = Client::new(&settings("http://127.0.0.1:8333"), now).expect("a client");
-    assert_eq!((custom.host(), custom.assumes_region()), ("127.0.0.1:8333", true));
+    assert_eq!(custom.host(), "127.0.0.1:8333");
     let both = Client::new(&Settings { fips: true, region, ..settings("http://127.0.0.1:8333") }, now).err();
     assert!(matches!(both, Some(Error::Variant)), "{both:?}");
 }

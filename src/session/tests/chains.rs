@@ -111,3 +111,15 @@ fn a_cold_chain_resumes_at_the_hop_that_failed() {
     assert_eq!(stage.refuse(Class::Transient), "failed 1 transient anew; refuse 503 transient; wake 0.5");
     assert_eq!(stage.at(0.5).tick(), "call 1 1h by K1; wait");
 }
+
+#[test]
+fn a_hop_that_recovers_does_not_hide_the_one_that_still_fails() {
+    let mut stage = Stage::chain_holding(2);
+    stage.refuse_at(540.0, Class::Denied);
+    stage.refuse(Class::Throttled);
+    assert_eq!(stage.session.newest_failure().map(|(hop, failure)| (hop, failure.class)), Some((1, Class::Throttled)));
+    stage.at(545.0).step(Event::WallStepped);
+    stage.refuse(Class::Denied);
+    stage.grant(3600);
+    assert_eq!(stage.session.newest_failure().map(|(hop, failure)| (hop, failure.class)), Some((0, Class::Denied)));
+}
