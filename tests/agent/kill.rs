@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use super::support::agent::until;
 use super::support::client::Client;
 use super::support::fake_sts::{Behaviour, FakeSts};
 use super::{Over, Scene};
@@ -13,6 +14,8 @@ use super::{Over, Scene};
 const CLIENTS: usize = 4;
 /// Kills in a row with STS up, then as many with it down.
 const STRETCH: u32 = 10;
+/// With STS up each of so many is aimed at a refresh, unless it hits the start.
+const AIMED: u32 = 5;
 
 /// What the clients saw.
 #[derive(Default)]
@@ -29,7 +32,7 @@ impl Tally {
     /// Asks for as long as it lasts, on a new connection after each failure.
     fn ask(&self, token: &str) {
         while !self.over.load(Relaxed) {
-            let address: SocketAddr = (Ipv4Addr::LOCALHOST, self.port.load(Relaxed)).into();
+            let address: SocketAddr = (own_address(), self.port.load(Relaxed)).into();
             let mut client = Client::new(address, token);
             while self.ask_once(&mut client) {}
             std::thread::sleep(Duration::from_millis(2));
@@ -64,7 +67,8 @@ fn kills() -> u32 {
 #[test]
 fn killed_at_any_moment_it_comes_back_with_a_whole_generation() {
     let (mut scene, kills, start) = (Scene::alone(), kills(), Instant::now());
-    let launch = scene.launch_with_state().flag("refresh-at", "1s");
+    let listen = format!("{}:0", own_address());
+    let launch = scene.launch_with_state().flag("refresh-at", "1s").flag("listen", &listen);
     scene.sts.set_session_lifetime(Some(Duration::from_mins(2)));
     let sts_port = scene.sts.port();
     let first = launch.start();
@@ -74,12 +78,12 @@ fn killed_at_any_moment_it_comes_back_with_a_whole_generation() {
 
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
-    let (tally, mut early, mut served, mut down) = (Tally::default(), 0, 0, 0);
+    let (tally, mut early, mut aimed, mut served, mut down) = (Tally::default(), 0, 0, 0, 0);
     std::thread::scope(|threads| {
         (0..CLIENTS).for_each(|_| drop(threads.spawn(|| tally.ask(&token))));
         let _ends = Over(&tally.over);
         for kill in 0..kills {
-            if kill % STRETCH == 0 {
+            if kill.is_multiple_of(STRETCH) {
                 set_outage(&mut scene.sts, sts_port, kill / STRETCH);
             }
             down += u32::from(kill / STRETCH % 2 == 1);
@@ -94,7 +98,15 @@ fn killed_at_any_moment_it_comes_back_with_a_whole_generation() {
                 // What was held lives for minutes, so it must still be there.
                 answer.issued().unwrap_or_else(|wrong| panic!("seed {seed}, kill {kill}: {wrong}"));
                 served += 1;
-                std::thread::sleep(Duration::from_micros(random.u64(..120_000)));
+                if kill.is_multiple_of(AIMED) && (kill / STRETCH).is_multiple_of(2) {
+                    // Within an exchange: while its answer is read, kept and published.
+                    let calls = scene.sts.calls().len();
+                    until("a refresh", || (scene.sts.calls().len() > calls).then_some(()));
+                    std::thread::sleep(Duration::from_micros(random.u64(..2_500)));
+                    aimed += 1;
+                } else {
+                    std::thread::sleep(Duration::from_micros(random.u64(..120_000)));
+                }
             }
             agent.kill();
         }
@@ -104,10 +116,16 @@ fn killed_at_any_moment_it_comes_back_with_a_whole_generation() {
     let (good, unavailable, broken) = (&tally.good, &tally.unavailable, &tally.broken);
     assert!(good.load(Relaxed) > u64::from(kills), "the clients hardly asked: {good:?}");
     println!(
-        "acceptance C: {kills} kills ({early} within the start, {down} with STS down), {served} first answers were 200; under load {good:?} \
+        "acceptance C: {kills} kills ({early} within the start, {aimed} within a refresh, {down} with STS down), {served} first answers were 200; under load {good:?} \
          answers 200 and whole, {unavailable:?} answers 503, {broken:?} broken connections, 0 torn or foreign; seed {seed}, {:.1?}",
         start.elapsed()
     );
+}
+
+/// A loopback address of this process alone: between two starts nobody else can have the port that clients ask.
+fn own_address() -> Ipv4Addr {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 77, high, low)
 }
 
 /// Up, refusing connections, up, hanging, and so on.

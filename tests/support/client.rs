@@ -70,8 +70,8 @@ impl Client {
             None => connect(self.address)?,
         };
         let start = Instant::now();
-        let (address, authorization) = (self.address, &self.authorization);
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: {authorization}\r\n\r\n");
+        let (host, authorization) = (host(self.address), &self.authorization);
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {authorization}\r\n\r\n");
         stream.get_mut().write_all(request.as_bytes())?;
         let answer = read(&mut stream, start)?;
         if !answer.head.contains("connection: close") {
@@ -79,6 +79,12 @@ impl Client {
         }
         Ok(answer)
     }
+}
+
+/// What the agent calls itself; the other loopback addresses are only reached under a name.
+fn host(address: SocketAddr) -> String {
+    let known = address.is_ipv6() || address.ip() == Ipv4Addr::LOCALHOST;
+    if known { address.to_string() } else { format!("localhost:{}", address.port()) }
 }
 
 /// One request on a connection of its own.
