@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::config::{Config, Shutdown};
+use crate::config::{Config, Loaded, Shutdown};
 use crate::http::Activity;
 use crate::role::{Region, RoleArn};
 use crate::shutdown::Signals;
@@ -84,13 +84,13 @@ impl Error {
 ///
 /// # Errors
 /// When the agent cannot start, or one of its stages ends by itself.
-pub fn run(config: Config) -> Result<(), Error> {
+pub fn run(loaded: Loaded) -> Result<(), Error> {
     for warning in process::harden() {
         tracing::warn!(warning, "the process is less protected than it should be");
     }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(MOST_LOOK_UPS).build()?;
-    let ended = runtime.block_on(live(config));
+    let ended = runtime.block_on(live(loaded));
     // A plain drop would wait for a name look-up that is under way.
     runtime.shutdown_background();
     ended
@@ -103,11 +103,11 @@ struct Ending {
     closed: watch::Sender<bool>,
 }
 
-async fn live(config: Config) -> Result<(), Error> {
+async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
     let mut signals = Signals::catch()?;
     let descriptors = process::raise_nofile();
     let sts = Arc::new(Client::new(&config.sts, clock::now)?);
-    announce(&config, &sts);
+    announce(&config, &warnings, &sts);
     let Config {
         profiles,
         clients,
@@ -164,8 +164,8 @@ async fn live(config: Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Who runs here, for whom and against what, in one line.
-fn announce(config: &Config, sts: &Client) {
+/// Who runs here, for whom and against what, in one line; then everything a support case needs.
+fn announce(config: &Config, warnings: &[String], sts: &Client) {
     let profiles: Vec<&str> = config.profiles.iter().map(|profile| profile.name.as_str()).collect();
     let vended = config.profiles.iter().filter_map(|profile| profile.steps.last());
     let roles: Vec<&str> = vended.filter_map(|step| step.role_arn()).map(RoleArn::as_str).collect();
@@ -178,6 +178,10 @@ fn announce(config: &Config, sts: &Client) {
         sts = sts.host(),
         "stsidecar is starting"
     );
+    tracing::info!(configuration = %config.describe(), "effective configuration");
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
 }
 
 /// Waits for the end of anything that runs for ever; there is no such end while all is well.

@@ -7,24 +7,20 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{World, exit};
-use crate::config::{Config, Flags, Loaded};
+use crate::config::{Config, Flags};
 use crate::{agent, telemetry};
 
 pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
-    let Loaded { config, warnings } = match Config::load(&world.sources(flags)) {
+    let loaded = match Config::load(&world.sources(flags)) {
         Ok(loaded) => loaded,
         Err(error) => return fatal(world, &error.to_string(), exit::CONFIG),
     };
     let output = telemetry::Output { writer: std::io::stderr, is_terminal: world.stderr_is_terminal, wall: world.wall };
-    if let Err(error) = telemetry::install(&config.log, output) {
+    if let Err(error) = telemetry::install(&loaded.config.log, output) {
         return fatal(world, &error.to_string(), exit::INTERNAL);
     }
-    tracing::info!(configuration = %config.describe(), "effective configuration");
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
     // A panic has printed its own message; the exit code says whose fault it is.
-    match catch_unwind(AssertUnwindSafe(|| agent::run(config))) {
+    match catch_unwind(AssertUnwindSafe(|| agent::run(loaded))) {
         Err(_) => fatal(world, "the agent panicked: see its log", exit::INTERNAL),
         Ok(Ok(())) => exit::OK,
         Ok(Err(error)) => {

@@ -14,13 +14,16 @@ fn a_port_that_is_taken_is_waited_for() {
     let mut agent = scene.launch().flag("listen", &address.to_string()).spawn();
     let warning = agent.event("cannot listen, trying again each second; is another process using the port?");
     assert_eq!(warning["address"], address.to_string());
-    // Credentials are fetched meanwhile, and the admin surface answers.
-    until("readiness", || (agent.admin("/readyz").status == 200).then_some(()));
+    // Credentials are fetched meanwhile; ready is who can vend them.
+    agent.event("credentials refreshed");
+    let page = agent.admin("/readyz?verbose");
+    assert!(page.status == 503 && page.text().contains("[+]profile default ok\n[-]endpoint"), "{}", page.text());
     assert_eq!(agent.admin("/livez").status, 200);
     assert!(agent.is_running());
     drop(holder);
     assert_eq!(agent.address(), address);
     assert_eq!(agent.client().credentials().expect("an answer").status, 200);
+    assert_eq!(agent.admin("/readyz").status, 200);
     assert_eq!(agent.log().iter().filter(|line| line.contains("cannot listen")).count(), 1);
 }
 
@@ -49,7 +52,10 @@ fn readiness_says_why_and_metrics_and_status_agree() {
     assert!(why.text().contains("allow sts:TagSession in the role's trust policy"), "{}", why.text());
     agent.first_credentials();
     let page = agent.admin("/readyz?verbose");
-    assert_eq!((page.status, page.text()), (200, "[+]profile default ok\n[+]draining ok\nreadyz check passed\n"));
+    assert_eq!(
+        (page.status, page.text()),
+        (200, "[+]profile default ok\n[+]endpoint ok\n[+]draining ok\nreadyz check passed\n")
+    );
     let expiration: i64 = agent.metric("stsidecar_credentials_expiration_timestamp_seconds{profile=\"default\"}");
     let issued = scene.sts.issued("ASIAFAKE000000000001").expect("the first");
     assert_eq!(expiration, issued.expiration);
