@@ -2,12 +2,14 @@
 
 CARGO ?= cargo
 PYTHON ?= python3
+# The runner must be of the very version that Cargo.lock has of the library.
+GUNGRAUN = $(shell sed -n '/^name = "gungraun"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint deny doc bench release presubmit clean
+.PHONY: help demo build test lint deny doc bench bench-instructions release presubmit clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## the main job on a real STS and S3, with a token that rotates (under a minute after downloads)
 	@$(CARGO) build --quiet --bin stsidecar
@@ -21,7 +23,7 @@ test: ## all tests; tiers whose tools are missing say so in one line, with ALL_T
 
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 deny: ## licences, sources and banned crates
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked --root target/tools/cargo cargo-deny
@@ -30,8 +32,24 @@ deny: ## licences, sources and banned crates
 doc: ## API documentation, warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps
 
-release: ## the agent as it ships: fat LTO, stripped
-	$(CARGO) build --release
+# The host's own target, named, so that RUSTFLAGS do not reach build scripts and macros.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+STATIC = target/$(HOST)/release
+DYNAMIC = target/release
+
+release: ## the agent as it ships: linked to glibc and static, both within their size
+	$(CARGO) build --release --no-default-features --bin stsidecar
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --no-default-features --bin stsidecar --target $(HOST)
+	benches/size.sh $(DYNAMIC)/stsidecar $(STATIC)/stsidecar
+
+bench: release ## speed, start, memory, size and idleness as one table (7 minutes; IDLE_SECONDS, PAIRS, STARTS)
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release -p stsidecar-benches --bin serving --target $(HOST)
+	@$(STATIC)/serving $(STATIC)/stsidecar $(DYNAMIC)/stsidecar
+
+bench-instructions: ## instructions of a warm request in the library, compared with the run before
+	@command -v gungraun-runner >/dev/null || [ -x target/tools/cargo/bin/gungraun-runner ] || \
+		$(CARGO) install --locked --root target/tools/cargo gungraun-runner --version $(GUNGRAUN)
+	PATH="$$PWD/target/tools/cargo/bin:$$PATH" $(CARGO) bench -p stsidecar-benches --bench instructions
 
 presubmit: lint doc deny test ## what CI runs, without the cluster
 

@@ -9,6 +9,7 @@
 
 pub mod metrics;
 mod read;
+mod settled;
 mod watcher;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ use tracing::{debug, info, warn};
 pub use read::Error;
 
 use metrics::Reloads;
+use settled::Settled;
 use watcher::Watcher;
 
 /// What is known of the file. Clones share the content.
@@ -138,21 +140,31 @@ impl<T> RotatedFile<T> {
     /// Keeps the content fresh until `stop` completes or the sender of `ticks` is gone.
     ///
     /// Starts watching at once, so call it after the first credentials or the first failure: the watcher's
-    /// thread costs milliseconds that start-up should not pay. Each tick (30 s) reads the file whether or
-    /// not anything is watched. Where watching is impossible there is one warning, and the ticks remain.
+    /// thread costs milliseconds that start-up should not pay. Each tick (30 s) looks at the file whether or
+    /// not anything is watched, and reads it unless it is as it was. Where watching is impossible there is one warning, and the ticks remain.
     pub async fn run(&self, mut ticks: watch::Receiver<u64>, stop: impl Future<Output = ()>) {
         let mut watcher = Watcher::new(&self.0.path);
-        let mut stop = std::pin::pin!(stop);
+        let (mut stop, mut settled) = (std::pin::pin!(stop), Settled::default());
         watcher.note_static_mounts();
+        let mut read = !settled.look(&self.0.path);
         loop {
             // Armed before read: what changes in between is an event.
             watcher.keep_armed();
-            let _ = self.reload();
-            tokio::select! {
-                () = &mut stop => return,
-                () = watcher.changed() => {}
-                tick = ticks.changed() => if tick.is_err() { return },
+            if read {
+                let _ = self.reload();
             }
+            read = tokio::select! {
+                () = &mut stop => return,
+                () = watcher.changed() => true,
+                tick = ticks.changed() => {
+                    if tick.is_err() {
+                        return;
+                    }
+                    // Always asked, so that it sees every tick. What could not be read may be readable now.
+                    let settled = settled.look(&self.0.path);
+                    !settled || self.0.latest.borrow().error.is_some()
+                }
+            };
         }
     }
 }

@@ -95,10 +95,12 @@ fn the_filter_decides_what_is_logged_and_a_wrong_one_is_refused() {
         tracing::info!(target: "other", "hidden");
     });
     assert_eq!(lines.lines().count(), 1, "{lines}");
-    for bad in ["", " ", ",", "loud", "infos", "stsidecar=loud", "info,a=b=c"] {
+    for bad in
+        ["", " ", ",", "loud", "infos", "stsidecar=loud", "info,a=b=c", "[span]", "a[span]=info", "a[{field}]=info"]
+    {
         assert!(Filter::parse(bad).is_err(), "{bad}");
     }
-    for good in ["off", "INFO", "info,stsidecar=debug", "stsidecar::session=trace"] {
+    for good in ["off", "INFO", "info,stsidecar=debug", "stsidecar::session=trace", " info, a=debug ,"] {
         assert!(Filter::parse(good).is_ok(), "{good}");
     }
 }

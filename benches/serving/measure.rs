@@ -1,0 +1,118 @@
+//! The measurements: interleaved pairs, starts, idling.
+
+use std::io::{Error, Result};
+use std::time::{Duration, Instant};
+
+use crate::load::{Target, now};
+use crate::servers::{Agent, Process, SERVER_CORE};
+
+/// How long one side of a pair is under load.
+pub const ROUND: Duration = Duration::from_millis(600);
+
+/// What one side did in one round.
+#[derive(Clone, Copy, Debug)]
+pub struct Round {
+    /// Requests a second.
+    pub rate: f64,
+    /// Processor seconds for each request.
+    pub cpu: f64,
+}
+
+/// One pair, in the order agent, bare.
+pub type Pair = (Round, Round);
+
+/// Both servers, on the same core.
+pub struct Sides {
+    pub agent: (Process, Target),
+    pub bare: (Process, Target),
+}
+
+impl Sides {
+    /// The comparison is one only when nothing but Date, which moves on, and the order of headers differ.
+    pub fn answer_the_same_bytes(&self) -> Result<()> {
+        let lines = |target: &Target| {
+            let answer = String::from_utf8_lossy(&crate::load::ask(target.address, &target.token)?).to_lowercase();
+            let mut lines: Vec<_> =
+                answer.lines().filter(|line| !line.starts_with("date: ")).map(str::to_owned).collect();
+            lines.sort();
+            Ok::<_, Error>(lines)
+        };
+        let (agent, bare) = (lines(&self.agent.1)?, lines(&self.bare.1)?);
+        if agent == bare { Ok(()) } else { Err(Error::other(format!("the answers differ:\n{agent:#?}\n{bare:#?}"))) }
+    }
+
+    /// Rounds of both sides in turns, each pair beginning with the other side than the one before.
+    pub fn pairs(&self, count: usize, load: impl Fn(&Target) -> Result<(u64, Duration)>) -> Result<Vec<Pair>> {
+        let round = |side: &(Process, Target)| {
+            let before = side.0.cpu()?;
+            let (answers, took) = load(&side.1)?;
+            let cpu = side.0.cpu()?.saturating_sub(before);
+            #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+            let answers = answers as f64;
+            Ok::<_, Error>(Round { rate: answers / took.as_secs_f64(), cpu: cpu.as_secs_f64() / answers })
+        };
+        // Pages, caches and branch predictors of both are warm before the first pair.
+        let _ = (round(&self.agent)?, round(&self.bare)?);
+        let mut pairs = Vec::with_capacity(count);
+        for number in 0..count {
+            pairs.push(if number % 2 == 0 {
+                let agent = round(&self.agent)?;
+                (agent, round(&self.bare)?)
+            } else {
+                let bare = round(&self.bare)?;
+                (round(&self.agent)?, bare)
+            });
+        }
+        Ok(pairs)
+    }
+}
+
+/// From before the exec to the first 200, each start with nothing kept from the one before.
+pub fn starts(agent: &Agent, count: usize) -> Result<Vec<Duration>> {
+    let one = || {
+        agent.forget()?;
+        let mut command = agent.command(&[]);
+        let began = now();
+        let process = Process::start(&mut command, SERVER_CORE)?;
+        agent.first_answer()?;
+        let took = began.elapsed();
+        process.stop().map(|()| took)
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+/// An agent that nobody asks.
+pub struct Idle {
+    pub process: Process,
+    pub time: Duration,
+    /// At first those before the time began, then those within it.
+    pub switches: u64,
+    since: Instant,
+    _files: Agent,
+}
+
+impl Idle {
+    /// Starts it, and the count once it has its credentials, its watcher and no connection any more.
+    pub fn start(agent: Agent, time: Duration) -> Result<Self> {
+        let process = Process::start(&mut agent.command(&[]), SERVER_CORE)?;
+        agent.first_answer()?;
+        // The connection to STS is kept for 5 s, the sweep sees the last connection's end within one more.
+        std::thread::sleep(Duration::from_secs(8));
+        Ok(Self { switches: process.switches()?, since: now(), process, time, _files: agent })
+    }
+
+    /// Waits until the time is over.
+    pub fn finish(mut self) -> Result<Self> {
+        std::thread::sleep(self.time.saturating_sub(self.since.elapsed()));
+        self.time = self.since.elapsed();
+        self.switches = self.process.switches()?.saturating_sub(self.switches);
+        Ok(self)
+    }
+}
+
+/// The body of a whole answer.
+pub fn body(answer: &[u8]) -> Result<String> {
+    let text = String::from_utf8_lossy(answer);
+    let (_, body) = text.split_once("\r\n\r\n").ok_or_else(|| Error::other("an answer without an end of its head"))?;
+    Ok(body.to_owned())
+}
