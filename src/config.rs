@@ -142,13 +142,13 @@ fn document(sources: &Sources<'_>, warnings: &mut Vec<String>) -> Result<Documen
                 path: path.clone(),
                 source,
             })?;
-            Some(Document::from_yaml(&path.display().to_string(), &content)?)
+            Some(Document::read(&path.display().to_string(), &content)?)
         }
         None => None,
     };
     let inline_name = setting::CONFIG_INLINE.names[0];
     let inline = match sources.variable(setting::CONFIG_INLINE.names)? {
-        Some(given) => Some(Document::from_json(inline_name, &given.text)?),
+        Some(given) => Some(Document::read(inline_name, given.text.as_bytes())?),
         None => None,
     };
     match (file, inline) {

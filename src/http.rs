@@ -133,9 +133,9 @@ impl Future for Reply {
 /// # Errors
 /// When a listener or the sweep's timer cannot be registered with the runtime. Once serving, no client can
 /// end it.
-pub async fn serve<R: Respond>(
+pub async fn serve(
     listeners: Vec<std::net::TcpListener>,
-    respond: Arc<R>,
+    respond: Arc<dyn Respond>,
     limits: Limits,
     activity: Arc<Activity>,
     mut stop: watch::Receiver<bool>,

@@ -177,11 +177,11 @@ fn without_token(message: &str) -> String {
 const LONGEST: usize = 1 << 20;
 
 impl Document {
-    /// Reads YAML; `origin` names the file in errors, which tell line and column.
+    /// Reads YAML, and with it JSON; `origin` names the file or the variable in errors, which tell line and column.
     ///
     /// # Errors
     /// When it is not YAML, holds an unknown key, or a value of the wrong kind.
-    pub fn from_yaml(origin: &str, content: &[u8]) -> Result<Self, Error> {
+    pub fn read(origin: &str, content: &[u8]) -> Result<Self, Error> {
         if content.len() > LONGEST {
             return Err(Error::setting(origin, "longer than 1 MiB"));
         }
@@ -196,14 +196,6 @@ impl Document {
             let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
             Error::setting(origin, without_token(&message))
         })
-    }
-
-    /// Reads JSON; `origin` names the variable in errors, which tell line and column.
-    ///
-    /// # Errors
-    /// When it is not JSON, holds an unknown key, or a value of the wrong kind.
-    pub fn from_json(origin: &str, text: &str) -> Result<Self, Error> {
-        serde_json::from_str(text).map_err(|error| Error::setting(origin, error))
     }
 
     /// The value of a top-level key that is also a flag.

@@ -77,7 +77,7 @@ fn every_key_of_the_file_that_is_a_setting_is_read_from_it() {
     let file = "{region: r, stsEndpoint: 'http://sts', allowInsecureSts: true, waitForCredentials: false, \
                 listen: '127.0.0.1:1', adminListen: '127.0.0.1:2', stateDir: /s, refreshAt: 10%, shutdownGrace: 9s, \
                 shutdownIdle: 8s, logFormat: text, logLevel: debug, profiles: {default: {webIdentity: {}}}}";
-    let document = Document::from_yaml("file", file.as_bytes()).expect("a document");
+    let document = Document::read("file", file.as_bytes()).expect("a document");
     for setting in SETTINGS {
         assert!(setting.key.is_none_or(|key| document.text(key).is_some()), "{}", setting.flag);
     }

@@ -24,8 +24,8 @@ const HEAD_SIZE: usize = 8 * 1024;
 const BUFFER_SIZE: usize = 16 * 1024;
 
 /// The connections of one [`serve`].
-pub(super) struct Open<R> {
-    respond: Arc<R>,
+pub(super) struct Open {
+    respond: Arc<dyn Respond>,
     most: usize,
     sweeps: Arc<Sweeps>,
     http: http1::Builder,
@@ -40,8 +40,8 @@ struct Entry {
     task: AbortHandle,
 }
 
-impl<R: Respond> Open<R> {
-    pub(super) fn new(respond: Arc<R>, limits: &Limits, activity: Arc<Activity>) -> Self {
+impl Open {
+    pub(super) fn new(respond: Arc<dyn Respond>, limits: &Limits, activity: Arc<Activity>) -> Self {
         let mut http = http1::Builder::new();
         // No max_headers: it moves hyper's table to the heap; the guard counts.
         http.header_read_timeout(None).max_header_size(HEAD_SIZE).max_buf_size(BUFFER_SIZE);
@@ -140,12 +140,13 @@ impl<R: Respond> Open<R> {
 }
 
 /// What hyper calls for each request of one connection.
-struct Requests<R> {
-    respond: Arc<R>,
+struct Requests {
+    /// A virtual call for each request, so that hyper's server is compiled once for both surfaces.
+    respond: Arc<dyn Respond>,
     connection: Arc<Connection>,
 }
 
-impl<R: Respond> Service<Request> for Requests<R> {
+impl Service<Request> for Requests {
     type Response = Response;
     type Error = Infallible;
     type Future = Reply;

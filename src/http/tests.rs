@@ -56,7 +56,7 @@ fn started(limits: Limits) -> Served {
     let address = listener.local_addr().expect("bound");
     let (answers, activity) = (Arc::new(Answers::default()), Arc::new(Activity::default()));
     let (stop, stopped) = watch::channel(false);
-    let serving = serve(vec![listener], Arc::clone(&answers), limits, Arc::clone(&activity), stopped);
+    let serving = serve(vec![listener], answers.clone(), limits, Arc::clone(&activity), stopped);
     Served { address, answers, activity, stop, task: tokio::spawn(serving) }
 }
 

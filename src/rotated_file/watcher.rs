@@ -8,11 +8,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use notify::event::{EventKind, ModifyKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tracing::{info, warn};
+
+/// How long after an event the directory is looked at: long enough to take a burst for one.
+const SETTLE: Duration = Duration::from_millis(20);
 
 /// A watch on one directory, when the kernel grants it.
 pub(super) struct Watcher {
@@ -95,9 +99,13 @@ impl Watcher {
         }
     }
 
-    /// Waits until something happened in the directory; for ever while nothing is watched. Cancel safe.
+    /// Waits until something happened in the directory; for ever while nothing is watched.
+    ///
+    /// A directory that somebody writes to all the time costs 50 looks a second, and one swap of the kubelet,
+    /// which is nine events, costs one.
     pub(super) async fn changed(&self) {
         self.signal.changed.notified().await;
+        tokio::time::sleep(SETTLE).await;
     }
 }
 
