@@ -37,9 +37,15 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 STATIC = target/$(HOST)/release
 DYNAMIC = target/release
 
+# Identical functions are linked once, where the linker is Rust's own: 1 % of the size, and no function's address
+# is compared. Given to the last step alone, so that dependencies are not built again.
+FOLD = $(if $(filter x86_64-unknown-linux-gnu,$(HOST)),-C link-arg=-Wl$(comma)--icf=all)
+comma := ,
+AS_SHIPPED = --release --no-default-features --bin stsidecar
+
 release: ## the agent as it ships: linked to glibc and static, both within their size
-	$(CARGO) build --release --no-default-features --bin stsidecar
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --no-default-features --bin stsidecar --target $(HOST)
+	$(CARGO) rustc $(AS_SHIPPED) -- $(FOLD)
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) rustc $(AS_SHIPPED) --target $(HOST) -- $(FOLD)
 	benches/size.sh $(DYNAMIC)/stsidecar $(STATIC)/stsidecar
 
 bench: release ## speed, start, memory, size and idleness as one table (7 minutes; IDLE_SECONDS, PAIRS, STARTS)
