@@ -5,6 +5,7 @@
 mod arbitrary;
 mod case;
 mod rules;
+mod stream;
 
 use std::fs;
 use std::path::{Path, PathBuf};
