@@ -36,8 +36,8 @@ use sidecar::Plan;
 /// The name of the container that is added.
 pub const CONTAINER: &str = "stsidecar";
 
-/// A pod that is about to be created, and what surrounds it.
-#[derive(Clone, Copy, Debug)]
+/// A pod that is about to be created, and what surrounds it. It is not printed: a pod can hold tokens.
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The raw pod; a template's `metadata` and `spec` are enough.
     pub pod: &'a Value,
@@ -214,11 +214,15 @@ fn consider(request: &Request<'_>, template: &Template, draw: &mut dyn FnMut() -
     keys::check_annotations(Place::Namespace, &format!("Namespace {}: ", request.namespace), sources.namespace)?;
     let settings = Settings::of(&sources, template)?;
     let choice = Choice::of(pod, &settings, template)?;
-    if let Some(message) = checks::lacks_role(&sources, &settings, &choice, template) {
-        return match asked {
-            Asked::Explicitly => Err(Denial::new(Reason::NoRole, message)),
-            Asked::ByNamespace => Ok(Decision::Skip(Skip { reason: "no_role", message: Some(message) })),
-        };
+    match (asked, checks::lacks_role(&sources, &settings, &choice)) {
+        (Asked::ByNamespace, Some(message)) => {
+            return Ok(Decision::Skip(Skip { reason: "no_role", message: Some(message) }));
+        }
+        (Asked::Explicitly, Some(message)) if !template.agent.allow_no_role => {
+            let message = format!("{message}; for an STS that derives the role, set the chart's agent.allowNoRole");
+            return Err(Denial::new(Reason::NoRole, message));
+        }
+        _ => {}
     }
     complete(request, template, asked, &settings, &choice, draw)
 }
@@ -230,6 +234,11 @@ fn asked(request: &Request<'_>) -> Result<Result<Asked, Skip>, Denial> {
     if metadata(pod, "annotations").is_some_and(|map| map.contains_key("kubernetes.io/config.mirror")) {
         return skip("mirror");
     }
+    let namespace = request.namespace_object.and_then(|object| metadata(object, "labels"));
+    let namespace = namespace.and_then(|labels| labels.get(keys::INJECTION)).and_then(Value::as_str);
+    if namespace == Some("disabled") {
+        return skip("disabled");
+    }
     let said = ["annotations", "labels"].into_iter().find_map(|kind| {
         let text = metadata(pod, kind)?.get(keys::INJECT)?.as_str()?;
         Some((kind.trim_end_matches('s'), text))
@@ -238,9 +247,7 @@ fn asked(request: &Request<'_>) -> Result<Result<Asked, Skip>, Denial> {
         let given = settings::Given { origin: format!("{kind} {}", keys::INJECT), text };
         return if given.read(settings::boolean)? { Ok(Ok(Asked::Explicitly)) } else { skip("disabled") };
     }
-    let namespace = request.namespace_object.and_then(|object| metadata(object, "labels"));
-    match namespace.and_then(|labels| labels.get(keys::INJECTION)).and_then(Value::as_str) {
-        Some("disabled") => skip("disabled"),
+    match namespace {
         _ if request.asked_by_caller => Ok(Ok(Asked::Explicitly)),
         Some("enabled") => Ok(Ok(Asked::ByNamespace)),
         _ => skip("not_asked"),

@@ -20,22 +20,16 @@ fn refuse<T>(reason: Reason, message: impl Into<String>) -> Result<T, Denial> {
 }
 
 /// What to say to a pod of which some container would have no role.
-pub(super) fn lacks_role(
-    sources: &Sources<'_>,
-    settings: &Settings,
-    choice: &Choice,
-    template: &Template,
-) -> Option<String> {
+pub(super) fn lacks_role(sources: &Sources<'_>, settings: &Settings, choice: &Choice) -> Option<String> {
     let has_own = |name: &String| settings.container_roles.iter().any(|(container, _)| container == name);
     let lacking = choice.chosen.iter().find(|name| !has_own(name))?;
-    if settings.role.is_some() || settings.config.is_some() || template.agent.allow_no_role {
+    if settings.role.is_some() || settings.config.is_some() {
         return None;
     }
     let account = sources.account_name;
     Some(format!(
         "no role for container {lacking}: annotate ServiceAccount {account} or the pod with {PREFIX}role-arn \
-         (or eks.amazonaws.com/role-arn on the ServiceAccount), or set agent.allowNoRole for an STS that \
-         derives the role"
+         (or eks.amazonaws.com/role-arn on the ServiceAccount)"
     ))
 }
 

@@ -4,6 +4,7 @@
 
 mod arbitrary;
 mod case;
+mod orders;
 mod rules;
 mod stream;
 

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stsidecar::config::{Config, Flags, Loaded, Sources};
 use stsidecar::inject::{Decision, Operation};
 
@@ -31,6 +31,7 @@ pub(crate) fn hold(case: &Case, name: &str) -> bool {
         other => panic!("{name}: the second call says {other:?}"),
     }
     assert_originals_kept(&case.pod, &pod, name);
+    assert_from_the_template(case, &pod, name);
     assert_accepted(case, &pod, name);
     true
 }
@@ -85,12 +86,51 @@ fn assert_originals_kept(before: &Value, after: &Value, name: &str) {
     }
 }
 
+/// Annotations reach only the sidecar's image, environment, ports, resources and mounts.
+fn assert_from_the_template(case: &Case, pod: &Value, name: &str) {
+    let mut fixed = sidecar(pod).clone();
+    let fields = fixed.as_object_mut().expect("a container");
+    for open in ["image", "env", "ports", "resources", "volumeMounts", "imagePullPolicy"] {
+        fields.remove(open);
+    }
+    let mut expected = json!({
+        "name": "stsidecar",
+        "command": ["/stsidecar"],
+        "args": ["run"],
+        "restartPolicy": "Always",
+        "startupProbe": {
+            "exec": { "command": ["/stsidecar", "status", "--probe"] },
+            "periodSeconds": 1,
+            "timeoutSeconds": 30,
+            "failureThreshold": 1_000_000,
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "capabilities": { "drop": ["ALL"] },
+            "readOnlyRootFilesystem": true,
+            "runAsGroup": 65532,
+            "runAsNonRoot": true,
+            "runAsUser": 65532,
+            "seccompProfile": { "type": "RuntimeDefault" },
+        },
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    });
+    for (key, value) in case.values["agent"]["securityContext"].as_object().into_iter().flatten() {
+        assert!(value.is_null(), "{name}: {key}");
+        expected["securityContext"].as_object_mut().expect("a map").remove(key);
+    }
+    assert_eq!(fixed, expected, "{name}");
+}
+
+fn sidecar(pod: &Value) -> &Value {
+    let list = pod["spec"]["initContainers"].as_array().expect("init containers");
+    list.iter().find(|container| container["name"] == "stsidecar").expect("the sidecar")
+}
+
 /// Feeds the sidecar's environment to the agent's own configuration.
 fn assert_accepted(case: &Case, pod: &Value, name: &str) {
-    let list = pod["spec"]["initContainers"].as_array().expect("init containers");
-    let sidecar = list.iter().find(|container| container["name"] == "stsidecar").expect("the sidecar");
     let variable = |wanted: &str| {
-        let all = sidecar["env"].as_array().expect("variables");
+        let all = sidecar(pod)["env"].as_array().expect("variables");
         let own = all.iter().find(|variable| variable["name"] == wanted)?;
         own["value"].as_str().map(str::to_owned)
     };

@@ -28,6 +28,12 @@ pub(super) fn check(settings: &Settings, sources: &Sources<'_>) -> Result<(), De
             "annotations {PREFIX}containers and {PREFIX}skip-containers exclude each other: leave one of them"
         ));
     }
+    let mut named: Vec<&str> = settings.container_roles.iter().map(|(container, _)| container.as_str()).collect();
+    named.sort_unstable();
+    let twice = named.windows(2).find(|pair| pair[0] == pair[1]);
+    if let Some([container, ..]) = twice {
+        return refuse(format!("annotation {PREFIX}container-roles: container {container} has several roles there"));
+    }
     check_amounts(settings)
 }
 
