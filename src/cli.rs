@@ -7,6 +7,7 @@ mod check;
 mod credential_process;
 mod exchange;
 mod flags;
+mod inject;
 mod request;
 mod run;
 mod span;
@@ -78,6 +79,8 @@ enum Command {
     Check(check::Args),
     /// Print credentials as AWS's `credential_process` wants them, the running agent's or one's own
     CredentialProcess(credential_process::Args),
+    /// Add the sidecar to manifests: a YAML stream in, the injected stream out
+    Inject(inject::Args),
     /// Print the JSON schema of the configuration file
     Schema,
 }
@@ -96,6 +99,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>
             Command::Status(arguments) => status::run(&arguments, world),
             Command::Check(arguments) => check::run(&arguments, world),
             Command::CredentialProcess(arguments) => credential_process::run(&arguments, world),
+            Command::Inject(arguments) => inject::run(&arguments, world),
             Command::Schema => world.result(&format!("{:#}\n", crate::config::schema()), exit::OK),
         },
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {

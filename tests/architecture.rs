@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The top-level modules in layer order; a file's layer is its module's, except for those in [`LAYER_OF_FILE`].
 const LAYERS: [(&str, &[&str]); 8] = [
     ("values", &["assume", "credentials", "failure", "report", "role", "time", "token", "version"]),
-    ("decisions", &["response", "session"]),
+    ("decisions", &["inject", "response", "session"]),
     ("effects", &["authorization", "cache", "clock", "process", "rotated_file", "state", "sts"]),
     ("driver", &["refresher"]),
     ("surfaces", &["admin", "endpoint", "http"]),

@@ -1,0 +1,150 @@
+//! What is read is what was written: drawn documents go through text and back, streams through their parts.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+fn text() -> impl Strategy<Value = String> {
+    let odd = proptest::sample::select(vec![
+        "",
+        "true",
+        "Yes",
+        "no",
+        "on",
+        "y",
+        "null",
+        "~",
+        "0644",
+        "0o17",
+        "0x1f",
+        "1e3",
+        "1_000",
+        "1:30",
+        "12",
+        "1.5",
+        "-1",
+        ".5",
+        ".inf",
+        "2026-11-22",
+        "2026-11-22T00:00:00Z",
+        "- a",
+        "a: b",
+        "a:",
+        "#",
+        "a #b",
+        "'",
+        "\"",
+        "*a",
+        "&a",
+        "!t",
+        "%d",
+        "@x",
+        "`x",
+        "{",
+        "[",
+        "<<",
+        "=",
+        "?",
+        "|",
+        ">",
+        "a\nb",
+        "a\nb\n",
+        "a\n\nb\n",
+        " a\nb",
+        "\na",
+        "a\n\n",
+        "a\n \nb",
+        "a\t\nb",
+        "\t",
+        "a\r\nb",
+        "\u{85}",
+        "\u{2028}",
+        "\u{feff}x",
+        "\u{7f}",
+        "\u{1f600}",
+        "10m",
+        "32Mi",
+        "$(A),b",
+        "--- a",
+        "---\na",
+        "a\n---\nb",
+        "...",
+        "a\n...\nb",
+    ]);
+    prop_oneof![odd.prop_map(str::to_owned), ".{0,12}", "[ -~\n]{0,24}", "[a-z0-9 .:/-]{0,12}"]
+}
+
+fn tree() -> impl Strategy<Value = Tree> {
+    let leaf = prop_oneof![
+        Just(Tree::Null),
+        any::<bool>().prop_map(Tree::Bool),
+        any::<i64>().prop_map(|number| Tree::Number(number.into())),
+        (-1.0e6..1.0e6).prop_map(|number| Tree::Number(serde_json::Number::from_f64(number).expect("finite"))),
+        text().prop_map(Tree::Text),
+    ];
+    leaf.prop_recursive(5, 48, 5, |inner| {
+        let map = proptest::collection::btree_map(text(), inner.clone(), 0..5);
+        let shuffled = map.prop_map(|map| Tree::Map(map.into_iter().rev().collect()));
+        prop_oneof![vec(inner, 0..5).prop_map(Tree::List), shuffled]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_document_that_was_printed_reads_the_same(tree in tree()) {
+        let text = emit::document(&tree);
+        let read = Tree::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        prop_assert_eq!(read.unwrap_or(Tree::Null), tree, "{}", text);
+    }
+
+    #[test]
+    fn the_parts_of_a_stream_are_the_stream(
+        text in "(---( #c)?\n|[a-c]: 1\n|# c\n|\n|--- x\n|-----\n|  --- \n){0,12}(a: 1)?",
+    ) {
+        let parts = stream::split(&text);
+        let whole: String = parts.iter().map(|part| part.text).collect();
+        prop_assert_eq!(&whole, &text);
+        for part in parts {
+            prop_assert_eq!(text.lines().nth(part.line - 1), part.text.lines().next());
+        }
+    }
+}
+
+#[test]
+fn texts_are_plain_only_where_every_reader_takes_them_for_texts() {
+    let printed = |text: &str| emit::document(&Tree::Map(vec![("k".to_owned(), Tree::Text(text.to_owned()))]));
+    for (text, expected) in [
+        ("registry.example.com/app:1.2", "k: registry.example.com/app:1.2\n"),
+        ("/var/run/secrets", "k: /var/run/secrets\n"),
+        ("32Mi", "k: 32Mi\n"),
+        ("sleep 5", "k: sleep 5\n"),
+        ("true", "k: \"true\"\n"),
+        ("NO", "k: \"NO\"\n"),
+        ("1", "k: \"1\"\n"),
+        ("1e3", "k: \"1e3\"\n"),
+        ("", "k: \"\"\n"),
+        ("{\"a\":1}", "k: '{\"a\":1}'\n"),
+        ("#!/bin/sh\nset -e\n", "k: |\n  #!/bin/sh\n  set -e\n"),
+        ("a\n\n  b", "k: |-\n  a\n\n    b\n"),
+    ] {
+        assert_eq!(printed(text), expected);
+    }
+}
+
+#[test]
+fn yaml_is_read_as_kubernetes_does() {
+    let read = |text: &str| Tree::parse(text).expect(text).expect("a document").to_value();
+    assert_eq!(
+        read("{mode: 0644, a: yes, b: 'yes', on: off, big: 1e3}"),
+        serde_json::json!({
+            "mode": 420, "a": true, "b": "yes", "on": false, "big": 1000.0,
+        })
+    );
+    assert_eq!(read("a: &x [1]\nb: *x\n"), serde_json::json!({ "a": [1], "b": [1] }));
+    assert!(Tree::parse("a: 1\na: 2\n").is_err() && Tree::parse("{\"a\": 1, \"a\": 2}").is_err());
+    assert!(Tree::parse("a: .inf\n").is_err());
+    assert!(Tree::parse(&"[".repeat(100_000)).is_err());
+}

@@ -1,0 +1,196 @@
+//! A YAML document with its keys in the order they were written, which a JSON value would not keep.
+//!
+//! Owns reading it as Kubernetes' tools do (YAML 1.1: `yes` is true, `0644` is octal) and applying patches.
+//! Used by `stsidecar inject` alone.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Number, Value};
+
+use crate::inject::Operation;
+use crate::inject::patch::parts;
+
+/// A value of YAML, as far as JSON has it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Tree {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<Tree>),
+    Map(Vec<(String, Tree)>),
+}
+
+/// Why a text is no document.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Error(String);
+
+/// As deep as the API server reads, with room on our stack.
+const DEEPEST: usize = 200;
+/// Values in one document: a list of the largest objects has fewer.
+const MOST: usize = 10_000_000;
+
+impl Tree {
+    /// Reads one document; none when it is empty.
+    pub(super) fn parse(text: &str) -> Result<Option<Self>, Error> {
+        // JSON is YAML except for the escapes of rare characters.
+        if text.trim_start().starts_with('{')
+            && let Ok(tree) = serde_json::from_str(text)
+        {
+            return Ok(Some(tree));
+        }
+        let budget = serde_saphyr::budget! { max_depth: DEEPEST, max_nodes: MOST, max_events: MOST };
+        let options = serde_saphyr::options! { with_snippet: false, legacy_octal_numbers: true, budget: budget };
+        serde_saphyr::from_str_with_options::<Option<Self>>(text, options)
+            .map_err(|error| Error(error.render_with_formatter(&serde_saphyr::UserMessageFormatter)))
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        match self {
+            Self::Map(pairs) => pairs.iter().find(|(own, _)| own == key).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        match self.get(key)? {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn to_value(&self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(own) => (*own).into(),
+            Self::Number(number) => Value::Number(number.clone()),
+            Self::Text(text) => text.as_str().into(),
+            Self::List(items) => items.iter().map(Self::to_value).collect(),
+            Self::Map(pairs) => pairs.iter().map(|(key, value)| (key.clone(), value.to_value())).collect(),
+        }
+    }
+
+    fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(own) => Self::Bool(*own),
+            Value::Number(number) => Self::Number(number.clone()),
+            Value::String(text) => Self::Text(text.clone()),
+            Value::Array(items) => Self::List(items.iter().map(Self::of).collect()),
+            Value::Object(map) => {
+                let mut pairs: Vec<_> = map.iter().map(|(key, value)| (key.clone(), Self::of(value))).collect();
+                // As people write it; the others stay in their alphabetical order.
+                pairs.sort_by_key(|(key, _)| key != "name");
+                Self::Map(pairs)
+            }
+        }
+    }
+
+    /// Applies an operation that was made for the value at `pointer`, which had the same content.
+    pub(super) fn apply(&mut self, pointer: &str, operation: &Operation) {
+        let mut parts = parts(&format!("{pointer}{}", operation.path()));
+        let last = parts.pop().expect("no operation is aimed at the whole");
+        let parent = parts.iter().try_fold(self, |tree, part| tree.child(part)).expect("the patch was made for this");
+        match (parent, operation) {
+            (Self::List(items), Operation::Add { value, .. }) => {
+                let at = last.parse().unwrap_or(items.len());
+                items.insert(at, Self::of(value));
+            }
+            (Self::List(items), Operation::Remove { .. }) => {
+                items.remove(last.parse().expect("an index"));
+            }
+            (Self::Map(pairs), Operation::Add { value, .. }) if pairs.iter().all(|(key, _)| *key != last) => {
+                pairs.push((last, Self::of(value)));
+            }
+            (parent, Operation::Add { value, .. } | Operation::Replace { value, .. }) => {
+                *parent.child(&last).expect("only what is there is replaced") = Self::of(value);
+            }
+            (parent, Operation::Remove { .. }) => {
+                if let Self::Map(pairs) = parent {
+                    pairs.retain(|(key, _)| *key != last);
+                }
+            }
+        }
+    }
+
+    fn child(&mut self, part: &str) -> Option<&mut Self> {
+        match self {
+            Self::Map(pairs) => pairs.iter_mut().find(|(key, _)| key == part).map(|(_, value)| value),
+            Self::List(items) => items.get_mut(part.parse::<usize>().ok()?),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Tree;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+
+    fn visit_bool<E>(self, own: bool) -> Result<Tree, E> {
+        Ok(Tree::Bool(own))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Tree, E> {
+        Ok(Tree::Number(number.into()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Tree, E> {
+        Ok(Tree::Number(number.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Tree, E> {
+        Number::from_f64(number).map(Tree::Number).ok_or_else(|| E::custom("JSON has no such number; put it in quotes"))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
+        Ok(Tree::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Tree, E> {
+        Ok(Tree::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Tree::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+        let mut pairs: Vec<(String, Tree)> = Vec::new();
+        while let Some((key, value)) = access.next_entry::<String, Tree>()? {
+            if pairs.iter().any(|(own, _)| *own == key) {
+                return Err(A::Error::custom(format!("the key {key:?} stands there twice")));
+            }
+            pairs.push((key, value));
+        }
+        Ok(Tree::Map(pairs))
+    }
+}

@@ -1,0 +1,295 @@
+//! Injection decided: a raw pod, the objects around it and the chart's values in; a minimal JSON patch, a
+//! skip or a denial out.
+//!
+//! Owns the order of the decisions: first whether to inject, then what forbids it, then the patch. It is pure
+//! and names no Kubernetes client; the only chance in it is drawn by its caller. A second call on its own
+//! result changes nothing, and completes what other injectors added in between. Used by the webhook and by
+//! `stsidecar inject`.
+
+mod assembly;
+mod checks;
+mod environment;
+mod handover;
+pub mod keys;
+pub mod patch;
+mod pattern;
+mod pod;
+mod quantity;
+mod settings;
+mod sidecar;
+mod status;
+pub mod template;
+
+use serde_json::{Value, json};
+
+pub use patch::Operation;
+pub use template::Template;
+
+use environment::Surroundings;
+use handover::Tokens;
+use keys::Place;
+use patch::Draft;
+use pod::{Choice, metadata};
+use settings::{Settings, Sources};
+use sidecar::Plan;
+
+/// The name of the container that is added.
+pub const CONTAINER: &str = "stsidecar";
+
+/// A pod that is about to be created, and what surrounds it. It is not printed: a pod can hold tokens.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// The raw pod; a template's `metadata` and `spec` are enough.
+    pub pod: &'a Value,
+    /// Where it is created; the pod's own metadata may not say.
+    pub namespace: &'a str,
+    /// Its ServiceAccount as it is now; none when there is none.
+    pub account: Option<&'a Value>,
+    /// Its Namespace as it is now.
+    pub namespace_object: Option<&'a Value>,
+    /// Whether a pod that says nothing is taken as one that asks: so does `stsidecar inject`.
+    pub asked_by_caller: bool,
+    /// The role of a pod for which neither its annotations nor its ServiceAccount name one.
+    pub fallback_role: Option<&'a str>,
+}
+
+/// What is to happen to a pod.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// It is admitted with this patch; an empty one says that nothing is missing.
+    Inject(Injection),
+    /// It is admitted as it is.
+    Skip(Skip),
+    /// It is refused.
+    Deny(Denial),
+}
+
+/// A patch and what to tell about it.
+#[derive(Clone, Debug)]
+pub struct Injection {
+    /// In order; each is aimed at the result of those before.
+    pub operations: Vec<Operation>,
+    /// For whoever creates the pod, and for its owner's events; empty when nothing is patched.
+    pub warnings: Vec<String>,
+}
+
+impl Injection {
+    /// The JSON patch (RFC 6902).
+    #[must_use]
+    pub fn patch(&self) -> Value {
+        json!(self.operations)
+    }
+}
+
+/// Why a pod is left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skip {
+    /// From a closed set, for a metric's label: `disabled`, `mirror`, `not_asked`, `no_role`, `conflict`.
+    pub reason: &'static str,
+    /// What the owner's event says; none when nobody expected an injection.
+    pub message: Option<String>,
+}
+
+/// Why a pod is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stsidecar: {message}")]
+pub struct Denial {
+    /// What kind of reason.
+    pub reason: Reason,
+    /// The key or object, its value, what is allowed or what to do.
+    pub message: String,
+}
+
+/// Kinds of denials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A key under our prefix that nothing reads.
+    UnknownKey,
+    /// A value that its key does not take.
+    BadValue,
+    /// Settings that exclude each other.
+    Combination,
+    /// The pod asks, and nothing names a role.
+    NoRole,
+    /// Neither a region nor an STS endpoint.
+    NoRegion,
+    /// The role is not among those the namespace may use.
+    RoleNotAllowed,
+    /// No container to give credentials to.
+    Containers,
+    /// Host networking, Windows, another architecture.
+    Platform,
+    /// A container, volume or mount under our names.
+    Reserved,
+    /// A container declares one of our ports.
+    Port,
+    /// Variables that would win over the sidecar.
+    Environment,
+    /// Not the shape of a pod.
+    Malformed,
+}
+
+impl Reason {
+    /// For a metric's label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownKey => "unknown_key",
+            Self::BadValue => "bad_value",
+            Self::Combination => "combination",
+            Self::NoRole => "no_role",
+            Self::NoRegion => "no_region",
+            Self::RoleNotAllowed => "role_not_allowed",
+            Self::Containers => "containers",
+            Self::Platform => "platform",
+            Self::Reserved => "reserved",
+            Self::Port => "port",
+            Self::Environment => "environment",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+impl Denial {
+    pub(crate) fn new(reason: Reason, message: String) -> Self {
+        Self { reason, message }
+    }
+
+    fn value(origin: &str, value: &str, allowed: impl std::fmt::Display) -> Self {
+        let cut: String = value.chars().take(200).collect();
+        let dots = if cut.len() < value.len() { "..." } else { "" };
+        Self::new(Reason::BadValue, format!("{origin}: {cut:?}{dots} is not accepted: {allowed}"))
+    }
+}
+
+/// The name of the ServiceAccount that a pod runs as, which the caller reads.
+#[must_use]
+pub fn service_account_name(pod: &Value) -> &str {
+    let spec = &pod["spec"];
+    let names = ["serviceAccountName", "serviceAccount"].into_iter().filter_map(|key| pod::text(spec, key));
+    names.into_iter().find(|name| !name.is_empty()).unwrap_or("default")
+}
+
+/// Decides what is to happen to a pod. `draw` makes random text of 32 or more letters and digits, for legacy
+/// clients only.
+pub fn decide(request: &Request<'_>, template: &Template, draw: &mut dyn FnMut() -> String) -> Decision {
+    match consider(request, template, draw) {
+        Ok(decision) => decision,
+        Err(denial) => Decision::Deny(denial),
+    }
+}
+
+/// Who asked for a pod's injection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// The pod itself, or whoever calls: an obstacle is an error.
+    Explicitly,
+    /// Only its namespace: an obstacle outside the pod's own words leaves it alone.
+    ByNamespace,
+}
+
+fn consider(request: &Request<'_>, template: &Template, draw: &mut dyn FnMut() -> String) -> Result<Decision, Denial> {
+    let pod = request.pod;
+    pod::check_shape(pod)?;
+    let asked = match asked(request)? {
+        Ok(asked) => asked,
+        Err(skip) => return Ok(Decision::Skip(skip)),
+    };
+    let account_name = service_account_name(pod);
+    let sources = Sources {
+        pod: metadata(pod, "annotations"),
+        account: request.account.and_then(|account| metadata(account, "annotations")),
+        namespace: request.namespace_object.and_then(|namespace| metadata(namespace, "annotations")),
+        account_name,
+        namespace_name: request.namespace,
+        fallback_role: request.fallback_role,
+    };
+    keys::check_annotations(Place::Pod, "", sources.pod)?;
+    keys::check_labels(metadata(pod, "labels"))?;
+    keys::check_annotations(Place::Account, &format!("ServiceAccount {account_name}: "), sources.account)?;
+    let silent = !keys::speaks(sources.pod);
+    if asked == Asked::ByNamespace && !sources.names_a_role() && silent {
+        return Ok(Decision::Skip(Skip { reason: "no_role", message: None }));
+    }
+    keys::check_annotations(Place::Namespace, &format!("Namespace {}: ", request.namespace), sources.namespace)?;
+    let settings = Settings::of(&sources, template)?;
+    let choice = Choice::of(pod, &settings, template)?;
+    match (asked, checks::lacks_role(&sources, &settings, &choice)) {
+        (Asked::ByNamespace, Some(message)) => {
+            return Ok(Decision::Skip(Skip { reason: "no_role", message: Some(message) }));
+        }
+        (Asked::Explicitly, Some(message)) if !template.agent.allow_no_role => {
+            let message = format!("{message}; for an STS that derives the role, set the chart's agent.allowNoRole");
+            return Err(Denial::new(Reason::NoRole, message));
+        }
+        _ => {}
+    }
+    complete(request, template, asked, &settings, &choice, draw)
+}
+
+/// Whether and by whom an injection is asked for, or why not.
+fn asked(request: &Request<'_>) -> Result<Result<Asked, Skip>, Denial> {
+    let pod = request.pod;
+    let skip = |reason| Ok(Err(Skip { reason, message: None }));
+    if metadata(pod, "annotations").is_some_and(|map| map.contains_key("kubernetes.io/config.mirror")) {
+        return skip("mirror");
+    }
+    let namespace = request.namespace_object.and_then(|object| metadata(object, "labels"));
+    let namespace = namespace.and_then(|labels| labels.get(keys::INJECTION)).and_then(Value::as_str);
+    if namespace == Some("disabled") {
+        return skip("disabled");
+    }
+    let said = ["annotations", "labels"].into_iter().find_map(|kind| {
+        let text = metadata(pod, kind)?.get(keys::INJECT)?.as_str()?;
+        Some((kind.trim_end_matches('s'), text))
+    });
+    if let Some((kind, text)) = said {
+        let given = settings::Given { origin: format!("{kind} {}", keys::INJECT), text };
+        return if given.read(settings::boolean)? { Ok(Ok(Asked::Explicitly)) } else { skip("disabled") };
+    }
+    match namespace {
+        _ if request.asked_by_caller => Ok(Ok(Asked::Explicitly)),
+        Some("enabled") => Ok(Ok(Asked::ByNamespace)),
+        _ => skip("not_asked"),
+    }
+}
+
+fn complete(
+    request: &Request<'_>,
+    template: &Template,
+    asked: Asked,
+    settings: &Settings,
+    choice: &Choice,
+    draw: &mut dyn FnMut() -> String,
+) -> Result<Decision, Denial> {
+    let pod = request.pod;
+    let own = pod::own(pod);
+    checks::platform(pod, template)?;
+    checks::roles(request.namespace, settings, template)?;
+    let region = checks::region(pod, settings, choice)?;
+    let plan = Plan {
+        settings,
+        template,
+        choice,
+        region: region.as_deref(),
+        guaranteed: own.is_none() && pod::is_guaranteed(pod),
+    };
+    plan.check_reserved(pod)?;
+    checks::ports(pod, settings)?;
+    let tokens = if settings.legacy_clients { handover::tokens(own.as_ref(), choice, draw) } else { Tokens::new() };
+    let surroundings = Surroundings { port: settings.port, region: region.as_deref() };
+    if let Some(message) = checks::environment(pod, choice, &surroundings, &tokens, template)? {
+        return match asked {
+            Asked::Explicitly => Err(Denial::new(Reason::Environment, message)),
+            Asked::ByNamespace => Ok(Decision::Skip(Skip { reason: "conflict", message: Some(message) })),
+        };
+    }
+    let inline = handover::document(settings, choice, &tokens)?;
+    let mut draft = Draft::of(pod);
+    let added = assembly::give_containers(&mut draft, pod, choice, &surroundings, &tokens);
+    assembly::add_volumes(&mut draft, &plan);
+    assembly::place_sidecar(&mut draft, &plan, &inline);
+    status::write(&mut draft, &plan, &added);
+    let warnings = if draft.is_untouched() { Vec::new() } else { checks::warnings(draft.pod(), &plan) };
+    Ok(Decision::Inject(Injection { operations: draft.into_operations(), warnings }))
+}

@@ -1,0 +1,188 @@
+//! The `stsidecar.dev/` keys: their names, where each may stand, and the nearest right one for a typo.
+//!
+//! Owns the table and refuses keys that are not in it. It never judges a value: `settings` does.
+
+use serde_json::{Map, Value};
+
+use super::{Denial, Reason};
+
+/// What all of our keys begin with.
+pub(super) const PREFIX: &str = "stsidecar.dev/";
+/// The annotation or label by which a pod asks, or declines.
+pub const INJECT: &str = "stsidecar.dev/inject";
+/// The label by which a namespace asks (`enabled`) or declines (`disabled`).
+pub const INJECTION: &str = "stsidecar.dev/injection";
+/// The annotation that says what was added.
+pub const STATUS: &str = "stsidecar.dev/status";
+/// The annotation that says by which version.
+pub const INJECTED_BY: &str = "stsidecar.dev/injected-by";
+/// The label by which injected pods are found.
+pub const INJECTED: &str = "stsidecar.dev/injected";
+
+/// Where a key may stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Pod,
+    Account,
+    Namespace,
+}
+
+impl Place {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Pod => "pod",
+            Self::Account => "ServiceAccount",
+            Self::Namespace => "Namespace",
+        }
+    }
+}
+
+/// Each annotation, without the prefix, and whether a ServiceAccount or a Namespace may hold it too.
+const ANNOTATIONS: [(&str, bool, bool); 26] = [
+    ("inject", false, false),
+    ("role-arn", true, false),
+    ("region", true, true),
+    ("sts-endpoint", false, true),
+    ("audience", true, true),
+    ("token-expiration", true, true),
+    ("session-name", false, false),
+    ("session-duration", false, true),
+    ("session-policy-arns", false, false),
+    ("role-chain", false, false),
+    ("container-roles", false, false),
+    ("config", false, false),
+    ("containers", false, false),
+    ("skip-containers", false, false),
+    ("port", false, false),
+    ("metrics-port", false, false),
+    ("log-level", false, true),
+    ("log-format", false, true),
+    ("cpu-request", false, true),
+    ("cpu-limit", false, true),
+    ("memory-request", false, true),
+    ("memory-limit", false, true),
+    ("image", false, true),
+    ("legacy-clients", false, true),
+    ("wait-for-credentials", false, true),
+    ("status", false, false),
+];
+
+fn may_stand(name: &str, place: Place) -> bool {
+    let written = name == "injected-by" && place == Place::Pod;
+    written
+        || ANNOTATIONS.iter().any(|(own, account, namespace)| {
+            *own == name
+                && match place {
+                    Place::Pod => true,
+                    Place::Account => *account,
+                    Place::Namespace => *namespace,
+                }
+        })
+}
+
+/// The names a place may hold, for messages; those that are only written stay out.
+fn allowed(place: Place) -> Vec<&'static str> {
+    ANNOTATIONS.iter().map(|(name, ..)| *name).filter(|name| *name != "status" && may_stand(name, place)).collect()
+}
+
+/// Whether an object carries any key of ours that somebody wrote, known or not.
+pub(super) fn speaks(annotations: Option<&Map<String, Value>>) -> bool {
+    let written = [STATUS, INJECTED_BY, INJECTED];
+    annotations.is_some_and(|map| map.keys().any(|key| key.starts_with(PREFIX) && !written.contains(&key.as_str())))
+}
+
+/// Refuses annotations under our prefix that nothing reads in this place.
+pub(super) fn check_annotations(
+    place: Place,
+    origin: &str,
+    annotations: Option<&Map<String, Value>>,
+) -> Result<(), Denial> {
+    for key in annotations.into_iter().flat_map(Map::keys) {
+        let Some(name) = key.strip_prefix(PREFIX) else { continue };
+        if may_stand(name, place) {
+            continue;
+        }
+        let allowed = allowed(place);
+        let problem = if may_stand(name, Place::Pod) {
+            let may = place.name();
+            format!("it is read from a pod's annotations, not from a {may}'s; a {may} may hold {}", allowed.join(", "))
+        } else if name == "injection" {
+            "it is a label of namespaces, enabled or disabled; \
+             a pod asks with the annotation stsidecar.dev/inject: \"true\""
+                .to_owned()
+        } else {
+            let hint =
+                nearest(name, &allowed).map(|right| format!("did you mean {PREFIX}{right}? ")).unwrap_or_default();
+            format!("unknown key; {hint}allowed under {PREFIX}: {}", allowed.join(", "))
+        };
+        return Err(Denial::new(Reason::UnknownKey, format!("{origin}annotation {key}: {problem}")));
+    }
+    Ok(())
+}
+
+/// Refuses labels under our prefix that nothing reads on a pod.
+pub(super) fn check_labels(labels: Option<&Map<String, Value>>) -> Result<(), Denial> {
+    for key in labels.into_iter().flat_map(Map::keys) {
+        let Some(name) = key.strip_prefix(PREFIX) else { continue };
+        let problem = match name {
+            "inject" | "injected" => continue,
+            "injection" => "it is a label of namespaces; a pod asks with stsidecar.dev/inject: \"true\"".to_owned(),
+            _ if may_stand(name, Place::Pod) => "it is read as an annotation, not as a label".to_owned(),
+            _ => "unknown label; the one that is read is stsidecar.dev/inject".to_owned(),
+        };
+        return Err(Denial::new(Reason::UnknownKey, format!("label {key}: {problem}")));
+    }
+    Ok(())
+}
+
+/// The allowed word that a typo most likely meant.
+pub(super) fn nearest<'a>(word: &str, allowed: &[&'a str]) -> Option<&'a str> {
+    let word: String = word.chars().take(64).collect::<String>().to_lowercase().replace(['_', '.'], "-");
+    let scored = allowed.iter().map(|right| (distance(&word, right), *right));
+    scored.min_by_key(|(distance, _)| *distance).filter(|(d, right)| *d <= (right.len() / 3).max(1)).map(|(_, r)| r)
+}
+
+/// How many letters must be added, dropped, changed or swapped with their neighbour.
+fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in other.iter().enumerate() {
+            let mut best = (last[j] + usize::from(a != b)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
+                best = best.min(before[j - 1] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typo_finds_the_key_that_was_meant() {
+        let allowed = allowed(Place::Pod);
+        for (typo, right) in [
+            ("role-anr", Some("role-arn")),
+            ("rolearn", Some("role-arn")),
+            ("role_arn", Some("role-arn")),
+            ("Region", Some("region")),
+            ("skip-container", Some("skip-containers")),
+            ("colour", None),
+        ] {
+            assert_eq!(nearest(typo, &allowed), right, "{typo}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_allowed_on_a_pod_and_few_elsewhere() {
+        assert!(allowed(Place::Account) == ["role-arn", "region", "audience", "token-expiration"]);
+        assert!(!allowed(Place::Namespace).contains(&"role-arn"), "a namespace gives nobody a role");
+    }
+}

@@ -1,0 +1,197 @@
+//! Reading a raw pod: its containers, their environment, mounts and ports, whatever else stands in it.
+//!
+//! Owns the check of the shape that everything else in `inject` relies on, and which containers get
+//! credentials. It changes nothing.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::quantity::Quantity;
+use super::settings::Settings;
+use super::template::Template;
+use super::{CONTAINER, Denial, Reason};
+use crate::assume::ProfileName;
+
+/// The two lists of containers that a pod is created with, in starting order.
+pub(super) const LISTS: [&str; 2] = ["initContainers", "containers"];
+
+/// A container and where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Container<'a> {
+    pub(super) list: &'static str,
+    pub(super) at: usize,
+    pub(super) name: &'a str,
+    pub(super) value: &'a Value,
+}
+
+impl<'a> Container<'a> {
+    pub(super) fn pointer(&self) -> String {
+        format!("/spec/{}/{}", self.list, self.at)
+    }
+
+    pub(super) fn variable(&self, name: &str) -> Option<&'a Value> {
+        // Of several with one name Kubernetes takes the last.
+        items(self.value, "env").filter(|variable| text(variable, "name") == Some(name)).last()
+    }
+
+    /// A variable's literal value, if it has one; without any source it is the empty text.
+    pub(super) fn literal(&self, name: &str) -> Option<&'a str> {
+        let variable = self.variable(name)?;
+        match variable.get("value") {
+            Some(Value::String(text)) => Some(text),
+            _ => variable.get("valueFrom").is_none_or(Value::is_null).then_some(""),
+        }
+    }
+
+    /// Whether a variable is set to anything but the empty text, by which many unset one.
+    pub(super) fn sets(&self, name: &str) -> bool {
+        self.variable(name).is_some() && self.literal(name) != Some("")
+    }
+
+    pub(super) fn mounts(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
+        items(self.value, "volumeMounts")
+    }
+
+    pub(super) fn is_native_sidecar(&self) -> bool {
+        self.list == LISTS[0] && text(self.value, "restartPolicy") == Some("Always")
+    }
+}
+
+/// The items of a list that may be absent.
+pub(super) fn items<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key)?.as_str()
+}
+
+/// A map of texts below `metadata`.
+pub(super) fn metadata<'a>(object: &'a Value, key: &str) -> Option<&'a Map<String, Value>> {
+    object.get("metadata")?.get(key)?.as_object()
+}
+
+/// All containers in starting order, ours too.
+pub(super) fn containers(pod: &Value) -> Vec<Container<'_>> {
+    let spec = &pod["spec"];
+    let of = |list: &'static str| {
+        items(spec, list).enumerate().map(move |(at, value)| Container {
+            list,
+            at,
+            name: text(value, "name").unwrap_or_default(),
+            value,
+        })
+    };
+    LISTS.into_iter().flat_map(of).collect()
+}
+
+/// Ours, whoever wrote it.
+pub(super) fn own(pod: &Value) -> Option<Container<'_>> {
+    containers(pod).into_iter().find(|container| container.list == LISTS[0] && container.name == CONTAINER)
+}
+
+/// Refuses what the API server would never send and a file easily holds: maps for lists, missing names.
+pub(super) fn check_shape(pod: &Value) -> Result<(), Denial> {
+    let wrong = |what: &str| Err(Denial::new(Reason::Malformed, format!("not a pod: {what}")));
+    if !pod.get("metadata").is_none_or(|value| value.is_object() || value.is_null()) {
+        return wrong("metadata must be a map");
+    }
+    for key in ["annotations", "labels"] {
+        let map = pod.get("metadata").and_then(|metadata| metadata.get(key)).filter(|value| !value.is_null());
+        if map.is_some_and(|map| map.as_object().is_none_or(|map| !map.values().all(Value::is_string))) {
+            return wrong(&format!("metadata.{key} must be a map of texts (numbers and true need quotes)"));
+        }
+    }
+    let Some(spec) = pod.get("spec").filter(|spec| spec.is_object()) else { return wrong("spec must be a map") };
+    let is_list = |value: &Value, key: &str| {
+        let list = value.get(key).filter(|list| !list.is_null());
+        list.is_none_or(|list| list.as_array().is_some_and(|list| list.iter().all(Value::is_object)))
+    };
+    for list in ["containers", "initContainers", "volumes"] {
+        if !is_list(spec, list) {
+            return wrong(&format!("spec.{list} must be a list of maps"));
+        }
+    }
+    let mut names = BTreeSet::new();
+    for Container { list, at, name, value } in containers(pod) {
+        // Each is the name of a client and of a directory.
+        if ProfileName::parse(name).is_err() || !names.insert(name) {
+            return wrong(&format!(
+                "spec.{list}[{at}] needs a name of its own, of lower-case letters, digits and dashes"
+            ));
+        }
+        for key in ["env", "volumeMounts", "ports"] {
+            if !is_list(value, key) {
+                return wrong(&format!("spec.{list}[{at}].{key} must be a list of maps"));
+            }
+        }
+    }
+    if items(spec, "containers").next().is_none() { wrong("spec.containers is empty") } else { Ok(()) }
+}
+
+/// Which containers get credentials, by name, and which do not.
+pub(super) struct Choice {
+    pub(super) chosen: Vec<String>,
+    pub(super) skipped: Vec<String>,
+}
+
+impl Choice {
+    pub(super) fn of(pod: &Value, settings: &Settings, template: &Template) -> Result<Self, Denial> {
+        let all = containers(pod);
+        let names: Vec<&str> = all.iter().map(|container| container.name).filter(|name| *name != CONTAINER).collect();
+        let listed = settings.containers.as_deref().map(|names| ("containers", names));
+        let roles: Vec<String> = settings.container_roles.iter().map(|(name, _)| name.clone()).collect();
+        let lists =
+            [Some(("skip-containers", settings.skip_containers.as_slice())), listed, Some(("container-roles", &roles))];
+        for (key, wanted) in lists.into_iter().flatten() {
+            if let Some(name) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
+                let allowed = format!("the pod has no such container; it has {}", names.join(", "));
+                return Err(Denial::value(&format!("annotation stsidecar.dev/{key}"), name, allowed));
+            }
+        }
+        let is_in = |names: &[String], name: &str| names.iter().any(|own| own == name);
+        let skipped = [&settings.skip_containers, &template.injector.skipped_containers];
+        let is_chosen = |name: &str| match &settings.containers {
+            Some(wanted) => is_in(wanted, name),
+            None => !skipped.iter().any(|names| is_in(names, name)),
+        };
+        let (chosen, skipped): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| is_chosen(name));
+        if chosen.is_empty() {
+            let message = format!("no container is left to be given credentials; the pod has {}", names.join(", "));
+            return Err(Denial::new(Reason::Containers, message));
+        }
+        if let Some(name) = roles.iter().find(|name| !chosen.contains(&name.as_str())) {
+            let allowed = format!("this container is skipped; those that get credentials are {}", chosen.join(", "));
+            return Err(Denial::value("annotation stsidecar.dev/container-roles", name, allowed));
+        }
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+        Ok(Self { chosen: owned(chosen), skipped: owned(skipped) })
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.chosen.iter().any(|own| own == name)
+    }
+}
+
+/// Whether the kubelet would class the pod as Guaranteed: limits of cpu and memory everywhere, requests equal.
+pub(super) fn is_guaranteed(pod: &Value) -> bool {
+    let amount = |value: &Value, kind: &str, what: &str| {
+        let value = value.get("resources")?.get(kind)?.get(what)?;
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        Quantity::parse(&text)
+    };
+    let whole = |value: &Value| {
+        ["cpu", "memory"].into_iter().all(|what| {
+            let limit = amount(value, "limits", what);
+            // A request that nobody wrote becomes the limit.
+            limit.is_some() && amount(value, "requests", what).is_none_or(|request| Some(request) == limit)
+        })
+    };
+    let spec = &pod["spec"];
+    // With pod-level resources (Kubernetes 1.34) these alone decide.
+    if spec.get("resources").is_some_and(|value| !value.is_null()) {
+        return false;
+    }
+    containers(pod).iter().filter(|container| container.name != CONTAINER).all(|container| whole(container.value))
+}

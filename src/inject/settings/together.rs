@@ -1,0 +1,63 @@
+//! Rules between the settings of a pod, each sound by itself.
+//!
+//! Owns what excludes what. It never changes a setting: an author who asked for both must choose.
+
+use super::{Settings, Sources};
+use crate::inject::keys::PREFIX;
+use crate::inject::quantity::Quantity;
+use crate::inject::{Denial, Reason};
+
+/// What the author's `ConfigMap` decides instead.
+const OF_THE_DOCUMENT: [&str; 6] =
+    ["role-arn", "role-chain", "container-roles", "session-name", "session-duration", "session-policy-arns"];
+
+pub(super) fn check(settings: &Settings, sources: &Sources<'_>) -> Result<(), Denial> {
+    if settings.port == settings.metrics_port {
+        return refuse(format!(
+            "port {} is both the credentials port and the metrics port: set {PREFIX}port or {PREFIX}metrics-port",
+            settings.port
+        ));
+    }
+    let both = OF_THE_DOCUMENT.into_iter().find(|name| settings.config.is_some() && sources.pod(name).is_some());
+    if let Some(name) = both {
+        let problem = format!("the ConfigMap of {PREFIX}config decides this; set it there");
+        return refuse(format!("annotation {PREFIX}{name}: {problem}"));
+    }
+    if settings.containers.is_some() && !settings.skip_containers.is_empty() {
+        return refuse(format!(
+            "annotations {PREFIX}containers and {PREFIX}skip-containers exclude each other: leave one of them"
+        ));
+    }
+    let mut named: Vec<&str> = settings.container_roles.iter().map(|(container, _)| container.as_str()).collect();
+    named.sort_unstable();
+    let twice = named.windows(2).find(|pair| pair[0] == pair[1]);
+    if let Some([container, ..]) = twice {
+        return refuse(format!("annotation {PREFIX}container-roles: container {container} has several roles there"));
+    }
+    check_amounts(settings)
+}
+
+fn check_amounts(settings: &Settings) -> Result<(), Denial> {
+    let Settings { requests, limits, .. } = settings;
+    let amount = |text: &Option<String>| text.as_deref().and_then(Quantity::parse);
+    let shown = |text: &Option<String>| text.clone().unwrap_or_default();
+    // Below it, throttling delays an answer for longer than SDKs wait.
+    if amount(&limits.cpu).is_some_and(|limit| limit < Quantity::CPU_FLOOR) {
+        let limit = shown(&limits.cpu);
+        return refuse(format!("the sidecar's cpu limit {limit} is too low: set {PREFIX}cpu-limit to 50m or more"));
+    }
+    for (what, request, limit) in [("cpu", &requests.cpu, &limits.cpu), ("memory", &requests.memory, &limits.memory)] {
+        if amount(limit).is_some_and(|most| amount(request) > Some(most)) {
+            let (request, limit) = (shown(request), shown(limit));
+            return refuse(format!(
+                "the sidecar's {what} request {request} is above its limit {limit}: \
+                 set {PREFIX}{what}-request or {PREFIX}{what}-limit"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn refuse(message: String) -> Result<(), Denial> {
+    Err(Denial::new(Reason::Combination, message))
+}

@@ -1,0 +1,281 @@
+//! What an operator decided for every injected pod: the chart's `image` and `agent` values, and those of
+//! `injector` that injection needs.
+//!
+//! Owns their shape and defaults, the same as the chart's. Other keys of a values file are not its concern;
+//! an unknown key under `agent` is refused. Values that annotations can replace are texts, read by `settings`.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::settings;
+use crate::version;
+
+/// The chart's values, as far as they describe what is injected.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Template {
+    global: Global,
+    image: Image,
+    pub(super) agent: Agent,
+    pub(super) injector: Injector,
+}
+
+/// Why values cannot be a template.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A key that does not exist, or a value of the wrong kind.
+    #[error("values: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// A value that its key does not take.
+    #[error("values: {0}")]
+    Value(String),
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Global {
+    image_registry: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+struct Image {
+    registry: String,
+    repository: String,
+    tag: String,
+    digest: String,
+    pull_policy: String,
+}
+
+impl Default for Image {
+    fn default() -> Self {
+        Self {
+            registry: "ghcr.io".to_owned(),
+            repository: "stsidecar/stsidecar".to_owned(),
+            tag: String::new(),
+            digest: String::new(),
+            pull_policy: "IfNotPresent".to_owned(),
+        }
+    }
+}
+
+#[allow(clippy::struct_excessive_bools, reason = "the shape is the chart's")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(super) struct Agent {
+    pub(super) region: String,
+    pub(super) sts_endpoint: String,
+    pub(super) allow_insecure_sts: bool,
+    pub(super) allow_no_role: bool,
+    pub(super) audience: String,
+    pub(super) session_duration: String,
+    pub(super) token_expiration_seconds: u64,
+    pub(super) credentials_port: u64,
+    pub(super) metrics: Metrics,
+    pub(super) wait_for_credentials: bool,
+    pub(super) legacy_clients: bool,
+    pub(super) resources: Resources,
+    security_context: Map<String, Value>,
+    pub(super) log: Log,
+    pub(super) extra_env: Vec<Value>,
+    pub(super) aws_ca_bundle: CaBundle,
+    pub(super) http_proxy: HttpProxy,
+}
+
+impl Default for Agent {
+    fn default() -> Self {
+        Self {
+            region: String::new(),
+            sts_endpoint: String::new(),
+            allow_insecure_sts: false,
+            allow_no_role: false,
+            audience: "sts.amazonaws.com".to_owned(),
+            session_duration: "1h".to_owned(),
+            token_expiration_seconds: 86_400,
+            credentials_port: 9911,
+            metrics: Metrics::default(),
+            wait_for_credentials: true,
+            legacy_clients: false,
+            resources: Resources::default(),
+            security_context: Map::new(),
+            log: Log::default(),
+            extra_env: Vec::new(),
+            aws_ca_bundle: CaBundle::default(),
+            http_proxy: HttpProxy::default(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Metrics {
+    pub(super) enabled: bool,
+    pub(super) port: u64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { enabled: true, port: 9912 }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Resources {
+    pub(super) requests: Amounts,
+    pub(super) limits: Amounts,
+}
+
+/// Measured: 6 MiB and 1 % of a core at most, and an exec probe adds 2 MiB for a moment.
+impl Default for Resources {
+    fn default() -> Self {
+        let some = |text: &str| Some(Value::from(text));
+        Self {
+            requests: Amounts { cpu: some("5m"), memory: some("16Mi") },
+            limits: Amounts { cpu: None, memory: some("32Mi") },
+        }
+    }
+}
+
+/// `cpu` and `memory`, texts or numbers as YAML has them.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Amounts {
+    pub(super) cpu: Option<Value>,
+    pub(super) memory: Option<Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Log {
+    pub(super) level: String,
+    pub(super) format: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: "json".to_owned() }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(super) struct CaBundle {
+    /// Empty for none.
+    pub(super) config_map: String,
+    pub(super) key: String,
+}
+
+impl Default for CaBundle {
+    fn default() -> Self {
+        Self { config_map: String::new(), key: "ca.crt".to_owned() }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(super) struct HttpProxy {
+    pub(super) https_proxy: String,
+    pub(super) no_proxy: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Injector {
+    pub(super) mesh_proxies: Vec<String>,
+    pub(super) skipped_containers: Vec<String>,
+    pub(super) strict_environment: bool,
+    pub(super) allow_image_override: bool,
+    pub(super) allowed_role_arns: Vec<AllowedRoles>,
+    pub(super) agent_architectures: Vec<String>,
+}
+
+impl Default for Injector {
+    fn default() -> Self {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Self {
+            mesh_proxies: names(&["istio-proxy", "linkerd-proxy"]),
+            skipped_containers: names(&[
+                "istio-proxy",
+                "istio-init",
+                "istio-validation",
+                "linkerd-proxy",
+                "linkerd-init",
+                "vault-agent",
+                "vault-agent-init",
+            ]),
+            strict_environment: false,
+            allow_image_override: false,
+            allowed_role_arns: Vec::new(),
+            agent_architectures: names(&["amd64"]),
+        }
+    }
+}
+
+/// Which roles the pods of some namespaces may name; both lists hold patterns with `*` and `?`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct AllowedRoles {
+    pub(super) namespaces: Vec<String>,
+    pub(super) role_arns: Vec<String>,
+}
+
+impl Template {
+    /// Reads values, the chart's whole file or the part of it that matters.
+    ///
+    /// # Errors
+    /// When a key is unknown or a value is not accepted, naming it.
+    pub fn from_values(values: Value) -> Result<Self, Error> {
+        let template: Self = match values {
+            Value::Null => Self::default(),
+            values => serde_json::from_value(values)?,
+        };
+        settings::check_chart(&template).map_err(|denial| Error::Value(denial.message))?;
+        let CaBundle { config_map, key } = &template.agent.aws_ca_bundle;
+        if !config_map.is_empty() && key.is_empty() {
+            return Err(Error::Value("agent.awsCaBundle.key: name the key of the ConfigMap".to_owned()));
+        }
+        let named = |variable: &Value| variable.get("name").is_some_and(Value::is_string);
+        if !template.agent.extra_env.iter().all(named) {
+            return Err(Error::Value("agent.extraEnv: every variable needs a name".to_owned()));
+        }
+        Ok(template)
+    }
+
+    /// The image's reference; a digest beats the tag, and the default tag is this version.
+    #[must_use]
+    pub fn image(&self) -> String {
+        let Image { registry, repository, tag, digest, .. } = &self.image;
+        let registry = [&self.global.image_registry, registry].into_iter().find(|name| !name.is_empty());
+        let name = registry.map_or_else(|| repository.clone(), |registry| format!("{registry}/{repository}"));
+        match (digest.as_str(), tag.as_str()) {
+            ("", "") => format!("{name}:{}", version::VERSION),
+            ("", tag) => format!("{name}:{tag}"),
+            (digest, _) => format!("{name}@{digest}"),
+        }
+    }
+
+    pub(super) fn pull_policy(&self) -> &str {
+        &self.image.pull_policy
+    }
+
+    /// Restricted, whatever the pod's own is; the chart's keys are laid over it, and its nulls remove.
+    pub(super) fn security_context(&self) -> Value {
+        let mut context = json!({
+            "allowPrivilegeEscalation": false,
+            "capabilities": { "drop": ["ALL"] },
+            "readOnlyRootFilesystem": true,
+            "runAsGroup": 65532,
+            "runAsNonRoot": true,
+            "runAsUser": 65532,
+            "seccompProfile": { "type": "RuntimeDefault" },
+        });
+        for (key, value) in &self.agent.security_context {
+            match value {
+                Value::Null => drop(context.as_object_mut().map(|map| map.remove(key))),
+                value => context[key] = value.clone(),
+            }
+        }
+        context
+    }
+}

@@ -1,0 +1,146 @@
+//! `stsidecar inject` from the outside: `tests/fixtures/inject/streams/NAME.in.yaml` in, `NAME.out.yaml` out.
+//! `UPDATE_FIXTURES=1` writes the outputs anew, for review.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde_json::Value;
+use stsidecar::cli::{self, World};
+use stsidecar::time::Wall;
+
+struct Outcome {
+    code: u8,
+    stdout: String,
+    stderr: String,
+}
+
+fn inject(arguments: &[&str], stdin: &str, values: &str) -> Outcome {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let code = cli::main(
+        ["stsidecar", "inject"].iter().chain(arguments).map(OsString::from),
+        &mut World {
+            variable: &|_| None,
+            read: &|path| match path.to_str() {
+                Some("/dev/stdin") => Ok(stdin.as_bytes().to_vec()),
+                Some("values.yaml") => Ok(values.as_bytes().to_vec()),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            },
+            stdout: &mut stdout,
+            stderr: &mut stderr,
+            stdout_is_terminal: false,
+            stderr_is_terminal: false,
+            termination_log: Path::new("/nonexistent"),
+            wall: || Wall::from_unix_seconds(0),
+        },
+    );
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    Outcome { code, stdout: text(stdout), stderr: text(stderr) }
+}
+
+fn fixture(name: &str) -> String {
+    fs::read_to_string(folder().join(name)).unwrap_or_default()
+}
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inject/streams")
+}
+
+const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\nspec:\n  containers:\n  - name: app\n";
+const ROLE: &str = "--role-arn=arn:aws:iam::111122223333:role/app";
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a developer's switch, not the program's")]
+fn every_stream_is_injected_as_written() {
+    for name in ["shop", "list"] {
+        let given = fixture(&format!("{name}.in.yaml"));
+        let Outcome { code, stdout, stderr } = inject(&[], &given, "");
+        assert_eq!((code, stderr.as_str()), (0, ""), "{name}");
+        if std::env::var_os("UPDATE_FIXTURES").is_some() {
+            fs::write(folder().join(format!("{name}.out.yaml")), &stdout).expect("a writable fixture");
+        }
+        assert_eq!(stdout, fixture(&format!("{name}.out.yaml")), "{name}");
+        let again = inject(&[], &stdout, "");
+        assert_eq!((again.code, again.stdout), (0, stdout), "{name}: injecting twice is injecting once");
+    }
+}
+
+#[test]
+fn documents_that_are_not_workloads_keep_every_byte() {
+    let given = fixture("shop.in.yaml");
+    let printed = inject(&[], &given, "").stdout;
+    let kept =
+        given.split_inclusive("---\n").filter(|part| !part.contains("image: registry") && !part.contains("nightly"));
+    for part in kept {
+        assert!(printed.contains(part.trim_end_matches("---\n")), "{part}");
+    }
+    for untouched in ["", "\n", "# only a comment", "a: [1,   2] # odd\r\n...\n", "--- text\n---\n- 1"] {
+        let Outcome { code, stdout, .. } = inject(&[], untouched, "");
+        assert_eq!((code, stdout.as_str()), (0, untouched));
+    }
+}
+
+#[test]
+fn flags_and_values_stand_in_for_what_the_stream_does_not_say() {
+    let values = "replicas: 2\nimage: {registry: '', tag: dev}\nagent: {region: eu-west-1}\n";
+    let read = |outcome: Outcome| -> Value {
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+        serde_saphyr::from_str(&outcome.stdout).expect("YAML")
+    };
+    let pod = read(inject(&[ROLE, "--values", "values.yaml", "-f", "-"], POD, values));
+    let sidecar = &pod["spec"]["initContainers"][0];
+    assert_eq!(sidecar["image"], "stsidecar/stsidecar:dev");
+    assert_eq!(sidecar["env"][1], serde_json::json!({ "name": "AWS_REGION", "value": "eu-west-1" }));
+    let pod = read(inject(&[ROLE, "--values=values.yaml", "--region=us-east-1"], POD, values));
+    assert_eq!(pod["spec"]["initContainers"][0]["env"][1]["value"], "us-east-1");
+    let account = "kind: ServiceAccount\nmetadata:\n  name: default\n  namespace: other\n  annotations:\n    \
+                   stsidecar.dev/role-arn: arn:aws:iam::111122223333:role/of-account\n";
+    let printed = inject(&["--region=us-east-1", "-n", "other"], &format!("{account}---\n{POD}"), "");
+    assert!(printed.code == 0 && printed.stdout.contains("role/of-account"), "{}", printed.stderr);
+    let json = r#"{"kind":"Pod","spec":{"containers":[{"name":"app","args":["\ud83d\ude00"]}]}}"#;
+    assert_eq!(read(inject(&[ROLE, "--region=us-east-1"], json, ""))["spec"]["containers"][0]["args"][0], "\u{1f600}");
+}
+
+#[test]
+fn whatever_is_wrong_prints_nothing_and_says_where() {
+    let legacy =
+        POD.replace("  name: app\nspec", "  name: app\n  annotations: {stsidecar.dev/legacy-clients: 'true'}\nspec");
+    let host = POD.replace("spec:\n", "spec:\n  hostNetwork: true\n");
+    let both = format!("{host}---\n{}", POD.replace("name: app", "name: other"));
+    for (arguments, stdin, values, code, said) in [
+        (vec![], POD, "", 1, "stsidecar: Pod default/app: no role for container app: annotate ServiceAccount default"),
+        (vec![ROLE], POD, "", 1, "stsidecar: Pod default/app: no AWS region"),
+        (
+            vec![ROLE, "--region=us-east-1"],
+            &*legacy,
+            "",
+            1,
+            "stsidecar: Pod default/app: stsidecar.dev/legacy-clients: ",
+        ),
+        (vec![ROLE], &both, "", 1, "stsidecar: Pod default/app: spec.hostNetwork is true"),
+        (vec![], "a: 1\n---\na: [1\n", "", 1, "stsidecar: the document that begins at line 2: "),
+        (vec![], "kind: Pod\nspec: 1\n", "", 1, "stsidecar: Pod default/without a name: not a pod: spec must be a map"),
+        (vec!["-f", "/none"], "", "", 1, "stsidecar: cannot read /none: "),
+        (vec!["--role-arn=app"], POD, "", 64, "error: invalid value 'app' for '--role-arn <ARN>': not a role ARN"),
+        (vec!["--colour"], POD, "", 64, "error: unexpected argument '--colour'"),
+        (vec!["--values=/none"], POD, "", 78, "stsidecar: cannot read /none: "),
+        (vec!["--values=values.yaml"], POD, "agent: {regoin: x}", 78, "stsidecar: values: unknown field `regoin`"),
+        (vec!["--values=values.yaml"], POD, "a: [", 78, "stsidecar: values.yaml: "),
+        (vec!["--region=EU"], POD, "", 78, "stsidecar: values: agent.region: \"EU\" is not accepted"),
+    ] {
+        let outcome = inject(&arguments, stdin, values);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (code, ""), "{said}: {}", outcome.stderr);
+        assert!(outcome.stderr.starts_with(said), "{}", outcome.stderr);
+    }
+    let outcome = inject(&[ROLE], &both, "");
+    assert!(outcome.stderr.contains("Pod default/other: no AWS region"), "all problems at once: {}", outcome.stderr);
+}
+
+#[test]
+fn warnings_go_to_standard_error() {
+    let keys = format!("{POD}    env: [{{name: AWS_PROFILE, value: old}}]\n");
+    let Outcome { code, stdout, stderr } = inject(&[ROLE, "--region=us-east-1"], &keys, "");
+    assert!(code == 0 && stdout.contains("name: stsidecar\n"), "{stdout}");
+    assert!(stderr.starts_with("stsidecar: Pod default/app: container app sets AWS_PROFILE"), "{stderr}");
+}
