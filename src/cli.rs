@@ -7,6 +7,7 @@ mod check;
 mod credential_process;
 mod exchange;
 mod flags;
+#[cfg(feature = "injector")]
 mod inject;
 mod request;
 mod run;
@@ -80,6 +81,7 @@ enum Command {
     /// Print credentials as AWS's `credential_process` wants them, the running agent's or one's own
     CredentialProcess(credential_process::Args),
     /// Add the sidecar to manifests: a YAML stream in, the injected stream out
+    #[cfg(feature = "injector")]
     Inject(inject::Args),
     /// Print the JSON schema of the configuration file
     Schema,
@@ -99,6 +101,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>
             Command::Status(arguments) => status::run(&arguments, world),
             Command::Check(arguments) => check::run(&arguments, world),
             Command::CredentialProcess(arguments) => credential_process::run(&arguments, world),
+            #[cfg(feature = "injector")]
             Command::Inject(arguments) => inject::run(&arguments, world),
             Command::Schema => world.result(&format!("{:#}\n", crate::config::schema()), exit::OK),
         },

@@ -21,6 +21,7 @@ pub mod token;
 pub mod version;
 
 // L1, decisions: pure, values in and values out.
+#[cfg(feature = "injector")]
 pub mod inject;
 pub mod response;
 pub mod session;
