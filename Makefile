@@ -4,7 +4,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint deny doc bench release presubmit clean
+.PHONY: help demo build test chart manifests lint deny doc bench release presubmit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,12 @@ build: ## debug build of everything
 
 test: ## all tests; tiers whose tools are missing say so in one line, with ALL_TIERS=1 they fail
 	$(CARGO) test --no-fail-fast
+
+chart: ## only the tests of the chart, its alerts and dashboard, and deploy/
+	@$(PYTHON) tests/chart/run.py
+
+manifests: ## write deploy/stsidecar.yaml, the chart's README and goldens anew
+	@UPDATE=1 $(PYTHON) tests/chart/run.py
 
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --check
