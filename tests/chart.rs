@@ -12,7 +12,11 @@ use std::process::Command;
 /// Runs a group of cases; its output goes past libtest, so that the lines are seen as they come.
 fn passes(group: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let outcome = Command::new("python3").arg(root.join("tests/chart/run.py")).arg(group).status();
+    let outcome = Command::new("python3")
+        .arg(root.join("tests/chart/run.py"))
+        .arg(group)
+        .env("STSIDECAR_BIN", env!("CARGO_BIN_EXE_stsidecar"))
+        .status();
     match outcome {
         Ok(status) => assert!(status.success(), "tests/chart/run.py {group} ended with {status}"),
         Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -3,6 +3,7 @@
 
 Installs what it needs first; where that cannot be had it prints `not run: ...`, which is a failure when ALL_TIERS=1.
 Prints one line for each case and exits with 0 only when every case passed. UPDATE=1 writes what is compared.
+STSIDECAR_BIN names the agent that Prometheus scrapes, else it is the debug build.
 """
 
 import os
@@ -18,7 +19,7 @@ from real import bootstrap
 
 # The whole is meant to take less than two minutes; a busy machine gets twice as long.
 SECONDS = 240
-TOOLS = ("chart", "helm3", "helm4", "promtool")
+TOOLS = ("store", "chart", "helm3", "helm4", "promtool")
 
 
 def one_case(case) -> bool:
@@ -54,11 +55,11 @@ def main(arguments: list[str]) -> int:
     code = into_venv()
     if code is not None:
         return code
-    from chart import deploy_cases, monitoring_cases, render_cases, values_cases
+    from chart import deploy_cases, monitoring_cases, prometheus_cases, render_cases, values_cases
 
     groups = {
         "chart": [*render_cases.CASES, *values_cases.CASES],
-        "monitoring": monitoring_cases.CASES,
+        "monitoring": [*monitoring_cases.CASES, *prometheus_cases.CASES],
         "deploy": deploy_cases.CASES,
     }
     if arguments and arguments[0] not in groups:
