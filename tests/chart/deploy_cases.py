@@ -88,7 +88,7 @@ def annotations_agree():
     if not (ROOT / "src" / "inject.rs").exists():
         return "nothing reads any yet"
     rendered = template("helm4", "--set=validatingPolicies.workloads.enabled=true")
-    listed = [re.findall(r"'stsidecar\.dev/([\w-]+)'", line) for line in rendered.splitlines() if "'stsidecar.dev/inject', " in line]
+    listed = [re.findall(r"'([\w-]+)'", line) for line in rendered.splitlines() if line.strip().startswith("['inject', ")]
     assert len(listed) == 2 and listed[0] == listed[1]
     table = re.search(r"const ANNOTATIONS: [^=]+= \[(.*?)\];", KEYS.read_text(), re.DOTALL)
     assert table, f"{KEYS.relative_to(ROOT)} has no table of annotations"

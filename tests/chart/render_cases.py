@@ -202,7 +202,7 @@ def helm_test():
     assert {kind for kind, _ in hooks} == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Pod"}
     for (kind, _), found in hooks.items():
         annotations = found["metadata"]["annotations"]
-        assert annotations["helm.sh/hook"] == "test"
+        assert annotations["helm.sh/hook"] == ("test" if kind == "Pod" else "test,pre-delete")
         policy = set(annotations["helm.sh/hook-delete-policy"].split(","))
         assert policy == {"before-hook-creation", "hook-succeeded"} | (set() if kind == "Pod" else {"hook-failed"})
         assert kind == "Pod" or int(annotations["helm.sh/hook-weight"]) < 0, "the pod comes last"
