@@ -7,7 +7,7 @@ import subprocess
 import yaml
 
 from chart import kinds
-from chart.helm import CHART, HELMS, KUBECTL, NAMESPACE, compare, documents, normal, template
+from chart.helm import CHART, HELMS, KUBECTL, NAMESPACE, OPERATORS, compare, documents, normal, template
 from real.bootstrap import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -83,8 +83,8 @@ def examples():
     return f"{len(EXAMPLES)} examples"
 
 
-def annotations_agree():
-    """The keys that the ValidatingAdmissionPolicy knows are those that the injector reads"""
+def injector_agrees():
+    """The chart and the injector mean the same annotations and the same port"""
     if not (ROOT / "src" / "inject.rs").exists():
         return "nothing reads any yet"
     rendered = template("helm4", "--set=validatingPolicies.workloads.enabled=true")
@@ -94,6 +94,9 @@ def annotations_agree():
     assert table, f"{KEYS.relative_to(ROOT)} has no table of annotations"
     read = [name for name in re.findall(r'\("([\w-]+)",', table[1]) if name != "status"]
     assert sorted(listed[0]) == sorted(read), set(listed[0]) ^ set(read)
+    port = re.search(r'const PORT_NAME: &str = "(.+)";', (KEYS.parent / "sidecar.rs").read_text())
+    monitor = documents(template("helm4", "--set=metrics.podMonitor.enabled=true", *OPERATORS, "--show-only=templates/podmonitor.yaml"))[0]
+    assert port and monitor["spec"]["podMetricsEndpoints"][0]["port"] == port[1] and len(port[1]) <= 15, port
     return f"{len(read)} keys"
 
 
@@ -131,4 +134,4 @@ def guides():
     return f"{len(pages)} pages"
 
 
-CASES = [manifests, examples, annotations_agree, image, guides]
+CASES = [manifests, examples, injector_agrees, image, guides]

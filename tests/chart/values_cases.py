@@ -20,6 +20,7 @@ MISTAKES = [
     ("agent.sessionDuration=1 hour", "agent.sessionDuration: Does not match pattern", "at '/agent/sessionDuration': "),
     ("agent.stsEndpoint=sts.example", "agent.stsEndpoint: Does not match pattern", "at '/agent/stsEndpoint': "),
     ("agent.resources.limits.memory=lots", "agent.resources.limits.memory", "at '/agent/resources/limits/memory': "),
+    ("agent.resources.limits.nvidia=1", "Additional property nvidia is not allowed", "additional properties 'nvidia' not allowed"),
     ("agent.waitForCredentials=maybe", "agent.waitForCredentials: Invalid type. Expected: boolean", "got string, want boolean"),
     ("injector.port=443", "injector.port: Must be greater than or equal to 1024", "minimum: got 443, want 1,024"),
     ("injector.replicas=0", "injector.replicas: Must be greater than or equal to 1", "minimum: got 0, want 1"),
@@ -124,7 +125,7 @@ def schema_is_closed():
 
     def same_keys(part: dict, value: dict, path: str) -> None:
         for key, inner in part.get("properties", {}).items():
-            optional = path.endswith(("resources", "Probe", "Selector", "issuerRef"))
+            optional = path.endswith(("resources", "requests", "limits", "Probe", "Selector", "issuerRef"))
             assert optional or key in value, f"the schema knows {path}.{key}, values.yaml does not"
             if isinstance(value.get(key), dict) and value[key]:
                 same_keys(inner, value[key], f"{path}.{key}")
