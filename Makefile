@@ -6,7 +6,7 @@ PYTHON ?= python3
 GUNGRAUN = $(shell sed -n '/^name = "gungraun"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint deny doc bench bench-instructions release presubmit clean
+.PHONY: help demo build test chart manifests lint deny doc bench bench-instructions release presubmit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,12 @@ build: ## debug build of everything
 
 test: ## all tests; tiers whose tools are missing say so in one line, with ALL_TIERS=1 they fail
 	$(CARGO) test --no-fail-fast
+
+chart: ## only the tests of the chart, its alerts and dashboard, and deploy/
+	@$(PYTHON) tests/chart/run.py
+
+manifests: ## write deploy/stsidecar.yaml, the chart's README and goldens anew
+	@UPDATE=1 $(PYTHON) tests/chart/run.py
 
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --check

@@ -1,0 +1,134 @@
+{{- define "stsidecar.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* At most 50 characters, so that "-injector" and "-workloads" still fit into 63. */}}
+{{- define "stsidecar.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "stsidecar.injector" -}}
+{{- printf "%s-injector" (include "stsidecar.fullname" .) -}}
+{{- end -}}
+
+{{- define "stsidecar.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "stsidecar.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* Labels of every object; the component is added by each. */}}
+{{- define "stsidecar.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "stsidecar.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "stsidecar.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "stsidecar.injector" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- required "serviceAccount.name is needed with serviceAccount.create=false: name the ServiceAccount that exists" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "stsidecar.registry" -}}
+{{- default .Values.image.registry .Values.global.imageRegistry -}}
+{{- end -}}
+
+{{- define "stsidecar.image" -}}
+{{- with include "stsidecar.registry" . }}{{ trimSuffix "/" . }}/{{ end -}}
+{{- .Values.image.repository -}}
+{{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end -}}
+{{- end -}}
+
+{{/* The Secret of the webhook's certificate. */}}
+{{- define "stsidecar.certificateSecret" -}}
+{{- if eq .Values.injector.certs.mode "external" -}}
+{{- required "injector.certs.external.secretName is needed with injector.certs.mode=external: name the Secret with tls.crt, tls.key and ca.crt" .Values.injector.certs.external.secretName -}}
+{{- else -}}
+{{- printf "%s-tls" (include "stsidecar.injector" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Namespaces that never reach the webhook: the configured ones and the release's. */}}
+{{- define "stsidecar.excludedNamespaces" -}}
+{{- toJson (append .Values.injector.webhook.excludedNamespaces .Release.Namespace | uniq) -}}
+{{- end -}}
+
+{{/* merge [defaults, values]: the values win, and keys that they set to null are removed. */}}
+{{- define "stsidecar.merged" -}}
+{{- $defaults := index . 0 -}}
+{{- $values := index . 1 -}}
+{{- $merged := dict -}}
+{{- range $key, $value := $defaults -}}
+{{- if not (hasKey $values $key) -}}{{- $_ := set $merged $key $value -}}{{- end -}}
+{{- end -}}
+{{- range $key, $value := $values -}}
+{{- if not (kindIs "invalid" $value) -}}{{- $_ := set $merged $key $value -}}{{- end -}}
+{{- end -}}
+{{- toYaml $merged -}}
+{{- end -}}
+
+{{- define "stsidecar.podSecurityContext" -}}
+{{- include "stsidecar.merged" (list (dict "runAsNonRoot" true "runAsUser" 65532 "runAsGroup" 65532 "fsGroup" 65532 "seccompProfile" (dict "type" "RuntimeDefault")) .Values.injector.podSecurityContext) -}}
+{{- end -}}
+
+{{- define "stsidecar.securityContext" -}}
+{{- include "stsidecar.merged" (list (dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "runAsNonRoot" true "capabilities" (dict "drop" (list "ALL")) "seccompProfile" (dict "type" "RuntimeDefault")) .Values.injector.securityContext) -}}
+{{- end -}}
+
+{{/* render [context, renderMode, value's name]: "true" when objects of monitoring.coreos.com/v1 are to be rendered. */}}
+{{- define "stsidecar.rendersMonitoring" -}}
+{{- $context := index . 0 -}}
+{{- $mode := index . 1 -}}
+{{- if or (eq $mode "alwaysRender") ($context.Capabilities.APIVersions.Has "monitoring.coreos.com/v1") -}}
+true
+{{- else if eq $mode "failIfMissing" -}}
+{{- fail (printf "%s: the cluster does not know monitoring.coreos.com/v1; install the Prometheus operator, or set renderMode to skipIfMissing or alwaysRender" (index . 2)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The injector's configuration file; configmap.yaml describes it. */}}
+{{- define "stsidecar.config" -}}
+{{- $injector := .Values.injector -}}
+{{- $image := dict "registry" (include "stsidecar.registry" .) "repository" .Values.image.repository "tag" (default .Chart.AppVersion .Values.image.tag) "digest" .Values.image.digest "pullPolicy" .Values.image.pullPolicy -}}
+{{- $certs := dict "mode" $injector.certs.mode "secretName" (include "stsidecar.certificateSecret" .) -}}
+{{- if eq $injector.certs.mode "self" -}}
+{{- $certs = merge $certs $injector.certs.self -}}
+{{- end -}}
+{{- $settings := dict
+  "namespace" .Release.Namespace
+  "serviceName" (include "stsidecar.injector" .)
+  "webhookConfiguration" (include "stsidecar.injector" .)
+  "port" $injector.port
+  "metricsPort" $injector.metricsPort
+  "log" $injector.log
+  "certs" $certs
+  "excludedNamespaces" (include "stsidecar.excludedNamespaces" . | fromJsonArray)
+  "allowImageOverride" $injector.allowImageOverride
+  "allowedRoleArns" $injector.allowedRoleArns
+  "strictEnvironment" $injector.strictEnvironment
+  "meshProxies" $injector.meshProxies
+  "skippedContainers" $injector.skippedContainers
+  "agentArchitectures" $injector.agentArchitectures
+-}}
+{{- toYaml (dict "image" $image "agent" .Values.agent "injector" $settings) -}}
+{{- end -}}
+
+{{/* The name of the admin port that the injector gives the sidecar; at most 15 characters. */}}
+{{- define "stsidecar.agentPortName" -}}
+stsidecar
+{{- end -}}

@@ -1,0 +1,137 @@
+"""deploy/ and the guides: rendered from the chart, valid, and true to the program."""
+
+import json
+import re
+import subprocess
+
+import yaml
+
+from chart import kinds
+from chart.helm import CHART, HELMS, KUBECTL, NAMESPACE, OPERATORS, compare, documents, normal, template
+from real.bootstrap import ROOT
+
+DEPLOY = ROOT / "deploy"
+EXAMPLES = sorted((DEPLOY / "examples").glob("*.yaml"))
+KEYS = ROOT / "src" / "inject" / "keys.rs"
+HEADER = "# The chart with its defaults. Made by `make manifests`; change charts/stsidecar instead.\n"
+
+
+def plain_manifests() -> str:
+    """The chart without what only Helm needs."""
+    lines = normal(template("helm4", "--skip-tests")).splitlines()
+    of_helm = ("# Source: ", "helm.sh/chart: ", "app.kubernetes.io/managed-by: Helm")
+    return HEADER + "".join(f"{line}\n" for line in lines if not line.strip().startswith(of_helm))
+
+
+def manifests():
+    """deploy/stsidecar.yaml is the chart, and kustomize takes it"""
+    compare(DEPLOY / "stsidecar.yaml", plain_manifests())
+    done = subprocess.run([KUBECTL, "kustomize", str(DEPLOY)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    built = documents(done.stdout)
+    assert {found["metadata"].get("namespace", NAMESPACE) for found in built} == {NAMESPACE}
+    assert len(built) == len(documents(plain_manifests())) + 1
+    for found in built:
+        for version in kinds.VERSIONS:
+            kinds.check(found, version)
+    namespace = next(found for found in built if found["kind"] == "Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    for found in built:
+        for pod in kinds.pods(found):
+            kinds.check_restricted(pod)
+    return f"{len(built)} objects"
+
+
+def examples():
+    """The sidecars written by hand are valid, restricted, and set what the program reads"""
+    readme = (ROOT / "README.md").read_text()
+    settings = set(re.findall(r"`((?:AWS|STSIDECAR|RUST)_\w+)`", readme[readme.index("<!-- settings: begin") : readme.index("<!-- settings: end")]))
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+    for path in EXAMPLES:
+        for found in documents(path.read_text()):
+            for version in kinds.VERSIONS:
+                kinds.check(found, version)
+            for pod in kinds.pods(found):
+                kinds.check_restricted(pod)
+                containers = {container["name"]: container for container in pod.get("initContainers", []) + pod["containers"]}
+                agent, app = containers["stsidecar"], containers["app"]
+                assert agent["image"] == f"ghcr.io/stsidecar/stsidecar:{chart['appVersion']}"
+                assert agent["resources"] == defaults["agent"]["resources"]
+                assert {variable["name"] for variable in agent["env"]} <= settings
+                assert agent["startupProbe"] == {
+                    "exec": {"command": ["/stsidecar", "status", "--probe"]},
+                    "periodSeconds": 1,
+                    "timeoutSeconds": 30,
+                    "failureThreshold": 1000000,
+                }
+                mounts = {mount["name"]: mount["mountPath"] for mount in agent["volumeMounts"]}
+                state = next(variable["value"] for variable in agent["env"] if variable["name"] == "STSIDECAR_STATE_DIR")
+                assert mounts == {
+                    "stsidecar-token": "/var/run/secrets/stsidecar.dev/serviceaccount",
+                    "stsidecar-endpoints": "/var/run/secrets/stsidecar.dev/endpoints",
+                    "stsidecar-state": state,
+                }
+                assert {volume["name"] for volume in pod["volumes"]} == set(mounts)
+                own = {variable["name"]: variable["value"] for variable in app["env"]}
+                assert own["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] == f"{app['volumeMounts'][0]['mountPath']}/token"
+                assert own["AWS_CONTAINER_CREDENTIALS_FULL_URI"] == "http://127.0.0.1:9911/v1/credentials"
+                assert not own.keys() & {"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"}, "they would win over the sidecar"
+                native = path.stem == "native-sidecar"
+                assert ("stsidecar" in [c["name"] for c in pod.get("initContainers", [])]) is native
+                assert (agent.get("restartPolicy") == "Always") is native
+    return f"{len(EXAMPLES)} examples"
+
+
+def injector_agrees():
+    """The chart and the injector mean the same annotations and the same port"""
+    if not (ROOT / "src" / "inject.rs").exists():
+        return "nothing reads any yet"
+    rendered = template("helm4", "--set=validatingPolicies.workloads.enabled=true")
+    listed = [re.findall(r"'([\w-]+)'", line) for line in rendered.splitlines() if line.strip().startswith("['inject', ")]
+    assert len(listed) == 2 and listed[0] == listed[1]
+    table = re.search(r"const ANNOTATIONS: [^=]+= \[(.*?)\];", KEYS.read_text(), re.DOTALL)
+    assert table, f"{KEYS.relative_to(ROOT)} has no table of annotations"
+    read = [name for name in re.findall(r'\("([\w-]+)",', table[1]) if name != "status"]
+    assert sorted(listed[0]) == sorted(read), set(listed[0]) ^ set(read)
+    port = re.search(r'const PORT_NAME: &str = "(.+)";', (KEYS.parent / "sidecar.rs").read_text())
+    monitor = documents(template("helm4", "--set=metrics.podMonitor.enabled=true", *OPERATORS, "--show-only=templates/podmonitor.yaml"))[0]
+    assert port and monitor["spec"]["podMetricsEndpoints"][0]["port"] == port[1] and len(port[1]) <= 15, port
+    return f"{len(read)} keys"
+
+
+def image():
+    """The Dockerfile makes what the chart runs: both programs, certificates, a user without rights"""
+    text = (DEPLOY / "Dockerfile").read_text()
+    final = text[text.index("\nFROM scratch\n") :]
+    assert re.search(r"^USER 65532:65532$", final, re.MULTILINE) and 'ENTRYPOINT ["/stsidecar"]' in final
+    for program in ("/out/stsidecar;", "/out/stsidecar-injector;", "/out/etc/ssl/certs/ca-certificates.crt"):
+        assert program in text, program
+    cargo = (ROOT / "Cargo.toml").read_text()
+    version, rust = (re.search(rf'^{key} = "(.+)"$', cargo, re.MULTILINE)[1] for key in ("version", "rust-version"))
+    assert f'image.version="{version}"' in final and f"FROM --platform=$BUILDPLATFORM rust:{rust}-" in text
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    copied = {word for line in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE) for word in line.split()}
+    assert ignored[0] == "*" and {line.removeprefix("!") for line in ignored[1:]} == copied, copied
+    for name in ("stsidecar", "stsidecar-injector"):
+        rendered = "".join(template(major) for major in HELMS) + "".join(path.read_text() for path in EXAMPLES)
+        assert f"[/{name}" in rendered, f"nothing starts /{name}"
+
+
+def guides():
+    """Links lead somewhere, JSON and YAML in the guides is right"""
+    pages = [*DEPLOY.glob("*.md"), *(ROOT / "docs").glob("**/*.md"), CHART / "README.md"]
+    for page in pages:
+        text = page.read_text()
+        prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", prose):
+            assert link.startswith("https://") or (page.parent / link).exists(), f"{page.name}: {link}"
+        headings = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", prose, re.MULTILINE)}
+        for anchor in re.findall(r"\]\(#([^)]+)\)", prose):
+            assert anchor in headings, f"{page.name}: #{anchor}"
+        for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL):
+            json.loads(block)
+    return f"{len(pages)} pages"
+
+
+CASES = [manifests, examples, injector_agrees, image, guides]

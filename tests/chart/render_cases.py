@@ -1,0 +1,212 @@
+"""What Helm renders: as reviewed, valid for Kubernetes, safe, and the same for everybody."""
+
+import json
+import re
+import tarfile
+import tempfile
+from itertools import product
+from pathlib import Path
+
+import yaml
+
+from chart import kinds
+from chart.helm import CHART, HELMS, HERE, NAMESPACE, OPERATORS, VALUES, Refused, at_once, compare, documents, helm, normal, objects, of_file, template
+
+# With a suffix, as EKS and GKE have it.
+CLUSTERS = ["1.30.0", "1.33.5-eks-3025e55", "1.37.0"]
+
+
+def lint():
+    """helm lint --strict finds nothing, with either Helm and every values file"""
+    runs = list(product(HELMS, VALUES))
+    at_once(lambda run: helm(run[0], "lint", "--strict", str(CHART), f"--values={run[1]}"), runs)
+    return f"{len(runs)} runs"
+
+
+def goldens():
+    """What is rendered is what was reviewed, the same with Helm 3 and 4"""
+    for values in VALUES:
+        three, four = at_once(lambda major: normal(template(major, *of_file(values))), HELMS)
+        assert three == four, f"Helm 3 and 4 render {values.name} differently"
+        compare(HERE / f"{values.stem}.golden.yaml", four)
+    return f"{len(VALUES)} goldens"
+
+
+def clusters():
+    """The version of the cluster changes nothing, but before 1.30 the chart is refused"""
+    runs = list(product(HELMS, VALUES, CLUSTERS))
+
+    def run(one):
+        major, values, version = one
+        same = normal(template(major, *of_file(values), f"--kube-version={version}")) == normal(template(major, *of_file(values)))
+        assert same, f"{values.name} on {version} with {major}"
+
+    at_once(run, runs)
+    for major in HELMS:
+        refuses("chart requires kubeVersion: >=1.30.0-0", "--kube-version=1.29.9", major=major)
+    return f"{len(runs)} renderings"
+
+
+def refuses(text: str, *arguments: str, major: str = "helm4") -> None:
+    """Asserts that Helm refuses, and that its message holds a text."""
+    try:
+        template(major, *arguments)
+    except Refused as refusal:
+        assert text in str(refusal), f"{arguments}: {refusal}"
+        return
+    raise AssertionError(f"{major} accepts {arguments}")
+
+
+def schemas():
+    """Kubernetes 1.30 to the newest takes every object, strictly"""
+    distinct = {json.dumps(found, sort_keys=True) for values in VALUES for found in objects(*of_file(values)).values()}
+    manifests = [json.loads(text) for text in distinct]
+    for manifest, version in product(manifests, kinds.VERSIONS):
+        kinds.check(manifest, version)
+    try:
+        kinds.check({**manifests[0], "unknownField": 1}, kinds.VERSIONS[0])
+    except AssertionError:
+        return f"{len(manifests)} objects x {len(kinds.VERSIONS)} versions"
+    raise AssertionError("an unknown field is not noticed: this case proves nothing")
+
+
+def reproducible():
+    """Nothing is random, looked up or written by two: Argo CD sees no difference"""
+    words = r"\b(lookup|rand\w+|gen(CA|SelfSignedCert|SignedCert|PrivateKey)\w*|uuidv4|now|date|htpasswd|bcrypt|derivePassword)\b"
+    for path in CHART.glob("templates/**/*"):
+        for code in re.findall(r"\{\{.*?\}\}", path.read_text(), re.DOTALL) if path.is_file() else []:
+            code = re.sub(r'/\*.*?\*/|"[^"]*"|\.[A-Za-z.]+', "", code, flags=re.DOTALL)
+            assert not re.search(words, code), f"{path.name}: {code}"
+    for values in VALUES:
+        rendered = objects(*of_file(values))
+        assert "caBundle:" not in template("helm4", *of_file(values))
+        assert not any("data" in found or "stringData" in found for (kind, _), found in rendered.items() if kind == "Secret")
+    kept = [name for kind, name in objects() if kind == "Secret"]
+    assert kept == ["stsidecar-injector-tls"], kept
+
+
+def permissions():
+    """The injector may do what it needs, by name where that is possible"""
+    for values in VALUES:
+        for (kind, name), found in objects(*of_file(values)).items():
+            if kind not in ("Role", "ClusterRole"):
+                continue
+            for rule in found["rules"]:
+                assert "*" not in json.dumps(rule), f"{name}: {rule}"
+                if {"secrets", "mutatingwebhookconfigurations"} & set(rule["resources"]):
+                    assert rule["resourceNames"], f"{name}: {rule}"
+    granted = {kind: [[*rule["resources"], *rule["verbs"]] for rule in objects()[kind, "stsidecar-injector"]["rules"]] for kind in ("ClusterRole", "Role")}
+    webhooks = ["mutatingwebhookconfigurations", "get", "list", "watch", "patch"]
+    assert granted == {
+        "ClusterRole": [["serviceaccounts", "namespaces", "get"], ["events", "create", "patch"], webhooks],
+        "Role": [["secrets", "get", "list", "watch", "update", "patch"]],
+    }, granted
+    managed = objects(*of_file(HERE / "values" / "cert-manager.yaml"))
+    assert ("Role", "stsidecar-injector") not in managed, "with cert-manager no Secret is read through the API"
+    assert "patch" not in managed["ClusterRole", "stsidecar-injector"]["rules"][-1]["verbs"]
+
+
+def webhooks():
+    """The webhooks can block only pods, or namespaces, that asked; never their own"""
+    for values in VALUES:
+        found = objects(*of_file(values))
+        configuration = next((value for (kind, _), value in found.items() if kind == "MutatingWebhookConfiguration"), None)
+        if configuration is None:
+            assert values.stem == "monitoring-only"
+            continue
+        pods, namespaces = configuration["webhooks"]
+        assert [pods["name"], namespaces["name"]] == ["pods.stsidecar.dev", "namespaces.stsidecar.dev"]
+        for webhook, wanted in ((pods, ("NotIn", ["disabled"])), (namespaces, ("In", ["enabled"]))):
+            names, injection, *_ = webhook["namespaceSelector"]["matchExpressions"]
+            assert {NAMESPACE, "kube-system"} <= set(names["values"]) and names["operator"] == "NotIn"
+            assert (injection["key"], injection["operator"], injection["values"]) == ("stsidecar.dev/injection", *wanted)
+            assert webhook["sideEffects"] == "None" and webhook["rules"][0]["operations"] == ["CREATE"]
+            assert webhook["matchConditions"][1]["name"] == "is-not-a-mirror"
+            assert all("namespaceObject" not in condition["expression"] for condition in webhook["matchConditions"])
+        service = found["Service", pods["clientConfig"]["service"]["name"]]
+        deployment = next(value for (kind, _), value in found.items() if kind == "Deployment")
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        assert service["spec"]["selector"].items() <= labels.items()
+        assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
+        check = next((value for (kind, _), value in found.items() if kind == "Pod"), None)
+        assert check is None or not service["spec"]["selector"].items() <= check["metadata"]["labels"].items()
+        assert check is None or not deployment["spec"]["selector"]["matchLabels"].items() <= check["metadata"]["labels"].items()
+
+
+def restricted():
+    """Every pod of the chart may run where only restricted pods may"""
+    for values in VALUES:
+        for found in objects(*of_file(values)).values():
+            for pod in kinds.pods(found):
+                kinds.check_restricted(pod, assigned_user=values.stem == "openshift")
+                assert pod["enableServiceLinks"] is False
+
+
+def configuration():
+    """config.yaml holds the chart's values where they were, and what the templates computed"""
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+    for values in VALUES:
+        own = yaml.safe_load(values.read_text()) or {}
+        found = next((v for (k, n), v in objects(*of_file(values)).items() if k == "ConfigMap" and n.endswith("-injector")), None)
+        if found is None:
+            assert values.stem == "monitoring-only"
+            continue
+        config = yaml.safe_load(found["data"]["config.yaml"])
+        assert set(config) == {"image", "agent", "injector"} and set(config["agent"]) == set(defaults["agent"])
+        assert set(config["image"]) == set(defaults["image"]) and config["image"]["tag"] == "0.1.0"
+        computed = {"namespace", "serviceName", "webhookConfiguration", "excludedNamespaces"}
+        taken = set(config["injector"]) - computed
+        assert taken <= set(defaults["injector"]), taken
+        for key in taken - {"certs"}:
+            assert config["injector"][key] == own.get("injector", {}).get(key, defaults["injector"][key]), key
+        assert NAMESPACE in config["injector"]["excludedNamespaces"]
+        mode = own.get("injector", {}).get("certs", {}).get("mode", "self")
+        assert set(config["injector"]["certs"]) == ({"mode", "secretName"} | ({"caDuration", "leafDuration"} if mode == "self" else set()))
+    assert config["agent"]["securityContext"] == {"runAsUser": None, "runAsGroup": None}, "a null reaches the injector"
+
+
+def notes():
+    """NOTES.txt warns of what is missing, and ends in the next command"""
+    with tempfile.TemporaryDirectory(prefix="stsidecar-chart-") as folder:
+        chart = Path(folder) / "stsidecar"
+        helm("helm4", "package", str(CHART), f"--destination={folder}")
+        with tarfile.open(next(Path(folder).glob("*.tgz"))) as package:
+            package.extractall(folder, filter="data")
+        text = (chart / "templates" / "NOTES.txt").read_text()
+        (chart / "templates" / "notes.yaml").write_text(
+            f'{{{{- define "notes" -}}}}{text}{{{{- end -}}}}\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: notes}}\ndata:\n  text: {{{{ include "notes" . | toJson }}}}\n'
+        )
+
+        def shown(*arguments: str) -> str:
+            rendered = [documents(template(major, *arguments, "--show-only=templates/notes.yaml", chart=chart)) for major in HELMS]
+            assert rendered[0] == rendered[1]
+            return rendered[0][0]["data"]["text"].rstrip()
+
+        plain = shown()
+        assert plain.endswith(f"\n\n  helm test stsidecar --namespace {NAMESPACE}"), plain[-200:]
+        assert "WARNING: agent.region is empty" in plain and plain.count("WARNING") == 1
+        assert "WARNING" not in shown("--set=agent.region=eu-central-1", *OPERATORS)
+        poor = shown(
+            "--set=injector.replicas=1,injector.certs.mode=certManager,metrics.podMonitor.enabled=true,tests.enabled=false",
+            "--set=injector.webhook.pods.failurePolicy=Ignore,imagePullSecrets[0].name=x",
+        )
+        for part in ("with 1 replica(s)", "cert-manager.io/v1", "metrics.podMonitor was left out", "failurePolicy Ignore", "NOTE: imagePullSecrets"):
+            assert part in poor, f"{part} is not in:\n{poor}"
+        assert poor.splitlines()[-1].strip().startswith("kubectl"), poor
+        assert shown("--set=injector.enabled=false").splitlines()[-1].strip().startswith("kubectl")
+
+
+def helm_test():
+    """All that helm test needs goes away with it, the failed pod excepted"""
+    hooks = {key: value for key, value in objects().items() if "helm.sh/hook" in value["metadata"].get("annotations", {})}
+    assert {kind for kind, _ in hooks} == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Pod"}
+    for (kind, _), found in hooks.items():
+        annotations = found["metadata"]["annotations"]
+        assert annotations["helm.sh/hook"] == ("test" if kind == "Pod" else "test,pre-delete")
+        policy = set(annotations["helm.sh/hook-delete-policy"].split(","))
+        assert policy == {"before-hook-creation", "hook-succeeded"} | (set() if kind == "Pod" else {"hook-failed"})
+        assert kind == "Pod" or int(annotations["helm.sh/hook-weight"]) < 0, "the pod comes last"
+    refuses("tests.namespace", "--set=tests.namespace=kube-system")
+
+
+CASES = [lint, goldens, clusters, schemas, reproducible, permissions, webhooks, restricted, configuration, notes, helm_test]
