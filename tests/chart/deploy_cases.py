@@ -101,12 +101,13 @@ def injector_agrees():
 
 
 def image():
-    """The Dockerfile makes what the chart runs: both programs, certificates, a user without rights"""
+    """The Dockerfile makes every program there is, with certificates and a user without rights"""
     text = (DEPLOY / "Dockerfile").read_text()
     final = text[text.index("\nFROM scratch\n") :]
     assert re.search(r"^USER 65532:65532$", final, re.MULTILINE) and 'ENTRYPOINT ["/stsidecar"]' in final
-    for program in ("/out/stsidecar;", "/out/stsidecar-injector;", "/out/etc/ssl/certs/ca-certificates.crt"):
-        assert program in text, program
+    programs = [f"/out/{source.stem};" for source in (ROOT / "src" / "bin").glob("*.rs")]
+    for made in (*programs, "/out/etc/ssl/certs/ca-certificates.crt"):
+        assert programs and made in text, made
     cargo = (ROOT / "Cargo.toml").read_text()
     version, rust = (re.search(rf'^{key} = "(.+)"$', cargo, re.MULTILINE)[1] for key in ("version", "rust-version"))
     assert f'image.version="{version}"' in final and f"FROM --platform=$BUILDPLATFORM rust:{rust}-" in text
