@@ -60,7 +60,7 @@ fn every_wrong_variable_is_refused_by_its_name() {
         ("AWS_USE_DUALSTACK_ENDPOINT", "1", "AWS_USE_DUALSTACK_ENDPOINT: \"1\" is not accepted: true or false"),
         ("HTTPS_PROXY", "ftp://proxy", "HTTPS_PROXY: \"ftp://proxy\" is not accepted: the URL of a proxy"),
         ("STSIDECAR_CONFIG", "/none", "STSIDECAR_CONFIG: cannot read /none: no such file"),
-        ("STSIDECAR_CONFIG_INLINE", "{", "STSIDECAR_CONFIG_INLINE: EOF while parsing an object at line 1"),
+        ("STSIDECAR_CONFIG_INLINE", "{", "STSIDECAR_CONFIG_INLINE: unclosed bracket '{' at line 1"),
         ("STSIDECAR_SESSION_DURATION", "1", "STSIDECAR_SESSION_DURATION: \"1\" is not accepted: a session lasts"),
         ("STSIDECAR_STATE_DIR", "\u{fffd}", "STSIDECAR_STATE_DIR: \"\u{fffd}\" is not accepted: it is not UTF-8"),
         ("RUST_LOG", "loud", "RUST_LOG: \"loud\" is not accepted: off, error, warn"),
