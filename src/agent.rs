@@ -104,8 +104,10 @@ struct Ending {
 }
 
 async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
-    let mut signals = Signals::catch()?;
+    let signals = Signals::catch()?;
     let descriptors = process::raise_nofile();
+    // Before anything that takes time: the application may be waiting for them.
+    let tokens = surfaces::tokens(&config.clients)?;
     let sts = Arc::new(Client::new(&config.sts, clock::now)?);
     announce(&config, &warnings, &sts);
     let Config {
@@ -120,7 +122,6 @@ async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
         shutdown,
         log: _,
     } = config;
-    let tokens = surfaces::tokens(&clients)?;
     let state = state_dir.as_deref().map(StateDirectory::open).transpose()?;
     if state.as_ref().is_some_and(|state| !state.is_memory_backed()) {
         tracing::warn!("the state directory is not memory-backed: credentials would be written to a disk");
@@ -148,17 +149,27 @@ async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
         tasks.spawn(supervision::watch_token(parts.token.clone(), parts.report.subscribe(), ticks.clone()));
     }
     heartbeat.watch()?;
+    end(signals, tasks, &endpoint, &ending, shutdown).await
+}
 
+/// Waits for the wish to stop, then for the end of the drain; whatever ends before is an error.
+async fn end(
+    mut signals: Signals,
+    mut tasks: JoinSet<&'static str>,
+    endpoint: &surfaces::Running,
+    ending: &Ending,
+    shutdown: Shutdown,
+) -> Result<(), Error> {
     tokio::select! {
         signal = signals.next() => tracing::info!(signal, grace = ?shutdown.grace, "draining"),
-        ended = ended(&mut tasks, &endpoint) => return Err(ended),
+        ended = ended(&mut tasks, endpoint) => return Err(ended),
     }
     ending.draining.send_replace(true);
     ending.stopping.send_replace(Some(shutdown.grace));
     tokio::select! {
         () = drained(&endpoint.requests, shutdown) => tracing::info!("drained"),
         signal = signals.next() => tracing::info!(signal, "ending at once"),
-        ended = ended(&mut tasks, &endpoint) => return Err(ended),
+        ended = ended(&mut tasks, endpoint) => return Err(ended),
     }
     ending.closed.send_replace(true);
     Ok(())
