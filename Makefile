@@ -6,7 +6,7 @@ PYTHON ?= python3
 GUNGRAUN = $(shell sed -n '/^name = "gungraun"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test chart manifests lint deny doc bench bench-instructions release presubmit clean
+.PHONY: help demo build test chart manifests lint deny doc bench bench-instructions release image presubmit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ release: ## the agent as it ships: linked to glibc and static, both within their
 	$(CARGO) rustc $(AS_SHIPPED) -- $(FOLD)
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) rustc $(AS_SHIPPED) --target $(HOST) -- $(FOLD)
 	benches/size.sh $(DYNAMIC)/stsidecar $(STATIC)/stsidecar
+
+image: release ## the image in target/stsidecar.oci.tar, without a container engine (IMAGE=name:tag)
+	deploy/image --name $(or $(IMAGE),localhost/stsidecar:dev) --commit $$(git rev-parse --short=12 HEAD) $(STATIC)/stsidecar
 
 bench: release ## speed, start, memory, size and idleness as one table (7 minutes; IDLE_SECONDS, PAIRS, STARTS)
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release -p stsidecar-benches --bin serving --target $(HOST)

@@ -84,9 +84,11 @@ impl Pod {
         chown(&token, Some(1000), Some(1000)).expect("root can");
         fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("root can");
         fs::set_permissions(self.path("."), Permissions::from_mode(0o777)).expect("root can");
-        // The build's directory may be closed to others.
+        // The build's directory may be closed to others. Copied by a process of its own: a descriptor open for
+        // writing here would be inherited by what other threads start, and the copy be "text file busy".
         let program = self.path("stsidecar");
-        fs::copy(env!("CARGO_BIN_EXE_stsidecar"), &program).expect("room for the program");
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_stsidecar")).arg(&program).status();
+        assert!(copied.is_ok_and(|status| status.success()), "room for the program");
         let mut other = Command::new("setpriv");
         other.args(["--reuid", "65534", "--clear-groups"]).arg(program);
         Some(self.started_by(other, arguments))
