@@ -1,0 +1,143 @@
+"""Nothing is missed and everything is fast: f, speed, rbac."""
+
+import os
+import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from real.processes import Failed, until
+
+from . import store
+from .cluster import Cluster, metric, seconds_until
+from .context import Context
+from .load import NOWHERE, Load, injected
+from .release import INJECTOR, NAMESPACE
+from .workloads import PREFIX, Place, container, expect, holds
+
+PAIRS = 200
+DURATION = "stsidecar_injector_admission_duration_seconds"
+GOLDEN = Path(__file__).with_name("can-i.golden")
+
+
+def f(context: Context) -> str:
+    """200 pods right after their ServiceAccounts; 200 more while the injectors are replaced"""
+    place = context.place("f")
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        good = list(pool.map(lambda number: pair(place, number), range(PAIRS)))
+    expect("injected of pods created right after their ServiceAccount", good.count(True), PAIRS)
+    seconds = time.monotonic() - began
+    created, missed = rolling(context, place)
+    expect("lost or unmutated while the injectors were replaced", missed, [])
+    return f"{PAIRS} of {PAIRS} pairs injected in {seconds:.1f} s; {created} pods created while both injectors were replaced: 0 lost, 0 unmutated"
+
+
+def pair(place: Place, number: int) -> bool:
+    """A ServiceAccount, and at once the pod that uses it."""
+    metadata = {"name": f"pair-{number}", "namespace": place.namespace, "annotations": {f"{PREFIX}role-arn": store.arn(f"pair-{number}")}}
+    place.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    pod = place.create(place.pod(f"pair-{number}", account=f"pair-{number}", nodeSelector=NOWHERE))
+    sidecar = next((one for one in pod["spec"].get("initContainers", []) if one["name"] == "stsidecar"), None)
+    # The role of its own ServiceAccount, not one that was read before.
+    return sidecar is not None and store.arn(f"pair-{number}") in str(sidecar["env"])
+
+
+def rolling(context: Context, place: Place) -> tuple[int, list[str]]:
+    """Creates pods from before the rollout to after it, 200 at least."""
+    missed: list[str] = []
+    over = threading.Event()
+
+    def create(number: int) -> None:
+        try:
+            if not injected(place.create(place.pod(f"rolling-{number}", nodeSelector=NOWHERE))):
+                missed.append(f"rolling-{number}: unmutated")
+        except Failed as failure:
+            missed.append(f"rolling-{number}: {failure}")
+
+    def roll() -> None:
+        try:
+            context.release.roll()
+        finally:
+            over.set()
+
+    number = 0
+    with ThreadPoolExecutor(9) as pool:
+        rollout = pool.submit(roll)
+        while number < PAIRS or not over.is_set():
+            pool.submit(create, number)
+            number += 1
+            over.wait(0.03) if not over.is_set() else time.sleep(0.03)
+        rollout.result()
+    return number, missed
+
+
+def speed(context: Context) -> str:
+    """100 reviews a second, one of a pod of 1.5 MiB, and the injectors' memory"""
+    place = context.place("speed")
+    before = buckets(context)
+    with Load(place, 100) as load:
+        until("1000 reviews", lambda: load.answered + len(load.failures) >= 1000, 60)
+    after = buckets(context)
+    expect("failed reviews", load.failures[:3], [])
+    p99, count = quantile(before, after, 0.99)
+    large = large_pod(context, place)
+    memory = max(metric(text, "process_resident_memory_bytes") for text in injector_metrics(context)) / 2**20
+    holds("99 % of admissions within 5 ms", p99 <= 0.005, f"{p99 * 1000:.2f} ms")
+    holds("a pod of 1.5 MiB within 50 ms", large < 0.05, f"{large * 1000:.1f} ms")
+    holds("an injector within 24 MiB", memory <= 24, f"{memory:.1f} MiB")
+    return f"{count:.0f} admissions at 100 reviews/s: p99 at most {p99 * 1000:.2f} ms, 0 failed; 1.5 MiB pod {large * 1000:.1f} ms; injector {memory:.1f} MiB"
+
+
+def large_pod(context: Context, place: Place) -> float:
+    """The longest an admission of a pod of 1.5 MiB took in the webhook, in seconds (mean of its two calls)."""
+    containers = [container(f"app-{number}", environment={"LARGE": "x" * 128 * 1024}) for number in range(12)]
+    total = {key: sum(metric(text, f"{DURATION}_{key}") for text in injector_metrics(context)) for key in ("sum", "count")}
+    pod = context.cluster.create(place.pod("large", containers=containers, nodeSelector=NOWHERE), "?dryRun=All")
+    holds("the large pod is injected", injected(pod))
+    now = {key: sum(metric(text, f"{DURATION}_{key}") for text in injector_metrics(context)) for key in ("sum", "count")}
+    return (now["sum"] - total["sum"]) / (now["count"] - total["count"])
+
+
+def injector_metrics(context: Context) -> list[str]:
+    """The metrics of every injector."""
+    return [context.cluster.through_pod(NAMESPACE, pod["metadata"]["name"], 9912, "/metrics") for pod in context.release.injectors()]
+
+
+def buckets(context: Context) -> dict[float, float]:
+    """The histogram of admissions, over all injectors."""
+    found: dict[float, float] = {}
+    for text in injector_metrics(context):
+        for bound, count in re.findall(rf'^{DURATION}_bucket{{.*?le="([^"]+)".*?}} (\S+)$', text, re.MULTILINE):
+            found[float(bound)] = found.get(float(bound), 0) + float(count)
+    holds(f"{DURATION} is there", bool(found))
+    return found
+
+
+def quantile(before: dict[float, float], after: dict[float, float], share: float) -> tuple[float, float]:
+    """The least bound under which `share` of the new observations are, and how many there are."""
+    new = {bound: count - before.get(bound, 0) for bound, count in sorted(after.items())}
+    total = max(new.values())
+    return next(bound for bound, count in new.items() if count >= share * total), total
+
+
+def rbac(context: Context) -> str:
+    """What the injector may do beyond what every account may, equals can-i.golden"""
+    spaces = (NAMESPACE, "default")
+    found = "".join(f"namespace {space}\n{''.join(sorted(may(context.cluster, INJECTOR, space)))}" for space in spaces)
+    if os.environ.get("UPDATE"):
+        GOLDEN.write_text(found)
+    expect("kubectl auth can-i --list", found, GOLDEN.read_text())
+    return f"{len(found.splitlines()) - len(spaces)} rules as in {GOLDEN.name}"
+
+
+def may(cluster: Cluster, account: str, namespace: str) -> set[str]:
+    """The rules of an account that an account without any role does not have."""
+
+    def listed(name: str) -> set[str]:
+        who = f"system:serviceaccount:{NAMESPACE}:{name}"
+        text = cluster.kubectl("auth", "can-i", "--list", f"--as={who}", "--namespace", namespace, "--no-headers")
+        return {f"  {' '.join(line.split())}\n" for line in text.splitlines()}
+
+    return listed(account) - listed("nobody")

@@ -1,0 +1,104 @@
+"""The chart on the cluster, by Helm 3 and 4, as its users install it."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import yaml
+
+from real.bootstrap import ROOT
+from real.processes import Failed
+
+from . import store
+from .cluster import Cluster
+
+CHART = ROOT / "charts" / "stsidecar"
+HELMS = {major: ROOT / "target" / "tools" / major / "helm" for major in ("helm3", "helm4")}
+NAME = "stsidecar"
+NAMESPACE = "stsidecar-system"
+INJECTOR = "stsidecar-injector"
+SECRET = f"{INJECTOR}-tls"
+READY_SECONDS = 90
+
+
+def image_values() -> list[str]:
+    """What a user adds to the README's command to run an image of their own."""
+    name, _, tag = os.environ.get("IMAGE", "localhost/stsidecar:dev").rpartition(":")
+    return ["--set", "image.registry=", "--set", f"image.repository={name}", "--set", f"image.tag={tag}"]
+
+
+def values_file(directory: Path) -> Path:
+    """The values of the release that the scenarios use."""
+    values = {
+        "agent": {
+            "region": store.REGION,
+            "stsEndpoint": store.endpoint(0),
+            "sessionDuration": "15m",
+            "awsCaBundle": {"configMap": store.CONFIG_MAP},
+            # Sessions of a real STS live 15 minutes at least; this way each scenario sees renewals.
+            "extraEnv": [{"name": "STSIDECAR_REFRESH_AT", "value": "5s"}],
+        },
+        "validatingPolicies": {"workloads": {"enabled": True}},
+    }
+    file = directory / "values.yaml"
+    file.write_text(yaml.safe_dump(values))
+    return file
+
+
+class Release:
+    """One release of the chart, by one Helm."""
+
+    def __init__(self, cluster: Cluster, major: str) -> None:
+        self._cluster = cluster
+        self.major = major
+
+    def helm(self, *arguments: str, seconds: float = 180) -> str:
+        """What Helm prints; fails with what it said on standard error."""
+        command = [HELMS[self.major], *arguments, f"--namespace={NAMESPACE}"]
+        done = subprocess.run(command, capture_output=True, text=True, env=self._cluster.environment, timeout=seconds, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            shown = self._cluster.try_kubectl("-n", NAMESPACE, "describe", "pods").stdout[-3000:]
+            logs = self._cluster.try_kubectl("-n", NAMESPACE, "logs", "-l", "app.kubernetes.io/name=stsidecar", "--tail=20").stdout
+            raise Failed(f"{self.major} {' '.join(arguments)}: {done.stderr.strip()}\n{shown}\n{logs}")
+        return done.stdout
+
+    def install(self, *arguments: str) -> float:
+        """`helm install` to ready; how long it took."""
+        began = time.monotonic()
+        self.helm("install", NAME, str(CHART), "--create-namespace", "--wait", f"--timeout={READY_SECONDS}s", *image_values(), *arguments)
+        return time.monotonic() - began
+
+    def upgrade(self, *arguments: str) -> None:
+        self.helm("upgrade", NAME, str(CHART), "--wait", f"--timeout={READY_SECONDS}s", *image_values(), *arguments)
+
+    def test(self) -> str:
+        """`helm test`; the log of its pod."""
+        return self.helm("test", NAME, "--logs", "--timeout=60s")
+
+    def uninstall(self) -> None:
+        self.helm("uninstall", NAME, "--wait", f"--timeout={READY_SECONDS}s")
+
+    def injectors(self) -> list[dict]:
+        """The injector's pods that are not on their way out."""
+        pods = self._cluster.objects("Pod", NAMESPACE, "app.kubernetes.io/component=injector")
+        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+    def ca_bundles(self) -> list[str]:
+        """The caBundle of each webhook, empty where there is none."""
+        configuration = self._cluster.get(f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{INJECTOR}")
+        return [webhook["clientConfig"].get("caBundle", "") for webhook in configuration["webhooks"]]
+
+    def secret(self) -> dict[str, str]:
+        """The data of the Secret with the CA."""
+        return self._cluster.object("Secret", NAMESPACE, SECRET).get("data", {})
+
+    def roll(self) -> None:
+        """`kubectl rollout restart`, to its end."""
+        self._cluster.kubectl("-n", NAMESPACE, "rollout", "restart", f"deployment/{INJECTOR}")
+        self.rolled_out()
+
+    def rolled_out(self) -> None:
+        self._cluster.kubectl("-n", NAMESPACE, "rollout", "status", f"deployment/{INJECTOR}", f"--timeout={READY_SECONDS}s", seconds=READY_SECONDS + 10)
+
+
