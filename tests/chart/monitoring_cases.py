@@ -156,19 +156,18 @@ def rendered_rules():
     assert all(rule["annotations"]["runbook_url"] == f"https://r.example/x/{rule['alert']}.md" for rule in alerts)
 
 
+def filled_in(query: str) -> str:
+    """A query of the dashboard with Grafana's variables filled in."""
+    for name, value in {"$__rate_interval": "5m", "$cluster": ".*", "$namespace": ".*", "$pod": ".*"}.items():
+        query = query.replace(name, value)
+    assert "$" not in query, f"unknown variable in {query}"
+    return query
+
+
 def queries_of_dashboard() -> list[tuple[str, str]]:
     """Each query of the dashboard with its panel's title, Grafana's variables filled in."""
-    dashboard = json.loads((CHART / "files" / "dashboard.json").read_text())
-    variables = {"$__rate_interval": "5m", "$cluster": ".*", "$namespace": ".*", "$pod": ".*"}
-    found = []
-    for panel in dashboard["panels"]:
-        for target in panel.get("targets", []):
-            query = target["expr"]
-            for name, value in variables.items():
-                query = query.replace(name, value)
-            assert "$" not in query, f"{panel['title']}: unknown variable in {query}"
-            found.append((panel["title"], query))
-    return found
+    panels = json.loads((CHART / "files" / "dashboard.json").read_text())["panels"]
+    return [(panel["title"], filled_in(target["expr"])) for panel in panels for target in panel.get("targets", [])]
 
 
 def dashboard():
