@@ -1,17 +1,13 @@
 """The chart's life: a, and the injector's certificates: k."""
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
 from real.processes import Failed, until
 
-from .cluster import Cluster, is_ready, seconds_until
+from .admission_cases import injector_metrics
+from .cluster import Cluster, is_ready, metric, seconds_until
 from .context import Context
 from .load import Load
-from .release import INJECTOR, NAMESPACE, NAME, Release, values_file
-from .workloads import Place, expect, holds
+from .release import INJECTOR, NAMESPACE, SECRET, Release, values_file
+from .workloads import PREFIX, Place, expect, holds
 
 # Written by others at any time; none of them is the chart's.
 _FLEETING = {"Event", "Lease"}
@@ -60,3 +56,51 @@ def life(cluster: Cluster, major: str) -> str:
         raise Failed(f"{major} uninstall leaves {sorted(left)}") from failure
     cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=60s", seconds=70)
     return f"{major}: ready after {seconds:.0f} s, helm test passed, upgraded to 1 replica, tested, uninstall left nothing"
+
+
+def k(context: Context) -> str:
+    """Certificates rotate under load; Helm's force wipes them, and they come back the same"""
+    place = context.place("k")
+    with Load(place, 50) as load:
+        until("admissions before", lambda: load.answered >= 50, 30)
+        leaf = renewed(context, "leaf", "tls.crt", 30)
+        authority = renewed(context, "ca", "ca.crt", 90)
+        answered = load.answered
+        until("admissions after", lambda: load.answered >= answered + 100, 30)
+    expect("failed admissions", load.failures[:3], [])
+    by_four = forced(context, place, "--server-side=false", "--force-replace")
+    context.release.uninstall()
+    context.release = Release(context.cluster, "helm3")
+    context.release.install(f"--values={values_file(context.directory)}")
+    by_three = forced(context, place, "--force")
+    return f"leaf replaced after {leaf:.0f} s and CA after {authority:.0f} s at 50 admissions/s: {load.answered} good, 0 failed; {by_four}; {by_three}"
+
+
+def renewed(context: Context, what: str, key: str, limit: float) -> float:
+    """Asks for a new leaf or CA, as an operator would, until every injector serves it; how long that took."""
+    before, served = context.release.secret()[key], leaves(context)
+    asked = f"{PREFIX}rotate={what}"
+    context.cluster.kubectl("-n", NAMESPACE, "annotate", "secret", SECRET, asked, "--overwrite")
+    _, stored = seconds_until(f"another {key} is stored", lambda: context.release.secret().get(key, before) != before, limit)
+    _, rest = seconds_until("every injector serves it", lambda: len(now := leaves(context)) == 1 and not now & served, 30)
+    return stored + rest
+
+
+def leaves(context: Context) -> set[float]:
+    """When the certificates that the injectors serve end."""
+    name = "stsidecar_injector_certificate_expiration_timestamp_seconds"
+    return {metric(text, name, kind="leaf") for text in injector_metrics(context)}
+
+
+def forced(context: Context, place: Place, *flags: str) -> str:
+    """An upgrade that replaces objects, and with them wipes caBundle and the Secret."""
+    release = context.release
+    before = release.secret()["ca.crt"]
+    with Load(place, 20) as load:
+        until("admissions before", lambda: load.answered >= 20, 30)
+        release.force(context.directory, *flags)
+        until("CA and caBundle are back", lambda: [before] * 2 == release.ca_bundles() and release.secret().get("ca.crt") == before, 30)
+        answered = load.answered
+        until("admissions after", lambda: load.answered >= answered + 20, 30)
+    holds("admissions work again within the limit", load.outage <= RECOVERY_SECONDS, f"{load.outage:.1f} s")
+    return f"{release.major} {flags[-1]}: {len(load.failures)} of {load.answered + len(load.failures)} refused, for {load.outage:.1f} s, same CA"

@@ -1,5 +1,6 @@
 """The cluster: one node of our own, or whatever KUBECONFIG points at."""
 
+import fcntl
 import os
 import shlex
 import shutil
@@ -40,6 +41,11 @@ class OneNode:
         self.kubeconfig = self._home / "kubeconfig"
 
     def __enter__(self) -> "OneNode":
+        self._lock = open(self._home.with_suffix(".lock"), "w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as held:
+            raise Failed(f"another run uses {self._home}") from held
         self._script("down", seconds=60)  # what a run that was killed left behind
         try:
             self._script("up", seconds=UP_SECONDS)
@@ -52,6 +58,7 @@ class OneNode:
         self._script("down", seconds=60)
         if kind is None:
             shutil.rmtree(self._home)
+        self._lock.close()
 
     def _script(self, name: str, *arguments: str | Path, seconds: float) -> str:
         return _run([self._folder / name, *arguments], self._environment, seconds)

@@ -18,7 +18,7 @@ HELMS = {major: ROOT / "target" / "tools" / major / "helm" for major in ("helm3"
 NAME = "stsidecar"
 NAMESPACE = "stsidecar-system"
 INJECTOR = "stsidecar-injector"
-SECRET = f"{INJECTOR}-tls"
+SECRET = f"{INJECTOR}-tls"  # as certificate.yaml names it
 READY_SECONDS = 90
 
 
@@ -71,6 +71,11 @@ class Release:
 
     def upgrade(self, *arguments: str) -> None:
         self.helm("upgrade", NAME, str(CHART), "--wait", f"--timeout={READY_SECONDS}s", *image_values(), *arguments)
+
+    def force(self, directory: Path, *flags: str) -> None:
+        """An upgrade that replaces every object instead of patching it."""
+        changed = ("--set", "injector.webhook.annotations.e2e=forced")
+        self.helm("upgrade", NAME, str(CHART), *image_values(), f"--values={values_file(directory)}", *changed, *flags)
 
     def test(self) -> str:
         """`helm test`; the log of its pod."""
