@@ -25,7 +25,7 @@ from real import bootstrap
 
 # The whole is meant to take less than 20 minutes; `long` waits for one rotation of the kubelet's own.
 SECONDS = 1500
-TOOLS = ("store", "chart", "helm3", "helm4", "promtool")
+TOOLS = ("store", "chart", "helm3", "helm4", "promtool", "go")
 ARCHIVE = bootstrap.ROOT / "target" / "stsidecar.oci.tar"
 AT_ONCE = 3
 _PRINTING = threading.Lock()
@@ -53,10 +53,9 @@ def one_scenario(name: str, scenario: Callable, context) -> bool:
 
 def into_venv() -> int | None:
     """Starts this script again where SeaweedFS and PyYAML are. Returns an exit code when that cannot be."""
-    from e2e import images, node
+    from e2e import node
 
-    reason = images.missing()
-    reason = reason or (chosen if isinstance(chosen := node.chosen(), str) else None)
+    reason = chosen if isinstance(chosen := node.chosen(), str) else None
     if not reason and "IMAGE" not in os.environ and not ARCHIVE.exists():
         reason = f"there is no {ARCHIVE.relative_to(bootstrap.ROOT)}: run make image, or name an image by IMAGE"
     inside = Path(sys.prefix) == bootstrap.VENV_PYTHON.parents[1]
