@@ -10,7 +10,7 @@ from pathlib import Path
 from real.processes import Failed, until
 
 from . import store
-from .cluster import Cluster, metric, seconds_until
+from .cluster import Cluster, metric
 from .context import Context
 from .load import NOWHERE, Load, injected
 from .release import INJECTOR, NAMESPACE
@@ -31,7 +31,10 @@ def f(context: Context) -> str:
     seconds = time.monotonic() - began
     created, missed = rolling(context, place)
     expect("lost or unmutated while the injectors were replaced", missed, [])
-    return f"{PAIRS} of {PAIRS} pairs injected in {seconds:.1f} s; {created} pods created while both injectors were replaced: 0 lost, 0 unmutated"
+    return (
+        f"{PAIRS} of {PAIRS} pairs injected in {seconds:.1f} s; {created} pods created while both injectors were replaced: 0 lost, "
+        "0 unmutated"
+    )
 
 
 def pair(place: Place, number: int) -> bool:
@@ -87,7 +90,10 @@ def speed(context: Context) -> str:
     holds("99 % of admissions within 5 ms", p99 <= 0.005, f"{p99 * 1000:.2f} ms")
     holds("a pod of 1.5 MiB within 50 ms", large < 0.05, f"{large * 1000:.1f} ms")
     holds("an injector within 24 MiB", memory <= 24, f"{memory:.1f} MiB")
-    return f"{count:.0f} admissions at 100 reviews/s: p99 at most {p99 * 1000:.2f} ms, 0 failed; 1.5 MiB pod {large * 1000:.1f} ms; injector {memory:.1f} MiB"
+    return (
+        f"{count:.0f} admissions at 100 reviews/s: p99 at most {p99 * 1000:.2f} ms, "
+        f"0 failed; 1.5 MiB pod {large * 1000:.1f} ms; injector {memory:.1f} MiB"
+    )
 
 
 def large_pod(context: Context, place: Place) -> float:

@@ -73,7 +73,10 @@ def k(context: Context) -> str:
     context.release = Release(context.cluster, "helm3")
     context.release.install(f"--values={values_file(context.directory)}")
     by_three = forced(context, place, "--force")
-    return f"leaf replaced after {leaf:.0f} s and CA after {authority:.0f} s at 50 admissions/s: {load.answered} good, 0 failed; {by_four}; {by_three}"
+    return (
+        f"leaf replaced after {leaf:.0f} s and CA after {authority:.0f} s at 50 admissions/s: {load.answered} good, "
+        f"0 failed; {by_four}; {by_three}"
+    )
 
 
 def renewed(context: Context, what: str, key: str, limit: float) -> float:
@@ -103,4 +106,7 @@ def forced(context: Context, place: Place, *flags: str) -> str:
         answered = load.answered
         until("admissions after", lambda: load.answered >= answered + 20, 30)
     holds("admissions work again within the limit", load.outage <= RECOVERY_SECONDS, f"{load.outage:.1f} s")
-    return f"{release.major} {flags[-1]}: {len(load.failures)} of {load.answered + len(load.failures)} refused, for {load.outage:.1f} s, same CA"
+    return (
+        f"{release.major} {flags[-1]}: {len(load.failures)} of {load.answered + len(load.failures)} refused, "
+        f"for {load.outage:.1f} s, same CA"
+    )

@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -58,6 +59,8 @@ class OneNode:
         self._script("down", seconds=60)
         if kind is None:
             shutil.rmtree(self._home)
+        else:
+            print(f"the cluster's logs are in {self._home / 'log'}", file=sys.stderr, flush=True)
         self._lock.close()
 
     def _script(self, name: str, *arguments: str | Path, seconds: float) -> str:

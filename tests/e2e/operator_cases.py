@@ -61,7 +61,8 @@ def j(context: Context) -> str:
     holds("metrics show the expiry", expiry > 1.7e9, expiry)
     ready, refused = forwarded(context.cluster, place)
     return (
-        f"status: {status.splitlines()[0]!r}; logs: {len(lines)} JSON lines, no secret; proxy: {len(metrics.splitlines())} lines of metrics; "
+        f"status: {status.splitlines()[0]!r}; logs: {len(lines)} JSON lines, "
+        f"no secret; proxy: {len(metrics.splitlines())} lines of metrics; "
         f"port-forward 9912 /readyz?verbose: {ready.splitlines()[0]!r}, 9911 without token: {refused}"
     )
 
@@ -78,7 +79,9 @@ def forwarded(cluster: Cluster, place: Place) -> tuple[str, int]:
         process = start([KUBECTL, "-n", place.namespace, "port-forward", "app", ":9912", ":9911"], log, cluster.environment)
         try:
             pattern = re.compile(r"127\.0\.0\.1:(\d+) -> (\d+)")
-            ports = until("both ports are forwarded", lambda: len(found := dict(map(reversed, pattern.findall(log.read_text())))) == 2 and found, 20)
+            ports = until(
+                "both ports are forwarded", lambda: len(found := dict(map(reversed, pattern.findall(log.read_text())))) == 2 and found, 20
+            )
             for page in ("livez", "status", "metrics"):
                 with urllib.request.urlopen(f"http://127.0.0.1:{ports['9912']}/{page}", timeout=5) as answer:
                     expect(f"/{page}", answer.status, 200)

@@ -19,8 +19,8 @@ RELOADS = "stsidecar_token_reloads_total"
 EXPIRY = "stsidecar_token_expiration_timestamp_seconds"
 REFRESHES = "stsidecar_credentials_refreshes_total"
 ALERT = "StsidecarRefreshFailing"
-# The refresh interval of the scenarios is 5 s, see release.py.
-OUTAGE_SECONDS = 20
+# The refresh interval of the scenarios, see release.py.
+REFRESH_SECONDS = 5
 READY_AGAIN_SECONDS = 5
 
 
@@ -53,7 +53,9 @@ def rotation(context: Context, place: Place, provoke, limit: float) -> str:
     reloads = metric(after, RELOADS, outcome="success") - metric(before, RELOADS, outcome="success")
     later = metric(after, EXPIRY) - metric(before, EXPIRY)
     holds("the rotation shows in the metrics", reloads >= 1 and later > 0, (reloads, later))
-    return f"new token at STS after {took:.1f} s; metrics: {reloads:.0f} reload, expiry {later:.0f} s later; {page['calls']} rounds, 0 failed"
+    return (
+        f"new token at STS after {took:.1f} s; metrics: {reloads:.0f} reload, expiry {later:.0f} s later; {page['calls']} rounds, 0 failed"
+    )
 
 
 def i(context: Context) -> str:
@@ -92,12 +94,19 @@ def outage(context: Context, place: Place) -> str:
 
             until(f"{ALERT} fires", lambda: ALERT in firing(), 60, every=0.2)
             alerted = time.monotonic() - began
-            until("the outage is long enough", lambda: time.monotonic() - began > OUTAGE_SECONDS, OUTAGE_SECONDS + 5)
+    context.store.set_lane(1, "hanging")
+    errors = metric(place.metrics(), REFRESHES, outcome="error")
+    until("refreshes fail by their time-out, too", lambda: metric(place.metrics(), REFRESHES, outcome="error") >= errors + 2, 60, every=0.2)
+    context.store.set_lane(1, "closed")
     page, text = place.page(), place.metrics()
     expect(f"failed calls during the outage, the first: {page['firstError']}", page["failed"], 0)
     holds("kubectl shows the pod ready", is_ready(context.cluster.object("Pod", place.namespace, "app")))
-    errors = metric(text, REFRESHES, outcome="error")
-    return f"STS refuses connections for {time.monotonic() - began:.0f} s: {page['calls']} rounds, 0 failed, {errors:.0f} refresh errors, {ALERT} after {alerted:.0f} s (for: 2s)"
+    seconds, errors = time.monotonic() - began, metric(text, REFRESHES, outcome="error")
+    holds("the outage was longer than the refresh interval", seconds > 2 * REFRESH_SECONDS, f"{seconds:.0f} s")
+    return (
+        f"STS refuses connections, then hangs, for {seconds:.0f} s: {page['calls']} rounds, "
+        f"0 failed, {errors:.0f} refresh errors, {ALERT} after {alerted:.0f} s (for: 2s)"
+    )
 
 
 def kill(context: Context, place: Place) -> str:
@@ -132,7 +141,10 @@ def kill(context: Context, place: Place) -> str:
     expect("restarts of the application", statuses(pod)["app"]["restartCount"], 0)
     expect("credentials that the new process got of STS", metric(place.metrics(), REFRESHES, outcome="success"), 0)
     holds("at most a gap of two seconds (rounds of 200 ms that failed)", page["failed"] <= 10, page)
-    return f"sidecar killed (137): credentials back from its state directory, {page['failed']} of {page['calls']} rounds failed, app not restarted"
+    return (
+        "sidecar killed (137): credentials back from its state directory, "
+        f"{page['failed']} of {page['calls']} rounds failed, app not restarted"
+    )
 
 
 def restarted(pod: dict) -> bool:

@@ -5,10 +5,9 @@ import yaml
 from real.processes import Failed, until
 
 from . import store
-from .cluster import seconds_until
 from .context import Context
 from .release import INJECTOR, NAMESPACE
-from .workloads import PREFIX, Place, container, expect, holds
+from .workloads import Place, container, expect, holds
 
 DENIED = 'admission webhook "pods.stsidecar.dev" denied the request: '
 ASKING = {"inject": "true"}
@@ -29,7 +28,10 @@ def h(context: Context) -> str:
     relative = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials"}
     mistakes = {
         "host-network": (place.pod("host-network", annotations=ASKING, hostNetwork=True), ["hostNetwork"]),
-        "bad-arn": (place.pod("bad-arn", annotations={**ASKING, "role-arn": "arn:aws:iam::1:role/x"}), ["stsidecar.dev/role-arn", "arn:aws:iam::1:role/x"]),
+        "bad-arn": (
+            place.pod("bad-arn", annotations={**ASKING, "role-arn": "arn:aws:iam::1:role/x"}),
+            ["stsidecar.dev/role-arn", "arn:aws:iam::1:role/x"],
+        ),
         "unknown": (place.pod("unknown", annotations={**ASKING, "role": "x"}), ["stsidecar.dev/role", "role-arn"]),
         "relative-uri": (place.pod("relative-uri", annotations=ASKING, environment=relative), ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]),
         "reserved": (place.pod("reserved", annotations=ASKING, containers=[container("stsidecar")]), ["stsidecar"]),
@@ -49,7 +51,10 @@ def without_injectors(context: Context, place: Place) -> str:
     cluster.patch("Deployment", NAMESPACE, INJECTOR, {"spec": {"replicas": 0}})
     try:
         until("no injector is left", lambda: not cluster.objects("Pod", NAMESPACE, "app.kubernetes.io/component=injector"), 60)
-        spaces = {"a silent pod": (place.namespace, {}), **{f"one asking in {space}": (space, ASKING) for space in ("kube-system", NAMESPACE)}}
+        spaces = {
+            "a silent pod": (place.namespace, {}),
+            **{f"one asking in {space}": (space, ASKING) for space in ("kube-system", NAMESPACE)},
+        }
         spaces["one marked false"] = (place.namespace, {"inject": "false"})
         for space, annotations in spaces.values():
             pod = place.pod("untouched", annotations=annotations, account="default")
@@ -79,7 +84,11 @@ def n(context: Context) -> str:
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": "n", "namespace": place.namespace},
-        "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "n"}}, "template": {"metadata": template["metadata"], "spec": template["spec"]}},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": "n"}},
+            "template": {"metadata": template["metadata"], "spec": template["spec"]},
+        },
     }
     done = context.cluster.try_kubectl("apply", "-f", "-", stdin=yaml.safe_dump(deployment))
     warning = next((line for line in done.stderr.splitlines() if line.startswith("Warning:")), done.stderr)

@@ -56,7 +56,9 @@ class Release:
     def helm(self, *arguments: str, seconds: float = 180) -> str:
         """What Helm prints; fails with what it said on standard error."""
         command = [HELMS[self.major], *arguments, f"--namespace={NAMESPACE}"]
-        done = subprocess.run(command, capture_output=True, text=True, env=self._cluster.environment, timeout=seconds, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=self._cluster.environment, timeout=seconds, stdin=subprocess.DEVNULL
+        )
         if done.returncode != 0:
             shown = self._cluster.try_kubectl("-n", NAMESPACE, "describe", "pods").stdout[-3000:]
             logs = self._cluster.try_kubectl("-n", NAMESPACE, "logs", "-l", "app.kubernetes.io/name=stsidecar", "--tail=20").stdout
@@ -104,6 +106,6 @@ class Release:
         self.rolled_out()
 
     def rolled_out(self) -> None:
-        self._cluster.kubectl("-n", NAMESPACE, "rollout", "status", f"deployment/{INJECTOR}", f"--timeout={READY_SECONDS}s", seconds=READY_SECONDS + 10)
-
-
+        self._cluster.kubectl(
+            "-n", NAMESPACE, "rollout", "status", f"deployment/{INJECTOR}", f"--timeout={READY_SECONDS}s", seconds=READY_SECONDS + 10
+        )

@@ -73,7 +73,7 @@ def out_of_time(*_: object) -> None:
 
 
 def prepared(where, directory: Path, cluster):
-    """Builds and loads images, and starts the store: what the scenarios run with."""
+    """Builds and loads images: what the scenarios run with, the store not yet installed."""
     from e2e import images
     from e2e.context import ROLES, Context
     from e2e.release import Release
@@ -81,9 +81,7 @@ def prepared(where, directory: Path, cluster):
 
     for archive in [*([] if "IMAGE" in os.environ else [ARCHIVE]), *images.build()]:
         where.load(archive)
-    store = Store(cluster, directory / "store", ROLES)
-    store.install()
-    return Context(where, cluster, store, directory, Release(cluster, "helm4"))
+    return Context(where, cluster, Store(cluster, directory / "store", ROLES), directory, Release(cluster, "helm4"))
 
 
 def at_once(scenarios: list[list[tuple[str, Callable]]], context) -> list[bool]:
@@ -116,12 +114,15 @@ def main(arguments: list[str]) -> int:
         where = held.enter_context(node.chosen())
         cluster = held.enter_context(Cluster(where.kubeconfig, directory))
         context = prepared(where, directory, cluster)
-        print(f"{where.name}: ready after {time.monotonic() - began:.0f} s", flush=True)
         if isinstance(where, node.Foreign):
             held.callback(scenarios.remove, context)
+        context.store.install()
+        print(f"{where.name}: ready after {time.monotonic() - began:.0f} s", flush=True)
         results = scenarios.run(arguments, context, one_scenario, at_once)
-    print(f"{results.count(True)} good, {results.count(False)} failed, {time.monotonic() - began:.0f} s")
-    return 0 if results and all(results) else 1
+        print(f"{results.count(True)} good, {results.count(False)} failed, {time.monotonic() - began:.0f} s", flush=True)
+        if not results or not all(results):
+            raise SystemExit(1)  # through the contexts, which then leave logs
+    return 0
 
 
 if __name__ == "__main__":

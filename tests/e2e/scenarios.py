@@ -12,8 +12,9 @@ from . import operator_cases as operators
 from . import outage_cases as outages
 from . import refusal_cases as refusals
 from . import serving_cases as serving
+from . import store
 from .context import PLACES, Context
-from .release import values_file
+from .release import NAMESPACE, values_file
 
 # Installs and removes the chart, so there is no other release yet.
 FIRST = [("a", installs.a)]
@@ -23,10 +24,12 @@ BESIDE = [
     [("i", outages.i), ("g", serving.g), ("j", operators.j), ("rbac", admissions.rbac)],
     [("d", operators.d), ("e", serving.e), ("m", serving.m)],
 ]
-# Replace or stop injectors, or measure them. The last one leaves a release of Helm 3.
-ALONE = [("speed", admissions.speed), ("f", admissions.f), ("h", refusals.h), ("k", installs.k)]
+# Measures, so before anything else is there.
+QUIET = [("speed", admissions.speed)]
+# Replace or stop injectors. The last one leaves a release of Helm 3.
+ALONE = [("h", refusals.h), ("f", admissions.f), ("k", installs.k)]
 LONG = [("long", outages.long)]
-NAMES = [name for row in [FIRST, *BESIDE, ALONE, LONG] for name, _ in row]
+NAMES = [name for row in [FIRST, QUIET, *BESIDE, ALONE, LONG] for name, _ in row]
 
 
 def run(chosen: list[str], context: Context, one: Callable, at_once: Callable) -> list[bool]:
@@ -35,15 +38,17 @@ def run(chosen: list[str], context: Context, one: Callable, at_once: Callable) -
     def wanted(row: list[tuple[str, Callable]]) -> list[tuple[str, Callable]]:
         return [(name, case) for name, case in row if (name in chosen if chosen else row is not LONG)]
 
-    results = [one(name, case, context) for name, case in wanted(FIRST)]
-    rest = wanted([*ALONE, *LONG]) if chosen else ALONE
-    rows = [row for row in map(wanted, BESIDE) if row]
-    if not rows and not rest:
+    def in_turn(row: list[tuple[str, Callable]]) -> list[bool]:
+        return [one(name, case, context) for name, case in wanted(row)]
+
+    results = in_turn(FIRST)
+    if set(chosen) <= {name for name, _ in FIRST} and chosen:
         return results
     if not os.environ.get("E2E_OFFLINE"):
         context.release.install(f"--values={values_file(context.directory)}")
-    results += at_once(rows, context)
-    return results + [one(name, case, context) for name, case in rest]
+    results += in_turn(QUIET)
+    results += at_once([row for row in map(wanted, BESIDE) if row], context)
+    return results + in_turn(ALONE) + in_turn(LONG)
 
 
 def remove(context: Context) -> None:
@@ -51,5 +56,5 @@ def remove(context: Context) -> None:
     with contextlib.suppress(Failed):  # none is installed when a scenario failed early
         context.release.uninstall()
     context.store.remove()
-    spaces = [f"e2e-{name}" for name in PLACES]
-    context.cluster.kubectl("delete", "namespace", "--ignore-not-found", "--wait=false", "stsidecar-system", *spaces)
+    spaces = [NAMESPACE, store.NAMESPACE, *(f"e2e-{name}" for name in PLACES)]
+    context.cluster.kubectl("delete", "namespace", "--ignore-not-found", "--timeout=120s", *spaces, seconds=130)

@@ -37,7 +37,10 @@ def b(context: Context) -> str:
     holds("S3 saw credentials of the role", seen["requests"] >= page["calls"], seen)
     waited = moment(page["started"]) - moment(seen["firstVended"])
     holds("the application started after STS had answered", waited.total_seconds() > 0, f"{waited}")
-    return f"{columns[1]}, first calls {seconds:.1f} s after kubectl, app started {waited.total_seconds():.1f} s after STS answered, {page['calls']} rounds, 0 failed"
+    return (
+        f"{columns[1]}, first calls {seconds:.1f} s after kubectl, app started {waited.total_seconds():.1f} s after STS answered, "
+        f"{page['calls']} rounds, 0 failed"
+    )
 
 
 def calls(place: Place, name: str = "app") -> int:
@@ -71,7 +74,10 @@ def e(context: Context) -> str:
 
     status = until("the Job is complete", complete, 60)
     took = moment(status["completionTime"]) - moment(status["startTime"])
-    return f"Job of 5 rounds complete after {took.total_seconds():.0f} s; deleted pod: {report['calls']} rounds, 0 failed, last one {after:.1f} s after SIGTERM"
+    return (
+        f"Job of 5 rounds complete after {took.total_seconds():.0f} s; "
+        f"deleted pod: {report['calls']} rounds, 0 failed, last one {after:.1f} s after SIGTERM"
+    )
 
 
 def g(context: Context) -> str:
@@ -98,7 +104,10 @@ def g(context: Context) -> str:
     good = until("both applications have called", lambda: _both_called(place), 30)
     failing = until("the skipped one has failed", lambda: place.page(port=8082)["failed"], 60)
     expect("good calls of the skipped one", place.page(port=8082)["calls"], failing)
-    return f"tokens of one and two open e2e-g and e2e-g-two only ({good} good rounds); without token 403; skipped: no variable, no mount, {failing} of {failing} rounds failed"
+    return (
+        f"tokens of one and two open e2e-g and e2e-g-two only ({good} good rounds); "
+        f"without token 403; skipped: no variable, no mount, {failing} of {failing} rounds failed"
+    )
 
 
 def _both_called(place: Place) -> int:
@@ -117,7 +126,11 @@ def m(context: Context) -> str:
     sidecar = next(one for one in pod["spec"]["initContainers"] if one["name"] == "stsidecar")
     app = pod["spec"]["containers"][0]
     masks = [[mount["name"] for mount in one["volumeMounts"] if mount["mountPath"] == API_TOKEN] for one in (sidecar, app)]
-    holds("the sidecar has no API token, the application has", masks[0] == ["stsidecar-none"] and masks[1][0].startswith("kube-api-access"), masks)
+    holds(
+        "the sidecar has no API token, the application has",
+        masks[0] == ["stsidecar-none"] and masks[1][0].startswith("kube-api-access"),
+        masks,
+    )
     load = json.loads(place.exec("app", "app", "/app", "load", "100", "10"))
     holds("100 requests a second for 10 s", load["failed"] == 0 and load["requests"] == 1000 and load["p99"] < 100, load)
     restricted(context)
@@ -152,5 +165,3 @@ def quota(context: Context) -> str:
     holds("the refusal names the sidecar", said.endswith(text), said)
     place.start(containers=limited, annotations={"cpu-limit": "100m"})
     return text
-
-

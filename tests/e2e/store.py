@@ -26,6 +26,7 @@ BUCKET = "demo"
 REGION = "us-east-1"
 # Lane 0 is everybody's; the others belong to scenarios that play an outage.
 LANES = [8451, 8452, 8453, 8454]
+BINDING = "e2e-issuer-discovery"
 CONFIG_MAP = "e2e-ca"
 ACCOUNT = "app"
 START_SECONDS = 90
@@ -70,8 +71,8 @@ class Store:
         until("the store holds an object", self._ready, START_SECONDS, every=0.2)
 
     def remove(self) -> None:
-        self._cluster.try_kubectl("delete", "namespace", NAMESPACE, "--wait=false")
-        self._cluster.try_kubectl("delete", "clusterrolebinding", "e2e-issuer-discovery")
+        """Removes what is not in a namespace."""
+        self._cluster.try_kubectl("delete", "clusterrolebinding", BINDING)
 
     def set_lane(self, lane: int, state: str) -> None:
         """`open`, `closed` (connections are refused) or `hanging` (requests are taken and never answered)."""
@@ -145,7 +146,7 @@ def _anyone_may_read_the_issuers_keys() -> dict:
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
-        "metadata": {"name": "e2e-issuer-discovery"},
+        "metadata": {"name": BINDING},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:service-account-issuer-discovery"},
         "subjects": [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "system:unauthenticated"}],
     }

@@ -47,8 +47,14 @@ class Place:
     def _offline(self, manifest: dict) -> dict:
         import subprocess
         import yaml
+
         stream = [self._namespace, self._account, manifest]
-        done = subprocess.run(["target/debug/stsidecar", "inject", "--values", os.environ["E2E_OFFLINE"]], input=yaml.safe_dump_all(stream), capture_output=True, text=True)
+        done = subprocess.run(
+            ["target/debug/stsidecar", "inject", "--values", os.environ["E2E_OFFLINE"]],
+            input=yaml.safe_dump_all(stream),
+            capture_output=True,
+            text=True,
+        )
         if done.returncode:
             raise Failed(done.stderr)
         return list(yaml.safe_load_all(done.stdout))[2]
