@@ -9,6 +9,7 @@ mod exchange;
 mod flags;
 #[cfg(feature = "injector")]
 mod inject;
+mod report;
 mod request;
 mod run;
 mod span;
