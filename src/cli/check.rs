@@ -5,15 +5,13 @@
 //! unseen.
 
 mod calls;
-mod report;
 mod surroundings;
 mod token;
 
 use std::sync::Arc;
 
-use clap::ValueEnum;
-
 use super::flags::{All, SettingFlags};
+use super::report::{Check, Output, Report};
 use super::{World, exchange, exit};
 use crate::assume::{Profile, Step};
 use crate::config::{Config, Error, Loaded};
@@ -21,7 +19,6 @@ use crate::rotated_file::Latest;
 use crate::sts::{Client, Endpoint, Settings};
 use crate::token::WebIdentityToken;
 use crate::{clock, process, refresher};
-use report::{Check, Report};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -33,12 +30,6 @@ pub(super) struct Args {
     offline: bool,
     #[command(flatten)]
     settings: SettingFlags<All>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Text,
-    Json,
 }
 
 /// A profile with what its token file held.
@@ -55,7 +46,7 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     );
     let (config, warnings, client) = match loaded {
         Ok(loaded) => loaded,
-        Err(check) => return print(arguments, world, &Report::new(vec![check], false), exit::CONFIG),
+        Err(check) => return Report::new(vec![check], false).print(arguments.output, world, exit::CONFIG),
     };
     let checks = match examine(config, warnings, &client, arguments.offline, world) {
         Ok(checks) => checks,
@@ -63,19 +54,10 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     };
     let report = Report::new(checks, arguments.offline);
     let code = if report.has_failed() { exit::NOT_READY } else { exit::OK };
-    print(arguments, world, &report, code)
+    report.print(arguments.output, world, code)
 }
 
 const CONFIGURATION: &str = "configuration";
-
-fn print(arguments: &Args, world: &mut World<'_>, report: &Report, code: u8) -> u8 {
-    let coloured = world.stdout_is_terminal && (world.variable)("NO_COLOR").is_none_or(|set| set.is_empty());
-    let text = match arguments.output {
-        Output::Text => report.text(coloured),
-        Output::Json => report.json(),
-    };
-    world.result(&text, code)
-}
 
 fn wrong(error: &Error) -> Check {
     let fix = match error {
