@@ -6,7 +6,7 @@ from .admission_cases import injector_metrics
 from .cluster import Cluster, is_ready, metric, seconds_until
 from .context import Context
 from .load import Load
-from .release import INJECTOR, NAMESPACE, SECRET, Release, values_file
+from .release import INJECTOR, NAME, NAMESPACE, SECRET, Release, values_file
 from .workloads import PREFIX, Place, expect, holds
 
 # Written by others at any time; none of them is the chart's.
@@ -26,7 +26,11 @@ def inventory(cluster: Cluster) -> set[str]:
 
 def a(context: Context) -> str:
     """Installed with defaults, tested, upgraded, removed without a trace; by Helm 3 and 4"""
-    return "; ".join(life(context.cluster, major) for major in ("helm3", "helm4"))
+    try:
+        return "; ".join(life(context.cluster, major) for major in ("helm3", "helm4"))
+    finally:  # a life that was cut short must not stop the other scenarios
+        context.release.helm("uninstall", NAME, "--ignore-not-found", "--wait")
+        context.cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s", seconds=70)
 
 
 def life(cluster: Cluster, major: str) -> str:
@@ -54,7 +58,6 @@ def life(cluster: Cluster, major: str) -> str:
         until("nothing is left", clean, 60, every=0.5)
     except Failed as failure:
         raise Failed(f"{major} uninstall leaves {sorted(left)}") from failure
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=60s", seconds=70)
     return f"{major}: ready after {seconds:.0f} s, helm test passed, upgraded to 1 replica, tested, uninstall left nothing"
 
 

@@ -22,6 +22,8 @@ ALERT = "StsidecarRefreshFailing"
 # The refresh interval of the scenarios, see release.py.
 REFRESH_SECONDS = 5
 READY_AGAIN_SECONDS = 5
+# The kubelet renews after 80 % of a token, and when it gets round to it; then the session still lasts.
+LATEST_ROTATION_SECONDS = 840
 
 
 def c(context: Context) -> str:
@@ -35,7 +37,7 @@ def long(context: Context) -> str:
     """The same by the kubelet itself, after 80 % of a token's 600 s"""
     place = context.place("c")
     place.start(annotations={"token-expiration": "600"})
-    return rotation(context, place, lambda: None, 600)
+    return rotation(context, place, lambda: None, LATEST_ROTATION_SECONDS)
 
 
 def rotation(context: Context, place: Place, provoke, limit: float) -> str:

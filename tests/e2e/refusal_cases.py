@@ -34,7 +34,7 @@ def h(context: Context) -> str:
         ),
         "unknown": (place.pod("unknown", annotations={**ASKING, "role": "x"}), ["stsidecar.dev/role", "role-arn"]),
         "relative-uri": (place.pod("relative-uri", annotations=ASKING, environment=relative), ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]),
-        "reserved": (place.pod("reserved", annotations=ASKING, containers=[container("stsidecar")]), ["stsidecar"]),
+        "reserved": (place.pod("reserved", annotations=ASKING, containers=[container("stsidecar")]), ["the name stsidecar", "rename"]),
     }
     said = {name: refused(place, manifest) for name, (manifest, _) in mistakes.items()}
     for name, (_, parts) in mistakes.items():
@@ -78,20 +78,20 @@ def n(context: Context) -> str:
     key = refused(place, place.pod("key", annotations={**ASKING, "role-anr": store.arn("e2e-n")}))
     for part in ("stsidecar.dev/role-anr", "role-arn"):
         holds(f"the message names {part}", part in key, key)
-    template = place.pod("n", annotations={"inject": "true", "role-anr": store.arn("e2e-n")}, labels={"app": "n"})
+    template = place.pod("typo", annotations={"inject": "true", "role-anr": store.arn("e2e-n")}, labels={"app": "typo"})
     template["metadata"].pop("name")
     deployment = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": "n", "namespace": place.namespace},
+        "metadata": {"name": "typo", "namespace": place.namespace},
         "spec": {
             "replicas": 0,
-            "selector": {"matchLabels": {"app": "n"}},
+            "selector": {"matchLabels": {"app": "typo"}},
             "template": {"metadata": template["metadata"], "spec": template["spec"]},
         },
     }
     done = context.cluster.try_kubectl("apply", "-f", "-", stdin=yaml.safe_dump(deployment))
     warning = next((line for line in done.stderr.splitlines() if line.startswith("Warning:")), done.stderr)
-    expect("exit code of kubectl apply", done.returncode, 0)
+    expect(f"exit code of kubectl apply, which says {done.stderr.strip()}", done.returncode, 0)
     holds("kubectl apply warns", "unknown annotation stsidecar.dev/role-anr" in warning and "role-arn" in warning, warning)
     return f"inject=yes: {value} | role-anr: {key} | kubectl apply of a Deployment: {warning}"

@@ -8,10 +8,10 @@ from pathlib import Path
 import yaml
 
 from real.bootstrap import ROOT
-from real.processes import Failed
+from real.processes import Failed, until
 
 from . import store
-from .cluster import Cluster
+from .cluster import Cluster, Refusal
 
 CHART = ROOT / "charts" / "stsidecar"
 HELMS = {major: ROOT / "target" / "tools" / major / "helm" for major in ("helm3", "helm4")}
@@ -60,16 +60,28 @@ class Release:
             command, capture_output=True, text=True, env=self._cluster.environment, timeout=seconds, stdin=subprocess.DEVNULL
         )
         if done.returncode != 0:
-            shown = self._cluster.try_kubectl("-n", NAMESPACE, "describe", "pods").stdout[-3000:]
+            shown = self._cluster.try_kubectl("-n", NAMESPACE, "describe", "pods").stdout[-1500:]
             logs = self._cluster.try_kubectl("-n", NAMESPACE, "logs", "-l", "app.kubernetes.io/name=stsidecar", "--tail=20").stdout
             raise Failed(f"{self.major} {' '.join(arguments)}: {done.stderr.strip()}\n{shown}\n{logs}")
         return done.stdout
 
     def install(self, *arguments: str) -> float:
-        """`helm install` to ready; how long it took."""
+        """`helm install` to ready, and until the API server reaches the webhook; how long it took."""
         began = time.monotonic()
         self.helm("install", NAME, str(CHART), "--create-namespace", "--wait", f"--timeout={READY_SECONDS}s", *image_values(), *arguments)
+        # Ready is said of the pods; kube-proxy learns of the Service's new endpoints a moment later.
+        until("the webhook is reached", self.is_reached, 20)
         return time.monotonic() - began
+
+    def is_reached(self) -> bool:
+        """Whether the webhook itself refuses a pod with a mistake."""
+        metadata = {"name": "mistake", "namespace": "default", "annotations": {"stsidecar.dev/inject": "yes"}}
+        spec = {"containers": [{"name": "app", "image": "none"}]}
+        try:
+            self._cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}, "?dryRun=All")
+        except Refusal as refusal:
+            return "denied the request" in refusal.message
+        return False
 
     def upgrade(self, *arguments: str) -> None:
         self.helm("upgrade", NAME, str(CHART), "--wait", f"--timeout={READY_SECONDS}s", *image_values(), *arguments)
@@ -80,8 +92,8 @@ class Release:
         self.helm("upgrade", NAME, str(CHART), *image_values(), f"--values={values_file(directory)}", *changed, *flags)
 
     def test(self) -> str:
-        """`helm test`; the log of its pod."""
-        return self.helm("test", NAME, "--logs", "--timeout=60s")
+        """`helm test`; what it says. The log of a pod that succeeded is gone with it."""
+        return self.helm("test", NAME, "--timeout=60s")
 
     def uninstall(self) -> None:
         self.helm("uninstall", NAME, "--wait", f"--timeout={READY_SECONDS}s")
