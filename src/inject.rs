@@ -81,6 +81,15 @@ impl Injection {
     pub fn patch(&self) -> Value {
         json!(self.operations)
     }
+
+    /// The same as text, without a copy of every operation.
+    ///
+    /// # Panics
+    /// Never: operations are texts and JSON values.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.operations).expect("texts and JSON values serialize")
+    }
 }
 
 /// Why a pod is left alone.

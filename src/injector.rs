@@ -34,8 +34,9 @@ use server::{DRAIN, Parts};
 
 /// Where the chart mounts the Secret of the modes in which somebody else makes the certificate.
 const MOUNTED: &str = "/etc/stsidecar-injector/tls";
-/// Threads for what takes milliseconds, such as a review of a megabyte, and for name look-ups.
-const BLOCKING_THREADS: usize = 4;
+/// Threads for what takes milliseconds: one, so that large reviews take their memory one after the other and leave it
+/// where the next one finds it.
+const BLOCKING_THREADS: usize = 1;
 
 /// Why the injector did not run, or ended by itself.
 #[derive(Debug, thiserror::Error)]

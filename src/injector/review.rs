@@ -3,21 +3,29 @@
 //! Owns the shape of both and the limits of the API server on texts. It decides nothing about a pod, and keeps
 //! it raw: a typed one would drop fields it does not know. Called by the webhook.
 
+mod pod;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::failure::safe_line;
+use pod::Pod;
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
 
 /// The longest warning, in characters: the API server may cut longer ones.
 const LONGEST_WARNING: usize = 256;
-/// More values than a pod has that could be stored: each takes about a hundred bytes of ours, and text of a few
-/// bytes can ask for one (threat T30).
-pub const MOST_VALUES: u32 = 250_000;
+/// The most memory that a pod may need once it is read, in KiB. One of 1.5 MiB in 300 containers needs half of it; a
+/// forged text of `{"":0},` would need a hundred times its length (threat T30). Deciding takes as much again and a
+/// half: the chart's limit of memory has room for that.
+pub const MOST_MEMORY: u32 = 40 << 10;
+/// What an object takes: a node of its map, whose size does not depend on how few keys it has.
+const OBJECT: usize = 700;
+/// What any other value takes, with a short text.
+const VALUE: usize = 72;
 
 /// A pod that is about to be created. It is not printed: a pod can hold tokens.
 pub struct Review {
@@ -27,7 +35,7 @@ pub struct Review {
     pub namespace: String,
     /// Whether nothing is to be stored.
     pub dry_run: bool,
-    /// As it came.
+    /// As it came, but for `metadata.managedFields`.
     pub pod: Value,
 }
 
@@ -74,7 +82,7 @@ struct Request {
     #[serde(default)]
     namespace: String,
     operation: String,
-    object: Value,
+    object: Pod,
     dry_run: Option<bool>,
 }
 
@@ -95,6 +103,7 @@ impl Review {
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
         let Envelope { api_version, kind, request } = serde_json::from_slice(body).map_err(|error| {
             let what = match error.classify() {
+                serde_json::error::Category::Data if error.to_string().starts_with(pod::TOO_LARGE) => pod::TOO_LARGE,
                 serde_json::error::Category::Data => "a field is missing or of the wrong kind",
                 serde_json::error::Category::Eof => "it ends too early",
                 _ => "it is not JSON",
@@ -113,25 +122,30 @@ impl Review {
                 return Err(Error::Other { what, found: safe_line(found), expected });
             }
         }
-        let Request { uid, namespace, object: pod, dry_run, .. } = request;
+        let Request { uid, namespace, object: Pod(pod), dry_run, .. } = request;
         Ok(Self { uid, namespace, dry_run: dry_run.unwrap_or(false), pod })
     }
 }
 
-/// At most so many values does a JSON text hold, told from its separators without reading it.
+/// How much memory a review needs at most once it is read, in KiB: told from its separators, without reading it.
 #[must_use]
-pub fn count_values(body: &[u8]) -> u32 {
-    let (mut count, mut in_text, mut escaped) = (1_u32, false, false);
-    for byte in body {
+pub fn memory_needed(body: &[u8]) -> u32 {
+    let (mut needed, mut in_text, mut escaped) = (body.len(), false, false);
+    for (at, byte) in body.iter().enumerate() {
         if in_text {
             in_text = escaped || *byte != b'"';
             escaped = !escaped && *byte == b'\\';
         } else {
             in_text = *byte == b'"';
-            count = count.saturating_add(u32::from(matches!(byte, b',' | b'[' | b'{')));
+            needed += match byte {
+                // An empty one takes no node.
+                b'{' if body.get(at + 1) != Some(&b'}') => OBJECT,
+                b',' | b'[' => VALUE,
+                _ => 0,
+            };
         }
     }
-    count
+    u32::try_from(needed.div_ceil(1024)).map_or(MOST_MEMORY, |needed| needed.min(MOST_MEMORY))
 }
 
 /// What the API server is told.
@@ -139,8 +153,8 @@ pub fn count_values(body: &[u8]) -> u32 {
 pub enum Verdict {
     /// The pod is admitted, with this JSON patch if there is one.
     Admitted {
-        /// RFC 6902.
-        patch: Option<Value>,
+        /// RFC 6902, as JSON.
+        patch: Option<Vec<u8>>,
         /// For whoever creates it.
         warnings: Vec<String>,
     },
@@ -164,7 +178,7 @@ impl Verdict {
             Self::Admitted { patch, warnings } => {
                 if let Some(patch) = patch {
                     response.insert("patchType".to_owned(), "JSONPatch".into());
-                    response.insert("patch".to_owned(), STANDARD.encode(patch.to_string()).into());
+                    response.insert("patch".to_owned(), STANDARD.encode(patch).into());
                 }
                 if !warnings.is_empty() {
                     response.insert("warnings".to_owned(), warnings.iter().map(|text| warning(text)).collect());
@@ -191,95 +205,4 @@ fn warning(text: &str) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn review() -> Value {
-        json!({
-            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
-            "request": {
-                "uid": "u-1", "kind": { "group": "", "version": "v1", "kind": "Pod" }, "namespace": "team",
-                "operation": "CREATE", "object": { "spec": {}, "unknown": [1.5, null] }, "oldObject": null,
-                "options": {}, "somethingOfLater": true,
-            },
-        })
-    }
-
-    fn parsed(review: &Value) -> Result<Review, String> {
-        Review::parse(review.to_string().as_bytes()).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_review_is_read_with_its_pod_untouched() {
-        let Ok(read) = parsed(&review()) else { panic!("it is right") };
-        assert_eq!((read.uid.as_str(), read.namespace.as_str(), read.dry_run), ("u-1", "team", false));
-        assert_eq!(read.pod, review()["request"]["object"]);
-        let mut dry = review();
-        dry["request"]["dryRun"] = true.into();
-        assert!(parsed(&dry).is_ok_and(|read| read.dry_run));
-    }
-
-    #[test]
-    fn what_is_no_creation_of_a_pod_is_refused_by_the_field() {
-        for (pointer, value, said) in [
-            ("/apiVersion", json!("admission.k8s.io/v1beta1"), "apiVersion is \"admission.k8s.io/v1beta1\""),
-            ("/kind", json!("Pod"), "kind is \"Pod\""),
-            ("/request/kind/kind", json!("Deployment"), "request.kind is \"Deployment\", expected \"Pod\""),
-            ("/request/kind/group", json!("apps"), "request.kind's version is \"apps/v1\""),
-            ("/request/operation", json!("UPDATE"), "request.operation is \"UPDATE\""),
-            ("/request/uid", json!(7), "a field is missing or of the wrong kind"),
-            ("/request", Value::Null, "a field is missing or of the wrong kind"),
-        ] {
-            let mut wrong = review();
-            *wrong.pointer_mut(pointer).expect("there") = value;
-            let Err(error) = parsed(&wrong) else { panic!("{said}") };
-            assert!(error.contains(said), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_broken_body_is_an_error_that_repeats_nothing_of_it() {
-        let deep = "[".repeat(100_000);
-        for body in ["", "{", "canary", "[]", "null", "{\"apiVersion\":\"canary", deep.as_str(), "\u{0}"] {
-            let Err(error) = Review::parse(body.as_bytes()) else { panic!("{body} is none") };
-            assert!(!error.to_string().contains("canary"), "{error}");
-        }
-    }
-
-    #[test]
-    fn values_are_counted_outside_of_texts_only() {
-        assert_eq!(count_values(br#"{"a":1}"#), 2);
-        assert_eq!(count_values(br#"{"a,[{":"\",\\\"[{","b":[]}"#), 4);
-        assert_eq!(count_values(br#"{"a":"\\","b":[1,2]}"#), 5);
-    }
-
-    fn response(verdict: &Verdict) -> Value {
-        let answer: Value = serde_json::from_slice(&verdict.body("u-1")).expect("JSON");
-        assert_eq!((&answer["apiVersion"], &answer["kind"]), (&API_VERSION.into(), &KIND.into()));
-        assert_eq!(answer["response"]["uid"], "u-1");
-        answer["response"].clone()
-    }
-
-    #[test]
-    fn an_answer_holds_what_the_verdict_says_and_nothing_else() {
-        let patch = json!([{ "op": "add", "path": "/a", "value": 1 }]);
-        let patched = response(&Verdict::Admitted { patch: Some(patch.clone()), warnings: vec!["w".to_owned()] });
-        let encoded = patched["patch"].as_str().expect("base64");
-        assert_eq!(STANDARD.decode(encoded).expect("base64"), patch.to_string().as_bytes());
-        assert_eq!(patched["warnings"], json!(["stsidecar: w"]));
-        assert_eq!((&patched["allowed"], &patched["patchType"]), (&true.into(), &"JSONPatch".into()));
-        let plain = response(&Verdict::Admitted { patch: None, warnings: Vec::new() });
-        assert_eq!(plain, json!({ "uid": "u-1", "allowed": true }));
-        let refused = response(&Verdict::Refused { code: 403, message: "stsidecar: no".to_owned() });
-        let status = json!({ "code": 403, "message": "stsidecar: no", "reason": "Forbidden", "status": "Failure" });
-        assert_eq!(refused, json!({ "uid": "u-1", "allowed": false, "status": status }));
-    }
-
-    #[test]
-    fn a_long_warning_is_cut_to_what_the_api_server_takes() {
-        let long = response(&Verdict::Admitted { patch: None, warnings: vec!["ä".repeat(400)] });
-        let text = long["warnings"][0].as_str().expect("text");
-        assert_eq!(text.chars().count(), 256);
-        assert!(text.starts_with("stsidecar: ää") && text.ends_with("ä..."), "{text}");
-    }
-}
+mod tests;

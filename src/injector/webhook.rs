@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use super::events::{Event, Events, Owner, Reason as EventReason};
 use super::metrics::{Failure, Metrics, Outcome};
 use super::objects::{Objects, Surroundings};
-use super::review::{MOST_VALUES, Review, Verdict, count_values};
+use super::review::{MOST_MEMORY, Review, Verdict, memory_needed};
 use crate::admin::{answer, text};
 use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response};
 use crate::inject::{self, Decision, Template};
@@ -55,8 +55,8 @@ pub struct Webhook {
     draw: fn() -> String,
     /// KiB of large reviews that are held at a time; forged ones cannot use up the memory (threat T30).
     room: Semaphore,
-    /// Values of all reviews that are held at a time.
-    values: Semaphore,
+    /// KiB that all reviews may need at a time.
+    memory: Semaphore,
 }
 
 /// What [`Webhook::new`] takes besides the template.
@@ -82,9 +82,9 @@ impl Webhook {
     #[must_use]
     pub fn new(template: Template, means: Means) -> Self {
         let Means { objects, events, metrics, activity, draining, clock, draw } = means;
-        let values = Semaphore::new(MOST_VALUES as usize);
+        let memory = Semaphore::new(MOST_MEMORY as usize);
         let room = Semaphore::new(LARGEST / KIB);
-        Self { template, objects, events, metrics, activity, draining, clock, draw, room, values }
+        Self { template, objects, events, metrics, activity, draining, clock, draw, room, memory }
     }
 
     async fn answer(self: Arc<Self>, request: Request, connection: Arc<Connection>) -> Response {
@@ -120,11 +120,7 @@ impl Webhook {
 
     /// The answer to a body, or why it is no review.
     async fn reviewed(self: &Arc<Self>, body: Bytes) -> Result<Vec<u8>, String> {
-        let count = count_values(&body);
-        if count > MOST_VALUES {
-            return Err(format!("{count} values are more than the {MOST_VALUES} that are read"));
-        }
-        let _values = self.values.acquire_many(count).await.expect("never closed");
+        let _memory = self.memory.acquire_many(memory_needed(&body)).await.expect("never closed");
         let is_large = body.len() > SMALL;
         let review = apart(is_large, move || Review::parse(&body)).await.map_err(|error| error.to_string())?;
         let account = inject::service_account_name(&review.pod);
@@ -178,7 +174,7 @@ impl Webhook {
                 for warning in &injection.warnings {
                     self.tell(review, EventReason::Warned, warning);
                 }
-                Verdict::Admitted { patch: Some(injection.patch()), warnings: injection.warnings }
+                Verdict::Admitted { patch: Some(injection.to_json()), warnings: injection.warnings }
             }
         }
     }

@@ -55,9 +55,13 @@ impl ApiServer {
         server
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub(crate) fn client(&self) -> kube::Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut config = kube::Config::new(format!("http://{}", self.address).parse().expect("a URL"));
+        let mut config = kube::Config::new(self.url().parse().expect("a URL"));
         config.root_cert = Some(Vec::new());
         kube::Client::try_from(config).expect("a client")
     }

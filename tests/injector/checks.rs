@@ -10,18 +10,24 @@ use stsidecar::injector::config::Config;
 use crate::certificates;
 use crate::running::{ROLE, Running, start};
 
-fn config() -> Config {
-    let text = "
+/// A file as the chart makes it, with these two ports.
+pub(crate) fn text(port: u16, metrics_port: u16) -> String {
+    format!(
+        "
 injector:
   namespace: stsidecar-system
   serviceName: stsidecar-injector
   webhookConfiguration: stsidecar-injector
-  port: 9443
-  metricsPort: 9912
-  certs: {mode: self, secretName: stsidecar-injector-tls}
+  port: {port}
+  metricsPort: {metrics_port}
+  certs: {{mode: self, secretName: stsidecar-injector-tls}}
   excludedNamespaces: [kube-system, stsidecar-system]
-";
-    Config::read(Path::new("/config.yaml"), text.as_bytes()).expect("a configuration")
+"
+    )
+}
+
+fn config() -> Config {
+    Config::read(Path::new("/config.yaml"), text(9443, 9912).as_bytes()).expect("a configuration")
 }
 
 fn bundle(file: &str) -> String {

@@ -9,4 +9,5 @@ mod api_server;
 mod checks;
 mod ending;
 mod limits;
+mod program;
 mod running;

@@ -105,9 +105,7 @@ impl Running {
 
     /// A page of the health port.
     pub(crate) async fn page(&self, target: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.health).await.expect("a listener");
-        stream.write_all(format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.expect("open");
-        Answer::read(&mut stream).await.expect("an answer")
+        page(self.health, target).await.expect("an answer")
     }
 
     /// A counter of `/metrics`.
@@ -126,6 +124,12 @@ impl Running {
         };
         tokio::time::timeout(BOUND, ready).await.expect("ready");
     }
+}
+
+pub(crate) async fn page(of: SocketAddr, target: &str) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(of).await?;
+    stream.write_all(format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await?;
+    Answer::read(&mut stream).await
 }
 
 pub(crate) async fn connect(to: SocketAddr, ca: &str, name: &'static str) -> std::io::Result<TlsStream<TcpStream>> {

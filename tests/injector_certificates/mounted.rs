@@ -7,13 +7,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use serde_json::json;
 use stsidecar::injector::certificates::{Mode, inspect};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-use crate::api::{Api, WEBHOOKS};
-use crate::scene::{NAME, Replica, SECOND, Time, authorities, call, call_all};
+use crate::api::Api;
+use crate::scene::{NAME, Replica, SECOND, Time, authorities, call, call_all, set_bundle};
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
@@ -38,14 +37,6 @@ fn mount(folder: &Path, issuer: &Issuer, generation: u32) {
     for name in ["tls.crt", "tls.key", "ca.crt"] {
         let _ = std::os::unix::fs::symlink(format!("..data/{name}"), folder.join(name));
     }
-}
-
-fn set_bundle(api: &Api, issuer: &Issuer) {
-    api.edit(WEBHOOKS, |configuration| {
-        for webhook in configuration["webhooks"].as_array_mut().expect("webhooks") {
-            webhook["clientConfig"]["caBundle"] = json!(STANDARD.encode(issuer.pem()));
-        }
-    });
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,13 +101,13 @@ async fn with_cert_manager_the_bundle_is_only_read() {
     sleep(10 * SECOND).await;
     let readiness = replica.serving.readiness();
     assert!(!readiness.ready && readiness.reason.contains("not trusted by caBundle"), "{readiness:?}");
-    set_bundle(&api, &first);
+    set_bundle(&api, &STANDARD.encode(first.pem()));
     replica.ready_within(5 * SECOND).await;
     let leaf = replica.leaf();
     mount(folder.path(), &second, 2);
     sleep(10 * SECOND).await;
     assert_eq!(replica.leaf(), leaf, "the API server does not trust the new one yet");
-    set_bundle(&api, &second);
+    set_bundle(&api, &STANDARD.encode(second.pem()));
     sleep(SECOND).await;
     assert_ne!(replica.leaf(), leaf);
     call(&api, time, &replica, Duration::ZERO).await.expect("trusted");

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use crate::api::Api;
+use crate::api::{Api, WEBHOOKS};
 
 /// 2026-11-22T06:00:00Z.
 const BASE: i64 = 1_795_327_200;
@@ -117,6 +117,15 @@ impl Replica {
 
 pub fn authorities(bundle: &str) -> Vec<CertificateDer<'static>> {
     inspect::read_pem(&STANDARD.decode(bundle).expect("base64")).unwrap_or_default()
+}
+
+/// Somebody else writes caBundle, in base64.
+pub fn set_bundle(api: &Api, bundle: &str) {
+    api.edit(WEBHOOKS, |configuration| {
+        for webhook in configuration["webhooks"].as_array_mut().expect("webhooks") {
+            webhook["clientConfig"]["caBundle"] = bundle.into();
+        }
+    });
 }
 
 /// One TLS handshake of an API server whose view of caBundle is behind by `lag`.

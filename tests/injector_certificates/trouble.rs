@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::api::{Api, Health, SECRET, WEBHOOKS};
-use crate::scene::{DAY, HOUR, Replica, SECOND, SELF, Time, authorities, call, call_all};
+use crate::api::{Api, Health, SECRET};
+use crate::scene::{DAY, HOUR, Replica, SECOND, SELF, Time, authorities, call, call_all, set_bundle};
 
 fn other_pair() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(["elsewhere.example".to_owned()]).expect("a pair");
@@ -168,17 +168,30 @@ async fn a_deleted_secret_is_reported_and_filled_again_when_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fight_over_ca_bundle_stays_slow() {
+    let (api, time) = (Api::start().await, Time::start());
+    let replica = Replica::start(&api, time, SELF, 0.5);
+    replica.ready_within(5 * SECOND).await;
+    let (good, bad) = (api.bundle(Duration::ZERO).expect("written"), other_pair().0);
+    for _ in 0..6_000 {
+        if api.bundle(Duration::ZERO).as_ref() == Some(&good) {
+            set_bundle(&api, &bad);
+        }
+        sleep(SECOND / 10).await;
+    }
+    assert!((100..400).contains(&api.writes().len()), "{} writes in ten minutes", api.writes().len());
+    sleep(10 * SECOND).await;
+    assert_eq!(api.bundle(Duration::ZERO), Some(good), "the fight is over");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_foreign_or_broken_bundle_is_set_right() {
     let (api, time) = (Api::start().await, Time::start());
     let replica = Replica::start(&api, time, SELF, 0.5);
     replica.ready_within(5 * SECOND).await;
     let good = api.bundle(Duration::ZERO);
     for bad in [other_pair().0, STANDARD.encode("no PEM"), STANDARD.encode("")] {
-        api.edit(WEBHOOKS, |configuration| {
-            for webhook in configuration["webhooks"].as_array_mut().expect("webhooks") {
-                webhook["clientConfig"]["caBundle"] = json!(bad);
-            }
-        });
+        set_bundle(&api, &bad);
         sleep(2 * SECOND).await;
         assert_eq!(api.bundle(Duration::ZERO), good, "{bad}");
     }

@@ -28,8 +28,9 @@ const LOOK: Duration = Duration::from_secs(4);
 /// After a failed look: the API server may be restarting, so the first tries come quickly.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 
-/// Looks in a row after a write of our own. More are a fight with somebody who writes the same objects.
-const IN_A_ROW: u32 = 5;
+/// Writes without a quiet moment between them, after which they slow down: a fight with somebody who writes the same
+/// objects. A first start takes two, the repair of a wipe two.
+const IN_A_ROW: u32 = 6;
 
 /// Where certificates come from.
 pub(super) enum Origin {
@@ -113,15 +114,16 @@ impl Keeper {
         let (mut writes, mut failures) = (0, 0);
         loop {
             let wrote = self.look().await;
-            let failed = !self.problems.is_empty();
-            failures = if failed { failures + 1 } else { 0 };
-            writes = if wrote { writes + 1 } else { 0 };
+            failures = if self.problems.is_empty() { 0 } else { failures + 1 };
+            writes += u32::from(wrote);
             ticker.send_modify(|tick| *tick += 1);
-            if failed || writes >= IN_A_ROW {
-                // Not shortened by a change: what fails may be what changes.
-                sleep(retry_after(failures.max(1), self.clock.jitter)).await;
-            } else if !wrote {
-                let _ = timeout(LOOK, changed.notified()).await;
+            let slow = failures.max(writes.saturating_sub(IN_A_ROW));
+            if slow > 0 {
+                // Not shortened by a change: what fails, or fights, may be what changes.
+                sleep(retry_after(slow, self.clock.jitter)).await;
+            }
+            if failures == 0 && !wrote && timeout(LOOK, changed.notified()).await.is_err() {
+                writes = 0;
             }
         }
     }
@@ -219,6 +221,6 @@ fn note<T>(result: Result<T, impl ToString>, problems: &mut Vec<String>) -> Opti
 
 /// Doubling up to [`LOOK`]; the replica's own draw keeps two that collided apart.
 fn retry_after(failures: u32, jitter: f64) -> Duration {
-    let doubled = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(8)));
+    let doubled = FIRST_RETRY.saturating_mul(2_u32.pow(failures.saturating_sub(1).min(8)));
     doubled.min(LOOK).mul_f64(0.75 + jitter / 2.0)
 }

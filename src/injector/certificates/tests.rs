@@ -164,6 +164,18 @@ fn a_certificate_that_works_gives_way_only_to_one_that_is_trusted_everywhere() {
 }
 
 #[test]
+fn a_bundle_may_hold_the_served_certificate_itself() {
+    let mut params = rcgen::CertificateParams::new([names().called().to_owned()]).expect("a name");
+    // What `openssl req -x509` makes.
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let own = [params.self_signed(&key).expect("a certificate").der().clone()];
+    inspect::verify(&own, &own, names().called(), NOW).expect("Go trusts it");
+    assert!(inspect::verify(&own, &own, "other.stsidecar-system.svc", NOW).is_err());
+    assert!(inspect::verify(&own, &fresh(NOW).trusted(NOW), names().called(), NOW).is_err());
+}
+
+#[test]
 fn any_wall_clock_gives_certificates() {
     for now in [Wall::from_unix_milliseconds(i64::MIN), Wall::default(), Wall::from_unix_milliseconds(i64::MAX)] {
         let held = fresh(now);
