@@ -101,13 +101,14 @@ def leaves(context: Context) -> set[float]:
 def forced(context: Context, place: Place, *flags: str) -> str:
     """An upgrade that replaces objects, and with them wipes caBundle and the Secret."""
     release = context.release
-    before = release.secret()["ca.crt"]
+    before, trusted = release.secret()["ca.crt"], release.ca_bundles()
     with Load(place, 20) as load:
         until("admissions before", lambda: load.answered >= 20, 30)
         release.force(context.directory, *flags)
-        until("CA and caBundle are back", lambda: [before] * 2 == release.ca_bundles() and release.secret().get("ca.crt") == before, 30)
+        until("CA and caBundle are back", lambda: release.ca_bundles() == trusted and release.secret().get("ca.crt") == before, 30)
         answered = load.answered
         until("admissions after", lambda: load.answered >= answered + 20, 30)
+    holds("there was a CA in both webhooks", len(trusted) == 2 and all(trusted), trusted)
     holds("admissions work again within the limit", load.outage <= RECOVERY_SECONDS, f"{load.outage:.1f} s")
     return (
         f"{release.major} {flags[-1]}: {len(load.failures)} of {load.answered + len(load.failures)} refused, "

@@ -1,6 +1,8 @@
 """The chart on the cluster, by Helm 3 and 4, as its users install it."""
 
+import base64
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -39,6 +41,8 @@ def values_file(directory: Path) -> Path:
             # Sessions of a real STS live 15 minutes at least; this way each scenario sees renewals.
             "extraEnv": [{"name": "STSIDECAR_REFRESH_AT", "value": "5s"}],
         },
+        # Under load on a machine of two cores, 10m would be all that the injector gets of it.
+        "injector": {"resources": {"requests": {"cpu": "300m", "memory": "24Mi"}}},
         "validatingPolicies": {"workloads": {"enabled": True}},
     }
     file = directory / "values.yaml"
@@ -103,10 +107,11 @@ class Release:
         pods = self._cluster.objects("Pod", NAMESPACE, "app.kubernetes.io/component=injector")
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
-    def ca_bundles(self) -> list[str]:
-        """The caBundle of each webhook, empty where there is none."""
+    def ca_bundles(self) -> list[set[str]]:
+        """The certificates in the caBundle of each webhook; their order means nothing."""
         configuration = self._cluster.get(f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{INJECTOR}")
-        return [webhook["clientConfig"].get("caBundle", "") for webhook in configuration["webhooks"]]
+        bundles = [webhook["clientConfig"].get("caBundle", "") for webhook in configuration["webhooks"]]
+        return [set(re.findall("-BEGIN CERTIFICATE-+([^-]+)-", base64.b64decode(bundle).decode())) for bundle in bundles]
 
     def secret(self) -> dict[str, str]:
         """The data of the Secret with the CA."""
