@@ -1,5 +1,6 @@
 """Nothing is missed and everything is fast: f, speed, rbac."""
 
+import json
 import os
 import re
 import threading
@@ -7,12 +8,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from real.processes import Failed, until
+from real.processes import Failed
 
-from . import store
+from . import images, store
 from .cluster import Cluster, metric
 from .context import Context
-from .load import NOWHERE, Load, injected
+from .load import NOWHERE, injected
 from .node import NotRun
 from .release import INJECTOR, NAMESPACE
 from .workloads import PREFIX, Place, container, expect, holds
@@ -21,7 +22,7 @@ PAIRS = 200
 WINDOWS = 4
 P99_SECONDS = 0.005
 # Less idle time than this share, and it is the machine that is measured.
-BUSY = 0.05
+BUSY = 0.1
 DURATION = "stsidecar_injector_admission_duration_seconds"
 GOLDEN = Path(__file__).with_name("can-i.golden")
 
@@ -89,31 +90,52 @@ def speed(context: Context) -> str:
     place = context.place("speed")
     windows = []
     while len(windows) < WINDOWS and (not windows or min(windows)[0] > P99_SECONDS):
-        windows.append(window(context, place))
+        windows.append(window(context, place, len(windows)))
     p99, half, idle = min(windows)
-    seen = f"p50 {half * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms"
     large = min(large_pod(context, place) for _ in range(WINDOWS))
     memory = max(metric(text, "process_resident_memory_bytes") for text in injector_metrics(context)) / 2**20
     holds("a pod of 1.5 MiB within 50 ms", large < 0.05, f"{large * 1000:.1f} ms")
     holds("an injector within 24 MiB", memory <= 24, f"{memory:.1f} MiB")
-    seen = f"100 reviews/s: {seen}, 0 failed; 1.5 MiB pod {large * 1000:.1f} ms; injector {memory:.1f} MiB"
+    seen = (
+        f"100 reviews/s: p50 {half * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms in the webhook (machine idle {idle:.0%}), 0 failed; "
+        f"1.5 MiB pod {large * 1000:.1f} ms; injector {memory:.1f} MiB"
+    )
     if p99 > P99_SECONDS and max(idle for *_, idle in windows) < BUSY:
-        raise NotRun(f"the machine was never idle, so the 5 ms of p99 cannot be judged; {seen}")
+        raise NotRun(f"the machine was too busy to judge the 5 ms of p99; {seen}")
     holds("99 % of admissions within 5 ms", p99 <= P99_SECONDS, seen)
-    return f"{seen} (window {len(windows)}, machine idle {idle:.0%})"
+    return seen
 
 
-def window(context: Context, place: Place) -> tuple[float, float, float]:
-    """p99 (infinite when one was refused) and p50 of 1000 pods, in seconds, and the share of time in which this machine was idle."""
+def window(context: Context, place: Place, number: int) -> tuple[float, float, float]:
+    """p99 and p50 of 1000 reviews in the webhook, in seconds, and the share of time in which this machine was idle.
+
+    They come from a pod: the API server, which would take more time for each than the webhook, has to answer the
+    webhook's reads only.
+    """
+    request = {
+        "uid": "e2e",
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "namespace": place.namespace,
+        "operation": "CREATE",
+        "dryRun": True,
+        "object": place.pod("reviewed"),
+    }
+    review = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
+    command = ["reviews", "100", "10", f"https://{INJECTOR}.{NAMESPACE}.svc/inject", review]
+    name = f"reviews-{number}"
+    pod = {"restartPolicy": "Never", "containers": [{"name": "app", "image": images.APP, "args": command}]}
     before, times = buckets(context), processor_times()
-    with Load(place, 100) as load:
-        until("1000 pods", lambda: load.answered + len(load.failures) >= 1000, 60)
+    metadata = {"name": name, "namespace": store.NAMESPACE}
+    context.cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod})
+    context.cluster.pod_until("1000 reviews", store.NAMESPACE, name, lambda pod: pod["status"]["phase"] == "Succeeded", 60)
     new = {bound: count - before.get(bound, 0) for bound, count in sorted(buckets(context).items())}
     spent = [now - then for then, now in zip(times, processor_times(), strict=True)]
+    report = json.loads(context.cluster.kubectl("-n", store.NAMESPACE, "logs", name))
     idle = spent[3] / sum(spent)
-    holds("each pod was reviewed", max(new.values()) >= load.answered, new)
-    if load.failures:
-        holds(f"{len(load.failures)} reviews failed, and the machine was never idle", idle < BUSY, load.failures[0])
+    expect("reviews that the webhook counted", max(new.values()), report["requests"])
+    if report["failed"]:
+        holds("reviews failed only where the machine was too busy", idle < BUSY, report)
         return float("inf"), quantile(new, 0.5), idle
     return quantile(new, 0.99), quantile(new, 0.5), idle
 

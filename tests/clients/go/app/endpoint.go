@@ -7,11 +7,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sort"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 const endpoint = "http://127.0.0.1:9911/v1/credentials"
@@ -55,51 +53,6 @@ func ask(arguments []string) error {
 		return err
 	}
 	fmt.Println(status, credentials.AccessKeyId+credentials.Code)
-	return nil
-}
-
-// load starts requests at fixed times, whether or not the ones before have ended: a slow answer delays no other.
-func load(arguments []string) error {
-	if len(arguments) != 2 {
-		return fmt.Errorf("usage: app load RATE SECONDS")
-	}
-	rate, err := strconv.Atoi(arguments[0])
-	if err != nil {
-		return err
-	}
-	seconds, err := strconv.Atoi(arguments[1])
-	if err != nil {
-		return err
-	}
-	own, err := ownToken()
-	if err != nil {
-		return err
-	}
-	type outcome struct {
-		took time.Duration
-		good bool
-	}
-	outcomes := make(chan outcome, rate*seconds)
-	ticker := time.NewTicker(time.Second / time.Duration(rate))
-	for range rate * seconds {
-		due := <-ticker.C
-		go func() {
-			status, _, err := get(http.DefaultClient, own)
-			outcomes <- outcome{time.Since(due), err == nil && status == http.StatusOK}
-		}()
-	}
-	var took []float64
-	failed := 0
-	for range rate * seconds {
-		one := <-outcomes
-		took = append(took, float64(one.took.Microseconds())/1000)
-		if !one.good {
-			failed++
-		}
-	}
-	sort.Float64s(took)
-	fmt.Printf(`{"requests":%d,"failed":%d,"p50":%.2f,"p99":%.2f,"max":%.2f}`+"\n",
-		len(took), failed, took[len(took)/2], took[len(took)*99/100], took[len(took)-1])
 	return nil
 }
 
