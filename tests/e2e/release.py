@@ -73,11 +73,14 @@ class Release:
         """`helm install` to ready, and until the API server reaches the webhook; how long it took."""
         began = time.monotonic()
         self.helm("install", NAME, str(CHART), "--create-namespace", "--wait", f"--timeout={READY_SECONDS}s", *image_values(), *arguments)
-        # Ready is said of the pods; kube-proxy learns of the Service's new endpoints a moment later.
-        until("the webhook is reached", self.is_reached, 20)
+        self._reached()
         return time.monotonic() - began
 
-    def is_reached(self) -> bool:
+    def _reached(self) -> None:
+        """Ready is said of the pods; kube-proxy learns of the Service's new endpoints a moment later."""
+        until("the webhook is reached", self._answers, 20)
+
+    def _answers(self) -> bool:
         """Whether the webhook itself refuses a pod with a mistake."""
         metadata = {"name": "mistake", "namespace": "default", "annotations": {"stsidecar.dev/inject": "yes"}}
         spec = {"containers": [{"name": "app", "image": "none"}]}
@@ -123,6 +126,8 @@ class Release:
         self.rolled_out()
 
     def rolled_out(self) -> None:
+        """Waits until the injector's pods are the ones that are wanted, and reached."""
         self._cluster.kubectl(
             "-n", NAMESPACE, "rollout", "status", f"deployment/{INJECTOR}", f"--timeout={READY_SECONDS}s", seconds=READY_SECONDS + 10
         )
+        self._reached()

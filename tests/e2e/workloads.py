@@ -1,7 +1,6 @@
 """Where a scenario happens: a namespace with a ServiceAccount whose role trusts it, and the manifests of its pods."""
 
 import json
-import os
 
 from real.processes import Failed
 
@@ -27,37 +26,17 @@ class Place:
         account = {f"{PREFIX}role-arn": store.arn(self.role)} if account is None else account
         metadata = {"name": self.namespace, "labels": labels, "annotations": {f"{PREFIX}sts-endpoint": store.endpoint(self.lane)}}
         own = {"namespace": self.namespace}
-        self._namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-        self._account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {**own, "name": store.ACCOUNT, "annotations": account}}
-        self.cluster.apply(
-            [
-                self._namespace,
-                self._account,
-                {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**own, "name": store.CONFIG_MAP}, "data": {"ca.crt": self.store.ca}},
-            ]
-        )
+        objects = [
+            {"kind": "Namespace", "metadata": metadata},
+            {"kind": "ServiceAccount", "metadata": {**own, "name": store.ACCOUNT, "annotations": account}},
+            {"kind": "ConfigMap", "metadata": {**own, "name": store.CONFIG_MAP}, "data": {"ca.crt": self.store.ca}},
+        ]
+        self.cluster.apply({"apiVersion": "v1", **one} for one in objects)
         return self
 
     def create(self, manifest: dict) -> dict:
         """Creates an object; the webhook does the rest."""
-        if os.environ.get("E2E_OFFLINE"):
-            manifest = self._offline(manifest)
         return self.cluster.create(manifest)
-
-    def _offline(self, manifest: dict) -> dict:
-        import subprocess
-        import yaml
-
-        stream = [self._namespace, self._account, manifest]
-        done = subprocess.run(
-            ["target/debug/stsidecar", "inject", "--values", os.environ["E2E_OFFLINE"]],
-            input=yaml.safe_dump_all(stream),
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise Failed(done.stderr)
-        return list(yaml.safe_load_all(done.stdout))[2]
 
     def pod(self, name: str = "app", **settings) -> dict:
         """The manifest of an application's pod: see `pod`."""
