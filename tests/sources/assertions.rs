@@ -1,6 +1,7 @@
 //! The fake STS refuses every broken SAML assertion: each test of a good one would pass without that too.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -97,4 +98,36 @@ fn a_session_ends_when_the_assertion_says_so() {
     let claims = Claims { session_end: Some(end), ..Claims::of(ROLE, PRINCIPAL) };
     sts.ask("AssumeRoleWithSAML", &form(&provider.response(&claims)));
     assert_eq!(sts.issued("ASIAFAKE000000000001").map(|issued| issued.expiration), Some(end));
+}
+
+/// Lines of 64 characters between the marks, which is what a certificate's file holds.
+fn pem(base64: &str) -> String {
+    let lines: Vec<&str> = (0..base64.len()).step_by(64).map(|at| &base64[at..base64.len().min(at + 64)]).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+}
+
+#[test]
+fn what_the_provider_signs_is_an_xml_signature_to_another_implementation_too() {
+    let (provider, directory) = (IdentityProvider::new(), tempfile::tempdir().expect("a directory"));
+    let response = provider.response(&Claims::of(ROLE, PRINCIPAL));
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).expect("room for a file");
+        path
+    };
+    let output = Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/saml.py"))
+        .arg(write("certificate.pem", &pem(provider.certificate())))
+        .arg(write("good.xml", &response))
+        // More blanks between attributes are the same document to who canonicalizes it.
+        .arg(write("same.xml", &response.replace(" Name=", "  Name=")))
+        .arg(write("changed.xml", &response.replacen("jane@", "john@", 1)))
+        .arg(write("foreign.xml", &IdentityProvider::new().response(&Claims::of(ROLE, PRINCIPAL))))
+        .output()
+        .expect("python3 is needed: apt install python3 python3-venv");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    println!("{said}");
+    let verdicts: Vec<&str> = said.lines().collect();
+    assert!(verdicts == ["signed", "signed", "refused", "refused"] || said.starts_with("not run: "), "{said}");
 }

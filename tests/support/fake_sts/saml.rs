@@ -2,7 +2,7 @@
 //!
 //! Takes documents that are in canonical form already (exclusive XML canonicalization), as those of
 //! `identity_provider`: the text is then what was signed, and any change of it breaks the digest. That those
-//! documents are XML signatures to others as well, `tests/real/saml_cases.py` shows with another implementation.
+//! documents are XML signatures to others as well, `tests/real/saml.py` shows with another implementation.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
