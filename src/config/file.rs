@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -14,9 +13,10 @@ use super::error::Error;
 use crate::credentials::Secret;
 
 /// The whole document.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(title = "Configuration of stsidecar")]
+#[cfg_attr(test, schemars(title = "Configuration of stsidecar"))]
 pub struct Document {
     /// Selects the STS endpoint and signs the hops of a chain.
     pub region: Option<String>,
@@ -49,25 +49,26 @@ pub struct Document {
 }
 
 /// One identity: exactly one source, and the hops behind it.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Profile {
     /// The pod's token against a role session.
     pub web_identity: Option<WebIdentity>,
     /// `AssumeRoleWithSAML`.
-    #[schemars(skip)]
+    #[cfg_attr(test, schemars(skip))]
     pub saml: Option<NotYet>,
     /// `GetSessionToken`.
-    #[schemars(skip)]
+    #[cfg_attr(test, schemars(skip))]
     pub session_token: Option<NotYet>,
     /// `GetFederationToken`.
-    #[schemars(skip)]
+    #[cfg_attr(test, schemars(skip))]
     pub federation_token: Option<NotYet>,
     /// Long-term keys.
-    #[schemars(skip)]
+    #[cfg_attr(test, schemars(skip))]
     pub access_key: Option<NotYet>,
     /// An Amazon Cognito identity pool.
-    #[schemars(skip)]
+    #[cfg_attr(test, schemars(skip))]
     pub cognito: Option<NotYet>,
     /// `AssumeRole` hops, each signed with the credentials of the one before.
     #[serde(default)]
@@ -75,7 +76,8 @@ pub struct Profile {
 }
 
 /// `AssumeRoleWithWebIdentity`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WebIdentity {
     /// The role to assume; some STS servers derive it from the token.
@@ -96,7 +98,8 @@ pub struct WebIdentity {
 }
 
 /// `AssumeRole`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hop {
     /// The role to assume.
@@ -123,15 +126,16 @@ pub struct Hop {
     /// Fixed for the whole chain behind this hop.
     pub source_identity: Option<String>,
     /// A one-time password.
-    #[schemars(skip)]
+    #[cfg_attr(test, schemars(skip))]
     pub mfa: Option<NotYet>,
     /// Context assertions of trusted identity propagation.
-    #[schemars(skip)]
+    #[cfg_attr(test, schemars(skip))]
     pub provided_contexts: Option<NotYet>,
 }
 
 /// One container that asks for credentials.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Client {
     /// Usually the container's name.
@@ -142,7 +146,7 @@ pub struct Client {
     pub token_file: Option<String>,
     /// The token to write into that file; without it a random one.
     #[serde(default, deserialize_with = "secret")]
-    #[schemars(with = "Option<String>")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub authorization_token: Option<Secret>,
 }
 
@@ -226,8 +230,8 @@ impl Document {
     }
 }
 
-/// The JSON schema of the document.
-#[must_use]
-pub fn schema() -> Value {
-    schemars::schema_for!(Document).to_value()
-}
+/// The JSON schema of the document: text that is checked in, and compared with the types by this module's tests.
+pub const SCHEMA: &str = include_str!("../../docs/configuration.schema.json");
+
+#[cfg(test)]
+mod tests;
