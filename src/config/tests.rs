@@ -95,7 +95,7 @@ fn without_any_profile_there_is_one_from_flags_and_variables() {
     let Step::WebIdentity(step) = &*config.profiles[0].steps[0] else { panic!("{config:?}") };
     assert_eq!(step.role_arn.as_ref().expect("a role").name(), "app");
     assert_eq!(step.token_file, Path::new("/var/run/secrets/stsidecar.dev/serviceaccount/token"));
-    assert_eq!(step.session_name.as_ref().expect("the default").as_str(), "{namespace}.{pod}");
+    assert_eq!(step.session_name.as_str(), "{namespace}.{pod}");
     assert!(matches!(step.duration, DurationSetting::Fixed(hour) if hour.seconds() == 3600));
     assert_eq!(config.listen.reachable().len(), 2);
     assert!(config.wait_for_credentials);

@@ -9,7 +9,7 @@ mod issued;
 mod judge;
 mod serve;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -98,6 +98,8 @@ struct State {
     default: Behaviour,
     calls: Vec<Call>,
     issued: HashMap<String, Issued>,
+    /// Long-term keys by id.
+    access_keys: BTreeSet<String>,
     serial: u64,
     requests: u64,
     session_lifetime: Option<Duration>,
@@ -131,6 +133,7 @@ impl FakeSts {
             default: Behaviour::Ok,
             calls: Vec::new(),
             issued: HashMap::new(),
+            access_keys: BTreeSet::new(),
             serial: 0,
             requests: 0,
             session_lifetime: None,
@@ -172,6 +175,16 @@ impl FakeSts {
     /// How calls beyond the script are answered.
     pub fn set_default(&self, behaviour: Behaviour) {
         self.state().default = behaviour;
+    }
+
+    /// Takes signatures of this long-term key from now on.
+    pub fn add_access_key(&self, id: &str) {
+        self.state().access_keys.insert(id.to_owned());
+    }
+
+    /// Takes them no longer.
+    pub fn remove_access_key(&self, id: &str) {
+        self.state().access_keys.remove(id);
     }
 
     /// How long sessions live whatever is asked for; `None` = as asked.

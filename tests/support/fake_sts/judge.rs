@@ -28,7 +28,9 @@ impl State {
         let field = |name: &str| call.form.get(name).map(String::as_str);
         let parent = match call.operation.as_str() {
             "AssumeRoleWithWebIdentity" => self.check_token(field("WebIdentityToken")).map(|()| None)?,
+            "AssumeRoleWithSAML" if field("SAMLAssertion").is_some_and(|text| text.len() >= 4) => None,
             "AssumeRole" => Some(self.check_signer(call)?),
+            "GetSessionToken" | "GetFederationToken" => Some(self.check_user(call)?),
             other => {
                 return Err((400, "InvalidAction", format!("Could not find operation {other} for version 2011-06-15")));
             }
@@ -36,7 +38,8 @@ impl State {
         let asked: u64 = field("DurationSeconds")
             .map_or(Ok(3600), str::parse)
             .map_err(|_| (400, "MalformedInput", "DurationSeconds is not a number".to_owned()))?;
-        if !(900..=43_200).contains(&asked) {
+        let of_user = ["GetSessionToken", "GetFederationToken"].contains(&call.operation.as_str());
+        if !(900..=if of_user { 129_600 } else { 43_200 }).contains(&asked) {
             let text = format!(
                 "1 validation error detected: Value '{asked}' at 'durationSeconds' failed to satisfy constraint"
             );
@@ -46,7 +49,10 @@ impl State {
             let text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
             return Err((400, "ValidationError", text.to_owned()));
         }
-        if parent.is_some() && asked > 3600 {
+        let chained = parent
+            .as_ref()
+            .is_some_and(|id| self.issued.get(id).is_some_and(|issued| issued.operation.starts_with("AssumeRole")));
+        if chained && asked > 3600 {
             let text =
                 "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.";
             return Err((400, "ValidationError", text.to_owned()));
@@ -88,6 +94,7 @@ impl State {
         let invalid =
             (403, "InvalidClientTokenId", "The security token included in the request is invalid.".to_owned());
         match self.issued.get(key_id) {
+            None if self.access_keys.contains(key_id) && call.security_token.is_none() => Ok(key_id.to_owned()),
             None => Err(invalid),
             Some(held) if call.security_token.as_deref() != Some(&held.session_token) => Err(invalid),
             Some(held) if held.expiration <= self.now() => {
@@ -95,6 +102,13 @@ impl State {
             }
             Some(_) => Ok(key_id.to_owned()),
         }
+    }
+
+    /// Only long-term keys may call the operations of a user.
+    fn check_user(&self, call: &Call) -> Result<String, Refusal> {
+        let id = self.check_signer(call)?;
+        let refused = || (403, "AccessDenied", "Cannot call this operation with session credentials".to_owned());
+        if self.access_keys.contains(&id) { Ok(id) } else { Err(refused()) }
     }
 }
 
@@ -108,16 +122,46 @@ fn success(issued: &Issued, request_id: &str, assumed: Option<&str>, form: &BTre
         format!("<SubjectFromWebIdentityToken>{subject}</SubjectFromWebIdentityToken><Audience>{audience}</Audience><Provider>{provider}</Provider>")
     });
     format!(
-        "<{operation}Response xmlns=\"{NAMESPACE}\">\n  <{operation}Result>\n    {web_identity}<AssumedRoleUser><AssumedRoleId>AROAFAKEFAKEFAKEFAKE:{}</AssumedRoleId><Arn>{}</Arn></AssumedRoleUser>\
+        "<{operation}Response xmlns=\"{NAMESPACE}\">\n  <{operation}Result>\n    {web_identity}{}\
          <Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey><SessionToken>{}</SessionToken><Expiration>{}</Expiration></Credentials>\
          \n  </{operation}Result>\n  <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>\n</{operation}Response>\n",
-        escaped(&issued.session_name),
-        escaped(&assumed),
+        subject(issued, &assumed, form),
         issued.access_key_id,
         issued.secret_access_key,
         issued.session_token,
         issued.expiration_text(),
     )
+}
+
+/// Who the session is, and what else each operation says.
+fn subject(issued: &Issued, assumed: &str, form: &BTreeMap<String, String>) -> String {
+    let size = "<SessionTokenUtilization>7</SessionTokenUtilization><SessionTokenSize>900</SessionTokenSize>";
+    match issued.operation.as_str() {
+        "GetSessionToken" => size.to_owned(),
+        "GetFederationToken" => {
+            let name = escaped(form.get("Name").map_or("", String::as_str));
+            format!(
+                "<FederatedUser><FederatedUserId>000000000000:{name}</FederatedUserId><Arn>arn:aws:sts::000000000000:federated-user/{name}</Arn></FederatedUser>\
+                 <PackedPolicySize>6</PackedPolicySize>"
+            )
+        }
+        operation => {
+            let saml = if operation == "AssumeRoleWithSAML" {
+                "<Subject>alice</Subject><SubjectType>transient</SubjectType><Issuer>https://idp.example.com</Issuer>\
+                 <Audience>https://signin.aws.amazon.com/saml</Audience><NameQualifier>SbdGOnUkh1i4+EXAMPLExL/jEvs=</NameQualifier>"
+            } else {
+                ""
+            };
+            let source = form
+                .get("SourceIdentity")
+                .map_or(String::new(), |identity| format!("<SourceIdentity>{}</SourceIdentity>", escaped(identity)));
+            format!(
+                "{saml}{source}{size}<AssumedRoleUser><AssumedRoleId>AROAFAKEFAKEFAKEFAKE:{}</AssumedRoleId><Arn>{}</Arn></AssumedRoleUser>",
+                escaped(&issued.session_name),
+                escaped(assumed),
+            )
+        }
+    }
 }
 
 /// STS drops the role's path.
