@@ -54,9 +54,10 @@ pub(super) fn settings(
     Ok(Settings { region, endpoint, fips: fips.is_some(), dualstack: dualstack.is_some(), ca_bundle, proxy })
 }
 
-/// Whether a profile signs requests; web identity alone does not.
+/// Whether a profile signs requests; a token, an assertion and an identity pool do not.
 fn is_signed(profile: &Profile) -> bool {
-    profile.steps.iter().any(|step| matches!(**step, Step::Role(_)))
+    let unsigned = |step: &Step| matches!(step, Step::WebIdentity(_) | Step::Saml(_) | Step::Cognito(_));
+    profile.steps.iter().any(|step| !unsigned(step))
 }
 
 /// The proxy, when STS is behind it: never for loopback, nor for plain http, which `HTTPS_PROXY` is not about.
