@@ -38,7 +38,8 @@ pub struct Case {
     #[serde(default)]
     pub wrong: Vec<Wrong>,
     /// What turns bad while the agent runs.
-    pub rotten: Option<Rotten>,
+    #[serde(default)]
+    pub rotten: Vec<Rotten>,
 }
 
 /// What a file holds.
@@ -109,12 +110,14 @@ pub struct Wrong {
     pub says: String,
 }
 
-/// A file that turns bad.
+/// A file that turns bad: it gets another content, or a text in it another.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rotten {
     pub file: String,
+    #[serde(default)]
     pub content: String,
+    pub replace: Option<[String; 2]>,
     /// What `/status` says then.
     pub says: String,
 }

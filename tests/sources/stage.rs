@@ -83,16 +83,20 @@ impl<'c> Stage<'c> {
         self.written.borrow_mut().insert(name.to_owned(), content.to_owned());
     }
 
+    /// What a file holds now.
+    pub fn content(&self, name: &str) -> String {
+        self.written.borrow()[name].trim().to_owned()
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// What an expected value of a request stands for.
     pub fn meant(&self, value: &str) -> String {
-        let content = |name: &str| self.written.borrow()[name].trim().to_owned();
         match value.split_once(':') {
-            Some(("content", name)) => content(name),
-            Some(("base64", name)) => STANDARD.encode(content(name)),
+            Some(("content", name)) => self.content(name),
+            Some(("base64", name)) => STANDARD.encode(self.content(name)),
             _ => value.to_owned(),
         }
     }

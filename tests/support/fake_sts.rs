@@ -26,6 +26,8 @@ use tokio::sync::oneshot;
 
 pub use issued::Issued;
 
+pub use judge::take_chain;
+
 use judge::Inherited;
 use mfa::{Device, Devices};
 use signature::Signed;

@@ -103,12 +103,7 @@ impl State {
             let text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
             return Err((400, "ValidationError", text.to_owned()));
         }
-        if is_chained && asked > 3600 {
-            let text =
-                "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.";
-            return Err((400, "ValidationError", text.to_owned()));
-        }
-        Ok(())
+        if is_chained { check_chained(asked) } else { Ok(()) }
     }
 
     fn check_token(&self, token: Option<&str>, provider: Option<&str>) -> Result<Caller, Refusal> {
@@ -186,7 +181,7 @@ impl State {
             return Err((403, "AccessDenied", format!("Cannot call {} with federation credentials", call.operation)));
         }
         let inherited = self.inherited.get(&key_id).cloned().unwrap_or_default();
-        let is_role_session = made_by.starts_with("AssumeRole") || made_by == "GetCredentialsForIdentity";
+        let is_role_session = is_role_session(made_by);
         Ok(Caller { key_id: Some(key_id), is_role_session, inherited, ..Caller::default() })
     }
 
@@ -198,6 +193,38 @@ impl State {
         }
         Ok(caller)
     }
+}
+
+/// Whether what these credentials assume is role chaining.
+fn is_role_session(made_by: &str) -> bool {
+    made_by.starts_with("AssumeRole") || made_by == "GetCredentialsForIdentity"
+}
+
+fn check_chained(asked: u64) -> Result<(), Refusal> {
+    let text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.";
+    if asked > 3600 { Err((400, "ValidationError", text.to_owned())) } else { Ok(()) }
+}
+
+/// Whether STS takes these requests, each signed with what the one before it was answered with, once whoever asks is
+/// trusted: limits, durations, and what a chain hands down.
+///
+/// # Errors
+/// The first refusal.
+pub fn take_chain(requests: &[(&str, Form)]) -> Result<(), Refusal> {
+    let (mut inherited, mut made_by) = (Inherited::default(), "");
+    for (operation, form) in requests {
+        limits::check(operation, form)?;
+        inherited = hand_down(&inherited, form)?;
+        let asked = form.get("DurationSeconds").map_or(0, |text| text.parse().expect("the limits were checked"));
+        if is_role_session(made_by) {
+            check_chained(asked)?;
+        }
+        if made_by == "GetFederationToken" {
+            return Err((403, "AccessDenied", format!("Cannot call {operation} with federation credentials")));
+        }
+        made_by = operation;
+    }
+    Ok(())
 }
 
 /// What a session hands down: what it inherited, and what this request adds.
