@@ -88,7 +88,7 @@ impl Draft {
                 _ => of(self, shortest, fine) + &of(self, 1, bad),
             };
         }
-        let length = match self.random.u8(0..16) {
+        let length = match self.random.u8(0..80) {
             0 => longest,
             1 => shortest,
             _ => (shortest + self.random.usize(0..20)).min(longest),
@@ -149,7 +149,7 @@ impl Draft {
 
     fn restriction(&mut self, keys: &mut Keys) {
         if self.sometimes() {
-            let filler = self.random.usize(0..800);
+            let filler = self.random.usize(0..100);
             let document = self.policy_document(filler);
             let policy = match self.random.u8(0..8) {
                 0 if self.goes_wrong("policy") => json!(["not an object"]),
@@ -189,7 +189,7 @@ impl Draft {
     }
 
     fn tags(&mut self, at: usize) -> Keys {
-        let count = match self.random.u8(0..40) {
+        let count = match self.random.u8(0..150) {
             0 if self.goes_wrong("tags") => 51,
             1 => 50,
             _ => self.random.usize(0..4),
