@@ -66,6 +66,10 @@ pub struct Call {
     pub operation: String,
     /// The decoded form, `Action` and `Version` included.
     pub form: BTreeMap<String, String>,
+    /// `X-Amz-Target`, of an identity pool's operations.
+    pub target: Option<String>,
+    /// The body as it came.
+    pub body: String,
     /// The path of the request line.
     pub path: String,
     /// The `Authorization` header.

@@ -116,6 +116,7 @@ fn respond(
 async fn read(request: Request<Incoming>) -> Call {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (authorization, security_token) = (header("authorization"), header("x-amz-security-token"));
+    let target = header("x-amz-target");
     let (amz_date, path) = (header("x-amz-date"), request.uri().path().to_owned());
     let user_agent = [header("user-agent"), header("x-amz-user-agent")].map(Option::unwrap_or_default).join(" ");
     let bytes = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
@@ -125,7 +126,19 @@ async fn read(request: Request<Incoming>) -> Call {
     });
     let form: BTreeMap<String, String> = pairs.collect();
     let operation = form.get("Action").cloned().unwrap_or_default();
-    Call { operation, form, path, authorization, security_token, amz_date, user_agent, at: Instant::now() }
+    let body = String::from_utf8_lossy(&bytes).into_owned();
+    Call {
+        operation,
+        form,
+        target,
+        body,
+        path,
+        authorization,
+        security_token,
+        amz_date,
+        user_agent,
+        at: Instant::now(),
+    }
 }
 
 /// Undoes form encoding.
