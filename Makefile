@@ -50,7 +50,7 @@ DYNAMIC = target/release
 # is compared. Given to the last step alone, so that dependencies are not built again.
 FOLD = $(if $(filter x86_64-unknown-linux-gnu,$(HOST)),-C link-arg=-Wl$(comma)--icf=all)
 comma := ,
-AS_SHIPPED = --release --no-default-features --bin stsidecar
+AS_SHIPPED = --release --no-default-features --features cognito --bin stsidecar
 
 release: ## the agent as it ships: linked to glibc and static, both within their size
 	$(CARGO) rustc $(AS_SHIPPED) -- $(FOLD)

@@ -126,10 +126,11 @@ fn client(client: &Client) -> Value {
 }
 
 fn reach(settings: &sts::Settings) -> Value {
-    let sts::Settings { region, endpoint, fips, dualstack, ca_bundle, proxy } = settings;
+    let sts::Settings { region, endpoint, cognito_endpoint, fips, dualstack, ca_bundle, proxy } = settings;
     json!({
         "region": region,
         "endpoint": endpoint.as_ref().map(sts::Endpoint::url),
+        "cognitoEndpoint": cognito_endpoint.as_ref().map(sts::Endpoint::url),
         "fips": fips,
         "dualstack": dualstack,
         "caBundle": ca_bundle,

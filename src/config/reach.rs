@@ -49,9 +49,12 @@ pub(super) fn settings(
         let conflict = format!("selects an endpoint of AWS, but the STS endpoint is {}: unset one", endpoint.url());
         return Err(Error::setting(&given.origin, conflict));
     }
+    let cognito = sources.variable(setting::COGNITO_ENDPOINT.names)?;
+    let cognito_endpoint = parsed(cognito.as_ref(), |given| given.parse(|text| Endpoint::parse(text, allow_insecure)))?;
     let ca_bundle = parsed(sources.variable(setting::CA_BUNDLE.names)?.as_ref(), Given::file)?;
     let proxy = proxy(sources, endpoint.as_ref())?;
-    Ok(Settings { region, endpoint, fips: fips.is_some(), dualstack: dualstack.is_some(), ca_bundle, proxy })
+    let (fips, dualstack) = (fips.is_some(), dualstack.is_some());
+    Ok(Settings { region, endpoint, cognito_endpoint, fips, dualstack, ca_bundle, proxy })
 }
 
 /// Whether a profile signs requests; a token, an assertion and an identity pool do not.

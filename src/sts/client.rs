@@ -8,6 +8,8 @@
 mod calls;
 mod capture;
 mod clock;
+#[cfg(feature = "cognito")]
+mod cognito;
 mod evidence;
 mod fields;
 
@@ -67,6 +69,8 @@ pub struct Client {
     clock: ServerClock,
     server: Server,
     host: String,
+    #[cfg(feature = "cognito")]
+    pools: cognito::Pools,
 }
 
 impl Client {
@@ -87,7 +91,15 @@ impl Client {
         let clock = ServerClock::new(clock);
         let sdk = Sdk::from_conf(config(settings, region, clock.clone())?);
         let aws = settings.endpoint.as_ref().is_none_or(Endpoint::is_aws);
-        Ok(Self { sdk, clock, server: if aws { Server::Aws } else { Server::Other }, host })
+        let server = if aws { Server::Aws } else { Server::Other };
+        Ok(Self {
+            sdk,
+            clock,
+            server,
+            host,
+            #[cfg(feature = "cognito")]
+            pools: cognito::Pools::new(settings),
+        })
     }
 
     /// Host and port that are called, for the log and `check`.

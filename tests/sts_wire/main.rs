@@ -8,6 +8,8 @@ mod certificates;
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "cognito")]
+mod cognito;
 mod honesty;
 mod outcomes;
 mod parameters;

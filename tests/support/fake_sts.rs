@@ -80,6 +80,8 @@ pub struct Call {
     pub operation: String,
     /// The decoded form, `Action` and `Version` included.
     pub form: BTreeMap<String, String>,
+    /// The body as it came.
+    pub body: String,
     /// The path of the request line.
     pub path: String,
     /// The `Authorization` header.
@@ -108,8 +110,8 @@ impl Call {
     fn unsigned(operation: &str, form: &BTreeMap<String, String>) -> Self {
         let (operation, form, path) = (operation.to_owned(), form.clone(), "/".to_owned());
         let (authorization, security_token, amz_date, target, signed) = (None, None, None, None, None);
-        let (user_agent, at) = (String::new(), Instant::now());
-        Self { operation, form, path, authorization, security_token, amz_date, user_agent, target, signed, at }
+        let (body, user_agent, at) = (String::new(), String::new(), Instant::now());
+        Self { operation, form, body, path, authorization, security_token, amz_date, user_agent, target, signed, at }
     }
 
     /// Whether it is a call of the JSON protocol, to an identity pool.

@@ -36,6 +36,8 @@ impl Client {
             (Step::Saml(step), Proof::Assertion(_)) => self.saml(step, with).await,
             (Step::SessionToken(step), Proof::AccessKey(_)) => self.session_token(step, with).await,
             (Step::FederationToken(step), Proof::AccessKey(_)) => self.federation_token(step, with).await,
+            #[cfg(feature = "cognito")]
+            (Step::Cognito(step), Proof::Token(token)) => self.cognito(step, token.clone()).await,
             (Step::Role(step), Proof::AccessKey(_) | Proof::Signer(_)) => self.role(step, with).await,
             (step, _) => {
                 let message = format!("{} was asked for with the wrong kind of proof", step.operation());

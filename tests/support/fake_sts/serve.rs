@@ -138,6 +138,7 @@ async fn read(request: Request<Incoming>) -> Call {
     Call {
         operation: operation.unwrap_or_default(),
         form,
+        body: String::from_utf8_lossy(&bytes).into_owned(),
         path,
         authorization,
         security_token,
