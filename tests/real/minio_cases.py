@@ -109,7 +109,8 @@ def wrong_secret(world: World) -> None:
     hop = {"roleArn": "arn:aws:iam::111122223333:role/any", "sessionName": "writer", "sessionDuration": "15m"}
     with configured(world, {"accessKey": {"credentialsFile": str(credentials)}, "chain": [hop]}) as agent:
         error = agent.await_error()
-        expect("the code in /status", error["code"], "SignatureDoesNotMatch")
+        expect("the code in /status", error["code"], "AccessDenied")  # where AWS says SignatureDoesNotMatch
+        expect("whether the message says why", "signature we calculated does not match" in error["message"], True)
         fresh = credentials.with_suffix(".fresh")
         fresh.write_text(text % store.user_secret)
         fresh.rename(credentials)
