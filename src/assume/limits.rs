@@ -82,7 +82,7 @@ text_newtype! {
 text_newtype! {
     /// `IdentityPoolId` of Amazon Cognito: region, colon, UUID.
     IdentityPoolId, text => text.len() <= 55 && text.split_once(':').is_some_and(|(region, id)| {
-        is_word(region, 1..=55, "-") && is_word(id, 1..=55, "-")
+        is_word(region, 1..=55, "-") && !id.is_empty() && id.bytes().all(|b| b"0123456789abcdef-".contains(&b))
     })
 }
 text_newtype! {
