@@ -72,6 +72,7 @@ class SeaweedFS:
         ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
         self.port, self._ports = ports["s3.port"], list(ports.values())
         self.url = f"http://127.0.0.1:{self.port}"
+        self.role = ROLE
         self.process = start(self._command(directory, ports), self.log, bare_environment(directory), cwd=directory)
         try:
             self._await_bucket()

@@ -47,9 +47,9 @@ def expect(what: str, found: object, *wanted: object) -> None:
         raise Failed(f"{what} is {found!r}, not {' or '.join(repr(each) for each in wanted)}")
 
 
-def use(store: SeaweedFS, answer: dict, key: str) -> None:
-    """Writes an object with vended credentials, lists it and reads it back."""
-    client = boto3.client(
+def client_of(store: SeaweedFS, answer: dict):
+    """An S3 client with vended credentials."""
+    return boto3.client(
         "s3",
         endpoint_url=store.url,
         region_name=REGION,
@@ -58,6 +58,11 @@ def use(store: SeaweedFS, answer: dict, key: str) -> None:
         aws_session_token=answer["Token"],
         config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5),
     )
+
+
+def use(store: SeaweedFS, answer: dict, key: str) -> None:
+    """Writes an object with vended credentials, lists it and reads it back."""
+    client = client_of(store, answer)
     client.put_object(Bucket=BUCKET, Key=key, Body=key.encode())
     listed = [entry["Key"] for entry in client.list_objects_v2(Bucket=BUCKET, Prefix=key).get("Contents", [])]
     expect("the list", listed, [key])
@@ -94,7 +99,7 @@ def refused(world: World, token: str, classes: dict[str, tuple[str, ...]]) -> No
     `classes` maps STS's code to the classes that it may be put into.
     """
     volume = world.volume(token)
-    with world.agent(volume) as agent:
+    with world.agent(volume, AWS_ROLE_ARN=world.store.role) as agent:
         error = agent.await_error()
         expect("the code in /status", error["code"], *classes)
         expect(f"the class of {error['code']} in /status", error["class"], *classes[error["code"]])
