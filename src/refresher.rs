@@ -255,7 +255,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
 
     fn show(&self, now: Now) {
         let report = status::report(&self.parts, &self.session, &self.session_names, now);
-        self.parts.metrics.schedule(report.vended());
+        self.parts.metrics.schedule(&report.hops);
         self.parts.report.send_replace(report);
     }
 

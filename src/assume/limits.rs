@@ -4,6 +4,7 @@
 //! A.2). Parsing is the only way to make these values; who holds one need not check it again.
 
 mod error;
+mod marks;
 #[cfg(test)]
 mod tests;
 
@@ -81,7 +82,7 @@ text_newtype! {
 text_newtype! {
     /// `IdentityPoolId` of Amazon Cognito: region, colon, UUID.
     IdentityPoolId, text => text.len() <= 55 && text.split_once(':').is_some_and(|(region, id)| {
-        is_word(region, 1..=55, "-") && is_word(id, 1..=55, "-")
+        is_word(region, 1..=55, "-") && !id.is_empty() && id.bytes().all(|b| b"0123456789abcdef-".contains(&b))
     })
 }
 text_newtype! {
@@ -107,7 +108,7 @@ fn is_arn(text: &str, service: &str, kind: &str) -> bool {
 fn is_tag_text(text: &str) -> bool {
     // Separators of Unicode, which tabs and line breaks are not.
     let is_blank = |c: char| c.is_whitespace() && !c.is_control();
-    text.chars().all(|c| c.is_alphanumeric() || is_blank(c) || "_.:/=+-@".contains(c))
+    text.chars().all(|c| c.is_alphanumeric() && !marks::is_mark(c) || is_blank(c) || "_.:/=+-@".contains(c))
 }
 
 /// `DurationSeconds`: 900 to 43,200 for a role, to 129,600 for a user.
