@@ -3,7 +3,6 @@
 Each case is a function whose docstring is its line in the output, as in `sts_cases`.
 """
 
-import json
 from collections.abc import Callable
 
 from botocore.exceptions import ClientError
@@ -12,20 +11,13 @@ from .agent import Agent
 from .issuer import SigningKey
 from .kubelet import mint
 from .processes import Failed
-from .sts_cases import World, chain_document, client_of, expect, held, outlived, refused, use
+from .sts_cases import World, client_of, configured, expect, held, keys, outlived, refused, use
 from .tap import Tap
 
 
 def entered(world: World, sts_url: str | None = None) -> Agent:
     """An agent whose token MinIO takes for its role."""
     return world.agent(world.volume(mint(world.issuer)), sts_url, AWS_ROLE_ARN=world.store.role)
-
-
-def configured(world: World, profile: dict) -> Agent:
-    """An agent with this profile, and no token."""
-    document = chain_document({"profiles": {"default": profile}}, world)
-    outer = dict.fromkeys(("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "STSIDECAR_SESSION_DURATION"))
-    return Agent(world.directory / "agent", world.directory / "none", world.store.url, {**outer, "STSIDECAR_CONFIG_INLINE": json.dumps(document)})
 
 
 def good_token(world: World) -> None:
@@ -70,9 +62,6 @@ def sts_down(world: World) -> None:
 
 def access_key(world: World) -> None:
     """a user's long-term keys assume a role whose session policy holds on S3, and are renewed"""
-    credentials = world.directory / "credentials"
-    store = world.store
-    credentials.write_text(f"[default]\naws_access_key_id = {store.user}\naws_secret_access_key = {store.user_secret}\n")
     reading = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": ["arn:aws:s3:::*"]}
     hop = {
         "roleArn": "arn:aws:iam::111122223333:role/any",
@@ -80,7 +69,7 @@ def access_key(world: World) -> None:
         "sessionDuration": "15m",
         "policy": {"Version": "2012-10-17", "Statement": [reading]},
     }
-    with configured(world, {"accessKey": {"credentialsFile": str(credentials)}, "chain": [hop]}) as agent:
+    with configured(world, {"accessKey": {"credentialsFile": keys(world)}, "chain": [hop]}) as agent:
         agent.await_ready()
         expect("the operations", [hop["operation"] for hop in agent.status()["hops"]], ["AssumeRole"])
         read_only(world, held(agent))

@@ -194,10 +194,7 @@ def chained(world: World) -> None:
     """a second role is assumed with the credentials of the first, and both are renewed"""
     volume = world.volume(mint(world.issuer))
     source = {"roleArn": ROLE, "tokenFile": str(volume.file), "sessionDuration": "15m"}
-    document = {"profiles": {"default": {"webIdentity": source, "chain": [{"roleArn": CHAINED_ROLE, "sessionDuration": "15m"}]}}}
-    settings = {"AWS_ROLE_ARN": None, "AWS_WEB_IDENTITY_TOKEN_FILE": None, "STSIDECAR_SESSION_DURATION": None}
-    inline = {"STSIDECAR_CONFIG_INLINE": json.dumps(chain_document(document, world))}
-    with world.agent(volume, **settings, **inline) as agent:
+    with configured(world, {"webIdentity": source, "chain": [{"roleArn": CHAINED_ROLE, "sessionDuration": "15m"}]}) as agent:
         agent.await_ready()
         profile = agent.status()
         expect("the role in /status", profile["roleArn"], CHAINED_ROLE)
@@ -208,10 +205,47 @@ def chained(world: World) -> None:
         use(world.store, held(agent), "chained-renewed")
 
 
-def chain_document(document: dict, world: World) -> dict:
-    """With profiles of its own, a document names its clients too."""
-    token_file = world.directory / "agent" / "endpoint" / "token"
-    return {**document, "clients": [{"name": "app", "profile": "default", "tokenFile": str(token_file)}]}
+def configured(world: World, profile: dict) -> Agent:
+    """An agent with this profile."""
+    client = {"name": "app", "profile": "default", "tokenFile": str(world.directory / "agent" / "endpoint" / "token")}
+    document = {"profiles": {"default": profile}, "clients": [client]}
+    outer = dict.fromkeys(("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "STSIDECAR_SESSION_DURATION"))
+    settings = {**outer, "STSIDECAR_CONFIG_INLINE": json.dumps(document)}
+    return Agent(world.directory / "agent", world.directory / "none", world.store.url, settings)
+
+
+def keys(world: World) -> str:
+    """A shared-credentials file with the long-term keys of the server's user; its path."""
+    file = world.directory / "credentials"
+    file.write_text(f"[default]\naws_access_key_id = {world.store.user}\naws_secret_access_key = {world.store.user_secret}\n")
+    return str(file)
+
+
+def access_key(world: World) -> None:
+    """a role is assumed with long-term keys, and renewed"""
+    hop = {"roleArn": CHAINED_ROLE, "sessionName": "user", "sessionDuration": "2h"}
+    with configured(world, {"accessKey": {"credentialsFile": keys(world)}, "chain": [hop]}) as agent:
+        agent.await_ready()
+        expect("the operations", [hop["operation"] for hop in agent.status()["hops"]], ["AssumeRole"])
+        expect("the lifetime in /status", agent.status()["hops"][-1]["lifetimeSeconds"], 7199, 7200)
+        use(world.store, held(agent), "access-key")
+        agent.await_generation(beyond=1)
+        use(world.store, held(agent), "access-key-renewed")
+
+
+def federation_token(world: World) -> None:
+    """a federated user's session is asked for with long-term keys, and renewed"""
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [everything]}
+    source = {"credentialsFile": keys(world), "name": "batch", "sessionDuration": "15m", "policy": policy}
+    with configured(world, {"federationToken": source}) as agent:
+        agent.await_ready()
+        hop = agent.status()["hops"][-1]
+        expect("the operation", hop["operation"], "GetFederationToken")
+        expect("whether the user is named", hop["federatedUserArn"].endswith(":federated-user/batch"), True)
+        use(world.store, held(agent), "federated")
+        agent.await_generation(beyond=1)
+        use(world.store, held(agent), "federated-renewed")
 
 
 def loopback_only(world: World) -> None:
@@ -237,5 +271,7 @@ CASES: list[Callable[[World], None]] = [
     issuer_down,
     sts_down,
     chained,
+    access_key,
+    federation_token,
     loopback_only,
 ]

@@ -21,6 +21,7 @@ mod arbitrary;
 mod assertions;
 mod case;
 mod cells;
+mod document;
 mod expected;
 mod parameters;
 mod property;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::case;
 
 /// The operations with their modules in the SDK.
-const OPERATIONS: [(&str, &str); 5] = [
+pub const OPERATIONS: [(&str, &str); 5] = [
     ("AssumeRole", "assume_role"),
     ("AssumeRoleWithWebIdentity", "assume_role_with_web_identity"),
     ("AssumeRoleWithSAML", "assume_role_with_saml"),
@@ -21,7 +21,7 @@ const OPERATIONS: [(&str, &str); 5] = [
 ];
 
 /// Parameters that no profile can set, of every operation that has them.
-const REFUSED: [(&str, &str); 1] = [(
+pub const REFUSED: [(&str, &str); 1] = [(
     "MinimumSessionTokenSize",
     "pads the session token, so that who builds an application can try it with long ones; credentials that serve are \
      the better the shorter they are, and SDKs take an answer of at most 10,000 bytes from an endpoint",
@@ -42,7 +42,7 @@ fn sdk() -> PathBuf {
 }
 
 /// The names on the wire, from the serializer; as many as the request has fields.
-fn wire_names(module: &str) -> BTreeSet<String> {
+pub fn wire_names(module: &str) -> BTreeSet<String> {
     let read = |path: String| fs::read_to_string(sdk().join(&path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let serializer = read(format!("protocol_serde/shape_{module}_input.rs"));
     let names = serializer.split("writer.prefix(\"").skip(1).map(|rest| rest.split('"').next().expect("a name"));

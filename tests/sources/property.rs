@@ -13,8 +13,8 @@ use stsidecar::assume::{DurationSetting, Restriction, SessionDuration, Step, Tag
 use stsidecar::config::{Config, Flags, Sources};
 
 use super::arbitrary::{POLICY_FILE, profile};
+use super::support::fake_sts::judge::take_chain;
 use super::support::fake_sts::limits::Form;
-use super::support::fake_sts::take_chain;
 
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[]}"#;
 

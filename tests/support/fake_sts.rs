@@ -8,7 +8,7 @@
 mod answer;
 mod body;
 mod issued;
-mod judge;
+pub mod judge;
 pub mod limits;
 pub mod mfa;
 mod pool;
@@ -25,8 +25,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 pub use issued::Issued;
-
-pub use judge::take_chain;
 
 use judge::Inherited;
 use mfa::{Device, Devices};
