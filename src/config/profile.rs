@@ -16,7 +16,7 @@ use super::file::{self, Document};
 use super::{parsed, setting};
 use crate::assume::{DurationSetting, Profile, ProfileName, Restriction, SessionNameTemplate, Step, WebIdentity};
 use crate::role::RoleArn;
-use keys::{Keys, duration};
+use keys::{Keys, token_duration};
 
 /// One call budget and one task for each profile: enough for every container of a pod, few enough to watch.
 const MOST_PROFILES: usize = 16;
@@ -68,7 +68,7 @@ fn from_settings(sources: &Sources<'_>, document: &Document) -> Result<Profile, 
             given.parse(SessionNameTemplate::parse)
         })?
         .unwrap_or_default(),
-        duration: parsed(value(&setting::SESSION_DURATION)?.as_ref(), duration)?.unwrap_or(DurationSetting::HOUR),
+        duration: parsed(value(&setting::SESSION_DURATION)?.as_ref(), token_duration)?.unwrap_or(DurationSetting::HOUR),
         restriction: Restriction::default(),
     };
     let name = ProfileName::parse("default").expect("a profile name");

@@ -133,6 +133,8 @@ pub(super) fn of_answer(code: &str, message: &str, signed: bool) -> Option<Class
         "InvalidIdentityToken" if says("retrieve verification key") => Some(Class::Transient),
         "InvalidIdentityToken" if is_provider_setting(message) => Some(Class::Config),
         "InvalidIdentityToken" => Some(Class::Token),
+        // MinIO's for a wrong secret key, where AWS says SignatureDoesNotMatch.
+        "AccessDenied" if says("signature we calculated does not match") => Some(Class::Source),
         // Cognito's for a login that it does not take, and for everything that it does not allow.
         "NotAuthorizedException" => Some(if says("token") { Class::Token } else { Class::Denied }),
         "ValidationError" | "InvalidParameterValue" if is_duration_refusal(message) => Some(Class::DurationTooLong),

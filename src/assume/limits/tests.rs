@@ -63,6 +63,7 @@ fn names_numbers_and_arns_of_every_source_are_held_to_their_pattern() {
     assert!(
         IdentityPoolId::parse("eu-central-1").is_err() && IdentityPoolId::parse(&format!("eu:{}", of(60))).is_err()
     );
+    assert!(IdentityPoolId::parse("eu-central-1:XYZ").is_err() && IdentityPoolId::parse("eu-central-1:").is_err());
     assert!(AccountId::parse("111122223333").is_ok() && AccountId::parse("1111").is_err());
     assert!(Login::parse("oidc.example.com/id/1").is_ok() && Login::parse("https://oidc.example.com").is_err());
 }

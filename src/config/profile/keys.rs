@@ -19,6 +19,8 @@ use crate::assume::{
 const MOST_TAGS: usize = 50;
 const MOST_POLICY_ARNS: usize = 10;
 const MOST_CONTEXTS: usize = 5;
+/// Of inline and managed session policies together.
+const MOST_POLICY_CHARACTERS: usize = 2048;
 
 /// One mapping of the document, for errors that tell the whole path.
 pub(super) struct Keys<'a> {
@@ -78,7 +80,15 @@ impl Keys<'_> {
             (None, None) => None,
         };
         let policy = policy.transpose().map_err(|(path, error)| Error::setting(path, error))?;
-        Ok(Restriction { policy, policy_arns: self.each("policyArns", arns, MOST_POLICY_ARNS, PolicyArn::parse)? })
+        let policy_arns = self.each("policyArns", arns, MOST_POLICY_ARNS, PolicyArn::parse)?;
+        let inline = policy.as_ref().map_or(0, |policy| policy.as_str().chars().count());
+        let together = inline + policy_arns.iter().map(|arn| arn.as_str().len()).sum::<usize>();
+        if together > MOST_POLICY_CHARACTERS {
+            let problem =
+                format!("with the policy this has {together} characters, and STS takes {MOST_POLICY_CHARACTERS}");
+            return Err(Error::setting(self.path("policyArns"), problem));
+        }
+        Ok(Restriction { policy, policy_arns })
     }
 
     fn read(&self, key: &str, file: &str) -> Result<String, Error> {
@@ -166,7 +176,12 @@ impl Keys<'_> {
 
     /// What every role takes, or `longest`.
     pub(super) fn duration(&self, text: Option<&String>) -> Result<DurationSetting, Error> {
-        text.map_or(Ok(DurationSetting::HOUR), |text| duration(&self.given("sessionDuration", text)))
+        text.map_or(Ok(DurationSetting::HOUR), |text| duration(&self.given("sessionDuration", text), ""))
+    }
+
+    /// Of a token's session.
+    pub(super) fn token_duration(&self, text: Option<&String>) -> Result<DurationSetting, Error> {
+        text.map_or(Ok(DurationSetting::HOUR), |text| token_duration(&self.given("sessionDuration", text)))
     }
 
     /// Of a user's session.
@@ -190,16 +205,19 @@ impl Keys<'_> {
     }
 }
 
-/// `1h`, or `longest`.
-pub(super) fn duration(given: &Given) -> Result<DurationSetting, Error> {
+/// `1h`, or `longest`, of a token's session: here the first limits were wider than today's.
+pub(super) fn token_duration(given: &Given) -> Result<DurationSetting, Error> {
+    let long = humantime::parse_duration(&given.text);
+    let long = long.is_ok_and(|asked| (43_201..=129_600).contains(&asked.as_secs()));
+    duration(given, if long { "; up to 36h were possible under STS's first limits and are no longer" } else { "" })
+}
+
+fn duration(given: &Given, past: &str) -> Result<DurationSetting, Error> {
     if given.text == "longest" {
         return Ok(DurationSetting::Longest);
     }
     given.parse(|text| {
-        SessionDuration::parse(text).map(DurationSetting::Fixed).map_err(|error| {
-            let long = humantime::parse_duration(text).is_ok_and(|asked| (43_201..=129_600).contains(&asked.as_secs()));
-            let past = if long { "; up to 36h were possible under STS's first limits and are no longer" } else { "" };
-            format!("{error}, written as 1h, 90m or 3600s, or longest{past}")
-        })
+        let fixed = SessionDuration::parse(text).map(DurationSetting::Fixed);
+        fixed.map_err(|error| format!("{error}, written as 1h, 90m or 3600s, or longest{past}"))
     })
 }

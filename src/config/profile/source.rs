@@ -19,7 +19,7 @@ pub(super) fn web_identity(keys: &Keys<'_>, source: &file::WebIdentity) -> Resul
         token_file: token_file_of(keys, token_file.as_ref())?,
         provider_id: keys.optional("providerId", provider_id.as_ref(), ProviderId::parse)?,
         session_name: session_name_of(keys, session_name.as_ref())?,
-        duration: keys.duration(session_duration.as_ref())?,
+        duration: keys.token_duration(session_duration.as_ref())?,
         restriction: keys.restriction(policy.as_ref(), policy_file.as_ref(), policy_arns)?,
     })
 }
