@@ -51,14 +51,18 @@ DYNAMIC = target/release
 FOLD = $(if $(filter x86_64-unknown-linux-gnu,$(HOST)),-C link-arg=-Wl$(comma)--icf=all)
 comma := ,
 AS_SHIPPED = --release --no-default-features --features cognito --bin stsidecar
+# In a build of its own: what it links must not come into the agent.
+INJECTOR = --release --bin stsidecar-injector
 
-release: ## the agent as it ships: linked to glibc and static, both within their size
+release: ## both programs as they ship: the agent linked to glibc and static, within their size, and the static injector
 	$(CARGO) rustc $(AS_SHIPPED) -- $(FOLD)
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) rustc $(AS_SHIPPED) --target $(HOST) -- $(FOLD)
 	benches/size.sh $(DYNAMIC)/stsidecar $(STATIC)/stsidecar
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) rustc $(INJECTOR) --target $(HOST) -- $(FOLD)
 
 image: release ## the image in target/stsidecar.oci.tar, without a container engine (IMAGE=name:tag)
-	deploy/image --name $(or $(IMAGE),localhost/stsidecar:dev) --commit $$(git rev-parse --short=12 HEAD) $(STATIC)/stsidecar
+	deploy/image --name $(or $(IMAGE),localhost/stsidecar:dev) --commit $$(git rev-parse --short=12 HEAD) \
+		$(STATIC)/stsidecar $(STATIC)/stsidecar-injector
 
 bench: release ## speed, start, memory, size and idleness as one table (7 minutes; IDLE_SECONDS, PAIRS, STARTS)
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release -p stsidecar-benches --bin serving --target $(HOST)

@@ -168,18 +168,20 @@ impl Surface {
 }
 
 /// The value of a query parameter; empty when it stands alone.
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (key == name).then_some(value)
     })
 }
 
-fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
+/// A plain text that nobody keeps.
+pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
     answer(status, TEXT, body)
 }
 
-fn answer(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response {
+/// An answer of this type that nobody keeps.
+pub(crate) fn answer(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();

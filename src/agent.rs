@@ -18,9 +18,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, Loaded, Shutdown};
-use crate::http::Activity;
 use crate::role::{Region, RoleArn};
-use crate::shutdown::Signals;
+use crate::shutdown::{Signals, drained};
 use crate::state::StateDirectory;
 use crate::sts::Client;
 use crate::{authorization, clock, process, state, sts, version};
@@ -167,7 +166,7 @@ async fn end(
     ending.draining.send_replace(true);
     ending.stopping.send_replace(Some(shutdown.grace));
     tokio::select! {
-        () = drained(&endpoint.requests, shutdown) => tracing::info!("drained"),
+        () = drained(&endpoint.requests, shutdown.grace, shutdown.idle) => tracing::info!("drained"),
         signal = signals.next() => tracing::info!(signal, "ending at once"),
         ended = ended(&mut tasks, endpoint) => return Err(ended),
     }
@@ -203,24 +202,5 @@ async fn ended(tasks: &mut JoinSet<&'static str>, endpoint: &surfaces::Running) 
             Ok(name) => Error::Ended(name),
             Err(_) => Error::Ended("task that panicked"),
         },
-    }
-}
-
-/// Over when nobody has asked for the idle time and nobody is being answered, or at the end of the grace.
-async fn drained(requests: &Activity, shutdown: Shutdown) {
-    let began = clock::boot();
-    let end = began.plus(shutdown.grace);
-    let mut alarm = clock::Alarm::new();
-    loop {
-        let quiet_since = requests.last_request().map_or(began, |last| last.max(began));
-        let now = clock::boot();
-        let over = quiet_since.plus(shutdown.idle);
-        if now >= end || (now >= over && requests.busy() == 0) {
-            return;
-        }
-        // A request under way ends within a second; look again soon.
-        let next = if now >= over { now.plus(Duration::from_millis(10)) } else { over };
-        alarm.set(Some(next.min(end)));
-        alarm.wait().await;
     }
 }

@@ -9,6 +9,9 @@ mod exchange;
 mod flags;
 #[cfg(feature = "injector")]
 mod inject;
+#[cfg(feature = "injector")]
+pub mod injector;
+mod report;
 mod request;
 mod run;
 mod span;

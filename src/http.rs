@@ -2,7 +2,7 @@
 //!
 //! Owns accepting, where errors pause and never spin; `connection.rs` owns the time limits of every phase,
 //! `open.rs` who goes when there are too many. It never looks into a request: a [`Respond`] does. The
-//! credentials endpoint and the admin surface are both served by [`serve`].
+//! credentials endpoint and the admin surface are both served by [`serve`], the webhook by [`serve_over`] TLS.
 
 mod connection;
 mod open;
@@ -18,6 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -127,6 +128,27 @@ impl Future for Reply {
     }
 }
 
+/// What stands between a socket and HTTP: nothing, or TLS.
+pub trait Transport: Clone + Send + 'static {
+    /// What HTTP is spoken over.
+    type Stream: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static;
+
+    /// Makes it of an accepted socket, within the limit of [`Limits::head`].
+    fn establish(&self, socket: TcpStream) -> impl Future<Output = std::io::Result<Self::Stream>> + Send;
+}
+
+/// The socket as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
+
+impl Transport for Plain {
+    type Stream = TokioIo<TcpStream>;
+
+    fn establish(&self, socket: TcpStream) -> impl Future<Output = std::io::Result<Self::Stream>> + Send {
+        std::future::ready(Ok(TokioIo::new(socket)))
+    }
+}
+
 /// Serves `listeners` on the current runtime until `stop` is true or its sender is gone; then closes every
 /// connection. Whoever stops it looks at `activity` first.
 ///
@@ -138,10 +160,25 @@ pub async fn serve(
     respond: Arc<dyn Respond>,
     limits: Limits,
     activity: Arc<Activity>,
+    stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    serve_over(Plain, listeners, respond, limits, activity, stop).await
+}
+
+/// The same over another transport.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_over<T: Transport>(
+    transport: T,
+    listeners: Vec<std::net::TcpListener>,
+    respond: Arc<dyn Respond>,
+    limits: Limits,
+    activity: Arc<Activity>,
     mut stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<std::io::Result<Vec<_>>>()?;
-    let mut open = Open::new(respond, &limits, activity);
+    let mut open = Open::new(transport, respond, &limits, activity);
     let mut ticks = Ticks::new(open.every())?;
     let mut pause = std::pin::pin!(sleep(Duration::ZERO));
     let mut stopped = std::pin::pin!(async move {

@@ -8,6 +8,7 @@
 
 mod assembly;
 mod checks;
+mod denial;
 mod environment;
 mod handover;
 pub mod keys;
@@ -22,6 +23,7 @@ pub mod template;
 
 use serde_json::{Value, json};
 
+pub use denial::{Denial, Reason};
 pub use patch::Operation;
 pub use template::Template;
 
@@ -84,82 +86,15 @@ impl Injection {
 /// Why a pod is left alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skip {
-    /// From a closed set, for a metric's label: `disabled`, `mirror`, `not_asked`, `no_role`, `conflict`.
+    /// One of [`Skip::REASONS`], for a metric's label.
     pub reason: &'static str,
     /// What the owner's event says; none when nobody expected an injection.
     pub message: Option<String>,
 }
 
-/// Why a pod is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("stsidecar: {message}")]
-pub struct Denial {
-    /// What kind of reason.
-    pub reason: Reason,
-    /// The key or object, its value, what is allowed or what to do.
-    pub message: String,
-}
-
-/// Kinds of denials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// A key under our prefix that nothing reads.
-    UnknownKey,
-    /// A value that its key does not take.
-    BadValue,
-    /// Settings that exclude each other.
-    Combination,
-    /// The pod asks, and nothing names a role.
-    NoRole,
-    /// Neither a region nor an STS endpoint.
-    NoRegion,
-    /// The role is not among those the namespace may use.
-    RoleNotAllowed,
-    /// No container to give credentials to.
-    Containers,
-    /// Host networking, Windows, another architecture.
-    Platform,
-    /// A container, volume or mount under our names.
-    Reserved,
-    /// A container declares one of our ports.
-    Port,
-    /// Variables that would win over the sidecar.
-    Environment,
-    /// Not the shape of a pod.
-    Malformed,
-}
-
-impl Reason {
-    /// For a metric's label.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::UnknownKey => "unknown_key",
-            Self::BadValue => "bad_value",
-            Self::Combination => "combination",
-            Self::NoRole => "no_role",
-            Self::NoRegion => "no_region",
-            Self::RoleNotAllowed => "role_not_allowed",
-            Self::Containers => "containers",
-            Self::Platform => "platform",
-            Self::Reserved => "reserved",
-            Self::Port => "port",
-            Self::Environment => "environment",
-            Self::Malformed => "malformed",
-        }
-    }
-}
-
-impl Denial {
-    pub(crate) fn new(reason: Reason, message: String) -> Self {
-        Self { reason, message }
-    }
-
-    fn value(origin: &str, value: &str, allowed: impl std::fmt::Display) -> Self {
-        let cut: String = value.chars().take(200).collect();
-        let dots = if cut.len() < value.len() { "..." } else { "" };
-        Self::new(Reason::BadValue, format!("{origin}: {cut:?}{dots} is not accepted: {allowed}"))
-    }
+impl Skip {
+    /// Every reason there is.
+    pub const REASONS: [&'static str; 5] = ["conflict", "disabled", "mirror", "no_role", "not_asked"];
 }
 
 /// The name of the ServiceAccount that a pod runs as, which the caller reads.

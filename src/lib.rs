@@ -50,6 +50,8 @@ pub mod http;
 // L5, composition: from settings to running threads.
 pub mod agent;
 pub mod config;
+#[cfg(feature = "injector")]
+pub mod injector;
 pub mod metrics;
 pub mod shutdown;
 pub mod telemetry;

@@ -1,10 +1,15 @@
-//! Signals as values: the wish to stop, and the wish to stop now.
+//! Signals as values, the wish to stop and the wish to stop now, and the drain between the two.
 //!
-//! Owns SIGTERM and SIGINT. It ends nothing: `agent` drains and decides the exit code.
+//! Owns SIGTERM and SIGINT, and when nobody is left to be answered. It ends nothing: the compositions, `agent`
+//! and `injector`, do, and decide the exit code.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::clock;
+use crate::http::Activity;
 
 /// SIGTERM and SIGINT, caught from the moment this exists.
 pub struct Signals {
@@ -27,5 +32,24 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+/// Over when nobody has asked for the idle time and nobody is being answered, or at the end of the grace.
+pub async fn drained(requests: &Activity, grace: Duration, idle: Duration) {
+    let began = clock::boot();
+    let end = began.plus(grace);
+    let mut alarm = clock::Alarm::new();
+    loop {
+        let quiet_since = requests.last_request().map_or(began, |last| last.max(began));
+        let now = clock::boot();
+        let over = quiet_since.plus(idle);
+        if now >= end || (now >= over && requests.busy() == 0) {
+            return;
+        }
+        // A request under way ends within seconds; look again soon.
+        let next = if now >= over { now.plus(Duration::from_millis(10)) } else { over };
+        alarm.set(Some(next.min(end)));
+        alarm.wait().await;
     }
 }

@@ -28,7 +28,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
     ("effects", &["authorization", "cache", "clock", "process", "rotated_file", "state", "sts"]),
     ("driver", &["refresher"]),
     ("surfaces", &["admin", "endpoint", "http"]),
-    ("composition", &["agent", "config", "metrics", "shutdown", "telemetry"]),
+    ("composition", &["agent", "config", "injector", "metrics", "shutdown", "telemetry"]),
     ("command line", &["cli"]),
     ("programs", &["bin", "lib"]),
 ];

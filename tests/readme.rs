@@ -1,5 +1,5 @@
-//! README.md's tables against the program: settings from the table of settings, metrics from a registry with
-//! every stage on it. `UPDATE=1 cargo test --test readme` writes them anew, for review.
+//! README.md's tables against the programs: settings from the table of settings, metrics from registries with
+//! every stage on them. `UPDATE=1 cargo test --test readme` writes them anew, for review.
 //!
 //! Also what must hold for every metric: a help text, all series there from the start, and promtool's lint.
 
@@ -78,6 +78,23 @@ fn registry(profile: &Profile) -> Registry {
     registry
 }
 
+/// The injector's own families, before the first review.
+#[cfg(feature = "injector")]
+fn injector() -> Registry {
+    use stsidecar::injector;
+    let registry = Registry::new();
+    let registered = "no name is registered twice";
+    let _ = injector::metrics::Metrics::register(&registry).expect(registered);
+    let _ = injector::certificates::Metrics::register(&registry).expect(registered);
+    registry
+}
+
+#[cfg(feature = "injector")]
+#[test]
+fn the_injectors_metrics_are_those_of_the_program() {
+    assert_block("injector metrics", &table(&injector()));
+}
+
 /// The families of our own; the Prometheus client documents `process_*`.
 fn own(registry: &Registry) -> Vec<MetricFamily> {
     registry.gather().into_iter().filter(|family| !family.name().starts_with("process_")).collect()
@@ -85,8 +102,12 @@ fn own(registry: &Registry) -> Vec<MetricFamily> {
 
 #[test]
 fn the_metrics_are_those_of_the_program() {
+    assert_block("metrics", &table(&registry(&profile(1))));
+}
+
+fn table(registry: &Registry) -> String {
     let mut table = String::from("| metric | type | labels | meaning |\n|---|---|---|---|\n");
-    for family in own(&registry(&profile(1))) {
+    for family in own(registry) {
         let kind = format!("{:?}", family.get_field_type()).to_lowercase();
         writeln!(
             table,
@@ -97,7 +118,7 @@ fn the_metrics_are_those_of_the_program() {
         )
         .expect("a String takes every text");
     }
-    assert_block("metrics", &table);
+    table
 }
 
 /// Each label with its values, where those are the same in every pod.
@@ -108,7 +129,7 @@ fn labels(family: &MetricFamily) -> String {
     }
     let is_open = |name: &str| ["profile", "version", "revision", "rustc"].contains(&name);
     let shown = values.into_iter().map(|(name, values)| {
-        let values: Vec<&str> = values.into_iter().collect();
+        let values: Vec<&str> = values.into_iter().filter(|value| !value.is_empty()).collect();
         if is_open(name) { format!("`{name}`") } else { format!("`{name}`: {}", values.join(", ")) }
     });
     shown.collect::<Vec<_>>().join("; ")
@@ -117,7 +138,10 @@ fn labels(family: &MetricFamily) -> String {
 #[test]
 fn every_metric_has_a_help_text_and_all_series_are_there_from_the_start() {
     let registry = registry(&profile(0));
-    for family in own(&registry) {
+    let families = own(&registry);
+    #[cfg(feature = "injector")]
+    let families = families.into_iter().chain(own(&injector()));
+    for family in families {
         assert!(family.help().len() > 10 && !family.get_metric().is_empty(), "{}", family.name());
         let counts = family.get_metric().iter().map(|metric| metric.get_counter().get_value()).sum::<f64>();
         assert!(family.get_field_type() != MetricType::COUNTER || counts == 0.0, "{} begins at 0", family.name());
@@ -148,6 +172,8 @@ fn promtool_finds_nothing_to_complain_about() {
         .expect("promtool starts");
     let mut input = child.stdin.take().expect("a pipe");
     input.write_all(text(&registry(&profile(1))).as_bytes()).expect("promtool reads");
+    #[cfg(feature = "injector")]
+    input.write_all(text(&injector()).as_bytes()).expect("promtool reads");
     drop(input);
     let output = child.wait_with_output().expect("promtool ends");
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();

@@ -6,7 +6,7 @@
 use prometheus::{Encoder, IntGauge, Registry, TextEncoder};
 
 /// Exactly this: Prometheus 3 fails a scrape whose type is blank or malformed.
-pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The registry as `/metrics` shows it.
 pub struct Metrics {
@@ -34,13 +34,18 @@ impl Metrics {
 
     pub(super) fn render(&self, ready: bool) -> Vec<u8> {
         self.ready.set(i64::from(ready));
-        let mut text = Vec::with_capacity(8 * 1024);
-        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
-            // Only a family without metrics does that; the rest of the text stands.
-            tracing::warn!(%error, "the metrics are incomplete");
-        }
-        text
+        text(&self.registry)
     }
+}
+
+/// Every series of a registry, in Prometheus' text format.
+pub(crate) fn text(registry: &Registry) -> Vec<u8> {
+    let mut text = Vec::with_capacity(8 * 1024);
+    if let Err(error) = TextEncoder::new().encode(&registry.gather(), &mut text) {
+        // Only a family without metrics does that; the rest of the text stands.
+        tracing::warn!(%error, "the metrics are incomplete");
+    }
+    text
 }
 
 #[cfg(test)]

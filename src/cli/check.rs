@@ -6,16 +6,14 @@
 
 mod assertion;
 mod calls;
-mod report;
 mod surroundings;
 mod token;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use clap::ValueEnum;
-
 use super::flags::{All, SettingFlags};
+use super::report::{Check, Output, Report};
 use super::{World, exchange, exit};
 use crate::assume::Profile;
 use crate::config::{Config, Error, Loaded};
@@ -24,7 +22,6 @@ use crate::refresher::SentCodes;
 use crate::rotated_file::{Latest, RotatedFile};
 use crate::sts::{Client, Endpoint, Settings};
 use crate::{clock, process, refresher};
-use report::{Check, Report};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -36,12 +33,6 @@ pub(super) struct Args {
     offline: bool,
     #[command(flatten)]
     settings: SettingFlags<All>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Text,
-    Json,
 }
 
 /// A profile with what its source's file held.
@@ -58,7 +49,7 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     );
     let (config, warnings, client) = match loaded {
         Ok(loaded) => loaded,
-        Err(check) => return print(arguments, world, &Report::new(vec![check], false), exit::CONFIG),
+        Err(check) => return Report::new(vec![check], false).print(arguments.output, world, exit::CONFIG),
     };
     let checks = match examine(config, warnings, &client, arguments.offline, world) {
         Ok(checks) => checks,
@@ -66,19 +57,10 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     };
     let report = Report::new(checks, arguments.offline);
     let code = if report.has_failed() { exit::NOT_READY } else { exit::OK };
-    print(arguments, world, &report, code)
+    report.print(arguments.output, world, code)
 }
 
 const CONFIGURATION: &str = "configuration";
-
-fn print(arguments: &Args, world: &mut World<'_>, report: &Report, code: u8) -> u8 {
-    let coloured = world.stdout_is_terminal && (world.variable)("NO_COLOR").is_none_or(|set| set.is_empty());
-    let text = match arguments.output {
-        Output::Text => report.text(coloured),
-        Output::Json => report.json(),
-    };
-    world.result(&text, code)
-}
 
 fn wrong(error: &Error) -> Check {
     let fix = match error {

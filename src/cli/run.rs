@@ -32,7 +32,7 @@ pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
 
 /// Tells why the process ends. The kubelet shows the termination log's text instead of the last lines of the
 /// log, which are JSON.
-fn fatal(world: &mut World<'_>, reason: &str, code: u8) -> u8 {
+pub(super) fn fatal(world: &mut World<'_>, reason: &str, code: u8) -> u8 {
     let line: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = format!("stsidecar: {line}\n");
     // Where it does not exist nobody looks, so it is not created.

@@ -11,12 +11,11 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
 use super::connection::{Sweeps, Watched};
-use super::{Activity, Connection, Limits, Reply, Request, Respond, Response};
+use super::{Activity, Connection, Limits, Reply, Request, Respond, Response, Transport};
 
 /// A request's head (T18). Read as well as parsed, so this bounds what a stranger can make us hold.
 const HEAD_SIZE: usize = 8 * 1024;
@@ -24,7 +23,8 @@ const HEAD_SIZE: usize = 8 * 1024;
 const BUFFER_SIZE: usize = 16 * 1024;
 
 /// The connections of one [`serve`].
-pub(super) struct Open {
+pub(super) struct Open<T> {
+    transport: T,
     respond: Arc<dyn Respond>,
     most: usize,
     sweeps: Arc<Sweeps>,
@@ -40,14 +40,14 @@ struct Entry {
     task: AbortHandle,
 }
 
-impl Open {
-    pub(super) fn new(respond: Arc<dyn Respond>, limits: &Limits, activity: Arc<Activity>) -> Self {
+impl<T: Transport> Open<T> {
+    pub(super) fn new(transport: T, respond: Arc<dyn Respond>, limits: &Limits, activity: Arc<Activity>) -> Self {
         let mut http = http1::Builder::new();
         // No max_headers: it moves hyper's table to the heap; the guard counts.
         http.header_read_timeout(None).max_header_size(HEAD_SIZE).max_buf_size(BUFFER_SIZE);
         let sweeps = Arc::new(Sweeps::new(limits, activity));
         let (tasks, entries) = (JoinSet::new(), HashMap::new());
-        Self { respond, most: limits.connections.max(1), sweeps, http, tasks, entries, starving: false }
+        Self { transport, respond, most: limits.connections.max(1), sweeps, http, tasks, entries, starving: false }
     }
 
     pub(super) async fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
@@ -60,11 +60,13 @@ impl Open {
         // Fails only when the peer is already gone, which reading will show.
         let _ = stream.set_nodelay(true);
         let connection = Arc::new(Connection::new(Arc::clone(&self.sweeps), peer.ip()));
-        let watched = Watched::new(TokioIo::new(stream), Arc::clone(&connection));
         let respond = Arc::clone(&self.respond);
         let requests = Requests { respond: Arc::clone(&respond), connection: Arc::clone(&connection) };
-        let serving = self.http.serve_connection(watched, requests);
+        let (transport, http, of_task) = (self.transport.clone(), self.http.clone(), Arc::clone(&connection));
         let task = self.tasks.spawn(async move {
+            // A peer that speaks something else has no answer to wait for.
+            let Ok(stream) = transport.establish(stream).await else { return };
+            let serving = http.serve_connection(Watched::new(stream, of_task), requests);
             if let Err(error) = serving.await {
                 // Too large is a kind of parse error.
                 if error.is_parse_too_large() {

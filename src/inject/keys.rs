@@ -185,4 +185,49 @@ mod tests {
         assert!(allowed(Place::Account) == ["role-arn", "region", "audience", "token-expiration"]);
         assert!(!allowed(Place::Namespace).contains(&"role-arn"), "a namespace gives nobody a role");
     }
+
+    /// One row of the table in docs/annotations.md: the cells, without their backticks.
+    fn documented() -> Vec<Vec<String>> {
+        let document = include_str!("../../docs/annotations.md");
+        let table = document.split("<!-- annotations: begin").nth(1).expect("the table");
+        let rows = table
+            .split("<!-- annotations: end")
+            .next()
+            .expect("its end")
+            .lines()
+            .filter(|line| line.starts_with("| `"));
+        rows.map(|row| row.split('|').skip(1).map(|cell| cell.trim().trim_matches('`').to_owned()).collect()).collect()
+    }
+
+    #[test]
+    fn the_reference_names_every_key_and_where_it_may_stand() {
+        let places = |account, namespace| match (account, namespace) {
+            (true, true) => "pod, ServiceAccount, Namespace",
+            (true, false) => "pod, ServiceAccount",
+            (false, true) => "pod, Namespace",
+            (false, false) => "pod",
+        };
+        let ours: Vec<_> = ANNOTATIONS
+            .iter()
+            .filter(|(name, ..)| *name != "status")
+            .map(|(name, account, namespace)| ((*name).to_owned(), places(*account, *namespace).to_owned()))
+            .collect();
+        let written: Vec<_> = documented().into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+        assert_eq!(written, ours, "docs/annotations.md");
+    }
+
+    #[test]
+    fn the_reference_names_the_charts_values_and_defaults() {
+        let values: Value = serde_saphyr::from_str(include_str!("../../charts/stsidecar/values.yaml")).expect("YAML");
+        for row in documented().into_iter().filter(|row| !row[2].is_empty()) {
+            let value = values.pointer(&format!("/{}", row[2].replace('.', "/")));
+            let default = match value {
+                Some(Value::String(text)) => text.clone(),
+                Some(value) => value.to_string(),
+                None => String::new(),
+            };
+            assert!(value.is_some() || row[2] == "agent.resources.limits.cpu", "the chart has no {}", row[2]);
+            assert_eq!(row[3], default, "{}", row[2]);
+        }
+    }
 }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::*;
 use crate::assume::{ProfileName, Reply, WebIdentity};
 use crate::cache;
+use crate::failure::Class;
 use crate::material::Form;
 use crate::sts::Request;
 use crate::token::WebIdentityToken;
@@ -141,4 +142,17 @@ async fn an_error_that_comes_or_goes_is_no_new_token() {
     std::fs::write(&file, jwt("other")).expect("written");
     drop(refresher.parts.source.reload());
     assert!(matches!(refresher.token_changed(), Event::Token { generation: 2, identity_changed: true }));
+}
+
+#[test]
+fn an_assertion_is_sent_until_five_minutes_after_its_end_and_a_token_however_old() {
+    let response = r#"<Response><Assertion><Conditions NotOnOrAfter="2026-11-22T06:00:00Z"/></Assertion></Response>"#;
+    let assertion = Form::Assertion.parse(response.as_bytes()).expect("a response");
+    let at = |after: i64| crate::time::Wall::from_unix_seconds(1_795_327_200 + after);
+    assert!(of_source(Some(&assertion), None, &Form::Assertion, at(299)).is_ok(), "STS judges, by its own clock");
+    let failure = of_source(Some(&assertion), None, &Form::Assertion, at(300)).expect_err("of no use any more");
+    assert_eq!((failure.class, failure.code.as_str(), failure.sent), (Class::Token, "AssertionExpired", false));
+    assert!(failure.message.contains("2026-11-22T06:00:00Z") && failure.hint().contains("new SAML response"));
+    let expired = Form::Token.parse(jwt("app").as_bytes()).expect("a token");
+    assert!(of_source(Some(&expired), None, &Form::Token, at(1_000_000)).is_ok());
 }

@@ -127,25 +127,25 @@ def image():
         assert f"[/{name}" in rendered, f"nothing starts /{name}"
 
 
-def static_program(folder: Path) -> Path:
-    """The released static agent where it was built, else the smallest program that is linked as it is."""
-    released = sorted(ROOT.glob("target/*/release/stsidecar"))
-    if released:
-        return released[0]
+def static_programs(folder: Path) -> list[Path]:
+    """The released static programs where they were built, else the smallest one that is linked as they are."""
+    released = [*ROOT.glob("target/*/release/stsidecar"), *ROOT.glob("target/*/release/stsidecar-injector")]
+    if len(released) == 2:
+        return released
     source = folder / "stsidecar.rs"
     source.write_text('fn main() { println!("stsidecar"); }')
     command = ["rustc", "-C", "target-feature=+crt-static", "-o", str(folder / "stsidecar"), str(source)]
     subprocess.run(command, check=True, timeout=120)
-    return folder / "stsidecar"
+    return [folder / "stsidecar"]
 
 
 def archived():
-    """The image made without an engine: one layer, the same bytes each time, and its program starts alone in it"""
+    """The image made without an engine: one layer, the same bytes each time, and its programs start alone in it"""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        program, made, root = static_program(folder), [folder / "one.tar", folder / "two.tar"], folder / "root"
+        programs, made, root = static_programs(folder), [folder / "one.tar", folder / "two.tar"], folder / "root"
         for output in made:
-            subprocess.run([DEPLOY / "image", "--name", "a/b:c", "--output", output, program], check=True, timeout=60, stdout=subprocess.DEVNULL)
+            subprocess.run([DEPLOY / "image", "--name", "a/b:c", "--output", output, *programs], check=True, timeout=60, stdout=subprocess.DEVNULL)
         assert made[0].read_bytes() == made[1].read_bytes() and made[0].stat().st_size < 20_000_000
         with tarfile.open(made[0]) as outer:
             read = lambda name: outer.extractfile(name).read()  # noqa: E731
@@ -159,13 +159,15 @@ def archived():
             files = tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob(layer))))
             files.extractall(root)
         assert config["config"]["User"] == "65532:65532" and config["config"]["Entrypoint"] == ["/stsidecar"]
-        assert (root / "stsidecar").stat().st_mode & 0o777 == 0o555 and (root / "etc/ssl/certs/ca-certificates.crt").is_file()
-        if os.geteuid() == 0:
-            alone = subprocess.run(["/stsidecar", "--version"], capture_output=True, text=True, timeout=30, preexec_fn=lambda: os.chroot(root))
-            assert alone.returncode == 0 and alone.stdout.startswith("stsidecar"), alone
+        assert (root / "etc/ssl/certs/ca-certificates.crt").is_file()
+        for program in programs:
+            assert (root / program.name).stat().st_mode & 0o777 == 0o555
+            if os.geteuid() == 0:
+                alone = subprocess.run([f"/{program.name}", "--version"], capture_output=True, text=True, timeout=30, preexec_fn=lambda: os.chroot(root))
+                assert alone.returncode == 0 and alone.stdout.startswith("stsidecar"), alone
         dynamic = subprocess.run([DEPLOY / "image", "--output", folder / "no.tar", sys.executable], capture_output=True, text=True, timeout=60)
         assert dynamic.returncode == 1 and "linked to a libc" in dynamic.stderr, dynamic
-        return f"{made[0].stat().st_size} bytes of {program.name}"
+        return f"{made[0].stat().st_size} bytes with {len(programs)} programs"
 
 
 def guides():

@@ -17,13 +17,6 @@ ALERTS = CHART / "files" / "alerts.yaml"
 TESTS = HERE / "alerts.test.yaml"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
-# What the injector exports: name, type, labels and their values. README.md has the agent's.
-INJECTOR = {
-    "stsidecar_injector_admission_requests_total": ("counter", {"outcome": {"injected", "skipped", "denied", "error"}, "reason": set()}),
-    "stsidecar_injector_admission_duration_seconds": ("histogram", {}),
-    "stsidecar_injector_certificate_expiration_timestamp_seconds": ("gauge", {"kind": {"ca", "leaf"}}),
-    "stsidecar_injector_certificate_renewals_total": ("counter", {"outcome": {"success", "error"}}),
-}
 # Of strangers: the API server, kube-state-metrics, the Prometheus client.
 HOOK = {"name": set(), "type": {"admit"}}
 STRANGERS = {
@@ -44,13 +37,13 @@ TARGET = {"cluster", "namespace", "pod", "container", "job", "instance"}
 
 
 def metrics() -> dict[str, tuple[str, dict[str, set[str]]]]:
-    """Every metric that may be asked for, the program's own out of README.md, which a Rust test compares with it."""
+    """Every metric that may be asked for, the programs' own out of README.md, which a Rust test compares with them."""
     found = {}
     for name, kind, labels in re.findall(r"^\| `(stsidecar_\w+)` \| (\w+) \| ([^|]*) \|", (ROOT / "README.md").read_text(), re.MULTILINE):
         pairs = re.findall(r"`(\w+)`(?:: ([^;]+))?", labels)
         found[name] = (kind, {label: set(filter(None, re.split(r",\s*", values.strip()))) for label, values in pairs})
-    assert len(found) >= 12, "README.md's table of metrics is not as expected"
-    return {**INJECTOR, **STRANGERS, **found}
+    assert len(found) >= 16, "README.md's tables of metrics are not as expected"
+    return {**STRANGERS, **found}
 
 
 def promtool(*arguments: str, cwd: Path | None = None) -> str:
@@ -156,19 +149,18 @@ def rendered_rules():
     assert all(rule["annotations"]["runbook_url"] == f"https://r.example/x/{rule['alert']}.md" for rule in alerts)
 
 
+def filled_in(query: str) -> str:
+    """A query of the dashboard with Grafana's variables filled in."""
+    for name, value in {"$__rate_interval": "5m", "$cluster": ".*", "$namespace": ".*", "$pod": ".*"}.items():
+        query = query.replace(name, value)
+    assert "$" not in query, f"unknown variable in {query}"
+    return query
+
+
 def queries_of_dashboard() -> list[tuple[str, str]]:
     """Each query of the dashboard with its panel's title, Grafana's variables filled in."""
-    dashboard = json.loads((CHART / "files" / "dashboard.json").read_text())
-    variables = {"$__rate_interval": "5m", "$cluster": ".*", "$namespace": ".*", "$pod": ".*"}
-    found = []
-    for panel in dashboard["panels"]:
-        for target in panel.get("targets", []):
-            query = target["expr"]
-            for name, value in variables.items():
-                query = query.replace(name, value)
-            assert "$" not in query, f"{panel['title']}: unknown variable in {query}"
-            found.append((panel["title"], query))
-    return found
+    panels = json.loads((CHART / "files" / "dashboard.json").read_text())["panels"]
+    return [(panel["title"], filled_in(target["expr"])) for panel in panels for target in panel.get("targets", [])]
 
 
 def dashboard():

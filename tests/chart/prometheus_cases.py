@@ -2,12 +2,15 @@
 
 import contextlib
 import json
+import os
 import tempfile
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from chart import picture
 from chart.helm import CHART
 from chart.monitoring_cases import PROMTOOL, queries_of_dashboard
 from real.agent import Agent
@@ -81,7 +84,7 @@ def request(agent: Agent, token: str) -> None:
 
 def dashboard_on_prometheus():
     """A real Prometheus that scraped a real agent answers every query of the dashboard"""
-    queries = queries_of_dashboard()
+    began, queries = time.time(), queries_of_dashboard()
     own = [(title, query) for title, query in queries if not any(name in query for name in OF_THE_CLUSTER)]
     with (
         tempfile.TemporaryDirectory(prefix="stsidecar-prometheus-") as folder,
@@ -110,6 +113,8 @@ def dashboard_on_prometheus():
                 raise AssertionError(f"no answer: {missing}") from failure
             for _, query in queries:
                 server.ask("query", query=query)
+            if wanted := os.environ.get("DASHBOARD_SVG"):
+                picture.draw(server.ask, began, Path(wanted))
             rules = [rule for group in server.ask("rules")["groups"] for rule in group["rules"]]
             broken = [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] == "err"]
             assert rules and not broken, broken

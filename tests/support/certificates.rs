@@ -11,7 +11,7 @@ static FOLDER: OnceLock<TempDir> = OnceLock::new();
 
 /// A file of the set: `ca.pem` signed the others, except `other-ca.pem`; `server.key` belongs to all of them.
 ///
-/// `server.pem` is for 127.0.0.1, localhost and an endpoint of AWS, `elsewhere.pem` for another host,
+/// `server.pem` is for 127.0.0.1, localhost, an endpoint of AWS and the injector's Service, `elsewhere.pem` for another host,
 /// `expired.pem` like `server.pem` but until 2021.
 pub(crate) fn file(name: &str) -> PathBuf {
     FOLDER.get_or_init(make).path().join(name)
@@ -22,7 +22,8 @@ fn make() -> TempDir {
     let (ca, issuer) = authority("stsidecar test authority");
     let (other, _) = authority("another test authority");
     let key = KeyPair::generate().expect("ring makes keys");
-    let here = ["127.0.0.1", "localhost", "sts.eu-central-1.amazonaws.com"];
+    let service = "stsidecar-injector.stsidecar-system.svc";
+    let here = ["127.0.0.1", "localhost", "sts.eu-central-1.amazonaws.com", service];
     let written = [
         ("ca.pem", ca),
         ("other-ca.pem", other),

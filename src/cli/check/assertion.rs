@@ -2,7 +2,7 @@
 //!
 //! A pure judgement. Nothing is verified: STS does, in the call that follows.
 
-use super::report::Check;
+use crate::cli::report::Check;
 use crate::cli::span::span;
 use crate::saml::Facts;
 use crate::time::Wall;

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use super::report::Check;
 use crate::assume::{Profile, Reply, Step};
+use crate::cli::report::Check;
 use crate::cli::span::about;
 use crate::failure::{Class, Failure};
 use crate::time::Wall;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fs::{Access, access};
 
-use super::report::Check;
+use crate::cli::report::Check;
 use crate::config::Client;
 use crate::{authorization, process, state};
 

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::report::Check;
+use crate::cli::report::Check;
 use crate::cli::span::span;
 use crate::time::Wall;
 use crate::token::Claims;

@@ -1,12 +1,21 @@
 //! What `check` found, and how it is shown: one line for each check, as text or as JSON.
 //!
-//! Owns the shape of both forms. It judges nothing: the findings come from the other files of `check`.
+//! Owns the shape of both forms. It judges nothing: the findings come from `check`, the agent's or the injector's.
 
 use std::fmt::Write;
 
+use clap::ValueEnum;
 use serde::Serialize;
 
+use super::World;
 use crate::failure::safe_line;
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    Text,
+    Json,
+}
 
 /// How a check ended; the order is that of gravity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -98,13 +107,23 @@ impl Report {
         self.result == Outcome::Failure
     }
 
-    pub(super) fn json(&self) -> String {
+    /// Prints it and answers `code`.
+    pub(super) fn print(&self, output: Output, world: &mut World<'_>, code: u8) -> u8 {
+        let coloured = world.stdout_is_terminal && (world.variable)("NO_COLOR").is_none_or(|set| set.is_empty());
+        let text = match output {
+            Output::Text => self.text(coloured),
+            Output::Json => self.json(),
+        };
+        world.result(&text, code)
+    }
+
+    fn json(&self) -> String {
         let text = serde_json::to_string_pretty(self).expect("texts serialize");
         text + "\n"
     }
 
     /// The page: aligned columns, a heading for each profile, a summary at the end.
-    pub(super) fn text(&self, coloured: bool) -> String {
+    fn text(&self, coloured: bool) -> String {
         let width = self.checks.iter().map(|check| check.name.chars().count()).max().unwrap_or_default();
         let mut page = String::new();
         let mut profile = None;

@@ -1,0 +1,130 @@
+//! The command line of `stsidecar-injector`: its commands, flags and exit codes.
+//!
+//! Owns parsing, the logs' installation and how findings are printed; the [`World`] is the agent's. The decisions
+//! are `injector`'s.
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use super::report::{Check, Output, Report};
+use super::run::fatal;
+use super::{World, exit};
+use crate::config::Error;
+use crate::injector::check::{self, Finding, Judgement};
+use crate::injector::config::Config;
+use crate::role::RoleArn;
+use crate::{injector, telemetry, version};
+
+/// Adds stsidecar to pods that ask for it: the mutating webhook of a cluster.
+#[derive(Parser)]
+#[command(name = "stsidecar-injector", version = version::LONG)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Answer the API server
+    Run(RunArgs),
+    /// Find out whether a pod that asks would be injected; with `helm test`
+    Check(CheckArgs),
+}
+
+#[derive(clap::Args)]
+struct RunArgs {
+    /// The configuration, as the chart's ConfigMap holds it
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct CheckArgs {
+    /// The configuration, as the chart's ConfigMap holds it
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Where the asking pod would be created; a dry run stores nothing
+    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    namespace: String,
+    /// The role that the asking pod names
+    #[arg(long, value_name = "ARN", value_parser = role, default_value = "arn:aws:iam::111122223333:role/stsidecar-check")]
+    role_arn: String,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+fn role(text: &str) -> Result<String, String> {
+    RoleArn::parse(text).map(|role| role.as_str().to_owned()).map_err(|error| error.to_string())
+}
+
+/// Runs one command; `arguments` begins with the program's name. The answer is the exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>) -> u8 {
+    match Cli::try_parse_from(arguments) {
+        Ok(Cli { command: Command::Run(arguments) }) => run(&arguments, world),
+        Ok(Cli { command: Command::Check(arguments) }) => check(&arguments, world),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            world.result(&error.render().to_string(), exit::OK)
+        }
+        Err(error) => world.complaint(&error.render().to_string(), exit::USAGE),
+    }
+}
+
+fn load(path: &Path, world: &World<'_>) -> Result<Config, Error> {
+    let unreadable = |source| Error::Unreadable { origin: "--config".to_owned(), path: path.to_owned(), source };
+    Config::read(path, &(world.read)(path).map_err(unreadable)?)
+}
+
+fn run(arguments: &RunArgs, world: &mut World<'_>) -> u8 {
+    let config = match load(&arguments.config, world) {
+        Ok(config) => config,
+        Err(error) => return fatal(world, &error.to_string(), exit::CONFIG),
+    };
+    let output = telemetry::Output { writer: std::io::stderr, is_terminal: world.stderr_is_terminal, wall: world.wall };
+    if let Err(error) = telemetry::install(&config.log, output) {
+        return fatal(world, &error.to_string(), exit::INTERNAL);
+    }
+    // A panic has printed its own message; the exit code says whose fault it is.
+    match catch_unwind(AssertUnwindSafe(|| injector::run(config))) {
+        Err(_) => fatal(world, "the injector panicked: see its log", exit::INTERNAL),
+        Ok(Ok(())) => exit::OK,
+        Ok(Err(error)) => fatal(world, &error.to_string(), error.exit_code()),
+    }
+}
+
+const CONFIGURATION: &str = "configuration";
+
+fn check(arguments: &CheckArgs, world: &mut World<'_>) -> u8 {
+    let config = match load(&arguments.config, world) {
+        Ok(config) => config,
+        Err(error) => {
+            let fix = "correct it, or the chart's values that it is made of";
+            let report = Report::new(vec![Check::failure(CONFIGURATION, error.to_string(), fix)], false);
+            return report.print(arguments.output, world, exit::CONFIG);
+        }
+    };
+    let findings = match check::run(&config, &arguments.namespace, &arguments.role_arn) {
+        Ok(findings) => findings,
+        Err(error) => return world.complaint(&format!("stsidecar-injector: cannot start: {error}\n"), exit::INTERNAL),
+    };
+    let found = format!("{} injects {}", arguments.config.display(), config.template.image());
+    let checks = std::iter::once(Check::ok(CONFIGURATION, found)).chain(findings.into_iter().map(shown)).collect();
+    let report = Report::new(checks, false);
+    let code = if report.has_failed() { exit::NOT_READY } else { exit::OK };
+    report.print(arguments.output, world, code)
+}
+
+fn shown(Finding { subject, judgement }: Finding) -> Check {
+    match judgement {
+        Judgement::Fine(message) => Check::ok(subject, message),
+        Judgement::Doubtful { message, fix } => Check::warning(subject, message, fix),
+        Judgement::Wrong { message, fix } => Check::failure(subject, message, fix),
+    }
+}
+
+#[cfg(test)]
+mod tests;

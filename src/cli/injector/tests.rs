@@ -1,0 +1,74 @@
+//! The injector's commands from the outside: arguments and a file in, streams and exit code out.
+
+use std::io;
+
+use serde_json::Value;
+
+use super::*;
+use crate::time::Wall;
+
+/// Code, stdout, stderr and the termination log of one command whose file holds `config`.
+fn outcome(arguments: &[&str], config: &str) -> (u8, String, String, String) {
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let code = main(
+        ["stsidecar-injector"].iter().chain(arguments).map(OsString::from),
+        &mut World {
+            variable: &|_| None,
+            read: &|path| match path.to_str() {
+                Some("/config.yaml") => Ok(config.as_bytes().to_vec()),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            },
+            stdout: &mut stdout,
+            stderr: &mut stderr,
+            stdout_is_terminal: false,
+            stderr_is_terminal: false,
+            termination_log: log.path(),
+            wall: Wall::default,
+        },
+    );
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (code, text(stdout), text(stderr), std::fs::read_to_string(log.path()).expect("a file"))
+}
+
+#[test]
+fn the_version_is_told_and_wrong_arguments_are_usage() {
+    let (code, stdout, ..) = outcome(&["--version"], "");
+    assert_eq!(code, exit::OK);
+    assert!(stdout.starts_with("stsidecar-injector ") && stdout.contains(version::VERSION), "{stdout}");
+    for arguments in [&["run"][..], &["check"], &["runn"], &["check", "--config=/config.yaml", "--role-arn=app"]] {
+        let (code, _, stderr, _) = outcome(arguments, "");
+        assert_eq!(code, exit::USAGE, "{arguments:?}");
+        assert!(!stderr.is_empty());
+    }
+}
+
+#[test]
+fn a_bad_configuration_ends_run_with_one_line_where_kubectl_shows_it() {
+    let (code, stdout, stderr, log) = outcome(&["run", "--config=/config.yaml"], "injektor: {}");
+    assert_eq!((code, stdout.as_str(), stderr.lines().count()), (exit::CONFIG, "", 1));
+    assert_eq!(stderr, log);
+    assert!(log.starts_with("stsidecar: /config.yaml: ") && log.contains("`injektor`"), "{log}");
+    let (code, _, stderr, _) = outcome(&["run", "--config=/other.yaml"], "");
+    assert_eq!(code, exit::CONFIG);
+    assert!(stderr.contains("--config: cannot read /other.yaml"), "{stderr}");
+}
+
+#[test]
+fn check_shows_a_bad_configuration_as_a_finding() {
+    let (code, stdout, ..) = outcome(&["check", "--config=/config.yaml"], "injektor: {}");
+    assert_eq!(code, exit::CONFIG);
+    assert!(stdout.starts_with("  failure  configuration  /config.yaml") && stdout.contains("; fix: "), "{stdout}");
+    let (code, stdout, ..) = outcome(&["check", "--config=/config.yaml", "-o", "json"], "injektor: {}");
+    let json: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!((code, &json["result"]), (exit::CONFIG, &"failure".into()));
+}
+
+#[test]
+fn findings_keep_their_gravity() {
+    let finding = |judgement| shown(Finding { subject: "dry run", judgement }).line();
+    let (message, fix) = ("m".to_owned(), "f");
+    assert_eq!(finding(Judgement::Fine(message.clone())), "ok dry run: m");
+    assert_eq!(finding(Judgement::Doubtful { message: message.clone(), fix }), "warning dry run: m; fix: f");
+    assert_eq!(finding(Judgement::Wrong { message, fix }), "failure dry run: m; fix: f");
+}

@@ -1,0 +1,173 @@
+//! The webhook's program: from a configuration file to answered admission reviews.
+//!
+//! Owns how its parts are put together, the client of the API server and the process around them. What happens
+//! to a pod is decided by `inject`; nothing here knows it. Called by the injector's command line.
+
+pub mod certificates;
+pub mod check;
+pub mod config;
+pub mod events;
+pub mod health;
+pub mod metrics;
+pub mod objects;
+pub mod review;
+pub mod server;
+pub mod tls;
+pub mod webhook;
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use kube::Client;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::http::{BindError, bind};
+use crate::metrics::Registry;
+use crate::shutdown::Signals;
+use crate::{clock, process, version};
+use certificates::{Clock, ServingCertificate, Settings};
+use config::Config;
+use health::Condition;
+use server::{DRAIN, Parts};
+
+/// Where the chart mounts the Secret of the modes in which somebody else makes the certificate.
+const MOUNTED: &str = "/etc/stsidecar-injector/tls";
+/// Threads for what takes milliseconds, such as a review of a megabyte, and for name look-ups.
+const BLOCKING_THREADS: usize = 4;
+
+/// Why the injector did not run, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing says where the API server is, or who we are to it.
+    #[error("cannot reach an API server: {0}; run it in a pod with a ServiceAccount's token, or set KUBECONFIG")]
+    Cluster(String),
+    /// A port is not free.
+    #[error("{source}: {}", source.source)]
+    Bind {
+        /// Which, and why.
+        #[from]
+        source: BindError,
+    },
+    /// TLS cannot be set up.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The system refused something that cannot be done without.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+    /// Two stages registered one name: a fault of the program.
+    #[error("cannot register a metric: {0}")]
+    Metrics(#[from] crate::metrics::RegistrationError),
+    /// A task ended although nothing told it to.
+    #[error("the {0} ended unexpectedly")]
+    Ended(&'static str),
+}
+
+impl Error {
+    /// The exit code of `run`: 78 the configuration, else 70.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Cluster(_)) { 78 } else { 70 }
+    }
+}
+
+/// Runs until a signal has been followed and the drain is over.
+///
+/// # Errors
+/// When the injector cannot start, or one of its tasks ends by itself.
+pub fn run(config: Config) -> Result<(), Error> {
+    for warning in process::harden() {
+        tracing::warn!(warning, "the process is less protected than it should be");
+    }
+    let runtime = runtime()?;
+    let ended = runtime.block_on(live(config));
+    // A plain drop would wait for a name look-up that is under way.
+    runtime.shutdown_background();
+    ended
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    // Whichever provider other crates would choose: this is the one that is linked and tested.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build()
+}
+
+async fn live(config: Config) -> Result<(), Error> {
+    let mut signals = Signals::catch()?;
+    let _ = process::raise_nofile();
+    tracing::info!(
+        version = version::VERSION,
+        commit = version::COMMIT,
+        namespace = config.namespace,
+        image = config.template.image(),
+        certificates = ?config.certificates,
+        "stsidecar-injector is starting"
+    );
+    let client = client().await?;
+    let registry = crate::metrics::registry()?;
+    let (webhook, health) = (listen(config.port)?, listen(config.metrics_port)?);
+    let mut tasks = JoinSet::new();
+    // Kept until the very end: a handshake of the drain needs a certificate too.
+    let keeping = watch::Sender::new(false);
+    let certificate = certificate(&config, &client, &registry, &keeping, &mut tasks)?;
+    let serving = Arc::clone(&certificate);
+    let holds = Box::new(move || {
+        let readiness = serving.readiness();
+        if readiness.ready { Ok(()) } else { Err(readiness.reason.clone()) }
+    });
+    let conditions = vec![Condition { name: "certificate", holds }];
+    let Config { template, namespace, .. } = config;
+    let parts = Parts { template, client, namespace, certificate, conditions, webhook, health, registry };
+    server::run(parts, tasks, DRAIN, async || signals.next().await).await
+}
+
+/// Begins to make or read the certificate, and to keep it trusted.
+fn certificate(
+    config: &Config,
+    client: &Client,
+    registry: &Registry,
+    keeping: &watch::Sender<bool>,
+    tasks: &mut JoinSet<&'static str>,
+) -> Result<Arc<ServingCertificate>, Error> {
+    let settings = Settings {
+        mode: config.certificates,
+        secret_name: config.secret_name.clone(),
+        namespace: config.namespace.clone(),
+        service_name: config.service_name.clone(),
+        webhook_configuration: config.webhook_configuration.clone(),
+        folder: MOUNTED.into(),
+    };
+    let serving = Arc::new(ServingCertificate::new());
+    let metrics = certificates::Metrics::register(registry)?;
+    let clock = Clock { wall: Arc::new(clock::wall), jitter: clock::now().jitter };
+    let kept = certificates::keep(settings, client.clone(), Arc::clone(&serving), metrics, clock, keeping.subscribe());
+    tasks.spawn(async move {
+        kept.await;
+        "certificates"
+    });
+    Ok(serving)
+}
+
+/// The API server by the pod's ServiceAccount, or by a kubeconfig where there is one.
+async fn client() -> Result<Client, Error> {
+    let cluster = |error: &dyn std::error::Error| Error::Cluster(objects::root(error));
+    let config = kube::Config::infer().await.map_err(|error| cluster(&error))?;
+    Client::try_from(config).map_err(|error| cluster(&error))
+}
+
+/// A port on every address; without IPv6 on the others.
+fn listen(port: u16) -> Result<TcpListener, BindError> {
+    let [all, without] = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), (Ipv4Addr::UNSPECIFIED, port).into()];
+    let listener = bind(all).or_else(|_| bind(without))?;
+    tracing::info!(port, "listening");
+    Ok(listener)
+}
+
+/// 256 random bits as text: letters and digits.
+fn draw() -> String {
+    let mut bytes = [0_u8; 32];
+    SystemRandom::new().fill(&mut bytes).expect("the kernel's random source does not fail after boot");
+    let digit = |bits: u8| char::from_digit(bits.into(), 16).expect("four bits");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}

@@ -1,0 +1,148 @@
+//! One object of the API server, by its name: get, replace, patch, and hearing that it changed.
+//!
+//! Owns the requests and their time limits. Objects are raw JSON, so that a field of a newer API server survives
+//! being written back, and so that no library logs the answer it could not read: it may be a Secret. It never
+//! knows what is in one. Called by `secret`, `bundle` and the driver.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use k8s_openapi::Resource;
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use kube::client::Body;
+use kube::core::Request;
+use kube::core::params::{GetParams, Patch, PatchParams, PostParams, WatchParams};
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tracing::debug;
+
+/// Shown by the API server in `metadata.managedFields`.
+const FIELD_MANAGER: &str = "stsidecar-injector";
+
+/// How long one answer may take. An API server under load answers reads of one object within a second.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// Pause before a watch that ended is opened again.
+const REOPEN: Duration = Duration::from_secs(1);
+
+/// Why an object could not be read or written. Never holds any of its content.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("{0} does not exist; `helm upgrade` makes it again")]
+    Missing(String),
+    #[error("{0} was changed by somebody else in between")]
+    Conflict(String),
+    #[error("{object}: {reason}")]
+    Refused { object: String, reason: String },
+    #[error("{0}: the API server did not answer within {ANSWER:?}")]
+    Late(String),
+    #[error("{0}: the API server's answer is not a JSON object")]
+    NotJson(String),
+}
+
+/// The name of one object and the way to it.
+#[derive(Clone)]
+pub(super) struct Object {
+    client: Client,
+    path: String,
+    name: String,
+    /// For people: `Secret ns/name`.
+    title: String,
+}
+
+impl Object {
+    pub(super) fn secret(client: Client, namespace: &str, name: &str) -> Self {
+        let path = Request::new(<Secret as kube::Resource>::url_path(&(), Some(namespace))).url_path;
+        let title = format!("{} {namespace}/{name}", Secret::KIND);
+        Self { client, path, name: name.to_owned(), title }
+    }
+
+    pub(super) fn webhooks(client: Client, name: &str) -> Self {
+        let path = Request::new(<MutatingWebhookConfiguration as kube::Resource>::url_path(&(), None)).url_path;
+        let title = format!("{} {name}", MutatingWebhookConfiguration::KIND);
+        Self { client, path, name: name.to_owned(), title }
+    }
+
+    pub(super) fn title(&self) -> &str {
+        &self.title
+    }
+
+    pub(super) async fn get(&self) -> Result<Value, Error> {
+        self.answer(self.requests().get(&self.name, &GetParams::default())).await
+    }
+
+    /// Replaces the whole object; refused as a conflict unless it still has the `resourceVersion` that it names.
+    pub(super) async fn replace(&self, object: &Value) -> Result<Value, Error> {
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        self.answer(self.requests().replace(&self.name, &params, object.to_string().into_bytes())).await
+    }
+
+    /// A strategic merge: lists of named things are merged by name.
+    pub(super) async fn merge(&self, patch: &Value) -> Result<Value, Error> {
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        self.answer(self.requests().patch(&self.name, &params, &Patch::Strategic(patch))).await
+    }
+
+    /// Tells `changed` of every change of the object, for ever: a watch that ends is opened again.
+    ///
+    /// What the events say is not read: whoever is told reads the object. So no event can be missed for good, and
+    /// a new watch, which begins with the present state, is a look by itself.
+    pub(super) async fn watch(&self, changed: &Notify) {
+        loop {
+            if let Err(error) = self.follow(changed).await {
+                debug!(object = %self.title, %error, "watch ended");
+            }
+            sleep(REOPEN).await;
+        }
+    }
+
+    async fn follow(&self, changed: &Notify) -> Result<(), Error> {
+        let params = WatchParams::default().fields(&format!("metadata.name={}", self.name));
+        let request =
+            self.requests().watch(&params, "0").map_err(|error| self.refused(&kube::Error::BuildRequest(error)))?;
+        let answer = timeout(ANSWER, self.client.send(request.map(Body::from))).await;
+        let mut body = answer.map_err(|_| Error::Late(self.title.clone()))?.map_err(|error| self.refused(&error))?;
+        while let Some(frame) = body.body_mut().frame().await {
+            frame.map_err(|error| self.refused(&error))?;
+            changed.notify_one();
+        }
+        Ok(())
+    }
+
+    fn requests(&self) -> Request {
+        Request::new(self.path.clone())
+    }
+
+    async fn answer(
+        &self,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<Value, Error> {
+        let request = request.map_err(|error| self.refused(&kube::Error::BuildRequest(error)))?;
+        let text = timeout(ANSWER, self.client.request_text(request)).await;
+        let text = text.map_err(|_| Error::Late(self.title.clone()))?.map_err(|error| self.refused(&error))?;
+        let object = serde_json::from_str(&text).ok().filter(Value::is_object);
+        object.ok_or_else(|| Error::NotJson(self.title.clone()))
+    }
+
+    fn refused(&self, error: &kube::Error) -> Error {
+        match error {
+            kube::Error::Api(status) if status.is_not_found() => Error::Missing(self.title.clone()),
+            kube::Error::Api(status) if status.is_conflict() => Error::Conflict(self.title.clone()),
+            // Its own text repeats the status in Rust's notation.
+            kube::Error::Api(status) => {
+                let reason = format!("the API server answered {}: {}", status.code, status.message);
+                Error::Refused { object: self.title.clone(), reason }
+            }
+            other => Error::Refused { object: self.title.clone(), reason: chain(other) },
+        }
+    }
+}
+
+/// An error with its causes: alone it says "client error (Connect)".
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,165 @@
+//! What to do about the Secret, given what it holds, what is held in memory, and the time.
+//!
+//! Owns when certificates are renewed and in which order a CA is replaced. Pure: values in, one step out; the
+//! driver carries it out and asks again. It never makes a certificate and never talks to the API server.
+//!
+//! A CA is replaced in three steps, each of which every replica sees in the Secret. Announce: the next CA is
+//! stored beside the signing one, and caBundle made to hold both. Promote, when caBundle has held both for
+//! [`PROPAGATION`]: it signs a leaf, which all replicas serve. Afterwards the CA before stays in caBundle until
+//! the last leaf of it has ended, because a replica cut off from the API server still serves that one.
+
+use std::time::Duration;
+
+use super::authority::Pair;
+use super::held::Held;
+use super::inspect::Life;
+use crate::time::Wall;
+
+/// How long caBundle must have held a CA before a leaf of it replaces one that is trusted already.
+///
+/// API servers call webhooks by what their watch has shown them last, normally within a second; each of several
+/// has its own, and one that reconnects its watch is behind by up to the 30 s that its health checks take.
+pub(super) const PROPAGATION: Duration = Duration::from_secs(30);
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// What an operator asks for by the annotation on the Secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rotation {
+    /// A new CA, and then a leaf of it.
+    Authority,
+    /// A new leaf of the same CA.
+    Leaf,
+}
+
+/// Everything that the decision depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Situation<'a> {
+    pub(super) held: Option<&'a Held>,
+    /// What the Secret holds, unless it has no data, or none with a usable CA.
+    pub(super) stored: Option<&'a Held>,
+    /// Something in the Secret was not usable.
+    pub(super) faulty: bool,
+    pub(super) request: Option<Rotation>,
+    /// For how long this replica has seen the next CA in caBundle of every webhook; none when it is not there.
+    pub(super) next_trusted: Option<Duration>,
+    pub(super) now: Wall,
+    /// A uniform draw from `[0, 1)`, the replica's own.
+    pub(super) jitter: f64,
+}
+
+/// The next thing to do about the Secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Hold what the Secret holds.
+    Adopt,
+    /// Store what is in memory: the Secret lost it.
+    WriteBack,
+    /// Store what the Secret holds, and that the CA in memory is trusted until its leaf ends.
+    Remember,
+    /// Store a new CA with a new leaf; nothing usable is left.
+    IssueAll,
+    /// Store a new leaf of the Secret's CA.
+    IssueLeaf,
+    /// Store a CA that will sign next.
+    Announce,
+    /// Let the announced CA sign.
+    Promote,
+}
+
+impl Step {
+    /// Whether the step is, or begins, what was asked for: the request is then taken off the Secret.
+    pub(super) fn fulfils(self, request: Rotation) -> bool {
+        match self {
+            Self::IssueAll | Self::Promote => true,
+            Self::Announce => request == Rotation::Authority,
+            Self::IssueLeaf => request == Rotation::Leaf,
+            Self::Adopt | Self::WriteBack | Self::Remember => false,
+        }
+    }
+
+    /// For the log.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Adopt => "adopt",
+            Self::WriteBack => "write back",
+            Self::Remember => "remember",
+            Self::IssueAll => "new CA and certificate",
+            Self::IssueLeaf => "new certificate",
+            Self::Announce => "next CA announced",
+            Self::Promote => "next CA signs",
+        }
+    }
+
+    /// Whether new certificates are made.
+    pub(super) fn renews(self) -> bool {
+        matches!(self, Self::IssueAll | Self::IssueLeaf | Self::Announce | Self::Promote)
+    }
+}
+
+/// The next step.
+pub(super) fn next(situation: &Situation<'_>) -> Step {
+    let Situation { held, stored, now, .. } = *situation;
+    let held = held.filter(|held| held.is_alive(now));
+    match stored {
+        None => held.map_or(Step::IssueAll, |_| Step::WriteBack),
+        Some(stored) if stored.authority.life.includes(now) => with_authority(situation, held, stored),
+        Some(stored) => match held {
+            Some(_) => Step::WriteBack,
+            None if valid_next(stored, now).is_some() => Step::Promote,
+            None => Step::IssueAll,
+        },
+    }
+}
+
+/// The Secret holds a CA that is valid.
+fn with_authority(situation: &Situation<'_>, held: Option<&Held>, stored: &Held) -> Step {
+    let Situation { request, now, jitter, .. } = *situation;
+    if situation.faulty && held.is_some_and(|held| held.authority == stored.authority) {
+        return Step::WriteBack;
+    }
+    let Some(leaf) = stored.leaf.as_ref().filter(|leaf| leaf.life.includes(now)) else {
+        return Step::IssueLeaf;
+    };
+    if held.is_some_and(|held| !stored.trusted(now).contains(&held.authority.certificate)) {
+        return Step::Remember;
+    }
+    if valid_next(stored, now).is_some() {
+        // Replicas spread over a few seconds: one promotes, the others find it done.
+        let wait = PROPAGATION.mul_f64(1.0 + jitter / 10.0);
+        let ends_first = stored.authority.life.not_after.since(now) < wait;
+        if ends_first || situation.next_trusted.is_some_and(|trusted| trusted >= wait) {
+            return Step::Promote;
+        }
+    } else if request == Some(Rotation::Authority) || now >= authority_due(&stored.authority, jitter) {
+        return Step::Announce;
+    }
+    if request == Some(Rotation::Leaf) || now >= leaf_due(leaf, jitter) { Step::IssueLeaf } else { Step::Adopt }
+}
+
+fn valid_next(stored: &Held, now: Wall) -> Option<&Pair> {
+    stored.next.as_ref().filter(|next| next.life.includes(now))
+}
+
+/// A CA is replaced with 45 days left (the alert fires at 30), one that lasts less than 135 days with a third of
+/// its life left.
+pub(super) fn authority_due(authority: &Pair, jitter: f64) -> Wall {
+    due(authority.life, (lasts(authority.life) / 3).min(45 * DAY), jitter)
+}
+
+/// A leaf is replaced at two thirds of its life, and with a day left at the latest (the alert fires then); one
+/// that lasts less than two days cannot keep that day.
+pub(super) fn leaf_due(leaf: &Pair, jitter: f64) -> Wall {
+    let lasts = lasts(leaf.life);
+    let third = lasts / 3;
+    due(leaf.life, if lasts < 2 * DAY { third } else { third.max(DAY) }, jitter)
+}
+
+fn lasts(life: Life) -> Duration {
+    life.not_after.since(life.not_before)
+}
+
+/// The replica's draw spreads it over the twentieth of a life before `remaining` is left.
+fn due(life: Life, remaining: Duration, jitter: f64) -> Wall {
+    life.not_after.minus(remaining).minus((lasts(life) / 20).mul_f64(jitter.clamp(0.0, 1.0)))
+}

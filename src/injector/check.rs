@@ -1,0 +1,179 @@
+//! `stsidecar-injector check`: whether a pod that asks for credentials would get them.
+//!
+//! Owns the order of the checks and the dry run at their end; each judgement is a function of its own. It stores
+//! nothing: the pod is created as a dry run. Called by the command line, and so by `helm test`.
+
+mod certificate;
+mod webhooks;
+
+use std::time::Duration;
+
+use kube::Client;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::config::Config;
+use super::objects::root;
+use crate::inject;
+
+/// How long one call may take; the API server gives a webhook 5 s of it.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// What was looked at, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// In a word or two.
+    pub subject: &'static str,
+    /// How it is.
+    pub judgement: Judgement,
+}
+
+/// How something is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// As it should be.
+    Fine(String),
+    /// It works, and somebody should look.
+    Doubtful {
+        /// What is seen.
+        message: String,
+        /// What to do.
+        fix: &'static str,
+    },
+    /// Pods are not injected, or will not be.
+    Wrong {
+        /// What is seen.
+        message: String,
+        /// What to do.
+        fix: &'static str,
+    },
+}
+
+impl Finding {
+    fn fine(subject: &'static str, message: impl Into<String>) -> Self {
+        Self { subject, judgement: Judgement::Fine(message.into()) }
+    }
+
+    fn doubtful(subject: &'static str, message: impl Into<String>, fix: &'static str) -> Self {
+        Self { subject, judgement: Judgement::Doubtful { message: message.into(), fix } }
+    }
+
+    fn wrong(subject: &'static str, message: impl Into<String>, fix: &'static str) -> Self {
+        Self { subject, judgement: Judgement::Wrong { message: message.into(), fix } }
+    }
+}
+
+/// Checks everything with a runtime of its own. The asking pod would be made in `namespace` and name `role`.
+///
+/// # Errors
+/// When the runtime cannot be made.
+pub fn run(config: &Config, namespace: &str, role: &str) -> std::io::Result<Vec<Finding>> {
+    let runtime = super::runtime()?;
+    let findings = runtime.block_on(async {
+        match super::client().await {
+            Ok(client) => {
+                let address = format!("{}.{}.svc:443", config.service_name, config.namespace);
+                examine(&client, config, namespace, role, &address).await
+            }
+            Err(error) => vec![Finding::wrong("API server", error.to_string(), "run it where kubectl would work")],
+        }
+    });
+    runtime.shutdown_background();
+    Ok(findings)
+}
+
+/// Checks everything; the Service is reached at `address`.
+pub async fn examine(client: &Client, config: &Config, namespace: &str, role: &str, address: &str) -> Vec<Finding> {
+    let name = &config.webhook_configuration;
+    let target = format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{name}");
+    let mut findings = match call(client, http::Request::get(target), Vec::new()).await {
+        Ok(found) => {
+            let mut findings = webhooks::judge(&found, config);
+            if let Some(bundle) = webhooks::bundle(&found) {
+                let host = format!("{}.{}.svc", config.service_name, config.namespace);
+                findings.extend(certificate::judge(&host, address, &bundle, crate::clock::wall()).await);
+            }
+            findings
+        }
+        Err(Refusal { code: Some(404), .. }) => {
+            let message = format!("there is no MutatingWebhookConfiguration {name}");
+            vec![Finding::wrong("webhooks", message, "install the chart; injector.enabled must be true")]
+        }
+        Err(refusal) => vec![Finding::wrong(
+            "webhooks",
+            format!("MutatingWebhookConfiguration {name} cannot be read: {}", refusal.text),
+            "let the account that runs this check get it",
+        )],
+    };
+    findings.push(dry_run(client, config, namespace, role).await);
+    findings
+}
+
+/// Creates a pod that asks, without storing it, and looks at what comes back.
+async fn dry_run(client: &Client, config: &Config, namespace: &str, role: &str) -> Finding {
+    const SUBJECT: &str = "dry run";
+    let target = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
+    let request = http::Request::post(target).header(http::header::CONTENT_TYPE, "application/json");
+    let pod = asking_pod(role, config.has_region).to_string().into_bytes();
+    match call(client, request, pod).await {
+        Ok(created) if is_injected(&created) => {
+            Finding::fine(SUBJECT, format!("a pod that asks for {role} in namespace {namespace} is injected"))
+        }
+        Ok(_) => Finding::wrong(
+            SUBJECT,
+            format!("a pod that asks in namespace {namespace} comes back without the sidecar"),
+            "look whether the namespace is excluded or labelled stsidecar.dev/injection=disabled, or whether a \
+             failurePolicy of Ignore hides an injector that does not answer",
+        ),
+        Err(refusal) => Finding::wrong(
+            SUBJECT,
+            format!("a pod that asks in namespace {namespace} is refused: {}", refusal.text),
+            "do what the message says; kubectl logs of the injector has more",
+        ),
+    }
+}
+
+/// Allowed by every Pod Security level, and by most quotas.
+fn asking_pod(role: &str, has_region: bool) -> Value {
+    let mut annotations = json!({ "stsidecar.dev/inject": "true", "stsidecar.dev/role-arn": role });
+    if !has_region {
+        annotations["stsidecar.dev/region"] = "us-east-1".into();
+    }
+    let resources = json!({ "cpu": "1m", "memory": "1Mi" });
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": { "generateName": "stsidecar-check-", "annotations": annotations },
+        "spec": {
+            "automountServiceAccountToken": false,
+            "securityContext": { "runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": { "type": "RuntimeDefault" } },
+            "containers": [{
+                "name": "app",
+                "image": "stsidecar.invalid/app",
+                "resources": { "requests": resources, "limits": resources },
+                "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
+            }],
+        },
+    })
+}
+
+fn is_injected(pod: &Value) -> bool {
+    let containers = pod["spec"]["initContainers"].as_array();
+    containers.is_some_and(|all| all.iter().any(|container| container["name"] == inject::CONTAINER))
+}
+
+struct Refusal {
+    code: Option<u16>,
+    text: String,
+}
+
+async fn call(client: &Client, request: http::request::Builder, body: Vec<u8>) -> Result<Value, Refusal> {
+    let refusal = |code, text| Refusal { code, text };
+    let request = request.body(body).map_err(|error| refusal(None, error.to_string()))?;
+    match timeout(LIMIT, client.request(request)).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(kube::Error::Api(status))) => Err(refusal(Some(status.code), status.message)),
+        Ok(Err(error)) => Err(refusal(None, root(&error))),
+        Err(_) => Err(refusal(None, format!("no answer of the API server within {LIMIT:?}"))),
+    }
+}

@@ -1,0 +1,81 @@
+//! Configuration files: the chart's own, and mistyped ones.
+
+use super::*;
+
+const GOOD: &str = "
+image: {registry: ghcr.io, repository: a/b, tag: '1', digest: '', pullPolicy: IfNotPresent}
+agent: {region: eu-central-1}
+injector:
+  namespace: stsidecar-system
+  serviceName: stsidecar-injector
+  webhookConfiguration: stsidecar-injector
+  port: 9443
+  metricsPort: 9912
+  log: {level: info, format: json}
+  certs: {mode: self, secretName: stsidecar-injector-tls, caDuration: 8760h, leafDuration: 168h}
+  excludedNamespaces: [kube-system]
+  meshProxies: [istio-proxy]
+";
+
+fn read(text: &str) -> Result<Config, String> {
+    Config::read(Path::new("/config.yaml"), text.as_bytes()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_manifests_own_configuration_is_accepted() {
+    let manifests = include_str!("../../../deploy/stsidecar.yaml");
+    let text = manifests.split("  config.yaml: |\n").nth(1).expect("the ConfigMap");
+    let block: Vec<&str> = text.lines().take_while(|line| line.is_empty() || line.starts_with("    ")).collect();
+    let config = read(&block.join("\n")).expect("the chart's defaults");
+    assert_eq!((config.port, config.metrics_port), (9443, 9912));
+    assert_eq!(config.namespace, "stsidecar-system");
+    let (ca_duration, leaf_duration) = (Duration::from_hours(8760), Duration::from_hours(168));
+    assert_eq!(config.certificates, Mode::SelfSigned { ca_duration, leaf_duration });
+    assert_eq!(config.secret_name, "stsidecar-injector-tls");
+    assert!(config.excluded_namespaces.contains(&"stsidecar-system".to_owned()));
+    assert!(!config.has_region, "the default names none");
+}
+
+#[test]
+fn every_mode_is_read() {
+    for (mode, expected) in [("certManager", Mode::CertManager), ("external", Mode::External)] {
+        let config = read(&GOOD.replace("mode: self", &format!("mode: {mode}"))).expect(mode);
+        assert_eq!(config.certificates, expected);
+        assert!(config.has_region);
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named_with_the_file() {
+    for (from, to, said) in [
+        ("port: 9443", "prot: 9443", "unknown field `prot`"),
+        ("agent: {region", "agnet: {region", "unknown field `agnet`"),
+        ("level: info", "lvel: info", "unknown field `lvel`"),
+        ("region: eu", "regoin: eu", "unknown field `regoin`"),
+        ("mode: self", "mode: selv", "selv"),
+        ("port: 9443", "port: 0", "injector.port: \"0\" is not accepted: 1 to 65535"),
+        ("port: 9443", "port: 99999", "injector.port: \"99999\" is not accepted: 1 to 65535"),
+        ("port: 9443", "port: 9912", "injector.metricsPort: it is 9912, as injector.port: choose another"),
+        ("level: info", "level: loud", "injector.log.level: \"loud\" is not accepted: off, error"),
+        ("format: json", "format: xml", "injector.log.format: \"xml\" is not accepted: json or text"),
+        ("leafDuration: 168h", "leafDuration: 5h", "injector.certs.leafDuration: \"5h\" is not accepted: at least 48h"),
+        ("caDuration: 8760h", "caDuration: 72h", "injector.certs.caDuration: \"3days\" is not accepted: longer than"),
+        ("caDuration: 8760h", "caDuration: soon", "injector.certs.caDuration: \"soon\" is not accepted: a duration"),
+        ("serviceName: stsidecar-injector", "serviceName: ../x", "injector.serviceName: \"../x\" is not accepted"),
+        ("  namespace: stsidecar-system\n", "", "missing field `namespace`"),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let error = read(&GOOD.replace(from, to)).expect_err(said);
+        assert!(error.starts_with("/config.yaml") && error.contains(said), "{said}: {error}");
+    }
+}
+
+#[test]
+fn names_that_could_lead_elsewhere_are_none() {
+    for good in ["default", "a", "a-b.c", "0"] {
+        assert!(is_object_name(good), "{good}");
+    }
+    for bad in ["", "..", "a/b", "a/../b", "-a", "a.", "A", "a?b", "a%2f", &"a".repeat(254)] {
+        assert!(!is_object_name(bad), "{bad}");
+    }
+}

@@ -1,0 +1,216 @@
+//! Events on a pod's owner: what a user should find in `kubectl describe` when nobody reads the webhook's answer.
+//!
+//! Owns their shape, a queue of limited length and the one task that posts them. An admission never waits for
+//! it: what does not fit is dropped. The same sentence again within ten minutes raises the count of the event
+//! that is there. Fed by the webhook.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use kube::Client;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::config::is_object_name;
+use crate::failure::safe_line;
+use crate::time::{Boot, Wall};
+
+/// Events that wait to be posted; a burst beyond it says nothing new.
+const QUEUE: usize = 256;
+/// How many events are remembered, to be counted up.
+const REMEMBERED: usize = 256;
+/// For how long.
+const SAME_WITHIN: Duration = Duration::from_mins(10);
+/// How long a post may take.
+const LIMIT: Duration = Duration::from_secs(5);
+/// The component that kubectl shows.
+const COMPONENT: &str = "stsidecar-injector";
+
+/// What manages a pod, such as its `ReplicaSet`; from the reference that is marked as controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    uid: String,
+}
+
+impl Owner {
+    /// The controller of a raw pod, if it has one.
+    #[must_use]
+    pub fn of(pod: &Value) -> Option<Self> {
+        let references = pod["metadata"]["ownerReferences"].as_array()?;
+        let controller = references.iter().find(|reference| reference["controller"] == true)?;
+        let text = |key: &str| controller[key].as_str().map(str::to_owned);
+        Some(Self { api_version: text("apiVersion")?, kind: text("kind")?, name: text("name")?, uid: text("uid")? })
+    }
+}
+
+/// Why an event is there; its `reason` in kubectl.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The pod was left alone although something asked for its injection.
+    Skipped,
+    /// The pod was injected, and something about it is doubtful.
+    Warned,
+}
+
+impl Reason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Skipped => "InjectionSkipped",
+            Self::Warned => "InjectionWarning",
+        }
+    }
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The namespace of pod and owner.
+    pub namespace: String,
+    /// Whom it is shown at.
+    pub owner: Owner,
+    /// What kind.
+    pub reason: Reason,
+    /// The sentence.
+    pub message: String,
+}
+
+/// Where events are put.
+#[derive(Clone, Debug)]
+pub struct Events(mpsc::Sender<Event>);
+
+/// Posts what is put into its [`Events`].
+pub struct Poster {
+    client: Client,
+    events: mpsc::Receiver<Event>,
+    posted: VecDeque<Posted>,
+    boot: fn() -> Boot,
+    wall: fn() -> Wall,
+    draw: fn() -> String,
+}
+
+struct Posted {
+    event: Event,
+    name: String,
+    count: u32,
+    at: Boot,
+}
+
+/// A queue and its other end. `draw` makes the part of an event's name that no other has.
+#[must_use]
+pub fn queue(client: Client, boot: fn() -> Boot, wall: fn() -> Wall, draw: fn() -> String) -> (Events, Poster) {
+    let (sender, events) = mpsc::channel(QUEUE);
+    (Events(sender), Poster { client, events, posted: VecDeque::new(), boot, wall, draw })
+}
+
+impl Events {
+    /// Puts one at the end, or drops it when the queue is full.
+    pub fn put(&self, event: Event) {
+        if self.0.try_send(event).is_err() {
+            tracing::debug!("an event was dropped: too many wait to be posted");
+        }
+    }
+}
+
+impl Poster {
+    /// Posts until every [`Events`] is gone.
+    pub async fn run(mut self) {
+        while let Some(event) = self.events.recv().await {
+            let (namespace, owner) = (event.namespace.clone(), event.owner.name.clone());
+            let problem = match timeout(LIMIT, self.post(event)).await {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => super::objects::root(&error),
+                Err(_) => format!("no answer of the API server within {LIMIT:?}"),
+            };
+            tracing::warn!(namespace, owner, problem, "an event could not be posted");
+        }
+    }
+
+    async fn post(&mut self, event: Event) -> Result<(), kube::Error> {
+        // A forged review must not lead elsewhere (threat T30), and no event is worth an error.
+        if !is_object_name(&event.namespace) || !is_object_name(&event.owner.name) {
+            return Ok(());
+        }
+        let now = (self.boot)();
+        self.posted.retain(|posted| now.since(posted.at) < SAME_WITHIN);
+        if let Some(at) = self.posted.iter().position(|posted| posted.event == event) {
+            let mut posted = self.posted.remove(at).expect("just found");
+            posted.count += 1;
+            if self.count_up(&posted).await? {
+                self.posted.push_back(posted);
+                return Ok(());
+            }
+        }
+        let name = format!("{}.{:.16}", event.owner.name, (self.draw)());
+        let target = format!("/api/v1/namespaces/{}/events", event.namespace);
+        let body = document(&event, &name, (self.wall)()).to_string().into_bytes();
+        self.send(http::Request::post(target).header(http::header::CONTENT_TYPE, "application/json"), body).await?;
+        self.posted.truncate(REMEMBERED - 1);
+        self.posted.push_front(Posted { event, name, count: 1, at: now });
+        Ok(())
+    }
+
+    /// Whether the event was still there.
+    async fn count_up(&self, posted: &Posted) -> Result<bool, kube::Error> {
+        let target = format!("/api/v1/namespaces/{}/events/{}", posted.event.namespace, posted.name);
+        let patch = json!({ "count": posted.count, "lastTimestamp": (self.wall)().rfc3339() }).to_string().into_bytes();
+        let request = http::Request::patch(target).header(http::header::CONTENT_TYPE, "application/merge-patch+json");
+        match self.send(request, patch).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+            sent => sent.map(|()| true),
+        }
+    }
+
+    async fn send(&self, request: http::request::Builder, body: Vec<u8>) -> Result<(), kube::Error> {
+        let request = request.body(body).map_err(kube::Error::HttpError)?;
+        self.client.request_text(request).await.map(drop)
+    }
+}
+
+/// `describe` shows an event at its owner only when it has the owner's uid.
+fn document(event: &Event, name: &str, now: Wall) -> Value {
+    let Event { namespace, owner, reason, message } = event;
+    let now = now.rfc3339();
+    json!({
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": { "name": name, "namespace": namespace },
+        "involvedObject": {
+            "apiVersion": owner.api_version,
+            "kind": owner.kind,
+            "name": owner.name,
+            "namespace": namespace,
+            "uid": owner.uid,
+        },
+        "type": "Warning",
+        "reason": reason.as_str(),
+        "message": safe_line(message),
+        "source": { "component": COMPONENT },
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_is_the_reference_that_controls() {
+        let reference = |name: &str, controller: bool| json!({ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "uid": "u", "controller": controller });
+        let pod = json!({ "metadata": { "ownerReferences": [reference("no", false), reference("web-1", true)] } });
+        let owner = Owner::of(&pod).expect("one controls");
+        assert_eq!((owner.kind.as_str(), owner.name.as_str()), ("ReplicaSet", "web-1"));
+        for pod in [json!({}), json!({ "metadata": { "ownerReferences": [reference("no", false)] } })] {
+            assert_eq!(Owner::of(&pod), None);
+        }
+        let half = json!({ "metadata": { "ownerReferences": [{ "controller": true, "name": "x" }] } });
+        assert_eq!(Owner::of(&half), None);
+    }
+}

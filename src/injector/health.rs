@@ -1,0 +1,70 @@
+//! Probes and metrics of the injector, over plain HTTP.
+//!
+//! Owns `/livez`, `/readyz` and `/metrics`. It judges nothing: each condition of readiness is handed in by who
+//! knows it. The kubelet and Prometheus ask.
+
+use std::sync::Arc;
+
+use http::header::{ALLOW, HeaderValue};
+use http::{Method, StatusCode, Uri};
+
+use crate::admin::metrics::{CONTENT_TYPE, text as render};
+use crate::admin::{answer, parameter, text};
+use crate::http::{Connection, Reply, Request, Respond, Response};
+use crate::metrics::Registry;
+
+/// One thing without which no review could be answered.
+pub struct Condition {
+    /// Its name on `/readyz?verbose`.
+    pub name: &'static str,
+    /// Whether it holds now, or why not.
+    pub holds: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+}
+
+/// What the surface shows.
+pub struct Health {
+    /// All must hold.
+    pub conditions: Vec<Condition>,
+    /// The process's.
+    pub registry: Registry,
+}
+
+impl Health {
+    fn readiness(&self, verbose: bool) -> Response {
+        let ready = self.conditions.iter().all(|condition| (condition.holds)().is_ok());
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        if !verbose {
+            return text(status, if ready { "ok\n" } else { "not ready\n" });
+        }
+        let line = |Condition { name, holds }: &Condition| match holds() {
+            Ok(()) => format!("[+]{name} ok\n"),
+            Err(problem) => format!("[-]{name}: {problem}\n"),
+        };
+        let mut lines: String = self.conditions.iter().map(line).collect();
+        lines.push_str(if ready { "readyz check passed\n" } else { "readyz check failed\n" });
+        text(status, lines)
+    }
+
+    fn route(&self, method: &Method, uri: &Uri) -> Response {
+        if !matches!(uri.path(), "/livez" | "/readyz" | "/metrics") {
+            return text(StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics\n");
+        }
+        if method != Method::GET && method != Method::HEAD {
+            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "use GET\n");
+            refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return refused;
+        }
+        match uri.path() {
+            // Whoever answers lives: this surface shares its thread with everything else.
+            "/livez" => text(StatusCode::OK, "ok\n"),
+            "/readyz" => self.readiness(parameter(uri.query().unwrap_or_default(), "verbose").is_some()),
+            _ => answer(StatusCode::OK, CONTENT_TYPE, render(&self.registry)),
+        }
+    }
+}
+
+impl Respond for Health {
+    fn respond(&self, request: Request, _: &Arc<Connection>) -> Reply {
+        Reply::now(self.route(request.method(), request.uri()))
+    }
+}

@@ -1,0 +1,116 @@
+//! The ServiceAccount and the Namespace of a pod, as they are at this moment.
+//!
+//! Owns reading both, in parallel and within a limit: a cache would miss a ServiceAccount that was made a
+//! millisecond before its pod. An object that does not exist is nothing; one that cannot be read is an error
+//! that names it. It never writes. Called by the webhook for each review.
+
+use std::time::Duration;
+
+use kube::Client;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::config::is_object_name;
+
+/// How long both may take. Within a cluster it is a millisecond; the API server gives a webhook seconds.
+pub const LIMIT: Duration = Duration::from_millis(300);
+/// A connection that the API server closed while it was idle fails once.
+const ATTEMPTS: usize = 2;
+
+/// What surrounds a pod; none where there is none.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The pod's ServiceAccount.
+    pub account: Option<Value>,
+    /// The pod's Namespace.
+    pub namespace: Option<Value>,
+}
+
+/// Why an object is not known.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {object}: {cause}; {fix}")]
+pub struct Error {
+    object: String,
+    cause: String,
+    fix: &'static str,
+    #[source]
+    source: Option<Box<kube::Error>>,
+}
+
+const AGAIN: &str = "create the pod again; controllers do so by themselves";
+const RIGHTS: &str = "the injector's ServiceAccount needs the right to get serviceaccounts and namespaces, which \
+                      the chart's ClusterRole gives";
+
+/// Reads from one API server.
+#[derive(Clone)]
+pub struct Objects {
+    client: Client,
+    limit: Duration,
+}
+
+impl Objects {
+    /// Each read ends after `limit`, which is [`LIMIT`] outside tests.
+    #[must_use]
+    pub fn new(client: Client, limit: Duration) -> Self {
+        Self { client, limit }
+    }
+
+    /// Reads both.
+    ///
+    /// # Errors
+    /// When one of them cannot be read, or not in time; it is named.
+    pub async fn read(&self, namespace: &str, account: &str) -> Result<Surroundings, Error> {
+        let (account, namespace) = tokio::try_join!(
+            self.one(
+                format!("ServiceAccount {namespace}/{account}"),
+                [("namespaces", namespace), ("serviceaccounts", account)]
+            ),
+            self.one(format!("Namespace {namespace}"), [("namespaces", namespace)]),
+        )?;
+        Ok(Surroundings { account, namespace })
+    }
+
+    async fn one<const N: usize>(&self, object: String, path: [(&str, &str); N]) -> Result<Option<Value>, Error> {
+        let error = |cause: String, fix, source| Error { object: object.clone(), cause, fix, source };
+        let mut target = "/api/v1".to_owned();
+        for (kind, name) in path {
+            // It becomes a part of a path of the API server, and a review may be forged (threat T30).
+            if !is_object_name(name) {
+                return Err(error(format!("{name:?} is not the name of an object"), "correct the name", None));
+            }
+            target.extend(["/", kind, "/", name]);
+        }
+        match timeout(self.limit, self.ask(&target)).await {
+            Err(_) => Err(error(format!("no answer of the API server within {:?}", self.limit), AGAIN, None)),
+            Ok(Ok(object)) => Ok(Some(object)),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(None),
+            Ok(Err(kube::Error::Api(status))) => {
+                let fix = if matches!(status.code, 401 | 403) { RIGHTS } else { AGAIN };
+                let cause = format!("the API server says {}: {}", status.code, status.message);
+                Err(error(cause, fix, Some(Box::new(kube::Error::Api(status)))))
+            }
+            Ok(Err(other)) => Err(error(root(&other), AGAIN, Some(Box::new(other)))),
+        }
+    }
+
+    async fn ask(&self, target: &str) -> Result<Value, kube::Error> {
+        let mut attempts = 0;
+        loop {
+            let request = http::Request::get(target).body(Vec::new()).map_err(kube::Error::HttpError)?;
+            attempts += 1;
+            match self.client.request(request).await {
+                Err(kube::Error::HyperError(_) | kube::Error::Service(_)) if attempts < ATTEMPTS => {}
+                answered => return answered,
+            }
+        }
+    }
+}
+
+/// The innermost cause: kube's own text is `ServiceError: client error (Connect)`.
+pub(super) fn root(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

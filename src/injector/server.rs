@@ -1,0 +1,185 @@
+//! The injector's two surfaces while they run: the webhook over TLS, and health beside it.
+//!
+//! Owns the tasks, from the first connection to the end of the drain. It makes neither certificate nor client:
+//! both are handed in. Called by the composition, and by tests with a certificate of their own.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use rustls::server::ResolvesServerCert;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::Error;
+use super::events::{self, Events};
+use super::health::{Condition, Health};
+use super::metrics::Metrics;
+use super::objects::{self, Objects};
+use super::tls::Tls;
+use super::webhook::{self, Means, Shared, Webhook};
+use crate::clock;
+use crate::http::{Activity, Limits, serve, serve_over};
+use crate::inject::Template;
+use crate::metrics::Registry;
+use crate::shutdown::drained;
+
+/// Probes and a scraper are few.
+const HEALTH_CONNECTIONS: usize = 64;
+/// How long the first read of the API server waits for the next attempt.
+const READ_AGAIN: Duration = Duration::from_secs(1);
+/// How long tasks may take to end after the last connection.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How long the drain goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Drain {
+    /// At most.
+    pub grace: Duration,
+    /// Since the last review: until the API server's node has heard that this pod is no endpoint any more.
+    pub idle: Duration,
+}
+
+/// Measured: endpoints spread within two seconds. The chart's grace period is 30 s.
+pub const DRAIN: Drain = Drain { grace: Duration::from_secs(20), idle: Duration::from_secs(5) };
+
+/// What the surfaces are made of.
+pub struct Parts {
+    /// What is injected.
+    pub template: Template,
+    /// The API server.
+    pub client: Client,
+    /// The namespace that is read to find out whether reading works.
+    pub namespace: String,
+    /// Shown at each handshake.
+    pub certificate: Arc<dyn ResolvesServerCert>,
+    /// Readiness, besides what is known here.
+    pub conditions: Vec<Condition>,
+    /// The webhook's port.
+    pub webhook: TcpListener,
+    /// The port of health and metrics.
+    pub health: TcpListener,
+    /// The process's registry.
+    pub registry: Registry,
+}
+
+/// Serves until `stop` has answered once and the drain is over, or it has answered twice; `tasks` are those that
+/// must not end before.
+///
+/// # Errors
+/// When something cannot start, or ends by itself.
+pub async fn run(
+    parts: Parts,
+    mut tasks: JoinSet<&'static str>,
+    drain: Drain,
+    mut stop: impl AsyncFnMut() -> &'static str,
+) -> Result<(), Error> {
+    let (draining, closed) = (watch::Sender::new(false), watch::Sender::new(false));
+    let activity = start(parts, &mut tasks, &draining, &closed)?;
+    tokio::select! {
+        signal = stop() => tracing::info!(signal, grace = ?drain.grace, "draining"),
+        ended = ended(&mut tasks) => return Err(ended),
+    }
+    draining.send_replace(true);
+    tokio::select! {
+        () = drained(&activity, drain.grace, drain.idle) => tracing::info!("drained"),
+        signal = stop() => {
+            tracing::info!(signal, "ending at once");
+            return Ok(());
+        }
+        ended = ended(&mut tasks) => return Err(ended),
+    }
+    closed.send_replace(true);
+    // What is left in the queue of events is worth a moment.
+    let joined = async { while tasks.join_next().await.is_some_and(|task| !matches!(task, Ok(EVENTS))) {} };
+    let _ = tokio::time::timeout(LAST_WORDS, joined).await;
+    Ok(())
+}
+
+const EVENTS: &str = "events";
+
+fn start(
+    parts: Parts,
+    tasks: &mut JoinSet<&'static str>,
+    draining: &watch::Sender<bool>,
+    closed: &watch::Sender<bool>,
+) -> Result<Arc<Activity>, Error> {
+    let Parts { template, client, namespace, certificate, mut conditions, webhook, health, registry } = parts;
+    let objects = Objects::new(client.clone(), objects::LIMIT);
+    let (events, poster) = events::queue(client, clock::boot, clock::wall, super::draw);
+    tasks.spawn(async move {
+        poster.run().await;
+        EVENTS
+    });
+    let has_read = first_read(objects.clone(), namespace, tasks);
+    let stopping = draining.subscribe();
+    let unless = |fails: bool, problem: &str| if fails { Err(problem.to_owned()) } else { Ok(()) };
+    let problem = "no ServiceAccount and Namespace could be read yet; the log says why";
+    let holds = Box::new(move || unless(!*has_read.borrow(), problem));
+    conditions.push(Condition { name: "reads", holds });
+    let holds = Box::new(move || unless(*stopping.borrow(), "the injector is shutting down"));
+    conditions.push(Condition { name: "draining", holds });
+    let activity = Arc::new(Activity::default());
+    let answers = answers(template, objects, events, &registry, &activity, draining.subscribe())?;
+    let (tls, of_webhook, stop) = (Tls::new(certificate)?, Arc::clone(&activity), closed.subscribe());
+    tasks.spawn(async move {
+        let served = serve_over(tls, vec![webhook], Arc::new(answers), webhook::LIMITS, of_webhook, stop).await;
+        report("webhook", served)
+    });
+    let (surface, stop) = (Arc::new(Health { conditions, registry }), closed.subscribe());
+    tasks.spawn(async move {
+        let limits = Limits::new(HEALTH_CONNECTIONS);
+        report("health", serve(vec![health], surface, limits, Arc::new(Activity::default()), stop).await)
+    });
+    Ok(activity)
+}
+
+fn answers(
+    template: Template,
+    objects: Objects,
+    events: Events,
+    registry: &Registry,
+    activity: &Arc<Activity>,
+    draining: watch::Receiver<bool>,
+) -> Result<Shared, Error> {
+    let metrics = Metrics::register(registry)?;
+    let (activity, clock, draw) = (Arc::clone(activity), clock::boot as fn() -> _, super::draw as fn() -> _);
+    let means = Means { objects, events, metrics, activity, draining, clock, draw };
+    Ok(Shared(Arc::new(Webhook::new(template, means))))
+}
+
+fn report(name: &'static str, served: std::io::Result<()>) -> &'static str {
+    if let Err(error) = served {
+        tracing::error!(%error, "the {name} surface cannot serve");
+    }
+    name
+}
+
+/// Becomes true for good when a ServiceAccount and a Namespace could be read: rights, network and token are right.
+fn first_read(objects: Objects, namespace: String, tasks: &mut JoinSet<&'static str>) -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    tasks.spawn(async move {
+        let mut said = false;
+        while let Err(error) = objects.read(&namespace, "default").await {
+            if !std::mem::replace(&mut said, true) {
+                tracing::warn!(%error, "not ready, trying again each second");
+            }
+            tokio::time::sleep(READ_AGAIN).await;
+        }
+        sender.send_replace(true);
+        // For ever: the health surface holds a receiver.
+        sender.closed().await;
+        "first read"
+    });
+    receiver
+}
+
+/// Waits for the end of anything that runs for ever.
+async fn ended(tasks: &mut JoinSet<&'static str>) -> Error {
+    match tasks.join_next().await {
+        None => std::future::pending().await,
+        Some(Ok(name)) => Error::Ended(name),
+        Some(Err(_)) => Error::Ended("task that panicked"),
+    }
+}

@@ -1,0 +1,147 @@
+//! `check` against a cluster that is as it should be, and against others.
+
+use std::path::Path;
+
+use base64::Engine;
+use serde_json::{Value, json};
+use stsidecar::injector::check::{Finding, Judgement, examine};
+use stsidecar::injector::config::Config;
+
+use crate::certificates;
+use crate::running::{ROLE, Running, start};
+
+/// A file as the chart makes it, with these two ports.
+pub(crate) fn text(port: u16, metrics_port: u16) -> String {
+    format!(
+        "
+injector:
+  namespace: stsidecar-system
+  serviceName: stsidecar-injector
+  webhookConfiguration: stsidecar-injector
+  port: {port}
+  metricsPort: {metrics_port}
+  certs: {{mode: self, secretName: stsidecar-injector-tls}}
+  excludedNamespaces: [kube-system, stsidecar-system]
+"
+    )
+}
+
+fn config() -> Config {
+    Config::read(Path::new("/config.yaml"), text(9443, 9912).as_bytes()).expect("a configuration")
+}
+
+fn bundle(file: &str) -> String {
+    base64::engine::general_purpose::STANDARD.encode(std::fs::read(certificates::file(file)).expect("a file"))
+}
+
+fn webhook(name: &str, operator: &str, value: &str, condition: &str) -> Value {
+    json!({
+        "name": name, "failurePolicy": "Fail",
+        "clientConfig": {
+            "caBundle": bundle("ca.pem"),
+            "service": { "name": "stsidecar-injector", "namespace": "stsidecar-system", "path": "/inject", "port": 443 },
+        },
+        "namespaceSelector": { "matchExpressions": [
+            { "key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", "stsidecar-system"] },
+            { "key": "stsidecar.dev/injection", "operator": operator, "values": [value] },
+        ] },
+        "matchConditions": [{ "name": condition, "expression": "true" }],
+    })
+}
+
+const CONFIGURATION: &str =
+    "GET /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/stsidecar-injector";
+const DRY_RUN: &str = "POST /api/v1/namespaces/default/pods?dryRun=All";
+
+fn right() -> Value {
+    json!({ "webhooks": [
+        webhook("pods.stsidecar.dev", "NotIn", "disabled", "asks-for-injection"),
+        webhook("namespaces.stsidecar.dev", "In", "enabled", "says-nothing-itself"),
+    ] })
+}
+
+async fn findings(running: &Running, configuration: &Value) -> Vec<Finding> {
+    running.api.set(CONFIGURATION, 200, configuration.clone());
+    let address = running.webhook.to_string();
+    examine(&running.api.client(), &config(), "default", ROLE, &address).await
+}
+
+fn said(findings: &[Finding], subject: &str) -> String {
+    let found = findings.iter().find(|finding| finding.subject == subject);
+    match &found.unwrap_or_else(|| panic!("no {subject} in {findings:?}")).judgement {
+        Judgement::Fine(message) => format!("ok {message}"),
+        Judgement::Doubtful { message, .. } => format!("warning {message}"),
+        Judgement::Wrong { message, .. } => format!("failure {message}"),
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_as_the_chart_makes_it_passes() {
+    let running = start().await;
+    running.api.set(DRY_RUN, 201, json!({ "spec": { "initContainers": [{ "name": "stsidecar" }] } }));
+    let findings = findings(&running, &right()).await;
+    for subject in ["pods.stsidecar.dev", "namespaces.stsidecar.dev", "service", "certificate", "dry run"] {
+        assert!(said(&findings, subject).starts_with("ok "), "{findings:?}");
+    }
+    let pod = &running.api.calls("POST", "dryRun=All")[0].body;
+    assert_eq!(pod["metadata"]["annotations"]["stsidecar.dev/role-arn"], ROLE);
+    assert_eq!(pod["metadata"]["annotations"]["stsidecar.dev/region"], "us-east-1", "the chart names none");
+}
+
+#[tokio::test]
+async fn a_bundle_that_does_not_trust_what_is_shown_is_a_failure() {
+    let running = start().await;
+    let mut configuration = right();
+    for at in [0, 1] {
+        configuration["webhooks"][at]["clientConfig"]["caBundle"] = bundle("other-ca.pem").into();
+    }
+    let found = findings(&running, &configuration).await;
+    let service = said(&found, "service");
+    assert!(service.starts_with("failure ") && service.contains("that the API server refuses"), "{service}");
+}
+
+#[tokio::test]
+async fn each_thing_that_is_not_as_it_should_be_is_named() {
+    let running = start().await;
+    for (pointer, value, expected) in [
+        ("/webhooks/0/clientConfig/caBundle", Value::Null, "failure caBundle is not set"),
+        (
+            "/webhooks/0/clientConfig/service/name",
+            json!("x"),
+            "failure it does not call Service stsidecar-system/stsid",
+        ),
+        ("/webhooks/0/failurePolicy", json!("Ignore"), "warning failurePolicy is not Fail"),
+        (
+            "/webhooks/0/namespaceSelector/matchExpressions/0/values",
+            json!(["kube-system"]),
+            "failure its namespaceSelector does not exclude stsidecar-system",
+        ),
+        (
+            "/webhooks/0/namespaceSelector/matchExpressions/1",
+            json!({}),
+            "failure its namespaceSelector lacks stsidecar.dev/inj",
+        ),
+        ("/webhooks/0/matchConditions", json!([]), "failure its matchConditions lack asks-for-injection"),
+        ("/webhooks/0/name", json!("x"), "failure it is missing from stsidecar-injector"),
+    ] {
+        let mut configuration = right();
+        *configuration.pointer_mut(pointer).expect("there") = value;
+        let found = findings(&running, &configuration).await;
+        assert!(said(&found, "pods.stsidecar.dev").starts_with(expected), "{expected}: {found:?}");
+        assert!(said(&found, "namespaces.stsidecar.dev").starts_with("ok "), "{found:?}");
+        assert!(said(&found, "dry run").contains("comes back without the sidecar"), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_without_the_webhook_and_a_refused_pod_are_failures() {
+    let running = start().await;
+    let refused = "admission webhook denied the request: stsidecar: no";
+    running.api.set(DRY_RUN, 403, crate::api_server::status(403, refused));
+    let found = examine(&running.api.client(), &config(), "default", ROLE, "127.0.0.1:1").await;
+    assert!(said(&found, "webhooks").contains("there is no MutatingWebhookConfiguration"), "{found:?}");
+    assert!(said(&found, "dry run").ends_with(refused), "{found:?}");
+    running.api.set(CONFIGURATION, 200, right());
+    let found = examine(&running.api.client(), &config(), "default", ROLE, "127.0.0.1:1").await;
+    assert!(said(&found, "service").contains("127.0.0.1:1 shows none"), "{found:?}");
+}

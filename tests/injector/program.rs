@@ -1,0 +1,101 @@
+//! The program itself, from its configuration file to its end.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Stdio;
+use std::time::Duration;
+
+use base64::Engine;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::api_server::ApiServer;
+use crate::running::{BOUND, page};
+use crate::{certificates, checks};
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("bound").port()
+}
+
+/// Who we are to the API server; nothing of it is used to trust a plain address.
+fn kubeconfig(api: &ApiServer) -> Value {
+    let authority = std::fs::read(certificates::file("ca.pem")).expect("a file");
+    let authority = base64::engine::general_purpose::STANDARD.encode(authority);
+    json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{ "name": "c", "cluster": { "server": api.url(), "certificate-authority-data": authority } }],
+        "users": [{ "name": "u", "user": { "token": "canary-token" } }],
+        "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "u" } }],
+    })
+}
+
+#[tokio::test]
+async fn it_says_what_it_waits_for_and_ends_when_told_twice() {
+    let (api, folder) = (ApiServer::start().await, tempfile::tempdir().expect("a folder"));
+    let (config, known) = (folder.path().join("config.yaml"), folder.path().join("kubeconfig"));
+    let health = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    std::fs::write(&config, checks::text(free_port(), health.port())).expect("a file");
+    std::fs::write(&known, kubeconfig(&api).to_string()).expect("a file");
+    let child = Command::new(env!("CARGO_BIN_EXE_stsidecar-injector"))
+        .arg("run")
+        .arg(format!("--config={}", config.display()))
+        .env("KUBECONFIG", known)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it starts");
+    let signal = || {
+        let id = child.id().and_then(|id| Pid::from_raw(id.try_into().expect("a process id"))).expect("it runs");
+        kill_process(id, Signal::TERM).expect("it is ours");
+    };
+    let reads = async {
+        loop {
+            // The Secret does not exist here, so there is no certificate; an absent ServiceAccount was read.
+            match page(health, "/readyz?verbose").await {
+                Ok(page) if page.text.contains("[+]reads ok") => return page,
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let waiting = timeout(BOUND, reads).await.expect("it reads");
+    assert_eq!(waiting.status, 503);
+    assert!(waiting.text.contains("[-]certificate: "), "{}", waiting.text);
+    assert_eq!(page(health, "/livez").await.expect("an answer").status, 200);
+    let metrics = page(health, "/metrics").await.expect("an answer").text;
+    assert!(metrics.contains("stsidecar_injector_certificate_expiration_timestamp_seconds{kind=\"leaf\"} 0"));
+    signal();
+    let draining = async {
+        while !page(health, "/readyz?verbose").await.expect("an answer").text.contains("[-]draining: ") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(BOUND, draining).await.expect("it drains");
+    signal();
+    let ended = timeout(BOUND, child.wait_with_output()).await.expect("it ends").expect("its output");
+    let log = String::from_utf8(ended.stderr).expect("text");
+    assert_eq!((ended.status.code(), ended.stdout.len()), (Some(0), 0), "{log}");
+    assert!(log.contains("stsidecar-injector is starting") && log.contains("ending at once"), "{log}");
+    assert!(!log.contains("canary"), "{log}");
+}
+
+#[tokio::test]
+async fn without_a_cluster_it_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("config.yaml");
+    std::fs::write(&config, checks::text(free_port(), free_port())).expect("a file");
+    let ended = Command::new(env!("CARGO_BIN_EXE_stsidecar-injector"))
+        .arg("run")
+        .arg(format!("--config={}", config.display()))
+        .env_clear()
+        .env("HOME", folder.path())
+        .kill_on_drop(true)
+        .output();
+    let ended = timeout(BOUND, ended).await.expect("it ends").expect("its output");
+    let said = String::from_utf8(ended.stderr).expect("text");
+    assert_eq!(ended.status.code(), Some(78), "{said}");
+    assert!(said.lines().last().is_some_and(|line| line.contains("cannot reach an API server")), "{said}");
+}

@@ -1,0 +1,247 @@
+//! An API server of two objects on loopback: one Secret, one `MutatingWebhookConfiguration`.
+//!
+//! It allows what the chart's rbac.yaml allows and refuses the rest, demands resource versions, ends watches when
+//! told to, and keeps every caBundle that there ever was with its time.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Frame, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+pub const SECRET: &str = "/api/v1/namespaces/stsidecar-system/secrets/stsidecar-injector-tls";
+pub const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/stsidecar-injector";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    Up,
+    /// Watches are open but tell nothing.
+    Deaf,
+    /// Requests are accepted and never answered.
+    Hanging,
+    /// Connections are closed without an answer.
+    Down,
+    /// The Secret is forbidden.
+    NoSecrets,
+    /// The Secret does not exist.
+    SecretGone,
+}
+
+pub struct Api {
+    state: Mutex<State>,
+    pub url: String,
+}
+
+struct State {
+    health: Health,
+    version: u64,
+    secret: Value,
+    webhooks: Value,
+    watchers: Vec<(&'static str, mpsc::UnboundedSender<Bytes>)>,
+    writes: Vec<String>,
+    bundles: Vec<(Instant, String)>,
+}
+
+impl Api {
+    pub async fn start() -> Arc<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let webhook = |name: &str| json!({"name": name, "clientConfig": {"service": {"name": "stsidecar-injector"}}});
+        let state = State {
+            health: Health::Up,
+            version: 1,
+            secret: json!({"kind": "Secret", "apiVersion": "v1", "type": "Opaque",
+                "metadata": {"name": "stsidecar-injector-tls", "labels": {"kept": "yes"}, "resourceVersion": "1"}}),
+            webhooks: json!({"kind": "MutatingWebhookConfiguration", "metadata": {"name": "stsidecar-injector",
+                "resourceVersion": "1"}, "webhooks": [webhook("pods.stsidecar.dev"), webhook("namespaces.stsidecar.dev")]}),
+            watchers: Vec::new(),
+            writes: Vec::new(),
+            bundles: Vec::new(),
+        };
+        let api = Arc::new(Self { state: Mutex::new(state), url });
+        let served = api.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let api = served.clone();
+                let service = service_fn(move |request| api.clone().answer(request));
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        api
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds this")
+    }
+
+    /// Ends every watch, as each change of an API server's health does.
+    pub fn set(&self, health: Health) {
+        let mut state = self.state();
+        state.health = health;
+        state.watchers.clear();
+    }
+
+    /// What `helm upgrade --force` does to what was not in the chart.
+    pub fn wipe(&self) {
+        self.edit(SECRET, |secret| drop(secret.as_object_mut().expect("an object").remove("data")));
+        self.edit(WEBHOOKS, |configuration| {
+            for webhook in configuration["webhooks"].as_array_mut().expect("webhooks") {
+                webhook["clientConfig"].as_object_mut().expect("an object").remove("caBundle");
+            }
+        });
+    }
+
+    /// What somebody with `kubectl edit` does.
+    pub fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) {
+        let mut state = self.state();
+        let mut object = state.object(path).clone();
+        change(&mut object);
+        state.store(path, object);
+    }
+
+    pub fn secret(&self) -> Value {
+        self.state().secret.clone()
+    }
+
+    /// The writes that were accepted from replicas.
+    pub fn writes(&self) -> Vec<String> {
+        self.state().writes.clone()
+    }
+
+    /// The caBundle of both webhooks that somebody sees who is behind by `lag`, base64.
+    pub fn bundle(&self, lag: std::time::Duration) -> Option<String> {
+        let at = Instant::now().checked_sub(lag)?;
+        self.state().bundles.iter().rev().find(|(since, _)| *since <= at).map(|(_, bundle)| bundle.clone())
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let health = self.state().health;
+        match health {
+            Health::Down => return Err(io::ErrorKind::ConnectionReset.into()),
+            Health::Hanging => std::future::pending().await,
+            Health::NoSecrets if head.uri.path().contains("secrets") => {
+                return Ok(refusal(StatusCode::FORBIDDEN, "secrets is forbidden"));
+            }
+            Health::SecretGone if head.uri.path() == SECRET => {
+                return Ok(refusal(StatusCode::NOT_FOUND, "secrets not found"));
+            }
+            _ => {}
+        }
+        let (path, query) = (head.uri.path().to_owned(), head.uri.query().unwrap_or_default());
+        let named = [SECRET, WEBHOOKS].into_iter().find(|object| *object == path);
+        let collection =
+            [SECRET, WEBHOOKS].into_iter().find(|object| object.rsplit_once('/').expect("a path").0 == path);
+        let mut state = self.state();
+        Ok(match (&head.method, named, collection) {
+            (&Method::GET, Some(path), _) => answer(state.object(path)),
+            (&Method::PUT, Some(path @ SECRET), _) | (&Method::PATCH, Some(path @ WEBHOOKS), _) => {
+                state.write(path, &serde_json::from_slice(&body).expect("JSON"))
+            }
+            (&Method::GET, None, Some(path)) if watches_one(query, path) => state.watch(path),
+            _ => refusal(StatusCode::FORBIDDEN, &format!("{} {} is forbidden", head.method, head.uri)),
+        })
+    }
+}
+
+fn watches_one(query: &str, path: &str) -> bool {
+    let name = path.rsplit('/').next().expect("a name");
+    query.contains("watch=true") && query.contains(&format!("fieldSelector=metadata.name%3D{name}"))
+}
+
+impl State {
+    fn object(&self, path: &str) -> &Value {
+        if path == SECRET { &self.secret } else { &self.webhooks }
+    }
+
+    fn write(&mut self, path: &'static str, sent: &Value) -> Response<Body> {
+        let stored = self.object(path).clone();
+        if sent["metadata"]["resourceVersion"] != stored["metadata"]["resourceVersion"] {
+            return refusal(StatusCode::CONFLICT, "the object has been modified");
+        }
+        let written = if path == SECRET { sent.clone() } else { merged(stored, sent) };
+        self.writes.push(path.to_owned());
+        self.store(path, written);
+        answer(self.object(path))
+    }
+
+    fn store(&mut self, path: &str, mut object: Value) {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        let event = Bytes::from(json!({"type": "MODIFIED", "object": object}).to_string() + "\n");
+        if path == SECRET {
+            self.secret = object;
+        } else {
+            let bundles = object["webhooks"].as_array().expect("webhooks").iter();
+            let bundles: BTreeSet<&str> =
+                bundles.map(|webhook| webhook["clientConfig"]["caBundle"].as_str().unwrap_or_default()).collect();
+            assert!(bundles.len() == 1, "the webhooks differ: {bundles:?}");
+            self.bundles.push((Instant::now(), bundles.into_iter().collect()));
+            self.webhooks = object;
+        }
+        if self.health == Health::Up {
+            self.watchers.retain(|(own, watcher)| *own != path || watcher.send(event.clone()).is_ok());
+        }
+    }
+
+    fn watch(&mut self, path: &'static str) -> Response<Body> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let event = json!({"type": "ADDED", "object": self.object(path)}).to_string() + "\n";
+        sender.send(event.into()).expect("the receiver is here");
+        self.watchers.push((path, sender));
+        Response::new(Body(receiver))
+    }
+}
+
+/// A strategic merge of `webhooks` by name; unlike the real one it refuses a name that is new.
+fn merged(mut stored: Value, patch: &Value) -> Value {
+    for change in patch["webhooks"].as_array().expect("a list") {
+        let webhooks = stored["webhooks"].as_array_mut().expect("a list");
+        let webhook = webhooks.iter_mut().find(|webhook| webhook["name"] == change["name"]).expect("a known name");
+        webhook["clientConfig"]["caBundle"] = change["clientConfig"]["caBundle"].clone();
+    }
+    stored
+}
+
+fn answer(object: &Value) -> Response<Body> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    sender.send(object.to_string().into()).expect("the receiver is here");
+    Response::new(Body(receiver))
+}
+
+fn refusal(code: StatusCode, message: &str) -> Response<Body> {
+    let reason = code.canonical_reason().expect("a known code").replace(' ', "");
+    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": message, "reason": reason, "code": code.as_u16()});
+    let mut response = answer(&status);
+    *response.status_mut() = code;
+    response
+}
+
+pub struct Body(mpsc::UnboundedReceiver<Bytes>);
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(context).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
+    }
+}
