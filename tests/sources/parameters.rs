@@ -27,13 +27,21 @@ pub const REFUSED: [(&str, &str); 1] = [(
      the better the shorter they are, and SDKs take an answer of at most 10,000 bytes from an endpoint",
 )];
 
+/// What rustc builds for here: crates for other systems need not be on this machine.
+fn host() -> String {
+    let output = Command::new("rustc").arg("-vV").output().expect("rustc runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    text.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc says its host").to_owned()
+}
+
 /// The folder of the SDK's sources, as Cargo has it.
 fn sdk() -> PathBuf {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--manifest-path"])
+        .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", &host(), "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .output()
         .expect("cargo runs");
+    assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
     let mut packages = metadata["packages"].as_array().expect("packages").iter();
     let package = packages.find(|package| package["name"] == "aws-sdk-sts").expect("the SDK is a dependency");
