@@ -1,6 +1,8 @@
 //! The fake STS's own limits, at their edges: other tests rely on what it refuses.
 
+use super::support::fake_sts::judge::take_chain;
 use super::support::fake_sts::limits::{Form, check};
+use super::support::fake_sts::mfa::{Device, Devices};
 
 fn form(pairs: &[(&str, &str)]) -> Form {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -190,4 +192,43 @@ fn mfa_identity_and_contexts_have_their_rules() {
     assert_eq!(context(provider, "abcd"), None);
     assert_eq!(context(provider, "abc"), INVALID);
     assert_eq!(context("arn:aws", "abcd"), INVALID);
+}
+
+/// The code for requests that sign each other: operations, and what they ask for beside the least.
+fn chained(requests: &[(&'static str, &[(&str, &str)])]) -> Option<&'static str> {
+    let whole = |(operation, further): &(&'static str, &[(&str, &str)])| {
+        let mut whole = least(operation);
+        whole.extend(form(further));
+        (*operation, whole)
+    };
+    take_chain(&requests.iter().map(whole).collect::<Vec<_>>()).err().map(|(_, code, _)| code)
+}
+
+#[test]
+fn a_chain_hands_tags_and_identity_down_and_lasts_an_hour() {
+    let tag = |key| [("Tags.member.1.Key", key), ("Tags.member.1.Value", "x"), ("TransitiveTagKeys.member.1", key)];
+    let hop = "AssumeRole";
+    assert_eq!(chained(&[(hop, &tag("team")), (hop, &tag("stage")), (hop, &[])]), None);
+    assert_eq!(chained(&[(hop, &tag("team")), (hop, &[]), (hop, &tag("TEAM"))]), Some("InvalidParameterValue"));
+    let identity = |name| [("SourceIdentity", name)];
+    assert_eq!(chained(&[(hop, &identity("alice")), (hop, &[]), (hop, &identity("alice"))]), None);
+    assert_eq!(chained(&[(hop, &identity("alice")), (hop, &[]), (hop, &identity("bob"))]), Some("AccessDenied"));
+    let long = [("DurationSeconds", "3601")];
+    assert_eq!(chained(&[(hop, &long)]), None, "signed with long-term keys");
+    assert_eq!(chained(&[("GetSessionToken", &[]), (hop, &long)]), None);
+    for source in [hop, "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML", "GetCredentialsForIdentity"] {
+        assert_eq!(chained(&[(source, &[]), (hop, &long)]), INVALID, "{source}");
+    }
+    assert_eq!(chained(&[("GetFederationToken", &[]), (hop, &[])]), Some("AccessDenied"));
+}
+
+#[test]
+fn a_code_of_a_device_is_taken_once() {
+    let mut devices = Devices::default();
+    devices.add("GAHT12345678", Device::Codes(vec!["123456".to_owned()]));
+    let with = |code| form(&[("SerialNumber", "GAHT12345678"), ("TokenCode", code)]);
+    assert!(devices.check(&with("654321"), 0).is_err() && devices.check(&with("123456"), 0).is_ok());
+    assert!(devices.check(&with("123456"), 0).is_err(), "used");
+    assert!(devices.check(&form(&[("SerialNumber", "another1"), ("TokenCode", "123456")]), 0).is_err());
+    assert!(devices.check(&Form::new(), 0).is_ok());
 }

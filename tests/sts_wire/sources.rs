@@ -38,3 +38,13 @@ async fn a_key_that_sts_does_not_know_is_the_sources_fault() {
     assert_eq!((failure.class, failure.code.as_str()), (Class::Source, "InvalidClientTokenId"));
     assert!(!format!("{failure:?}").contains("canary"));
 }
+
+#[tokio::test]
+async fn a_wrong_secret_is_the_sources_fault_and_is_not_shown() {
+    let sts = FakeSts::start();
+    sts.add_user(KEY, "another secret than ours");
+    let step = Step::SessionToken(SessionToken { keys: keys(), duration: SessionDuration::LONGEST, mfa: None });
+    let failure = exchange(&client(&sts.url()), request(step, key())).await.expect_err("a wrong secret");
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Source, "SignatureDoesNotMatch"));
+    assert!(!format!("{failure:?}").contains("canary"));
+}
