@@ -159,8 +159,8 @@ impl fmt::Display for Form {
             Self::OAuthToken => "OAuth 2.0 access token",
             Self::Assertion => "SAML assertion",
             Self::AccessKey { .. } => "access key",
-            Self::Totp => "secret of the MFA device",
-            Self::Code => "code of the MFA device",
+            Self::Totp => "MFA secret",
+            Self::Code => "MFA code",
             Self::Context => "context assertion",
         })
     }

@@ -9,8 +9,8 @@ use crate::time::Wall;
 
 /// One line: whose it is, for whom, and until when.
 pub(super) fn judge(name: &str, facts: &Facts, now: Wall) -> Check {
-    let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "nobody it names openly".to_owned());
-    let about = format!("issued by {} for {}", shown(&facts.issuer), shown(&facts.recipient));
+    let issuer = facts.issuer.as_deref().unwrap_or("an unnamed issuer");
+    let about = format!("issued by {issuer} for {}", facts.recipient.as_deref().unwrap_or("an unnamed recipient"));
     match facts.not_on_or_after {
         Some(end) if end <= now => {
             let message = format!("{about}, ended {} ago, at {}", span(now.since(end)), end.rfc3339());
@@ -33,7 +33,7 @@ mod tests {
             ..Facts::default()
         };
         let text = |now| format!("{:?}", judge("SAML assertion file", &facts, Wall::from_unix_seconds(now)));
-        assert!(text(940).contains("issued by https://idp for nobody it names openly, usable for 1m"), "{}", text(940));
+        assert!(text(940).contains("issued by https://idp for an unnamed recipient, usable for 1m"), "{}", text(940));
         assert!(text(1060).contains("ended 1m ago, at 1970-01-01T00:16:40Z"), "{}", text(1060));
     }
 }
