@@ -6,7 +6,7 @@ PYTHON ?= python3
 GUNGRAUN = $(shell sed -n '/^name = "gungraun"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test chart manifests e2e e2e-long lint deny doc bench bench-instructions release image presubmit clean
+.PHONY: help demo build test chart sources manifests e2e e2e-long lint deny doc bench bench-instructions release image presubmit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,10 @@ test: ## all tests; tiers whose tools are missing say so in one line, with ALL_T
 chart: ## only the tests of the chart, its alerts and dashboard, and deploy/
 	@$(PYTHON) tests/chart/run.py
 
-e2e: $(if $(IMAGE),,image) ## a live cluster: KUBECONFIG and E2E_LOAD='kind load image-archive {archive}', or KUBE_NODE (10 minutes)
+sources: ## every source of credentials through the real binary, as a table
+	@$(CARGO) test --quiet --test sources every_source -- --nocapture
+
+e2e: $(if $(IMAGE),,image) ## a live cluster: KUBECONFIG and E2E_LOAD='kind load image-archive {archive}', or KUBE_NODE (5 minutes)
 	@$(PYTHON) tests/e2e/run.py
 
 e2e-long: $(if $(IMAGE),,image) ## one rotation that the kubelet makes by itself, after 8 minutes
@@ -53,7 +56,7 @@ DYNAMIC = target/release
 # is compared. Given to the last step alone, so that dependencies are not built again.
 FOLD = $(if $(filter x86_64-unknown-linux-gnu,$(HOST)),-C link-arg=-Wl$(comma)--icf=all)
 comma := ,
-AS_SHIPPED = --release --no-default-features --bin stsidecar
+AS_SHIPPED = --release --no-default-features --features cognito --bin stsidecar
 # In a build of its own: what it links must not come into the agent.
 INJECTOR = --release --bin stsidecar-injector
 

@@ -145,7 +145,7 @@ async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
     for Assembled { parts, .. } in &assembled {
         let inputs = supervision::inputs(&ticks, &wall_steps, &ending.stopping, &heartbeat);
         tasks.spawn(supervision::refresh(Arc::clone(parts), inputs, RESTART_EVERY));
-        tasks.spawn(supervision::watch_token(parts.token.clone(), parts.report.subscribe(), ticks.clone()));
+        tasks.spawn(supervision::watch_source(parts.source.clone(), parts.report.subscribe(), ticks.clone()));
     }
     heartbeat.watch()?;
     end(signals, tasks, &endpoint, &ending, shutdown).await

@@ -5,16 +5,26 @@
 //! A further source is a further variant of [`Step`].
 
 mod limits;
+mod names;
+mod reply;
+mod role;
+mod source;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use limits::{Error, ExternalId, Policy, PolicyArn, SessionDuration, SourceIdentity, Tag, TagKey};
+pub use limits::{
+    AccountId, Error, ExternalId, FederatedName, IdentityPoolId, Login, Policy, PolicyArn, ProviderArn, ProviderId,
+    SamlProviderArn, SerialNumber, SessionDuration, SourceIdentity, Tag, TagKey,
+};
+pub use names::{ProfileName, SessionNameTemplate};
+pub use reply::{Reply, ReplyDetails};
+pub use role::{Mfa, MfaCode, ProvidedContext, Restriction, Role};
+pub use source::{AccessKeyFile, Cognito, FederationToken, Saml, SessionToken, WebIdentity};
 
-use crate::credentials::Credentials;
-use crate::role::{RoleArn, SessionName};
-use crate::time::Wall;
+use crate::material::Form;
+use crate::role::RoleArn;
 
 /// One profile: a name, and the steps that lead to its credentials.
 #[derive(Clone, Debug)]
@@ -25,33 +35,21 @@ pub struct Profile {
     pub steps: Vec<Arc<Step>>,
 }
 
-/// A profile's name: 1 to 63 lower-case letters, digits and dashes, so that a container's name is one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProfileName(String);
-
-impl ProfileName {
-    /// Takes a name.
+impl Profile {
+    /// The file that proves who the profile is, and what is in it.
     ///
-    /// # Errors
-    /// When it is not a DNS label (the grammar of Kubernetes container names).
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let sound = (1..=63).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !text.starts_with('-')
-            && !text.ends_with('-');
-        if sound { Ok(Self(text.to_owned())) } else { Err(Error::ProfileName) }
-    }
-
-    /// The name.
+    /// # Panics
+    /// When the first step has none, which the configuration never lets happen.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn source_file(&self) -> (&Path, Form) {
+        let source = self.steps.first().and_then(|step| step.source_file());
+        source.expect("the configuration puts a step first that has a file of its own")
     }
-}
 
-impl std::fmt::Display for ProfileName {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
+    /// Every file that the profile reads while it runs.
+    #[must_use]
+    pub fn files(&self) -> Vec<(&Path, Form)> {
+        self.steps.iter().flat_map(|step| step.source_file().into_iter().chain(step.extra_files())).collect()
     }
 }
 
@@ -60,7 +58,15 @@ impl std::fmt::Display for ProfileName {
 pub enum Step {
     /// `AssumeRoleWithWebIdentity`: the pod's token against a role session. Always a first step.
     WebIdentity(WebIdentity),
-    /// `AssumeRole`, signed with the credentials of the step before.
+    /// `AssumeRoleWithSAML`: an assertion against a role session. Always a first step.
+    Saml(Saml),
+    /// `GetSessionToken`, signed with long-term keys. Always a first step.
+    SessionToken(SessionToken),
+    /// `GetFederationToken`, signed with long-term keys. Always the only step.
+    FederationToken(FederationToken),
+    /// `GetCredentialsForIdentity` of Amazon Cognito, with the pod's token as login. Always a first step.
+    Cognito(Cognito),
+    /// `AssumeRole`, signed with the credentials of the step before, or as a first step with long-term keys.
     Role(Role),
 }
 
@@ -70,6 +76,10 @@ impl Step {
     pub fn operation(&self) -> &'static str {
         match self {
             Self::WebIdentity(_) => "AssumeRoleWithWebIdentity",
+            Self::Saml(_) => "AssumeRoleWithSAML",
+            Self::SessionToken(_) => "GetSessionToken",
+            Self::FederationToken(_) => "GetFederationToken",
+            Self::Cognito(_) => "GetCredentialsForIdentity",
             Self::Role(_) => "AssumeRole",
         }
     }
@@ -79,6 +89,9 @@ impl Step {
     pub fn role_arn(&self) -> Option<&RoleArn> {
         match self {
             Self::WebIdentity(step) => step.role_arn.as_ref(),
+            Self::Saml(step) => Some(&step.role_arn),
+            Self::SessionToken(_) | Self::FederationToken(_) => None,
+            Self::Cognito(step) => step.custom_role_arn.as_ref(),
             Self::Role(step) => Some(&step.role_arn),
         }
     }
@@ -88,63 +101,86 @@ impl Step {
     pub fn duration(&self) -> DurationSetting {
         match self {
             Self::WebIdentity(step) => step.duration,
+            Self::Saml(step) => step.duration,
+            Self::SessionToken(step) => DurationSetting::Fixed(step.duration),
+            Self::FederationToken(step) => DurationSetting::Fixed(step.duration),
+            // Not asked for: an identity pool always gives an hour.
+            Self::Cognito(_) => DurationSetting::HOUR,
             Self::Role(step) => step.duration,
         }
     }
 
-    /// The session name written in the configuration, before the default.
+    /// The name of its session, if it is asked for with one; assertion, key and pool name theirs themselves.
     #[must_use]
     pub fn session_name(&self) -> Option<&SessionNameTemplate> {
         match self {
-            Self::WebIdentity(step) => step.session_name.as_ref(),
-            Self::Role(step) => step.session_name.as_ref(),
+            Self::WebIdentity(step) => Some(&step.session_name),
+            Self::Role(step) => Some(&step.session_name),
+            Self::Saml(_) | Self::SessionToken(_) | Self::FederationToken(_) | Self::Cognito(_) => None,
         }
     }
-}
 
-/// Parameters of `AssumeRoleWithWebIdentity`.
-#[derive(Clone, Debug)]
-pub struct WebIdentity {
-    /// Optional: some STS servers derive the role from the token.
-    pub role_arn: Option<RoleArn>,
-    /// The projected token the kubelet rotates.
-    pub token_file: PathBuf,
-    /// `{namespace}.{pod}` when absent.
-    pub session_name: Option<SessionNameTemplate>,
-    /// How long a session is asked for.
-    pub duration: DurationSetting,
-    /// What the session may do at most.
-    pub restriction: Restriction,
-}
+    /// The file that proves who asks; nothing where the step before does.
+    #[must_use]
+    pub fn source_file(&self) -> Option<(&Path, Form)> {
+        let keys = |keys: &AccessKeyFile| Form::AccessKey { profile: keys.profile.clone() };
+        match self {
+            Self::WebIdentity(WebIdentity { token_file, provider_id: Some(_), .. }) => {
+                Some((token_file, Form::OAuthToken))
+            }
+            Self::WebIdentity(step) => Some((&step.token_file, Form::Token)),
+            Self::Saml(step) => Some((&step.assertion_file, Form::Assertion)),
+            Self::SessionToken(SessionToken { keys: file, .. })
+            | Self::FederationToken(FederationToken { keys: file, .. }) => Some((&file.path, keys(file))),
+            Self::Cognito(step) => Some((&step.token_file, Form::Token)),
+            Self::Role(step) => step.keys.as_ref().map(|file| (&*file.path, keys(file))),
+        }
+    }
 
-/// Parameters of `AssumeRole`.
-#[derive(Clone, Debug)]
-pub struct Role {
-    /// The role to assume.
-    pub role_arn: RoleArn,
-    /// `{namespace}.{pod}` when absent.
-    pub session_name: Option<SessionNameTemplate>,
-    /// How long a session is asked for; at most 1 h behind a role session (role chaining).
-    pub duration: DurationSetting,
-    /// What the session may do at most.
-    pub restriction: Restriction,
-    /// The value the role's trust policy demands of third parties.
-    pub external_id: Option<ExternalId>,
-    /// Session tags.
-    pub tags: Vec<Tag>,
-    /// Those of the tags that later hops inherit.
-    pub transitive_tag_keys: Vec<TagKey>,
-    /// Fixed for the whole chain behind this hop.
-    pub source_identity: Option<SourceIdentity>,
-}
+    /// The device whose code goes with the call.
+    #[must_use]
+    pub fn mfa(&self) -> Option<&Mfa> {
+        match self {
+            Self::SessionToken(step) => step.mfa.as_ref(),
+            Self::Role(step) => step.mfa.as_ref(),
+            _ => None,
+        }
+    }
 
-/// A session policy and managed policies that narrow what the session may do.
-#[derive(Clone, Debug, Default)]
-pub struct Restriction {
-    /// An inline policy document.
-    pub policy: Option<Policy>,
-    /// At most ten managed policies.
-    pub policy_arns: Vec<PolicyArn>,
+    /// The files that go with the call besides its proof.
+    #[must_use]
+    pub fn extra_files(&self) -> Vec<(&Path, Form)> {
+        let device = self.mfa().map(|mfa| match &mfa.code {
+            MfaCode::Secret(path) => (path.as_path(), Form::Totp),
+            MfaCode::Code(path) => (path.as_path(), Form::Code),
+        });
+        let contexts = self.contexts().iter().map(|context| (context.assertion_file.as_path(), Form::Context));
+        device.into_iter().chain(contexts).collect()
+    }
+
+    /// The context assertions that go with the call.
+    #[must_use]
+    pub fn contexts(&self) -> &[ProvidedContext] {
+        if let Self::Role(step) = self { &step.provided_contexts } else { &[] }
+    }
+
+    /// What narrows its session.
+    #[must_use]
+    pub fn restriction(&self) -> Option<&Restriction> {
+        match self {
+            Self::WebIdentity(step) => Some(&step.restriction),
+            Self::Saml(step) => Some(&step.restriction),
+            Self::FederationToken(step) => Some(&step.restriction),
+            Self::Role(step) => Some(&step.restriction),
+            Self::SessionToken(_) | Self::Cognito(_) => None,
+        }
+    }
+
+    /// Whether its credentials are a role session's, behind which STS grants an hour at most (role chaining).
+    #[must_use]
+    pub fn yields_role_session(&self) -> bool {
+        !matches!(self, Self::SessionToken(_) | Self::FederationToken(_))
+    }
 }
 
 /// The session duration as configured.
@@ -156,71 +192,9 @@ pub enum DurationSetting {
     Longest,
 }
 
-/// A session name with `{namespace}` and `{pod}` to be filled from the token's claims.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionNameTemplate(String);
-
-impl SessionNameTemplate {
-    /// What a profile without a name uses.
-    pub const DEFAULT: &'static str = "{namespace}.{pod}";
-
-    /// Takes a template.
-    ///
-    /// # Errors
-    /// When it holds an unknown placeholder, or would not be a session name with its placeholders filled.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let filled = text.replace("{namespace}", "n").replace("{pod}", "p");
-        let minimum = if filled == text { filled } else { format!("{filled}-") };
-        SessionName::parse(&minimum).map_err(|_| Error::SessionName)?;
-        Ok(Self(text.to_owned()))
-    }
-
-    /// Whether the claims of a token are needed.
-    #[must_use]
-    pub fn needs_claims(&self) -> bool {
-        self.0.contains('{')
-    }
-
-    /// The template as written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The name for one pod, made fit for STS.
-    #[must_use]
-    pub fn fill(&self, namespace: &str, pod: &str) -> SessionName {
-        SessionName::sanitised(&self.0.replace("{namespace}", namespace).replace("{pod}", pod))
-    }
-}
-
-impl Default for SessionNameTemplate {
-    fn default() -> Self {
-        Self(Self::DEFAULT.to_owned())
-    }
-}
-
-/// A good answer of STS, with every field checked by `sts`.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// What was issued.
-    pub credentials: Credentials,
-    /// The server's own clock when it answered, from the `Date` header.
-    pub date: Option<Wall>,
-    /// Details worth showing; none of them secret.
-    pub details: ReplyDetails,
-}
-
-/// What a reply says besides the credentials.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReplyDetails {
-    /// `AssumedRoleUser.Arn`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub assumed_role_arn: Option<String>,
-    /// `x-amzn-RequestId`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
+impl DurationSetting {
+    /// What every role allows.
+    pub const HOUR: Self = Self::Fixed(SessionDuration::HOUR);
 }
 
 /// How long STS allows at most for a hop that is assumed with a role session's credentials.

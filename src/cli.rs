@@ -106,7 +106,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>
             Command::CredentialProcess(arguments) => credential_process::run(&arguments, world),
             #[cfg(feature = "injector")]
             Command::Inject(arguments) => inject::run(&arguments, world),
-            Command::Schema => world.result(&format!("{:#}\n", crate::config::schema()), exit::OK),
+            Command::Schema => world.result(crate::config::SCHEMA, exit::OK),
         },
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             world.result(&error.render().to_string(), exit::OK)

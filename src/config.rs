@@ -24,7 +24,7 @@ pub use access::{Access, Alone};
 pub use clients::Client;
 pub use environment::{Flags, Origin, Sources};
 pub use error::Error;
-pub use file::schema;
+pub use file::SCHEMA;
 pub use listen::{AdminListen, Listen};
 pub use setting::{SETTINGS, Setting, VARIABLES, Variable};
 

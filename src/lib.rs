@@ -14,10 +14,14 @@
 pub mod assume;
 pub mod credentials;
 pub mod failure;
+pub mod material;
 pub mod report;
 pub mod role;
+pub mod saml;
+pub mod shared_credentials;
 pub mod time;
 pub mod token;
+pub mod totp;
 pub mod version;
 
 // L1, decisions: pure, values in and values out.

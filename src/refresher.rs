@@ -6,6 +6,7 @@
 //! kept, should it panic.
 
 mod call;
+mod extras;
 mod log;
 pub mod metrics;
 mod status;
@@ -23,6 +24,7 @@ use crate::cache::{Answer, Publisher, Refused, Served};
 use crate::clock::{self, Alarm};
 use crate::credentials::Credentials;
 use crate::failure::Failure;
+use crate::material::Material;
 use crate::report::Report as StatusReport;
 use crate::response;
 use crate::role::SessionName;
@@ -33,10 +35,11 @@ use crate::session::{Action, Call, Event, Session};
 use crate::state::{Saved, StateDirectory};
 use crate::sts::Assume;
 use crate::time::{Boot, Now};
-use crate::token::{Claims, WebIdentityToken};
+use crate::token::Claims;
 
 use call::{Answered, InFlight};
-pub use call::{session_name, unreadable};
+pub use call::{of_source, session_name, unreadable};
+pub use extras::{Extras, Gap, SentCodes};
 use metrics::ProfileMetrics;
 
 /// What a refresher is made of; shared, because it outlives a refresher that panics.
@@ -47,8 +50,10 @@ pub struct Parts<A> {
     pub refresh_at: RefreshAt,
     /// Names the configuration, for snapshots.
     pub digest: Digest,
-    /// The source's token.
-    pub token: RotatedFile<WebIdentityToken>,
+    /// What proves who the profile is.
+    pub source: RotatedFile<Material>,
+    /// What goes with the calls of each step.
+    pub extras: Vec<Extras>,
     /// Makes the exchanges.
     pub sts: Arc<A>,
     /// Takes the answer that the endpoint gives.
@@ -116,7 +121,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
 
     /// Runs until the process drops it.
     pub async fn run(mut self) {
-        let mut token = self.parts.token.subscribe();
+        let mut token = self.parts.source.subscribe();
         self.token_changed();
         let first = self.restored().unwrap_or(Event::Tick);
         self.advance(first);
@@ -177,15 +182,16 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     }
 
     fn token_changed(&mut self) -> Event {
-        let current = self.parts.token.latest();
-        let Some(token) = current.value.as_deref() else { return Event::Tick };
+        let current = self.parts.source.latest();
+        let Some(material) = current.value.as_deref() else { return Event::Tick };
         // An error that came or went is no new content, and no reason to ask STS again.
         if std::mem::replace(&mut self.token_generation, current.generation) == current.generation {
             return Event::Tick;
         }
-        let identity_changed = self.identity.as_ref().is_some_and(|old| !old.same_identity(token.claims()));
-        self.identity = Some(token.claims().clone());
-        self.parts.metrics.token(token.claims().expires_at);
+        let identity = material.identity();
+        let identity_changed = self.identity.as_ref().is_some_and(|old| !old.same_identity(&identity));
+        self.identity = Some(identity);
+        self.parts.metrics.token(material.expires_at());
         Event::Token { generation: current.generation, identity_changed }
     }
 
@@ -205,7 +211,12 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             self.parts.metrics.exchange(step.operation(), took);
         }
         self.log.took = took;
-        Event::Answered { call: answered.call, token_generation: answered.token_generation, outcome: answered.outcome }
+        let Answered { call, token_generation, .. } = answered;
+        match answered.outcome {
+            Ok(reply) => Event::Answered { call, token_generation, outcome: Ok(reply) },
+            Err(Gap::Failed(failure)) => Event::Answered { call, token_generation, outcome: Err(failure) },
+            Err(Gap::Wait(wait)) => Event::Postponed { call, wait },
+        }
     }
 
     fn serve(&mut self, credentials: &Credentials, deadline: Boot) {
@@ -244,7 +255,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
 
     fn show(&self, now: Now) {
         let report = status::report(&self.parts, &self.session, &self.session_names, now);
-        self.parts.metrics.schedule(report.vended());
+        self.parts.metrics.schedule(&report.hops);
         self.parts.report.send_replace(report);
     }
 

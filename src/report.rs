@@ -21,7 +21,7 @@ pub struct Report {
     pub session_name: Option<String>,
     /// Source first.
     pub hops: Vec<HopReport>,
-    /// The source's token.
+    /// The source's file.
     pub token: Option<TokenReport>,
     /// The newest failure since the last success, if any.
     pub last_error: Option<ErrorReport>,
@@ -64,19 +64,27 @@ pub struct HopReport {
     pub details: ReplyDetails,
 }
 
-/// The token file, as last read.
+/// The source's file, as last read: a token, an assertion or long-term keys.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenReport {
     /// Its path.
     pub file: String,
-    /// `iss`.
+    /// What it holds, in words: `token`, `SAML assertion`.
+    pub kind: String,
+    /// `iss`, or the assertion's issuer.
     pub issuer: Option<String>,
-    /// `sub`.
+    /// `sub`, or the assertion's name id.
     pub subject: Option<String>,
-    /// `aud`.
+    /// `aud`, or the assertion's audience.
     pub audience: Vec<String>,
-    /// `exp`.
+    /// The assertion's recipient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
+    /// The end of a long-term key's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<String>,
+    /// `exp`, or the assertion's `NotOnOrAfter`.
     #[serde(serialize_with = "rfc3339")]
     pub expiration: Option<Wall>,
     /// How often its content changed since start; 1 = as found.

@@ -14,6 +14,7 @@ pub mod schedule;
 pub mod snapshot;
 #[cfg(test)]
 mod tests;
+mod vend;
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::time::{Boot, Now};
 
 pub use event::{Action, Call, CallId, Event, Report};
 pub use hop::{Held, Hop, Streak};
-use schedule::{Bucket, PROPAGATION, RefreshAt};
+use schedule::{Bucket, RefreshAt};
 use snapshot::{Digest, Snapshot};
 
 /// Credentials are vended until this long before their true expiry (agent decision A11).
@@ -71,7 +72,7 @@ impl Session {
     #[must_use]
     pub fn new(durations: &[DurationSetting], refresh_at: RefreshAt, digest: Digest) -> Self {
         Self {
-            hops: durations.iter().enumerate().map(|(at, setting)| Hop::new(at, *setting)).collect(),
+            hops: durations.iter().map(|setting| Hop::new(*setting)).collect(),
             refresh_at,
             digest,
             token_generation: 0,
@@ -113,6 +114,7 @@ impl Session {
             Event::Answered { call, token_generation, outcome } => {
                 self.answered(call, token_generation, outcome, now, &mut actions);
             }
+            Event::Postponed { call, wait } => self.postponed(call, wait, now),
             Event::Tick => {}
             Event::WallStepped => self.hops.iter_mut().for_each(|hop| hop.due = hop.due.min(now.boot)),
             Event::Stopping { grace } => self.stopping = Some(now.boot.plus(grace)),
@@ -160,6 +162,14 @@ impl Session {
         }
     }
 
+    /// Only the hop waits: whoever else is due is called meanwhile.
+    fn postponed(&mut self, call: CallId, wait: Duration, now: Now) {
+        if let Some(flight) = self.in_flight.take_if(|flight| flight.call == call) {
+            self.bucket.put_back();
+            self.hops[flight.hop].due = now.boot.plus(wait);
+        }
+    }
+
     fn succeeded(&mut self, flight: &InFlight, held: Held, now: Now, actions: &mut Vec<Action>) {
         let last = flight.hop + 1 == self.hops.len();
         let hop = &mut self.hops[flight.hop];
@@ -196,8 +206,8 @@ impl Session {
             failure.class = Class::Config;
         }
         let rotated = failure.sent && flight.hop == 0 && self.token_generation > token_generation;
-        if failure.class == Class::Token && rotated {
-            // Rotated while the call was in flight: the refused content is already history.
+        if matches!(failure.class, Class::Token | Class::Source) && rotated {
+            // Rotated while the call was in flight: the refused token or key is already history.
             self.hops[0].due = now.boot;
             return;
         }
@@ -221,39 +231,6 @@ impl Session {
         if child.blamed_parent != Some(parent.generation) {
             let again = child.blamed_parent.replace(parent.generation).is_some();
             parent.due = if again { parent.due.min(child.due) } else { now.boot };
-        }
-    }
-
-    fn vended(&self) -> Option<&Held> {
-        self.hops.last().and_then(|hop| hop.held.as_ref())
-    }
-
-    fn vended_alive(&self, now: Now) -> bool {
-        self.vended().is_some_and(|held| held.alive(now.boot, MIN_SERVE))
-    }
-
-    fn serve(&mut self, actions: &mut Vec<Action>) {
-        if let Some(held) = self.vended() {
-            actions.push(Action::Serve { credentials: held.credentials.clone(), deadline: held.deadline });
-            self.shown = Shown::Served;
-        }
-    }
-
-    fn refuse(&mut self, now: Now, actions: &mut Vec<Action>) {
-        let newest = self.newest_failure();
-        let permanent = newest.is_some_and(|(hop, failure)| match failure.class {
-            Class::Config | Class::Role => true,
-            Class::Denied => self.hops[hop].streak.is_some_and(|streak| now.boot.since(streak.since) >= PROPAGATION),
-            _ => false,
-        });
-        let failure = newest.map(|(_, failure)| failure.clone());
-        actions.push(Action::Refuse { failure, permanent });
-        self.shown = Shown::Refused;
-    }
-
-    fn withdraw_expired(&mut self, now: Now, actions: &mut Vec<Action>) {
-        if self.shown == Shown::Served && !self.vended_alive(now) {
-            self.refuse(now, actions);
         }
     }
 

@@ -17,9 +17,11 @@ pub use connector::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Error as ConnectorError};
 pub use settings::{Endpoint, Error as EndpointError, Proxy, Settings};
 
 use crate::assume::{Reply, SessionDuration, Step};
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Secret};
 use crate::failure::Failure;
 use crate::role::SessionName;
+use crate::saml::Assertion;
+use crate::shared_credentials::AccessKey;
 use crate::token::WebIdentityToken;
 
 /// One exchange, complete.
@@ -33,6 +35,8 @@ pub struct Request {
     pub duration: SessionDuration,
     /// What proves who asks.
     pub proof: Proof,
+    /// What goes with it.
+    pub extras: Extras,
 }
 
 /// What proves who asks.
@@ -40,8 +44,21 @@ pub struct Request {
 pub enum Proof {
     /// The pod's token; the request itself is not signed.
     Token(WebIdentityToken),
+    /// A SAML response; the request itself is not signed.
+    Assertion(Assertion),
+    /// Long-term keys; they sign the request.
+    AccessKey(AccessKey),
     /// The credentials of the step before; they sign the request.
     Signer(Credentials),
+}
+
+/// What goes with a request besides its proof.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// `TokenCode`.
+    pub code: Option<Secret>,
+    /// `ContextAssertion` for each of the step's provided contexts.
+    pub contexts: Vec<Secret>,
 }
 
 /// Whoever can make an exchange: the SDK client, or a scripted fake in tests.

@@ -65,6 +65,12 @@ pub enum Error {
     /// The middle part is not a JSON object.
     #[error("its claims are not a JSON object")]
     Claims,
+    /// Where an OAuth 2.0 access token is expected.
+    #[error("it is a JWT, and providerId is for OAuth 2.0 access tokens only: take providerId out")]
+    Jwt,
+    /// Not an OAuth 2.0 access token either.
+    #[error("it is not one line of 4 to {LONGEST} printable characters")]
+    NotAToken,
 }
 
 impl WebIdentityToken {
@@ -94,6 +100,20 @@ impl WebIdentityToken {
             return Err(Error::Claims);
         }
         Ok(Self { raw: Secret::new(text.to_owned()), claims: peek(&claims) })
+    }
+
+    /// Reads an OAuth 2.0 access token, which says nothing to us.
+    ///
+    /// # Errors
+    /// When it is a JWT, for which STS takes no `ProviderId`, or no token at all.
+    pub fn opaque(content: &[u8]) -> Result<Self, Error> {
+        if Self::parse(content).is_ok() {
+            return Err(Error::Jwt);
+        }
+        let content = content.trim_ascii();
+        let sound = (4..=LONGEST).contains(&content.len()) && content.iter().all(u8::is_ascii_graphic);
+        let text = std::str::from_utf8(content).ok().filter(|_| sound).ok_or(Error::NotAToken)?;
+        Ok(Self { raw: Secret::new(text.to_owned()), claims: Claims::default() })
     }
 
     /// The token itself, for the request to STS only.
@@ -177,6 +197,17 @@ mod tests {
             assert_eq!(WebIdentityToken::parse(content.as_bytes()).err(), Some(reason), "{content:.20}");
         }
         assert_eq!(WebIdentityToken::parse(b"\xff.\xff.\xff").err(), Some(Error::NotAJwt));
+    }
+
+    #[test]
+    fn an_access_token_is_opaque_and_no_jwt() {
+        let token = WebIdentityToken::opaque(b"Atza|IQEBLjAsAhRm\n").expect("a token");
+        assert_eq!((token.expose(), token.claims()), ("Atza|IQEBLjAsAhRm", &Claims::default()));
+        for (content, reason) in
+            [(jwt("{}").as_str(), Error::Jwt), ("abc", Error::NotAToken), ("a b c d", Error::NotAToken)]
+        {
+            assert_eq!(WebIdentityToken::opaque(content.as_bytes()).err(), Some(reason), "{content}");
+        }
     }
 
     #[test]

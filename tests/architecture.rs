@@ -7,7 +7,23 @@ use std::path::{Path, PathBuf};
 
 /// The top-level modules in layer order; a file's layer is its module's, except for those in [`LAYER_OF_FILE`].
 const LAYERS: [(&str, &[&str]); 8] = [
-    ("values", &["assume", "credentials", "failure", "report", "role", "time", "token", "version"]),
+    (
+        "values",
+        &[
+            "assume",
+            "credentials",
+            "failure",
+            "material",
+            "report",
+            "role",
+            "saml",
+            "shared_credentials",
+            "time",
+            "token",
+            "totp",
+            "version",
+        ],
+    ),
     ("decisions", &["inject", "response", "session"]),
     ("effects", &["authorization", "cache", "clock", "process", "rotated_file", "state", "sts"]),
     ("driver", &["refresher"]),

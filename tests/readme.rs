@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 
 use prometheus::proto::{MetricFamily, MetricType};
 use prometheus::{Registry, TextEncoder};
-use stsidecar::assume::{DurationSetting, Profile, ProfileName, Restriction, Role, SessionDuration, Step, WebIdentity};
+use stsidecar::assume::{Profile, ProfileName, Role, Step, WebIdentity};
 use stsidecar::config::{SETTINGS, Setting};
 use stsidecar::role::RoleArn;
 use stsidecar::{admin, endpoint, metrics, refresher, rotated_file};
@@ -60,25 +60,9 @@ fn the_settings_are_those_of_the_program() {
 }
 
 fn profile(hops: usize) -> Profile {
-    let duration = DurationSetting::Fixed(SessionDuration::HOUR);
     let role_arn = RoleArn::parse("arn:aws:iam::111122223333:role/app").expect("a role");
-    let source = Step::WebIdentity(WebIdentity {
-        role_arn: Some(role_arn.clone()),
-        token_file: "/token".into(),
-        session_name: None,
-        duration,
-        restriction: Restriction::default(),
-    });
-    let hop = Step::Role(Role {
-        role_arn,
-        session_name: None,
-        duration,
-        restriction: Restriction::default(),
-        external_id: None,
-        tags: Vec::new(),
-        transitive_tag_keys: Vec::new(),
-        source_identity: None,
-    });
+    let source = Step::WebIdentity(WebIdentity { role_arn: Some(role_arn.clone()), ..WebIdentity::new("/token") });
+    let hop = Step::Role(Role::new(role_arn));
     let steps = std::iter::once(source).chain(std::iter::repeat_n(hop, hops)).map(Arc::new).collect();
     Profile { name: ProfileName::parse("default").expect("a name"), steps }
 }

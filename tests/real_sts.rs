@@ -1,4 +1,4 @@
-//! The real binary among real things: SeaweedFS as STS and S3, the SDKs as they are published, the demo.
+//! The real binary among real things: SeaweedFS and MinIO as STS and S3, the SDKs as they are published, the demo.
 //!
 //! The cases are Python programs in `tests/real` and `tests/demo`, because what they start is (boto3, SeaweedFS'
 //! wheel, the JavaScript SDKs behind Node.js). Each prints one line per case, ends by itself in a bounded time and
@@ -36,6 +36,11 @@ fn passes(program: &str, arguments: &[&str]) {
 #[test]
 fn a_real_sts_and_s3_accept_what_they_should_and_name_what_they_refuse() {
     passes("real/run.py", &["sts"]);
+}
+
+#[test]
+fn a_second_real_sts_and_s3_by_others_does_too() {
+    passes("real/run.py", &["minio"]);
 }
 
 #[test]

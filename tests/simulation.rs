@@ -16,6 +16,7 @@
 
 mod simulation {
     pub mod agent;
+    mod chains;
     pub mod checks;
     pub mod clients;
     pub mod clocks;

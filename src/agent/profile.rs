@@ -8,16 +8,16 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::Error;
-use crate::assume::{Profile, Step};
+use crate::assume::Profile;
 use crate::cache::{self, Answer, Reader, Refused};
-use crate::refresher::{self, NOT_READY, Parts};
+use crate::material::Material;
+use crate::refresher::{self, Extras, NOT_READY, Parts, SentCodes};
 use crate::report::Report;
 use crate::response;
 use crate::rotated_file::{self, RotatedFile};
 use crate::session::schedule::RefreshAt;
 use crate::state::{Saved, StateDirectory, configuration_digest};
 use crate::sts::{Client, Settings};
-use crate::token::{self, WebIdentityToken};
 use crate::{clock, process};
 
 /// One profile, ready to run.
@@ -53,6 +53,7 @@ pub(super) struct Shared<'a> {
 pub(super) fn assemble(profiles: Vec<Profile>, shared: &Shared<'_>, stages: &Stages) -> Vec<Assembled> {
     let boot_id = process::boot_id().unwrap_or_default();
     let host_name = process::host_name();
+    let sent = SentCodes::default();
     let one = |profile: Profile| {
         let (publisher, answers) = cache::channel(not_ready(&profile), clock::boot);
         let report = watch::Sender::new(Report { profile: profile.name.to_string(), ..Report::default() });
@@ -60,7 +61,8 @@ pub(super) fn assemble(profiles: Vec<Profile>, shared: &Shared<'_>, stages: &Sta
         let parts = Parts {
             refresh_at: shared.refresh_at,
             digest: configuration_digest(&format!("{:?} {:?}", profile.steps, shared.settings)),
-            token: token_file(&profile, stages),
+            source: source_file(&profile, stages),
+            extras: profile.steps.iter().map(|step| Extras::of(step, &sent)).collect(),
             sts: Arc::clone(&shared.sts),
             publisher,
             report,
@@ -81,10 +83,10 @@ fn not_ready(profile: &Profile) -> Answer {
     Answer::Refused(Refused { status: 503, body: response::error_body(NOT_READY, &message) })
 }
 
-fn token_file(profile: &Profile, stages: &Stages) -> RotatedFile<WebIdentityToken> {
-    let Step::WebIdentity(source) = &*profile.steps[0] else { unreachable!("the configuration puts a source first") };
+fn source_file(profile: &Profile, stages: &Stages) -> RotatedFile<Material> {
+    let (path, form) = profile.source_file();
     let reloads = stages.token.profile(profile.name.as_str());
-    let file = RotatedFile::new(&source.token_file, 2 * token::LONGEST, WebIdentityToken::parse, Some(reloads));
+    let file = RotatedFile::new(path, form.limit(), move |content| form.parse(content), Some(reloads));
     let _ = file.reload();
     file
 }

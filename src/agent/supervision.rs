@@ -11,13 +11,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::profile::Assembled;
+use crate::material::Material;
 use crate::refresher::{Inputs, Parts, Refresher};
 use crate::report::Report;
 use crate::rotated_file::RotatedFile;
 use crate::state::StateDirectory;
 use crate::sts::Assume;
 use crate::time::Boot;
-use crate::token::WebIdentityToken;
 use crate::{clock, process};
 
 /// At most so often a refresher is started.
@@ -117,9 +117,9 @@ where
     }
 }
 
-/// Watches a token file once the first exchange has ended, well or not: until then every call reads it anyway.
-pub(super) async fn watch_token(
-    token: RotatedFile<WebIdentityToken>,
+/// Watches a profile's source file once the first exchange has ended, well or not: until then every call reads it anyway.
+pub(super) async fn watch_source(
+    source: RotatedFile<Material>,
     mut report: watch::Receiver<Report>,
     ticks: watch::Receiver<u64>,
 ) -> &'static str {
@@ -127,7 +127,7 @@ pub(super) async fn watch_token(
         report.last_error.is_some() || report.hops.first().is_some_and(|source| source.generation > 0)
     };
     if report.wait_for(answered).await.is_ok() {
-        token.run(ticks, std::future::pending()).await;
+        source.run(ticks, std::future::pending()).await;
     }
     "token watcher"
 }

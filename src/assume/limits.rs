@@ -3,50 +3,31 @@
 //! Source of every number: the STS service model and API reference of 2026-11 (design page on STS, table
 //! A.2). Parsing is the only way to make these values; who holds one need not check it again.
 
+mod error;
+mod marks;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::time::Duration;
 
-/// What is wrong with a parameter; the caller adds the key it stood under and the value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// Not a DNS label.
-    #[error("a name has 1 to 63 lower-case letters, digits and dashes, like a container's name")]
-    ProfileName,
-    /// Would not be a role session name.
-    #[error(
-        "a role session name has 2 to 64 characters, letters, digits and _+=,.@- only, and may hold {{namespace}} and {{pod}}"
-    )]
-    SessionName,
-    /// Outside 15 min to 12 h.
-    #[error("a session lasts 15m to 12h (900 to 43200 seconds), in whole seconds")]
-    SessionDuration,
-    /// Neither JSON nor short enough.
-    #[error("a session policy is a JSON object of at most 2048 characters, all of Latin 1")]
-    Policy,
-    /// Not a policy's ARN.
-    #[error("a policy ARN looks like arn:aws:iam::aws:policy/ReadOnlyAccess (20 to 2048 characters)")]
-    PolicyArn,
-    /// Outside the pattern.
-    #[error("an external id has 2 to 1224 letters, digits and _+=,.@:/- only")]
-    ExternalId,
-    /// Outside the pattern.
-    #[error("a source identity has 2 to 64 letters, digits and _+=,.@- only, and does not begin with aws:")]
-    SourceIdentity,
-    /// Outside the pattern.
-    #[error("a tag key has 1 to 128 letters, digits, spaces and _.:/=+-@ only")]
-    TagKey,
-    /// Outside the pattern.
-    #[error("a tag value has at most 256 letters, digits, spaces and _.:/=+-@ only")]
-    TagValue,
-}
+pub use error::Error;
 
 macro_rules! text_newtype {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $text:ident => $sound:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name(String);
 
         impl $name {
+            /// Takes a text.
+            ///
+            /// # Errors
+            /// When STS would refuse it.
+            pub fn parse($text: &str) -> Result<Self, Error> {
+                if $sound { Ok(Self($text.to_owned())) } else { Err(Error::$name) }
+            }
+
             /// The text.
             #[must_use]
             pub fn as_str(&self) -> &str {
@@ -62,21 +43,85 @@ macro_rules! text_newtype {
     };
 }
 
+text_newtype! {
+    /// The ARN of a managed policy.
+    PolicyArn, text => is_arn(text, "iam", "policy/")
+}
+text_newtype! {
+    /// `ExternalId`.
+    ExternalId, text => is_word(text, 2..=1224, "_+=,.@:/-")
+}
+text_newtype! {
+    /// `SourceIdentity`.
+    SourceIdentity, text => is_word(text, 2..=64, "_+=,.@-") && !text.starts_with("aws:")
+}
+text_newtype! {
+    /// The key of a session tag; STS compares keys without case.
+    TagKey, text => (1..=128).contains(&text.chars().count()) && is_tag_text(text)
+}
+text_newtype! {
+    /// `SerialNumber` of an MFA device.
+    SerialNumber, text => is_word(text, 9..=256, "_+=/:,.@-")
+}
+text_newtype! {
+    /// `Name` of `GetFederationToken`.
+    FederatedName, text => is_word(text, 2..=32, "_+=,.@-")
+}
+text_newtype! {
+    /// `ProviderId`: the host of an OAuth 2.0 provider.
+    ProviderId, text => (4..=2048).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains("://")
+}
+text_newtype! {
+    /// `PrincipalArn`: a SAML provider in IAM.
+    SamlProviderArn, text => is_arn(text, "iam", "saml-provider/")
+}
+text_newtype! {
+    /// `ProviderArn` of a provided context.
+    ProviderArn, text => is_arn(text, "iam", "contextProvider/")
+}
+text_newtype! {
+    /// `IdentityPoolId` of Amazon Cognito: region, colon, UUID.
+    IdentityPoolId, text => text.len() <= 55 && text.split_once(':').is_some_and(|(region, id)| {
+        is_word(region, 1..=55, "-") && !id.is_empty() && id.bytes().all(|b| b"0123456789abcdef-".contains(&b))
+    })
+}
+text_newtype! {
+    /// An account of AWS.
+    AccountId, text => text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+text_newtype! {
+    /// The key of an entry in Cognito's `Logins`: an issuer without its scheme.
+    Login, text => (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains("://")
+}
+
 fn is_word(text: &str, range: std::ops::RangeInclusive<usize>, punctuation: &str) -> bool {
     range.contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || punctuation.contains(c))
 }
 
-/// `DurationSeconds`: 900 to 43,200.
+fn is_arn(text: &str, service: &str, kind: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    (20..=2048).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_graphic())
+        && matches!(parts[..], ["arn", _, own, _, _, resource] if own == service && resource.starts_with(kind))
+}
+
+fn is_tag_text(text: &str) -> bool {
+    // Separators of Unicode, which tabs and line breaks are not.
+    let is_blank = |c: char| c.is_whitespace() && !c.is_control();
+    text.chars().all(|c| c.is_alphanumeric() && !marks::is_mark(c) || is_blank(c) || "_.:/=+-@".contains(c))
+}
+
+/// `DurationSeconds`: 900 to 43,200 for a role, to 129,600 for a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionDuration(u32);
 
 impl SessionDuration {
-    /// STS's own default, and what every role allows.
+    /// STS's own default for a role, and what every role allows.
     pub const HOUR: Self = Self(3600);
-    /// The longest a role can allow.
+    /// The longest a role can allow; STS's own default for a user.
     pub const LONGEST: Self = Self(43_200);
 
-    /// Reads `1h`, `90m`, `3600s`.
+    /// Reads `1h`, `90m`, `3600s`, for a role.
     ///
     /// # Errors
     /// When it is not a duration of whole seconds between 15 minutes and 12 hours.
@@ -85,14 +130,26 @@ impl SessionDuration {
         Self::from_duration(duration)
     }
 
-    /// Takes a duration.
+    /// Reads the duration of `GetSessionToken` and `GetFederationToken`.
+    ///
+    /// # Errors
+    /// When it is not a duration of whole seconds between 15 minutes and 36 hours.
+    pub fn parse_of_user(text: &str) -> Result<Self, Error> {
+        let duration = humantime::parse_duration(text.trim()).map_err(|_| Error::UserSessionDuration)?;
+        Self::within(duration, 129_600).ok_or(Error::UserSessionDuration)
+    }
+
+    /// Takes a duration, for a role.
     ///
     /// # Errors
     /// When it is not whole seconds between 15 minutes and 12 hours.
     pub fn from_duration(duration: Duration) -> Result<Self, Error> {
-        let seconds = u32::try_from(duration.as_secs()).map_err(|_| Error::SessionDuration)?;
-        let sound = duration.subsec_nanos() == 0 && (900..=43_200).contains(&seconds);
-        if sound { Ok(Self(seconds)) } else { Err(Error::SessionDuration) }
+        Self::within(duration, 43_200).ok_or(Error::SessionDuration)
+    }
+
+    fn within(duration: Duration, longest: u32) -> Option<Self> {
+        let seconds = u32::try_from(duration.as_secs()).ok()?;
+        (duration.subsec_nanos() == 0 && (900..=longest).contains(&seconds)).then_some(Self(seconds))
     }
 
     /// The value on the wire.
@@ -108,10 +165,9 @@ impl fmt::Display for SessionDuration {
     }
 }
 
-text_newtype! {
-    /// An inline session policy, compact JSON.
-    Policy
-}
+/// An inline session policy, compact JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy(String);
 
 impl Policy {
     /// Reads JSON text and keeps it compact, since STS counts characters.
@@ -135,83 +191,33 @@ impl Policy {
             && compact.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}'));
         if sound { Ok(Self(compact)) } else { Err(Error::Policy) }
     }
-}
 
-text_newtype! {
-    /// The ARN of a managed policy.
-    PolicyArn
-}
-
-impl PolicyArn {
-    /// Takes an ARN.
-    ///
-    /// # Errors
-    /// When it is not the ARN of a policy.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let parts: Vec<&str> = text.splitn(6, ':').collect();
-        let sound = (20..=2048).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_graphic())
-            && matches!(parts[..], ["arn", _, "iam", _, _, resource] if resource.starts_with("policy/"));
-        if sound { Ok(Self(text.to_owned())) } else { Err(Error::PolicyArn) }
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
-text_newtype! {
-    /// `ExternalId`.
-    ExternalId
-}
-
-impl ExternalId {
-    /// Takes an id.
-    ///
-    /// # Errors
-    /// When STS would refuse it.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        if is_word(text, 2..=1224, "_+=,.@:/-") { Ok(Self(text.to_owned())) } else { Err(Error::ExternalId) }
+impl fmt::Display for Policy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
     }
-}
-
-text_newtype! {
-    /// `SourceIdentity`.
-    SourceIdentity
-}
-
-impl SourceIdentity {
-    /// Takes an identity.
-    ///
-    /// # Errors
-    /// When STS would refuse it.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let sound = is_word(text, 2..=64, "_+=,.@-") && !text.starts_with("aws:");
-        if sound { Ok(Self(text.to_owned())) } else { Err(Error::SourceIdentity) }
-    }
-}
-
-fn is_tag_text(text: &str) -> bool {
-    // Separators of Unicode, which tabs and line breaks are not.
-    let is_blank = |c: char| c.is_whitespace() && !c.is_control();
-    text.chars().all(|c| c.is_alphanumeric() || is_blank(c) || "_.:/=+-@".contains(c))
-}
-
-text_newtype! {
-    /// The key of a session tag; STS compares keys without case.
-    TagKey
 }
 
 impl TagKey {
-    /// Takes a key.
-    ///
-    /// # Errors
-    /// When STS would refuse it.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let sound = (1..=128).contains(&text.chars().count()) && is_tag_text(text);
-        if sound { Ok(Self(text.to_owned())) } else { Err(Error::TagKey) }
-    }
-
     /// Whether STS would take both for the same key.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
         self.0.to_lowercase() == other.0.to_lowercase()
+    }
+}
+
+impl IdentityPoolId {
+    /// The region that the pool is in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.0.split(':').next().unwrap_or_default()
     }
 }
 
@@ -233,44 +239,5 @@ impl Tag {
         let key = TagKey::parse(key)?;
         let sound = value.chars().count() <= 256 && is_tag_text(value);
         if sound { Ok(Self { key, value: value.to_owned() }) } else { Err(Error::TagValue) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_between_a_quarter_of_an_hour_and_twelve_hours() {
-        assert_eq!(SessionDuration::parse("1h").map(SessionDuration::seconds), Ok(3600));
-        assert_eq!(SessionDuration::parse("15m").map(SessionDuration::seconds), Ok(900));
-        for bad in ["", "1", "899s", "12h 1s", "36h", "1h 500ms", "soon"] {
-            assert_eq!(SessionDuration::parse(bad), Err(Error::SessionDuration), "{bad}");
-        }
-        assert_eq!(SessionDuration::HOUR.to_string(), "1h");
-    }
-
-    #[test]
-    fn policies_are_kept_compact_and_counted_compact() {
-        let spaced = format!(r#"{{ "Version" : "2012-10-17",{} "Statement": [] }}"#, " ".repeat(3000));
-        let policy = Policy::parse(&spaced).expect("short once compact");
-        assert_eq!(policy.as_str(), r#"{"Statement":[],"Version":"2012-10-17"}"#);
-        assert!(Policy::parse(r#"{"Sid":"\u00e9t\u00e9"}"#).is_ok());
-        for bad in ["", "[]", "{", r#"{"Sid":"\u20ac"}"#, &format!(r#"{{"a":"{}"}}"#, "x".repeat(2048))] {
-            assert_eq!(Policy::parse(bad), Err(Error::Policy), "{bad:.20}");
-        }
-    }
-
-    #[test]
-    fn each_text_parameter_is_held_to_its_pattern() {
-        assert!(ExternalId::parse("partner:42/x").is_ok() && ExternalId::parse("x").is_err());
-        assert!(ExternalId::parse(&"x".repeat(1225)).is_err());
-        assert!(SourceIdentity::parse("alice").is_ok() && SourceIdentity::parse("aws:alice").is_err());
-        assert!(PolicyArn::parse("arn:aws:iam::aws:policy/ReadOnlyAccess").is_ok());
-        assert!(PolicyArn::parse("arn:aws:iam::111122223333:role/app").is_err());
-        assert!(Tag::parse("team", "data").is_ok() && Tag::parse("", "x").is_err() && Tag::parse("k", "<").is_err());
-        assert!(Tag::parse("cost center", "a b").is_ok() && Tag::parse("k", "a\nb").is_err());
-        let (one, other) = (TagKey::parse("Team").expect("a key"), TagKey::parse("tEAM").expect("a key"));
-        assert!(one.same_as(&other));
     }
 }

@@ -4,20 +4,23 @@
 //! changes nothing and asks a running agent nothing, so it can be run beside one. What STS issues is dropped
 //! unseen.
 
+mod assertion;
 mod calls;
 mod surroundings;
 mod token;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::flags::{All, SettingFlags};
 use super::report::{Check, Output, Report};
 use super::{World, exchange, exit};
-use crate::assume::{Profile, Step};
+use crate::assume::Profile;
 use crate::config::{Config, Error, Loaded};
-use crate::rotated_file::Latest;
+use crate::material::{Form, Material};
+use crate::refresher::SentCodes;
+use crate::rotated_file::{Latest, RotatedFile};
 use crate::sts::{Client, Endpoint, Settings};
-use crate::token::WebIdentityToken;
 use crate::{clock, process, refresher};
 
 #[derive(clap::Args)]
@@ -32,8 +35,8 @@ pub(super) struct Args {
     settings: SettingFlags<All>,
 }
 
-/// A profile with what its token file held.
-type Held = (Profile, Latest<WebIdentityToken>);
+/// A profile with what its source's file held.
+type Held = (Profile, Latest<Material>);
 
 pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     // It holds credentials for a moment; what the kernel refuses here, `run` reports.
@@ -83,7 +86,7 @@ fn examine(
     let held: Vec<Held> = profiles
         .into_iter()
         .map(|profile| {
-            let latest = exchange::token(&profile);
+            let latest = exchange::source(&profile);
             (profile, latest)
         })
         .collect();
@@ -96,7 +99,8 @@ fn examine(
     }
     let mut outcomes = outcomes.map(Vec::into_iter);
     let of_profiles = held.iter().flat_map(|(profile, latest)| {
-        let mut checks = token(profile, latest, &sts, world);
+        let mut checks = source(profile, latest, &sts, world);
+        checks.extend(profile.steps.iter().flat_map(|step| step.extra_files()).map(extra));
         if let Some(outcomes) = outcomes.as_mut().and_then(Iterator::next) {
             checks.extend(calls::judge(profile, &outcomes, at_sts.unwrap_or_else(world.wall)));
         }
@@ -115,10 +119,11 @@ fn configuration(profiles: &[Profile], clients: usize, host: &str, warnings: Vec
 
 /// The calls of all profiles at the same time, so that an STS that hangs costs its time-out once.
 fn call(client: &Arc<Client>, held: &[Held]) -> std::io::Result<Vec<exchange::Outcomes>> {
-    let host_name = process::host_name();
+    let (host_name, sent) = (process::host_name(), SentCodes::default());
     exchange::block_on(async {
         let start = |(profile, latest): &Held| {
-            tokio::spawn(exchange::all(Arc::clone(client), profile.clone(), latest.clone(), host_name.clone()))
+            let (client, host_name, sent) = (Arc::clone(client), host_name.clone(), sent.clone());
+            tokio::spawn(exchange::all(client, profile.clone(), latest.clone(), host_name, sent))
         };
         let started: Vec<_> = held.iter().map(start).collect();
         let mut outcomes = Vec::with_capacity(started.len());
@@ -129,18 +134,42 @@ fn call(client: &Arc<Client>, held: &[Held]) -> std::io::Result<Vec<exchange::Ou
     })?
 }
 
-fn token(profile: &Profile, latest: &Latest<WebIdentityToken>, sts: &Settings, world: &World<'_>) -> Vec<Check> {
-    const NAME: &str = "token file";
-    let Step::WebIdentity(source) = &*profile.steps[0] else { unreachable!("the configuration puts a source first") };
-    let path = &source.token_file;
-    match (&latest.value, &latest.error) {
-        (Some(token), None) => {
-            let aws = sts.endpoint.as_ref().is_none_or(Endpoint::is_aws);
-            let mut checks = vec![Check::ok(NAME, format!("{} holds a token", path.display()))];
-            checks.extend(token::judge(token.claims(), token::layout(path), aws, (world.wall)()));
-            checks
+/// The source's file, and what its content says.
+fn source(profile: &Profile, latest: &Latest<Material>, sts: &Settings, world: &World<'_>) -> Vec<Check> {
+    let (path, form) = profile.source_file();
+    let (name, now) = (format!("{form} file"), (world.wall)());
+    let material = match (&latest.value, &latest.error) {
+        (Some(material), None) => material,
+        (_, Some(error)) => {
+            return vec![Check::failure(&name, error.to_string(), refresher::unreadable(error, &form).hint())];
         }
-        (_, Some(error)) => vec![Check::failure(NAME, error.to_string(), refresher::unreadable(error).hint())],
         (None, None) => unreachable!("a read leaves a content or an error"),
+    };
+    let mut checks = Vec::new();
+    match &**material {
+        Material::Token(token) => {
+            checks.push(Check::ok(&name, format!("{} holds a token", path.display())));
+            if form == Form::Token {
+                let aws = sts.endpoint.as_ref().is_none_or(Endpoint::is_aws);
+                checks.extend(token::judge(token.claims(), token::layout(path), aws, now));
+            }
+        }
+        Material::Assertion(assertion) => checks.push(assertion::judge(&name, assertion.facts(), now)),
+        Material::AccessKey(key) => {
+            let message = format!("{} holds the long-term key ..{}", path.display(), key.suffix());
+            checks.push(Check::ok(&name, message));
+        }
+        Material::Totp(_) | Material::Text(_) => unreachable!("no source is read in this form"),
+    }
+    checks
+}
+
+/// A file that goes with a call: only whether it can be used is said of it.
+fn extra((path, form): (&Path, Form)) -> Check {
+    let (name, limit) = (format!("{form} file"), form.limit());
+    let own = form.clone();
+    match RotatedFile::new(path, limit, move |content| own.parse(content), None).reload().error {
+        None => Check::ok(&name, format!("{} holds one", path.display())),
+        Some(error) => Check::failure(&name, error.to_string(), refresher::unreadable(&error, &form).hint()),
     }
 }

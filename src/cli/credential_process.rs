@@ -18,6 +18,7 @@ use crate::assume::Reply;
 use crate::config::{Access, Alone};
 use crate::credentials::Credentials;
 use crate::failure::Failure;
+use crate::refresher::SentCodes;
 use crate::sts::Client;
 use crate::{clock, process};
 
@@ -132,9 +133,9 @@ fn alone(arguments: &Args, world: &World<'_>, agent: Option<&str>) -> End {
         },
         Err(error) => return End::Complaint(error.to_string(), exit::CONFIG),
     };
-    let token = exchange::token(&profile);
+    let source = exchange::source(&profile);
     let last = profile.steps.len() - 1;
-    let calls = exchange::all(Arc::new(client), profile, token, process::host_name());
+    let calls = exchange::all(Arc::new(client), profile, source, process::host_name(), SentCodes::default());
     let mut outcomes = match exchange::block_on(calls) {
         Ok(outcomes) => outcomes,
         Err(error) => return End::Complaint(format!("cannot start: {error}"), exit::INTERNAL),

@@ -7,49 +7,68 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
-use crate::assume::{DurationSetting, Profile, Reply, SessionDuration, Step};
+use crate::assume::{DurationSetting, Profile, Reply, SessionDuration};
 use crate::failure::Failure;
-use crate::refresher::{session_name, unreadable};
+use crate::material::Material;
+use crate::refresher::{Extras, Gap, SentCodes, of_source, session_name};
 use crate::rotated_file::{Latest, RotatedFile};
 use crate::sts::{Assume, Proof, Request};
-use crate::token::{self, WebIdentityToken};
+use crate::{clock, sts};
 
 /// What each step came to, source first; the first failure is the last of them.
 pub(super) type Outcomes = Vec<Result<Reply, Failure>>;
 
-/// The token file of a profile, read once as the agent reads it.
-pub(super) fn token(profile: &Profile) -> Latest<WebIdentityToken> {
-    let Step::WebIdentity(source) = &*profile.steps[0] else { unreachable!("the configuration puts a source first") };
-    RotatedFile::new(&source.token_file, 2 * token::LONGEST, WebIdentityToken::parse, None).reload()
+/// The source's file of a profile, read once as the agent reads it.
+pub(super) fn source(profile: &Profile) -> Latest<Material> {
+    let (path, form) = profile.source_file();
+    RotatedFile::new(path, form.limit(), move |content| form.parse(content), None).reload()
 }
 
-/// Makes the calls of a profile with what its token file held.
+/// Makes the calls of a profile with what its source's file held; `sent` is shared by all that run at a time.
 pub(super) async fn all<A: Assume>(
     sts: Arc<A>,
     profile: Profile,
-    token: Latest<WebIdentityToken>,
+    source: Latest<Material>,
     host_name: String,
+    sent: SentCodes,
 ) -> Outcomes {
     let mut outcomes: Outcomes = Vec::with_capacity(profile.steps.len());
-    let token = match (&token.value, &token.error) {
-        (Some(token), None) => Arc::clone(token),
-        (_, Some(error)) => return vec![Err(unreadable(error))],
-        (None, None) => unreachable!("a read leaves a content or an error"),
-    };
+    let claims = source.value.as_deref().and_then(Material::claims);
     for step in &profile.steps {
         let proof = match outcomes.last() {
-            None => Proof::Token((*token).clone()),
-            Some(Ok(reply)) => Proof::Signer(reply.credentials.clone()),
+            None => {
+                let (_, form) = profile.source_file();
+                of_source(source.value.as_deref(), source.error.as_deref(), &form, clock::wall())
+            }
+            Some(Ok(reply)) => Ok(Proof::Signer(reply.credentials.clone())),
             Some(Err(_)) => break,
         };
         let duration = match step.duration() {
             DurationSetting::Fixed(duration) => duration,
             DurationSetting::Longest => SessionDuration::HOUR,
         };
-        let session_name = session_name(step, Some(token.claims()), &host_name);
-        outcomes.push(sts.assume(Request { step: Arc::clone(step), session_name, duration, proof }).await);
+        let session_name = session_name(step, claims, &host_name);
+        let request = match (proof, gathered(&Extras::of(step, &sent)).await) {
+            (Ok(proof), Ok(extras)) => Request { step: Arc::clone(step), session_name, duration, proof, extras },
+            (Err(failure), _) | (_, Err(failure)) => {
+                outcomes.push(Err(failure));
+                break;
+            }
+        };
+        outcomes.push(sts.assume(request).await);
     }
     outcomes
+}
+
+/// What goes with a call, waited for when the next code of a device is not due yet: half a minute at most.
+async fn gathered(extras: &Extras) -> Result<sts::Extras, Failure> {
+    loop {
+        match extras.gather(clock::wall()) {
+            Ok(extras) => return Ok(extras),
+            Err(Gap::Failed(failure)) => return Err(failure),
+            Err(Gap::Wait(wait)) => tokio::time::sleep(wait).await,
+        }
+    }
 }
 
 /// Runs something to its end on a runtime of its own.

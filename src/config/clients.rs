@@ -9,7 +9,7 @@ use super::environment::{Given, Origin, Sources};
 use super::error::Error;
 use super::file::{self, Document};
 use super::setting::AUTHORIZATION_TOKEN_FILE;
-use crate::assume::{Profile, ProfileName, Step};
+use crate::assume::{Profile, ProfileName};
 use crate::authorization;
 use crate::credentials::Secret;
 
@@ -118,18 +118,14 @@ fn check_unique(clients: &[Client]) -> Result<(), Error> {
     Ok(())
 }
 
-/// An authorization token written over the web identity token would end all refreshing.
+/// An authorization token written over what proves who we are would end all refreshing.
 fn check_apart(clients: &[Client], profiles: &[Profile]) -> Result<(), Error> {
-    let web_identity = |step: &Step| match step {
-        Step::WebIdentity(step) => Some(step.token_file.clone()),
-        Step::Role(_) => None,
-    };
-    let files: Vec<PathBuf> =
-        profiles.iter().flat_map(|profile| &profile.steps).filter_map(|step| web_identity(step)).collect();
-    match clients.iter().find(|client| files.contains(&client.token_file)) {
+    let is_read =
+        |client: &&Client| profiles.iter().flat_map(Profile::files).any(|(path, _)| path == client.token_file);
+    match clients.iter().find(is_read) {
         Some(client) => {
             let file = client.token_file.display().to_string();
-            let allowed = "the web identity token is in this file";
+            let allowed = "a profile reads its token, keys or codes from this file";
             Err(Error::value(format!("authorization token file of client {}", client.name), &file, allowed))
         }
         None => Ok(()),

@@ -1,22 +1,27 @@
 //! The configuration file: its shape, read from YAML or JSON with every unknown key refused.
 //!
 //! Owns the document's types and its JSON schema; values are still text here, `config` parses them with the
-//! path of their key. Sources that this version does not have are [`NotYet`]: giving one of them a type of
-//! its own, and an arm in `profile.rs`, is all it takes to add it.
+//! path of their key.
+
+mod profile;
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+pub use profile::{
+    AccessKey, Cognito, FederationToken, Hop, Mfa, Profile, ProvidedContext, Saml, SessionToken, WebIdentity,
+};
 
 use super::error::Error;
 use crate::credentials::Secret;
 
 /// The whole document.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(title = "Configuration of stsidecar")]
+#[cfg_attr(test, schemars(title = "Configuration of stsidecar"))]
 pub struct Document {
     /// Selects the STS endpoint and signs the hops of a chain.
     pub region: Option<String>,
@@ -48,90 +53,9 @@ pub struct Document {
     pub clients: Option<Vec<Client>>,
 }
 
-/// One identity: exactly one source, and the hops behind it.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Profile {
-    /// The pod's token against a role session.
-    pub web_identity: Option<WebIdentity>,
-    /// `AssumeRoleWithSAML`.
-    #[schemars(skip)]
-    pub saml: Option<NotYet>,
-    /// `GetSessionToken`.
-    #[schemars(skip)]
-    pub session_token: Option<NotYet>,
-    /// `GetFederationToken`.
-    #[schemars(skip)]
-    pub federation_token: Option<NotYet>,
-    /// Long-term keys.
-    #[schemars(skip)]
-    pub access_key: Option<NotYet>,
-    /// An Amazon Cognito identity pool.
-    #[schemars(skip)]
-    pub cognito: Option<NotYet>,
-    /// `AssumeRole` hops, each signed with the credentials of the one before.
-    #[serde(default)]
-    pub chain: Vec<Hop>,
-}
-
-/// `AssumeRoleWithWebIdentity`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct WebIdentity {
-    /// The role to assume; some STS servers derive it from the token.
-    pub role_arn: Option<String>,
-    /// The projected service account token.
-    pub token_file: Option<String>,
-    /// May hold {namespace} and {pod}.
-    pub session_name: Option<String>,
-    /// 15m to 12h, or longest.
-    pub session_duration: Option<String>,
-    /// A session policy: an object, or its JSON text.
-    pub policy: Option<Value>,
-    /// A file with the session policy's JSON.
-    pub policy_file: Option<String>,
-    /// At most ten managed policies.
-    #[serde(default)]
-    pub policy_arns: Vec<String>,
-}
-
-/// `AssumeRole`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Hop {
-    /// The role to assume.
-    pub role_arn: String,
-    /// May hold {namespace} and {pod}.
-    pub session_name: Option<String>,
-    /// 15m to 1h: STS allows no more behind a role session.
-    pub session_duration: Option<String>,
-    /// A session policy: an object, or its JSON text.
-    pub policy: Option<Value>,
-    /// A file with the session policy's JSON.
-    pub policy_file: Option<String>,
-    /// At most ten managed policies.
-    #[serde(default)]
-    pub policy_arns: Vec<String>,
-    /// What the role's trust policy demands of third parties.
-    pub external_id: Option<String>,
-    /// Session tags, at most 50.
-    #[serde(default)]
-    pub tags: BTreeMap<String, String>,
-    /// Those of the tags that later hops inherit.
-    #[serde(default)]
-    pub transitive_tag_keys: Vec<String>,
-    /// Fixed for the whole chain behind this hop.
-    pub source_identity: Option<String>,
-    /// A one-time password.
-    #[schemars(skip)]
-    pub mfa: Option<NotYet>,
-    /// Context assertions of trusted identity propagation.
-    #[schemars(skip)]
-    pub provided_contexts: Option<NotYet>,
-}
-
 /// One container that asks for credentials.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Client {
     /// Usually the container's name.
@@ -142,18 +66,8 @@ pub struct Client {
     pub token_file: Option<String>,
     /// The token to write into that file; without it a random one.
     #[serde(default, deserialize_with = "secret")]
-    #[schemars(with = "Option<String>")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub authorization_token: Option<Secret>,
-}
-
-/// A part of the document that this version does not have; any content is taken, and refused by name.
-#[derive(Clone, Debug)]
-pub struct NotYet;
-
-impl<'de> Deserialize<'de> for NotYet {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
-    }
 }
 
 /// Reads a secret so that no error of the parser can repeat it.
@@ -226,8 +140,8 @@ impl Document {
     }
 }
 
-/// The JSON schema of the document.
-#[must_use]
-pub fn schema() -> Value {
-    schemars::schema_for!(Document).to_value()
-}
+/// The JSON schema of the document: text that is checked in, and compared with the types by this module's tests.
+pub const SCHEMA: &str = include_str!("../../docs/configuration.schema.json");
+
+#[cfg(test)]
+mod tests;

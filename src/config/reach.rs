@@ -49,14 +49,18 @@ pub(super) fn settings(
         let conflict = format!("selects an endpoint of AWS, but the STS endpoint is {}: unset one", endpoint.url());
         return Err(Error::setting(&given.origin, conflict));
     }
+    let cognito = sources.variable(setting::COGNITO_ENDPOINT.names)?;
+    let cognito_endpoint = parsed(cognito.as_ref(), |given| given.parse(|text| Endpoint::parse(text, allow_insecure)))?;
     let ca_bundle = parsed(sources.variable(setting::CA_BUNDLE.names)?.as_ref(), Given::file)?;
     let proxy = proxy(sources, endpoint.as_ref())?;
-    Ok(Settings { region, endpoint, fips: fips.is_some(), dualstack: dualstack.is_some(), ca_bundle, proxy })
+    let (fips, dualstack) = (fips.is_some(), dualstack.is_some());
+    Ok(Settings { region, endpoint, cognito_endpoint, fips, dualstack, ca_bundle, proxy })
 }
 
-/// Whether a profile signs requests; web identity alone does not.
+/// Whether a profile signs requests; a token, an assertion and an identity pool do not.
 fn is_signed(profile: &Profile) -> bool {
-    profile.steps.iter().any(|step| matches!(**step, Step::Role(_)))
+    let unsigned = |step: &Step| matches!(step, Step::WebIdentity(_) | Step::Saml(_) | Step::Cognito(_));
+    profile.steps.iter().any(|step| !unsigned(step))
 }
 
 /// The proxy, when STS is behind it: never for loopback, nor for plain http, which `HTTPS_PROXY` is not about.

@@ -98,6 +98,11 @@ settings! {
 /// The configuration file's content as JSON, handed over by the injector.
 pub const CONFIG_INLINE: Variable =
     Variable { names: &["STSIDECAR_CONFIG_INLINE"], help: "The document of --config, as JSON" };
+/// Where identity pools are, instead of at AWS.
+pub const COGNITO_ENDPOINT: Variable = Variable {
+    names: &["AWS_ENDPOINT_URL_COGNITO_IDENTITY"],
+    help: "A Cognito instead of the pool's region's own; http:// only to loopback",
+};
 /// AWS's FIPS 140 endpoints.
 pub const USE_FIPS: Variable = Variable { names: &["AWS_USE_FIPS_ENDPOINT"], help: "true: the region's FIPS endpoint" };
 /// AWS's endpoints that have IPv6 addresses.
@@ -114,7 +119,8 @@ pub const NO_PROXY: Variable =
     Variable { names: &["NO_PROXY", "no_proxy"], help: "Hosts, suffixes and networks reached without the proxy" };
 
 /// Every variable without a flag.
-pub const VARIABLES: &[&Variable] = &[&CONFIG_INLINE, &USE_FIPS, &USE_DUALSTACK, &CA_BUNDLE, &HTTPS_PROXY, &NO_PROXY];
+pub const VARIABLES: &[&Variable] =
+    &[&CONFIG_INLINE, &COGNITO_ENDPOINT, &USE_FIPS, &USE_DUALSTACK, &CA_BUNDLE, &HTTPS_PROXY, &NO_PROXY];
 
 /// Settings of one profile: a configuration that lists profiles sets them there, and nowhere else.
 pub const OF_ONE_PROFILE: [&Setting; 5] =

@@ -41,6 +41,9 @@ pub(super) const FIXED: &[(Class, &[&str])] = &[
             "XMinioServerNotInitialized",
             "RequestTimeout",
             "RequestTimeoutException",
+            "ExternalServiceException",
+            "InternalErrorException",
+            "ResourceConflictException",
         ],
     ),
     (Class::Token, &["ExpiredTokenException", "IDPRejectedClaim", "InvalidClientGrantsToken"]),
@@ -55,7 +58,7 @@ pub(super) const FIXED: &[(Class, &[&str])] = &[
             "TokenRefreshRequired",
         ],
     ),
-    (Class::Denied, &["AccessDenied", "AccessDeniedException", "UnauthorizedAccess"]),
+    (Class::Denied, &["AccessDenied", "AccessDeniedException", "UnauthorizedAccess", "ForbiddenException"]),
     (
         Class::Config,
         &[
@@ -72,14 +75,23 @@ pub(super) const FIXED: &[(Class, &[&str])] = &[
             "IncompleteSignature",
             "InvalidParameterCombination",
             "NoSuchEntity",
+            "InvalidIdentityPoolConfigurationException",
+            "InvalidParameterException",
+            "ResourceNotFoundException",
         ],
     ),
 ];
 
 /// The codes whose class is decided by the message, or by whether the request was signed.
 #[cfg(test)]
-pub(super) const SPLIT: &[&str] =
-    &["InvalidIdentityToken", "ValidationError", "InvalidParameterValue", "SignatureDoesNotMatch", "ExpiredToken"];
+pub(super) const SPLIT: &[&str] = &[
+    "InvalidIdentityToken",
+    "NotAuthorizedException",
+    "ValidationError",
+    "InvalidParameterValue",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+];
 
 /// The class and our own code of an attempt that brought no answer STS meant as an error.
 pub(super) fn of_kind(kind: Kind) -> Option<(Class, &'static str)> {
@@ -121,6 +133,10 @@ pub(super) fn of_answer(code: &str, message: &str, signed: bool) -> Option<Class
         "InvalidIdentityToken" if says("retrieve verification key") => Some(Class::Transient),
         "InvalidIdentityToken" if is_provider_setting(message) => Some(Class::Config),
         "InvalidIdentityToken" => Some(Class::Token),
+        // MinIO's for a wrong secret key, where AWS says SignatureDoesNotMatch.
+        "AccessDenied" if says("signature we calculated does not match") => Some(Class::Source),
+        // Cognito's for a login that it does not take, and for everything that it does not allow.
+        "NotAuthorizedException" => Some(if says("token") { Class::Token } else { Class::Denied }),
         "ValidationError" | "InvalidParameterValue" if is_duration_refusal(message) => Some(Class::DurationTooLong),
         "InvalidParameterValue" if is_token_fault(message) => Some(Class::Token),
         "ValidationError" | "InvalidParameterValue" => Some(Class::Config),
@@ -161,5 +177,7 @@ pub(super) fn is_duration_refusal(message: &str) -> bool {
 /// `SeaweedFS` and `MinIO` report every fault of a token under the code of a wrong parameter.
 fn is_token_fault(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    ["token", "jwt", "kid", "signature", "audience", "issuer", "claim"].iter().any(|word| message.contains(word))
+    ["token", "jwt", "kid", "signature", "verification error", "audience", "issuer", "claim"]
+        .iter()
+        .any(|word| message.contains(word))
 }

@@ -18,6 +18,22 @@ pub const LONGEST_LINE: usize = 199;
 const BY_CODE: &[(&str, &str)] = &[
     ("TokenFileMissing", "mount a projected service account token at the token file's path"),
     ("TokenFileInvalid", "point the token file at a projected service account token (a JWT)"),
+    ("AssertionFileMissing", "have the identity provider's SAML response written to the assertion file"),
+    ("AssertionFileInvalid", "point the assertion file at a SAML response, XML or base 64"),
+    ("AssertionExpired", "have a new SAML response written to the assertion file: the last one has ended"),
+    ("CredentialsFileMissing", "mount a Secret with an AWS credentials file at credentialsFile"),
+    ("CredentialsFileInvalid", "correct the credentials file: section, keys and form as its message says"),
+    ("TotpSecretFileMissing", "mount the MFA device's secret at totpSecretFile"),
+    ("TotpSecretFileInvalid", "put the MFA device's base 32 secret into totpSecretFile"),
+    ("TokenCodeFileMissing", "have a code of the MFA device written to tokenCodeFile"),
+    ("TokenCodeFileInvalid", "have a code of six digits written to tokenCodeFile"),
+    ("TokenCodeUsed", "have a new code written to tokenCodeFile: STS takes none twice"),
+    ("ContextAssertionFileMissing", "have the context assertion written to contextAssertionFile"),
+    ("ContextAssertionFileInvalid", "have a context assertion of one line written to contextAssertionFile"),
+    ("ExternalServiceException", "Cognito cannot reach the token's issuer: make its OIDC and JWKS URLs public"),
+    ("InvalidIdentityPoolConfigurationException", "correct the identity pool: its roles and their trust policies"),
+    ("InvalidParameterException", "correct pool, login or role: Cognito names it in its message (/status)"),
+    ("ResourceNotFoundException", "correct identityPoolId: Cognito does not know it in that region"),
     ("ExpiredTokenException", "the kubelet no longer renews the token file: check the node and the volume"),
     ("IDPRejectedClaim", "the issuer or STS refused a claim: compare the token with the IAM provider"),
     ("IDPCommunicationError", "STS cannot reach the cluster's issuer: make its OIDC and JWKS URLs public"),
@@ -53,20 +69,24 @@ const BY_CODE: &[(&str, &str)] = &[
 #[must_use]
 pub fn hint(class: Class, code: &str, message: &str) -> Cow<'static, str> {
     match code {
-        "TokenFileUnreadable" => unreadable(message),
+        _ if code.ends_with("FileUnreadable") => unreadable(code, message),
         _ => fixed(class, code, message).into(),
     }
 }
 
 /// A missing permission is told with who we are and the file's mode, which `rotated_file` puts into its message.
-fn unreadable(message: &str) -> Cow<'static, str> {
+fn unreadable(code: &str, message: &str) -> Cow<'static, str> {
+    let file = if code == "TokenFileUnreadable" { "token file" } else { "file" };
     let number = |before: &str, radix| {
         let digits = message.split_once(before)?.1.split(|c: char| !c.is_ascii_digit()).next()?;
         u32::from_str_radix(digits, radix).ok()
     };
     match (number("we are uid ", 10), number("the file has mode ", 8)) {
         (Some(uid), Some(mode)) => {
-            format!("set the pod's fsGroup: uid {uid} cannot read the token file of mode {mode:04o}").into()
+            format!("set the pod's fsGroup: uid {uid} cannot read the {file} of mode {mode:04o}").into()
+        }
+        (None, _) if !message.is_empty() && code != "TokenFileUnreadable" => {
+            "correct the path or what is mounted there: this is no readable file".into()
         }
         (None, _) if !message.is_empty() => {
             "mount a projected service account token there: this is no readable file".into()
@@ -102,7 +122,11 @@ fn identity_token(message: &str) -> &'static str {
 }
 
 fn denied(message: &str) -> &'static str {
-    if message.contains("sts:TagSession") {
+    if message.contains("MultiFactorAuthentication") {
+        "compare serialNumber with the device's, and its secret or code with the device"
+    } else if message.contains("AssumeRoleWithSAML") {
+        "check role and provider ARN, and that the role's trust policy allows the provider"
+    } else if message.contains("sts:TagSession") {
         "allow sts:TagSession in the role's trust policy"
     } else if message.contains("sts:SetSourceIdentity") {
         "allow sts:SetSourceIdentity in the role's trust policy"
@@ -120,7 +144,7 @@ fn by_class(class: Class) -> &'static str {
         Class::Clock => "set the node's clock right (NTP): STS refuses the request's time",
         Class::BadReply => "what answers is no STS: check the endpoint's URL and proxies",
         Class::Token => "check the token's audience, issuer and expiry against what STS expects",
-        Class::Source => "STS refuses the previous step's credentials: check that its role still exists",
+        Class::Source => "STS refuses what signed: check that its role or access key still exists",
         Class::Denied => "check the role ARN, and that its trust policy allows this service account",
         Class::Role => "STS issued another role than asked for: check the role ARN and the STS server",
         Class::Config => "correct the setting that STS names in its message (agent log, /status)",

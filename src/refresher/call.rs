@@ -4,16 +4,20 @@
 //! call, so that no call carries a token older than the newest readable one (invariant I13).
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::extras::Gap;
 use super::{Future, Refresher};
 use crate::assume::{Reply, Step};
+use crate::clock;
 use crate::failure::{Class, Failure};
+use crate::material::{Form, Material};
 use crate::role::SessionName;
 use crate::rotated_file;
 use crate::session::{Call, CallId};
 use crate::sts::{Assume, Proof, Request};
-use crate::time::Boot;
-use crate::token::{Claims, WebIdentityToken};
+use crate::time::{Boot, Wall};
+use crate::token::Claims;
 
 /// A call that has not been answered yet.
 pub(super) struct InFlight {
@@ -22,7 +26,7 @@ pub(super) struct InFlight {
     started: Boot,
     token_generation: u64,
     sent: bool,
-    outcome: Future<Result<Reply, Failure>>,
+    outcome: Future<Result<Reply, Gap>>,
 }
 
 /// An answer with what it belongs to.
@@ -33,12 +37,12 @@ pub(super) struct Answered {
     pub(super) token_generation: u64,
     /// Whether there was a request at all.
     pub(super) sent: bool,
-    pub(super) outcome: Result<Reply, Failure>,
+    pub(super) outcome: Result<Reply, Gap>,
 }
 
 /// A request, or why there cannot be one, with the token generation it carries.
 pub(super) struct Prepared {
-    request: Result<Request, Failure>,
+    request: Result<Request, Gap>,
     token_generation: u64,
 }
 
@@ -55,8 +59,8 @@ impl Prepared {
             sent,
             outcome: Box::pin(async move {
                 match request {
-                    Ok(request) => sts.assume(request).await,
-                    Err(failure) => Err(failure),
+                    Ok(request) => sts.assume(request).await.map_err(Gap::Failed),
+                    Err(gap) => Err(gap),
                 }
             }),
         }
@@ -74,32 +78,29 @@ pub(super) async fn answer(in_flight: &mut Option<InFlight>) -> Answered {
 
 impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     pub(super) fn prepare(&mut self, call: &Call) -> Prepared {
-        let token_generation = self.parts.token.reload().generation;
-        let request = self.proof(call).map(|proof| Request {
-            step: Arc::clone(&self.parts.profile.steps[call.hop]),
-            session_name: self.session_name(call.hop),
-            duration: call.duration,
-            proof,
+        let token_generation = self.parts.source.reload().generation;
+        let request = self.proof(call).map_err(Gap::Failed).and_then(|proof| {
+            // Last, because a code that is handed out counts as sent.
+            let extras = self.parts.extras[call.hop].gather(clock::now().wall)?;
+            Ok(Request {
+                step: Arc::clone(&self.parts.profile.steps[call.hop]),
+                session_name: self.session_name(call.hop),
+                duration: call.duration,
+                proof,
+                extras,
+            })
         });
         Prepared { request, token_generation }
     }
 
     pub(super) fn proof(&self, call: &Call) -> Result<Proof, Failure> {
-        match (self.step_of(call.hop), &call.parent) {
-            (Step::WebIdentity(_), _) => {
-                let current = self.parts.token.latest();
-                match (&current.value, &current.error) {
-                    (Some(token), _) => Ok(Proof::Token((**token).clone())),
-                    (None, Some(error)) => Err(unreadable(error)),
-                    (None, None) => Err(Failure::local(
-                        Class::Token,
-                        "TokenFileMissing",
-                        "the web identity token file has not been read yet".to_owned(),
-                    )),
-                }
+        match (self.step_of(call.hop).source_file(), &call.parent) {
+            (Some((_, form)), _) => {
+                let latest = self.parts.source.latest();
+                of_source(latest.value.as_deref(), latest.error.as_deref(), &form, clock::now().wall)
             }
-            (Step::Role(_), Some(parent)) => Ok(Proof::Signer(parent.clone())),
-            (Step::Role(_), None) => Err(Failure::local(
+            (None, Some(parent)) => Ok(Proof::Signer(parent.clone())),
+            (None, None) => Err(Failure::local(
                 Class::Source,
                 "SignerMissing",
                 "the hop before this one holds no credentials".to_owned(),
@@ -119,8 +120,8 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
 
     fn fresh_name(&self, hop: usize) -> SessionName {
         // Of the file, not what the driver was told of: that may come later than this call.
-        let token = self.parts.token.latest().value;
-        session_name(self.step_of(hop), token.as_deref().map(WebIdentityToken::claims), &self.parts.host_name)
+        let material = self.parts.source.latest().value;
+        session_name(self.step_of(hop), material.as_deref().and_then(Material::claims), &self.parts.host_name)
     }
 }
 
@@ -136,13 +137,47 @@ pub fn session_name(step: &Step, claims: Option<&Claims>, host_name: &str) -> Se
     }
 }
 
-/// What a token file that cannot be used means for the exchange that needs it.
-#[must_use]
-pub fn unreadable(error: &rotated_file::Error) -> Failure {
-    let code = match error {
-        rotated_file::Error::Missing { .. } => "TokenFileMissing",
-        rotated_file::Error::Rejected { .. } => "TokenFileInvalid",
-        _ => "TokenFileUnreadable",
+/// What a source's file proves with at `now`; an old content is good until another one is.
+///
+/// # Errors
+/// When it never held anything usable, or holds an assertion that ended long ago.
+pub fn of_source(
+    material: Option<&Material>,
+    error: Option<&rotated_file::Error>,
+    form: &Form,
+    now: Wall,
+) -> Result<Proof, Failure> {
+    let proof = match (material, error) {
+        (Some(Material::Token(token)), _) => Proof::Token(token.clone()),
+        (Some(Material::Assertion(assertion)), _) => Proof::Assertion(assertion.clone()),
+        (Some(Material::AccessKey(key)), _) => Proof::AccessKey(key.clone()),
+        (_, Some(error)) => return Err(unreadable(error, form)),
+        _ => {
+            let message = format!("the file of the {form} has not been read yet");
+            return Err(Failure::local(Class::Token, &format!("{}Missing", form.noun()), message));
+        }
     };
-    Failure::local(Class::Token, code, error.to_string())
+    let ended = material.and_then(Material::expires_at).filter(|end| end.plus(OUTLIVED) <= now);
+    match ended {
+        Some(end) if *form == Form::Assertion => {
+            let message = format!("the SAML assertion ended at {}, and no new one has come", end.rfc3339());
+            Err(Failure::local(Class::Token, "AssertionExpired", message))
+        }
+        _ => Ok(proof),
+    }
+}
+
+/// An assertion that ended this long ago is not sent any more: most live for minutes only, and a session may
+/// wait for hours for the next. Until then STS judges, whose clock may be another.
+const OUTLIVED: Duration = Duration::from_mins(5);
+
+/// What a file that cannot be used means for the exchange that needs it.
+#[must_use]
+pub fn unreadable(error: &rotated_file::Error, form: &Form) -> Failure {
+    let fault = match error {
+        rotated_file::Error::Missing { .. } => "Missing",
+        rotated_file::Error::Rejected { .. } => "Invalid",
+        _ => "Unreadable",
+    };
+    Failure::local(Class::Token, &format!("{}{fault}", form.noun()), error.to_string())
 }

@@ -80,6 +80,17 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             lifetime_seconds = held.lifetime.as_secs(),
             generation = state.generation,
             duration_ms = millis(self.log.took),
+            session = details.assumed_role_arn.as_ref().or(details.federated_user_arn.as_ref()),
+            session_id = details.assumed_role_id.as_ref().or(details.federated_user_id.as_ref()),
+            identity_id = details.identity_id,
+            source_identity = details.source_identity,
+            subject = details.subject_from_web_identity_token.as_ref().or(details.subject.as_ref()),
+            subject_type = details.subject_type,
+            audience = details.audience,
+            provider = details.provider.as_ref().or(details.issuer.as_ref()),
+            name_qualifier = details.name_qualifier,
+            session_token_utilization = details.utilization(),
+            session_token_size = details.session_token_size,
             request_id = details.request_id,
             "credentials refreshed"
         );

@@ -21,6 +21,7 @@ pub struct Metrics {
     last_refresh: GaugeVec,
     next_refresh: GaugeVec,
     token_expiration: GaugeVec,
+    utilization: GaugeVec,
     refreshes: IntCounterVec,
     errors: IntCounterVec,
     exchanges: HistogramVec,
@@ -32,6 +33,7 @@ pub struct ProfileMetrics {
     last_refresh: Gauge,
     next_refresh: Gauge,
     token_expiration: Gauge,
+    utilization: Gauge,
     successes: IntCounter,
     failures: IntCounter,
     errors: Vec<(Class, IntCounter)>,
@@ -75,7 +77,11 @@ impl Metrics {
             )?,
             token_expiration: gauge(
                 "stsidecar_token_expiration_timestamp_seconds",
-                "The exp claim of the web identity token; 0 before the first",
+                "The exp claim of the web identity token, or NotOnOrAfter of the SAML assertion; 0 before the first",
+            )?,
+            utilization: gauge(
+                "stsidecar_session_token_utilization_ratio",
+                "The fullest session's share of the room for policies and tags; 0 where STS does not say",
             )?,
             refreshes: counter("stsidecar_credentials_refreshes_total", "Exchanges with STS by outcome", "outcome")?,
             errors: counter("stsidecar_credentials_refresh_errors_total", "Failed exchanges by reason", "reason")?,
@@ -96,6 +102,7 @@ impl Metrics {
             last_refresh: self.last_refresh.with_label_values(&name),
             next_refresh: self.next_refresh.with_label_values(&name),
             token_expiration: self.token_expiration.with_label_values(&name),
+            utilization: self.utilization.with_label_values(&name),
             successes: outcome("success"),
             failures: outcome("error"),
             errors: Class::REASONS
@@ -132,7 +139,10 @@ impl ProfileMetrics {
         self.token_expiration.set(seconds(expires_at));
     }
 
-    pub(super) fn schedule(&self, vended: Option<&HopReport>) {
+    pub(super) fn schedule(&self, hops: &[HopReport]) {
+        let vended = hops.last();
+        let fullest = hops.iter().filter_map(|hop| hop.details.utilization()).max();
+        self.utilization.set(f64::from(fullest.unwrap_or_default()) / 100.0);
         self.expiration.set(seconds(vended.and_then(|hop| hop.expiration)));
         self.last_refresh.set(seconds(vended.and_then(|hop| hop.last_refresh)));
         self.next_refresh.set(seconds(vended.and_then(|hop| hop.next_refresh)));

@@ -4,10 +4,13 @@
 //! have no place for it.
 
 use super::Parts;
+use crate::material::Material;
 use crate::report::{ErrorReport, HopReport, Report, TokenReport};
 use crate::role::SessionName;
+use crate::saml::Facts;
 use crate::session::{Hop, Session};
 use crate::time::{Boot, Now, Wall};
+use crate::token::Claims;
 
 pub(super) fn report<A>(parts: &Parts<A>, session: &Session, names: &[Option<SessionName>], now: Now) -> Report {
     let steps = &parts.profile.steps;
@@ -15,7 +18,10 @@ pub(super) fn report<A>(parts: &Parts<A>, session: &Session, names: &[Option<Ses
     Report {
         profile: parts.profile.name.to_string(),
         role_arn: last.and_then(|step| step.role_arn()).map(ToString::to_string),
-        session_name: names.last().and_then(Option::as_ref).map(ToString::to_string),
+        session_name: last
+            .and_then(|step| step.session_name())
+            .and(names.last().and_then(Option::as_ref))
+            .map(ToString::to_string),
         hops: session
             .hops()
             .iter()
@@ -59,17 +65,30 @@ fn hop_report(hop: &Hop, now: Now) -> HopReport {
 }
 
 fn token_report<A>(parts: &Parts<A>) -> TokenReport {
-    let current = parts.token.latest();
-    let claims = current.value.as_deref().map(|token| token.claims().clone()).unwrap_or_default();
-    TokenReport {
-        file: parts.token.path().display().to_string(),
-        issuer: claims.issuer,
-        subject: claims.subject,
-        audience: claims.audience,
-        expiration: claims.expires_at,
+    let current = parts.source.latest();
+    let (_, form) = parts.profile.source_file();
+    let mut report = TokenReport {
+        file: parts.source.path().display().to_string(),
+        kind: form.to_string(),
+        expiration: current.value.as_deref().and_then(Material::expires_at),
         generation: current.generation,
         error: current.error.as_ref().map(ToString::to_string),
+        ..TokenReport::default()
+    };
+    match current.value.as_deref() {
+        Some(Material::Token(token)) => {
+            let Claims { issuer, subject, audience, .. } = token.claims().clone();
+            (report.issuer, report.subject, report.audience) = (issuer, subject, audience);
+        }
+        Some(Material::Assertion(assertion)) => {
+            let Facts { issuer, subject, audience, recipient, .. } = assertion.facts().clone();
+            (report.issuer, report.subject, report.recipient) = (issuer, subject, recipient);
+            report.audience = audience.into_iter().collect();
+        }
+        Some(Material::AccessKey(key)) => report.access_key_id = Some(format!("..{}", key.suffix())),
+        _ => {}
     }
+    report
 }
 
 /// A boot-time instant as people read it; one in the past is now.

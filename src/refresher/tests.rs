@@ -6,10 +6,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
-use crate::assume::{ProfileName, Reply, Restriction, SessionDuration, WebIdentity};
+use crate::assume::{ProfileName, Reply, WebIdentity};
 use crate::cache;
+use crate::failure::Class;
+use crate::material::Form;
 use crate::sts::Request;
-use crate::token;
+use crate::token::WebIdentityToken;
 
 /// Is never asked.
 struct Nobody;
@@ -29,20 +31,14 @@ fn jwt(name: &str) -> String {
 }
 
 fn refresher(token_file: &Path, kept: Option<Saved>) -> Refresher<Nobody> {
-    let source = WebIdentity {
-        role_arn: None,
-        token_file: token_file.to_owned(),
-        session_name: None,
-        duration: DurationSetting::Fixed(SessionDuration::HOUR),
-        restriction: Restriction::default(),
-    };
     let name = ProfileName::parse("default").expect("a name");
-    let profile = Profile { name, steps: vec![Arc::new(Step::WebIdentity(source))] };
+    let profile = Profile { name, steps: vec![Arc::new(Step::WebIdentity(WebIdentity::new(token_file)))] };
     let unanswered = Answer::Refused(Refused { status: 503, body: response::error_body(NOT_READY, "") });
     let parts = Parts {
         refresh_at: RefreshAt::default(),
         digest: Digest([7; 32]),
-        token: RotatedFile::new(token_file, 2 * token::LONGEST, WebIdentityToken::parse, None),
+        source: RotatedFile::new(token_file, 40_000, |content| Form::Token.parse(content), None),
+        extras: vec![Extras::of(&profile.steps[0], &SentCodes::default())],
         sts: Arc::new(Nobody),
         publisher: cache::channel(unanswered, Boot::default).0,
         report: watch::Sender::new(StatusReport::default()),
@@ -105,7 +101,7 @@ async fn a_token_of_another_identity_than_the_restored_credentials_is_noticed_wh
         refresher.token_changed();
         assert!(refresher.restored().is_some(), "without a token there is nobody else to compare with");
         std::fs::write(&file, jwt(name)).expect("written");
-        drop(refresher.parts.token.reload());
+        drop(refresher.parts.source.reload());
         let event = refresher.token_changed();
         assert!(matches!(event, Event::Token { identity_changed, .. } if identity_changed == another), "{event:?}");
         std::fs::remove_file(&file).expect("removed");
@@ -135,15 +131,28 @@ async fn an_error_that_comes_or_goes_is_no_new_token() {
     let file = directory.path().join("token");
     std::fs::write(&file, jwt("app")).expect("written");
     let mut refresher = refresher(&file, None);
-    drop(refresher.parts.token.reload());
+    drop(refresher.parts.source.reload());
     assert!(matches!(refresher.token_changed(), Event::Token { generation: 1, .. }));
     std::fs::remove_file(&file).expect("removed");
-    drop(refresher.parts.token.reload());
+    drop(refresher.parts.source.reload());
     assert!(matches!(refresher.token_changed(), Event::Tick), "a missing file");
     std::fs::write(&file, jwt("app")).expect("written");
-    drop(refresher.parts.token.reload());
+    drop(refresher.parts.source.reload());
     assert!(matches!(refresher.token_changed(), Event::Tick), "the same content again");
     std::fs::write(&file, jwt("other")).expect("written");
-    drop(refresher.parts.token.reload());
+    drop(refresher.parts.source.reload());
     assert!(matches!(refresher.token_changed(), Event::Token { generation: 2, identity_changed: true }));
+}
+
+#[test]
+fn an_assertion_is_sent_until_five_minutes_after_its_end_and_a_token_however_old() {
+    let response = r#"<Response><Assertion><Conditions NotOnOrAfter="2026-11-22T06:00:00Z"/></Assertion></Response>"#;
+    let assertion = Form::Assertion.parse(response.as_bytes()).expect("a response");
+    let at = |after: i64| crate::time::Wall::from_unix_seconds(1_795_327_200 + after);
+    assert!(of_source(Some(&assertion), None, &Form::Assertion, at(299)).is_ok(), "STS judges, by its own clock");
+    let failure = of_source(Some(&assertion), None, &Form::Assertion, at(300)).expect_err("of no use any more");
+    assert_eq!((failure.class, failure.code.as_str(), failure.sent), (Class::Token, "AssertionExpired", false));
+    assert!(failure.message.contains("2026-11-22T06:00:00Z") && failure.hint().contains("new SAML response"));
+    let expired = Form::Token.parse(jwt("app").as_bytes()).expect("a token");
+    assert!(of_source(Some(&expired), None, &Form::Token, at(1_000_000)).is_ok());
 }

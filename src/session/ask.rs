@@ -27,11 +27,9 @@ pub(super) struct Negotiation {
 }
 
 impl Ask {
-    /// `chained`: behind a role session STS allows 1 h at most, whatever the role allows.
-    pub(super) fn new(setting: DurationSetting, chained: bool) -> Self {
+    pub(super) fn new(setting: DurationSetting) -> Self {
         match setting {
             DurationSetting::Fixed(duration) => Self::Fixed(duration),
-            DurationSetting::Longest if chained => Self::Fixed(SessionDuration::HOUR),
             DurationSetting::Longest => {
                 Self::Longest(Negotiation { next: SessionDuration::HOUR, worked: None, probed: None })
             }
@@ -107,7 +105,7 @@ mod tests {
 
     #[test]
     fn longest_starts_with_an_hour_then_steps_down_from_twelve() {
-        let mut ask = Ask::new(DurationSetting::Longest, false);
+        let mut ask = Ask::new(DurationSetting::Longest);
         let first = ask.next(0, at(0));
         ask.worked(first);
         assert_eq!(hours(first), 1);
@@ -128,19 +126,12 @@ mod tests {
 
     #[test]
     fn a_remembered_duration_that_is_refused_steps_down_further() {
-        let mut ask = Ask::new(DurationSetting::Longest, false);
+        let mut ask = Ask::new(DurationSetting::Longest);
         ask.next(1, at(0));
         ask.worked(SessionDuration::LONGEST);
         assert_eq!(hours(ask.next(2, at(30))), 12, "nothing longer to probe for");
         assert!(ask.step_down(SessionDuration::LONGEST, at(30)));
         assert_eq!(hours(ask.next(2, at(30))), 6, "the next shorter one at once");
-        assert!(!ask.step_down(SessionDuration::HOUR, at(30)));
-    }
-
-    #[test]
-    fn a_chained_hop_never_asks_for_more_than_an_hour() {
-        let mut ask = Ask::new(DurationSetting::Longest, true);
-        assert_eq!(hours(ask.next(9, at(99))), 1);
         assert!(!ask.step_down(SessionDuration::HOUR, at(30)));
     }
 }

@@ -16,6 +16,7 @@ pub struct CallId(pub(super) u64);
 
 /// What happened.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
 pub enum Event {
     /// A snapshot of an earlier process was read; its times are on this boot's clock.
     Restored(Snapshot),
@@ -34,6 +35,13 @@ pub enum Event {
         token_generation: u64,
         /// What came back.
         outcome: Result<Reply, Failure>,
+    },
+    /// A call was not made, since what it needs is not there yet and will be; that is no failure.
+    Postponed {
+        /// The call, as handed out.
+        call: CallId,
+        /// When to try again, from now.
+        wait: Duration,
     },
     /// Time passed, or may have passed.
     Tick,

@@ -149,10 +149,8 @@ pub struct Hop {
 }
 
 impl Hop {
-    pub(super) fn new(at: usize, setting: DurationSetting) -> Self {
-        // Every step so far yields a role session, so a hop behind another is role chaining.
-        let ask = Ask::new(setting, at > 0);
-        let due = Boot::default();
+    pub(super) fn new(setting: DurationSetting) -> Self {
+        let (ask, due) = (Ask::new(setting), Boot::default());
         Self { held: None, generation: 0, due, streak: None, failure: None, blamed_parent: None, ask }
     }
 

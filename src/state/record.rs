@@ -129,7 +129,7 @@ fn read_hop(record: HopRecord) -> SavedHop {
             deadline: boot(record.deadline),
             lifetime: Duration::from_millis(record.lifetime),
             received: Wall::from_unix_milliseconds(record.received),
-            details: ReplyDetails { assumed_role_arn: record.assumed_role_arn, request_id: None },
+            details: ReplyDetails { assumed_role_arn: record.assumed_role_arn, ..ReplyDetails::default() },
         },
         due: boot(record.due),
         generation: record.generation,

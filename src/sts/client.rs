@@ -2,12 +2,16 @@
 //!
 //! Owns what is sent and the settings under which it is sent: no retries, no identity cache, no clock
 //! correction of the SDK's own, since `session` alone decides about repeating and time (agent decisions B2,
-//! B15). It never formats an error of the SDK, which can print the token (A3): `client/evidence.rs` takes it
+//! B15). `client/calls.rs` has the requests. It never formats an error of the SDK, which can print the token (A3): `client/evidence.rs` takes it
 //! apart instead. Called by `refresher` and `check`.
 
+mod calls;
 mod capture;
 mod clock;
+#[cfg(feature = "cognito")]
+mod cognito;
 mod evidence;
+mod fields;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -16,27 +20,20 @@ use aws_sdk_sts::Client as Sdk;
 use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
-use aws_sdk_sts::config::{
-    AppName, BehaviorVersion, Config, Credentials as Signer, IdentityCache, Region, StalledStreamProtectionConfig,
-};
-use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
-use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityOutput;
-use aws_sdk_sts::types::{AssumedRoleUser, Credentials as Issued, PolicyDescriptorType, Tag};
+use aws_sdk_sts::config::{AppName, BehaviorVersion, Config, IdentityCache, Region, StalledStreamProtectionConfig};
 use aws_smithy_runtime_api::client::http::http_client_fn;
 use http::Uri;
 
-use self::capture::{Capture, Seen};
+use self::capture::Seen;
 use self::clock::ServerClock;
 use super::connector::{self, ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, connector};
 use super::reply::{Fields, Server, check};
 use super::settings::{Endpoint, Settings};
-use super::{Assume, Proof, Request};
-use crate::assume::{Reply, Restriction, Role, Step, WebIdentity};
-use crate::credentials::Credentials;
-use crate::failure::{Class, Failure, classify};
-use crate::role::SessionName;
+use super::{Assume, Request};
+use crate::assume::Reply;
+use crate::failure::{Failure, classify};
+use crate::role::RoleArn;
 use crate::time::{Now, Wall};
-use crate::token::WebIdentityToken;
 
 /// What signed requests to a custom STS name when no region is set; most such servers ignore it.
 pub const REGION_OF_CUSTOM_ENDPOINTS: &str = "us-east-1";
@@ -72,6 +69,8 @@ pub struct Client {
     clock: ServerClock,
     server: Server,
     host: String,
+    #[cfg(feature = "cognito")]
+    pools: cognito::Pools,
 }
 
 impl Client {
@@ -92,7 +91,15 @@ impl Client {
         let clock = ServerClock::new(clock);
         let sdk = Sdk::from_conf(config(settings, region, clock.clone())?);
         let aws = settings.endpoint.as_ref().is_none_or(Endpoint::is_aws);
-        Ok(Self { sdk, clock, server: if aws { Server::Aws } else { Server::Other }, host })
+        let server = if aws { Server::Aws } else { Server::Other };
+        Ok(Self {
+            sdk,
+            clock,
+            server,
+            host,
+            #[cfg(feature = "cognito")]
+            pools: cognito::Pools::new(settings),
+        })
     }
 
     /// Host and port that are called, for the log and `check`.
@@ -107,64 +114,7 @@ impl Client {
         self.clock.known()
     }
 
-    async fn web_identity(
-        &self,
-        step: &WebIdentity,
-        name: &SessionName,
-        seconds: u32,
-        token: WebIdentityToken,
-    ) -> Result<Reply, Failure> {
-        let seen = Seen::default();
-        let sent = self
-            .sdk
-            .assume_role_with_web_identity()
-            .set_role_arn(step.role_arn.as_ref().map(ToString::to_string))
-            .role_session_name(name.as_str())
-            .web_identity_token(token.expose())
-            .duration_seconds(seconds.cast_signed())
-            .set_policy(policy(&step.restriction))
-            .set_policy_arns(policy_arns(&step.restriction))
-            .customize()
-            .interceptor(Capture::new(&seen))
-            .send();
-        // Not kept while STS is waited for: the SDK holds the only copy.
-        drop(token);
-        match sent.await {
-            Ok(output) => self.accepted(step.role_arn.as_ref(), output.into(), &seen),
-            Err(error) => Err(self.refused(evidence::of(&error, &self.host, false), &seen)),
-        }
-    }
-
-    async fn role(&self, step: &Role, name: &SessionName, seconds: u32, parent: Credentials) -> Result<Reply, Failure> {
-        let seen = Seen::default();
-        let tags = step.tags.iter().map(|tag| {
-            let built = Tag::builder().key(tag.key.as_str()).value(tag.value.as_str()).build();
-            built.expect("key and value are set")
-        });
-        let sent = self
-            .sdk
-            .assume_role()
-            .role_arn(step.role_arn.as_str())
-            .role_session_name(name.as_str())
-            .duration_seconds(seconds.cast_signed())
-            .set_policy(policy(&step.restriction))
-            .set_policy_arns(policy_arns(&step.restriction))
-            .set_external_id(step.external_id.as_ref().map(ToString::to_string))
-            .set_tags(non_empty(tags.collect()))
-            .set_transitive_tag_keys(non_empty(step.transitive_tag_keys.iter().map(ToString::to_string).collect()))
-            .set_source_identity(step.source_identity.as_ref().map(ToString::to_string))
-            .customize()
-            .config_override(Config::builder().credentials_provider(signer(&parent)))
-            .interceptor(Capture::new(&seen))
-            .send();
-        drop(parent);
-        match sent.await {
-            Ok(output) => self.accepted(Some(&step.role_arn), output.into(), &seen),
-            Err(error) => Err(self.refused(evidence::of(&error, &self.host, true), &seen)),
-        }
-    }
-
-    fn accepted(&self, asked: Option<&crate::role::RoleArn>, fields: Fields, seen: &Seen) -> Result<Reply, Failure> {
+    fn accepted(&self, asked: Option<&RoleArn>, fields: Fields, seen: &Seen) -> Result<Reply, Failure> {
         let envelope = seen.take();
         self.clock.learn(envelope.date);
         check(self.server, asked, fields, envelope)
@@ -184,19 +134,7 @@ impl Client {
 
 impl Assume for Client {
     async fn assume(&self, request: Request) -> Result<Reply, Failure> {
-        let Request { step, session_name, duration, proof } = request;
-        match (&*step, proof) {
-            (Step::WebIdentity(step), Proof::Token(token)) => {
-                self.web_identity(step, &session_name, duration.seconds(), token).await
-            }
-            (Step::Role(step), Proof::Signer(parent)) => {
-                self.role(step, &session_name, duration.seconds(), parent).await
-            }
-            (step, _) => {
-                let message = format!("{} was asked for with the wrong kind of proof", step.operation());
-                Err(Failure::local(Class::Config, "RequestNotSent", message))
-            }
-        }
+        self.call(request).await
     }
 }
 
@@ -233,47 +171,4 @@ fn host(settings: &Settings, region: &str) -> Result<String, Error> {
     let url = endpoint.map_err(|error| failed(error.to_string()))?.url().to_owned();
     let url: Uri = url.parse().map_err(|_| failed(format!("{url} is not a URL")))?;
     Ok(url.authority().map(ToString::to_string).unwrap_or_default())
-}
-
-fn signer(parent: &Credentials) -> Signer {
-    let (secret, token) = (parent.secret_access_key.expose(), parent.session_token.expose());
-    Signer::new(&parent.access_key_id, secret, Some(token.to_owned()), None, "stsidecar")
-}
-
-fn policy(restriction: &Restriction) -> Option<String> {
-    restriction.policy.as_ref().map(ToString::to_string)
-}
-
-fn policy_arns(restriction: &Restriction) -> Option<Vec<PolicyDescriptorType>> {
-    let described = restriction.policy_arns.iter().map(|arn| PolicyDescriptorType::builder().arn(arn.as_str()).build());
-    non_empty(described.collect())
-}
-
-/// An empty list is left out: some servers take its bare key for an empty first member.
-fn non_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
-    (!list.is_empty()).then_some(list)
-}
-
-impl From<AssumeRoleWithWebIdentityOutput> for Fields {
-    fn from(output: AssumeRoleWithWebIdentityOutput) -> Self {
-        fields(output.credentials, output.assumed_role_user)
-    }
-}
-
-impl From<AssumeRoleOutput> for Fields {
-    fn from(output: AssumeRoleOutput) -> Self {
-        fields(output.credentials, output.assumed_role_user)
-    }
-}
-
-fn fields(issued: Option<Issued>, assumed: Option<AssumedRoleUser>) -> Fields {
-    let assumed_role_arn = assumed.map(|user| user.arn);
-    let Some(issued) = issued else { return Fields { assumed_role_arn, ..Fields::default() } };
-    Fields {
-        expiration: Wall::from_unix_milliseconds(issued.expiration.to_millis().unwrap_or_default()),
-        access_key_id: issued.access_key_id,
-        secret_access_key: issued.secret_access_key,
-        session_token: issued.session_token,
-        assumed_role_arn,
-    }
 }

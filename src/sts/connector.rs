@@ -1,23 +1,23 @@
 //! The one connection maker of the STS client: roots, proxy and time-outs, prepared once at start.
 //!
-//! Checks every certificate here, because the SDK panics on a broken one and takes none for enough (agent
-//! decision A3). Speaks TLS only where the endpoint does, since reading the roots costs milliseconds of
-//! start-up (B1). It reads no environment but what the platform's root store defines (`SSL_CERT_FILE`).
+//! Checks every certificate here, so that a broken one is told at start (agent decision A3). Speaks TLS only
+//! where the endpoint does, since reading the roots costs milliseconds of start-up (B1). It reads no
+//! environment but what the platform's root store defines (`SSL_CERT_FILE`).
+
+mod dial;
+mod http;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_http_client::{Connector, ConnectorBuilder};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use rustls::RootCertStore;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use hyper_util::client::proxy::matcher::Matcher;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 
+use self::http::Http;
 use super::settings::{Proxy, Settings};
 
 /// The longest wait for a connection, name resolution and TLS handshake included.
@@ -68,32 +68,29 @@ pub enum Error {
 /// When the CA bundle, the system's roots or the proxy cannot be used.
 pub(super) fn connector(settings: &Settings) -> Result<SharedHttpConnector, Error> {
     let endpoint = settings.endpoint.as_ref();
-    let time_outs = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
-    let mut builder = Connector::builder().connector_settings(time_outs).pool_idle_timeout(IDLE_TIMEOUT);
-    if let Some(proxy) = settings.proxy.as_ref().filter(|_| !endpoint.is_some_and(super::Endpoint::is_loopback)) {
-        builder = builder.proxy_config(proxy_config(proxy)?);
-    }
-    let connector = if endpoint.is_none_or(super::Endpoint::is_https) {
-        with_tls(builder, settings.ca_bundle.as_deref())?
-    } else {
-        builder.build_http()
-    };
-    Ok(SharedHttpConnector::new(connector))
+    let proxy = settings.proxy.as_ref().filter(|_| !endpoint.is_some_and(super::Endpoint::is_loopback));
+    let tls = endpoint.is_none_or(super::Endpoint::is_https);
+    let tls = tls.then(|| tls_config(settings.ca_bundle.as_deref())).transpose()?;
+    Ok(SharedHttpConnector::new(Http::new(tls, proxy.map(matcher).transpose()?)))
 }
 
-fn with_tls(builder: ConnectorBuilder, bundle: Option<&Path>) -> Result<Connector, Error> {
-    let roots = match bundle {
+fn tls_config(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(match bundle {
         Some(path) => read_bundle(path)?,
         None => system_roots()?,
-    };
-    let store = TrustStore::empty().with_pem_certificate(to_pem(&roots));
-    let context = TlsContext::builder().with_trust_store(store).build().map_err(|_| Error::NoSystemRoots)?;
-    Ok(builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build())
+    });
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.expect("ring speaks TLS 1.2 and 1.3").with_root_certificates(store);
+    let mut config = builder.with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }
 
-fn proxy_config(proxy: &Proxy) -> Result<ProxyConfig, Error> {
-    let config = ProxyConfig::https(proxy.url.clone()).map_err(|_| Error::Proxy)?;
-    Ok(config.no_proxy(&proxy.no_proxy))
+fn matcher(proxy: &Proxy) -> Result<Matcher, Error> {
+    proxy.url.host().ok_or(Error::Proxy)?;
+    Ok(Matcher::builder().https(proxy.url.to_string()).no(proxy.no_proxy.clone()).build())
 }
 
 /// The certificates of a bundle, every one of them known to be usable as a root.
@@ -120,17 +117,6 @@ fn system_roots() -> Result<Vec<CertificateDer<'static>>, Error> {
 
 fn is_root(certificate: &CertificateDer<'static>) -> bool {
     RootCertStore::empty().add(certificate.clone()).is_ok()
-}
-
-/// The only form the SDK takes roots in.
-fn to_pem(certificates: &[CertificateDer<'static>]) -> Vec<u8> {
-    let mut pem = String::new();
-    for certificate in certificates {
-        pem.push_str("-----BEGIN CERTIFICATE-----\n");
-        STANDARD.encode_string(certificate, &mut pem);
-        pem.push_str("\n-----END CERTIFICATE-----\n");
-    }
-    pem.into_bytes()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use crate::assume::{Reply, ReplyDetails};
 use crate::credentials::{Credentials, Secret};
-use crate::failure::{Evidence, Failure, Kind, classify};
+use crate::failure::{Evidence, Failure, Kind, classify, safe_line};
 use crate::role::RoleArn;
 use crate::time::Wall;
 
@@ -43,8 +43,8 @@ pub struct Fields {
     pub session_token: String,
     /// `Credentials/Expiration`.
     pub expiration: Wall,
-    /// `AssumedRoleUser/Arn`; an empty one says nothing.
-    pub assumed_role_arn: Option<String>,
+    /// Everything else; an empty `AssumedRoleUser/Arn` says nothing.
+    pub details: ReplyDetails,
 }
 
 /// What came with the answer besides its fields.
@@ -70,9 +70,11 @@ pub fn check(server: Server, asked: Option<&RoleArn>, fields: Fields, envelope: 
     if let Some(fault) = fault(server, &fields) {
         return Err(failed(Kind::InvalidReply, format!("STS answered with success, but {fault}")));
     }
-    let assumed = fields.assumed_role_arn.filter(|arn| !arn.is_empty());
+    let mut details = shown(fields.details);
+    details.assumed_role_arn = details.assumed_role_arn.filter(|arn| !arn.is_empty());
+    let assumed = details.assumed_role_arn.as_deref();
     let issued = |role: &RoleArn, arn: &str| if server == Server::Aws { role.issued(arn) } else { role.named(arn) };
-    match (asked, &assumed) {
+    match (asked, assumed) {
         (Some(role), Some(arn)) if !issued(role, arn) => {
             return Err(failed(Kind::RoleMismatch, format!("asked for {role}, but STS answered for {arn}")));
         }
@@ -82,7 +84,8 @@ pub fn check(server: Server, asked: Option<&RoleArn>, fields: Fields, envelope: 
         }
         _ => {}
     }
-    let account = assumed.as_deref().and_then(account_of).or_else(|| asked.and_then(|role| account_of(role.as_str())));
+    let session = assumed.or(details.federated_user_arn.as_deref());
+    let account = session.and_then(account_of).or_else(|| asked.and_then(|role| account_of(role.as_str())));
     let credentials = Credentials {
         account: account.map(str::to_owned),
         access_key_id: fields.access_key_id,
@@ -90,8 +93,29 @@ pub fn check(server: Server, asked: Option<&RoleArn>, fields: Fields, envelope: 
         session_token: Secret::new(fields.session_token),
         expiration: fields.expiration,
     };
-    let details = ReplyDetails { assumed_role_arn: assumed, request_id: envelope.request_id };
+    details.request_id = envelope.request_id;
     Ok(Reply { credentials, date: envelope.date, details })
+}
+
+/// The details as they may be shown: one line each, and no longer than STS's own limits let them be.
+fn shown(mut details: ReplyDetails) -> ReplyDetails {
+    for text in [
+        &mut details.assumed_role_id,
+        &mut details.federated_user_arn,
+        &mut details.federated_user_id,
+        &mut details.source_identity,
+        &mut details.subject_from_web_identity_token,
+        &mut details.audience,
+        &mut details.provider,
+        &mut details.subject,
+        &mut details.subject_type,
+        &mut details.issuer,
+        &mut details.name_qualifier,
+        &mut details.identity_id,
+    ] {
+        *text = text.take().map(|text| safe_line(&text)).filter(|text| !text.is_empty());
+    }
+    details
 }
 
 /// What keeps the fields from being used, in words without any of their content.
@@ -113,7 +137,7 @@ fn fault(server: Server, fields: &Fields) -> Option<&'static str> {
     if !EXPIRATIONS.contains(&fields.expiration.unix_seconds()) {
         return Some("its Expiration is missing or makes no sense");
     }
-    match &fields.assumed_role_arn {
+    match &fields.details.assumed_role_arn {
         Some(arn) if !arn.is_empty() && !is_printable(arn, LONGEST_ARN) => Some("its AssumedRoleUser is malformed"),
         _ => None,
     }

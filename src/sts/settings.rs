@@ -18,6 +18,8 @@ pub struct Settings {
     pub region: Option<Region>,
     /// A custom STS; without it the region's endpoint of AWS.
     pub endpoint: Option<Endpoint>,
+    /// A custom Cognito; without it the one of AWS in the pool's region.
+    pub cognito_endpoint: Option<Endpoint>,
     /// `AWS_USE_FIPS_ENDPOINT`; only with AWS's own endpoints.
     pub fips: bool,
     /// `AWS_USE_DUALSTACK_ENDPOINT`; only with AWS's own endpoints.

@@ -25,6 +25,7 @@ mod load;
 mod log_lines;
 mod outages;
 mod secrecy;
+mod sources;
 mod start;
 mod state_dir;
 mod surfaces;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a tier on real things: `tests/real/run.py sts|sdks [CASE...]`, one line for each case.
+"""Runs a tier on real things: `tests/real/run.py sts|minio|sdks [CASE...]`, one line for each case.
 
 Installs what it needs first. The exit code is 0 only when every case passed; a case that cannot run here prints
 `not run` and its reason, which is a failure when ALL_TIERS=1. STSIDECAR_BIN names the binary under test.
@@ -20,7 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from real import bootstrap
 
 if TYPE_CHECKING:
+    from real.minio_server import MinIO
     from real.sdk_matrix import Client
+    from real.seaweed import SeaweedFS
     from real.sts_cases import World
 
 # A whole tier; the slowest machine that was tried needs a third of it.
@@ -50,6 +52,14 @@ def one_case(name: str, case: Callable[[], str | None]) -> str:
 def sts(world: "World", chosen: list[str]) -> list[str]:
     """Every case of sts_cases, or the chosen ones."""
     from real.sts_cases import CASES
+
+    cases = [case for case in CASES if not chosen or case.__name__ in chosen]
+    return [one_case(case.__doc__ or case.__name__, partial(in_directory, world, case)) for case in cases]
+
+
+def minio(world: "World", chosen: list[str]) -> list[str]:
+    """Every case of minio_cases, or the chosen ones."""
+    from real.minio_cases import CASES
 
     cases = [case for case in CASES if not chosen or case.__name__ in chosen]
     return [one_case(case.__doc__ or case.__name__, partial(in_directory, world, case)) for case in cases]
@@ -94,26 +104,39 @@ def out_of_time(*_: object) -> None:
     raise SystemExit(f"FAILED   the tier did not end within {TIER_SECONDS} s")
 
 
+def server(is_minio: bool) -> "type[SeaweedFS | MinIO]":
+    """What gives the credentials; imported only where it is installed."""
+    if is_minio:
+        from real.minio_server import MinIO
+
+        return MinIO
+    from real.seaweed import SeaweedFS
+
+    return SeaweedFS
+
+
 def main(arguments: list[str]) -> int:
-    tiers = {"sts": (sts, ("store",)), "sdks": (sdks, ("store", "sdks"))}
+    tiers = {"sts": sts, "sdks": sdks, "minio": minio}
     if not arguments or arguments[0] not in tiers:
         print(__doc__, file=sys.stderr)
         return 64
-    tier, groups = tiers[arguments[0]]
-    bootstrap.inside_venv(*groups)
+    tier = tiers[arguments[0]]
+    bootstrap.inside_venv(*(("store", "sdks") if tier is sdks else ("store",)))
+    if tier is minio and (reason := bootstrap.install("minio")):
+        print(f"not run: MinIO as a second STS and S3: {reason}", flush=True)
+        return int(bootstrap.all_tiers())
     signal.signal(signal.SIGALRM, out_of_time)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.alarm(TIER_SECONDS)
 
     from real.issuer import Issuer
-    from real.seaweed import SeaweedFS
     from real.sts_cases import World
 
     bootstrap.agent_binary()
     with (
         tempfile.TemporaryDirectory(prefix="stsidecar-real-") as directory,
         Issuer() as issuer,
-        SeaweedFS(Path(directory) / "seaweedfs", issuer.url) as store,
+        server(tier is minio)(Path(directory) / "store", issuer.url) as store,
     ):
         results = tier(World(issuer, store, Path(directory)), arguments[1:])
     passed, failed, not_run = (results.count(outcome) for outcome in ("passed", "failed", "not run"))

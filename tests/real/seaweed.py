@@ -64,14 +64,16 @@ class SeaweedFS:
     def __init__(self, directory: Path, issuer_url: str) -> None:
         directory.mkdir(parents=True)
         self.log = directory / "weed.log"
-        self._secret = secrets.token_hex(16)
-        admin = {"name": "admin", "credentials": [{"accessKey": "admin", "secretKey": self._secret}], "actions": ["Admin"]}
+        # The same for administration and for what long-term keys may ask of STS.
+        self.user, self.user_secret = "admin", secrets.token_hex(16)
+        admin = {"name": "admin", "credentials": [{"accessKey": self.user, "secretKey": self.user_secret}], "actions": ["Admin"], "policyNames": ["everything"]}
         (directory / "s3.json").write_text(json.dumps({"identities": [admin]}))
         (directory / "iam.json").write_text(json.dumps(_iam(issuer_url)))
         (directory / "data").mkdir()
         ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
         self.port, self._ports = ports["s3.port"], list(ports.values())
         self.url = f"http://127.0.0.1:{self.port}"
+        self.role = ROLE
         self.process = start(self._command(directory, ports), self.log, bare_environment(directory), cwd=directory)
         try:
             self._await_bucket()
@@ -118,8 +120,8 @@ class SeaweedFS:
             "s3",
             endpoint_url=self.url,
             region_name=REGION,
-            aws_access_key_id="admin",
-            aws_secret_access_key=self._secret,
+            aws_access_key_id=self.user,
+            aws_secret_access_key=self.user_secret,
             config=Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=1),
         )
 

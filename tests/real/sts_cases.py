@@ -47,9 +47,9 @@ def expect(what: str, found: object, *wanted: object) -> None:
         raise Failed(f"{what} is {found!r}, not {' or '.join(repr(each) for each in wanted)}")
 
 
-def use(store: SeaweedFS, answer: dict, key: str) -> None:
-    """Writes an object with vended credentials, lists it and reads it back."""
-    client = boto3.client(
+def client_of(store: SeaweedFS, answer: dict):
+    """An S3 client with vended credentials."""
+    return boto3.client(
         "s3",
         endpoint_url=store.url,
         region_name=REGION,
@@ -58,6 +58,11 @@ def use(store: SeaweedFS, answer: dict, key: str) -> None:
         aws_session_token=answer["Token"],
         config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5),
     )
+
+
+def use(store: SeaweedFS, answer: dict, key: str) -> None:
+    """Writes an object with vended credentials, lists it and reads it back."""
+    client = client_of(store, answer)
     client.put_object(Bucket=BUCKET, Key=key, Body=key.encode())
     listed = [entry["Key"] for entry in client.list_objects_v2(Bucket=BUCKET, Prefix=key).get("Contents", [])]
     expect("the list", listed, [key])
@@ -94,7 +99,7 @@ def refused(world: World, token: str, classes: dict[str, tuple[str, ...]]) -> No
     `classes` maps STS's code to the classes that it may be put into.
     """
     volume = world.volume(token)
-    with world.agent(volume) as agent:
+    with world.agent(volume, AWS_ROLE_ARN=world.store.role) as agent:
         error = agent.await_error()
         expect("the code in /status", error["code"], *classes)
         expect(f"the class of {error['code']} in /status", error["class"], *classes[error["code"]])
@@ -189,10 +194,7 @@ def chained(world: World) -> None:
     """a second role is assumed with the credentials of the first, and both are renewed"""
     volume = world.volume(mint(world.issuer))
     source = {"roleArn": ROLE, "tokenFile": str(volume.file), "sessionDuration": "15m"}
-    document = {"profiles": {"default": {"webIdentity": source, "chain": [{"roleArn": CHAINED_ROLE, "sessionDuration": "15m"}]}}}
-    settings = {"AWS_ROLE_ARN": None, "AWS_WEB_IDENTITY_TOKEN_FILE": None, "STSIDECAR_SESSION_DURATION": None}
-    inline = {"STSIDECAR_CONFIG_INLINE": json.dumps(chain_document(document, world))}
-    with world.agent(volume, **settings, **inline) as agent:
+    with configured(world, {"webIdentity": source, "chain": [{"roleArn": CHAINED_ROLE, "sessionDuration": "15m"}]}) as agent:
         agent.await_ready()
         profile = agent.status()
         expect("the role in /status", profile["roleArn"], CHAINED_ROLE)
@@ -203,10 +205,47 @@ def chained(world: World) -> None:
         use(world.store, held(agent), "chained-renewed")
 
 
-def chain_document(document: dict, world: World) -> dict:
-    """With profiles of its own, a document names its clients too."""
-    token_file = world.directory / "agent" / "endpoint" / "token"
-    return {**document, "clients": [{"name": "app", "profile": "default", "tokenFile": str(token_file)}]}
+def configured(world: World, profile: dict) -> Agent:
+    """An agent with this profile."""
+    client = {"name": "app", "profile": "default", "tokenFile": str(world.directory / "agent" / "endpoint" / "token")}
+    document = {"profiles": {"default": profile}, "clients": [client]}
+    outer = dict.fromkeys(("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "STSIDECAR_SESSION_DURATION"))
+    settings = {**outer, "STSIDECAR_CONFIG_INLINE": json.dumps(document)}
+    return Agent(world.directory / "agent", world.directory / "none", world.store.url, settings)
+
+
+def keys(world: World) -> str:
+    """A shared-credentials file with the long-term keys of the server's user; its path."""
+    file = world.directory / "credentials"
+    file.write_text(f"[default]\naws_access_key_id = {world.store.user}\naws_secret_access_key = {world.store.user_secret}\n")
+    return str(file)
+
+
+def access_key(world: World) -> None:
+    """a role is assumed with long-term keys, and renewed"""
+    hop = {"roleArn": CHAINED_ROLE, "sessionName": "user", "sessionDuration": "2h"}
+    with configured(world, {"accessKey": {"credentialsFile": keys(world)}, "chain": [hop]}) as agent:
+        agent.await_ready()
+        expect("the operations", [hop["operation"] for hop in agent.status()["hops"]], ["AssumeRole"])
+        expect("the lifetime in /status", agent.status()["hops"][-1]["lifetimeSeconds"], 7199, 7200)
+        use(world.store, held(agent), "access-key")
+        agent.await_generation(beyond=1)
+        use(world.store, held(agent), "access-key-renewed")
+
+
+def federation_token(world: World) -> None:
+    """a federated user's session is asked for with long-term keys, and renewed"""
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [everything]}
+    source = {"credentialsFile": keys(world), "name": "batch", "sessionDuration": "15m", "policy": policy}
+    with configured(world, {"federationToken": source}) as agent:
+        agent.await_ready()
+        hop = agent.status()["hops"][-1]
+        expect("the operation", hop["operation"], "GetFederationToken")
+        expect("whether the user is named", hop["federatedUserArn"].endswith(":federated-user/batch"), True)
+        use(world.store, held(agent), "federated")
+        agent.await_generation(beyond=1)
+        use(world.store, held(agent), "federated-renewed")
 
 
 def loopback_only(world: World) -> None:
@@ -232,5 +271,7 @@ CASES: list[Callable[[World], None]] = [
     issuer_down,
     sts_down,
     chained,
+    access_key,
+    federation_token,
     loopback_only,
 ]

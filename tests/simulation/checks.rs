@@ -10,7 +10,7 @@ use stsidecar::time::Boot;
 use super::clients::{Sdk, Use};
 use super::clocks::SECOND;
 use super::faults::Kind;
-use super::sts::serial;
+use super::sts::{EXCHANGES, serial};
 use super::world::World;
 
 /// Attempts that a failing hop may make at once: ten of the backoff, five looks at the token, and a few.
@@ -20,7 +20,7 @@ const PATIENCE: f64 = 20.0;
 #[derive(Debug, Default)]
 pub struct Tally {
     pub steps: u64,
-    pub calls: [u64; 4],
+    pub calls: [u64; EXCHANGES],
     /// Requests of the application's SDKs, and those that failed for them.
     pub uses: u64,
     pub failed_uses: u64,
@@ -30,7 +30,7 @@ pub struct Tally {
     pub steady: u64,
     /// What was left at the worst moment, in milliseconds; nothing before the first credentials.
     pub worst_left: Option<u64>,
-    pub refreshed: [u64; 4],
+    pub refreshed: [u64; EXCHANGES],
 }
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct Checks {
     seen: u64,
     /// The call budget, counted in another way than the session does.
     pub budget: (f64, Boot),
-    pub patience: [f64; 4],
+    pub patience: [f64; EXCHANGES],
     trouble_end: u64,
     was_slow: bool,
     pub steady_until: u64,
@@ -52,7 +52,7 @@ impl Default for Checks {
         Self {
             seen: 0,
             budget: (5.0, Boot::default()),
-            patience: [PATIENCE; 4],
+            patience: [PATIENCE; EXCHANGES],
             trouble_end: 0,
             was_slow: false,
             steady_until: 0,
@@ -165,7 +165,7 @@ impl World {
     /// Another process: what it may call is counted anew.
     pub fn forget(&mut self) {
         self.checks.budget = (5.0, self.clocks.boot());
-        self.checks.patience = [PATIENCE; 4];
+        self.checks.patience = [PATIENCE; EXCHANGES];
         if self.is_active(Kind::CrashEmpty) {
             self.checks.steady_until = self.clocks.t;
         }

@@ -241,30 +241,6 @@ fn a_healthy_day_costs_as_many_calls_as_the_refresh_point_says() {
 }
 
 #[test]
-fn a_chain_of_four_outlives_outages_of_its_hops_in_any_order() {
-    let mut orders = vec![vec![]];
-    for _ in 0..4 {
-        orders = orders
-            .iter()
-            .flat_map(|order: &Vec<u64>| {
-                (0..4).filter(|hop| !order.contains(hop)).map(|hop| [order.clone(), vec![hop]].concat())
-            })
-            .collect();
-    }
-    assert_eq!(orders.len(), 24);
-    for (seed, order) in orders.into_iter().enumerate() {
-        let outage = |(at, hop): (usize, &u64)| Fault {
-            amount: *hop as f64 / 4.0,
-            ..Fault::new(Kind::HopOutage, (at as u64 * 15 + 6) * HOUR + seed as u64 * MINUTE, 44 * MINUTE)
-        };
-        let faults = order.iter().enumerate().map(outage).collect();
-        let world = pod(seed as u64, &[fixed(60); 4], faults, 3 * DAY);
-        assert_eq!((world.tally.failed_uses, world.tally.withdrawals), (0, 0), "{order:?}");
-        assert!(calls(&world) <= 3 * 4 * 120 + 4 * 80, "{order:?}: {}", calls(&world));
-    }
-}
-
-#[test]
 fn longest_costs_a_probe_a_day_and_settles_on_what_the_role_allows() {
     let settings = Settings { maximum: 4 * 3600, ..Settings::calm(1, 10 * DAY, vec![DurationSetting::Longest]) };
     let world = World::finished(settings);

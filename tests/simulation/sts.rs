@@ -14,10 +14,15 @@ use super::clocks::{Clocks, HOUR};
 use super::faults::{Fault, KINDS, Kind};
 use super::kubelet::Kubelet;
 
+/// The longest chain: a source and four hops.
+pub const EXCHANGES: usize = 5;
+
 /// What STS knows of one session that it issued.
 #[derive(Clone, Copy, Debug)]
 pub struct Issued {
     pub hop: usize,
+    /// The session that signed for it.
+    pub parent: Option<usize>,
     pub at: u64,
     /// Of the token it stems from.
     pub identity: u64,
@@ -143,7 +148,7 @@ impl Sts {
         ];
         for (kind, class, concerned) in table {
             let applies = |fault: &Fault| match kind {
-                Kind::HopOutage => (fault.amount * 4.0) as usize == hop,
+                Kind::HopOutage => (fault.amount * EXCHANGES as f64) as usize == hop,
                 Kind::Throttling => busy <= fault.amount,
                 _ => true,
             };
@@ -171,10 +176,10 @@ impl Sts {
             i64::from(call.duration.seconds())
         };
         let expiration = now.server_seconds(at) + life;
-        let parent = call.parent.as_ref().map(|parent| self.issued[serial(&parent.access_key_id)].identity);
-        let identity = parent.unwrap_or(identity);
+        let parent = call.parent.as_ref().map(|parent| serial(&parent.access_key_id));
+        let identity = parent.map_or(identity, |parent| self.issued[parent].identity);
         let number = self.issued.len();
-        self.issued.push(Issued { hop: call.hop, at, identity, expiration });
+        self.issued.push(Issued { hop: call.hop, parent, at, identity, expiration });
         // Without a Date our wall clock has to do: the run keeps to what that can be expected to do.
         let dateless = now.disagreement() < 4000 && self.active(active, Kind::NoDate, |_| true);
         let date = Wall::from_unix_seconds(now.server_seconds(random.u64(at..=now.t + latency)));

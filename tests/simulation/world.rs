@@ -48,8 +48,8 @@ impl Settings {
         let pick = |random: &mut Rng, from: &[DurationSetting]| from[random.usize(0..from.len())];
         let longest = DurationSetting::Longest;
         let mut durations = vec![pick(random, &[fixed(15), fixed(60), fixed(60), fixed(360), fixed(720), longest])];
-        let hops = [1, 1, 1, 2, 2, 3, 4][random.usize(0..7)];
-        durations.resize_with(hops, || pick(random, &[fixed(15), fixed(60), fixed(60), longest]));
+        let hops = [1, 1, 1, 2, 2, 3, 5][random.usize(0..7)];
+        durations.resize_with(hops, || pick(random, &[fixed(15), fixed(60), fixed(60), fixed(60)]));
         let maximum = match durations[0] {
             DurationSetting::Fixed(_) => 43_200,
             DurationSetting::Longest => [3600, 4 * 3600, 43_200][random.usize(0..3)],

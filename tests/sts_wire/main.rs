@@ -8,20 +8,23 @@ mod certificates;
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "cognito")]
+mod cognito;
 mod honesty;
 mod outcomes;
 mod parameters;
 mod secrets;
+mod sources;
 mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use stsidecar::assume::{DurationSetting, Reply, Restriction, Role, SessionDuration, Step, WebIdentity};
+use stsidecar::assume::{Reply, Role, SessionDuration, Step, WebIdentity};
 use stsidecar::credentials::Credentials;
 use stsidecar::failure::Failure;
 use stsidecar::role::{RoleArn, SessionName};
-use stsidecar::sts::{Assume, Client, Endpoint, Proof, Request, Settings};
+use stsidecar::sts::{Assume, Client, Endpoint, Extras, Proof, Request, Settings};
 use stsidecar::time::{Boot, Now, Wall};
 use stsidecar::token::WebIdentityToken;
 
@@ -50,31 +53,16 @@ fn token() -> WebIdentityToken {
 }
 
 fn web_identity() -> WebIdentity {
-    WebIdentity {
-        role_arn: Some(RoleArn::parse(ROLE).expect("a role")),
-        token_file: "/token".into(),
-        session_name: None,
-        duration: DurationSetting::Fixed(SessionDuration::HOUR),
-        restriction: Restriction::default(),
-    }
+    WebIdentity { role_arn: Some(RoleArn::parse(ROLE).expect("a role")), ..WebIdentity::new("/token") }
 }
 
 fn role() -> Role {
-    Role {
-        role_arn: RoleArn::parse(TARGET).expect("a role"),
-        session_name: None,
-        duration: DurationSetting::Fixed(SessionDuration::HOUR),
-        restriction: Restriction::default(),
-        external_id: None,
-        tags: Vec::new(),
-        transitive_tag_keys: Vec::new(),
-        source_identity: None,
-    }
+    Role::new(RoleArn::parse(TARGET).expect("a role"))
 }
 
 fn request(step: Step, proof: Proof) -> Request {
     let session_name = SessionName::parse("shop.checkout-0").expect("a name");
-    Request { step: Arc::new(step), session_name, duration: SessionDuration::HOUR, proof }
+    Request { step: Arc::new(step), session_name, duration: SessionDuration::HOUR, proof, extras: Extras::default() }
 }
 
 async fn exchange(client: &Client, request: Request) -> Result<Reply, Failure> {

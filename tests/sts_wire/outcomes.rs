@@ -250,3 +250,14 @@ async fn the_same_port_works_again_after_an_outage() {
     enter(&client).await.expect("up again");
     assert_eq!(sts.calls().len(), 1);
 }
+
+#[tokio::test]
+async fn a_kept_connection_that_the_server_has_closed_costs_no_failure() {
+    let sts = FakeSts::start();
+    let (client, port) = (client(&sts.url()), sts.port());
+    enter(&client).await.expect("a reply");
+    drop(sts);
+    let sts = FakeSts::start_at(port);
+    enter(&client).await.expect("a reply over a new connection");
+    assert_eq!(sts.accepted_connections(), 1);
+}

@@ -1,13 +1,20 @@
 //! A fake STS on the wire: HTTP/1.1 on loopback, the Query protocol in, STS's XML out.
 //!
 //! It runs on its own thread with its own runtime, so tests with and without a runtime use it alike, and it
-//! stops when dropped: connections are cut and the port refuses. Unscripted, it judges a call as STS would
-//! (expired tokens, unknown or expired signers, durations). What it issues describes itself: [`Issued`].
+//! stops when dropped: connections are cut and the port refuses. Unscripted, it judges a call as STS would:
+//! the request by the service model, then token, assertion or signature, then the rules of chains. It takes every
+//! operation that gives credentials, and an identity pool's two. What it issues describes itself: [`Issued`].
 
+mod answer;
 mod body;
 mod issued;
-mod judge;
+pub mod judge;
+pub mod limits;
+pub mod mfa;
+mod pool;
+pub mod saml;
 mod serve;
+pub mod signature;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{SocketAddr, TcpListener};
@@ -19,10 +26,15 @@ use tokio::sync::oneshot;
 
 pub use issued::Issued;
 
+use judge::Inherited;
+use mfa::{Device, Devices};
+use signature::Signed;
+
 /// How one call is answered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Behaviour {
     /// As STS would: credentials, or the error that the call deserves.
+    #[default]
     Ok,
     /// As [`Behaviour::Ok`], this much later.
     Latency(Duration),
@@ -66,6 +78,8 @@ pub struct Call {
     pub operation: String,
     /// The decoded form, `Action` and `Version` included.
     pub form: BTreeMap<String, String>,
+    /// The body as it came.
+    pub body: String,
     /// The path of the request line.
     pub path: String,
     /// The `Authorization` header.
@@ -76,6 +90,10 @@ pub struct Call {
     pub amz_date: Option<String>,
     /// `User-Agent` and `x-amz-user-agent`.
     pub user_agent: String,
+    /// `X-Amz-Target`, which is how JSON calls name their operation.
+    pub target: Option<String>,
+    /// The signature, with what it covers.
+    signed: Option<Signed>,
     /// When it was complete.
     pub at: Instant,
 }
@@ -86,6 +104,19 @@ impl Call {
         self.authorization.as_deref()?.split_once("Credential=")?.1.split('/').next()
     }
 
+    #[allow(clippy::disallowed_methods, reason = "a test server lives in real time")]
+    fn unsigned(operation: &str, form: &BTreeMap<String, String>) -> Self {
+        let (operation, form, path) = (operation.to_owned(), form.clone(), "/".to_owned());
+        let (authorization, security_token, amz_date, target, signed) = (None, None, None, None, None);
+        let (body, user_agent, at) = (String::new(), String::new(), Instant::now());
+        Self { operation, form, body, path, authorization, security_token, amz_date, user_agent, target, signed, at }
+    }
+
+    /// Whether it is a call of the JSON protocol, to an identity pool.
+    pub fn is_json(&self) -> bool {
+        self.target.is_some()
+    }
+
     /// Exactly these parameters besides `Action` and `Version`.
     pub fn parameters(&self) -> BTreeMap<&str, &str> {
         let own = self.form.iter().filter(|(key, _)| !["Action", "Version"].contains(&key.as_str()));
@@ -93,9 +124,19 @@ impl Call {
     }
 }
 
+#[derive(Default)]
 struct State {
     script: VecDeque<Behaviour>,
     default: Behaviour,
+    /// Long-term keys: access key id and secret.
+    users: HashMap<String, String>,
+    /// SAML providers: ARN and public key.
+    providers: HashMap<String, Vec<u8>>,
+    devices: Devices,
+    /// Identities of the pool: id and subject.
+    identities: HashMap<String, String>,
+    inherited: HashMap<String, Inherited>,
+    elements: BTreeMap<String, String>,
     calls: Vec<Call>,
     issued: HashMap<String, Issued>,
     serial: u64,
@@ -126,19 +167,7 @@ impl FakeSts {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
         listener.set_nonblocking(true).expect("a listener can be set non-blocking");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let state = Arc::new(Mutex::new(State {
-            script: VecDeque::new(),
-            default: Behaviour::Ok,
-            calls: Vec::new(),
-            issued: HashMap::new(),
-            serial: 0,
-            requests: 0,
-            session_lifetime: None,
-            max_session_duration: None,
-            clock_offset: 0,
-            open_connections: 0,
-            accepted_connections: 0,
-        }));
+        let state = Arc::new(Mutex::new(State::default()));
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&state);
         let thread = std::thread::spawn(move || {
@@ -187,6 +216,31 @@ impl FakeSts {
     /// How far the server's clock is ahead of the real one, in `Date` and `Expiration`.
     pub fn set_clock_offset(&self, seconds: i64) {
         self.state().clock_offset = seconds;
+    }
+
+    /// Adds a user's long-term keys.
+    pub fn add_user(&self, access_key_id: &str, secret: &str) {
+        self.state().users.insert(access_key_id.to_owned(), secret.to_owned());
+    }
+
+    /// Trusts a SAML provider's signatures from now on.
+    pub fn trust(&self, principal_arn: &str, public_key: &[u8]) {
+        self.state().providers.insert(principal_arn.to_owned(), public_key.to_vec());
+    }
+
+    /// Adds an MFA device, or replaces it.
+    pub fn add_device(&self, serial: &str, device: Device) {
+        self.state().devices.add(serial, device);
+    }
+
+    /// Further elements of every successful answer, such as `PackedPolicySize`.
+    pub fn set_elements(&self, elements: BTreeMap<String, String>) {
+        self.state().elements = elements;
+    }
+
+    /// The body of the honest answer to a call that is not signed, without the wire.
+    pub fn ask(&self, operation: &str, form: &BTreeMap<String, String>) -> String {
+        self.state().judge(&Call::unsigned(operation, form), "f4ce575f-0000-4000-8000-000000000000", None).1
     }
 
     /// Everything asked so far.

@@ -6,11 +6,13 @@ use prometheus::Registry;
 
 use super::*;
 use crate::assume::WebIdentity;
-use crate::assume::{DurationSetting, Profile, ProfileName, Reply, ReplyDetails, Restriction, SessionDuration, Step};
+use crate::assume::{Profile, ProfileName, Reply, ReplyDetails, Step};
 use crate::cache::{self, Answer, Reader, Refused};
 use crate::credentials::{Credentials, Secret};
 use crate::failure::Failure;
+use crate::material::Form;
 use crate::refresher::metrics::Metrics;
+use crate::refresher::{Extras, SentCodes};
 use crate::session::schedule::RefreshAt;
 use crate::session::snapshot::Digest;
 use crate::sts::Request;
@@ -45,21 +47,15 @@ impl Assume for Panicking {
 fn parts(at: &'static [usize], directory: &tempfile::TempDir) -> (Arc<Parts<Panicking>>, Reader) {
     let file = directory.path().join("token");
     std::fs::write(&file, TOKEN).expect("room");
-    let source = WebIdentity {
-        role_arn: None,
-        token_file: file.clone(),
-        session_name: None,
-        duration: DurationSetting::Fixed(SessionDuration::HOUR),
-        restriction: Restriction::default(),
-    };
     let name = ProfileName::parse("default").expect("a name");
-    let profile = Profile { name, steps: vec![Arc::new(Step::WebIdentity(source))] };
+    let profile = Profile { name, steps: vec![Arc::new(Step::WebIdentity(WebIdentity::new(&file)))] };
     let refused = Refused { status: 503, body: bytes::Bytes::new() };
     let (publisher, answers) = cache::channel(Answer::Refused(refused), clock::boot);
     let parts = Parts {
         refresh_at: RefreshAt::After(Duration::from_secs(1)),
         digest: Digest([7; 32]),
-        token: RotatedFile::new(&file, 4096, WebIdentityToken::parse, None),
+        source: RotatedFile::new(&file, 4096, |content| Form::Token.parse(content), None),
+        extras: vec![Extras::of(&profile.steps[0], &SentCodes::default())],
         sts: Arc::new(Panicking { at, calls: AtomicUsize::new(0) }),
         publisher,
         report: watch::Sender::new(Report::default()),

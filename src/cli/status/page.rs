@@ -89,11 +89,19 @@ fn block(page: &mut String, profile: &Value, now: Wall) {
         line("next refresh", if next > now { format!("in {}", span(next.since(now))) } else { "now".to_owned() });
     }
     let token = &profile["token"];
+    let label = if token["kind"] == "SAML assertion" { "assertion" } else { "token" };
     if let Some(end) = instant(&token["expiration"]) {
-        line("token", expiry(end, now));
+        line(label, expiry(end, now));
+    }
+    if token["accessKeyId"].is_string() {
+        line("access key", shown(&token["accessKeyId"]));
     }
     if token["error"].is_string() {
-        line("token file", format!("{}: {}", shown(&token["file"]), shown(&token["error"])));
+        let is_token = token["kind"].as_str().is_none_or(|kind| kind.ends_with("token"));
+        line(
+            if is_token { "token file" } else { "source file" },
+            format!("{}: {}", shown(&token["file"]), shown(&token["error"])),
+        );
     }
     let error = &profile["lastError"];
     if error.is_object() {

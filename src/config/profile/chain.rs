@@ -4,10 +4,12 @@
 //! inherited session tags and the source identity (STS API reference, role chaining). Called by `profile`.
 
 use super::super::error::Error;
-use crate::assume::{Role, SourceIdentity, TagKey};
+use crate::assume::{Role, SourceIdentity, Step, TagKey};
 
 /// Refuses a hop that sets again what it inherits; `path` is the chain's.
-pub(super) fn check(path: &str, hops: &[Role]) -> Result<(), Error> {
+pub(super) fn check(path: &str, steps: &[Step]) -> Result<(), Error> {
+    let hops: Vec<&Role> =
+        steps.iter().filter_map(|step| if let Step::Role(hop) = step { Some(hop) } else { None }).collect();
     let mut inherited: Vec<(usize, &TagKey)> = Vec::new();
     let mut identity: Option<(usize, &SourceIdentity)> = None;
     for (at, hop) in hops.iter().enumerate() {
@@ -33,24 +35,20 @@ pub(super) fn check(path: &str, hops: &[Role]) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assume::{DurationSetting, Restriction, SessionDuration, Tag};
+    use crate::assume::Tag;
     use crate::role::RoleArn;
 
-    fn hop(tag: Option<&str>, hands_down: bool, identity: Option<&str>) -> Role {
+    fn hop(tag: Option<&str>, hands_down: bool, identity: Option<&str>) -> Step {
         let tags: Vec<Tag> = tag.into_iter().map(|key| Tag::parse(key, "x").expect("a tag")).collect();
-        Role {
-            role_arn: RoleArn::parse("arn:aws:iam::111122223333:role/app").expect("a role"),
-            session_name: None,
-            duration: DurationSetting::Fixed(SessionDuration::HOUR),
-            restriction: Restriction::default(),
-            external_id: None,
+        Step::Role(Role {
             transitive_tag_keys: tags.iter().filter(|_| hands_down).map(|tag| tag.key.clone()).collect(),
             tags,
             source_identity: identity.map(|text| SourceIdentity::parse(text).expect("an identity")),
-        }
+            ..Role::new(RoleArn::parse("arn:aws:iam::111122223333:role/app").expect("a role"))
+        })
     }
 
-    fn problem(hops: &[Role]) -> Option<String> {
+    fn problem(hops: &[Step]) -> Option<String> {
         check("profiles.p.chain", hops).err().map(|error| error.to_string())
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextMut;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
@@ -24,6 +25,12 @@ pub(super) const LONGEST_BODY: usize = 64 * 1024;
 pub(super) struct Seen(Arc<Mutex<Envelope>>);
 
 impl Seen {
+    /// What somebody else saw.
+    #[cfg(feature = "cognito")]
+    pub(super) fn of(envelope: Envelope) -> Self {
+        Self(Arc::new(Mutex::new(envelope)))
+    }
+
     /// What was seen; nothing when there was no answer.
     pub(super) fn take(&self) -> Envelope {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
@@ -53,15 +60,19 @@ impl Intercept for Capture {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response_mut();
-        let header = |name| response.headers().get(name);
-        let envelope = Envelope {
-            date: header("date").and_then(Wall::parse_http_date),
-            request_id: header("x-amzn-requestid").or_else(|| header("x-amz-request-id")).map(str::to_owned),
-            status: Some(response.status().as_u16()),
-        };
-        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = envelope;
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = envelope(response);
         let body = std::mem::replace(response.body_mut(), SdkBody::taken());
         *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, LONGEST_BODY));
         Ok(())
+    }
+}
+
+/// What the head of an answer says.
+pub(super) fn envelope(response: &HttpResponse) -> Envelope {
+    let header = |name| response.headers().get(name);
+    Envelope {
+        date: header("date").and_then(Wall::parse_http_date),
+        request_id: header("x-amzn-requestid").or_else(|| header("x-amz-request-id")).map(str::to_owned),
+        status: Some(response.status().as_u16()),
     }
 }

@@ -64,7 +64,7 @@ fn answered(error: &impl ProvideErrorMetadata, raw: &HttpResponse, signed: bool)
 }
 
 /// The attempt ended between the first look-up and the head of the answer.
-fn of_connector(error: &ConnectorError) -> (Kind, Option<String>) {
+pub(super) fn of_connector(error: &ConnectorError) -> (Kind, Option<String>) {
     if let Some(tls) = find::<rustls::Error>(error) {
         return (Kind::TlsFailure, Some(tls.to_string()));
     }
@@ -106,7 +106,7 @@ fn of_broken_response(error: &(dyn Error + 'static)) -> Kind {
     }
 }
 
-fn describe(kind: Kind, host: &str, detail: Option<&str>) -> String {
+pub(super) fn describe(kind: Kind, host: &str, detail: Option<&str>) -> String {
     let told = match kind {
         Kind::BeforeTheWire => format!("no request could be made for {host} with these settings"),
         Kind::ConnectTimeout => format!("no connection to {host} within {CONNECT_TIMEOUT:?}"),

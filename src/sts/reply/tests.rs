@@ -11,13 +11,17 @@ fn role() -> RoleArn {
     RoleArn::parse(ROLE).expect("a role")
 }
 
+fn session(assumed_role_arn: Option<String>) -> ReplyDetails {
+    ReplyDetails { assumed_role_arn, ..ReplyDetails::default() }
+}
+
 fn good() -> Fields {
     Fields {
         access_key_id: "ASIAQWERTYUIOPASDFGH".into(),
         secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
         session_token: "IQoJb3JpZ2luX2VjEHYaCXVzLWVhc3QtMSJHMEUCIQD//////////w==".into(),
         expiration: Wall::from_unix_seconds(1_795_327_200),
-        assumed_role_arn: Some("arn:aws:sts::111122223333:assumed-role/app/ns.pod".into()),
+        details: session(Some("arn:aws:sts::111122223333:assumed-role/app/ns.pod".into())),
     }
 }
 
@@ -39,7 +43,7 @@ fn a_good_reply_keeps_every_field() {
     assert_eq!(credentials.session_token.expose(), fields.session_token);
     assert_eq!(credentials.expiration, fields.expiration);
     assert_eq!(credentials.account.as_deref(), Some("111122223333"));
-    assert_eq!(reply.details.assumed_role_arn, fields.assumed_role_arn);
+    assert_eq!(reply.details.assumed_role_arn, fields.details.assumed_role_arn);
     assert_eq!(reply.details.request_id.as_deref(), Some("id-1"));
 }
 
@@ -58,7 +62,7 @@ fn each_unusable_field_is_a_bad_reply_on_every_server() {
         ("session token too long", |fields| fields.session_token = "t".repeat(8193)),
         ("no expiration", |fields| fields.expiration = Wall::default()),
         ("expiration in the year 10000", |fields| fields.expiration = Wall::from_unix_seconds(253_402_300_800)),
-        ("ARN with a space", |fields| fields.assumed_role_arn = Some("arn:aws:sts:: :x/y".into())),
+        ("ARN with a space", |fields| fields.details.assumed_role_arn = Some("arn:aws:sts:: :x/y".into())),
         ("nothing at all", |fields| *fields = Fields::default()),
     ];
     for (name, spoil) in spoilt {
@@ -74,7 +78,7 @@ fn each_unusable_field_is_a_bad_reply_on_every_server() {
 fn short_key_ids_and_silence_about_the_role_are_fine_only_outside_aws() {
     let short = Fields { access_key_id: "K7".into(), ..good() };
     for silent in [None, Some(String::new())] {
-        let silent = Fields { assumed_role_arn: silent, ..good() };
+        let silent = Fields { details: session(silent), ..good() };
         assert_eq!(class(Server::Aws, silent.clone()), Some(Class::BadReply));
         let reply = checked(Server::Other, Some(&role()), silent).expect("a reply");
         assert_eq!(reply.credentials.account.as_deref(), Some("111122223333"), "the account asked for");
@@ -92,7 +96,7 @@ fn another_role_than_asked_for_is_refused_by_name_and_on_aws_by_account() {
             if server == Server::Other && other == foreign {
                 continue;
             }
-            let fields = Fields { assumed_role_arn: Some(other.into()), ..good() };
+            let fields = Fields { details: session(Some(other.into())), ..good() };
             let failure = checked(server, Some(&role()), fields).expect_err(other);
             assert_eq!((failure.class, failure.code.as_str()), (Class::Role, "RoleMismatch"));
             assert!(failure.message.contains(ROLE) && failure.message.contains(other), "{}", failure.message);
@@ -100,11 +104,11 @@ fn another_role_than_asked_for_is_refused_by_name_and_on_aws_by_account() {
     }
     for account in ["000000000000", ""] {
         let arn = format!("arn:aws:sts::{account}:assumed-role/app/x");
-        let elsewhere = Fields { assumed_role_arn: Some(arn), ..good() };
+        let elsewhere = Fields { details: session(Some(arn)), ..good() };
         checked(Server::Other, Some(&role()), elsewhere)
             .expect("other servers have one account for all roles, or none");
     }
-    let unasked = Fields { assumed_role_arn: Some("arn:minio:sts:::assumed-role/x/y".into()), ..good() };
+    let unasked = Fields { details: session(Some("arn:minio:sts:::assumed-role/x/y".into())), ..good() };
     let reply = checked(Server::Other, None, unasked).expect("no role was asked for");
     assert_eq!(reply.credentials.account, None);
 }
@@ -130,12 +134,12 @@ proptest! {
     fn whatever_is_accepted_satisfies_every_predicate(
         access_key_id in text(), secret_access_key in text(), session_token in text(),
         seconds in prop_oneof![any::<i64>(), 0..4_000_000_000_i64],
-        arn in prop_oneof![Just(None), text().prop_map(Some), Just(good().assumed_role_arn)],
+        arn in prop_oneof![Just(None), text().prop_map(Some), Just(good().details.assumed_role_arn)],
         aws: bool,
     ) {
         let server = if aws { Server::Aws } else { Server::Other };
         let expiration = Wall::from_unix_seconds(seconds);
-        let fields = Fields { access_key_id, secret_access_key, session_token, expiration, assumed_role_arn: arn };
+        let fields = Fields { access_key_id, secret_access_key, session_token, expiration, details: session(arn) };
         if let Ok(reply) = checked(server, Some(&role()), fields) {
             let Credentials { access_key_id: id, secret_access_key: secret, session_token: token, .. } = reply.credentials;
             let shortest = if aws { 16 } else { 1 };

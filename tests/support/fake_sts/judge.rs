@@ -1,14 +1,40 @@
 //! What an honest STS says to one call: credentials, or one of its errors in its own words.
-
-use std::collections::BTreeMap;
+//!
+//! First the request as it stands (`limits`), then who asks, then the rules between sessions.
 
 use super::super::tokens::{claims_of, unix_now};
-use super::{Call, Issued, State};
+use super::limits::{self, Form};
+use super::{Call, Issued, State, answer, saml};
 
 /// An STS error: status, code, message.
 pub type Refusal = (u16, &'static str, String);
 
-const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+/// What a chain hands down to the sessions behind it.
+#[derive(Clone, Debug, Default)]
+pub struct Inherited {
+    tags: Vec<String>,
+    source_identity: Option<String>,
+}
+
+/// A call that was granted: what was issued, and what else the answer says.
+pub struct Granted {
+    pub issued: Issued,
+    pub details: Vec<(&'static str, String)>,
+}
+
+/// Whoever asks, once that is proven.
+#[derive(Default)]
+struct Caller {
+    /// The access key id that signed.
+    key_id: Option<String>,
+    /// A session made by one of the `AssumeRole` operations: what it assumes is a chain.
+    is_role_session: bool,
+    inherited: Inherited,
+    /// The end of the session, when the proof sets one.
+    session_end: Option<i64>,
+    session_name: Option<String>,
+    details: Vec<(&'static str, String)>,
+}
 
 impl State {
     /// The server's clock.
@@ -16,60 +42,85 @@ impl State {
         unix_now() + self.clock_offset
     }
 
-    /// The status and XML of an honest answer; `assumed` replaces the ARN of the assumed role.
+    /// The status and body of an honest answer; `assumed` replaces the ARN of the assumed role.
     pub fn judge(&mut self, call: &Call, request_id: &str, assumed: Option<&str>) -> (u16, String) {
+        if call.is_json() {
+            return self.judge_pool(call);
+        }
         match self.issue(call) {
-            Ok(issued) => (200, success(&issued, request_id, assumed, &call.form)),
-            Err((status, code, message)) => (status, error(status, code, &message, request_id)),
+            Ok(granted) => (200, answer::success(&granted, request_id, assumed, &self.elements)),
+            Err((status, code, message)) => (status, answer::error(status, code, &message, request_id)),
         }
     }
 
-    fn issue(&mut self, call: &Call) -> Result<Issued, Refusal> {
+    fn issue(&mut self, call: &Call) -> Result<Granted, Refusal> {
+        limits::check(&call.operation, &call.form)?;
         let field = |name: &str| call.form.get(name).map(String::as_str);
-        let parent = match call.operation.as_str() {
-            "AssumeRoleWithWebIdentity" => self.check_token(field("WebIdentityToken")).map(|()| None)?,
-            "AssumeRole" => Some(self.check_signer(call)?),
-            other => {
-                return Err((400, "InvalidAction", format!("Could not find operation {other} for version 2011-06-15")));
-            }
+        let caller = match call.operation.as_str() {
+            "AssumeRoleWithWebIdentity" => self.check_token(field("WebIdentityToken"), field("ProviderId"))?,
+            "AssumeRoleWithSAML" => self.check_assertion(&call.form)?,
+            "AssumeRole" => self.check_signer(call)?,
+            operation => self.check_user(call, operation)?,
         };
-        let asked: u64 = field("DurationSeconds")
-            .map_or(Ok(3600), str::parse)
-            .map_err(|_| (400, "MalformedInput", "DurationSeconds is not a number".to_owned()))?;
-        if !(900..=43_200).contains(&asked) {
-            let text = format!(
-                "1 validation error detected: Value '{asked}' at 'durationSeconds' failed to satisfy constraint"
-            );
-            return Err((400, "ValidationError", text));
+        let now = self.now();
+        self.devices.check(&call.form, now)?;
+        let inherited = hand_down(&caller.inherited, &call.form)?;
+        let is_user = matches!(call.operation.as_str(), "GetSessionToken" | "GetFederationToken");
+        let default = if is_user { 43_200 } else { 3600 };
+        let asked: u64 =
+            field("DurationSeconds").map_or(default, |text| text.parse().expect("the limits were checked"));
+        if !is_user {
+            self.check_duration(asked, caller.is_role_session)?;
         }
+        let lifetime = self.session_lifetime.map_or(asked, |lifetime| lifetime.as_secs());
+        let end = now + i64::try_from(lifetime).expect("a lifetime in range");
+        let name = field("RoleSessionName").or(field("Name")).or(caller.session_name.as_deref()).unwrap_or("none");
+        let end = caller.session_end.map_or(end, |limit| limit.min(end));
+        let issued = self.issue_for(end, &call.operation, field("RoleArn"), name, caller.key_id.as_deref());
+        let mut details = caller.details;
+        details.extend(inherited.source_identity.clone().map(|identity| ("SourceIdentity", identity)));
+        self.inherited.insert(issued.access_key_id.clone(), inherited);
+        Ok(Granted { issued, details })
+    }
+
+    /// Makes credentials and remembers them.
+    pub(super) fn issue_for(
+        &mut self,
+        end: i64,
+        operation: &str,
+        role: Option<&str>,
+        name: &str,
+        parent: Option<&str>,
+    ) -> Issued {
+        self.serial += 1;
+        let issued = Issued::new(self.serial, end, operation, role, name, parent);
+        self.issued.insert(issued.access_key_id.clone(), issued.clone());
+        issued
+    }
+
+    fn check_duration(&self, asked: u64, is_chained: bool) -> Result<(), Refusal> {
         if self.max_session_duration.is_some_and(|maximum| asked > maximum) {
             let text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
             return Err((400, "ValidationError", text.to_owned()));
         }
-        if parent.is_some() && asked > 3600 {
-            let text =
-                "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.";
-            return Err((400, "ValidationError", text.to_owned()));
-        }
-        let lifetime = self.session_lifetime.map_or(asked, |lifetime| lifetime.as_secs());
-        let expiration = self.now() + i64::try_from(lifetime).expect("a lifetime in range");
-        self.serial += 1;
-        let name = field("RoleSessionName").unwrap_or("none");
-        let issued = Issued::new(self.serial, expiration, &call.operation, field("RoleArn"), name, parent.as_deref());
-        self.issued.insert(issued.access_key_id.clone(), issued.clone());
-        Ok(issued)
+        if is_chained { check_chained(asked) } else { Ok(()) }
     }
 
-    fn check_token(&self, token: Option<&str>) -> Result<(), Refusal> {
-        let invalid = || {
-            (
-                400,
-                "InvalidIdentityToken",
-                "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
-                    .to_owned(),
-            )
-        };
-        let claims = token.and_then(claims_of).ok_or_else(invalid)?;
+    fn check_token(&self, token: Option<&str>, provider: Option<&str>) -> Result<Caller, Refusal> {
+        let invalid = |text: &str| (400, "InvalidIdentityToken", text.to_owned());
+        let claims = token.and_then(claims_of);
+        match (provider, &claims) {
+            (Some("www.amazon.com" | "graph.facebook.com"), None) => {
+                let provider = provider.unwrap_or_default().to_owned();
+                let details =
+                    vec![("SubjectFromWebIdentityToken", "amzn1.account.AEXAMPLE".into()), ("Provider", provider)];
+                return Ok(Caller { details, ..Caller::default() });
+            }
+            (Some(_), _) => return Err(invalid("ProviderId is for OAuth 2.0 access tokens of known providers only")),
+            (None, _) => {}
+        }
+        let not_one = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)";
+        let claims = claims.ok_or_else(|| invalid(not_one))?;
         let now = self.now();
         match claims["exp"].as_i64() {
             Some(expiration) if expiration <= now => {
@@ -78,66 +129,123 @@ impl State {
                 );
                 Err((400, "ExpiredTokenException", text))
             }
-            _ => Ok(()),
-        }
-    }
-
-    fn check_signer(&self, call: &Call) -> Result<String, Refusal> {
-        let missing = || (403, "MissingAuthenticationToken", "Request is missing Authentication Token".to_owned());
-        let key_id = call.signer().ok_or_else(missing)?;
-        let invalid =
-            (403, "InvalidClientTokenId", "The security token included in the request is invalid.".to_owned());
-        match self.issued.get(key_id) {
-            None => Err(invalid),
-            Some(held) if call.security_token.as_deref() != Some(&held.session_token) => Err(invalid),
-            Some(held) if held.expiration <= self.now() => {
-                Err((403, "ExpiredToken", "The security token included in the request is expired".to_owned()))
+            _ => {
+                let text = |key: &str| claims[key].as_str().or(claims[key][0].as_str()).unwrap_or_default().to_owned();
+                let details = vec![
+                    ("SubjectFromWebIdentityToken", text("sub")),
+                    ("Audience", text("aud")),
+                    ("Provider", text("iss")),
+                ];
+                Ok(Caller { details, ..Caller::default() })
             }
-            Some(_) => Ok(key_id.to_owned()),
         }
+    }
+
+    fn check_assertion(&self, form: &Form) -> Result<Caller, Refusal> {
+        let key = self.providers.get(&form["PrincipalArn"]).map(Vec::as_slice);
+        let assertion = saml::verify(&form["SAMLAssertion"], &form["RoleArn"], &form["PrincipalArn"], key, self.now())?;
+        let details = vec![
+            ("Subject", assertion.subject),
+            ("SubjectType", assertion.subject_type),
+            ("Issuer", assertion.issuer),
+            ("Audience", assertion.audience),
+            ("NameQualifier", assertion.name_qualifier),
+        ];
+        let (session_end, session_name) = (assertion.session_end, Some(assertion.session_name));
+        Ok(Caller { session_end, session_name, details, ..Caller::default() })
+    }
+
+    fn check_signer(&self, call: &Call) -> Result<Caller, Refusal> {
+        let missing = || (403, "MissingAuthenticationToken", "Request is missing Authentication Token".to_owned());
+        let signed = call.signed.as_ref().ok_or_else(missing)?;
+        let key_id = signed.access_key_id.clone();
+        let invalid =
+            || (403, "InvalidClientTokenId", "The security token included in the request is invalid.".to_owned());
+        let held = self.issued.get(&key_id);
+        let (secret, token) = match held {
+            Some(held) => (held.secret_access_key.as_str(), Some(held.session_token.as_str())),
+            None => (self.users.get(&key_id).ok_or_else(invalid)?.as_str(), None),
+        };
+        if signed.security_token.as_deref() != token {
+            return Err(invalid());
+        }
+        if held.is_some_and(|held| held.expiration <= self.now()) {
+            return Err((403, "ExpiredToken", "The security token included in the request is expired".to_owned()));
+        }
+        if !signed.is_by(secret) {
+            let text = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
+            return Err((403, "SignatureDoesNotMatch", text.to_owned()));
+        }
+        let made_by = held.map(|held| held.operation.as_str()).unwrap_or_default();
+        if made_by == "GetFederationToken" {
+            return Err((403, "AccessDenied", format!("Cannot call {} with federation credentials", call.operation)));
+        }
+        let inherited = self.inherited.get(&key_id).cloned().unwrap_or_default();
+        let is_role_session = is_role_session(made_by);
+        Ok(Caller { key_id: Some(key_id), is_role_session, inherited, ..Caller::default() })
+    }
+
+    /// A caller with long-term keys: the only one for these operations.
+    fn check_user(&self, call: &Call, operation: &str) -> Result<Caller, Refusal> {
+        let caller = self.check_signer(call)?;
+        if call.signed.as_ref().is_some_and(|signed| signed.security_token.is_some()) {
+            return Err((403, "AccessDenied", format!("Cannot call {operation} with session credentials")));
+        }
+        Ok(caller)
     }
 }
 
-/// The XML of a success.
-fn success(issued: &Issued, request_id: &str, assumed: Option<&str>, form: &BTreeMap<String, String>) -> String {
-    let operation = &issued.operation;
-    let assumed = assumed.map_or_else(|| assumed_role(issued), str::to_owned);
-    let web_identity = form.get("WebIdentityToken").and_then(|token| claims_of(token)).map_or(String::new(), |claims| {
-        let text = |key: &str| escaped(claims[key].as_str().or(claims[key][0].as_str()).unwrap_or_default());
-        let (subject, audience, provider) = (text("sub"), text("aud"), text("iss"));
-        format!("<SubjectFromWebIdentityToken>{subject}</SubjectFromWebIdentityToken><Audience>{audience}</Audience><Provider>{provider}</Provider>")
-    });
-    format!(
-        "<{operation}Response xmlns=\"{NAMESPACE}\">\n  <{operation}Result>\n    {web_identity}<AssumedRoleUser><AssumedRoleId>AROAFAKEFAKEFAKEFAKE:{}</AssumedRoleId><Arn>{}</Arn></AssumedRoleUser>\
-         <Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey><SessionToken>{}</SessionToken><Expiration>{}</Expiration></Credentials>\
-         \n  </{operation}Result>\n  <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>\n</{operation}Response>\n",
-        escaped(&issued.session_name),
-        escaped(&assumed),
-        issued.access_key_id,
-        issued.secret_access_key,
-        issued.session_token,
-        issued.expiration_text(),
-    )
+/// Whether what these credentials assume is role chaining.
+fn is_role_session(made_by: &str) -> bool {
+    made_by.starts_with("AssumeRole") || made_by == "GetCredentialsForIdentity"
 }
 
-/// STS drops the role's path.
-fn assumed_role(issued: &Issued) -> String {
-    let role = issued.role_arn.as_deref().unwrap_or("arn:aws:iam::000000000000:role/derived-from-token");
-    let (partition, account) = (role.split(':').nth(1).unwrap_or_default(), role.split(':').nth(4).unwrap_or_default());
-    let name = role.rsplit('/').next().unwrap_or_default();
-    format!("arn:{partition}:sts::{account}:assumed-role/{name}/{}", issued.session_name)
+fn check_chained(asked: u64) -> Result<(), Refusal> {
+    let text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.";
+    if asked > 3600 { Err((400, "ValidationError", text.to_owned())) } else { Ok(()) }
 }
 
-/// The XML of an error.
-pub fn error(status: u16, code: &str, message: &str, request_id: &str) -> String {
-    let fault = if status < 500 { "Sender" } else { "Receiver" };
-    format!(
-        "<ErrorResponse xmlns=\"{NAMESPACE}\">\n  <Error>\n    <Type>{fault}</Type>\n    <Code>{}</Code>\n    <Message>{}</Message>\n  </Error>\n  <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",
-        escaped(code),
-        escaped(message),
-    )
+/// Whether STS takes these requests, each signed with what the one before it was answered with, once whoever asks is
+/// trusted: limits, durations, and what a chain hands down.
+///
+/// # Errors
+/// The first refusal.
+pub fn take_chain(requests: &[(&str, Form)]) -> Result<(), Refusal> {
+    let (mut inherited, mut made_by) = (Inherited::default(), "");
+    for (operation, form) in requests {
+        limits::check(operation, form)?;
+        inherited = hand_down(&inherited, form)?;
+        let asked = form.get("DurationSeconds").map_or(0, |text| text.parse().expect("the limits were checked"));
+        if is_role_session(made_by) {
+            check_chained(asked)?;
+        }
+        if made_by == "GetFederationToken" {
+            return Err((403, "AccessDenied", format!("Cannot call {operation} with federation credentials")));
+        }
+        made_by = operation;
+    }
+    Ok(())
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+/// What a session hands down: what it inherited, and what this request adds.
+fn hand_down(inherited: &Inherited, form: &Form) -> Result<Inherited, Refusal> {
+    let refused = |text: &str| (400, "InvalidParameterValue", text.to_owned());
+    if limits::tag_keys(form).iter().any(|key| inherited.tags.contains(key)) {
+        return Err(refused(
+            "One of the specified tag keys conflicts with a transitive tag key from the calling session.",
+        ));
+    }
+    let own = form.get("SourceIdentity");
+    let source_identity = match (&inherited.source_identity, own) {
+        (Some(set), Some(own)) if set != own => {
+            return Err((
+                403,
+                "AccessDenied",
+                "The source identity is already set for this assume role session".to_owned(),
+            ));
+        }
+        (set, own) => own.or(set.as_ref()).cloned(),
+    };
+    let added = form.iter().filter(|(key, _)| key.starts_with("TransitiveTagKeys.")).map(|(_, key)| key.to_lowercase());
+    Ok(Inherited { tags: inherited.tags.iter().cloned().chain(added).collect(), source_identity })
 }

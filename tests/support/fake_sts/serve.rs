@@ -14,7 +14,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
 use super::body::AnswerBody;
-use super::{Behaviour, Call, State, judge};
+use super::{Behaviour, Call, State, answer as documents, pool, signature};
 
 /// Accepts until it is dropped.
 pub(super) async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
@@ -68,7 +68,7 @@ async fn answer(
         }
     };
     let mut head = Response::builder().status(status).header("date", date).header("content-type", content_type);
-    if content_type == "text/xml" {
+    if ["text/xml", "application/x-amz-json-1.1"].contains(&content_type) {
         head = head.header("x-amzn-requestid", request_id);
     }
     if let Behaviour::Redirect(target) = &behaviour {
@@ -85,8 +85,13 @@ fn respond(
     request_id: &str,
     connection: &std::net::TcpStream,
 ) -> (u16, &'static str, AnswerBody) {
-    let from_sts = |(status, xml): (u16, String)| (status, "text/xml", AnswerBody::whole(xml));
-    let refused = |status, code: &str, message: &str| (status, judge::error(status, code, message, request_id));
+    let content_type = if call.is_json() { "application/x-amz-json-1.1" } else { "text/xml" };
+    let from_sts = |(status, text): (u16, String)| (status, content_type, AnswerBody::whole(text));
+    let refused = |status, code: &str, message: &str| {
+        let is_json = call.is_json();
+        let json = || pool::error(code, message);
+        (status, if is_json { json() } else { documents::error(status, code, message, request_id) })
+    };
     match behaviour {
         Behaviour::Ok | Behaviour::Latency(_) | Behaviour::Hang => from_sts(state.judge(call, request_id, None)),
         Behaviour::AssumedRole(arn) => from_sts(state.judge(call, request_id, Some(arn))),
@@ -105,6 +110,9 @@ fn respond(
         }
         Behaviour::Empty500 => (500, "text/plain", AnswerBody::whole("")),
         Behaviour::MissingFields => {
+            if call.is_json() {
+                return from_sts((200, r#"{"Credentials":{}}"#.to_owned()));
+            }
             let (response, result) = (format!("{}Response", call.operation), format!("{}Result", call.operation));
             from_sts((200, format!("<{response}><{result}><Credentials/></{result}></{response}>")))
         }
@@ -117,15 +125,38 @@ async fn read(request: Request<Incoming>) -> Call {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (authorization, security_token) = (header("authorization"), header("x-amz-security-token"));
     let (amz_date, path) = (header("x-amz-date"), request.uri().path().to_owned());
+    let target = header("x-amz-target");
+    let (method, headers) = (request.method().to_string(), request.headers().clone());
     let user_agent = [header("user-agent"), header("x-amz-user-agent")].map(Option::unwrap_or_default).join(" ");
     let bytes = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let signed = signature::read(&method, &path, &headers, &bytes);
+    let form = if target.is_some() { pool::form(&bytes) } else { query(&bytes) };
+    let operation = match &target {
+        Some(target) => target.rsplit('.').next().map(str::to_owned),
+        None => form.get("Action").cloned(),
+    };
+    Call {
+        operation: operation.unwrap_or_default(),
+        form,
+        body: String::from_utf8_lossy(&bytes).into_owned(),
+        path,
+        authorization,
+        security_token,
+        amz_date,
+        user_agent,
+        target,
+        signed,
+        at: Instant::now(),
+    }
+}
+
+/// The pairs of a form.
+fn query(bytes: &[u8]) -> BTreeMap<String, String> {
     let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         (decoded(halves.next().unwrap_or_default()), decoded(halves.next().unwrap_or_default()))
     });
-    let form: BTreeMap<String, String> = pairs.collect();
-    let operation = form.get("Action").cloned().unwrap_or_default();
-    Call { operation, form, path, authorization, security_token, amz_date, user_agent, at: Instant::now() }
+    pairs.collect()
 }
 
 /// Undoes form encoding.

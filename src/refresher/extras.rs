@@ -1,0 +1,126 @@
+//! What goes with a call besides its proof: the code of an MFA device, context assertions.
+//!
+//! Owns the files they come from, which are read again before each call, and the memory of the codes that were
+//! sent: STS refuses a code it has seen, whichever profile sent it. Where the next code is not due yet, the
+//! call waits and nothing else does. `check` and `credential-process` use it too.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::call::unreadable;
+use crate::assume::Step;
+use crate::credentials::Secret;
+use crate::failure::{Class, Failure};
+use crate::material::{Form, Material};
+use crate::rotated_file::RotatedFile;
+use crate::sts;
+use crate::time::Wall;
+use crate::totp::Turn;
+
+/// The files that go with the calls of one step.
+pub struct Extras {
+    device: Option<Device>,
+    contexts: Vec<RotatedFile<Material>>,
+}
+
+struct Device {
+    serial_number: String,
+    file: RotatedFile<Material>,
+    form: Form,
+    sent: SentCodes,
+}
+
+/// What was sent last, for each device of the process. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct SentCodes(Arc<Mutex<BTreeMap<String, Sent>>>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Sent {
+    /// The computed code of this half minute.
+    Step(u64),
+    /// A code that somebody wrote.
+    Code(Secret),
+}
+
+/// Why a call is not made now.
+#[derive(Debug)]
+pub enum Gap {
+    /// Something is missing.
+    Failed(Failure),
+    /// The next code comes after this long.
+    Wait(Duration),
+}
+
+impl Extras {
+    /// The files of one step; nothing is read yet.
+    #[must_use]
+    pub fn of(step: &Step, sent: &SentCodes) -> Self {
+        let mut extras = Self { device: None, contexts: Vec::new() };
+        for (path, form) in step.extra_files() {
+            let own = form.clone();
+            let file = RotatedFile::new(path, form.limit(), move |content| own.parse(content), None);
+            match step.mfa() {
+                Some(mfa) if form != Form::Context => {
+                    let serial_number = mfa.serial_number.to_string();
+                    extras.device = Some(Device { serial_number, file, form, sent: sent.clone() });
+                }
+                _ => extras.contexts.push(file),
+            }
+        }
+        extras
+    }
+
+    /// Reads everything again; a code that is handed out counts as sent.
+    ///
+    /// # Errors
+    /// When a file never held anything usable, or there is no code that was not sent yet.
+    pub fn gather(&self, now: Wall) -> Result<sts::Extras, Gap> {
+        let contexts = self.contexts.iter().map(|file| match &*content(file, &Form::Context)? {
+            Material::Text(assertion) => Ok(assertion.clone()),
+            _ => unreachable!("a context assertion is text"),
+        });
+        let contexts = contexts.collect::<Result<Vec<Secret>, Failure>>().map_err(Gap::Failed)?;
+        let code = self.device.as_ref().map(|device| device.code(now)).transpose()?;
+        Ok(sts::Extras { code, contexts })
+    }
+}
+
+impl Device {
+    fn code(&self, now: Wall) -> Result<Secret, Gap> {
+        let material = content(&self.file, &self.form).map_err(Gap::Failed)?;
+        let mut sent = self.sent.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (code, as_sent) = match (&*material, sent.get(&self.serial_number)) {
+            (Material::Totp(secret), last) => {
+                let last = if let Some(Sent::Step(step)) = last { Some(*step) } else { None };
+                match secret.turn(now, last) {
+                    Turn::Send { code, step } => (code, Sent::Step(step)),
+                    Turn::Wait(wait) => return Err(Gap::Wait(wait)),
+                }
+            }
+            (Material::Text(code), Some(Sent::Code(last))) if last == code => {
+                let message =
+                    format!("{} still holds the code that was sent; STS takes none twice", self.file.path().display());
+                return Err(Gap::Failed(Failure::local(Class::Token, "TokenCodeUsed", message)));
+            }
+            (Material::Text(code), _) => (code.clone(), Sent::Code(code.clone())),
+            _ => unreachable!("a device's file holds its secret or a code"),
+        };
+        sent.insert(self.serial_number.clone(), as_sent);
+        Ok(code)
+    }
+}
+
+/// The last good content; that of a code's file is only good while it is the newest.
+fn content(file: &RotatedFile<Material>, form: &Form) -> Result<Arc<Material>, Failure> {
+    let latest = file.reload();
+    match (latest.value, latest.error) {
+        (_, Some(error)) if *form == Form::Code => Err(unreadable(&error, form)),
+        (Some(material), _) => Ok(material),
+        (None, Some(error)) => Err(unreadable(&error, form)),
+        (None, None) => unreachable!("a read leaves a content or an error"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! Responses as identity providers write them, and what is none.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const RESPONSE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" Destination="https://signin.aws.amazon.com/saml">
+  <saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">https://idp.example.com/outer</saml:Issuer>
+  <saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">
+    <saml:Issuer>https://idp.example.com/?a=1&amp;b=2</saml:Issuer>
+    <saml:Subject><saml:NameID Format="x">_transient</saml:NameID>
+      <saml:SubjectConfirmation><saml:SubjectConfirmationData NotOnOrAfter="2026-11-22T06:05:00Z"
+        Recipient="https://signin.aws.amazon.com/saml"/></saml:SubjectConfirmation></saml:Subject>
+    <saml:Conditions NotBefore="2026-11-22T05:55:00Z" NotOnOrAfter="2026-11-22T06:00:00.000Z">
+      <saml:AudienceRestriction><saml:Audience>urn:amazon:webservices</saml:Audience></saml:AudienceRestriction>
+    </saml:Conditions>
+    <saml:AuthnStatement SessionNotOnOrAfter="2026-11-22T14:00:00Z"/>
+    <saml:AttributeStatement>
+      <saml:Attribute Name="https://aws.amazon.com/SAML/Attributes/Role"><saml:AttributeValue>r,p</saml:AttributeValue></saml:Attribute>
+      <saml:Attribute Name="https://aws.amazon.com/SAML/Attributes/RoleSessionName"><saml:AttributeValue>alice</saml:AttributeValue></saml:Attribute>
+      <saml:Attribute Name="mail"><saml:AttributeValue>mail</saml:AttributeValue></saml:Attribute>
+    </saml:AttributeStatement>
+  </saml:Assertion>
+</samlp:Response>
+"#;
+
+#[test]
+fn xml_and_its_base_64_in_lines_are_the_same_assertion() {
+    let plain = Assertion::parse(RESPONSE.as_bytes()).expect("XML");
+    let lines = STANDARD.encode(RESPONSE.trim());
+    let lines: Vec<&str> = lines.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();
+    let wrapped = Assertion::parse(format!("{}\n", lines.join("\r\n")).as_bytes()).expect("base 64");
+    assert_eq!(plain, wrapped);
+    assert_eq!(STANDARD.decode(plain.expose()).expect("base 64"), RESPONSE.trim().as_bytes());
+}
+
+#[test]
+fn the_facts_are_read_and_the_first_end_counts() {
+    let facts = Assertion::parse(RESPONSE.as_bytes()).expect("XML").facts().clone();
+    assert_eq!(facts.issuer.as_deref(), Some("https://idp.example.com/?a=1&b=2"));
+    assert_eq!((facts.subject.as_deref(), facts.session_name.as_deref()), (Some("_transient"), Some("alice")));
+    assert_eq!(facts.recipient.as_deref(), Some("https://signin.aws.amazon.com/saml"));
+    assert_eq!(facts.not_on_or_after, Some(Wall::from_unix_seconds(1_795_327_200)));
+    assert_eq!(facts.session_not_on_or_after, Some(Wall::from_unix_seconds(1_795_356_000)));
+    let identity = facts.identity();
+    assert_eq!(
+        (identity.subject.as_deref(), identity.audience),
+        (Some("alice"), vec!["urn:amazon:webservices".into()])
+    );
+}
+
+#[test]
+fn an_encrypted_assertion_is_taken_and_shows_its_issuer() {
+    let sealed = "<Response><Issuer>idp</Issuer><EncryptedAssertion><CipherValue>x</CipherValue></EncryptedAssertion></Response>";
+    let facts = Assertion::parse(sealed.as_bytes()).expect("a response").facts().clone();
+    assert_eq!(facts, Facts { issuer: Some("idp".into()), ..Facts::default() });
+}
+
+#[test]
+fn what_is_no_response_is_refused_with_its_reason() {
+    let long = format!("<Response>{}</Response>", "x".repeat(LONGEST));
+    for (content, reason) in [
+        ("", Error::Empty),
+        (" \n", Error::Empty),
+        (long.as_str(), Error::TooLong),
+        ("abc", Error::NotXml),
+        ("YWJj", Error::NotXml),
+        ("<Response>", Error::NotXml),
+        ("<!DOCTYPE x [<!ENTITY a 'b'>]><Response/>", Error::NotXml),
+        ("<Assertion/>", Error::NotAResponse),
+    ] {
+        assert_eq!(Assertion::parse(content.as_bytes()).err(), Some(reason), "{content:.30}");
+    }
+}
+
+#[test]
+fn debug_never_shows_the_assertion() {
+    let shown = format!("{:?}", Assertion::parse(RESPONSE.as_bytes()).expect("XML"));
+    assert!(!shown.contains("PD94"), "{shown}");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(
+        text in r#"(<Response>|</Response>|<Issuer>|</Issuer>|<Conditions |NotOnOrAfter="2026"|/>|&amp;|x| ){0,20}"#,
+        raw in proptest::collection::vec(any::<u8>(), 0..60),
+    ) {
+        let _ = Assertion::parse(&raw);
+        let _ = Assertion::parse(text.as_bytes());
+        let _ = Assertion::parse(STANDARD.encode(&text).as_bytes());
+    }
+}

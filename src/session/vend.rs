@@ -1,0 +1,44 @@
+//! What requests are answered with: the last hop's credentials while they live, else why there are none.
+//!
+//! Owns when the answer changes and whether a refusal is permanent. It starts no call: `session` does.
+
+use super::hop::Held;
+use super::schedule::PROPAGATION;
+use super::{Action, MIN_SERVE, Session, Shown};
+use crate::failure::Class;
+use crate::time::Now;
+
+impl Session {
+    pub(super) fn vended(&self) -> Option<&Held> {
+        self.hops.last().and_then(|hop| hop.held.as_ref())
+    }
+
+    pub(super) fn vended_alive(&self, now: Now) -> bool {
+        self.vended().is_some_and(|held| held.alive(now.boot, MIN_SERVE))
+    }
+
+    pub(super) fn serve(&mut self, actions: &mut Vec<Action>) {
+        if let Some(held) = self.vended() {
+            actions.push(Action::Serve { credentials: held.credentials.clone(), deadline: held.deadline });
+            self.shown = Shown::Served;
+        }
+    }
+
+    pub(super) fn refuse(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let newest = self.newest_failure();
+        let permanent = newest.is_some_and(|(hop, failure)| match failure.class {
+            Class::Config | Class::Role => true,
+            Class::Denied => self.hops[hop].streak.is_some_and(|streak| now.boot.since(streak.since) >= PROPAGATION),
+            _ => false,
+        });
+        let failure = newest.map(|(_, failure)| failure.clone());
+        actions.push(Action::Refuse { failure, permanent });
+        self.shown = Shown::Refused;
+    }
+
+    pub(super) fn withdraw_expired(&mut self, now: Now, actions: &mut Vec<Action>) {
+        if self.shown == Shown::Served && !self.vended_alive(now) {
+            self.refuse(now, actions);
+        }
+    }
+}

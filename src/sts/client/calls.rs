@@ -1,0 +1,221 @@
+//! The requests, one for each operation: every parameter of the step, and what signs it.
+//!
+//! Owns what goes into each field of the SDK's builders. A token, an assertion and a signer are dropped before
+//! STS is waited for: the SDK holds the only copy then.
+
+use aws_sdk_sts::config::{Config, Credentials as Signer};
+use aws_sdk_sts::types::{PolicyDescriptorType, ProvidedContext, Tag as WireTag};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::capture::{Capture, Seen};
+use super::{Client, evidence};
+use crate::assume::{FederationToken, Reply, Restriction, Role, Saml, SessionToken, Step, Tag, WebIdentity};
+use crate::credentials::Secret;
+use crate::failure::{Class, Failure};
+use crate::role::{RoleArn, SessionName};
+use crate::sts::reply::Fields;
+use crate::sts::{Extras, Proof, Request};
+
+/// What a call is made with besides its step.
+struct With {
+    session_name: SessionName,
+    seconds: i32,
+    proof: Proof,
+    extras: Extras,
+}
+
+impl Client {
+    /// Makes one attempt.
+    pub(super) async fn call(&self, request: Request) -> Result<Reply, Failure> {
+        let Request { step, session_name, duration, proof, extras } = request;
+        let with = With { session_name, seconds: duration.seconds().cast_signed(), proof, extras };
+        match (&*step, &with.proof) {
+            (Step::WebIdentity(step), Proof::Token(_)) => self.web_identity(step, with).await,
+            (Step::Saml(step), Proof::Assertion(_)) => self.saml(step, with).await,
+            (Step::SessionToken(step), Proof::AccessKey(_)) => self.session_token(step, with).await,
+            (Step::FederationToken(step), Proof::AccessKey(_)) => self.federation_token(step, with).await,
+            #[cfg(feature = "cognito")]
+            (Step::Cognito(step), Proof::Token(token)) => self.cognito(step, token.clone()).await,
+            (Step::Role(step), Proof::AccessKey(_) | Proof::Signer(_)) => self.role(step, with).await,
+            (step, _) => {
+                let message = format!("{} was asked for with the wrong kind of proof", step.operation());
+                Err(Failure::local(Class::Config, "RequestNotSent", message))
+            }
+        }
+    }
+
+    async fn web_identity(&self, step: &WebIdentity, with: With) -> Result<Reply, Failure> {
+        let seen = Seen::default();
+        let sent = self
+            .sdk
+            .assume_role_with_web_identity()
+            .set_role_arn(step.role_arn.as_ref().map(ToString::to_string))
+            .role_session_name(with.session_name.as_str())
+            .web_identity_token(with.proof.unsigned())
+            .set_provider_id(step.provider_id.as_ref().map(ToString::to_string))
+            .duration_seconds(with.seconds)
+            .set_policy(policy(&step.restriction))
+            .set_policy_arns(policy_arns(&step.restriction))
+            .customize()
+            .interceptor(Capture::new(&seen))
+            .send();
+        drop(with);
+        self.finished(step.role_arn.as_ref(), false, &seen, sent.await)
+    }
+
+    async fn saml(&self, step: &Saml, with: With) -> Result<Reply, Failure> {
+        let seen = Seen::default();
+        let sent = self
+            .sdk
+            .assume_role_with_saml()
+            .role_arn(step.role_arn.as_str())
+            .principal_arn(step.principal_arn.as_str())
+            .saml_assertion(with.proof.unsigned())
+            .duration_seconds(with.seconds)
+            .set_policy(policy(&step.restriction))
+            .set_policy_arns(policy_arns(&step.restriction))
+            .customize()
+            .interceptor(Capture::new(&seen))
+            .send();
+        drop(with);
+        self.finished(Some(&step.role_arn), false, &seen, sent.await)
+    }
+
+    async fn session_token(&self, step: &SessionToken, with: With) -> Result<Reply, Failure> {
+        let seen = Seen::default();
+        let sent = self
+            .sdk
+            .get_session_token()
+            .duration_seconds(with.seconds)
+            .set_serial_number(step.mfa.as_ref().map(|mfa| mfa.serial_number.to_string()))
+            .set_token_code(with.extras.code.as_ref().map(exposed))
+            .customize()
+            .config_override(signed_by(&with.proof))
+            .interceptor(Capture::new(&seen))
+            .send();
+        drop(with);
+        self.finished(None, true, &seen, sent.await)
+    }
+
+    async fn federation_token(&self, step: &FederationToken, with: With) -> Result<Reply, Failure> {
+        let seen = Seen::default();
+        let sent = self
+            .sdk
+            .get_federation_token()
+            .name(step.name.as_str())
+            .duration_seconds(with.seconds)
+            .set_policy(policy(&step.restriction))
+            .set_policy_arns(policy_arns(&step.restriction))
+            .set_tags(tags(&step.tags))
+            .customize()
+            .config_override(signed_by(&with.proof))
+            .interceptor(Capture::new(&seen))
+            .send();
+        drop(with);
+        self.finished(None, true, &seen, sent.await)
+    }
+
+    async fn role(&self, step: &Role, with: With) -> Result<Reply, Failure> {
+        let seen = Seen::default();
+        let contexts = step.provided_contexts.iter().zip(&with.extras.contexts).map(|(context, assertion)| {
+            let named = ProvidedContext::builder().provider_arn(context.provider_arn.as_str());
+            named.context_assertion(assertion.expose()).build()
+        });
+        let sent = self
+            .sdk
+            .assume_role()
+            .role_arn(step.role_arn.as_str())
+            .role_session_name(with.session_name.as_str())
+            .duration_seconds(with.seconds)
+            .set_policy(policy(&step.restriction))
+            .set_policy_arns(policy_arns(&step.restriction))
+            .set_external_id(step.external_id.as_ref().map(ToString::to_string))
+            .set_tags(tags(&step.tags))
+            .set_transitive_tag_keys(non_empty(step.transitive_tag_keys.iter().map(ToString::to_string).collect()))
+            .set_source_identity(step.source_identity.as_ref().map(ToString::to_string))
+            .set_serial_number(step.mfa.as_ref().map(|mfa| mfa.serial_number.to_string()))
+            .set_token_code(with.extras.code.as_ref().map(exposed))
+            .set_provided_contexts(non_empty(contexts.collect()))
+            .customize()
+            .config_override(signed_by(&with.proof))
+            .interceptor(Capture::new(&seen))
+            .send();
+        drop(with);
+        self.finished(Some(&step.role_arn), true, &seen, sent.await)
+    }
+
+    fn finished<O, E>(
+        &self,
+        asked: Option<&RoleArn>,
+        signed: bool,
+        seen: &Seen,
+        outcome: Result<O, SdkError<E, HttpResponse>>,
+    ) -> Result<Reply, Failure>
+    where
+        O: Into<Fields>,
+        E: ProvideErrorMetadata,
+    {
+        match outcome {
+            Ok(output) => self.accepted(asked, output.into(), seen),
+            // Of an operation's own error only code and message count, and those are the same type for all.
+            Err(error) => {
+                let error = error.map_service_error(|error| error.meta().clone());
+                Err(self.refused(evidence::of(&error, &self.host, signed), seen))
+            }
+        }
+    }
+}
+
+impl Proof {
+    /// What goes into an unsigned request.
+    fn unsigned(&self) -> &str {
+        match self {
+            Self::Token(token) => token.expose(),
+            Self::Assertion(assertion) => assertion.expose(),
+            Self::AccessKey(_) | Self::Signer(_) => "",
+        }
+    }
+}
+
+fn signed_by(proof: &Proof) -> aws_sdk_sts::config::Builder {
+    let signer = match proof {
+        Proof::AccessKey(key) => Some((key.id(), key.secret(), None)),
+        Proof::Signer(parent) => {
+            Some((parent.access_key_id.as_str(), &parent.secret_access_key, Some(exposed(&parent.session_token))))
+        }
+        Proof::Token(_) | Proof::Assertion(_) => None,
+    };
+    let mut config = Config::builder();
+    if let Some((id, secret, token)) = signer {
+        config = config.credentials_provider(Signer::new(id, secret.expose(), token, None, "stsidecar"));
+    }
+    config
+}
+
+fn exposed(secret: &Secret) -> String {
+    secret.expose().to_owned()
+}
+
+fn policy(restriction: &Restriction) -> Option<String> {
+    restriction.policy.as_ref().map(ToString::to_string)
+}
+
+fn policy_arns(restriction: &Restriction) -> Option<Vec<PolicyDescriptorType>> {
+    let described = restriction.policy_arns.iter().map(|arn| PolicyDescriptorType::builder().arn(arn.as_str()).build());
+    non_empty(described.collect())
+}
+
+fn tags(tags: &[Tag]) -> Option<Vec<WireTag>> {
+    let built = tags.iter().map(|tag| {
+        let built = WireTag::builder().key(tag.key.as_str()).value(tag.value.as_str()).build();
+        built.expect("key and value are set")
+    });
+    non_empty(built.collect())
+}
+
+/// An empty list is left out: some servers take its bare key for an empty first member.
+fn non_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}

@@ -1,0 +1,188 @@
+//! Amazon Cognito identity pools: an identity id once, then credentials for it, with the pod's token as login.
+//!
+//! Owns the two requests, which are unsigned JSON documents (AWS JSON 1.1), so that no second SDK is linked
+//! for them. Answers are checked and failures classified like STS's. Called by `client`.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::{Value, json};
+
+use super::capture::{LONGEST_BODY, Seen, envelope};
+use super::{Client, Server, check, evidence, host};
+use crate::assume::{Cognito, Reply, ReplyDetails};
+use crate::failure::{Class, Evidence, Failure, Kind};
+use crate::sts::connector::{ATTEMPT_TIMEOUT, connector};
+use crate::sts::reply::{Envelope, Fields};
+use crate::sts::settings::{Endpoint, Settings};
+use crate::time::Wall;
+use crate::token::WebIdentityToken;
+
+/// What is known of identity pools.
+pub(super) struct Pools {
+    settings: Settings,
+    /// Made for the first call: whoever has no pool need not read certificates for one.
+    connector: OnceLock<Result<SharedHttpConnector, String>>,
+    /// By pool, login and subject; for the life of the process.
+    identities: Mutex<BTreeMap<String, String>>,
+}
+
+impl Pools {
+    /// Nothing is opened yet.
+    pub(super) fn new(settings: &Settings) -> Self {
+        // Its own endpoint, or AWS's; never the STS's.
+        let settings = Settings { endpoint: settings.cognito_endpoint.clone(), ..settings.clone() };
+        Self { settings, connector: OnceLock::new(), identities: Mutex::default() }
+    }
+
+    fn connector(&self) -> Result<&SharedHttpConnector, Failure> {
+        let made = self.connector.get_or_init(|| connector(&self.settings).map_err(|error| error.to_string()));
+        made.as_ref().map_err(|reason| Failure::local(Class::Config, "RequestNotSent", reason.clone()))
+    }
+
+    /// The pool's host, next to the STS of its region.
+    fn host(&self, region: &str) -> Result<String, Failure> {
+        let sts = host(&self.settings, region);
+        let sts = sts.map_err(|error| Failure::local(Class::Config, "RequestNotSent", error.to_string()))?;
+        Ok(match sts.strip_prefix("sts") {
+            Some(rest) if self.settings.endpoint.is_none() => format!("cognito-identity{rest}"),
+            _ => sts,
+        })
+    }
+
+    fn request(&self, operation: &str, host: &str, document: &Value) -> Option<HttpRequest> {
+        let url = self.settings.endpoint.as_ref().map_or_else(|| format!("https://{host}/"), Endpoint::url);
+        let mut request = HttpRequest::new(SdkBody::from(document.to_string()));
+        request.set_method("POST").ok()?;
+        request.set_uri(url).ok()?;
+        let headers = request.headers_mut();
+        headers.insert("content-type", "application/x-amz-json-1.1");
+        headers.insert("x-amz-target", format!("AWSCognitoIdentityService.{operation}"));
+        headers.insert("user-agent", super::APP_NAME);
+        Some(request)
+    }
+}
+
+impl Client {
+    /// Credentials of the identity that the token names in a pool.
+    pub(super) async fn cognito(&self, step: &Cognito, token: WebIdentityToken) -> Result<Reply, Failure> {
+        let login = login(step, &token)?;
+        let subject = token.claims().subject.as_deref().unwrap_or_default();
+        let known_as = format!("{} {login} {subject}", step.identity_pool_id);
+        let logins = json!({ login: token.expose() });
+        drop(token);
+        let host = self.pools.host(step.identity_pool_id.region())?;
+        let id = self.identity(step, &host, &known_as, &logins).await?;
+        let mut asked = json!({ "IdentityId": id, "Logins": logins });
+        if let Some(role) = &step.custom_role_arn {
+            asked["CustomRoleArn"] = json!(role.as_str());
+        }
+        let answered = self.post("GetCredentialsForIdentity", &host, &asked).await;
+        if answered.as_ref().is_err_and(|failure| failure.code == "ResourceNotFoundException") {
+            // Somebody deleted the identity; the next call makes another.
+            self.identities().remove(&known_as);
+        }
+        let (answer, envelope) = answered?;
+        let aws = self.pools.settings.endpoint.as_ref().is_none_or(Endpoint::is_aws);
+        let mut reply = check(if aws { Server::Aws } else { Server::Other }, None, fields(&answer), envelope)?;
+        let account = step.custom_role_arn.as_ref().and_then(|role| role.account()).map(str::to_owned);
+        reply.credentials.account = account.or_else(|| step.account_id.as_ref().map(ToString::to_string));
+        Ok(reply)
+    }
+
+    /// The identity's id, asked for once.
+    async fn identity(&self, step: &Cognito, host: &str, known_as: &str, logins: &Value) -> Result<String, Failure> {
+        if let Some(id) = self.identities().get(known_as) {
+            return Ok(id.clone());
+        }
+        let mut asked = json!({ "IdentityPoolId": step.identity_pool_id.as_str(), "Logins": logins });
+        if let Some(account) = &step.account_id {
+            asked["AccountId"] = json!(account.as_str());
+        }
+        let (answer, _) = self.post("GetId", host, &asked).await?;
+        let id = answer["IdentityId"].as_str().unwrap_or_default().to_owned();
+        self.identities().insert(known_as.to_owned(), id.clone());
+        Ok(id)
+    }
+
+    fn identities(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+        self.pools.identities.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One call, and the answer's document.
+    async fn post(&self, operation: &str, host: &str, document: &Value) -> Result<(Value, Envelope), Failure> {
+        let failed = |kind, detail: Option<&str>| {
+            let message = Some(evidence::describe(kind, host, detail));
+            let evidence = Evidence { kind, code: None, message, status: None, request_id: None, signed: false };
+            self.refused(evidence, &Seen::default())
+        };
+        let connector = self.pools.connector()?;
+        let request = self.pools.request(operation, host, document).ok_or_else(|| failed(Kind::BeforeTheWire, None))?;
+        let exchange = async {
+            let response = connector.call(request).await.map_err(|error| {
+                let (kind, detail) = evidence::of_connector(&error);
+                failed(kind, detail.as_deref())
+            })?;
+            let seen = envelope(&response);
+            let body = Limited::new(response.into_body(), LONGEST_BODY).collect().await.map_err(|error| {
+                let long = error.is::<LengthLimitError>();
+                failed(if long { Kind::ReplyTooLarge } else { Kind::ConnectionReset }, None)
+            })?;
+            Ok((serde_json::from_slice::<Value>(&body.to_bytes()).unwrap_or_default(), seen))
+        };
+        let answered = tokio::time::timeout(ATTEMPT_TIMEOUT, exchange).await;
+        let (answer, seen) = answered.map_err(|_| failed(Kind::RequestTimeout, None))??;
+        match seen.status {
+            Some(200) if answer.is_object() => {
+                self.clock.learn(seen.date);
+                Ok((answer, seen))
+            }
+            Some(200) => Err(failed(Kind::InvalidReply, None)),
+            _ => Err(self.refused(answered_error(&answer), &Seen::of(seen))),
+        }
+    }
+}
+
+/// The provider's name in `Logins`.
+fn login(step: &Cognito, token: &WebIdentityToken) -> Result<String, Failure> {
+    let issuer = token.claims().issuer.as_deref();
+    let issuer = issuer.map(|issuer| issuer.strip_prefix("https://").unwrap_or(issuer).to_owned());
+    step.login.as_ref().map(ToString::to_string).or(issuer).ok_or_else(|| {
+        let message = "the token names no issuer, and no login is set".to_owned();
+        Failure::local(Class::Token, "TokenFileInvalid", message)
+    })
+}
+
+/// `{"__type": "com.amazonaws.cognito.identity.model#NotAuthorizedException", "message": "..."}`
+fn answered_error(answer: &Value) -> Evidence {
+    let text = |keys: [&str; 2]| keys.iter().find_map(|key| answer[key].as_str()).map(str::to_owned);
+    Evidence {
+        kind: Kind::Answered,
+        code: text(["__type", "code"]).map(|code| code.rsplit('#').next().unwrap_or_default().to_owned()),
+        message: text(["message", "Message"]),
+        status: None,
+        request_id: None,
+        signed: false,
+    }
+}
+
+fn fields(answer: &Value) -> Fields {
+    let issued = &answer["Credentials"];
+    let text = |key: &str| issued[key].as_str().unwrap_or_default().to_owned();
+    #[allow(clippy::cast_possible_truncation, reason = "float casts saturate, and `check` judges the instant")]
+    let expiration = (issued["Expiration"].as_f64().unwrap_or_default() * 1000.0) as i64;
+    Fields {
+        access_key_id: text("AccessKeyId"),
+        secret_access_key: text("SecretKey"),
+        session_token: text("SessionToken"),
+        expiration: Wall::from_unix_milliseconds(expiration),
+        details: ReplyDetails {
+            identity_id: answer["IdentityId"].as_str().map(str::to_owned),
+            ..ReplyDetails::default()
+        },
+    }
+}

@@ -1,0 +1,137 @@
+//! HTTP/1.1 over connections of our own: what the SDK sends its requests through.
+//!
+//! Owns the one connection that is kept for the next call, for as long as a chain takes. The SDK's own
+//! connector would bring HTTP/2 and a pool, a twentieth of the program, for a call in ten minutes. It never
+//! repeats a request that was sent: only one that found the kept connection closed goes out on a new one.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use http::header::HOST;
+use http::{HeaderValue, Request, Uri};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+
+use super::dial::{Tunnel, dial};
+use super::{CONNECT_TIMEOUT, IDLE_TIMEOUT};
+
+/// How servers are reached. Clones share the kept connection.
+#[derive(Clone)]
+pub(super) struct Http(Arc<Inner>);
+
+struct Inner {
+    /// Nothing for a server in plain text.
+    tls: Option<Arc<ClientConfig>>,
+    proxy: Option<Matcher>,
+    kept: Mutex<Option<Kept>>,
+}
+
+struct Kept {
+    /// Scheme and authority.
+    server: String,
+    sender: SendRequest<SdkBody>,
+    /// Tells this keeping from a later one.
+    number: u64,
+}
+
+impl Http {
+    pub(super) fn new(tls: Option<Arc<ClientConfig>>, proxy: Option<Matcher>) -> Self {
+        Self(Arc::new(Inner { tls, proxy, kept: Mutex::default() }))
+    }
+
+    async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let user = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::user(error);
+        let request = request.try_into_http1x().map_err(|error| user(error.into()))?;
+        let (uri, mut request) = in_origin_form(request).map_err(user)?;
+        let server =
+            format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |a| a.as_str()));
+        // Lets the kept connection's task see that the server has closed it, or that its last body is read.
+        tokio::task::yield_now().await;
+        let kept = self.take(&server);
+        let number = kept.as_ref().map_or(0, |kept| kept.number);
+        let mut sender = match kept {
+            Some(kept) => kept.sender,
+            None => self.connect(&uri).await?,
+        };
+        let sent = match sender.try_send_request(request).await {
+            Err(mut refused) => match refused.take_message() {
+                // The server had closed the kept connection, and has seen nothing.
+                Some(unsent) if number > 0 => {
+                    request = unsent;
+                    sender = self.connect(&uri).await?;
+                    sender.send_request(request).await
+                }
+                _ => Err(refused.into_error()),
+            },
+            Ok(response) => Ok(response),
+        };
+        let response = sent.map_err(|error| ConnectorError::io(error.into()))?;
+        self.keep(server, sender, number + 1);
+        HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
+            .map_err(|error| ConnectorError::other(error.into(), None))
+    }
+
+    async fn connect(&self, uri: &Uri) -> Result<SendRequest<SdkBody>, ConnectorError> {
+        let intercept = self.0.proxy.as_ref().and_then(|proxy| proxy.intercept(uri));
+        let tunnel =
+            intercept.map(|proxy| Tunnel { proxy: proxy.uri().clone(), authorization: proxy.basic_auth().cloned() });
+        let connecting = async {
+            let stream = dial(uri, tunnel, self.0.tls.as_ref()).await?;
+            handshake(TokioIo::new(stream)).await.map_err(|error| ConnectorError::io(error.into()))
+        };
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
+        let (sender, connection) = connected.map_err(|late| ConnectorError::timeout(late.into()))??;
+        // Its errors are those of the call that it carries; it ends when its sender is dropped.
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    /// The kept connection, if it is to this server and still there.
+    fn take(&self, server: &str) -> Option<Kept> {
+        let kept = self.kept().take()?;
+        (kept.server == server && kept.sender.is_ready()).then_some(kept)
+    }
+
+    /// Keeps a connection while a chain may need it; the body of its answer is still to be read.
+    fn keep(&self, server: String, sender: SendRequest<SdkBody>, number: u64) {
+        *self.kept() = Some(Kept { server, sender, number });
+        let http = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(IDLE_TIMEOUT).await;
+            http.kept().take_if(|kept| kept.number == number);
+        });
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Option<Kept>> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The request with only its path in the first line, and the server's name in `Host`.
+fn in_origin_form(
+    mut request: Request<SdkBody>,
+) -> Result<(Uri, Request<SdkBody>), Box<dyn std::error::Error + Send + Sync>> {
+    let uri = request.uri().clone();
+    let host = uri.authority().ok_or("the request names no server")?.as_str().to_owned();
+    request.headers_mut().entry(HOST).or_insert(HeaderValue::try_from(host)?);
+    *request.uri_mut() = uri.path_and_query().map_or("/", |path| path.as_str()).parse()?;
+    Ok((uri, request))
+}
+
+impl HttpConnector for Http {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(self.clone().send(request))
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Http")
+    }
+}

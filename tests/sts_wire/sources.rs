@@ -1,0 +1,50 @@
+//! What becomes of answers to calls with long-term keys; what each source sends is in `tests/fixtures/sources`.
+
+use stsidecar::assume::{AccessKeyFile, Role, SessionDuration, SessionToken, Step};
+use stsidecar::failure::Class;
+use stsidecar::shared_credentials::AccessKey;
+use stsidecar::sts::Proof;
+
+use super::support::fake_sts::{Behaviour, FakeSts};
+use super::{client, exchange, request, role};
+
+const KEY: &str = "AKIALONGTERM00000001";
+
+fn keys() -> AccessKeyFile {
+    AccessKeyFile { path: "/credentials".into(), profile: "default".into() }
+}
+
+fn key() -> Proof {
+    let file = format!("[default]\naws_access_key_id={KEY}\naws_secret_access_key=canary\n");
+    Proof::AccessKey(AccessKey::parse(file.as_bytes(), "default").expect("keys"))
+}
+
+#[tokio::test]
+async fn every_source_refuses_another_role_and_says_who_was_meant() {
+    let sts = FakeSts::start();
+    let other = "arn:aws:sts::111122223333:assumed-role/other/alice".to_owned();
+    sts.script([Behaviour::AssumedRole(other)]);
+    let step = Step::Role(Role { keys: Some(keys()), ..role() });
+    sts.add_user(KEY, "canary");
+    let failure = exchange(&client(&sts.url()), request(step, key())).await.expect_err("another role");
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Role, "RoleMismatch"));
+}
+
+#[tokio::test]
+async fn a_key_that_sts_does_not_know_is_the_sources_fault() {
+    let sts = FakeSts::start();
+    let step = Step::SessionToken(SessionToken { keys: keys(), duration: SessionDuration::LONGEST, mfa: None });
+    let failure = exchange(&client(&sts.url()), request(step, key())).await.expect_err("an unknown key");
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Source, "InvalidClientTokenId"));
+    assert!(!format!("{failure:?}").contains("canary"));
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_the_sources_fault_and_is_not_shown() {
+    let sts = FakeSts::start();
+    sts.add_user(KEY, "another secret than ours");
+    let step = Step::SessionToken(SessionToken { keys: keys(), duration: SessionDuration::LONGEST, mfa: None });
+    let failure = exchange(&client(&sts.url()), request(step, key())).await.expect_err("a wrong secret");
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Source, "SignatureDoesNotMatch"));
+    assert!(!format!("{failure:?}").contains("canary"));
+}
