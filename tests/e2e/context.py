@@ -14,6 +14,7 @@ PLACES = ["b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "m-restric
 ROLES = [
     *(Role(f"e2e-{name}", f"e2e-{name}") for name in PLACES if name != "d"),
     Role("e2e-g-two", "e2e-g"),
+    Role("my-app", "my-app", "default"),  # of the README
     Role("e2e-d", "somewhere-else"),  # so STS refuses the pods of e2e-d
 ]
 

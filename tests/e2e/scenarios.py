@@ -9,14 +9,15 @@ from . import admission_cases as admissions
 from . import install_cases as installs
 from . import operator_cases as operators
 from . import outage_cases as outages
+from . import readme_cases as readmes
 from . import refusal_cases as refusals
 from . import serving_cases as serving
 from . import store
 from .context import PLACES, Context
 from .release import NAMESPACE, values_file
 
-# Installs and removes the chart, so there is no other release yet.
-FIRST = [("a", installs.a)]
+# Install and remove the chart, so there is no other release yet.
+FIRST = [("a", installs.a), ("readme", readmes.readme)]
 # Beside each other, each row by itself in this order: c and l restart the kubelet, one at a time.
 BESIDE = [
     [("b", serving.b), ("c", outages.c), ("l", outages.l), ("n", refusals.n)],
