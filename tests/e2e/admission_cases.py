@@ -15,7 +15,6 @@ from . import images, store
 from .cluster import Cluster, metric
 from .context import Context
 from .load import NOWHERE, injected
-from .node import NotRun
 from .release import INJECTOR, NAMESPACE
 from .workloads import PREFIX, Place, container, expect, holds
 
@@ -114,7 +113,9 @@ def speed(context: Context) -> str:
     holds("a pod of 1.5 MiB within 50 ms", large < 0.05, seen)
     holds("an injector within 24 MiB", memory <= 24, seen)
     if best.own > SLOW_SHARE and max(one.idle for one in windows) < BUSY:
-        raise NotRun(f"p99 of 5 ms cannot be judged, others keep the machine busy: {seen}")
+        # Others keep the machine busy, so what is measured is the wait for a processor.
+        holds("99 % of admissions within 50 ms on a busy machine", best.p99 <= 0.05, seen)
+        return f"{seen}; the machine is too busy to judge 5 ms"
     holds("99 % of admissions within 5 ms, but for slow reads", best.own <= SLOW_SHARE, seen)
     return seen
 
