@@ -1,9 +1,9 @@
-//! The STS client: one attempt per call, built on the SDK, the only file that names the SDK's STS crate.
+//! The STS client: one attempt per call, built on the SDK, whose STS crate nothing but this and `client/` names.
 //!
 //! Owns what is sent and the settings under which it is sent: no retries, no identity cache, no clock
 //! correction of the SDK's own, since `session` alone decides about repeating and time (agent decisions B2,
-//! B15). `client/calls.rs` has the requests. It never formats an error of the SDK, which can print the token (A3): `client/evidence.rs` takes it
-//! apart instead. Called by `refresher` and `check`.
+//! B15). `client/calls.rs` has the requests. It never formats an error of the SDK, which can print the token
+//! (A3): `client/evidence.rs` takes it apart instead. Called by `refresher` and `check`.
 
 mod calls;
 mod capture;
