@@ -38,7 +38,7 @@ pub(super) async fn all<A: Assume>(
         let proof = match outcomes.last() {
             None => {
                 let (_, form) = profile.source_file();
-                of_source(source.value.as_deref(), source.error.as_deref(), &form, clock::wall())
+                of_source(source.value.as_deref(), source.error.as_deref(), &form, sts.server_time())
             }
             Some(Ok(reply)) => Ok(Proof::Signer(reply.credentials.clone())),
             Some(Err(_)) => break,
@@ -50,7 +50,7 @@ pub(super) async fn all<A: Assume>(
         let session_name = session_name(step, claims, &host_name);
         // A code that is gathered counts as sent, so not before everything else is there.
         let outcome = match proof {
-            Ok(proof) => match gathered(&Extras::of(step, &sent)).await {
+            Ok(proof) => match gathered(&Extras::of(step, &sent), &*sts).await {
                 Ok(extras) => {
                     let step = Arc::clone(step);
                     sts.assume(Request { step, session_name, duration, proof, extras }).await
@@ -65,9 +65,9 @@ pub(super) async fn all<A: Assume>(
 }
 
 /// What goes with a call, waited for when the next code of a device is not due yet: half a minute at most.
-async fn gathered(extras: &Extras) -> Result<sts::Extras, Failure> {
+async fn gathered(extras: &Extras, sts: &impl Assume) -> Result<sts::Extras, Failure> {
     loop {
-        match extras.gather(clock::wall()) {
+        match extras.gather(sts.server_time().unwrap_or_else(clock::wall)) {
             Ok(extras) => return Ok(extras),
             Err(Gap::Failed(failure)) => return Err(failure),
             Err(Gap::Wait(wait)) => tokio::time::sleep(wait).await,

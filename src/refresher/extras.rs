@@ -70,7 +70,8 @@ impl Extras {
         extras
     }
 
-    /// Reads everything again; a code that is handed out counts as sent.
+    /// Reads everything again; a code that is handed out counts as sent. `now` is the time at STS, by which codes
+    /// are computed.
     ///
     /// # Errors
     /// When a file never held anything usable, or there is no code that was not sent yet.

@@ -108,12 +108,6 @@ impl Client {
         &self.host
     }
 
-    /// The time at STS by its last answer that had a `Date`, for `check`; nothing before the first.
-    #[must_use]
-    pub fn server_time(&self) -> Option<Wall> {
-        self.clock.known()
-    }
-
     fn accepted(&self, asked: Option<&RoleArn>, fields: Fields, seen: &Seen) -> Result<Reply, Failure> {
         let envelope = seen.take();
         self.clock.learn(envelope.date);
@@ -135,6 +129,10 @@ impl Client {
 impl Assume for Client {
     async fn assume(&self, request: Request) -> Result<Reply, Failure> {
         self.call(request).await
+    }
+
+    fn server_time(&self) -> Option<Wall> {
+        self.clock.known()
     }
 }
 
