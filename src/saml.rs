@@ -117,7 +117,7 @@ impl Facts {
 /// Goes through the elements once. Names are compared without their prefix, of which there is no fixed one.
 fn peek(xml: &str) -> Result<Facts, Error> {
     let (mut facts, mut path) = (Facts::default(), Vec::new());
-    let mut attribute_of_aws = false;
+    let (mut rooted, mut attribute_of_aws) = (false, false);
     for token in Tokenizer::from(xml) {
         match token.map_err(|_| Error::NotXml)? {
             Token::DtdStart { .. } | Token::EmptyDtd { .. } => return Err(Error::NotXml),
@@ -125,6 +125,7 @@ fn peek(xml: &str) -> Result<Facts, Error> {
                 if path.is_empty() && local.as_str() != "Response" {
                     return Err(Error::NotAResponse);
                 }
+                rooted = true;
                 path.push(local.as_str());
             }
             Token::Attribute { local, value, .. } => {
@@ -152,7 +153,8 @@ fn peek(xml: &str) -> Result<Facts, Error> {
             _ => {}
         }
     }
-    if path.is_empty() { Ok(facts) } else { Err(Error::NotXml) }
+    // A file that is being written may end anywhere, also in front of its first element.
+    if rooted && path.is_empty() { Ok(facts) } else { Err(Error::NotXml) }
 }
 
 fn attribute(facts: &mut Facts, element: &str, name: &str, value: &str) {

@@ -72,7 +72,8 @@ impl AccessKey {
             let value = value.map(str::to_owned).filter(|value| !value.is_empty());
             value.ok_or_else(|| Error::NoKey { section: profile.to_owned(), key })
         };
-        if token.is_some() {
+        // Templates write an empty one, which SDKs take for none.
+        if token.is_some_and(|token| !token.is_empty()) {
             return Err(Error::Temporary(profile.to_owned()));
         }
         let (id, secret) = (there(id, ID)?, Secret::new(there(secret, SECRET)?));
@@ -131,9 +132,12 @@ fn values<'t>(text: &'t str, profile: &str) -> Result<[Option<&'t str>; 3], Erro
             own = if is_own { Some(true) } else { own.map(|_| false) };
             continue;
         }
-        let (key, value) = content.split_once('=').ok_or(Error::Line(number))?;
         // An indented line belongs to the setting before it, and is none of ours.
-        if own != Some(true) || line.starts_with([' ', '\t']) {
+        if line.starts_with([' ', '\t']) {
+            continue;
+        }
+        let (key, value) = content.split_once('=').ok_or(Error::Line(number))?;
+        if own != Some(true) {
             continue;
         }
         let key = key.trim().to_ascii_lowercase();

@@ -1,8 +1,8 @@
 //! The exchange with STS: one request in, credentials or a classified failure out.
 //!
 //! Owns the wire: the SDK client, TLS, time-outs, and the checks of what comes back. It never retries and
-//! never decides when to call; `refresher` calls it with what `session` asked for. `client.rs` is the only
-//! file that names the SDK's STS crate.
+//! never decides when to call; `refresher` calls it with what `session` asked for. only
+//! `client.rs` and `client/` name the SDK's STS crate.
 
 mod client;
 mod connector;
@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::role::SessionName;
 use crate::saml::Assertion;
 use crate::shared_credentials::AccessKey;
+use crate::time::Wall;
 use crate::token::WebIdentityToken;
 
 /// One exchange, complete.
@@ -65,4 +66,9 @@ pub struct Extras {
 pub trait Assume {
     /// Makes one attempt, which ends within its own time-outs.
     fn assume(&self, request: Request) -> impl Future<Output = Result<Reply, Failure>> + Send;
+
+    /// The time at STS by its last answer that had a `Date`; nothing before the first.
+    fn server_time(&self) -> Option<Wall> {
+        None
+    }
 }

@@ -20,7 +20,7 @@ use crate::config::{Config, Error, Loaded};
 use crate::material::{Form, Material};
 use crate::refresher::SentCodes;
 use crate::rotated_file::{Latest, RotatedFile};
-use crate::sts::{Client, Endpoint, Settings};
+use crate::sts::{Assume, Client, Endpoint, Settings};
 use crate::{clock, process, refresher};
 
 #[derive(clap::Args)]

@@ -38,7 +38,7 @@ pub(super) async fn all<A: Assume>(
         let proof = match outcomes.last() {
             None => {
                 let (_, form) = profile.source_file();
-                of_source(source.value.as_deref(), source.error.as_deref(), &form, clock::wall())
+                of_source(source.value.as_deref(), source.error.as_deref(), &form, sts.server_time())
             }
             Some(Ok(reply)) => Ok(Proof::Signer(reply.credentials.clone())),
             Some(Err(_)) => break,
@@ -48,22 +48,26 @@ pub(super) async fn all<A: Assume>(
             DurationSetting::Longest => SessionDuration::HOUR,
         };
         let session_name = session_name(step, claims, &host_name);
-        let request = match (proof, gathered(&Extras::of(step, &sent)).await) {
-            (Ok(proof), Ok(extras)) => Request { step: Arc::clone(step), session_name, duration, proof, extras },
-            (Err(failure), _) | (_, Err(failure)) => {
-                outcomes.push(Err(failure));
-                break;
-            }
+        // A code that is gathered counts as sent, so not before everything else is there.
+        let outcome = match proof {
+            Ok(proof) => match gathered(&Extras::of(step, &sent), &*sts).await {
+                Ok(extras) => {
+                    let step = Arc::clone(step);
+                    sts.assume(Request { step, session_name, duration, proof, extras }).await
+                }
+                Err(failure) => Err(failure),
+            },
+            Err(failure) => Err(failure),
         };
-        outcomes.push(sts.assume(request).await);
+        outcomes.push(outcome);
     }
     outcomes
 }
 
 /// What goes with a call, waited for when the next code of a device is not due yet: half a minute at most.
-async fn gathered(extras: &Extras) -> Result<sts::Extras, Failure> {
+async fn gathered(extras: &Extras, sts: &impl Assume) -> Result<sts::Extras, Failure> {
     loop {
-        match extras.gather(clock::wall()) {
+        match extras.gather(sts.server_time().unwrap_or_else(clock::wall)) {
             Ok(extras) => return Ok(extras),
             Err(Gap::Failed(failure)) => return Err(failure),
             Err(Gap::Wait(wait)) => tokio::time::sleep(wait).await,
@@ -78,4 +82,38 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
     // A plain drop would wait for a name look-up that is under way.
     runtime.shutdown_background();
     Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assume::{AccessKeyFile, Mfa, MfaCode, ProfileName, Role, SerialNumber, Step};
+    use crate::role::RoleArn;
+
+    struct Nobody;
+
+    impl Assume for Nobody {
+        async fn assume(&self, _: Request) -> Result<Reply, Failure> {
+            unreachable!("there is nothing to ask with")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_cannot_be_made_uses_no_code_up() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let written = directory.path().join("code");
+        std::fs::write(&written, "123456").expect("written");
+        let role_arn = RoleArn::parse("arn:aws:iam::111122223333:role/app").expect("a role");
+        let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
+        let step = Arc::new(Step::Role(Role {
+            keys: Some(AccessKeyFile { path: directory.path().join("missing"), profile: "default".to_owned() }),
+            mfa: Some(Mfa { serial_number, code: MfaCode::Code(written) }),
+            ..Role::new(role_arn)
+        }));
+        let profile = Profile { name: ProfileName::parse("default").expect("a name"), steps: vec![Arc::clone(&step)] };
+        let (sent, latest) = (SentCodes::default(), source(&profile));
+        let outcomes = all(Arc::new(Nobody), profile, latest, "host".to_owned(), sent.clone()).await;
+        assert_eq!(outcomes[0].as_ref().err().map(|failure| failure.code.as_str()), Some("CredentialsFileMissing"));
+        assert!(Extras::of(&step, &sent).gather(clock::wall()).is_ok(), "another profile of the device may send it");
+    }
 }

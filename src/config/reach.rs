@@ -52,7 +52,9 @@ pub(super) fn settings(
     let cognito = sources.variable(setting::COGNITO_ENDPOINT.names)?;
     let cognito_endpoint = parsed(cognito.as_ref(), |given| given.parse(|text| Endpoint::parse(text, allow_insecure)))?;
     let ca_bundle = parsed(sources.variable(setting::CA_BUNDLE.names)?.as_ref(), Given::file)?;
-    let proxy = proxy(sources, endpoint.as_ref())?;
+    let with_pool = profiles.iter().flat_map(|profile| &profile.steps).any(|step| matches!(**step, Step::Cognito(_)));
+    let is_needed = is_behind_proxy(endpoint.as_ref()) || (with_pool && is_behind_proxy(cognito_endpoint.as_ref()));
+    let proxy = if is_needed { proxy(sources)? } else { None };
     let (fips, dualstack) = (fips.is_some(), dualstack.is_some());
     Ok(Settings { region, endpoint, cognito_endpoint, fips, dualstack, ca_bundle, proxy })
 }
@@ -63,12 +65,14 @@ fn is_signed(profile: &Profile) -> bool {
     profile.steps.iter().any(|step| !unsigned(step))
 }
 
-/// The proxy, when STS is behind it: never for loopback, nor for plain http, which `HTTPS_PROXY` is not about.
-fn proxy(sources: &Sources<'_>, endpoint: Option<&Endpoint>) -> Result<Option<Proxy>, Error> {
+/// Never for loopback, nor for plain http, which `HTTPS_PROXY` is not about.
+fn is_behind_proxy(endpoint: Option<&Endpoint>) -> bool {
+    endpoint.is_none_or(|endpoint| !endpoint.is_loopback() && endpoint.is_https())
+}
+
+/// The proxy, if there is one.
+fn proxy(sources: &Sources<'_>) -> Result<Option<Proxy>, Error> {
     let Some(given) = sources.variable(setting::HTTPS_PROXY.names)? else { return Ok(None) };
-    if endpoint.is_some_and(|endpoint| endpoint.is_loopback() || !endpoint.is_https()) {
-        return Ok(None);
-    }
     let url = given.parse(proxy_url)?;
     let no_proxy = sources.variable(setting::NO_PROXY.names)?.map(|given| given.text).unwrap_or_default();
     Ok(Some(Proxy { url, no_proxy }))

@@ -203,6 +203,10 @@ fn the_proxy_is_for_sts_beyond_loopback_and_shown_without_its_password() {
         given.loaded().config
     };
     assert_eq!(proxy("https://127.0.0.1:1").sts.proxy, None);
+    let pool = r#"{"stsEndpoint":"http://127.0.0.1:1","profiles":{"default":{"cognito":
+        {"identityPoolId":"eu-central-1:12345678-1234-1234-1234-123456789012"}}}}"#;
+    let given = Given::variables([("STSIDECAR_CONFIG_INLINE", pool), ("HTTPS_PROXY", "proxy:3128"), REGION]);
+    assert!(!cfg!(feature = "cognito") || given.loaded().config.sts.proxy.is_some(), "the pool is beyond loopback");
     let config = proxy("");
     let used = config.sts.proxy.as_ref().expect("a proxy");
     assert_eq!((used.url.host(), used.no_proxy.as_str()), (Some("proxy"), ".svc"));

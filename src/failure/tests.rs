@@ -156,6 +156,9 @@ fn a_message_becomes_one_line_without_controls_and_without_tokens() {
         (&format!("bad token {jwt}, sorry"), "bad token [redacted], sorry"),
         (&format!("a={jwt}&b={jwt}"), "a=[redacted]&b=[redacted]"),
         ("ZXlKaGJHY2lPaUpTVXpJMU5pSjk=", "[redacted]"),
+        ("Value 'PD94bWwgdmVyc2lvbj0iMS4wIj8+' at 'sAMLAssertion'", "Value '[redacted]' at 'sAMLAssertion'"),
+        ("PHNhbWxwOlJlc3BvbnNlPg== is old", "[redacted] is old"),
+        (&format!("Value 'Atza|{}' failed", "IQEBLjAsAhRm".repeat(25)), "Value 'Atza|[redacted]' failed"),
     ] {
         assert_eq!(safe_line(raw), safe);
     }

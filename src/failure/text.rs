@@ -5,13 +5,18 @@
 /// The longest message kept, in characters.
 const LONGEST_MESSAGE: usize = 512;
 
-/// What a JWT's header begins with, plain (`{"`) and base64-encoded once more.
-const TOKEN_BEGINNINGS: [&str; 2] = ["eyJ", "ZXlK"];
+/// What a JWT's header begins with, plain (`{"`) and base64-encoded once more; then SAML responses in base 64
+/// (`<?xml`, and `<saml` for their usual prefixes).
+const TOKEN_BEGINNINGS: [&str; 4] = ["eyJ", "ZXlK", "PD94bW", "PHNhbW"];
 
 /// A run this long of a JWT's alphabet behind one of the beginnings is taken for a token.
 const SHORTEST_TOKEN: usize = 16;
 
-/// The text as one line of at most 512 characters, controls escaped and everything like a JWT replaced.
+/// A longer run is a token whatever it begins with: of OAuth 2.0, or a response of another prefix. It is the
+/// longest name that STS answers with (`SubjectFromWebIdentityToken`).
+const LONGEST_WORD: usize = 255;
+
+/// The text as one line of at most 512 characters, controls escaped and everything like a token replaced.
 #[must_use]
 pub fn safe_line(text: &str) -> String {
     let mut line = String::new();
@@ -42,13 +47,19 @@ fn is_unsafe(c: char) -> bool {
 
 fn without_tokens(text: &str) -> String {
     let in_token = |c: char| c.is_ascii_alphanumeric() || "-_.%=+/".contains(c);
+    let beginning = |word: &str| TOKEN_BEGINNINGS.iter().filter_map(|start| word.find(start)).min();
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = TOKEN_BEGINNINGS.iter().filter_map(|start| rest.find(start)).min() {
-        let run = rest[at..].find(|c| !in_token(c)).unwrap_or(rest.len() - at);
+    while let Some(at) = rest.find(in_token) {
+        let end = rest[at..].find(|c| !in_token(c)).map_or(rest.len(), |length| at + length);
+        let word = &rest[at..end];
+        let token = if word.len() > LONGEST_WORD { Some(0) } else { beginning(word) };
         kept.push_str(&rest[..at]);
-        kept.push_str(if run >= SHORTEST_TOKEN { "[redacted]" } else { &rest[at..at + run] });
-        rest = &rest[at + run..];
+        match token.filter(|start| word.len() - start >= SHORTEST_TOKEN) {
+            Some(start) => kept.extend([&word[..start], "[redacted]"]),
+            None => kept.push_str(word),
+        }
+        rest = &rest[end..];
     }
     kept.push_str(rest);
     kept

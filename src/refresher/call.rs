@@ -42,7 +42,7 @@ pub(super) struct Answered {
 
 /// A request, or why there cannot be one, with the token generation it carries.
 pub(super) struct Prepared {
-    request: Result<Request, Gap>,
+    pub(super) request: Result<Request, Gap>,
     token_generation: u64,
 }
 
@@ -81,7 +81,8 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         let token_generation = self.parts.source.reload().generation;
         let request = self.proof(call).map_err(Gap::Failed).and_then(|proof| {
             // Last, because a code that is handed out counts as sent.
-            let extras = self.parts.extras[call.hop].gather(clock::now().wall)?;
+            let at_sts = self.parts.sts.server_time().unwrap_or_else(clock::wall);
+            let extras = self.parts.extras[call.hop].gather(at_sts)?;
             Ok(Request {
                 step: Arc::clone(&self.parts.profile.steps[call.hop]),
                 session_name: self.session_name(call.hop),
@@ -97,7 +98,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         match (self.step_of(call.hop).source_file(), &call.parent) {
             (Some((_, form)), _) => {
                 let latest = self.parts.source.latest();
-                of_source(latest.value.as_deref(), latest.error.as_deref(), &form, clock::now().wall)
+                of_source(latest.value.as_deref(), latest.error.as_deref(), &form, self.parts.sts.server_time())
             }
             (None, Some(parent)) => Ok(Proof::Signer(parent.clone())),
             (None, None) => Err(Failure::local(
@@ -137,7 +138,8 @@ pub fn session_name(step: &Step, claims: Option<&Claims>, host_name: &str) -> Se
     }
 }
 
-/// What a source's file proves with at `now`; an old content is good until another one is.
+/// What a source's file proves with at the time `at_sts`; an old content is good until another one is. Before
+/// STS has told its time, nothing is too old: our own clock may be hours away.
 ///
 /// # Errors
 /// When it never held anything usable, or holds an assertion that ended long ago.
@@ -145,7 +147,7 @@ pub fn of_source(
     material: Option<&Material>,
     error: Option<&rotated_file::Error>,
     form: &Form,
-    now: Wall,
+    at_sts: Option<Wall>,
 ) -> Result<Proof, Failure> {
     let proof = match (material, error) {
         (Some(Material::Token(token)), _) => Proof::Token(token.clone()),
@@ -157,7 +159,8 @@ pub fn of_source(
             return Err(Failure::local(Class::Token, &format!("{}Missing", form.noun()), message));
         }
     };
-    let ended = material.and_then(Material::expires_at).filter(|end| end.plus(OUTLIVED) <= now);
+    let ended =
+        material.and_then(Material::expires_at).filter(|end| at_sts.is_some_and(|now| end.plus(OUTLIVED) <= now));
     match ended {
         Some(end) if *form == Form::Assertion => {
             let message = format!("the SAML assertion ended at {}, and no new one has come", end.rfc3339());
@@ -168,7 +171,7 @@ pub fn of_source(
 }
 
 /// An assertion that ended this long ago is not sent any more: most live for minutes only, and a session may
-/// wait for hours for the next. Until then STS judges, whose clock may be another.
+/// wait for hours for the next. Until then STS judges.
 const OUTLIVED: Duration = Duration::from_mins(5);
 
 /// What a file that cannot be used means for the exchange that needs it.

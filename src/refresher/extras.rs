@@ -35,12 +35,11 @@ struct Device {
 #[derive(Clone, Debug, Default)]
 pub struct SentCodes(Arc<Mutex<BTreeMap<String, Sent>>>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Sent {
-    /// The computed code of this half minute.
-    Step(u64),
-    /// A code that somebody wrote.
-    Code(Secret),
+#[derive(Debug)]
+struct Sent {
+    code: Secret,
+    /// Its half minute, where it was computed and not written by somebody.
+    step: Option<u64>,
 }
 
 /// Why a call is not made now.
@@ -71,7 +70,8 @@ impl Extras {
         extras
     }
 
-    /// Reads everything again; a code that is handed out counts as sent.
+    /// Reads everything again; a code that is handed out counts as sent. `now` is the time at STS, by which codes
+    /// are computed.
     ///
     /// # Errors
     /// When a file never held anything usable, or there is no code that was not sent yet.
@@ -90,23 +90,29 @@ impl Device {
     fn code(&self, now: Wall) -> Result<Secret, Gap> {
         let material = content(&self.file, &self.form).map_err(Gap::Failed)?;
         let mut sent = self.sent.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (code, as_sent) = match (&*material, sent.get(&self.serial_number)) {
-            (Material::Totp(secret), last) => {
-                let last = if let Some(Sent::Step(step)) = last { Some(*step) } else { None };
-                match secret.turn(now, last) {
-                    Turn::Send { code, step } => (code, Sent::Step(step)),
+        let last = sent.get(&self.serial_number);
+        let was_sent = |code: &Secret| last.is_some_and(|last| last.code == *code);
+        let (code, step) = match &*material {
+            Material::Totp(secret) => {
+                let turn = match secret.turn(now, last.and_then(|last| last.step)) {
+                    // Another profile took the same code from a file.
+                    Turn::Send { code, step } if was_sent(&code) => secret.turn(now, Some(step)),
+                    turn => turn,
+                };
+                match turn {
+                    Turn::Send { code, step } => (code, Some(step)),
                     Turn::Wait(wait) => return Err(Gap::Wait(wait)),
                 }
             }
-            (Material::Text(code), Some(Sent::Code(last))) if last == code => {
+            Material::Text(code) if was_sent(code) => {
                 let message =
                     format!("{} still holds the code that was sent; STS takes none twice", self.file.path().display());
                 return Err(Gap::Failed(Failure::local(Class::Token, "TokenCodeUsed", message)));
             }
-            (Material::Text(code), _) => (code.clone(), Sent::Code(code.clone())),
+            Material::Text(code) => (code.clone(), None),
             _ => unreachable!("a device's file holds its secret or a code"),
         };
-        sent.insert(self.serial_number.clone(), as_sent);
+        sent.insert(self.serial_number.clone(), Sent { code: code.clone(), step });
         Ok(code)
     }
 }

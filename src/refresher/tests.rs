@@ -6,19 +6,26 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
-use crate::assume::{ProfileName, Reply, WebIdentity};
+use crate::assume::{
+    AccessKeyFile, Mfa, MfaCode, ProfileName, Reply, SerialNumber, SessionDuration, SessionToken, WebIdentity,
+};
 use crate::cache;
 use crate::failure::Class;
 use crate::material::Form;
 use crate::sts::Request;
+use crate::time::Wall;
 use crate::token::WebIdentityToken;
 
-/// Is never asked.
-struct Nobody;
+/// Is never asked, but may have told its time.
+struct Nobody(Option<Wall>);
 
 impl Assume for Nobody {
     async fn assume(&self, _: Request) -> Result<Reply, Failure> {
         std::future::pending().await
+    }
+
+    fn server_time(&self) -> Option<Wall> {
+        self.0
     }
 }
 
@@ -31,15 +38,19 @@ fn jwt(name: &str) -> String {
 }
 
 fn refresher(token_file: &Path, kept: Option<Saved>) -> Refresher<Nobody> {
-    let name = ProfileName::parse("default").expect("a name");
-    let profile = Profile { name, steps: vec![Arc::new(Step::WebIdentity(WebIdentity::new(token_file)))] };
+    driving(Step::WebIdentity(WebIdentity::new(token_file)), Nobody(None), kept)
+}
+
+fn driving(step: Step, sts: Nobody, kept: Option<Saved>) -> Refresher<Nobody> {
+    let profile = Profile { name: ProfileName::parse("default").expect("a name"), steps: vec![Arc::new(step)] };
+    let (file, form) = profile.source_file();
     let unanswered = Answer::Refused(Refused { status: 503, body: response::error_body(NOT_READY, "") });
     let parts = Parts {
         refresh_at: RefreshAt::default(),
         digest: Digest([7; 32]),
-        source: RotatedFile::new(token_file, 40_000, |content| Form::Token.parse(content), None),
+        source: RotatedFile::new(file, form.limit(), move |content| form.parse(content), None),
         extras: vec![Extras::of(&profile.steps[0], &SentCodes::default())],
-        sts: Arc::new(Nobody),
+        sts: Arc::new(sts),
         publisher: cache::channel(unanswered, Boot::default).0,
         report: watch::Sender::new(StatusReport::default()),
         metrics: metrics::Metrics::register(&prometheus::Registry::new()).expect("a fresh registry").profile(&profile),
@@ -148,11 +159,35 @@ async fn an_error_that_comes_or_goes_is_no_new_token() {
 fn an_assertion_is_sent_until_five_minutes_after_its_end_and_a_token_however_old() {
     let response = r#"<Response><Assertion><Conditions NotOnOrAfter="2026-11-22T06:00:00Z"/></Assertion></Response>"#;
     let assertion = Form::Assertion.parse(response.as_bytes()).expect("a response");
-    let at = |after: i64| crate::time::Wall::from_unix_seconds(1_795_327_200 + after);
-    assert!(of_source(Some(&assertion), None, &Form::Assertion, at(299)).is_ok(), "STS judges, by its own clock");
-    let failure = of_source(Some(&assertion), None, &Form::Assertion, at(300)).expect_err("of no use any more");
+    let at = |after: i64| Wall::from_unix_seconds(1_795_327_200 + after);
+    assert!(of_source(Some(&assertion), None, &Form::Assertion, Some(at(299))).is_ok(), "STS judges");
+    assert!(of_source(Some(&assertion), None, &Form::Assertion, None).is_ok(), "our own clock may be wrong");
+    let failure = of_source(Some(&assertion), None, &Form::Assertion, Some(at(300))).expect_err("of no use any more");
     assert_eq!((failure.class, failure.code.as_str(), failure.sent), (Class::Token, "AssertionExpired", false));
     assert!(failure.message.contains("2026-11-22T06:00:00Z") && failure.hint().contains("new SAML response"));
     let expired = Form::Token.parse(jwt("app").as_bytes()).expect("a token");
-    assert!(of_source(Some(&expired), None, &Form::Token, at(1_000_000)).is_ok());
+    assert!(of_source(Some(&expired), None, &Form::Token, Some(at(1_000_000))).is_ok());
+}
+
+#[tokio::test]
+async fn codes_are_those_of_the_time_at_sts_whatever_our_wall_clock_says() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (keys, secret) = (directory.path().join("credentials"), directory.path().join("secret"));
+    std::fs::write(&keys, "[default]\naws_access_key_id=AKIAEXAMPLE000001\naws_secret_access_key=x\n")
+        .expect("written");
+    std::fs::write(&secret, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").expect("written");
+    let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
+    let step = Step::SessionToken(SessionToken {
+        keys: AccessKeyFile { path: keys, profile: "default".to_owned() },
+        duration: SessionDuration::LONGEST,
+        mfa: Some(Mfa { serial_number, code: MfaCode::Secret(secret) }),
+    });
+    let mut refresher = driving(step, Nobody(Some(Wall::from_unix_seconds(1_111_111_109))), None);
+    let call = refresher.first_call();
+    let Ok(request) = refresher.prepare(&call).request else { panic!("everything is there") };
+    assert_eq!(
+        request.extras.code.as_ref().map(crate::credentials::Secret::expose),
+        Some("081804"),
+        "RFC 6238, appendix B"
+    );
 }

@@ -67,6 +67,8 @@ fn what_is_no_response_is_refused_with_its_reason() {
         ("abc", Error::NotXml),
         ("YWJj", Error::NotXml),
         ("<Response>", Error::NotXml),
+        ("<?xml version=\"1.0\"?>", Error::NotXml),
+        ("<!-- nothing yet -->", Error::NotXml),
         ("<!DOCTYPE x [<!ENTITY a 'b'>]><Response/>", Error::NotXml),
         ("<Assertion/>", Error::NotAResponse),
     ] {

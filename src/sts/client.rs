@@ -1,9 +1,9 @@
-//! The STS client: one attempt per call, built on the SDK, the only file that names the SDK's STS crate.
+//! The STS client: one attempt per call, built on the SDK, whose STS crate nothing but this and `client/` names.
 //!
 //! Owns what is sent and the settings under which it is sent: no retries, no identity cache, no clock
 //! correction of the SDK's own, since `session` alone decides about repeating and time (agent decisions B2,
-//! B15). `client/calls.rs` has the requests. It never formats an error of the SDK, which can print the token (A3): `client/evidence.rs` takes it
-//! apart instead. Called by `refresher` and `check`.
+//! B15). `client/calls.rs` has the requests. It never formats an error of the SDK, which can print the token
+//! (A3): `client/evidence.rs` takes it apart instead. Called by `refresher` and `check`.
 
 mod calls;
 mod capture;
@@ -108,12 +108,6 @@ impl Client {
         &self.host
     }
 
-    /// The time at STS by its last answer that had a `Date`, for `check`; nothing before the first.
-    #[must_use]
-    pub fn server_time(&self) -> Option<Wall> {
-        self.clock.known()
-    }
-
     fn accepted(&self, asked: Option<&RoleArn>, fields: Fields, seen: &Seen) -> Result<Reply, Failure> {
         let envelope = seen.take();
         self.clock.learn(envelope.date);
@@ -135,6 +129,10 @@ impl Client {
 impl Assume for Client {
     async fn assume(&self, request: Request) -> Result<Reply, Failure> {
         self.call(request).await
+    }
+
+    fn server_time(&self) -> Option<Wall> {
+        self.clock.known()
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Settings {
     pub dualstack: bool,
     /// `AWS_CA_BUNDLE`: PEM certificates that replace the system's.
     pub ca_bundle: Option<PathBuf>,
-    /// For STS only, and never for a loopback STS.
+    /// For STS and Cognito only, and never where one of them is on loopback.
     pub proxy: Option<Proxy>,
 }
 

@@ -153,3 +153,17 @@ async fn credentials_without_their_parts_are_refused_and_a_deleted_identity_is_m
     assert_eq!(exchange(&client, ask()).await.expect_err("gone").code, "ResourceNotFoundException");
     assert!(exchange(&client, ask()).await.is_ok());
 }
+
+#[tokio::test]
+async fn an_answer_without_identity_is_refused_and_not_remembered() {
+    for nothing in [json!({}), json!({ "IdentityId": "" }), json!({ "IdentityId": 1 })] {
+        let pool = FakeSts::start();
+        pool.script([answer(200, &nothing), identity(), credentials()]);
+        let client = client(&pool);
+        let ask = || request(Step::Cognito(step()), Proof::Token(token()));
+        let failure = exchange(&client, ask()).await.expect_err("no identity");
+        assert_eq!((failure.class, failure.code.as_str()), (Class::BadReply, "InvalidReply"));
+        assert_eq!(pool.calls().len(), 1, "nothing is asked for nobody");
+        exchange(&client, ask()).await.expect("a reply");
+    }
+}

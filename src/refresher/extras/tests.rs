@@ -71,6 +71,22 @@ fn a_written_code_is_sent_once_and_never_after_its_file_went_bad() {
 }
 
 #[test]
+fn one_device_with_both_kinds_of_files_sends_no_code_twice_either() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (secret, written) = (directory.path().join("secret"), directory.path().join("code"));
+    std::fs::write(&secret, SECRET).expect("written");
+    std::fs::write(&written, "081804").expect("written");
+    let sent = SentCodes::default();
+    let computes = Extras::of(&step("GAHT12345678", Some(MfaCode::Secret(secret)), None), &sent);
+    let reads = Extras::of(&step("GAHT12345678", Some(MfaCode::Code(written.clone())), None), &sent);
+    assert_eq!(code(&reads, 1_111_111_108).as_deref(), Ok("081804"));
+    assert_eq!(code(&computes, 1_111_111_108), Err("wait 2".into()));
+    assert_eq!(code(&computes, 1_111_111_111).as_deref(), Ok("050471"));
+    std::fs::write(&written, "050471").expect("written");
+    assert_eq!(code(&reads, 1_111_111_111), Err("TokenCodeUsed".into()));
+}
+
+#[test]
 fn a_context_assertion_is_read_for_each_call_and_the_last_good_one_stays() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("context");

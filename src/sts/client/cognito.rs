@@ -103,8 +103,9 @@ impl Client {
         if let Some(account) = &step.account_id {
             asked["AccountId"] = json!(account.as_str());
         }
-        let (answer, _) = self.post("GetId", host, &asked).await?;
-        let id = answer["IdentityId"].as_str().unwrap_or_default().to_owned();
+        let (answer, envelope) = self.post("GetId", host, &asked).await?;
+        let id = answer["IdentityId"].as_str().filter(|id| !id.is_empty()).map(str::to_owned);
+        let id = id.ok_or_else(|| self.refused(local(Kind::InvalidReply, host, None), &Seen::of(envelope)))?;
         self.identities().insert(known_as.to_owned(), id.clone());
         Ok(id)
     }
@@ -115,11 +116,7 @@ impl Client {
 
     /// One call, and the answer's document.
     async fn post(&self, operation: &str, host: &str, document: &Value) -> Result<(Value, Envelope), Failure> {
-        let failed = |kind, detail: Option<&str>| {
-            let message = Some(evidence::describe(kind, host, detail));
-            let evidence = Evidence { kind, code: None, message, status: None, request_id: None, signed: false };
-            self.refused(evidence, &Seen::default())
-        };
+        let failed = |kind, detail: Option<&str>| self.refused(local(kind, host, detail), &Seen::default());
         let connector = self.pools.connector()?;
         let request = self.pools.request(operation, host, document).ok_or_else(|| failed(Kind::BeforeTheWire, None))?;
         let exchange = async {
@@ -155,6 +152,12 @@ fn login(step: &Cognito, token: &WebIdentityToken) -> Result<String, Failure> {
         let message = "the token names no issuer, and no login is set".to_owned();
         Failure::local(Class::Token, "TokenFileInvalid", message)
     })
+}
+
+/// What is said of an exchange that brought no answer meant as one.
+fn local(kind: Kind, host: &str, detail: Option<&str>) -> Evidence {
+    let message = Some(evidence::describe(kind, host, detail));
+    Evidence { kind, code: None, message, status: None, request_id: None, signed: false }
 }
 
 /// `{"__type": "com.amazonaws.cognito.identity.model#NotAuthorizedException", "message": "..."}`

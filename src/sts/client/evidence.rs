@@ -71,11 +71,9 @@ pub(super) fn of_connector(error: &ConnectorError) -> (Kind, Option<String>) {
     if error.is_timeout() {
         return (Kind::ConnectTimeout, None);
     }
-    // hyper-util marks a failed look-up by this text of its private type alone.
-    let unresolved = |error: &(dyn Error + 'static)| error.is::<ResolveDnsError>() || error.to_string() == "dns error";
     let os = find::<io::Error>(error);
     let detail = os.map(ToString::to_string);
-    if chain(error).any(unresolved) {
+    if find::<ResolveDnsError>(error).is_some() {
         return (Kind::NameNotResolved, detail);
     }
     let kind = match os.map(io::Error::kind) {

@@ -106,7 +106,10 @@ async fn secured(
     stream: Box<dyn Stream>,
     tls: Option<&Arc<ClientConfig>>,
 ) -> Result<Box<dyn Stream>, ConnectorError> {
-    let (Some("https"), Some(config)) = (uri.scheme_str(), tls) else { return Ok(stream) };
+    if uri.scheme_str() != Some("https") {
+        return Ok(stream);
+    }
+    let config = tls.ok_or_else(|| ConnectorError::user("there are no certificates to speak TLS with".into()))?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| ConnectorError::user(error.into()))?;
     let session = TlsConnector::from(Arc::clone(config)).connect(name, stream).await.map_err(failed)?;
     Ok(Box::new(session))

@@ -5,6 +5,7 @@
 //! repeats a request that was sent: only one that found the kept connection closed goes out on a new one.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
@@ -30,6 +31,8 @@ struct Inner {
     tls: Option<Arc<ClientConfig>>,
     proxy: Option<Matcher>,
     kept: Mutex<Option<Kept>>,
+    /// Keepings so far.
+    keepings: AtomicU64,
 }
 
 struct Kept {
@@ -42,7 +45,7 @@ struct Kept {
 
 impl Http {
     pub(super) fn new(tls: Option<Arc<ClientConfig>>, proxy: Option<Matcher>) -> Self {
-        Self(Arc::new(Inner { tls, proxy, kept: Mutex::default() }))
+        Self(Arc::new(Inner { tls, proxy, kept: Mutex::default(), keepings: AtomicU64::new(0) }))
     }
 
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
@@ -54,15 +57,15 @@ impl Http {
         // Lets the kept connection's task see that the server has closed it, or that its last body is read.
         tokio::task::yield_now().await;
         let kept = self.take(&server);
-        let number = kept.as_ref().map_or(0, |kept| kept.number);
+        let was_kept = kept.is_some();
         let mut sender = match kept {
-            Some(kept) => kept.sender,
+            Some(sender) => sender,
             None => self.connect(&uri).await?,
         };
         let sent = match sender.try_send_request(request).await {
             Err(mut refused) => match refused.take_message() {
                 // The server had closed the kept connection, and has seen nothing.
-                Some(unsent) if number > 0 => {
+                Some(unsent) if was_kept => {
                     request = unsent;
                     sender = self.connect(&uri).await?;
                     sender.send_request(request).await
@@ -72,7 +75,7 @@ impl Http {
             Ok(response) => Ok(response),
         };
         let response = sent.map_err(|error| ConnectorError::io(error.into()))?;
-        self.keep(server, sender, number + 1);
+        self.keep(server, sender);
         HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
             .map_err(|error| ConnectorError::other(error.into(), None))
     }
@@ -93,13 +96,14 @@ impl Http {
     }
 
     /// The kept connection, if it is to this server and still there.
-    fn take(&self, server: &str) -> Option<Kept> {
+    fn take(&self, server: &str) -> Option<SendRequest<SdkBody>> {
         let kept = self.kept().take()?;
-        (kept.server == server && kept.sender.is_ready()).then_some(kept)
+        (kept.server == server && kept.sender.is_ready()).then_some(kept.sender)
     }
 
     /// Keeps a connection while a chain may need it; the body of its answer is still to be read.
-    fn keep(&self, server: String, sender: SendRequest<SdkBody>, number: u64) {
+    fn keep(&self, server: String, sender: SendRequest<SdkBody>) {
+        let number = self.0.keepings.fetch_add(1, Ordering::Relaxed);
         *self.kept() = Some(Kept { server, sender, number });
         let http = self.clone();
         tokio::spawn(async move {
@@ -118,8 +122,12 @@ fn in_origin_form(
     mut request: Request<SdkBody>,
 ) -> Result<(Uri, Request<SdkBody>), Box<dyn std::error::Error + Send + Sync>> {
     let uri = request.uri().clone();
-    let host = uri.authority().ok_or("the request names no server")?.as_str().to_owned();
-    request.headers_mut().entry(HOST).or_insert(HeaderValue::try_from(host)?);
+    let authority = uri.authority().ok_or("the request names no server")?;
+    // What the signature covers: the signer leaves a scheme's own port out.
+    let is_own_port =
+        matches!((uri.scheme_str(), uri.port_u16()), (Some("https"), Some(443)) | (Some("http"), Some(80)));
+    let host = HeaderValue::try_from(if is_own_port { authority.host() } else { authority.as_str() })?;
+    request.headers_mut().entry(HOST).or_insert(host);
     *request.uri_mut() = uri.path_and_query().map_or("/", |path| path.as_str()).parse()?;
     Ok((uri, request))
 }
@@ -133,5 +141,43 @@ impl HttpConnector for Http {
 impl fmt::Debug for Http {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Http")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_is_what_the_signature_covers_and_the_first_line_has_the_path_only() {
+        // The signer leaves a scheme's own port out (aws-sigv4, canonical request), so the header must too.
+        for (url, host, path) in [
+            ("https://sts.example.com:443", "sts.example.com", "/"),
+            ("http://[::1]:80/sts?a=b", "[::1]", "/sts?a=b"),
+            ("https://sts.example.com:80/", "sts.example.com:80", "/"),
+            ("http://127.0.0.1:443/", "127.0.0.1:443", "/"),
+            ("https://sts.example.com/", "sts.example.com", "/"),
+        ] {
+            let request = Request::builder().uri(url).body(SdkBody::empty()).expect("a request");
+            let (_, request) = in_origin_form(request).expect("a server");
+            assert_eq!((request.headers()[HOST].as_bytes(), request.uri().to_string()), (host.as_bytes(), path.into()));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_kept_its_own_time_and_not_that_of_the_one_before() {
+        let http = Http::new(None, None);
+        let mut servers = Vec::new();
+        for _ in 0..2 {
+            let (ours, theirs) = tokio::io::duplex(1024);
+            let (sender, connection) = handshake(TokioIo::new(ours)).await.expect("nothing is said yet");
+            tokio::spawn(connection);
+            servers.push(theirs);
+            http.keep("http://sts".to_owned(), sender);
+            tokio::time::sleep(IDLE_TIMEOUT * 3 / 4).await;
+        }
+        assert!(http.kept().is_some(), "the first one's end is not the second one's");
+        tokio::time::sleep(IDLE_TIMEOUT / 2).await;
+        assert!(http.kept().is_none(), "no connection stays open until the next refresh");
     }
 }
