@@ -135,6 +135,20 @@ async fn a_forged_review_leads_to_no_other_path_of_the_api_server() {
 }
 
 #[tokio::test]
+async fn a_forged_name_is_not_repeated_at_length() {
+    let running = start().await;
+    let name = "x".repeat(1 << 20);
+    let mut of_namespace = review(&asking(), &json!([]));
+    of_namespace["request"]["namespace"] = name.clone().into();
+    let mut of_account = review(&asking(), &json!([]));
+    of_account["request"]["object"]["spec"]["serviceAccountName"] = name.into();
+    for forged in [of_namespace, of_account] {
+        let answer = running.post(forged.to_string().as_bytes()).await.text;
+        assert!(answer.contains("is not the name of an object") && answer.len() < 4096, "{} bytes", answer.len());
+    }
+}
+
+#[tokio::test]
 async fn events_that_cannot_be_posted_delay_no_admission() {
     let running = start().await;
     running.api.slow("/events", Duration::from_mins(1));
