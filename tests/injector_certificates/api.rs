@@ -59,7 +59,7 @@ impl Api {
     pub async fn start() -> Arc<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
-        let webhook = |name: &str| json!({"name": name, "clientConfig": {"service": {"name": "stsidecar-injector"}}});
+        let webhook = |name: &str| json!({"name": name, "clientConfig": {"service": {"name": "stsidecar-injector", "namespace": "stsidecar-system"}}});
         let state = State {
             health: Health::Up,
             version: 1,
@@ -98,7 +98,9 @@ impl Api {
     pub fn wipe(&self) {
         self.edit(SECRET, |secret| drop(secret.as_object_mut().expect("an object").remove("data")));
         self.edit(WEBHOOKS, |configuration| {
-            for webhook in configuration["webhooks"].as_array_mut().expect("webhooks") {
+            for webhook in
+                configuration["webhooks"].as_array_mut().expect("webhooks").iter_mut().filter(|webhook| is_own(webhook))
+            {
                 webhook["clientConfig"].as_object_mut().expect("an object").remove("caBundle");
             }
         });
@@ -110,6 +112,10 @@ impl Api {
         let mut object = state.object(path).clone();
         change(&mut object);
         state.store(path, object);
+    }
+
+    pub fn webhooks(&self) -> Value {
+        self.state().webhooks.clone()
     }
 
     pub fn secret(&self) -> Value {
@@ -158,6 +164,11 @@ impl Api {
     }
 }
 
+/// Whether the chart made it; a configuration can hold webhooks of others.
+fn is_own(webhook: &Value) -> bool {
+    webhook["name"].as_str().is_some_and(|name| name.ends_with(".stsidecar.dev"))
+}
+
 fn watches_one(query: &str, path: &str) -> bool {
     let name = path.rsplit('/').next().expect("a name");
     query.contains("watch=true") && query.contains(&format!("fieldSelector=metadata.name%3D{name}"))
@@ -186,9 +197,9 @@ impl State {
         if path == SECRET {
             self.secret = object;
         } else {
-            let bundles = object["webhooks"].as_array().expect("webhooks").iter();
+            let own = object["webhooks"].as_array().expect("webhooks").iter().filter(|webhook| is_own(webhook));
             let bundles: BTreeSet<&str> =
-                bundles.map(|webhook| webhook["clientConfig"]["caBundle"].as_str().unwrap_or_default()).collect();
+                own.map(|webhook| webhook["clientConfig"]["caBundle"].as_str().unwrap_or_default()).collect();
             assert!(bundles.len() == 1, "the webhooks differ: {bundles:?}");
             self.bundles.push((Instant::now(), bundles.into_iter().collect()));
             self.webhooks = object;

@@ -132,7 +132,7 @@ impl Keeper {
     async fn look(&mut self) -> bool {
         let now = (self.clock.wall)();
         let mut problems: Vec<String> = Vec::new();
-        let present = note(bundle::read(&self.configuration).await, &mut problems);
+        let present = note(bundle::read(&self.configuration, &self.name).await, &mut problems);
         if let Some(present) = &present {
             self.sightings.note(present.trusted());
         }
@@ -155,7 +155,7 @@ impl Keeper {
         if present.is(&wanted) {
             return Ok(false);
         }
-        let written = match bundle::write(&self.configuration, present, &wanted).await {
+        let written = match bundle::write(&self.configuration, &self.name, present, &wanted).await {
             // Another replica was quicker, or the webhooks were changed: the next look tells.
             Err(object::Error::Conflict(_)) => return Ok(true),
             written => written?,
