@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
+use aws_smithy_types::date_time::{DateTime, Format};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -21,6 +22,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+
+use crate::scene::Time;
 
 pub const SECRET: &str = "/api/v1/namespaces/stsidecar-system/secrets/stsidecar-injector-tls";
 pub const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/stsidecar-injector";
@@ -42,6 +45,7 @@ pub enum Health {
 
 pub struct Api {
     state: Mutex<State>,
+    time: Time,
     pub url: String,
 }
 
@@ -71,12 +75,12 @@ impl Api {
             writes: Vec::new(),
             bundles: Vec::new(),
         };
-        let api = Arc::new(Self { state: Mutex::new(state), url });
+        let api = Arc::new(Self { state: Mutex::new(state), time: Time::start(), url });
         let served = api.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let api = served.clone();
-                let service = service_fn(move |request| api.clone().answer(request));
+                let service = service_fn(move |request| api.clone().dated(request));
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
@@ -131,6 +135,15 @@ impl Api {
     pub fn bundle(&self, lag: std::time::Duration) -> Option<String> {
         let at = Instant::now().checked_sub(lag)?;
         self.state().bundles.iter().rev().find(|(since, _)| *since <= at).map(|(_, bundle)| bundle.clone())
+    }
+
+    /// With the time of the test, as every answer of an API server has its own.
+    async fn dated(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
+        let time = self.time;
+        let mut response = self.answer(request).await?;
+        let date = DateTime::from_secs(time.wall().unix_seconds()).fmt(Format::HttpDate).expect("within its years");
+        response.headers_mut().insert(http::header::DATE, date.parse().expect("ASCII"));
+        Ok(response)
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {

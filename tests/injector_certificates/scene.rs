@@ -33,15 +33,20 @@ pub const SELF: Mode =
     Mode::SelfSigned { ca_duration: Duration::from_hours(8760), leaf_duration: Duration::from_hours(168) };
 
 #[derive(Clone, Copy, Debug)]
-pub struct Time(Instant);
+pub struct Time(Instant, i64);
 
 impl Time {
     pub fn start() -> Self {
-        Self(Instant::now())
+        Self(Instant::now(), BASE)
+    }
+
+    /// That of a node whose clock is wrong by so many seconds.
+    pub fn wrong_by(self, seconds: i64) -> Self {
+        Self(self.0, self.1 + seconds)
     }
 
     pub fn wall(self) -> Wall {
-        Wall::from_unix_seconds(BASE).plus(self.0.elapsed())
+        Wall::from_unix_seconds(self.1).plus(self.0.elapsed())
     }
 }
 

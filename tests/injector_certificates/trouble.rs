@@ -190,6 +190,22 @@ async fn a_webhook_of_somebody_else_in_the_configuration_keeps_its_own_bundle() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_whose_clock_is_wrong_goes_by_the_api_servers() {
+    for seconds in [-400 * 86_400, -10 * 86_400, -600, 600, 10 * 86_400, 400 * 86_400] {
+        let (api, time) = (Api::start().await, Time::start());
+        let wrong = Replica::start(&api, time.wrong_by(seconds), SELF, 0.1);
+        wrong.ready_within(5 * SECOND).await;
+        let right = Replica::start(&api, time, SELF, 0.8);
+        right.ready_within(5 * SECOND).await;
+        call_all(&api, time, &[&wrong, &right], SECOND, 60 * SECOND).await;
+        assert_eq!((wrong.leaf(), api.writes().len()), (right.leaf(), 2), "off by {seconds} s");
+        for replica in [wrong, right] {
+            replica.stop().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_fight_over_ca_bundle_stays_slow() {
     let (api, time) = (Api::start().await, Time::start());
     let replica = Replica::start(&api, time, SELF, 0.5);

@@ -12,11 +12,14 @@ use serde_json::{Value, json};
 
 use super::inspect;
 use super::object::{Error, Object};
+use crate::time::Wall;
 
 /// What the webhook configuration holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bundle {
     resource_version: Option<String>,
+    /// When it was read, by the API server's clock; unknown after a write.
+    pub(super) date: Option<Wall>,
     /// Name and CAs of each webhook that calls us; no CAs when caBundle is missing or unreadable.
     webhooks: Vec<(String, Vec<CertificateDer<'static>>)>,
 }
@@ -38,6 +41,7 @@ impl Bundle {
             |webhook: &Value| Some((webhook["name"].as_str()?.to_owned(), authorities(webhook).unwrap_or_default()));
         Self {
             resource_version: configuration["metadata"]["resourceVersion"].as_str().map(str::to_owned),
+            date: None,
             webhooks: webhooks.iter().filter(calls_us).filter_map(named).collect(),
         }
     }
@@ -59,7 +63,7 @@ impl Bundle {
 
 /// Reads the configuration's webhooks that call `host`, `<service>.<namespace>.svc`.
 pub(super) async fn read(object: &Object, host: &str) -> Result<Bundle, Error> {
-    object.get().await.map(|configuration| Bundle::of(&configuration, host))
+    object.get_dated().await.map(|(configuration, date)| Bundle { date, ..Bundle::of(&configuration, host) })
 }
 
 /// Writes these CAs into every webhook of `read`, of the same `host`, and hands back what is stored then.
