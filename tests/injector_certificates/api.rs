@@ -33,6 +33,8 @@ pub enum Health {
     Up,
     /// Watches are open but tell nothing.
     Deaf,
+    /// Watches are forbidden.
+    NoWatches,
     /// Requests are accepted and never answered.
     Hanging,
     /// Connections are closed without an answer.
@@ -55,6 +57,7 @@ struct State {
     secret: Value,
     webhooks: Value,
     watchers: Vec<(&'static str, mpsc::UnboundedSender<Bytes>)>,
+    reads: usize,
     writes: Vec<String>,
     bundles: Vec<(Instant, String)>,
 }
@@ -72,6 +75,7 @@ impl Api {
             webhooks: json!({"kind": "MutatingWebhookConfiguration", "metadata": {"name": "stsidecar-injector",
                 "resourceVersion": "1"}, "webhooks": [webhook("pods.stsidecar.dev"), webhook("namespaces.stsidecar.dev")]}),
             watchers: Vec::new(),
+            reads: 0,
             writes: Vec::new(),
             bundles: Vec::new(),
         };
@@ -131,6 +135,11 @@ impl Api {
         self.state().writes.clone()
     }
 
+    /// How often objects were read.
+    pub fn reads(&self) -> usize {
+        self.state().reads
+    }
+
     /// The caBundle of both webhooks that somebody sees who is behind by `lag`, base64.
     pub fn bundle(&self, lag: std::time::Duration) -> Option<String> {
         let at = Instant::now().checked_sub(lag)?;
@@ -153,6 +162,9 @@ impl Api {
         match health {
             Health::Down => return Err(io::ErrorKind::ConnectionReset.into()),
             Health::Hanging => std::future::pending().await,
+            Health::NoWatches if head.uri.query().is_some_and(|query| query.contains("watch=true")) => {
+                return Ok(refusal(StatusCode::FORBIDDEN, "no watches"));
+            }
             Health::NoSecrets if head.uri.path().contains("secrets") => {
                 return Ok(refusal(StatusCode::FORBIDDEN, "secrets is forbidden"));
             }
@@ -167,7 +179,10 @@ impl Api {
             [SECRET, WEBHOOKS].into_iter().find(|object| object.rsplit_once('/').expect("a path").0 == path);
         let mut state = self.state();
         Ok(match (&head.method, named, collection) {
-            (&Method::GET, Some(path), _) => answer(state.object(path)),
+            (&Method::GET, Some(path), _) => {
+                state.reads += 1;
+                answer(state.object(path))
+            }
             (&Method::PUT, Some(path @ SECRET), _) | (&Method::PATCH, Some(path @ WEBHOOKS), _) => {
                 state.write(path, &serde_json::from_slice(&body).expect("JSON"))
             }

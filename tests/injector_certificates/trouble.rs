@@ -190,6 +190,19 @@ async fn a_webhook_of_somebody_else_in_the_configuration_keeps_its_own_bundle() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_replica_that_may_not_watch_looks_no_more_often_for_it() {
+    let (api, time) = (Api::start().await, Time::start());
+    let replica = Replica::start(&api, time, SELF, 0.5);
+    replica.ready_within(5 * SECOND).await;
+    api.set(Health::NoWatches);
+    sleep(10 * SECOND).await;
+    let before = api.reads();
+    sleep(60 * SECOND).await;
+    assert!(api.reads() - before <= 2 * 60 / 4 + 2, "{} reads in a minute", api.reads() - before);
+    assert!(replica.serving.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_whose_clock_is_wrong_goes_by_the_api_servers() {
     for seconds in [-400 * 86_400, -10 * 86_400, -600, 600, 10 * 86_400, 400 * 86_400] {
         let (api, time) = (Api::start().await, Time::start());

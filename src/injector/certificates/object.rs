@@ -115,8 +115,14 @@ impl Object {
         let request =
             self.requests().watch(&params, "0").map_err(|error| self.refused(&kube::Error::BuildRequest(error)))?;
         let answer = timeout(ANSWER, self.client.send(request.map(Body::from))).await;
-        let mut body = answer.map_err(|_| Error::Late(self.title.clone()))?.map_err(|error| self.refused(&error))?;
-        while let Some(frame) = body.body_mut().frame().await {
+        let answer = answer.map_err(|_| Error::Late(self.title.clone()))?.map_err(|error| self.refused(&error))?;
+        let (head, mut body) = answer.into_parts();
+        if !head.status.is_success() {
+            // Its body says why, and is no change.
+            let reason = format!("the API server answered {} to a watch", head.status.as_u16());
+            return Err(Error::Refused { object: self.title.clone(), reason });
+        }
+        while let Some(frame) = body.frame().await {
             frame.map_err(|error| self.refused(&error))?;
             changed.notify_one();
         }
