@@ -87,7 +87,8 @@ impl Objects {
             Ok(Ok(object)) => Ok(Some(object)),
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(None),
             Ok(Err(kube::Error::Api(status))) => {
-                let fix = if matches!(status.code, 401 | 403) { RIGHTS } else { AGAIN };
+                // 401 is a token that has ended; the client reads the file again within a minute.
+                let fix = if status.code == 403 { RIGHTS } else { AGAIN };
                 let cause = format!("the API server says {}: {}", status.code, status.message);
                 Err(error(cause, fix, Some(Box::new(kube::Error::Api(status)))))
             }
