@@ -112,13 +112,18 @@ async fn an_api_server_that_is_slow_or_refuses_denies_with_the_object_and_what_t
     running.api.set(ACCOUNT, 401, status(401, "Unauthorized"));
     let expired = message(&running.review(&review(&asking(), &json!([]))).await);
     assert!(expired.contains("says 401") && expired.ends_with("controllers do so by themselves"), "{expired}");
+    for code in [429, 503] {
+        running.api.set(ACCOUNT, code, status(code, "too busy"));
+        let busy = message(&running.review(&review(&asking(), &json!([]))).await);
+        assert!(busy.contains(&format!("says {code}: too busy; create the pod again")), "{busy}");
+    }
     running.api.set(ACCOUNT, 200, json!({}));
     running.api.slow("/api/v1/namespaces/team", Duration::from_secs(30));
     let began = Instant::now();
     let slow = message(&running.review(&review(&asking(), &json!([]))).await);
     assert!(slow.contains("team") && slow.contains("within 300ms; create the pod again"), "{slow}");
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
-    assert_eq!(running.counted("error", "read_failed").await, 3);
+    assert_eq!(running.counted("error", "read_failed").await, 5);
 }
 
 #[tokio::test]
