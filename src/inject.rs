@@ -157,6 +157,7 @@ fn consider(request: &Request<'_>, template: &Template, draw: &mut dyn FnMut() -
     }
     keys::check_annotations(Place::Namespace, &format!("Namespace {}: ", request.namespace), sources.namespace)?;
     let settings = Settings::of(&sources, template)?;
+    sidecar::check_name(pod)?;
     let choice = Choice::of(pod, &settings, template)?;
     match (asked, checks::lacks_role(&sources, &settings, &choice)) {
         (Asked::ByNamespace, Some(message)) => {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::environment::ENDPOINTS;
 use super::handover::{self, CONFIG_DIRECTORY, CONFIG_VOLUME};
 use super::patch::Draft;
-use super::pod::{self, Choice, items, text};
+use super::pod::{self, Choice, Container, items, text};
 use super::settings::{Amounts, Settings};
 use super::template::Template;
 use super::{CONTAINER, Denial, Reason};
@@ -160,11 +160,7 @@ impl Plan<'_> {
     /// Refuses a container or volume under our names that is not what would be rendered, and every mount of
     /// our volumes that is not ours: by structure, since anybody can write an annotation.
     pub(super) fn check_reserved(&self, pod: &Value) -> Result<(), Denial> {
-        let refuse = |what: String| Err(Denial::new(Reason::Reserved, format!("{what}; rename or remove it")));
         let all = pod::containers(pod);
-        if all.iter().any(|container| container.name == CONTAINER && container.list == pod::LISTS[1]) {
-            return refuse(format!("the name {CONTAINER} of a container in spec.containers is reserved"));
-        }
         let own = pod::own(pod);
         if let Some(field) = own.and_then(|own| self.difference(own.value)) {
             return refuse(format!(
@@ -215,6 +211,19 @@ impl Plan<'_> {
 }
 
 /// Below these nobody else's volume may be mounted.
+/// Refuses an application container under our name. Before containers are chosen: it would be none of them.
+pub(super) fn check_name(pod: &Value) -> Result<(), Denial> {
+    let own = |container: &Container<'_>| container.name == CONTAINER && container.list == pod::LISTS[1];
+    if pod::containers(pod).iter().any(own) {
+        return refuse(format!("the name {CONTAINER} of a container in spec.containers is reserved"));
+    }
+    Ok(())
+}
+
+fn refuse(what: String) -> Result<(), Denial> {
+    Err(Denial::new(Reason::Reserved, format!("{what}; rename or remove it")))
+}
+
 fn is_reserved_path(path: &str) -> bool {
     let path = path.trim_end_matches('/');
     path == "/var/run/secrets/stsidecar.dev" || path.starts_with("/var/run/secrets/stsidecar.dev/")

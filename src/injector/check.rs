@@ -106,16 +106,16 @@ pub async fn examine(client: &Client, config: &Config, namespace: &str, role: &s
             "let the account that runs this check get it",
         )],
     };
-    findings.push(dry_run(client, config, namespace, role).await);
+    findings.push(dry_run(client, namespace, role).await);
     findings
 }
 
 /// Creates a pod that asks, without storing it, and looks at what comes back.
-async fn dry_run(client: &Client, config: &Config, namespace: &str, role: &str) -> Finding {
+async fn dry_run(client: &Client, namespace: &str, role: &str) -> Finding {
     const SUBJECT: &str = "dry run";
     let target = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
     let request = http::Request::post(target).header(http::header::CONTENT_TYPE, "application/json");
-    let pod = asking_pod(role, config.has_region).to_string().into_bytes();
+    let pod = asking_pod(role).to_string().into_bytes();
     match call(client, request, pod).await {
         Ok(created) if is_injected(&created) => {
             Finding::fine(SUBJECT, format!("a pod that asks for {role} in namespace {namespace} is injected"))
@@ -135,11 +135,14 @@ async fn dry_run(client: &Client, config: &Config, namespace: &str, role: &str) 
 }
 
 /// Allowed by every Pod Security level, and by most quotas.
-fn asking_pod(role: &str, has_region: bool) -> Value {
-    let mut annotations = json!({ "stsidecar.dev/inject": "true", "stsidecar.dev/role-arn": role });
-    if !has_region {
-        annotations["stsidecar.dev/region"] = "us-east-1".into();
-    }
+fn asking_pod(role: &str) -> Value {
+    let annotations = json!({
+        "stsidecar.dev/inject": "true",
+        "stsidecar.dev/role-arn": role,
+        // Whether or not the chart names one: right after an upgrade an injector that drains may still answer, by the
+        // values before.
+        "stsidecar.dev/region": "us-east-1",
+    });
     let resources = json!({ "cpu": "1m", "memory": "1Mi" });
     json!({
         "apiVersion": "v1",

@@ -37,8 +37,6 @@ pub struct Config {
     pub certificates: Mode,
     /// The Secret that holds it.
     pub secret_name: String,
-    /// Whether a pod needs no region of its own: the chart names one, or an STS.
-    pub has_region: bool,
 }
 
 #[derive(Deserialize)]
@@ -121,8 +119,6 @@ impl Config {
         let text = std::str::from_utf8(content).map_err(|_| Error::setting(&origin, "it is not UTF-8"))?;
         let Document { injector, .. } = parse(&origin, text)?;
         let values: Value = parse(&origin, text)?;
-        let given = |key: &str| values["agent"][key].as_str().is_some_and(|text| !text.is_empty());
-        let has_region = given("region") || given("stsEndpoint");
         let template = Template::from_values(values).map_err(|error| Error::setting(&origin, error))?;
         let Injector {
             namespace, service_name, webhook_configuration, excluded_namespaces, port, metrics_port, ..
@@ -158,7 +154,6 @@ impl Config {
             log,
             certificates,
             secret_name,
-            has_region,
         })
     }
 }

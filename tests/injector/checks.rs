@@ -85,7 +85,7 @@ async fn a_cluster_as_the_chart_makes_it_passes() {
     }
     let pod = &running.api.calls("POST", "dryRun=All")[0].body;
     assert_eq!(pod["metadata"]["annotations"]["stsidecar.dev/role-arn"], ROLE);
-    assert_eq!(pod["metadata"]["annotations"]["stsidecar.dev/region"], "us-east-1", "the chart names none");
+    assert_eq!(pod["metadata"]["annotations"]["stsidecar.dev/region"], "us-east-1", "whatever the chart names");
 }
 
 #[tokio::test]

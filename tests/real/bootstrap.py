@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 INSTALL = ROOT / "tests" / "tools" / "install"
 VENV_PYTHON = ROOT / "target" / "tools" / "venv" / "bin" / "python3"
 NODE_MODULES = ROOT / "target" / "tools" / "node" / "node_modules"
+GO_CLIENTS = ROOT / "target" / "clients" / "go"
 MINIO = ROOT / "target" / "tools" / "minio" / "minio"
 RUST_CLIENTS = ROOT / "target" / "clients" / "debug" / "sdk-clients"
 

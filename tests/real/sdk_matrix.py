@@ -14,7 +14,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from .bootstrap import NODE_MODULES, ROOT, RUST_CLIENTS, VENV_PYTHON
+from .bootstrap import GO_CLIENTS, NODE_MODULES, ROOT, RUST_CLIENTS, VENV_PYTHON
 from .kubelet import Rotation, mint
 from .processes import Failed, bare_environment
 from .seaweed import BUCKET
@@ -54,6 +54,7 @@ CLIENTS = [
     Client("js-v2", "JavaScript SDK v2: a new client each second", ["node", _CLIENTS / "node" / "aws_sdk_v2.cjs"], "node"),
     Client("aws-config", "aws-config (Rust SDK): a new configuration each second", [RUST_CLIENTS, "aws-config"], "rust"),
     Client("object_store", "object_store (Rust): a new store each second", [RUST_CLIENTS, "object-store"], "rust"),
+    Client("go-v2", "Go SDK v2: a new client each second", [GO_CLIENTS / "app", "matrix"], "go"),
 ]
 
 

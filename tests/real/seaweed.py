@@ -25,7 +25,7 @@ START_SECONDS = 60.0
 _PORTS = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
 
 
-def _role(arn: str, action: str, principal: dict, condition: dict | None = None) -> dict:
+def role(arn: str, action: str, principal: dict, condition: dict | None = None) -> dict:
     statement = {"Effect": "Allow", "Principal": principal, "Action": [action]}
     if condition:
         statement["Condition"] = condition
@@ -52,8 +52,8 @@ def _iam(issuer_url: str) -> dict:
         "providers": [{"name": "cluster", "type": "oidc", "enabled": True, "config": {"issuer": issuer_url, "clientId": AUDIENCE}}],
         "policies": [{"name": "everything", "document": {"Version": "2012-10-17", "Statement": [everything]}}],
         "roles": [
-            _role(ROLE, "sts:AssumeRoleWithWebIdentity", {"Federated": "cluster"}, subject),
-            _role(CHAINED_ROLE, "sts:AssumeRole", {"AWS": "*"}),
+            role(ROLE, "sts:AssumeRoleWithWebIdentity", {"Federated": "cluster"}, subject),
+            role(CHAINED_ROLE, "sts:AssumeRole", {"AWS": "*"}),
         ],
     }
 

@@ -33,7 +33,6 @@ fn the_manifests_own_configuration_is_accepted() {
     assert_eq!(config.certificates, Mode::SelfSigned { ca_duration, leaf_duration });
     assert_eq!(config.secret_name, "stsidecar-injector-tls");
     assert!(config.excluded_namespaces.contains(&"stsidecar-system".to_owned()));
-    assert!(!config.has_region, "the default names none");
 }
 
 #[test]
@@ -41,7 +40,6 @@ fn every_mode_is_read() {
     for (mode, expected) in [("certManager", Mode::CertManager), ("external", Mode::External)] {
         let config = read(&GOOD.replace("mode: self", &format!("mode: {mode}"))).expect(mode);
         assert_eq!(config.certificates, expected);
-        assert!(config.has_region);
     }
 }
 

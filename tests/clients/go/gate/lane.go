@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// lane is one port. `open` passes, `closed` refuses connections, `hanging` takes requests and never answers.
+type lane struct {
+	port   string
+	secure *tls.Config
+	next   http.Handler
+
+	lock   sync.Mutex
+	state  string
+	server *http.Server
+}
+
+func newLane(port string, secure *tls.Config, next http.Handler) *lane {
+	made := &lane{port: port, secure: secure, next: next}
+	if err := made.set("open"); err != nil {
+		log.Fatal(err)
+	}
+	return made
+}
+
+func (l *lane) set(state string) error {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if state != "open" && state != "closed" && state != "hanging" {
+		return fmt.Errorf("no state %s", state)
+	}
+	if l.server != nil { // connections that are kept alive end as well
+		_ = l.server.Close()
+		l.server = nil
+	}
+	l.state = state
+	if state == "closed" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", l.port)
+	if err != nil {
+		return err
+	}
+	handler := l.next
+	if state == "hanging" {
+		handler = http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
+			<-request.Context().Done()
+		})
+	}
+	l.server = &http.Server{Handler: handler, TLSConfig: l.secure, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return context.Background() }}
+	go func(server *http.Server) { _ = server.ServeTLS(listener, "", "") }(l.server)
+	return nil
+}

@@ -1,0 +1,11 @@
+"""stsidecar on a live cluster: a real API server, kubelet, container runtime, STS and SDK.
+
+run.py         which scenarios, in which order, and their lines
+node.py        the one-node cluster of tests, or somebody's own
+cluster.py     kubectl, and the API through `kubectl proxy`
+images.py      the programs of the tests, as images
+store.py       an STS and S3 in the cluster, with switches and counters in front
+release.py     the chart: installed, upgraded, removed
+workloads.py   the manifests of applications
+*_cases.py     the scenarios, by theme
+"""

@@ -1,0 +1,116 @@
+"""The chart's life: a, and the injector's certificates: k."""
+
+from real.processes import Failed, until
+
+from .admission_cases import injector_metrics
+from .cluster import Cluster, is_ready, metric, seconds_until
+from .context import Context
+from .load import Load
+from .release import INJECTOR, NAME, NAMESPACE, SECRET, Release, values_file
+from .workloads import PREFIX, Place, expect, holds
+
+# Written by others at any time; none of them is the chart's.
+_FLEETING = {"Event", "Lease"}
+# What the namespace itself brings, which Helm leaves to whoever made it.
+_OF_THE_NAMESPACE = {f"Namespace /{NAMESPACE}", f"ServiceAccount {NAMESPACE}/default", f"ConfigMap {NAMESPACE}/kube-root-ca.crt"}
+RECOVERY_SECONDS = 5
+
+
+def inventory(cluster: Cluster) -> set[str]:
+    """Every object of the cluster, as `Kind namespace/name`."""
+    kinds = cluster.kubectl("api-resources", "--verbs=list", "-o", "name").split()
+    template = '{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{"\\n"}{end}'
+    listed = cluster.kubectl("get", ",".join(kinds), "--all-namespaces", "-o", f"jsonpath={template}", "--chunk-size=0")
+    return {line for line in listed.splitlines() if line and line.split()[0] not in _FLEETING}
+
+
+def a(context: Context) -> str:
+    """Installed with defaults, tested, upgraded, removed without a trace; by Helm 3 and 4"""
+    try:
+        return "; ".join(life(context.cluster, major) for major in ("helm3", "helm4"))
+    finally:  # a life that was cut short must not stop the other scenarios
+        context.release.helm("uninstall", NAME, "--ignore-not-found", "--wait")
+        context.cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s", seconds=70)
+
+
+def life(cluster: Cluster, major: str) -> str:
+    """One life of the release."""
+    release, before = Release(cluster, major), inventory(cluster)
+    seconds = release.install()
+    expect("injectors", [is_ready(pod) for pod in release.injectors()], [True, True])
+    said = release.test()
+    holds("helm test succeeded", "Succeeded" in said, said)
+    release.upgrade("--set", "injector.replicas=1", "--set", "agent.region=eu-central-1")
+    release.rolled_out()
+    expect("injectors after the upgrade", len(until("one injector is left", lambda: len(p := release.injectors()) == 1 and p, 60)), 1)
+    config = cluster.object("ConfigMap", NAMESPACE, INJECTOR)["data"]["config.yaml"]
+    holds("the upgrade changed the injector's configuration", "region: eu-central-1" in config)
+    release.test()
+    release.uninstall()
+    left: set[str] = set()
+
+    def clean() -> bool:
+        left.clear()
+        left.update(inventory(cluster) - before - _OF_THE_NAMESPACE)
+        return not left
+
+    try:
+        until("nothing is left", clean, 60, every=0.5)
+    except Failed as failure:
+        raise Failed(f"{major} uninstall leaves {sorted(left)}") from failure
+    return f"{major}: ready after {seconds:.0f} s, helm test passed, upgraded to 1 replica, tested, uninstall left nothing"
+
+
+def k(context: Context) -> str:
+    """Certificates rotate under load; Helm's force wipes them, and they come back the same"""
+    place = context.place("k")
+    with Load(place, 50) as load:
+        until("admissions before", lambda: load.answered >= 50, 30)
+        leaf = renewed(context, "leaf", "tls.crt", 30)
+        authority = renewed(context, "ca", "ca.crt", 90)
+        answered = load.answered
+        until("admissions after", lambda: load.answered >= answered + 100, 30)
+    expect("failed admissions", load.failures[:3], [])
+    by_four = forced(context, place, "--server-side=false", "--force-replace")
+    context.release.uninstall()
+    context.release = Release(context.cluster, "helm3")
+    context.release.install(f"--values={values_file(context.directory)}")
+    by_three = forced(context, place, "--force")
+    return (
+        f"leaf replaced after {leaf:.0f} s and CA after {authority:.0f} s at 50 admissions/s: {load.answered} good, "
+        f"0 failed; {by_four}; {by_three}"
+    )
+
+
+def renewed(context: Context, what: str, key: str, limit: float) -> float:
+    """Asks for a new leaf or CA, as an operator would, until every injector serves it; how long that took."""
+    before, served = context.release.secret()[key], leaves(context)
+    asked = f"{PREFIX}rotate={what}"
+    context.cluster.kubectl("-n", NAMESPACE, "annotate", "secret", SECRET, asked, "--overwrite")
+    _, stored = seconds_until(f"another {key} is stored", lambda: context.release.secret().get(key, before) != before, limit)
+    _, rest = seconds_until("every injector serves it", lambda: len(now := leaves(context)) == 1 and not now & served, 30)
+    return stored + rest
+
+
+def leaves(context: Context) -> set[float]:
+    """When the certificates that the injectors serve end."""
+    name = "stsidecar_injector_certificate_expiration_timestamp_seconds"
+    return {metric(text, name, kind="leaf") for text in injector_metrics(context)}
+
+
+def forced(context: Context, place: Place, *flags: str) -> str:
+    """An upgrade that replaces objects, and with them wipes caBundle and the Secret."""
+    release = context.release
+    before, trusted = release.secret()["ca.crt"], release.ca_bundles()
+    with Load(place, 20) as load:
+        until("admissions before", lambda: load.answered >= 20, 30)
+        release.force(context.directory, *flags)
+        until("CA and caBundle are back", lambda: release.ca_bundles() == trusted and release.secret().get("ca.crt") == before, 30)
+        answered = load.answered
+        until("admissions after", lambda: load.answered >= answered + 20, 30)
+    holds("there was a CA in both webhooks", len(trusted) == 2 and all(trusted), trusted)
+    holds("admissions work again within the limit", load.outage <= RECOVERY_SECONDS, f"{load.outage:.1f} s")
+    return (
+        f"{release.major} {flags[-1]}: {len(load.failures)} of {load.answered + len(load.failures)} refused, "
+        f"for {load.outage:.1f} s, same CA"
+    )

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""stsidecar on a live cluster: `tests/e2e/run.py [SCENARIO...]`, one line for each scenario (default: all, but not long).
+
+KUBECONFIG and E2E_LOAD='kind load image-archive {archive}' name a cluster of yours; KUBE_NODE names a folder with the
+scripts of a one-node cluster, which is made for the run and taken down at its end. IMAGE=name:tag is the image under
+test, by default localhost/stsidecar:dev, loaded from target/stsidecar.oci.tar (`make image`). A scenario that cannot
+run here prints `not run` and its reason, which is a failure when ALL_TIERS=1.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from real import bootstrap
+
+# The whole is meant to take less than 20 minutes; `long` waits for one rotation of the kubelet's own.
+SECONDS = 1500
+TOOLS = ("store", "chart", "helm3", "helm4", "promtool", "go")
+ARCHIVE = bootstrap.ROOT / "target" / "stsidecar.oci.tar"
+AT_ONCE = 3
+_PRINTING = threading.Lock()
+
+
+def one_scenario(name: str, scenario: Callable, context) -> bool:
+    """Runs one scenario and prints its line."""
+    from e2e.node import NotRun
+
+    began = time.monotonic()
+    good, mark, detail = True, "ok", ""
+    try:
+        seen = scenario(context)
+    except NotRun as reason:
+        good, mark, seen = not bootstrap.all_tiers(), "not run:", str(reason)
+    except Exception as failure:
+        good, mark, seen = False, "FAILED", str(failure) or type(failure).__name__
+        detail = traceback.format_exc(limit=-4)
+    with _PRINTING:
+        print(f"{name:<5} {mark}  {time.monotonic() - began:.1f}s  {seen}", flush=True)
+        if detail:
+            print(detail, file=sys.stderr, flush=True)
+    return good
+
+
+def into_venv() -> int | None:
+    """Starts this script again where SeaweedFS and PyYAML are. Returns an exit code when that cannot be."""
+    from e2e import node
+
+    reason = chosen if isinstance(chosen := node.chosen(), str) else None
+    if not reason and "IMAGE" not in os.environ and not ARCHIVE.exists():
+        reason = f"there is no {ARCHIVE.relative_to(bootstrap.ROOT)}: run make image, or name an image by IMAGE"
+    inside = Path(sys.prefix) == bootstrap.VENV_PYTHON.parents[1]
+    reason = reason or (None if inside else bootstrap.install(*TOOLS))
+    if reason:
+        print(f"not run: make e2e: {reason}", flush=True)
+        return 1 if bootstrap.all_tiers() else 0
+    if not inside:
+        os.execv(bootstrap.VENV_PYTHON, [str(bootstrap.VENV_PYTHON), *sys.argv])
+    return None
+
+
+def out_of_time(*_: object) -> None:
+    raise SystemExit(f"FAILED   it did not end within {SECONDS} s")
+
+
+def prepared(where, directory: Path, cluster):
+    """Builds and loads images: what the scenarios run with, the store not yet installed."""
+    from e2e import images
+    from e2e.context import ROLES, Context
+    from e2e.release import Release
+    from e2e.store import Store
+
+    for archive in [*([] if "IMAGE" in os.environ else [ARCHIVE]), *images.build()]:
+        where.load(archive)
+    return Context(where, cluster, Store(cluster, directory / "store", ROLES), directory, Release(cluster, "helm4"))
+
+
+def at_once(scenarios: list[list[tuple[str, Callable]]], context) -> list[bool]:
+    """Runs rows of scenarios beside each other, those of a row one after the other."""
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        rows = [pool.submit(lambda row=row: [one_scenario(name, case, context) for name, case in row]) for row in scenarios]
+        return [result for row in rows for result in row.result()]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def main(arguments: list[str]) -> int:
+    code = into_venv()
+    if code is not None:
+        return code
+    from e2e import node, scenarios
+    from e2e.cluster import Cluster
+
+    unknown = [name for name in arguments if name not in scenarios.NAMES]
+    if unknown:
+        print(f"unknown scenario {unknown[0]}; there are: {' '.join(scenarios.NAMES)}", file=sys.stderr)
+        return 64
+    signal.signal(signal.SIGALRM, out_of_time)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.alarm(SECONDS)
+    began = time.monotonic()
+    with contextlib.ExitStack() as held:
+        directory = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="stsidecar-e2e-")))
+        where = held.enter_context(node.chosen())
+        cluster = held.enter_context(Cluster(where.kubeconfig, directory))
+        context = prepared(where, directory, cluster)
+        if isinstance(where, node.Foreign):
+            held.callback(scenarios.remove, context)
+        context.store.install()
+        print(f"{where.name}: ready after {time.monotonic() - began:.0f} s", flush=True)
+        results = scenarios.run(arguments, context, one_scenario, at_once)
+        print(f"{results.count(True)} good, {results.count(False)} failed, {time.monotonic() - began:.0f} s", flush=True)
+        if not results or not all(results):
+            raise SystemExit(1)  # through the contexts, which then leave logs
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

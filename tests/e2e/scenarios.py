@@ -1,0 +1,59 @@
+"""Which scenarios there are, which may run beside others, and in which order."""
+
+import contextlib
+from collections.abc import Callable
+
+from real.processes import Failed
+
+from . import admission_cases as admissions
+from . import install_cases as installs
+from . import operator_cases as operators
+from . import outage_cases as outages
+from . import readme_cases as readmes
+from . import refusal_cases as refusals
+from . import serving_cases as serving
+from . import store
+from .context import PLACES, Context
+from .release import NAMESPACE, values_file
+
+# Install and remove the chart, so there is no other release yet.
+FIRST = [("a", installs.a), ("readme", readmes.readme)]
+# Beside each other, each row by itself in this order: c and l restart the kubelet, one at a time.
+BESIDE = [
+    [("b", serving.b), ("c", outages.c), ("l", outages.l), ("n", refusals.n)],
+    [("i", outages.i), ("g", serving.g), ("j", operators.j), ("rbac", admissions.rbac)],
+    [("d", operators.d), ("e", serving.e), ("m", serving.m)],
+]
+# Measures, so before anything else is there.
+QUIET = [("speed", admissions.speed)]
+# Replace or stop injectors. The last one leaves a release of Helm 3.
+ALONE = [("h", refusals.h), ("f", admissions.f), ("k", installs.k)]
+LONG = [("long", outages.long)]
+NAMES = [name for row in [FIRST, QUIET, *BESIDE, ALONE, LONG] for name, _ in row]
+
+
+def run(chosen: list[str], context: Context, one: Callable, at_once: Callable) -> list[bool]:
+    """Runs the chosen scenarios, or all but the long one."""
+
+    def wanted(row: list[tuple[str, Callable]]) -> list[tuple[str, Callable]]:
+        return [(name, case) for name, case in row if (name in chosen if chosen else row is not LONG)]
+
+    def in_turn(row: list[tuple[str, Callable]]) -> list[bool]:
+        return [one(name, case, context) for name, case in wanted(row)]
+
+    results = in_turn(FIRST)
+    if set(chosen) <= {name for name, _ in FIRST} and chosen:
+        return results
+    context.release.install(f"--values={values_file(context.directory)}")
+    results += in_turn(QUIET)
+    results += at_once([row for row in map(wanted, BESIDE) if row], context)
+    return results + in_turn(ALONE) + in_turn(LONG)
+
+
+def remove(context: Context) -> None:
+    """Leaves a cluster that is not ours as it was."""
+    with contextlib.suppress(Failed):  # none is installed when a scenario failed early
+        context.release.uninstall()
+    context.store.remove()
+    spaces = [NAMESPACE, store.NAMESPACE, *(f"e2e-{name}" for name in PLACES)]
+    context.cluster.kubectl("delete", "namespace", "--ignore-not-found", "--timeout=120s", *spaces, seconds=130)
