@@ -154,7 +154,17 @@ fn certificate(
 async fn client() -> Result<Client, Error> {
     let cluster = |error: &dyn std::error::Error| Error::Cluster(objects::root(error));
     let config = kube::Config::infer().await.map_err(|error| cluster(&error))?;
-    Client::try_from(config).map_err(|error| cluster(&error))
+    client_of(config).map_err(|error| cluster(&error))
+}
+
+/// A client that tells of a failure at once: who calls it decides when to try again. kube's own retries of 429, 503 and
+/// 504 would outlast the time of a read, and hide what the API server said.
+///
+/// # Errors
+/// When what `config` names, such as a certificate, cannot be used.
+pub fn client_of(mut config: kube::Config) -> Result<Client, kube::Error> {
+    config.default_retry = false;
+    Client::try_from(config)
 }
 
 /// A port on every address; without IPv6 on the others.

@@ -17,6 +17,7 @@ pub mod metrics;
 mod object;
 mod own;
 mod plan;
+mod reference;
 mod secret;
 mod serving;
 mod settings;

@@ -89,9 +89,10 @@ pub async fn examine(client: &Client, config: &Config, namespace: &str, role: &s
     let mut findings = match call(client, http::Request::get(target), Vec::new()).await {
         Ok(found) => {
             let mut findings = webhooks::judge(&found, config);
-            if let Some(bundle) = webhooks::bundle(&found) {
+            let bundles = webhooks::bundles(&found);
+            if !bundles.is_empty() {
                 let host = format!("{}.{}.svc", config.service_name, config.namespace);
-                findings.extend(certificate::judge(&host, address, &bundle, crate::clock::wall()).await);
+                findings.extend(certificate::judge(&host, address, &bundles, crate::clock::wall()).await);
             }
             findings
         }

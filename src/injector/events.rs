@@ -22,6 +22,12 @@ const QUEUE: usize = 256;
 const REMEMBERED: usize = 256;
 /// For how long.
 const SAME_WITHIN: Duration = Duration::from_mins(10);
+/// The longest text by which an owner is named, in bytes. The API server checks references only after us, and what
+/// waits in the queue or is remembered must stay small (threat T30).
+const LONGEST_PART: usize = 512;
+/// The longest name of an object, and how much of it makes an event's name unlike any other.
+const LONGEST_NAME: usize = 253;
+const DRAWN: usize = 16;
 /// How long a post may take.
 const LIMIT: Duration = Duration::from_secs(5);
 /// The component that kubectl shows.
@@ -39,12 +45,12 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// The controller of a raw pod, if it has one.
+    /// The controller of a raw pod, if it has one that can exist.
     #[must_use]
     pub fn of(pod: &Value) -> Option<Self> {
         let references = pod["metadata"]["ownerReferences"].as_array()?;
         let controller = references.iter().find(|reference| reference["controller"] == true)?;
-        let text = |key: &str| controller[key].as_str().map(str::to_owned);
+        let text = |key: &str| controller[key].as_str().filter(|text| text.len() <= LONGEST_PART).map(str::to_owned);
         Some(Self { api_version: text("apiVersion")?, kind: text("kind")?, name: text("name")?, uid: text("uid")? })
     }
 }
@@ -111,6 +117,7 @@ pub fn queue(client: Client, boot: fn() -> Boot, wall: fn() -> Wall, draw: fn() 
 impl Events {
     /// Puts one at the end, or drops it when the queue is full.
     pub fn put(&self, event: Event) {
+        let event = Event { message: safe_line(&event.message), ..event };
         if self.0.try_send(event).is_err() {
             tracing::debug!("an event was dropped: too many wait to be posted");
         }
@@ -146,7 +153,7 @@ impl Poster {
                 return Ok(());
             }
         }
-        let name = format!("{}.{:.16}", event.owner.name, (self.draw)());
+        let name = name(&event.owner.name, &(self.draw)());
         let target = format!("/api/v1/namespaces/{}/events", event.namespace);
         let body = document(&event, &name, (self.wall)()).to_string().into_bytes();
         self.send(http::Request::post(target).header(http::header::CONTENT_TYPE, "application/json"), body).await?;
@@ -172,6 +179,12 @@ impl Poster {
     }
 }
 
+/// The owner's name, cut where both would be too long for one, and what was drawn.
+fn name(owner: &str, drawn: &str) -> String {
+    let cut: String = owner.chars().take(LONGEST_NAME - DRAWN - 1).collect();
+    format!("{}.{drawn:.DRAWN$}", cut.trim_end_matches(['-', '.']))
+}
+
 /// `describe` shows an event at its owner only when it has the owner's uid.
 fn document(event: &Event, name: &str, now: Wall) -> Value {
     let Event { namespace, owner, reason, message } = event;
@@ -189,7 +202,7 @@ fn document(event: &Event, name: &str, now: Wall) -> Value {
         },
         "type": "Warning",
         "reason": reason.as_str(),
-        "message": safe_line(message),
+        "message": message,
         "source": { "component": COMPONENT },
         "firstTimestamp": now,
         "lastTimestamp": now,
@@ -212,5 +225,36 @@ mod tests {
         }
         let half = json!({ "metadata": { "ownerReferences": [{ "controller": true, "name": "x" }] } });
         assert_eq!(Owner::of(&half), None);
+    }
+
+    #[test]
+    fn what_is_too_long_to_name_an_owner_names_none() {
+        let reference =
+            json!({ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "u", "controller": true });
+        for key in ["apiVersion", "kind", "name", "uid"] {
+            let mut long = reference.clone();
+            long[key] = "x".repeat(1 << 20).into();
+            assert_eq!(Owner::of(&json!({ "metadata": { "ownerReferences": [long] } })), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_an_event_is_that_of_an_object_however_long_its_owners_is() {
+        let drawn = "0123456789abcdef0123456789abcdef";
+        assert_eq!(name("web-1", drawn), "web-1.0123456789abcdef");
+        for owner in ["x".repeat(253), format!("{}-{}", "x".repeat(235), "y".repeat(17))] {
+            let name = name(&owner, drawn);
+            assert!(is_object_name(&name) && !name.contains("-."), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_to_be_posted_is_short() {
+        let (sender, mut events) = mpsc::channel(1);
+        let text = || "x".to_owned();
+        let owner = Owner { api_version: text(), kind: text(), name: text(), uid: text() };
+        let message = "m".repeat(1 << 20);
+        Events(sender).put(Event { namespace: text(), owner, reason: Reason::Warned, message });
+        assert!(events.recv().await.expect("it was put").message.len() <= 1024, "it is cut");
     }
 }

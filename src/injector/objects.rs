@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::config::is_object_name;
+use crate::failure::safe_line;
 
 /// How long both may take. Within a cluster it is a millisecond; the API server gives a webhook seconds.
 pub const LIMIT: Duration = Duration::from_millis(300);
@@ -76,7 +77,8 @@ impl Objects {
         for (kind, name) in path {
             // It becomes a part of a path of the API server, and a review may be forged (threat T30).
             if !is_object_name(name) {
-                return Err(error(format!("{name:?} is not the name of an object"), "correct the name", None));
+                let cause = format!("{:?} is not the name of an object", safe_line(name));
+                return Err(Error { object: safe_line(&object), cause, fix: "correct the name", source: None });
             }
             target.extend(["/", kind, "/", name]);
         }
@@ -85,7 +87,8 @@ impl Objects {
             Ok(Ok(object)) => Ok(Some(object)),
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(None),
             Ok(Err(kube::Error::Api(status))) => {
-                let fix = if matches!(status.code, 401 | 403) { RIGHTS } else { AGAIN };
+                // 401 is a token that has ended; the client reads the file again within a minute.
+                let fix = if status.code == 403 { RIGHTS } else { AGAIN };
                 let cause = format!("the API server says {}: {}", status.code, status.message);
                 Err(error(cause, fix, Some(Box::new(kube::Error::Api(status)))))
             }

@@ -18,6 +18,7 @@ use super::metrics::{Failure, Metrics, Outcome};
 use super::objects::{Objects, Surroundings};
 use super::review::{MOST_MEMORY, Review, Verdict, memory_needed};
 use crate::admin::{answer, text};
+use crate::failure::safe_line;
 use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response};
 use crate::inject::{self, Decision, Template};
 use crate::time::Boot;
@@ -127,8 +128,8 @@ impl Webhook {
         let surroundings = match self.objects.read(&review.namespace, account).await {
             Ok(surroundings) => surroundings,
             Err(error) => {
-                let owner = shown(&review);
-                tracing::error!(namespace = review.namespace, owner, %error, "a pod is refused");
+                let (namespace, owner) = (safe_line(&review.namespace), shown(&review));
+                tracing::error!(namespace, owner, %error, "a pod is refused");
                 self.metrics.count(Outcome::Error(Failure::ReadFailed));
                 return Ok(Verdict::Refused { code: 500, message: format!("stsidecar: {error}") }.body(&review.uid));
             }
@@ -194,11 +195,11 @@ impl Webhook {
 /// Who made the pod, for a log line: `ReplicaSet/web-1`, or the pod itself, whose name may not be there yet.
 fn shown(review: &Review) -> String {
     if let Some(Owner { kind, name, .. }) = Owner::of(&review.pod) {
-        return format!("{kind}/{name}");
+        return safe_line(&format!("{kind}/{name}"));
     }
     let metadata = &review.pod["metadata"];
     let name = metadata["name"].as_str().or(metadata["generateName"].as_str());
-    format!("Pod/{}", name.unwrap_or_default())
+    safe_line(&format!("Pod/{}", name.unwrap_or_default()))
 }
 
 /// Does work that may take milliseconds where it delays nobody.

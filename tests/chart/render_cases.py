@@ -96,14 +96,24 @@ def permissions():
                 if {"secrets", "mutatingwebhookconfigurations"} & set(rule["resources"]):
                     assert rule["resourceNames"], f"{name}: {rule}"
     granted = {kind: [[*rule["resources"], *rule["verbs"]] for rule in objects()[kind, "stsidecar-injector"]["rules"]] for kind in ("ClusterRole", "Role")}
-    webhooks = ["mutatingwebhookconfigurations", "get", "list", "watch", "patch"]
+    webhooks = ["mutatingwebhookconfigurations", "get", "watch", "patch"]
     assert granted == {
         "ClusterRole": [["serviceaccounts", "namespaces", "get"], ["events", "create", "patch"], webhooks],
-        "Role": [["secrets", "get", "list", "watch", "update", "patch"]],
+        "Role": [["secrets", "get", "watch", "update"]],
     }, granted
     managed = objects(*of_file(HERE / "values" / "cert-manager.yaml"))
     assert ("Role", "stsidecar-injector") not in managed, "with cert-manager no Secret is read through the API"
     assert "patch" not in managed["ClusterRole", "stsidecar-injector"]["rules"][-1]["verbs"]
+
+
+def patience():
+    """An injector that waits, for the API server or its Secret, is not ready and not killed"""
+    for values in VALUES:
+        for (kind, _), found in objects(*of_file(values)).items():
+            if kind == "Deployment":
+                container = found["spec"]["template"]["spec"]["containers"][0]
+                asked = {probe: container[probe]["httpGet"]["path"] for probe in container if probe.endswith("Probe")}
+                assert asked == {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}, asked
 
 
 def webhooks():
@@ -209,4 +219,4 @@ def helm_test():
     refuses("tests.namespace", "--set=tests.namespace=kube-system")
 
 
-CASES = [lint, goldens, clusters, schemas, reproducible, permissions, webhooks, restricted, configuration, notes, helm_test]
+CASES = [lint, goldens, clusters, schemas, reproducible, permissions, patience, webhooks, restricted, configuration, notes, helm_test]

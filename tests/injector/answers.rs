@@ -109,13 +109,21 @@ async fn an_api_server_that_is_slow_or_refuses_denies_with_the_object_and_what_t
         "{refused}"
     );
     assert!(refused.contains("forbidden") && refused.contains("ClusterRole"), "{refused}");
+    running.api.set(ACCOUNT, 401, status(401, "Unauthorized"));
+    let expired = message(&running.review(&review(&asking(), &json!([]))).await);
+    assert!(expired.contains("says 401") && expired.ends_with("controllers do so by themselves"), "{expired}");
+    for code in [429, 503] {
+        running.api.set(ACCOUNT, code, status(code, "too busy"));
+        let busy = message(&running.review(&review(&asking(), &json!([]))).await);
+        assert!(busy.contains(&format!("says {code}: too busy; create the pod again")), "{busy}");
+    }
     running.api.set(ACCOUNT, 200, json!({}));
     running.api.slow("/api/v1/namespaces/team", Duration::from_secs(30));
     let began = Instant::now();
     let slow = message(&running.review(&review(&asking(), &json!([]))).await);
     assert!(slow.contains("team") && slow.contains("within 300ms; create the pod again"), "{slow}");
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
-    assert_eq!(running.counted("error", "read_failed").await, 2);
+    assert_eq!(running.counted("error", "read_failed").await, 5);
 }
 
 #[tokio::test]
@@ -132,6 +140,20 @@ async fn a_forged_review_leads_to_no_other_path_of_the_api_server() {
     assert_eq!(running.review(&forged).await["allowed"], false);
     let asked: Vec<String> = running.api.calls("GET", "").into_iter().skip(before).map(|call| call.target).collect();
     assert!(asked.iter().all(|target| target == "/api/v1/namespaces/team"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_forged_name_is_not_repeated_at_length() {
+    let running = start().await;
+    let name = "x".repeat(1 << 20);
+    let mut of_namespace = review(&asking(), &json!([]));
+    of_namespace["request"]["namespace"] = name.clone().into();
+    let mut of_account = review(&asking(), &json!([]));
+    of_account["request"]["object"]["spec"]["serviceAccountName"] = name.into();
+    for forged in [of_namespace, of_account] {
+        let answer = running.post(forged.to_string().as_bytes()).await.text;
+        assert!(answer.contains("is not the name of an object") && answer.len() < 4096, "{} bytes", answer.len());
+    }
 }
 
 #[tokio::test]

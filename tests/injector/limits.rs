@@ -97,3 +97,41 @@ async fn who_does_not_get_on_with_the_handshake_is_closed() {
     assert!(matches!(read, Ok(0) | Err(_)));
     assert!(began.elapsed() >= Duration::from_secs(2) && began.elapsed() < Duration::from_secs(10));
 }
+
+#[tokio::test]
+async fn a_hostile_object_is_refused_and_ends_nothing() {
+    let running = start().await;
+    let asks = json!({ "annotations": { "stsidecar.dev/inject": "true", "stsidecar.dev/role-arn": ROLE } });
+    let app = json!({ "name": "app", "image": "app" });
+    let deep = (0..100).fold(json!({}), |inner, _| json!({ "spec": inner }));
+    for object in [
+        json!(null),
+        json!([]),
+        json!("pod"),
+        json!({}),
+        json!({ "metadata": [], "spec": {} }),
+        json!({ "metadata": asks, "spec": null }),
+        json!({ "metadata": asks, "spec": { "containers": {} } }),
+        json!({ "metadata": asks, "spec": { "containers": [null] } }),
+        json!({ "metadata": asks, "spec": { "containers": [app, app] } }),
+        json!({ "metadata": asks, "spec": { "containers": [{ "name": "x".repeat(1 << 16) }] } }),
+        json!({ "metadata": asks, "spec": { "containers": [app], "initContainers": [7], "volumes": [7] } }),
+        json!({ "metadata": { "annotations": { "stsidecar.dev/inject": true } }, "spec": { "containers": [app] } }),
+        json!({ "metadata": { "annotations": { "stsidecar.dev/inject": null } }, "spec": { "containers": [app] } }),
+        json!({ "metadata": { "labels": 7, "ownerReferences": { "controller": true } }, "spec": deep }),
+    ] {
+        let mut forged = review(&json!({}), &json!([]));
+        forged["request"]["object"] = object.clone();
+        let response = running.review(&forged).await;
+        assert_eq!(response["allowed"], false, "{object}");
+        let message = response["status"]["message"].as_str().expect("text");
+        assert!(message.starts_with("stsidecar: ") && message.len() < 1024, "{message}");
+    }
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    for depth in [200, 1_000_000] {
+        let text = review(&json!({}), &json!([])).to_string();
+        let forged = text.replace("\"object\":{", &format!("\"object\":{{\"x\":{},", nested(depth)));
+        assert_eq!(running.post(forged.as_bytes()).await.status, 400, "{depth}");
+    }
+    assert_eq!(running.review(&review(&asks["annotations"], &json!([]))).await["allowed"], true);
+}

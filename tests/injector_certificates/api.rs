@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
+use aws_smithy_types::date_time::{DateTime, Format};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -22,6 +23,8 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::scene::Time;
+
 pub const SECRET: &str = "/api/v1/namespaces/stsidecar-system/secrets/stsidecar-injector-tls";
 pub const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/stsidecar-injector";
 
@@ -30,6 +33,8 @@ pub enum Health {
     Up,
     /// Watches are open but tell nothing.
     Deaf,
+    /// Watches are forbidden.
+    NoWatches,
     /// Requests are accepted and never answered.
     Hanging,
     /// Connections are closed without an answer.
@@ -42,6 +47,7 @@ pub enum Health {
 
 pub struct Api {
     state: Mutex<State>,
+    time: Time,
     pub url: String,
 }
 
@@ -51,6 +57,7 @@ struct State {
     secret: Value,
     webhooks: Value,
     watchers: Vec<(&'static str, mpsc::UnboundedSender<Bytes>)>,
+    reads: usize,
     writes: Vec<String>,
     bundles: Vec<(Instant, String)>,
 }
@@ -59,7 +66,7 @@ impl Api {
     pub async fn start() -> Arc<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
-        let webhook = |name: &str| json!({"name": name, "clientConfig": {"service": {"name": "stsidecar-injector"}}});
+        let webhook = |name: &str| json!({"name": name, "clientConfig": {"service": {"name": "stsidecar-injector", "namespace": "stsidecar-system"}}});
         let state = State {
             health: Health::Up,
             version: 1,
@@ -68,15 +75,16 @@ impl Api {
             webhooks: json!({"kind": "MutatingWebhookConfiguration", "metadata": {"name": "stsidecar-injector",
                 "resourceVersion": "1"}, "webhooks": [webhook("pods.stsidecar.dev"), webhook("namespaces.stsidecar.dev")]}),
             watchers: Vec::new(),
+            reads: 0,
             writes: Vec::new(),
             bundles: Vec::new(),
         };
-        let api = Arc::new(Self { state: Mutex::new(state), url });
+        let api = Arc::new(Self { state: Mutex::new(state), time: Time::start(), url });
         let served = api.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let api = served.clone();
-                let service = service_fn(move |request| api.clone().answer(request));
+                let service = service_fn(move |request| api.clone().dated(request));
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
@@ -98,7 +106,9 @@ impl Api {
     pub fn wipe(&self) {
         self.edit(SECRET, |secret| drop(secret.as_object_mut().expect("an object").remove("data")));
         self.edit(WEBHOOKS, |configuration| {
-            for webhook in configuration["webhooks"].as_array_mut().expect("webhooks") {
+            for webhook in
+                configuration["webhooks"].as_array_mut().expect("webhooks").iter_mut().filter(|webhook| is_own(webhook))
+            {
                 webhook["clientConfig"].as_object_mut().expect("an object").remove("caBundle");
             }
         });
@@ -112,6 +122,10 @@ impl Api {
         state.store(path, object);
     }
 
+    pub fn webhooks(&self) -> Value {
+        self.state().webhooks.clone()
+    }
+
     pub fn secret(&self) -> Value {
         self.state().secret.clone()
     }
@@ -121,10 +135,24 @@ impl Api {
         self.state().writes.clone()
     }
 
+    /// How often objects were read.
+    pub fn reads(&self) -> usize {
+        self.state().reads
+    }
+
     /// The caBundle of both webhooks that somebody sees who is behind by `lag`, base64.
     pub fn bundle(&self, lag: std::time::Duration) -> Option<String> {
         let at = Instant::now().checked_sub(lag)?;
         self.state().bundles.iter().rev().find(|(since, _)| *since <= at).map(|(_, bundle)| bundle.clone())
+    }
+
+    /// With the time of the test, as every answer of an API server has its own.
+    async fn dated(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
+        let time = self.time;
+        let mut response = self.answer(request).await?;
+        let date = DateTime::from_secs(time.wall().unix_seconds()).fmt(Format::HttpDate).expect("within its years");
+        response.headers_mut().insert(http::header::DATE, date.parse().expect("ASCII"));
+        Ok(response)
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
@@ -134,6 +162,9 @@ impl Api {
         match health {
             Health::Down => return Err(io::ErrorKind::ConnectionReset.into()),
             Health::Hanging => std::future::pending().await,
+            Health::NoWatches if head.uri.query().is_some_and(|query| query.contains("watch=true")) => {
+                return Ok(refusal(StatusCode::FORBIDDEN, "no watches"));
+            }
             Health::NoSecrets if head.uri.path().contains("secrets") => {
                 return Ok(refusal(StatusCode::FORBIDDEN, "secrets is forbidden"));
             }
@@ -148,7 +179,10 @@ impl Api {
             [SECRET, WEBHOOKS].into_iter().find(|object| object.rsplit_once('/').expect("a path").0 == path);
         let mut state = self.state();
         Ok(match (&head.method, named, collection) {
-            (&Method::GET, Some(path), _) => answer(state.object(path)),
+            (&Method::GET, Some(path), _) => {
+                state.reads += 1;
+                answer(state.object(path))
+            }
             (&Method::PUT, Some(path @ SECRET), _) | (&Method::PATCH, Some(path @ WEBHOOKS), _) => {
                 state.write(path, &serde_json::from_slice(&body).expect("JSON"))
             }
@@ -156,6 +190,11 @@ impl Api {
             _ => refusal(StatusCode::FORBIDDEN, &format!("{} {} is forbidden", head.method, head.uri)),
         })
     }
+}
+
+/// Whether the chart made it; a configuration can hold webhooks of others.
+fn is_own(webhook: &Value) -> bool {
+    webhook["name"].as_str().is_some_and(|name| name.ends_with(".stsidecar.dev"))
 }
 
 fn watches_one(query: &str, path: &str) -> bool {
@@ -186,9 +225,9 @@ impl State {
         if path == SECRET {
             self.secret = object;
         } else {
-            let bundles = object["webhooks"].as_array().expect("webhooks").iter();
+            let own = object["webhooks"].as_array().expect("webhooks").iter().filter(|webhook| is_own(webhook));
             let bundles: BTreeSet<&str> =
-                bundles.map(|webhook| webhook["clientConfig"]["caBundle"].as_str().unwrap_or_default()).collect();
+                own.map(|webhook| webhook["clientConfig"]["caBundle"].as_str().unwrap_or_default()).collect();
             assert!(bundles.len() == 1, "the webhooks differ: {bundles:?}");
             self.bundles.push((Instant::now(), bundles.into_iter().collect()));
             self.webhooks = object;

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kube::{Client, Config};
+use kube::Config;
 use prometheus::Registry;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use stsidecar::injector::certificates::{Clock, Metrics, Mode, ServingCertificate, Settings, inspect, keep};
+use stsidecar::injector::client_of;
 use stsidecar::time::Wall;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -33,15 +34,20 @@ pub const SELF: Mode =
     Mode::SelfSigned { ca_duration: Duration::from_hours(8760), leaf_duration: Duration::from_hours(168) };
 
 #[derive(Clone, Copy, Debug)]
-pub struct Time(Instant);
+pub struct Time(Instant, i64);
 
 impl Time {
     pub fn start() -> Self {
-        Self(Instant::now())
+        Self(Instant::now(), BASE)
+    }
+
+    /// That of a node whose clock is wrong by so many seconds.
+    pub fn wrong_by(self, seconds: i64) -> Self {
+        Self(self.0, self.1 + seconds)
     }
 
     pub fn wall(self) -> Wall {
-        Wall::from_unix_seconds(BASE).plus(self.0.elapsed())
+        Wall::from_unix_seconds(self.1).plus(self.0.elapsed())
     }
 }
 
@@ -73,7 +79,7 @@ impl Replica {
             webhook_configuration: "stsidecar-injector".to_owned(),
             folder,
         };
-        let client = Client::try_from(Config::new(api.url.parse().expect("a URL"))).expect("a client");
+        let client = client_of(Config::new(api.url.parse().expect("a URL"))).expect("a client");
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).expect("a fresh registry");
         let serving = Arc::new(ServingCertificate::new());

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::api::{Api, Health, SECRET};
+use crate::api::{Api, Health, SECRET, WEBHOOKS};
 use crate::scene::{DAY, HOUR, Replica, SECOND, SELF, Time, authorities, call, call_all, set_bundle};
 
 fn other_pair() -> (String, String) {
@@ -165,6 +165,57 @@ async fn a_deleted_secret_is_reported_and_filled_again_when_it_is_back() {
     api.set(Health::Up);
     sleep(6 * SECOND).await;
     assert_eq!(api.secret()["data"], made);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_of_somebody_else_in_the_configuration_keeps_its_own_bundle() {
+    let (api, time) = (Api::start().await, Time::start());
+    let bundle = other_pair().0;
+    let other =
+        |service: Value| json!({"name": "other.example", "clientConfig": {"service": service, "caBundle": bundle}});
+    for service in [json!(null), json!({"name": "other", "namespace": "stsidecar-system"})] {
+        api.edit(WEBHOOKS, |configuration| {
+            let webhooks = configuration["webhooks"].as_array_mut().expect("webhooks");
+            webhooks.retain(|webhook| webhook["name"] != "other.example");
+            webhooks.push(other(service));
+        });
+        let replica = Replica::start(&api, time, SELF, 0.5);
+        replica.ready_within(5 * SECOND).await;
+        api.wipe();
+        sleep(5 * SECOND).await;
+        call(&api, time, &replica, Duration::ZERO).await.expect("repaired");
+        assert_eq!(api.webhooks()["webhooks"][2]["clientConfig"]["caBundle"], bundle);
+        replica.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_may_not_watch_looks_no_more_often_for_it() {
+    let (api, time) = (Api::start().await, Time::start());
+    let replica = Replica::start(&api, time, SELF, 0.5);
+    replica.ready_within(5 * SECOND).await;
+    api.set(Health::NoWatches);
+    sleep(10 * SECOND).await;
+    let before = api.reads();
+    sleep(60 * SECOND).await;
+    assert!(api.reads() - before <= 2 * 60 / 4 + 2, "{} reads in a minute", api.reads() - before);
+    assert!(replica.serving.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_clock_is_wrong_goes_by_the_api_servers() {
+    for seconds in [-400 * 86_400, -10 * 86_400, -600, 600, 10 * 86_400, 400 * 86_400] {
+        let (api, time) = (Api::start().await, Time::start());
+        let wrong = Replica::start(&api, time.wrong_by(seconds), SELF, 0.1);
+        wrong.ready_within(5 * SECOND).await;
+        let right = Replica::start(&api, time, SELF, 0.8);
+        right.ready_within(5 * SECOND).await;
+        call_all(&api, time, &[&wrong, &right], SECOND, 60 * SECOND).await;
+        assert_eq!((wrong.leaf(), api.writes().len()), (right.leaf(), 2), "off by {seconds} s");
+        for replica in [wrong, right] {
+            replica.stop().await;
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! `caBundle`: which CAs the API server trusts when it calls the webhook.
 //!
-//! Owns reading it from each webhook of the configuration, and writing it by the webhooks' names. It never
-//! decides what should stand in it, and writes nothing when it is right already. Called by the driver.
+//! Owns reading it from each webhook of the configuration that calls our Service, and writing it by the webhooks'
+//! names. It never decides what should stand in it, and never touches a webhook of somebody else. Called by the driver.
 
 use std::collections::BTreeSet;
 
@@ -12,18 +12,27 @@ use serde_json::{Value, json};
 
 use super::inspect;
 use super::object::{Error, Object};
+use crate::time::Wall;
 
 /// What the webhook configuration holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bundle {
     resource_version: Option<String>,
-    /// Name and CAs of each webhook; no CAs when caBundle is missing or unreadable.
+    /// When it was read, by the API server's clock; unknown after a write.
+    pub(super) date: Option<Wall>,
+    /// Name and CAs of each webhook that calls us; no CAs when caBundle is missing or unreadable.
     webhooks: Vec<(String, Vec<CertificateDer<'static>>)>,
 }
 
 impl Bundle {
-    fn of(configuration: &Value) -> Self {
+    /// What `configuration` says of the webhooks that call `host`; those of others are not ours to write.
+    fn of(configuration: &Value, host: &str) -> Self {
         let webhooks = configuration["webhooks"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let calls_us = |webhook: &&Value| {
+            let service = &webhook["clientConfig"]["service"];
+            let text = |key: &str| service[key].as_str().unwrap_or_default();
+            format!("{}.{}.svc", text("name"), text("namespace")) == host
+        };
         let authorities = |webhook: &Value| {
             let encoded = webhook["clientConfig"]["caBundle"].as_str()?;
             inspect::read_pem(&STANDARD.decode(encoded).ok()?).ok()
@@ -32,7 +41,8 @@ impl Bundle {
             |webhook: &Value| Some((webhook["name"].as_str()?.to_owned(), authorities(webhook).unwrap_or_default()));
         Self {
             resource_version: configuration["metadata"]["resourceVersion"].as_str().map(str::to_owned),
-            webhooks: webhooks.iter().filter_map(named).collect(),
+            date: None,
+            webhooks: webhooks.iter().filter(calls_us).filter_map(named).collect(),
         }
     }
 
@@ -51,21 +61,26 @@ impl Bundle {
     }
 }
 
-/// Reads the configuration.
-pub(super) async fn read(object: &Object) -> Result<Bundle, Error> {
-    object.get().await.map(|configuration| Bundle::of(&configuration))
+/// Reads the configuration's webhooks that call `host`, `<service>.<namespace>.svc`.
+pub(super) async fn read(object: &Object, host: &str) -> Result<Bundle, Error> {
+    object.get_dated().await.map(|(configuration, date)| Bundle { date, ..Bundle::of(&configuration, host) })
 }
 
-/// Writes these CAs into every webhook of `read`, and hands back what is stored then.
+/// Writes these CAs into every webhook of `read`, of the same `host`, and hands back what is stored then.
 ///
 /// The patch names the version that was read: if the webhooks were renamed meanwhile, merging by name would
 /// otherwise add the old ones again.
-pub(super) async fn write(object: &Object, read: &Bundle, wanted: &[CertificateDer<'static>]) -> Result<Bundle, Error> {
+pub(super) async fn write(
+    object: &Object,
+    host: &str,
+    read: &Bundle,
+    wanted: &[CertificateDer<'static>],
+) -> Result<Bundle, Error> {
     let bundle = STANDARD.encode(inspect::to_pem(wanted));
     let webhook = |(name, _): &(String, _)| json!({"name": name, "clientConfig": {"caBundle": bundle}});
     let patch = json!({
         "metadata": {"resourceVersion": read.resource_version},
         "webhooks": read.webhooks.iter().map(webhook).collect::<Vec<_>>(),
     });
-    object.merge(&patch).await.map(|configuration| Bundle::of(&configuration))
+    object.merge(&patch).await.map(|configuration| Bundle::of(&configuration, host))
 }

@@ -16,6 +16,7 @@ use super::files::Files;
 use super::metrics::Metrics;
 use super::object::{self, Object};
 use super::own::Own;
+use super::reference::Reference;
 use super::serving::{Readiness, Servable, ServingCertificate, Trust, gives_way};
 use super::settings::{Clock, Durations, Mode, Settings};
 use super::sightings::Sightings;
@@ -46,6 +47,7 @@ pub(super) struct Keeper {
     serving: Arc<ServingCertificate>,
     served: Option<Servable>,
     sightings: Sightings,
+    reference: Reference,
     metrics: Metrics,
     clock: Clock,
     /// As last logged; empty when all is well.
@@ -105,8 +107,18 @@ impl Keeper {
         metrics: Metrics,
         clock: Clock,
     ) -> Self {
-        let (name, sightings) = (settings.names().called().to_owned(), Sightings::default());
-        Self { name, configuration, origin, serving, served: None, sightings, metrics, clock, problems: String::new() }
+        Self {
+            name: settings.names().called().to_owned(),
+            configuration,
+            origin,
+            serving,
+            served: None,
+            sightings: Sightings::default(),
+            reference: Reference::default(),
+            metrics,
+            clock,
+            problems: String::new(),
+        }
     }
 
     /// Looks for ever: when `changed` says so, when a look failed, and at the latest after [`LOOK`].
@@ -130,12 +142,15 @@ impl Keeper {
 
     /// One look at everything; whether something was written.
     async fn look(&mut self) -> bool {
-        let now = (self.clock.wall)();
         let mut problems: Vec<String> = Vec::new();
-        let present = note(bundle::read(&self.configuration).await, &mut problems);
+        let present = note(bundle::read(&self.configuration, &self.name).await, &mut problems);
         if let Some(present) = &present {
             self.sightings.note(present.trusted());
         }
+        if let Some(date) = present.as_ref().and_then(|present| present.date) {
+            self.reference.note(date);
+        }
+        let now = self.reference.now((self.clock.wall)());
         let wrote = note(self.origin.look(&self.sightings, now).await, &mut problems).unwrap_or(false);
         let patched = match present {
             Some(present) => note(self.trust(&present, now).await, &mut problems).unwrap_or(false),
@@ -155,7 +170,7 @@ impl Keeper {
         if present.is(&wanted) {
             return Ok(false);
         }
-        let written = match bundle::write(&self.configuration, present, &wanted).await {
+        let written = match bundle::write(&self.configuration, &self.name, present, &wanted).await {
             // Another replica was quicker, or the webhooks were changed: the next look tells.
             Err(object::Error::Conflict(_)) => return Ok(true),
             written => written?,

@@ -6,18 +6,22 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::header::DATE;
 use http_body_util::BodyExt;
 use k8s_openapi::Resource;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::client::Body;
-use kube::core::Request;
 use kube::core::params::{GetParams, Patch, PatchParams, PostParams, WatchParams};
+use kube::core::{Request, Status};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
+
+use crate::time::Wall;
 
 /// Shown by the API server in `metadata.managedFields`.
 const FIELD_MANAGER: &str = "stsidecar-injector";
@@ -71,19 +75,26 @@ impl Object {
     }
 
     pub(super) async fn get(&self) -> Result<Value, Error> {
+        self.get_dated().await.map(|(object, _)| object)
+    }
+
+    /// The same, with the time of the API server that answered, if it said so.
+    pub(super) async fn get_dated(&self) -> Result<(Value, Option<Wall>), Error> {
         self.answer(self.requests().get(&self.name, &GetParams::default())).await
     }
 
     /// Replaces the whole object; refused as a conflict unless it still has the `resourceVersion` that it names.
     pub(super) async fn replace(&self, object: &Value) -> Result<Value, Error> {
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        self.answer(self.requests().replace(&self.name, &params, object.to_string().into_bytes())).await
+        let request = self.requests().replace(&self.name, &params, object.to_string().into_bytes());
+        self.answer(request).await.map(|(object, _)| object)
     }
 
     /// A strategic merge: lists of named things are merged by name.
     pub(super) async fn merge(&self, patch: &Value) -> Result<Value, Error> {
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        self.answer(self.requests().patch(&self.name, &params, &Patch::Strategic(patch))).await
+        let request = self.requests().patch(&self.name, &params, &Patch::Strategic(patch));
+        self.answer(request).await.map(|(object, _)| object)
     }
 
     /// Tells `changed` of every change of the object, for ever: a watch that ends is opened again.
@@ -104,8 +115,14 @@ impl Object {
         let request =
             self.requests().watch(&params, "0").map_err(|error| self.refused(&kube::Error::BuildRequest(error)))?;
         let answer = timeout(ANSWER, self.client.send(request.map(Body::from))).await;
-        let mut body = answer.map_err(|_| Error::Late(self.title.clone()))?.map_err(|error| self.refused(&error))?;
-        while let Some(frame) = body.body_mut().frame().await {
+        let answer = answer.map_err(|_| Error::Late(self.title.clone()))?.map_err(|error| self.refused(&error))?;
+        let (head, mut body) = answer.into_parts();
+        if !head.status.is_success() {
+            // Its body says why, and is no change.
+            let reason = format!("the API server answered {} to a watch", head.status.as_u16());
+            return Err(Error::Refused { object: self.title.clone(), reason });
+        }
+        while let Some(frame) = body.frame().await {
             frame.map_err(|error| self.refused(&error))?;
             changed.notify_one();
         }
@@ -119,12 +136,26 @@ impl Object {
     async fn answer(
         &self,
         request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
-    ) -> Result<Value, Error> {
+    ) -> Result<(Value, Option<Wall>), Error> {
         let request = request.map_err(|error| self.refused(&kube::Error::BuildRequest(error)))?;
-        let text = timeout(ANSWER, self.client.request_text(request)).await;
-        let text = text.map_err(|_| Error::Late(self.title.clone()))?.map_err(|error| self.refused(&error))?;
-        let object = serde_json::from_str(&text).ok().filter(Value::is_object);
-        object.ok_or_else(|| Error::NotJson(self.title.clone()))
+        let answered = timeout(ANSWER, self.whole(request)).await;
+        let (head, body) =
+            answered.map_err(|_| Error::Late(self.title.clone()))?.map_err(|error| self.refused(&error))?;
+        let date = head.headers.get(DATE).and_then(|date| Wall::parse_http_date(date.to_str().ok()?));
+        let object = serde_json::from_slice(&body).ok().filter(Value::is_object);
+        object.map(|object| (object, date)).ok_or_else(|| Error::NotJson(self.title.clone()))
+    }
+
+    /// As `request_text` of kube, which keeps the head to itself.
+    async fn whole(&self, request: http::Request<Vec<u8>>) -> Result<(http::response::Parts, Bytes), kube::Error> {
+        let (head, body) = self.client.send(request.map(Body::from)).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        if head.status.is_success() {
+            return Ok((head, body));
+        }
+        let status = serde_json::from_slice::<Status>(&body);
+        let status = status.unwrap_or_else(|_| Status::failure("it says no more", "").with_code(head.status.as_u16()));
+        Err(kube::Error::Api(status.boxed()))
     }
 
     fn refused(&self, error: &kube::Error) -> Error {

@@ -1,4 +1,4 @@
-//! The certificate that the Service shows, against the bundle by which the API server trusts it.
+//! The certificate that the Service shows, against the bundles by which the API server trusts it.
 //!
 //! Owns one handshake, in which everything is accepted so that it can be judged afterwards. It sends nothing.
 
@@ -26,7 +26,7 @@ const LOOK: &str = "look into the injector's log for why no certificate is made 
 
 type Chain = Vec<CertificateDer<'static>>;
 
-pub(super) async fn judge(host: &str, address: &str, bundle: &[u8], now: Wall) -> Vec<Finding> {
+pub(super) async fn judge(host: &str, address: &str, bundles: &[Vec<u8>], now: Wall) -> Vec<Finding> {
     let chain = match timeout(LIMIT, shown(host, address)).await {
         Ok(Ok(chain)) => chain,
         Ok(Err(error)) => {
@@ -42,8 +42,9 @@ pub(super) async fn judge(host: &str, address: &str, bundle: &[u8], now: Wall) -
             return vec![Finding::wrong("service", message, "look for a NetworkPolicy or a firewall in between")];
         }
     };
-    let trusted = inspect::read_pem(bundle).and_then(|bundle| inspect::verify(&chain, &bundle, host, now));
-    let service = match trusted {
+    let trusts =
+        |bundle: &Vec<u8>| inspect::read_pem(bundle).and_then(|bundle| inspect::verify(&chain, &bundle, host, now));
+    let service = match bundles.iter().try_for_each(trusts) {
         Ok(()) => Finding::fine("service", format!("{address} shows a certificate that caBundle trusts")),
         Err(error) => {
             let message = format!("{address} shows a certificate that the API server refuses: {error}");

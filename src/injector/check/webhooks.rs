@@ -39,12 +39,13 @@ pub(super) fn judge(configuration: &Value, config: &Config) -> Vec<Finding> {
     WEBHOOKS.iter().map(one).collect()
 }
 
-/// The bundle of the first webhook that has one, as PEM.
-pub(super) fn bundle(configuration: &Value) -> Option<Vec<u8>> {
-    WEBHOOKS.iter().find_map(|(name, ..)| {
+/// The bundles of the webhooks that have one, as PEM.
+pub(super) fn bundles(configuration: &Value) -> Vec<Vec<u8>> {
+    let bundle = |(name, ..): &(&str, &str, &str, &str)| {
         let text = find(configuration, name)?["clientConfig"]["caBundle"].as_str()?;
         STANDARD.decode(text).ok().filter(|bundle| !bundle.is_empty())
-    })
+    };
+    WEBHOOKS.iter().filter_map(bundle).collect()
 }
 
 fn find<'a>(configuration: &'a Value, name: &str) -> Option<&'a Value> {
