@@ -7,7 +7,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
 
 use crate::inject::{Reason, Skip};
 
-/// From a fast answer to the webhook's own limit; 5 ms, 50 ms and 300 ms are what is promised.
+/// From a fast answer to the webhook's own limit; 5 ms, 50 ms and 1 s are what is promised.
 const BUCKETS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 1.0, 4.0];
 
 /// Why a review could not be decided.

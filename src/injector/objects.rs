@@ -13,8 +13,9 @@ use tokio::time::timeout;
 use super::config::is_object_name;
 use crate::failure::safe_line;
 
-/// How long both may take. Within a cluster it is a millisecond; the API server gives a webhook seconds.
-pub const LIMIT: Duration = Duration::from_millis(300);
+/// How long both may take. Within a cluster it is a millisecond; an API server under load may take the second that
+/// Kubernetes' own objective allows for reading one object. The webhook's limit is 5 s.
+pub const LIMIT: Duration = Duration::from_secs(1);
 /// A connection that the API server closed while it was idle fails once.
 const ATTEMPTS: usize = 2;
 
