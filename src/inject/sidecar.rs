@@ -163,7 +163,7 @@ impl Plan<'_> {
         let all = pod::containers(pod);
         let own = pod::own(pod);
         if let Some(field) = own.and_then(|own| self.difference(own.value)) {
-            return refuse(format!(
+            return refuse(&format!(
                 "the container name {CONTAINER} is reserved, \
                  and this one is not what stsidecar adds (its {field} differs)"
             ));
@@ -173,7 +173,7 @@ impl Plan<'_> {
             let name = text(volume, "name").unwrap_or_default();
             let mut expected = volumes.iter().filter(|own| text(own, "name") == Some(name));
             if name.starts_with(RESERVED) && !expected.any(|own| covers(volume, own)) {
-                return refuse(format!("the volume name {name} is reserved"));
+                return refuse(&format!("the volume name {name} is reserved"));
             }
         }
         for container in all.iter().filter(|container| container.name != CONTAINER) {
@@ -185,7 +185,7 @@ impl Plan<'_> {
                     && covers(mount, &super::environment::mount(container.name));
                 if reserved && !ours {
                     let path = path.unwrap_or_default();
-                    return refuse(format!("container {} mounts {name} at {path}, which is reserved", container.name));
+                    return refuse(&format!("container {} mounts {name} at {path}, which is reserved", container.name));
                 }
             }
         }
@@ -210,20 +210,20 @@ impl Plan<'_> {
     }
 }
 
-/// Below these nobody else's volume may be mounted.
 /// Refuses an application container under our name. Before containers are chosen: it would be none of them.
 pub(super) fn check_name(pod: &Value) -> Result<(), Denial> {
     let own = |container: &Container<'_>| container.name == CONTAINER && container.list == pod::LISTS[1];
     if pod::containers(pod).iter().any(own) {
-        return refuse(format!("the name {CONTAINER} of a container in spec.containers is reserved"));
+        return refuse(&format!("the name {CONTAINER} of a container in spec.containers is reserved"));
     }
     Ok(())
 }
 
-fn refuse(what: String) -> Result<(), Denial> {
+fn refuse(what: &str) -> Result<(), Denial> {
     Err(Denial::new(Reason::Reserved, format!("{what}; rename or remove it")))
 }
 
+/// Below these nobody else's volume may be mounted.
 fn is_reserved_path(path: &str) -> bool {
     let path = path.trim_end_matches('/');
     path == "/var/run/secrets/stsidecar.dev" || path.starts_with("/var/run/secrets/stsidecar.dev/")
