@@ -109,6 +109,12 @@ fn from_document(
     let (mut signer, mut steps) = (signer.transpose()?, source.into_iter().collect::<Vec<_>>());
     for (number, given) in profile.chain.iter().enumerate() {
         let chained = steps.last().is_some_and(Step::yields_role_session);
+        if chained && given.mfa.is_some() {
+            warnings.push(format!(
+                "{path}.chain[{number}].mfa is behind a role's session: STS asks for the device of an IAM user, which \
+                 only accessKey and sessionToken are"
+            ));
+        }
         steps.push(Step::Role(source::hop(&at(&format!("chain[{number}]")), given, signer.take(), chained)?));
     }
     chain::check(&format!("{path}.chain"), &steps)?;

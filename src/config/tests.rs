@@ -1,5 +1,7 @@
 //! Rules between settings: precedence, conflicts, defaults, warnings.
 
+mod warnings;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
