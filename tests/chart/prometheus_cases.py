@@ -24,18 +24,21 @@ OF_THE_CLUSTER = ("stsidecar_injector_", "apiserver_")
 
 
 class Prometheus:
-    """A server of its own that scrapes one target each second, with the chart's alerts; a context manager."""
+    """A server of its own that scrapes each path of a port each second, with the chart's alerts; a context manager."""
 
-    def __init__(self, directory: Path, target: int, path: str = "/metrics", rules: Path = CHART / "files" / "alerts.yaml") -> None:
+    def __init__(self, directory: Path, target: int, *paths: str, rules: Path = CHART / "files" / "alerts.yaml") -> None:
         directory.mkdir()
         (self.port,) = free_ports(1)
-        scrape = {
-            "job_name": "agent",
-            "scrape_interval": "1s",
-            "metrics_path": path,
-            "static_configs": [{"targets": [f"127.0.0.1:{target}"], "labels": {"cluster": "c", "namespace": "n", "pod": "p"}}],
-        }
-        settings = {"global": {"evaluation_interval": "1s"}, "rule_files": [str(rules)], "scrape_configs": [scrape]}
+        scrapes = [
+            {
+                "job_name": path,
+                "scrape_interval": "1s",
+                "metrics_path": path,
+                "static_configs": [{"targets": [f"127.0.0.1:{target}"], "labels": {"cluster": "c", "namespace": "n", "pod": f"p-{number}"}}],
+            }
+            for number, path in enumerate(paths or ["/metrics"])
+        ]
+        settings = {"global": {"evaluation_interval": "1s"}, "rule_files": [str(rules)], "scrape_configs": scrapes}
         (directory / "prometheus.yml").write_text(json.dumps(settings))
         self.log = directory / "prometheus.log"
         command = [

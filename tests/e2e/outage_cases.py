@@ -89,7 +89,7 @@ def outage(context: Context, place: Place) -> str:
         rules = Path(folder) / "alerts.yaml"
         rules.write_text(re.sub(r"(?m)^( +)for: \w+$", r"\1for: 2s", (CHART / "files" / "alerts.yaml").read_text()))
         path = f"/api/v1/namespaces/{place.namespace}/pods/app:9912/proxy/metrics"
-        with Prometheus(Path(folder) / "prometheus", context.cluster.proxy_port, path, rules) as server:
+        with Prometheus(Path(folder) / "prometheus", context.cluster.proxy_port, path, rules=rules) as server:
 
             def firing() -> list[str]:
                 return [alert["labels"]["alertname"] for alert in server.ask("alerts")["alerts"] if alert["state"] == "firing"]
