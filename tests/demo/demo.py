@@ -118,7 +118,7 @@ def play(screen, directory, issuer, volume, agent, sts, s3) -> tuple[Seen, str, 
 
 def start_app(directory: Path, environment: dict[str, str]) -> subprocess.Popen:
     from real.processes import bare_environment, start
-    from real.seaweed import BUCKET
+    from real.store import BUCKET
 
     home = directory / "home"
     home.mkdir()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from .bootstrap import agent_binary
 from .processes import Failed, bare_environment, free_ports, start, stop, until
-from .seaweed import REGION, ROLE
+from .seaweed import ROLE
+from .store import REGION
 
 # The shortest session that SeaweedFS, like AWS, grants.
 SHORTEST_SESSION = "15m"

@@ -7,22 +7,15 @@ from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
-from .agent import Agent
 from .issuer import SigningKey
 from .kubelet import mint
 from .processes import Failed
-from .sts_cases import World, client_of, configured, expect, held, keys, outlived, refused, use
-from .tap import Tap
-
-
-def entered(world: World, sts_url: str | None = None) -> Agent:
-    """An agent whose token MinIO takes for its role."""
-    return world.agent(world.volume(mint(world.issuer)), sts_url, AWS_ROLE_ARN=world.store.role)
+from .sts_cases import World, client_of, configured, expect, held, keys, refused, sts_down, use
 
 
 def good_token(world: World) -> None:
     """a good token becomes credentials that write, list and read MinIO's S3, and are renewed"""
-    with entered(world) as agent:
+    with world.agent(world.volume(mint(world.issuer))) as agent:
         agent.await_ready()
         first = held(agent)
         use(world.store, first, "good-token")
@@ -46,18 +39,6 @@ def expired_token(world: World) -> None:
     """an expired token is refused, and its successor is taken at once"""
     expired = mint(world.issuer, lifetime=600, age=700)
     refused(world, expired, {"InvalidParameterValue": ("token",), "ExpiredToken": ("token",)})
-
-
-def sts_down(world: World) -> None:
-    """while MinIO cannot be reached, the credentials that are held go on working"""
-    with Tap(world.store.port) as tap, entered(world, tap.url) as agent:
-        agent.await_ready()
-        tap.cut()
-        expect("the class of the failure", agent.await_error()["class"], "transient")
-        outlived(world, agent)
-        before = agent.generation()
-        tap.mend()
-        agent.await_generation(beyond=before, seconds=40)
 
 
 def access_key(world: World) -> None:

@@ -7,72 +7,47 @@ about: partition `minio`, no account, access keys that do not begin with ASIA, a
 import secrets
 from pathlib import Path
 
-import boto3
-from botocore.config import Config
 from minio import MinioAdmin
 from minio.credentials import StaticProvider
 
 from .bootstrap import MINIO
 from .kubelet import AUDIENCE
-from .processes import Failed, bare_environment, free_ports, start, until
-from .seaweed import BUCKET, REGION
-
-START_SECONDS = 60.0
+from .processes import bare_environment, free_ports, until
+from .store import START_SECONDS, Store
 
 
-class MinIO:
-    """A running server with one bucket and one user; a context manager."""
+class MinIO(Store):
+    """A running server with one bucket and one user."""
+
+    NAME = "MinIO"
+    PATIENCE = 2
 
     def __init__(self, directory: Path, issuer_url: str) -> None:
         (directory / "data").mkdir(parents=True)
-        self.log = directory / "minio.log"
-        self._root, self._secret = "root-of-the-tests", secrets.token_hex(16)
+        port, console = free_ports(2)
+        super().__init__(directory, port, directory / "minio.log")
+        self.administrator = "root-of-the-tests", secrets.token_hex(16)
         self.user, self.user_secret = "AKIAUSEROFTHETESTS", secrets.token_hex(16)
-        self.port, console = free_ports(2)
-        self.url = f"http://127.0.0.1:{self.port}"
+        root, secret = self.administrator
         variables = {
             **bare_environment(directory),
-            "MINIO_ROOT_USER": self._root,
-            "MINIO_ROOT_PASSWORD": self._secret,
+            "MINIO_ROOT_USER": root,
+            "MINIO_ROOT_PASSWORD": secret,
             "MINIO_IDENTITY_OPENID_CONFIG_URL": f"{issuer_url}/.well-known/openid-configuration",
             "MINIO_IDENTITY_OPENID_CLIENT_ID": AUDIENCE,
             "MINIO_IDENTITY_OPENID_ROLE_POLICY": "readwrite",
             "MINIO_UPDATE": "off",
         }
-        addresses = ["--address", f"127.0.0.1:{self.port}", "--console-address", f"127.0.0.1:{console}"]
-        self.process = start([MINIO, "server", *addresses, directory / "data"], self.log, variables, cwd=directory)
-        try:
-            until("MinIO stores an object", self._stores, START_SECONDS, every=0.1)
-            self.role = until("MinIO names its role", self._named_role, START_SECONDS)
-            self._add_user()
-        except BaseException:
-            self.stop()
-            raise
+        addresses = ["--address", f"127.0.0.1:{port}", "--console-address", f"127.0.0.1:{console}"]
+        self.run([MINIO, "server", *addresses, directory / "data"], variables)
 
-    def __enter__(self) -> "MinIO":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Ends the process at once: what it stored is worth nothing."""
-        self.process.kill()
-        self.process.wait()
-
-    def admin(self):
-        """An S3 client with the root user's key."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=self._root,
-            aws_secret_access_key=self._secret,
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=2),
-        )
+    def come_up(self) -> None:
+        until("MinIO stores an object", self.stores, START_SECONDS, every=0.1)
+        self.role = until("MinIO names its role", self._named_role, START_SECONDS)
+        self._add_user()
 
     def _add_user(self) -> None:
-        root = StaticProvider(self._root, self._secret)
+        root = StaticProvider(*self.administrator)
         administration = MinioAdmin(endpoint=f"127.0.0.1:{self.port}", credentials=root, secure=False)
         administration.user_add(self.user, self.user_secret)
         administration.policy_set("readwrite", user=self.user)
@@ -81,16 +56,3 @@ class MinIO:
         """The ARN that it makes for the issuer, as it prints it."""
         words = self.log.read_text(errors="replace").split()
         return next((word.strip(",;") for word in words if word.startswith("arn:minio:iam:::role/")), None)
-
-    def _stores(self) -> bool:
-        if self.process.poll() is not None:
-            tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
-            raise Failed(f"MinIO ended with {self.process.returncode}:\n{tail}")
-        client = self.admin()
-        try:
-            if BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
-                client.create_bucket(Bucket=BUCKET)
-            client.put_object(Bucket=BUCKET, Key="hello.txt", Body=b"hello")
-        except Exception:  # whatever it says while it starts: the deadline decides
-            return False
-        return True

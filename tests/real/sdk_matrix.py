@@ -17,7 +17,7 @@ from pathlib import Path
 from .bootstrap import GO_CLIENTS, NODE_MODULES, ROOT, RUST_CLIENTS, VENV_PYTHON
 from .kubelet import Rotation, mint
 from .processes import Failed, bare_environment
-from .seaweed import BUCKET
+from .store import BUCKET
 from .sts_cases import World, expect
 from .tap import Tap
 

@@ -9,19 +9,14 @@ import secrets
 import socket
 from pathlib import Path
 
-import boto3
-from botocore.config import Config
-
 from .bootstrap import VENV_PYTHON
 from .kubelet import ACCOUNT, AUDIENCE, NAMESPACE
-from .processes import Failed, bare_environment, free_ports, start, until
+from .processes import bare_environment, free_ports, until
+from .store import START_SECONDS, Store
 
-REGION = "us-east-1"
-BUCKET = "demo"
 ROLE = "arn:aws:iam::111122223333:role/app"
 CHAINED_ROLE = "arn:aws:iam::444455556666:role/target"
 
-START_SECONDS = 60.0
 _PORTS = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
 
 
@@ -58,39 +53,30 @@ def _iam(issuer_url: str) -> dict:
     }
 
 
-class SeaweedFS:
-    """A running server with one bucket; a context manager."""
+class SeaweedFS(Store):
+    """A running server with one bucket."""
+
+    NAME = "SeaweedFS"
 
     def __init__(self, directory: Path, issuer_url: str) -> None:
-        directory.mkdir(parents=True)
-        self.log = directory / "weed.log"
+        (directory / "data").mkdir(parents=True)
+        ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+        super().__init__(directory, ports["s3.port"], directory / "weed.log")
         # The same for administration and for what long-term keys may ask of STS.
-        self.user, self.user_secret = "admin", secrets.token_hex(16)
+        self.administrator = self.user, self.user_secret = "admin", secrets.token_hex(16)
         admin = {"name": "admin", "credentials": [{"accessKey": self.user, "secretKey": self.user_secret}], "actions": ["Admin"], "policyNames": ["everything"]}
         (directory / "s3.json").write_text(json.dumps({"identities": [admin]}))
         (directory / "iam.json").write_text(json.dumps(_iam(issuer_url)))
-        (directory / "data").mkdir()
-        ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
-        self.port, self._ports = ports["s3.port"], list(ports.values())
-        self.url = f"http://127.0.0.1:{self.port}"
+        self._ports = list(ports.values())
         self.role = ROLE
-        self.process = start(self._command(directory, ports), self.log, bare_environment(directory), cwd=directory)
-        try:
-            self._await_bucket()
-        except BaseException:
-            self.stop()
-            raise
+        self.run(self._command(directory, ports), bare_environment(directory))
 
-    def __enter__(self) -> "SeaweedFS":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def come_up(self) -> None:
+        until("SeaweedFS accepts connections", self._accepts, START_SECONDS)
+        until("SeaweedFS stores an object", self.stores, START_SECONDS)
 
     def stop(self) -> None:
-        """Ends the process at once: what it stored is worth nothing, and SIGTERM takes it longer than 2 s."""
-        self.process.kill()
-        self.process.wait()
+        super().stop()
         for port in self._ports:  # its gRPC sockets, which it puts there whatever TMPDIR says
             for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
                 path.unlink(missing_ok=True)
@@ -114,39 +100,7 @@ class SeaweedFS:
         weed = str(VENV_PYTHON.parent / "weed")
         return [weed, "-logtostderr=true", "server", "-s3", *(f"-{name}={value}" for name, value in settings.items())]
 
-    def admin(self):
-        """An S3 client with the server's own static key. Impatient: while it starts, the server leaves writes hanging."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=self.user,
-            aws_secret_access_key=self.user_secret,
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=1),
-        )
-
-    def _await_bucket(self) -> None:
-        until("SeaweedFS accepts connections", self._accepts, START_SECONDS)
-        until("SeaweedFS stores an object", self._stores, START_SECONDS)
-
-    def _alive(self) -> None:
-        if self.process.poll() is not None:
-            tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
-            raise Failed(f"SeaweedFS ended with {self.process.returncode}:\n{tail}")
-
     def _accepts(self) -> bool:
-        self._alive()
+        self.alive()
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def _stores(self) -> bool:
-        """The S3 port is open before the first volume can be written, so only a written object proves it."""
-        self._alive()
-        client = self.admin()
-        try:
-            if BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
-                client.create_bucket(Bucket=BUCKET)
-            client.put_object(Bucket=BUCKET, Key="hello.txt", Body=b"hello")
-        except Exception:  # whatever it says while it starts: the deadline decides
-            return False
-        return True

@@ -18,7 +18,8 @@ from .agent import Agent
 from .issuer import Issuer, SigningKey
 from .kubelet import TokenVolume, mint
 from .processes import Failed, listening_addresses, until
-from .seaweed import BUCKET, CHAINED_ROLE, REGION, ROLE, SeaweedFS
+from .seaweed import CHAINED_ROLE, ROLE
+from .store import BUCKET, REGION, Store
 from .tap import Tap
 
 
@@ -27,7 +28,7 @@ class World:
     """What the cases share, and the directory of one case."""
 
     issuer: Issuer
-    store: SeaweedFS
+    store: Store
     directory: Path
 
     def volume(self, token: str) -> TokenVolume:
@@ -37,7 +38,8 @@ class World:
         return volume
 
     def agent(self, volume: TokenVolume, sts_url: str | None = None, **settings: str | None) -> Agent:
-        """An agent that reads this volume and calls SeaweedFS, or what stands in front of it."""
+        """An agent that reads this volume and calls the store for its role, or what stands in front of it."""
+        settings = {"AWS_ROLE_ARN": self.store.role, **settings}
         return Agent(self.directory / "agent", volume.file, sts_url or self.store.url, settings)
 
 
@@ -47,7 +49,7 @@ def expect(what: str, found: object, *wanted: object) -> None:
         raise Failed(f"{what} is {found!r}, not {' or '.join(repr(each) for each in wanted)}")
 
 
-def client_of(store: SeaweedFS, answer: dict):
+def client_of(store: Store, answer: dict):
     """An S3 client with vended credentials."""
     return boto3.client(
         "s3",
@@ -60,7 +62,7 @@ def client_of(store: SeaweedFS, answer: dict):
     )
 
 
-def use(store: SeaweedFS, answer: dict, key: str) -> None:
+def use(store: Store, answer: dict, key: str) -> None:
     """Writes an object with vended credentials, lists it and reads it back."""
     client = client_of(store, answer)
     client.put_object(Bucket=BUCKET, Key=key, Body=key.encode())
@@ -99,7 +101,7 @@ def refused(world: World, token: str, classes: dict[str, tuple[str, ...]]) -> No
     `classes` maps STS's code to the classes that it may be put into.
     """
     volume = world.volume(token)
-    with world.agent(volume, AWS_ROLE_ARN=world.store.role) as agent:
+    with world.agent(volume) as agent:
         error = agent.await_error()
         expect("the code in /status", error["code"], *classes)
         expect(f"the class of {error['code']} in /status", error["class"], *classes[error["code"]])
