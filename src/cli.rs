@@ -1,7 +1,8 @@
 //! The command line: commands, flags and exit codes. The only place of clap.
 //!
 //! Owns parsing and what goes to stdout and stderr. The process around it (environment, files, streams) is a
-//! [`World`] that the program hands in; the decisions are `config`'s and the running is `agent`'s.
+//! [`World`]: the real one is made by [`in_process`], which both programs call, others by tests. The decisions are
+//! `config`'s and the running is `agent`'s.
 
 mod check;
 mod credential_process;
@@ -18,12 +19,14 @@ mod span;
 mod status;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::clock;
 use crate::config::{Flags, Sources};
 use crate::time::Wall;
 use crate::version;
@@ -63,6 +66,24 @@ pub struct World<'a> {
     pub termination_log: &'a Path,
     /// Reads the wall clock.
     pub wall: fn() -> Wall,
+}
+
+/// Runs a program's command line with the real process around it.
+#[must_use]
+pub fn in_process(run: impl FnOnce(&mut World<'_>) -> u8) -> ExitCode {
+    let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
+    let (stdout_is_terminal, stderr_is_terminal) = (stdout.is_terminal(), stderr.is_terminal());
+    let mut world = World {
+        variable: &|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
+        read: &|path| std::fs::read(path),
+        stdout: &mut stdout,
+        stderr: &mut stderr,
+        stdout_is_terminal,
+        stderr_is_terminal,
+        termination_log: Path::new("/dev/termination-log"),
+        wall: clock::wall,
+    };
+    run(&mut world).into()
 }
 
 /// Short-lived AWS credentials for the application beside it in its Kubernetes pod.

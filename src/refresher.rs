@@ -9,6 +9,7 @@ mod call;
 mod extras;
 mod log;
 pub mod metrics;
+mod proof;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -38,9 +39,9 @@ use crate::time::{Boot, Now};
 use crate::token::Claims;
 
 use call::{Answered, InFlight};
-pub use call::{of_source, session_name, unreadable};
 pub use extras::{Extras, Gap, SentCodes};
 use metrics::ProfileMetrics;
+pub use proof::{of_source, session_name, unreadable};
 
 /// What a refresher is made of; shared, because it outlives a refresher that panics.
 pub struct Parts<A> {

@@ -136,7 +136,8 @@ fn listed_profiles_refuse_the_flags_of_one_profile_and_ignore_its_variables_with
 #[test]
 fn each_profile_is_a_client_of_its_name_unless_clients_are_listed() {
     let config = Given::file("region: r\nprofiles: {b: {webIdentity: {}}, a: {webIdentity: {}}}").loaded().config;
-    let shown: Vec<_> = config.clients.iter().map(|c| (c.name.as_str(), c.token_file.to_str().unwrap())).collect();
+    let shown: Vec<_> =
+        config.clients.iter().map(|c| (c.name.as_str(), c.token_file.to_str().expect("UTF-8"))).collect();
     assert_eq!(shown[0], ("a", "/var/run/secrets/stsidecar.dev/endpoints/a/token"));
     assert_eq!(shown.len(), 2);
 }

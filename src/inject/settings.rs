@@ -3,6 +3,7 @@
 //! Owns the precedence and what each value may be; an error names the key, the object, the value and what is
 //! allowed. It never looks at containers. Built once for each pod, by `inject`.
 
+mod chart;
 mod together;
 mod values;
 
@@ -160,19 +161,6 @@ impl Settings {
         together::check(&settings, sources)?;
         Ok(settings)
     }
-}
-
-/// Checks the chart's own values as if a pod without annotations used them.
-pub(super) fn check_chart(template: &Template) -> Result<(), Denial> {
-    let nothing = Sources {
-        pod: None,
-        account: None,
-        namespace: None,
-        account_name: "",
-        namespace_name: "",
-        fallback_role: None,
-    };
-    Settings::of(&nothing, template).map(drop)
 }
 
 /// A value and its origin, from an annotation or from the chart.

@@ -2,12 +2,11 @@
 //! `injector` that injection needs.
 //!
 //! Owns their shape and defaults, the same as the chart's. Other keys of a values file are not its concern;
-//! an unknown key under `agent` is refused. Values that annotations can replace are texts, read by `settings`.
+//! an unknown key under `agent` is refused. Values that annotations can replace are texts; `settings` reads and checks them.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::settings;
 use crate::version;
 
 /// The chart's values, as far as they describe what is injected.
@@ -221,27 +220,6 @@ pub(super) struct AllowedRoles {
 }
 
 impl Template {
-    /// Reads values, the chart's whole file or the part of it that matters.
-    ///
-    /// # Errors
-    /// When a key is unknown or a value is not accepted, naming it.
-    pub fn from_values(values: Value) -> Result<Self, Error> {
-        let template: Self = match values {
-            Value::Null => Self::default(),
-            values => serde_json::from_value(values)?,
-        };
-        settings::check_chart(&template).map_err(|denial| Error::Value(denial.message))?;
-        let CaBundle { config_map, key } = &template.agent.aws_ca_bundle;
-        if !config_map.is_empty() && key.is_empty() {
-            return Err(Error::Value("agent.awsCaBundle.key: name the key of the ConfigMap".to_owned()));
-        }
-        let named = |variable: &Value| variable.get("name").is_some_and(Value::is_string);
-        if !template.agent.extra_env.iter().all(named) {
-            return Err(Error::Value("agent.extraEnv: every variable needs a name".to_owned()));
-        }
-        Ok(template)
-    }
-
     /// The image's reference; a digest beats the tag, and the default tag is this version.
     #[must_use]
     pub fn image(&self) -> String {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::call::unreadable;
+use super::proof::unreadable;
 use crate::assume::Step;
 use crate::credentials::Secret;
 use crate::failure::{Class, Failure};

@@ -62,59 +62,69 @@ pub(super) fn text(status: &Value, now: Wall) -> String {
 }
 
 fn block(page: &mut String, profile: &Value, now: Wall) {
-    let mut line = |label: &str, text: String| {
-        writeln!(page, "  {label:<14}{text}").expect("a String takes every text");
-    };
+    line(page, "profile", &shown(&profile["profile"]));
     let empty = Vec::new();
     let hops = profile["hops"].as_array().unwrap_or(&empty);
-    let chain: Vec<String> = hops.iter().map(|hop| &hop["roleArn"]).filter(|arn| arn.is_string()).map(shown).collect();
-    line("profile", shown(&profile["profile"]));
-    line("role", if profile["roleArn"].is_null() { "chosen by STS".to_owned() } else { shown(&profile["roleArn"]) });
+    role(page, profile, hops);
+    credentials(page, hops, now);
+    source(page, &profile["token"], now);
+    if profile["lastError"].is_object() {
+        last_error(page, &profile["lastError"], now);
+    }
+}
+
+fn line(page: &mut String, label: &str, text: &str) {
+    writeln!(page, "  {label:<14}{text}").expect("a String takes every text");
+}
+
+fn role(page: &mut String, profile: &Value, hops: &[Value]) {
+    let chosen = if profile["roleArn"].is_null() { "chosen by STS".to_owned() } else { shown(&profile["roleArn"]) };
+    line(page, "role", &chosen);
     if hops.len() > 1 {
-        line("by way of", chain[..chain.len().saturating_sub(1)].join(", then "));
+        let arns = hops.iter().map(|hop| &hop["roleArn"]).filter(|arn| arn.is_string());
+        let chain: Vec<String> = arns.map(shown).collect();
+        line(page, "by way of", &chain[..chain.len().saturating_sub(1)].join(", then "));
     }
     if profile["sessionName"].is_string() {
-        line("session", shown(&profile["sessionName"]));
+        line(page, "session", &shown(&profile["sessionName"]));
     }
+}
+
+fn credentials(page: &mut String, hops: &[Value], now: Wall) {
     let vended = hops.last().unwrap_or(&Value::Null);
-    line(
-        "credentials",
-        match instant(&vended["expiration"]) {
-            Some(end) => format!("{}{}", expiry(end, now), ago(", refreshed", instant(&vended["lastRefresh"]), now)),
-            None => "none yet".to_owned(),
-        },
-    );
-    let next = hops.iter().filter_map(|hop| instant(&hop["nextRefresh"])).min();
-    if let Some(next) = next {
-        line("next refresh", if next > now { format!("in {}", span(next.since(now))) } else { "now".to_owned() });
+    let held = instant(&vended["expiration"]).map(|end| {
+        let refreshed = ago(", refreshed", instant(&vended["lastRefresh"]), now);
+        format!("{}{refreshed}", expiry(end, now))
+    });
+    line(page, "credentials", held.as_deref().unwrap_or("none yet"));
+    if let Some(next) = hops.iter().filter_map(|hop| instant(&hop["nextRefresh"])).min() {
+        let when = if next > now { format!("in {}", span(next.since(now))) } else { "now".to_owned() };
+        line(page, "next refresh", &when);
     }
-    let token = &profile["token"];
+}
+
+fn source(page: &mut String, token: &Value, now: Wall) {
     let label = if token["kind"] == "SAML assertion" { "assertion" } else { "token" };
     if let Some(end) = instant(&token["expiration"]) {
-        line(label, expiry(end, now));
+        line(page, label, &expiry(end, now));
     }
     if token["accessKeyId"].is_string() {
-        line("access key", shown(&token["accessKeyId"]));
+        line(page, "access key", &shown(&token["accessKeyId"]));
     }
     if token["error"].is_string() {
         let is_token = token["kind"].as_str().is_none_or(|kind| kind.ends_with("token"));
-        line(
-            if is_token { "token file" } else { "source file" },
-            format!("{}: {}", shown(&token["file"]), shown(&token["error"])),
-        );
+        let label = if is_token { "token file" } else { "source file" };
+        line(page, label, &format!("{}: {}", shown(&token["file"]), shown(&token["error"])));
     }
-    let error = &profile["lastError"];
-    if error.is_object() {
-        let since = ago(", failing since", instant(&error["failingSince"]), now);
-        let request = if error["requestId"].is_string() {
-            format!(", request id {}", shown(&error["requestId"]))
-        } else {
-            String::new()
-        };
-        line("last error", format!("{}: {}", shown(&error["code"]), shown(&error["message"])));
-        line("", format!("attempt {}{since}{request}", error["attempts"]));
-        line("what to do", shown(&error["hint"]));
-    }
+}
+
+fn last_error(page: &mut String, error: &Value, now: Wall) {
+    let since = ago(", failing since", instant(&error["failingSince"]), now);
+    let id = &error["requestId"];
+    let request = if id.is_string() { format!(", request id {}", shown(id)) } else { String::new() };
+    line(page, "last error", &format!("{}: {}", shown(&error["code"]), shown(&error["message"])));
+    line(page, "", &format!("attempt {}{since}{request}", error["attempts"]));
+    line(page, "what to do", &shown(&error["hint"]));
 }
 
 fn instant(value: &Value) -> Option<Wall> {

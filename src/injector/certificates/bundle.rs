@@ -63,7 +63,7 @@ impl Bundle {
 
 /// Reads the configuration's webhooks that call `host`, `<service>.<namespace>.svc`.
 pub(super) async fn read(object: &Object, host: &str) -> Result<Bundle, Error> {
-    object.get_dated().await.map(|(configuration, date)| Bundle { date, ..Bundle::of(&configuration, host) })
+    object.read_dated().await.map(|(configuration, date)| Bundle { date, ..Bundle::of(&configuration, host) })
 }
 
 /// Writes these CAs into every webhook of `read`, of the same `host`, and hands back what is stored then.

@@ -74,12 +74,12 @@ impl Object {
         &self.title
     }
 
-    pub(super) async fn get(&self) -> Result<Value, Error> {
-        self.get_dated().await.map(|(object, _)| object)
+    pub(super) async fn read(&self) -> Result<Value, Error> {
+        self.read_dated().await.map(|(object, _)| object)
     }
 
     /// The same, with the time of the API server that answered, if it said so.
-    pub(super) async fn get_dated(&self) -> Result<(Value, Option<Wall>), Error> {
+    pub(super) async fn read_dated(&self) -> Result<(Value, Option<Wall>), Error> {
         self.answer(self.requests().get(&self.name, &GetParams::default())).await
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Read {
 }
 
 pub(super) async fn read(object: &Object, names: &Names) -> Result<Read, Error> {
-    let object = object.get().await?;
+    let object = object.read().await?;
     let mut faults = Vec::new();
     let mut data = Data::new();
     for key in KEYS {

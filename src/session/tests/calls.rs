@@ -39,7 +39,7 @@ fn a_life_that_makes_no_sense_is_a_failure_and_replaces_nothing() {
         stage.at(540.0).tick();
         let line = stage.grant(life);
         assert_eq!(line, "failed 0 bad_reply anew; wake 540.375", "{life}");
-        assert_eq!(stage.session.hops()[0].held.as_ref().unwrap().credentials.access_key_id, "K1");
+        assert_eq!(stage.session.hops()[0].held.as_ref().expect("held").credentials.access_key_id, "K1");
     }
 }
 
@@ -50,7 +50,7 @@ fn credentials_that_end_before_they_arrive_replace_nothing() {
     let short = stage.reply(900);
     stage.at(1500.0);
     assert_eq!(stage.answer(0, Ok(short)), "failed 0 bad_reply anew; wake 1500.375", "suspended during the call");
-    assert_eq!(stage.session.hops()[0].held.as_ref().unwrap().credentials.access_key_id, "K1");
+    assert_eq!(stage.session.hops()[0].held.as_ref().expect("held").credentials.access_key_id, "K1");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_late_answer_of_another_call_is_ignored() {
     let reply = stage.reply(3600);
     let late = Event::Answered { call: CallId(99), token_generation: 0, outcome: Ok(reply) };
     assert_eq!(stage.step(late), "wait");
-    let first = stage.call.clone().unwrap();
+    let first = stage.call.clone().expect("a call");
     stage.grant(3600);
     let twice = Event::Answered { call: first.id, token_generation: 0, outcome: Err(failure(Class::Config)) };
     assert_eq!(stage.step(twice), "wake 540");

@@ -70,7 +70,7 @@ fn absurd_clocks_end_in_an_answer_and_not_in_a_panic() {
                 let reply = Reply { date: None, ..stage.reply(3600) };
                 stage.answer(0, Ok(reply));
                 stage.step(Event::Stopping { grace: Duration::MAX });
-                stage.step(Event::Restored(stage.saved.clone().unwrap().from_another_boot(stage.now)));
+                stage.step(Event::Restored(stage.saved.clone().expect("saved").from_another_boot(stage.now)));
                 assert!(stage.tick().contains("wa"));
             }
         }

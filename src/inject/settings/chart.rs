@@ -1,0 +1,40 @@
+//! The chart's values, taken only when a pod that says nothing could use them.
+//!
+//! Owns the checks that need no pod. Their shape is `template`'s. Called wherever values come in: the injector's
+//! configuration and `stsidecar inject --values`.
+
+use serde_json::Value;
+
+use super::super::template::{CaBundle, Error, Template};
+use super::{Settings, Sources};
+
+impl Template {
+    /// Reads values, the chart's whole file or the part of it that matters.
+    ///
+    /// # Errors
+    /// When a key is unknown or a value is not accepted, naming it.
+    pub fn from_values(values: Value) -> Result<Self, Error> {
+        let template: Self = match values {
+            Value::Null => Self::default(),
+            values => serde_json::from_value(values)?,
+        };
+        let silent = Sources {
+            pod: None,
+            account: None,
+            namespace: None,
+            account_name: "",
+            namespace_name: "",
+            fallback_role: None,
+        };
+        Settings::of(&silent, &template).map_err(|denial| Error::Value(denial.message))?;
+        let CaBundle { config_map, key } = &template.agent.aws_ca_bundle;
+        if !config_map.is_empty() && key.is_empty() {
+            return Err(Error::Value("agent.awsCaBundle.key: name the key of the ConfigMap".to_owned()));
+        }
+        let named = |variable: &Value| variable.get("name").is_some_and(Value::is_string);
+        if !template.agent.extra_env.iter().all(named) {
+            return Err(Error::Value("agent.extraEnv: every variable needs a name".to_owned()));
+        }
+        Ok(template)
+    }
+}
