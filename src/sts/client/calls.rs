@@ -26,6 +26,22 @@ struct With {
     extras: Extras,
 }
 
+/// Sends a request and answers what became of it. A macro, because the SDK's builders share no trait.
+macro_rules! exchanged {
+    ($client:ident, $request:ident, $with:ident, unsigned, $asked:expr) => {
+        exchanged!($client, $request.customize(), $with, $asked, false)
+    };
+    ($client:ident, $request:ident, $with:ident, signed, $asked:expr) => {
+        exchanged!($client, $request.customize().config_override(signed_by(&$with.proof)), $with, $asked, true)
+    };
+    ($client:ident, $customized:expr, $with:ident, $asked:expr, $signed:literal) => {{
+        let seen = Seen::default();
+        let sent = $customized.interceptor(Capture::new(&seen)).send();
+        drop($with);
+        $client.finished($asked, $signed, &seen, sent.await)
+    }};
+}
+
 impl Client {
     /// Makes one attempt.
     pub(super) async fn call(&self, request: Request) -> Result<Reply, Failure> {
@@ -47,8 +63,7 @@ impl Client {
     }
 
     async fn web_identity(&self, step: &WebIdentity, with: With) -> Result<Reply, Failure> {
-        let seen = Seen::default();
-        let sent = self
+        let request = self
             .sdk
             .assume_role_with_web_identity()
             .set_role_arn(step.role_arn.as_ref().map(ToString::to_string))
@@ -57,17 +72,12 @@ impl Client {
             .set_provider_id(step.provider_id.as_ref().map(ToString::to_string))
             .duration_seconds(with.seconds)
             .set_policy(policy(&step.restriction))
-            .set_policy_arns(policy_arns(&step.restriction))
-            .customize()
-            .interceptor(Capture::new(&seen))
-            .send();
-        drop(with);
-        self.finished(step.role_arn.as_ref(), false, &seen, sent.await)
+            .set_policy_arns(policy_arns(&step.restriction));
+        exchanged!(self, request, with, unsigned, step.role_arn.as_ref())
     }
 
     async fn saml(&self, step: &Saml, with: With) -> Result<Reply, Failure> {
-        let seen = Seen::default();
-        let sent = self
+        let request = self
             .sdk
             .assume_role_with_saml()
             .role_arn(step.role_arn.as_str())
@@ -75,55 +85,38 @@ impl Client {
             .saml_assertion(with.proof.unsigned())
             .duration_seconds(with.seconds)
             .set_policy(policy(&step.restriction))
-            .set_policy_arns(policy_arns(&step.restriction))
-            .customize()
-            .interceptor(Capture::new(&seen))
-            .send();
-        drop(with);
-        self.finished(Some(&step.role_arn), false, &seen, sent.await)
+            .set_policy_arns(policy_arns(&step.restriction));
+        exchanged!(self, request, with, unsigned, Some(&step.role_arn))
     }
 
     async fn session_token(&self, step: &SessionToken, with: With) -> Result<Reply, Failure> {
-        let seen = Seen::default();
-        let sent = self
+        let request = self
             .sdk
             .get_session_token()
             .duration_seconds(with.seconds)
             .set_serial_number(step.mfa.as_ref().map(|mfa| mfa.serial_number.to_string()))
-            .set_token_code(with.extras.code.as_ref().map(exposed))
-            .customize()
-            .config_override(signed_by(&with.proof))
-            .interceptor(Capture::new(&seen))
-            .send();
-        drop(with);
-        self.finished(None, true, &seen, sent.await)
+            .set_token_code(with.extras.code.as_ref().map(exposed));
+        exchanged!(self, request, with, signed, None)
     }
 
     async fn federation_token(&self, step: &FederationToken, with: With) -> Result<Reply, Failure> {
-        let seen = Seen::default();
-        let sent = self
+        let request = self
             .sdk
             .get_federation_token()
             .name(step.name.as_str())
             .duration_seconds(with.seconds)
             .set_policy(policy(&step.restriction))
             .set_policy_arns(policy_arns(&step.restriction))
-            .set_tags(tags(&step.tags))
-            .customize()
-            .config_override(signed_by(&with.proof))
-            .interceptor(Capture::new(&seen))
-            .send();
-        drop(with);
-        self.finished(None, true, &seen, sent.await)
+            .set_tags(tags(&step.tags));
+        exchanged!(self, request, with, signed, None)
     }
 
     async fn role(&self, step: &Role, with: With) -> Result<Reply, Failure> {
-        let seen = Seen::default();
         let contexts = step.provided_contexts.iter().zip(&with.extras.contexts).map(|(context, assertion)| {
             let named = ProvidedContext::builder().provider_arn(context.provider_arn.as_str());
             named.context_assertion(assertion.expose()).build()
         });
-        let sent = self
+        let request = self
             .sdk
             .assume_role()
             .role_arn(step.role_arn.as_str())
@@ -137,13 +130,8 @@ impl Client {
             .set_source_identity(step.source_identity.as_ref().map(ToString::to_string))
             .set_serial_number(step.mfa.as_ref().map(|mfa| mfa.serial_number.to_string()))
             .set_token_code(with.extras.code.as_ref().map(exposed))
-            .set_provided_contexts(non_empty(contexts.collect()))
-            .customize()
-            .config_override(signed_by(&with.proof))
-            .interceptor(Capture::new(&seen))
-            .send();
-        drop(with);
-        self.finished(Some(&step.role_arn), true, &seen, sent.await)
+            .set_provided_contexts(non_empty(contexts.collect()));
+        exchanged!(self, request, with, signed, Some(&step.role_arn))
     }
 
     fn finished<O, E>(
