@@ -150,6 +150,45 @@ async fn an_answer_that_takes_too_long_is_cut_off() {
 }
 
 #[tokio::test]
+async fn who_closed_its_side_is_answered_and_then_closed() {
+    let served = started(limits(60_000, 60_000, 60_000, 4));
+    let mut stream = served.connect().await;
+    ask(&mut stream, "/later").await;
+    stream.shutdown().await.expect("open");
+    becomes_busy(&served, 1).await;
+    // Once it is busy, hyper has read what there was; its end comes in this moment.
+    sleep(Duration::from_millis(50)).await;
+    served.answers.release.notify_waiters();
+    assert!(answered(&mut stream).await);
+    end_of(&mut stream).await;
+    becomes_busy(&served, 0).await;
+}
+
+/// It looks like the one above until something is written to it, so its answer's limit ends it.
+#[tokio::test]
+async fn who_went_away_has_its_place_for_no_longer_than_an_answer_may_take() {
+    let served = started(limits(60_000, 300, 60_000, 1));
+    let mut gone = served.connect().await;
+    ask(&mut gone, "/later").await;
+    becomes_busy(&served, 1).await;
+    drop(gone);
+    let mut newcomer = served.connect().await;
+    ask(&mut newcomer, "/").await;
+    assert!(answered(&mut newcomer).await);
+    assert_eq!(served.activity.busy(), 0);
+}
+
+async fn becomes_busy(served: &Served, count: usize) {
+    timeout(BOUND, async {
+        while served.activity.busy() != count {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("busy");
+}
+
+#[tokio::test]
 async fn a_full_house_drops_strangers_first_then_the_longest_idle() {
     let served = started(limits(60_000, 60_000, 60_000, 2));
     let mut first = served.connect().await;

@@ -6,7 +6,7 @@ mod attacks;
 mod running;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use running::{BODY, BOUND, OTHER, Running, TOKEN, clock, credentials, listener, refused, run, run_on, status};
@@ -129,6 +129,33 @@ fn the_first_request_is_held_until_credentials_come() {
         assert!(start.elapsed() < BOUND, "always busy");
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// RFC 9112, section 9.6: a client may close its sending side and still read (`nc -N`, scripts with sockets).
+#[test]
+fn a_client_that_has_closed_its_side_gets_the_answer_it_waits_for() {
+    let endpoint = run(&refused(503, "NotYet"));
+    let head = format!("GET /v1/credentials HTTP/1.1\r\nhost: localhost\r\nauthorization: {TOKEN}\r\n\r\n");
+    let mut waiting: Vec<TcpStream> = (0..3).map(|_| endpoint.connect()).collect();
+    for stream in &mut waiting {
+        stream.write_all(head.as_bytes()).expect("open");
+        stream.shutdown(Shutdown::Write).expect("open");
+    }
+    let start = Instant::now();
+    while endpoint.activity.busy() < waiting.len() {
+        assert!(start.elapsed() < BOUND, "{} of {} wait", endpoint.activity.busy(), waiting.len());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    endpoint.app.publish(credentials(BODY));
+    for mut stream in waiting {
+        let mut text = String::new();
+        // To the end: who cannot ask again is not waited for.
+        stream.read_to_string(&mut text).expect("an answer");
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with(BODY), "{text}");
+    }
+
+    endpoint.app.publish(refused(503, "IDPCommunicationError"));
+    assert_eq!(status(&endpoint.send(head.as_bytes())), "503", "after the hold");
 }
 
 #[test]

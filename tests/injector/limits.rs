@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::running::{BOUND, ROLE, connect, patched, review, start};
+use crate::running::{Answer, BOUND, ROLE, connect, patched, review, start};
 
 #[tokio::test]
 async fn what_is_no_review_is_refused_by_http() {
@@ -34,6 +34,19 @@ async fn what_is_no_review_is_refused_by_http() {
     assert_eq!(answer.status, 400);
     assert!(answer.text.contains("request.operation is \"UPDATE\""), "{}", answer.text);
     assert_eq!(running.counted("error", "bad_review").await, 3);
+}
+
+#[tokio::test]
+async fn a_client_that_has_closed_its_side_gets_its_review_answered() {
+    let running = start().await;
+    running.api.slow("serviceaccounts", Duration::from_millis(300));
+    let body = review(&json!({ "stsidecar.dev/role-arn": ROLE }), &json!([])).to_string();
+    let head = format!("POST /inject HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let mut stream = running.connect().await.expect("a handshake");
+    stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).await.expect("open");
+    stream.shutdown().await.expect("open");
+    let answer = Answer::read(&mut stream).await.expect("an answer");
+    assert!(answer.status == 200 && answer.text.contains("\"uid\":\"u-1\""), "{}", answer.text);
 }
 
 #[tokio::test]
