@@ -1,5 +1,6 @@
 //! Requests that must not get credentials, byte for byte as an attacker sends them.
 
+use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::running::{BODY, BOUND, TOKEN, credentials, run, status};
@@ -123,6 +124,52 @@ fn nothing_is_smuggled_behind_a_request_with_a_body_or_a_broken_head() {
         }
     }
     assert!(payloads >= 60, "{payloads}");
+}
+
+/// A body that nobody reads must not be taken for the next request, whatever the request was refused for (T19).
+#[test]
+fn every_refused_request_with_a_body_ends_its_connection() {
+    let endpoint = run(&credentials(BODY));
+    let port = endpoint.port;
+    let sound = format!("GET /v1/credentials HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: {TOKEN}\r\n\r\n");
+    let heads = [
+        ("POST /v1/credentials", "127.0.0.1", TOKEN, "", "405"),
+        ("PUT /v1/credentials", "127.0.0.1", TOKEN, "", "405"),
+        ("DELETE /v1/credentials", "127.0.0.1", "wrong", "", "405"),
+        ("POST /", "127.0.0.1", TOKEN, "", "404"),
+        ("GET /latest/api/token", "127.0.0.1", "", "", "404"),
+        ("GET /v1/credentials", "127.0.0.1", TOKEN, "", "400"),
+        ("POST /v1/credentials", "evil.example", TOKEN, "", "405"),
+        ("POST /v1/credentials", "127.0.0.1", TOKEN, "x-forwarded-for: 10.0.0.1\r\n", "405"),
+    ];
+    let bodies = [
+        ("content-length: 6", "abcdef"),
+        // All of it is the sound request, which is not to be answered.
+        ("content-length: 1", "x"),
+        ("transfer-encoding: chunked", "6\r\nabcdef\r\n0\r\n\r\n"),
+        ("transfer-encoding: chunked", "0\r\n\r\n"),
+        ("content-length: 6\r\nexpect: 100-continue", ""),
+        ("transfer-encoding: chunked\r\nexpect: 100-continue", ""),
+        ("content-length: 6\r\nexpect: 100-continue", "abcdef"),
+        ("content-length: 6\r\nconnection: keep-alive", "abcdef"),
+    ];
+    for (line, host, token, more, code) in heads {
+        for (length, body) in bodies {
+            let head = format!("{line} HTTP/1.1\r\nhost: {host}\r\nauthorization: {token}\r\n{more}{length}\r\n\r\n");
+            let mut stream = endpoint.connect();
+            stream
+                .write_all(format!("{head}{body}{}", if body.is_empty() { "" } else { &sound }).as_bytes())
+                .expect("open");
+            let mut text = Vec::new();
+            // It ends although this side stays open; unread bytes make the end a reset.
+            let end = stream.read_to_end(&mut text);
+            assert!(!end.is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "{head}: still open");
+            let answer = String::from_utf8_lossy(&text);
+            assert_eq!(status(&answer), code, "{head}: {answer}");
+            assert!(answer.contains("\r\nconnection: close\r\n"), "{head}: {answer}");
+            assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{head}: {answer}");
+        }
+    }
 }
 
 #[test]

@@ -50,6 +50,33 @@ async fn a_client_that_has_closed_its_side_gets_its_review_answered() {
 }
 
 #[tokio::test]
+async fn a_refused_request_with_a_body_ends_its_connection() {
+    let running = start().await;
+    for (request, status) in [
+        ("GET /inject HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}", 405),
+        ("POST /other HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}", 404),
+        ("POST /inject HTTP/1.1\r\nhost: x\r\ncontent-length: 4194305\r\nexpect: 100-continue\r\n\r\n", 413),
+        ("POST /inject HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 411),
+    ] {
+        let mut stream = running.connect().await.expect("a handshake");
+        stream.write_all(request.as_bytes()).await.expect("open");
+        let answer = Answer::read(&mut stream).await.expect("an answer");
+        assert_eq!(answer.status, status, "{request}");
+        assert!(answer.head.contains("\r\nconnection: close"), "{request}: {}", answer.head);
+        let mut rest = Vec::new();
+        let end = timeout(BOUND, stream.read_to_end(&mut rest)).await.expect("closed");
+        assert!(end.is_err() || rest.is_empty(), "{request}");
+    }
+    let mut stream = tokio::net::TcpStream::connect(running.health).await.expect("a listener");
+    let request =
+        "POST /readyz HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.expect("open");
+    let mut text = String::new();
+    timeout(BOUND, stream.read_to_string(&mut text)).await.expect("closed").expect("text");
+    assert!(text.starts_with("HTTP/1.1 405 ") && text.matches("HTTP/1.1 ").count() == 1, "{text}");
+}
+
+#[tokio::test]
 async fn a_pod_that_would_need_too_much_memory_is_refused() {
     let running = start().await;
     let forged = review(&json!({}), &json!("HERE")).to_string();
