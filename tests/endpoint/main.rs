@@ -4,6 +4,7 @@
 
 mod attacks;
 mod running;
+mod stacks;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
