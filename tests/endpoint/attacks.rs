@@ -172,11 +172,25 @@ fn every_refused_request_with_a_body_ends_its_connection() {
     }
 }
 
+/// hyper recognises the whole preface and closes without an answer; what it cannot know for one yet is no HTTP/1.1.
 #[test]
-fn an_http_2_preface_is_not_answered_with_anything() {
+fn an_http_2_preface_gets_the_end_of_the_connection_and_a_part_of_one_400() {
     let endpoint = run(&credentials(BODY));
-    let answer = endpoint.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
-    assert!(!answer.contains("200"), "{answer}");
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    assert_eq!(endpoint.send(&[preface.as_slice(), b"\0\0\0\x04\0\0\0\0\0"].concat()), "");
+    assert_eq!(endpoint.send(preface), "");
+    let part = endpoint.send(&preface[..18]);
+    assert_eq!(status(&part), "400", "{part}");
+    assert!(part.contains("\r\nconnection: close\r\n") && part.matches("HTTP/1.1 ").count() == 1, "{part}");
+    // Nothing of it is a request that was answered with something else.
+    let start = Instant::now();
+    while endpoint.counted("stsidecar_http_requests_total", "400") != 3 {
+        assert!(start.elapsed() < BOUND, "not counted");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    for code in ["200", "403", "404", "405", "431", "503"] {
+        assert_eq!(endpoint.counted("stsidecar_http_requests_total", code), 0, "{code}");
+    }
 }
 
 #[test]
