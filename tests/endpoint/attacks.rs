@@ -192,16 +192,3 @@ fn an_http_2_preface_gets_the_end_of_the_connection_and_a_part_of_one_400() {
         assert_eq!(endpoint.counted("stsidecar_http_requests_total", code), 0, "{code}");
     }
 }
-
-#[test]
-fn a_head_of_60_kib_is_431_and_counted() {
-    let endpoint = run(&credentials(BODY));
-    let long = format!("x: {}\r\n\r\n", "a".repeat(60 * 1024));
-    let head = format!("GET /v1/credentials HTTP/1.1\r\nhost: localhost\r\nauthorization: {TOKEN}\r\n{long}");
-    assert_eq!(status(&endpoint.send(head.as_bytes())), "431");
-    let start = Instant::now();
-    while endpoint.counted("stsidecar_http_requests_total", "431") != 1 {
-        assert!(start.elapsed() < BOUND, "not counted");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}

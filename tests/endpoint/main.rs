@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test of real sockets measures real time")]
 
 mod attacks;
+mod heads;
 mod running;
 mod stacks;
 
