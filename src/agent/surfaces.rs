@@ -197,6 +197,30 @@ mod tests {
     use super::*;
     use crate::assume::ProfileName;
 
+    /// Another process on `[::]` must be noticed: the kubelet's probes of an IPv6 pod would reach it.
+    #[tokio::test]
+    async fn an_admin_address_that_is_taken_is_waited_for_and_not_left_for_another_family() {
+        let holder = TcpListener::bind("[::1]:0").expect("this machine has [::1]");
+        let address = holder.local_addr().expect("bound");
+        let fallback = Some(SocketAddr::from(([127, 0, 0, 1], address.port())));
+        let listen = AdminListen { address, fallback };
+        let mut binding = Box::pin(bind_admin(&listen));
+        let early = tokio::time::timeout(Duration::ZERO, &mut binding).await;
+        assert!(early.is_err(), "it listens on {:?}", early.map(|listener| listener.local_addr()));
+        drop(holder);
+        let listener = tokio::time::timeout(Duration::from_secs(60), binding).await.expect("tried again");
+        assert_eq!(listener.local_addr().expect("bound"), address);
+    }
+
+    /// 192.0.2.1 is nobody's (RFC 5737): what a host without IPv6 says of `[::]`.
+    #[tokio::test]
+    async fn an_admin_address_that_does_not_exist_gives_way_to_the_other_family() {
+        let absent = SocketAddr::from(([192, 0, 2, 1], 9912));
+        let listen = AdminListen { address: absent, fallback: Some(SocketAddr::from(([127, 0, 0, 1], 0))) };
+        let binding = tokio::time::timeout(Duration::from_secs(60), bind_admin(&listen));
+        assert!(binding.await.expect("at once").local_addr().expect("bound").is_ipv4());
+    }
+
     #[test]
     fn two_clients_with_the_same_token_are_refused_by_their_files() {
         let directory = tempfile::tempdir().expect("a directory");

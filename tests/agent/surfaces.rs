@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use super::Scene;
 use super::support::agent::until;
+use super::support::client::Client;
 use super::support::fake_sts::Behaviour;
 
 #[test]
@@ -24,6 +25,31 @@ fn a_port_that_is_taken_is_waited_for() {
     assert_eq!(agent.address(), address);
     assert_eq!(agent.client().credentials().expect("an answer").status, 200);
     assert_eq!(agent.admin("/readyz").status, 200);
+    assert_eq!(agent.log().iter().filter(|line| line.contains("cannot listen")).count(), 1);
+}
+
+/// Who asks `localhost` may mean `[::1]`, and would show its token to the process that has it.
+#[test]
+fn a_second_address_that_is_taken_is_reported_and_taken_once_it_is_free() {
+    let scene = Scene::new();
+    let Ok(holder) = TcpListener::bind("[::1]:0") else {
+        println!("not run: [::1] does not exist here");
+        return;
+    };
+    let second = holder.local_addr().expect("bound");
+    let agent = scene.launch().flag("listen", &format!("localhost:{}", second.port())).start();
+    let warning = agent.event("cannot listen, trying again each second; is another process using the port?");
+    assert_eq!(warning["address"], second.to_string());
+    // Nothing that works is held back for it.
+    agent.first_credentials().issued().expect("credentials");
+    let page = agent.admin("/readyz?verbose");
+    assert!(page.status == 503 && page.text().contains("[+]profile default ok\n[-]endpoint"), "{}", page.text());
+    assert_eq!(agent.metric::<u64>("stsidecar_ready"), 0);
+    drop(holder);
+    until("readiness", || (agent.admin("/readyz").status == 200).then_some(()));
+    let token = std::fs::read_to_string(scene.path("endpoint/token")).expect("written");
+    let answer = Client::new(second, &token).credentials().expect("an answer");
+    answer.issued().expect("credentials");
     assert_eq!(agent.log().iter().filter(|line| line.contains("cannot listen")).count(), 1);
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use base64::Engine;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -80,6 +82,47 @@ async fn it_says_what_it_waits_for_and_ends_when_told_twice() {
     assert_eq!((ended.status.code(), ended.stdout.len()), (Some(0), 0), "{log}");
     assert!(log.contains("stsidecar-injector is starting") && log.contains("ending at once"), "{log}");
     assert!(!log.contains("canary"), "{log}");
+}
+
+#[tokio::test]
+async fn ports_that_are_taken_are_waited_for() {
+    let (api, folder) = (ApiServer::start().await, tempfile::tempdir().expect("a folder"));
+    let (config, known) = (folder.path().join("config.yaml"), folder.path().join("kubeconfig"));
+    let hold = || std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let holders = [hold(), hold()];
+    let [webhook, health] = [&holders[0], &holders[1]].map(|holder| holder.local_addr().expect("bound"));
+    std::fs::write(&config, checks::text(webhook.port(), health.port())).expect("a file");
+    std::fs::write(&known, kubeconfig(&api).to_string()).expect("a file");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_stsidecar-injector"))
+        .arg("run")
+        .arg(format!("--config={}", config.display()))
+        .env("KUBECONFIG", known)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let warned = async {
+        let mut said = String::new();
+        for port in [webhook.port(), health.port()] {
+            while !(said.contains("cannot listen, trying again each second") && said.contains(&format!(":{port}"))) {
+                said = lines.next_line().await.expect("text").expect("it still runs");
+            }
+        }
+    };
+    timeout(BOUND, warned).await.expect("both are reported");
+    drop(holders);
+    let answered = async {
+        while page(health, "/livez").await.map_or(0, |page| page.status) != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        while TcpStream::connect(webhook).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(BOUND, answered).await.expect("tried again");
 }
 
 #[tokio::test]
