@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use http_body_util::Full;
 use tokio::sync::watch;
@@ -100,15 +100,8 @@ impl Endpoint {
     /// `headers` are those of any answer, and so are those of [`Endpoint::send`].
     fn refuse(&self, refusal: Refusal, mut headers: HeaderMap) -> Response {
         self.metrics.refused(refusal);
-        match refusal {
-            Refusal::Method => {
-                headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            }
-            // What follows the head is not looked at, so nothing after it can be taken for a request (T19).
-            Refusal::Body => {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            _ => {}
+        if refusal == Refusal::Method {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
         let status = StatusCode::from_u16(refusal.status()).expect("a constant of the guard");
         response(status, headers, self.refusals[refusal as usize].clone())

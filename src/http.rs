@@ -16,6 +16,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -97,7 +98,11 @@ pub trait Respond: Send + Sync + 'static {
 }
 
 /// An answer, now or later.
-pub struct Reply(Progress);
+pub struct Reply {
+    progress: Progress,
+    /// The request has a body, of which a refusal leaves something unread.
+    has_body: bool,
+}
 
 enum Progress {
     Now(std::future::Ready<Response>),
@@ -108,12 +113,17 @@ impl Reply {
     /// An answer that is there.
     #[must_use]
     pub fn now(response: Response) -> Self {
-        Self(Progress::Now(std::future::ready(response)))
+        Self { progress: Progress::Now(std::future::ready(response)), has_body: false }
     }
 
     /// An answer that something must be waited for, within the limit of [`Limits::answering`].
     pub fn later(response: impl Future<Output = Response> + Send + 'static) -> Self {
-        Self(Progress::Later(Box::pin(response)))
+        Self { progress: Progress::Later(Box::pin(response)), has_body: false }
+    }
+
+    /// This answer, to a request with a body or without one.
+    fn to_body(self, has_body: bool) -> Self {
+        Self { has_body, ..self }
     }
 }
 
@@ -121,10 +131,16 @@ impl Future for Reply {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
-            Progress::Now(ready) => Pin::new(ready).poll(cx).map(Ok),
-            Progress::Later(waiting) => waiting.as_mut().poll(cx).map(Ok),
+        let mut response = match &mut self.progress {
+            Progress::Now(ready) => std::task::ready!(Pin::new(ready).poll(cx)),
+            Progress::Later(waiting) => std::task::ready!(waiting.as_mut().poll(cx)),
+        };
+        // Nothing behind a refused head is taken for a request (T19). hyper would read over a short body, whatever
+        // the request was refused for, and go on.
+        if self.has_body && !response.status().is_success() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        Poll::Ready(Ok(response))
     }
 }
 

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Body;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use tokio::net::TcpStream;
@@ -155,6 +156,7 @@ impl Service<Request> for Requests {
 
     fn call(&self, request: Request) -> Reply {
         self.connection.begin();
-        self.respond.respond(request, &self.connection)
+        let has_body = !request.body().is_end_stream();
+        self.respond.respond(request, &self.connection).to_body(has_body)
     }
 }
