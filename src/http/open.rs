@@ -46,6 +46,9 @@ impl<T: Transport> Open<T> {
         let mut http = http1::Builder::new();
         // No max_headers: it moves hyper's table to the heap; the guard counts.
         http.header_read_timeout(None).max_header_size(HEAD_SIZE).max_buf_size(BUFFER_SIZE);
+        // The end of a client's side is no end of the client (RFC 9293, section 3.6). One that has gone looks the
+        // same until something is written to it, so the limit of its answer ends its connection.
+        http.half_close(true);
         let sweeps = Arc::new(Sweeps::new(limits, activity));
         let (tasks, entries) = (JoinSet::new(), HashMap::new());
         Self { transport, respond, most: limits.connections.max(1), sweeps, http, tasks, entries, starving: false }

@@ -133,7 +133,7 @@ fn the_first_request_is_held_until_credentials_come() {
     }
 }
 
-/// RFC 9112, section 9.6: a client may close its sending side and still read (`nc -N`, scripts with sockets).
+/// RFC 9293, section 3.6: a client may close its sending side and still read (`nc -N`, scripts with sockets).
 #[test]
 fn a_client_that_has_closed_its_side_gets_the_answer_it_waits_for() {
     let endpoint = run(&refused(503, "NotYet"));
@@ -156,8 +156,8 @@ fn a_client_that_has_closed_its_side_gets_the_answer_it_waits_for() {
         assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with(BODY), "{text}");
     }
 
-    endpoint.app.publish(refused(503, "IDPCommunicationError"));
-    assert_eq!(status(&endpoint.send(head.as_bytes())), "503", "after the hold");
+    let without = head.replace(TOKEN, OTHER);
+    assert_eq!(status(&endpoint.send(without.as_bytes())), "503", "after the hold");
 }
 
 #[test]
