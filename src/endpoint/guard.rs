@@ -18,22 +18,30 @@ pub const PATH: &str = "/v1/credentials";
 /// Header lines that a request may have (T18). No client that was measured sends more than 12.
 pub const MOST_HEADERS: usize = 32;
 
-/// Headers that a reverse proxy or a browser adds and no SDK sends (T02), in lower case.
-pub const DENIED: [&str; 10] = [
+/// Headers that a reverse proxy adds and no client (T02), in lower case.
+pub const FORWARDING: [&str; 7] = [
     "cf-connecting-ip",
-    "cookie",
     "forwarded",
-    "origin",
     "proxy-connection",
-    "referer",
     "true-client-ip",
     "via",
     "x-envoy-external-address",
     "x-real-ip",
 ];
 
-/// The same, for families of headers.
-pub const DENIED_FAMILIES: [&str; 2] = ["sec-fetch-", "x-forwarded-"];
+/// The same, for a family of headers.
+const FORWARDING_FAMILY: &str = "x-forwarded-";
+
+/// Headers that a browser adds and no SDK.
+pub const BROWSER: [&str; 3] = ["cookie", "origin", "referer"];
+
+/// The same, for a family of headers.
+const BROWSER_FAMILY: &str = "sec-fetch-";
+
+/// The one of them that is sent without a browser: every `fetch` of Node.js adds it, and nothing else of the family
+/// (<https://github.com/nodejs/undici/blob/main/lib/web/fetch/index.js>). A browser adds `sec-fetch-site` beside it
+/// (<https://www.w3.org/TR/fetch-metadata/>).
+const NOT_BROWSER: &str = "sec-fetch-mode";
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,9 +253,19 @@ fn is_our_path(uri: &Uri) -> bool {
 }
 
 fn is_denied(name: &HeaderName) -> bool {
+    may_be_denied(name.as_str()) && (is_forwarding(name) || is_browser(name.as_str()))
+}
+
+/// Whether a reverse proxy adds this header.
+#[must_use]
+pub fn is_forwarding(name: &HeaderName) -> bool {
     // `HeaderName` is lower case whatever was sent.
     let name = name.as_str();
-    may_be_denied(name) && is_listed(name)
+    FORWARDING.contains(&name) || name.starts_with(FORWARDING_FAMILY)
+}
+
+fn is_browser(name: &str) -> bool {
+    BROWSER.contains(&name) || name.starts_with(BROWSER_FAMILY) && name != NOT_BROWSER
 }
 
 /// Whether a listed name begins with the same letter: most headers of an SDK are let through by that alone.
@@ -256,22 +274,16 @@ fn may_be_denied(name: &str) -> bool {
 }
 
 /// A bit for the first letter of each listed name.
-const INITIALS: u32 = {
+const INITIALS: u32 =
+    initials(&FORWARDING) | initials(&BROWSER) | initials(&[FORWARDING_FAMILY]) | initials(&[BROWSER_FAMILY]);
+
+const fn initials(names: &[&str]) -> u32 {
     let (mut initials, mut index) = (0, 0);
-    while index < DENIED.len() {
-        initials |= 1 << (DENIED[index].as_bytes()[0] & 31);
-        index += 1;
-    }
-    index = 0;
-    while index < DENIED_FAMILIES.len() {
-        initials |= 1 << (DENIED_FAMILIES[index].as_bytes()[0] & 31);
+    while index < names.len() {
+        initials |= 1 << (names[index].as_bytes()[0] & 31);
         index += 1;
     }
     initials
-};
-
-fn is_listed(name: &str) -> bool {
-    DENIED.contains(&name) || DENIED_FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
 #[cfg(test)]

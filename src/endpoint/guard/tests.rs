@@ -155,8 +155,8 @@ fn a_target_in_absolute_form_must_name_us_too() {
 
 #[test]
 fn every_forwarding_and_browser_header_is_refused_in_any_case_empty_or_repeated() {
-    let families = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Sec-Fetch-Site", "Sec-Fetch-Mode"];
-    for name in DENIED.into_iter().chain(families) {
+    let families = ["X-Forwarded-For", "X-Forwarded-Proto", "Sec-Fetch-Site", "Sec-Fetch-Dest", "Sec-Fetch-User"];
+    for name in FORWARDING.into_iter().chain(BROWSER).chain(families) {
         for spelling in [name.to_owned(), name.to_uppercase(), name.to_lowercase()] {
             for value in ["", "127.0.0.1", "http://127.0.0.1:9911"] {
                 let refused = Decision::Refuse(Refusal::Forwarded);
@@ -165,6 +165,18 @@ fn every_forwarding_and_browser_header_is_refused_in_any_case_empty_or_repeated(
             }
         }
     }
+}
+
+/// Node.js sends the first alone, browsers all of them.
+#[test]
+fn a_fetch_without_a_site_is_no_browsers() {
+    for mode in ["cors", "no-cors", "navigate", ""] {
+        let (mode, site) = (("Sec-Fetch-Mode", mode), ("Sec-Fetch-Site", "none"));
+        assert_eq!(with(&[mode]), Decision::Vend(0), "{mode:?}");
+        assert_eq!(with(&[mode, site]), Decision::Refuse(Refusal::Forwarded), "{mode:?}");
+        assert_eq!(with(&[site, mode]), Decision::Refuse(Refusal::Forwarded), "{mode:?}");
+    }
+    assert_eq!(with(&[("Sec-Fetch-Mode-2", "cors")]), Decision::Refuse(Refusal::Forwarded));
 }
 
 #[test]
