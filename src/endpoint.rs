@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::cache::{Answer, Reader, Refused};
 use crate::credentials::Secret;
-use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response, serve};
+use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response, explanation, serve};
 use crate::response;
 use crate::time::Boot;
 use guard::{Decision, Guard, Refusal};
@@ -27,6 +27,12 @@ use metrics::Metrics;
 /// How long a request is held for credentials that may come at any moment; then it is told 503. Java, C++,
 /// PHP and JS v2 give up after a second (R24).
 pub const HOLD: Duration = Duration::from_millis(800);
+
+/// Without a charset, with which Go and Kotlin do not read errors (R28).
+const JSON: &str = "application/json";
+
+/// Header lines that a kept map has room for; no SDK without tracers sends more than 12.
+const LARGEST_KEPT: usize = 32;
 
 /// One container that may ask: its authorization token, and the profile it gets.
 pub struct Client {
@@ -155,14 +161,22 @@ impl Respond for Shared {
     fn refused(&self, status: u16) {
         self.0.metrics.answered(status);
     }
+
+    fn explain(&self, status: u16) -> (&'static str, Bytes) {
+        let (code, message) = explanation(status);
+        (JSON, response::error_body(code, message))
+    }
 }
 
 /// The headers of every answer, in the emptied map of its request: hyper uses it again for the next request
-/// on the connection, so none of them allocates one. hyper adds Date and Content-Length. The type is without
-/// a charset, with which Go and Kotlin do not read errors (R28).
+/// on the connection, so none of them allocates one; a map that was made for many more is not kept for as long as the
+/// connection. hyper adds Date and Content-Length.
 fn headers(mut used: HeaderMap) -> HeaderMap {
     used.clear();
-    used.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if used.capacity() > LARGEST_KEPT {
+        used = HeaderMap::new();
+    }
+    used.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
     used.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     used
 }

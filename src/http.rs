@@ -6,7 +6,9 @@
 
 mod connection;
 mod open;
+mod refusal;
 mod ticks;
+mod watched;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -26,6 +28,7 @@ use tokio::time::{Instant, sleep};
 
 pub use connection::{Activity, Connection};
 use open::Open;
+pub use refusal::explanation;
 use ticks::Ticks;
 
 /// What is read.
@@ -95,6 +98,11 @@ pub trait Respond: Send + Sync + 'static {
     /// Takes note of a request that hyper refused by itself with this status, 400 or 431, because its head
     /// was not HTTP or too long.
     fn refused(&self, _status: u16) {}
+
+    /// The type and the body of such a refusal: hyper sends none.
+    fn explain(&self, status: u16) -> (&'static str, Bytes) {
+        ("text/plain; charset=utf-8", format!("{}\n", explanation(status).1).into())
+    }
 }
 
 /// An answer, now or later.

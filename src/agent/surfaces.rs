@@ -24,8 +24,8 @@ use crate::{authorization, clock};
 const RETRY: Duration = Duration::from_secs(1);
 /// Descriptors that connections must leave to everything else.
 const RESERVED_DESCRIPTORS: u64 = 64;
-/// A connection that sends its head byte by byte costs 20 to 30 kB, most of it a buffer of hyper: this many stay
-/// well below the 32 MiB of the injected container, and no pod has so many clients.
+/// A connection that sends the longest head byte by byte costs 30 kB, most of it a buffer of hyper: this many stay
+/// at 16 MB, well below the 32 MiB of the injected container, and no pod has so many clients.
 const MOST_CONNECTIONS: u64 = 512;
 /// Probes, a scraper and `status --wait`ers are few.
 const MOST_ADMIN_CONNECTIONS: usize = 64;

@@ -15,9 +15,6 @@ use crate::credentials::Secret;
 /// The only path; a trailing slash is accepted too (R3).
 pub const PATH: &str = "/v1/credentials";
 
-/// Header lines that a request may have (T18). No client that was measured sends more than 12.
-pub const MOST_HEADERS: usize = 32;
-
 /// Headers that a reverse proxy adds and no client (T02), in lower case.
 pub const FORWARDING: [&str; 7] = [
     "cf-connecting-ip",
@@ -55,8 +52,6 @@ pub enum Decision {
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// More than [`MOST_HEADERS`].
-    Headers,
     /// Another path, or a query.
     Path,
     /// Neither GET nor HEAD.
@@ -73,14 +68,12 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, in the order of their checks.
-    pub const ALL: [Self; 7] =
-        [Self::Headers, Self::Path, Self::Method, Self::Body, Self::Host, Self::Forwarded, Self::Token];
+    pub const ALL: [Self; 6] = [Self::Path, Self::Method, Self::Body, Self::Host, Self::Forwarded, Self::Token];
 
     /// The HTTP status. 403 and not 401, so that no HTTP library starts an authentication dialogue (R29).
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::Headers => 431,
             Self::Path => 404,
             Self::Method => 405,
             Self::Body => 400,
@@ -88,17 +81,16 @@ impl Refusal {
         }
     }
 
-    /// The value of the metric label `reason`; too many headers are counted by their status alone.
+    /// The value of the metric label `reason`.
     #[must_use]
-    pub const fn reason(self) -> Option<&'static str> {
+    pub const fn reason(self) -> &'static str {
         match self {
-            Self::Headers => None,
-            Self::Path => Some("path"),
-            Self::Method => Some("method"),
-            Self::Body => Some("body"),
-            Self::Host => Some("host"),
-            Self::Forwarded => Some("forwarded"),
-            Self::Token => Some("token"),
+            Self::Path => "path",
+            Self::Method => "method",
+            Self::Body => "body",
+            Self::Host => "host",
+            Self::Forwarded => "forwarded",
+            Self::Token => "token",
         }
     }
 
@@ -106,7 +98,6 @@ impl Refusal {
     #[must_use]
     pub const fn explanation(self) -> (&'static str, &'static str) {
         match self {
-            Self::Headers => ("TooManyHeaders", "a request for credentials has at most 32 header lines"),
             Self::Path => ("NotFound", "this endpoint answers /v1/credentials without a query, and nothing else"),
             Self::Method => ("MethodNotAllowed", "use GET"),
             Self::Body => ("BodyNotAllowed", "a request for credentials has no body"),
@@ -151,9 +142,7 @@ impl Guard {
     #[must_use]
     pub fn decide(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Decision {
         let seen = self.look(headers);
-        let refusal = if headers.len() > MOST_HEADERS {
-            Refusal::Headers
-        } else if !is_our_path(uri) {
+        let refusal = if !is_our_path(uri) {
             Refusal::Path
         } else if method != Method::GET && method != Method::HEAD {
             Refusal::Method

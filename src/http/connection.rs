@@ -1,19 +1,14 @@
-//! What a connection is doing, and since when: the socket records it, the server's sweep reads it.
+//! What a connection is doing, and since when: its socket (`watched.rs`) records it, the server's sweep reads it.
 //!
 //! Owns the phases and their limits. They replace hyper's header timer, which would also close idle
 //! connections after 2 s and costs each request a timer; hyper has no limit on writing at all. Time is
 //! counted in sweeps, so a request reads no clock for it, and a process that was stopped for a minute does
 //! not close what arrived meanwhile. Only `http.rs` makes connections; surfaces see them with each request.
 
-use std::io::IoSlice;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::task::{Context, Poll};
 use std::time::Duration;
-
-use hyper::rt::{Read, ReadBufCursor, Write};
 
 use super::Limits;
 use crate::time::Boot;
@@ -146,7 +141,7 @@ impl Connection {
     /// A request was read and goes to the service. A pipelined one may come before the answer to the one
     /// before it has left.
     pub(super) fn begin(&self) {
-        if self.phase() < Phase::Answering {
+        if self.awaits_request() {
             self.sweeps.activity.busy.fetch_add(1, Relaxed);
         }
         self.enter(Phase::Answering, self.sweeps.answering);
@@ -177,18 +172,23 @@ impl Connection {
         }
     }
 
+    /// No service has seen the request yet: what hyper writes now is a refusal of its own.
+    pub(super) fn awaits_request(&self) -> bool {
+        self.phase() < Phase::Answering
+    }
+
     fn enter(&self, phase: Phase, limit: u32) {
         self.phase.store(phase as u8, Relaxed);
         self.until.store(self.sweeps.after(limit), Relaxed);
     }
 
-    fn received(&self) {
+    pub(super) fn received(&self) {
         if self.phase() == Phase::Idle {
             self.enter(Phase::Head, self.sweeps.head);
         }
     }
 
-    fn wrote(&self) {
+    pub(super) fn wrote(&self) {
         // The limit of the whole answer goes on: a client that reads a byte a second is not progress.
         if self.phase() == Phase::Answering {
             self.phase.store(Phase::Writing as u8, Relaxed);
@@ -197,84 +197,18 @@ impl Connection {
 
     /// hyper flushes the socket only when its own buffer is empty; before the first byte of an answer that
     /// says nothing.
-    fn flushed(&self) {
+    pub(super) fn flushed(&self) {
         if self.phase() == Phase::Writing {
             self.sweeps.activity.busy.fetch_sub(1, Relaxed);
             self.enter(Phase::Idle, self.sweeps.idle);
         }
     }
 
-    fn ended(&self) {
+    pub(super) fn ended(&self) {
         if matches!(self.phase(), Phase::Answering | Phase::Writing) {
             self.sweeps.activity.busy.fetch_sub(1, Relaxed);
         }
         self.phase.store(Phase::Ended as u8, Relaxed);
-    }
-}
-
-/// A socket that tells its [`Connection`] what passes through it.
-pub(super) struct Watched<S> {
-    socket: S,
-    connection: Arc<Connection>,
-}
-
-impl<S> Watched<S> {
-    pub(super) fn new(socket: S, connection: Arc<Connection>) -> Self {
-        Self { socket, connection }
-    }
-}
-
-impl<S> Drop for Watched<S> {
-    fn drop(&mut self) {
-        self.connection.ended();
-    }
-}
-
-impl<S: Read + Unpin> Read for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<std::io::Result<()>> {
-        let read = Pin::new(&mut self.socket).poll_read(cx, buf);
-        if matches!(read, Poll::Ready(Ok(()))) {
-            self.connection.received();
-        }
-        read
-    }
-}
-
-impl<S: Write + Unpin> Write for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
-        let written = Pin::new(&mut self.socket).poll_write(cx, buf);
-        if written.is_ready() {
-            self.connection.wrote();
-        }
-        written
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
-        if written.is_ready() {
-            self.connection.wrote();
-        }
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let flushed = Pin::new(&mut self.socket).poll_flush(cx);
-        if matches!(flushed, Poll::Ready(Ok(()))) {
-            self.connection.flushed();
-        }
-        flushed
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }
 

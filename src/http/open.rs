@@ -15,13 +15,13 @@ use hyper::service::Service;
 use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use super::connection::{Sweeps, Watched};
+use super::connection::Sweeps;
+use super::refusal::HEAD_SIZE;
+use super::watched::Watched;
 use super::{Activity, Connection, Limits, Reply, Request, Respond, Response, Transport};
 
-/// A request's head (T18). Read as well as parsed, so this bounds what a stranger can make us hold.
-const HEAD_SIZE: usize = 8 * 1024;
 /// hyper's buffer for each direction.
-const BUFFER_SIZE: usize = 16 * 1024;
+const BUFFER_SIZE: usize = HEAD_SIZE;
 
 /// The connections of one [`serve`].
 pub(super) struct Open<T> {
@@ -44,7 +44,7 @@ struct Entry {
 impl<T: Transport> Open<T> {
     pub(super) fn new(transport: T, respond: Arc<dyn Respond>, limits: &Limits, activity: Arc<Activity>) -> Self {
         let mut http = http1::Builder::new();
-        // No max_headers: it moves hyper's table to the heap; the guard counts.
+        // No max_headers: it moves hyper's table of 100 to the heap.
         http.header_read_timeout(None).max_header_size(HEAD_SIZE).max_buf_size(BUFFER_SIZE);
         // The end of a client's side is no end of the client (RFC 9293, section 3.6). One that has gone looks the
         // same until something is written to it, so the limit of its answer ends its connection.
@@ -70,7 +70,7 @@ impl<T: Transport> Open<T> {
         let task = self.tasks.spawn(async move {
             // A peer that speaks something else has no answer to wait for.
             let Ok(stream) = transport.establish(stream).await else { return };
-            let serving = http.serve_connection(Watched::new(stream, of_task), requests);
+            let serving = http.serve_connection(Watched::new(stream, of_task, Arc::clone(&respond)), requests);
             if let Err(error) = serving.await {
                 // Too large is a kind of parse error.
                 if error.is_parse_too_large() {

@@ -241,7 +241,7 @@ async fn a_head_over_the_limit_is_431_and_noise_is_400_and_both_are_noted() {
     let served = started(Limits::new(4));
     for (head, status) in [
         (format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(60 * 1024)), 431_u16),
-        (format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(9 * 1024)), 431),
+        (format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(17 * 1024)), 431),
         (format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(2_000)), 431),
         ("GET / HTTP/1.1\r\nno colon\r\n\r\n".into(), 400),
         ("\0\0\0\0\r\n\r\n".into(), 400),
@@ -254,6 +254,7 @@ async fn a_head_over_the_limit_is_431_and_noise_is_400_and_both_are_noted() {
         let _ = timeout(BOUND, stream.read_to_end(&mut text)).await.expect("closed");
         let text = String::from_utf8_lossy(&text);
         assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {text}");
+        assert!(text.ends_with(&format!("\r\n\r\n{}\n", explanation(status).1)), "{status}: {text}");
         timeout(BOUND, async {
             while served.answers.refused.load(Relaxed) != before + u32::from(status) {
                 sleep(Duration::from_millis(5)).await;

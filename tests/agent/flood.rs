@@ -1,4 +1,4 @@
-//! Two thousand clients that send a byte a second and come back whenever they are dropped.
+//! Two thousand clients that cost as much as they can, send a byte a second and come back whenever they are dropped.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,6 +14,11 @@ const THREADS: usize = 2;
 const GOOD: u32 = 100;
 /// The endpoint's cap, and what the agent may use beside it and its descriptors at rest (invariant I16).
 const MOST_CONNECTIONS: u64 = 512;
+/// The most bytes and lines that a head may have.
+const MOST_HEAD: usize = 16 * 1024;
+const MOST_LINES: usize = 100;
+/// More bytes than a connection lives seconds.
+const DRIPPED: usize = 80;
 const OTHER_DESCRIPTORS: u64 = 16;
 /// Private memory in kB: the injected container has 32 MiB, and the program's own pages count too.
 const MOST_MEMORY: u64 = 24 * 1024;
@@ -87,8 +92,12 @@ fn ask_steadily(agent: &Agent) -> Vec<Duration> {
 }
 
 impl Flood {
+    /// Each sends nearly all of a head with as many bytes and lines as one may have, and the rest of it byte by byte.
     fn run(&self, address: SocketAddr, clients: usize) {
-        let request = format!("GET /v1/credentials HTTP/1.1\r\nhost: {address}\r\nx-slow: {}", "s".repeat(4000));
+        let head = format!("GET /v1/credentials HTTP/1.1\r\nhost: {address}\r\n");
+        let lines = "x-slow: s\r\n".repeat(MOST_LINES - 2);
+        let filling = "s".repeat(MOST_HEAD - head.len() - lines.len() - 100);
+        let request = format!("{head}{lines}x: {filling}");
         let mut slow: Vec<Option<(TcpStream, usize)>> = (0..clients).map(|_| None).collect();
         while !self.over.load(Relaxed) {
             let second = Instant::now();
@@ -123,7 +132,9 @@ impl Flood {
                 if let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_secs(2)) {
                     stream.set_nonblocking(true).expect("a socket");
                     self.connected.fetch_add(1, Relaxed);
-                    *client = Some((stream, 0));
+                    // The socket's buffers take it; what they do not take comes byte by byte.
+                    let sent = (&stream).write(&request[..request.len() - DRIPPED]).unwrap_or(0);
+                    *client = Some((stream, sent));
                 }
             }
         }

@@ -80,7 +80,6 @@ fn every_listener_answers() {
 #[test]
 fn each_refusal_has_its_status_its_reason_and_a_body_every_sdk_can_read() {
     let endpoint = run(&credentials(BODY));
-    let many = "x-more: 1\r\n".repeat(40);
     for (method, target, token, more, code, reason) in [
         ("GET", "/", TOKEN, "", "404", "path"),
         ("GET", "/v1/credentials?", TOKEN, "", "404", "path"),
@@ -91,10 +90,9 @@ fn each_refusal_has_its_status_its_reason_and_a_body_every_sdk_can_read() {
         ("GET", "/v1/credentials", TOKEN, "X-Forwarded-For: 127.0.0.1\r\n", "403", "forwarded"),
         ("GET", "/v1/credentials", "wrong", "", "403", "token"),
         ("GET", "/v1/credentials", "", "", "403", "token"),
-        ("GET", "/v1/credentials", TOKEN, many.as_str(), "431", ""),
     ] {
         let counts = |endpoint: &Running| {
-            let rejected = (!reason.is_empty()).then(|| endpoint.counted("stsidecar_requests_rejected_total", reason));
+            let rejected = endpoint.counted("stsidecar_requests_rejected_total", reason);
             (endpoint.counted("stsidecar_http_requests_total", code), rejected)
         };
         let (answers, rejections) = counts(&endpoint);
@@ -106,7 +104,7 @@ fn each_refusal_has_its_status_its_reason_and_a_body_every_sdk_can_read() {
         let body: serde_json::Value =
             serde_json::from_str(answer.split_once("\r\n\r\n").expect("a head").1).expect("JSON");
         assert!(["code", "message", "Code", "Message"].iter().all(|key| body[*key].is_string()), "{body}");
-        assert_eq!(counts(&endpoint), (answers + 1, rejections.map(|count| count + 1)), "{reason}");
+        assert_eq!(counts(&endpoint), (answers + 1, rejections + 1), "{reason}");
     }
 }
 

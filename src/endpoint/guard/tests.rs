@@ -240,14 +240,6 @@ fn a_token_that_differs_in_any_one_bit_does_not_open() {
 }
 
 #[test]
-fn thirty_two_header_lines_pass_and_one_more_does_not() {
-    let names: Vec<String> = (0..31).map(|number| format!("x-more-{number}")).collect();
-    let lines: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
-    assert_eq!(with(&lines[..30]), Decision::Vend(0));
-    assert_eq!(with(&lines), Decision::Refuse(Refusal::Headers));
-}
-
-#[test]
 fn no_explanation_repeats_a_token_or_needs_an_escape() {
     for (position, refusal) in Refusal::ALL.into_iter().enumerate() {
         assert_eq!(refusal as usize, position, "the endpoint finds its bodies by it");
