@@ -1,9 +1,10 @@
 //! The admin surface: probes, metrics and status, for kubelet, Prometheus and `stsidecar status`.
 //!
 //! Owns `/livez`, `/readyz`, `/metrics` and `/status` on a port of its own that never serves credentials.
-//! It accepts any Host and forwarding headers, because the API server's proxy sends them, and shows role
-//! and claims to peers of this pod only. It never decides anything: readers, reports and flags come in.
+//! Probes and metrics take any Host and forwarding headers, because the API server's proxy sends them; role and
+//! claims are for who asks from this pod (`locality.rs`). It never decides anything: readers, reports and flags come in.
 
+mod locality;
 pub mod metrics;
 mod status;
 
@@ -13,11 +14,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use http::{Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use http_body_util::Full;
 use tokio::sync::{Semaphore, watch};
 
 use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response, serve};
+use locality::is_local;
 use metrics::Metrics;
 pub use status::Profile;
 
@@ -25,6 +27,8 @@ pub use status::Profile;
 pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
 /// How many may wait at a time; others are answered at once.
 const WAITERS: usize = 8;
+
+const FOR_THIS_POD: &str = "/status is for this pod only: ask 127.0.0.1, localhost or [::1] directly, from within or by kubectl port-forward\n";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -116,12 +120,12 @@ struct Surface {
 
 impl Respond for Surface {
     fn respond(&self, request: Request, connection: &Arc<Connection>) -> Reply {
-        self.route(request.method(), request.uri(), connection)
+        self.route(request.method(), request.uri(), request.headers(), connection)
     }
 }
 
 impl Surface {
-    fn route(&self, method: &Method, uri: &Uri, connection: &Connection) -> Reply {
+    fn route(&self, method: &Method, uri: &Uri, headers: &HeaderMap, connection: &Connection) -> Reply {
         let path = uri.path();
         if !matches!(path, "/livez" | "/readyz" | "/metrics" | "/status") {
             return Reply::now(text(StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status\n"));
@@ -131,13 +135,13 @@ impl Surface {
             refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return Reply::now(refused);
         }
-        let local = connection.peer().is_loopback();
+        let local = is_local(connection.peer(), uri, headers);
         let query = uri.query().unwrap_or_default();
         match path {
             "/livez" => Reply::now(self.admin.liveness()),
             "/readyz" => Reply::now(self.admin.readiness(parameter(query, "verbose").is_some(), local)),
             "/metrics" => Reply::now(self.admin.scrape()),
-            _ if !local => Reply::now(text(StatusCode::FORBIDDEN, "/status is for this pod only\n")),
+            _ if !local => Reply::now(text(StatusCode::FORBIDDEN, FOR_THIS_POD)),
             _ => self.status(query, connection),
         }
     }

@@ -60,7 +60,8 @@ fn agent(names: &[&str], live: bool) -> Agent {
 impl Agent {
     fn reply(&self, method: &Method, target: &str, peer: &str) -> Reply {
         let peer: IpAddr = peer.parse().expect("an address");
-        self.surface.route(method, &target.parse().expect("a target"), &Connection::from_peer(peer))
+        let headers = HeaderMap::from_iter([(http::header::HOST, HeaderValue::from_static("localhost"))]);
+        self.surface.route(method, &target.parse().expect("a target"), &headers, &Connection::from_peer(peer))
     }
 
     async fn ask(&self, target: &str) -> (u16, String) {
@@ -177,7 +178,7 @@ async fn status_is_json_for_this_pod_only_and_holds_no_credentials() {
         assert_eq!(document["profiles"][0]["roleArn"], ARN);
         assert!(!text.contains("canary"), "{text}");
     }
-    for peer in ["10.0.0.7", "::ffff:10.0.0.7", "fd00::7", "169.254.1.1"] {
+    for peer in ["10.0.0.7", "::ffff:10.0.0.7", "fd00::7", "169.254.1.1", "127.0.0.6", "::ffff:127.0.0.6"] {
         for target in ["/status", "/status?wait=25"] {
             let (status, text) = agent.ask_as(target, peer).await;
             assert_eq!(status, 403);
@@ -311,8 +312,8 @@ async fn probes_and_metrics_take_any_peer_host_and_forwarding_headers() {
     surface.end().await;
 }
 
-/// Istio hands over what came from the network from 127.0.0.6
-/// (<https://github.com/istio/istio/issues/29603>), other meshes from 127.0.0.1 with what their proxies add.
+/// Istio hands over what came from the network from 127.0.0.6, and from 127.0.0.1 for a Service's port
+/// (<https://github.com/istio/istio/issues/29603>).
 #[tokio::test]
 async fn status_and_roles_are_for_who_asks_this_pod_directly() {
     let surface = served();

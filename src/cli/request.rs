@@ -73,7 +73,9 @@ fn exchange(mut stream: TcpStream, address: SocketAddr, request: &Request<'_>, e
     let Request { path, authorization, .. } = request;
     let authorization = authorization.map(|token| format!("Authorization: {token}\r\n")).unwrap_or_default();
     stream.set_write_timeout(Some(left(end)))?;
-    let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{authorization}Connection: close\r\n\r\n");
+    // The agent calls itself so at whichever of its addresses; of the others it knows no name.
+    let port = address.port();
+    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\n{authorization}Connection: close\r\n\r\n");
     stream.write_all(head.as_bytes())?;
     let mut answer = Vec::new();
     let mut piece = [0; 4096];

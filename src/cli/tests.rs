@@ -184,6 +184,9 @@ fn the_probe_asks_once_waits_there_and_prints_one_line_without_its_newline() {
     assert!(waited.stdout.starts_with("default: role ") && !waited.stdout.contains('\n'), "{}", waited.stdout);
     let head = served.join().expect("one request");
     assert!(head.starts_with("GET /status?wait=2"), "{head}");
+    // Whichever address it listens on, the agent answers to this name.
+    let port = address.rsplit(':').next().expect("a port");
+    assert!(head.contains(&format!("\r\nHost: localhost:{port}\r\n")), "{head}");
 
     let (address, _) = agent(http(200, &json!({"started": true, "ready": false})));
     let started = outcome(&["status", "--probe", "--admin-listen", &address], &[]);

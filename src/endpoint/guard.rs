@@ -36,7 +36,7 @@ pub const BROWSER: [&str; 3] = ["cookie", "origin", "referer"];
 const BROWSER_FAMILY: &str = "sec-fetch-";
 
 /// The one of them that is sent without a browser: every `fetch` of Node.js adds it, and nothing else of the family
-/// (<https://github.com/nodejs/undici/blob/main/lib/web/fetch/index.js>). A browser adds `sec-fetch-site` beside it
+/// (<https://github.com/nodejs/undici/issues/1305>). A browser adds `sec-fetch-site` beside it
 /// (<https://www.w3.org/TR/fetch-metadata/>).
 const NOT_BROWSER: &str = "sec-fetch-mode";
 
