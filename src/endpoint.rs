@@ -14,11 +14,12 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use http_body_util::Full;
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::cache::{Answer, Reader, Refused};
 use crate::credentials::Secret;
-use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response, explanation, serve};
+use crate::http::{Activity, Connection, Limits, Listeners, Reply, Request, Respond, Response, explanation, serve};
 use crate::response;
 use crate::time::Boot;
 use guard::{Decision, Guard, Refusal};
@@ -33,6 +34,14 @@ const JSON: &str = "application/json";
 
 /// Header lines that a kept map has room for; no SDK without tracers sends more than 12.
 const LARGEST_KEPT: usize = 32;
+
+/// The runtime of the endpoint's thread, on which nothing else runs.
+///
+/// # Errors
+/// When the kernel has no descriptors for it.
+pub fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()
+}
 
 /// One container that may ask: its authorization token, and the profile it gets.
 pub struct Client {
@@ -75,27 +84,13 @@ impl Endpoint {
         Self { guard: Guard::new(port, tokens), answers, refusals, clock, metrics, activity, hold }
     }
 
-    /// Serves `listeners` on the calling thread, with a runtime of its own, until `stop` is true.
-    ///
-    /// # Errors
-    /// When the runtime cannot be made or a listener not be registered with it.
-    pub fn run(
-        self,
-        listeners: Vec<std::net::TcpListener>,
-        limits: Limits,
-        stop: watch::Receiver<bool>,
-    ) -> std::io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-        runtime.block_on(self.serve(listeners, limits, stop))
-    }
-
-    /// The same on the current runtime, for who has something else to do on that thread.
+    /// Serves `listeners` on the current runtime until `stop` is true.
     ///
     /// # Errors
     /// When a listener cannot be registered with the runtime.
     pub async fn serve(
         self,
-        listeners: Vec<std::net::TcpListener>,
+        listeners: impl Into<Listeners>,
         limits: Limits,
         stop: watch::Receiver<bool>,
     ) -> std::io::Result<()> {

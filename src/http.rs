@@ -1,17 +1,18 @@
 //! Listeners and connections: bind now, serve later, and let no connection cost another its answer.
 //!
-//! Owns accepting, where errors pause and never spin; `connection.rs` owns the time limits of every phase,
-//! `open.rs` who goes when there are too many. It never looks into a request: a [`Respond`] does. The
+//! Owns accepting, where errors pause and never spin; `bind.rs` owns taking ports, `connection.rs` the time limits of
+//! every phase, `open.rs` who goes when there are too many. It never looks into a request: a [`Respond`] does. The
 //! credentials endpoint and the admin surface are both served by [`serve`], the webhook by [`serve_over`] TLS.
 
+mod bind;
 mod connection;
+mod listeners;
 mod open;
 mod refusal;
 mod ticks;
 mod watched;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -26,7 +27,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+pub use bind::{BindError, bind, take, take_unless_absent};
 pub use connection::{Activity, Connection};
+pub use listeners::Listeners;
+use listeners::accept;
 use open::Open;
 pub use refusal::explanation;
 use ticks::Ticks;
@@ -36,8 +40,6 @@ pub type Request = http::Request<Incoming>;
 /// What is sent: always complete in memory, so that it leaves in one write (R25).
 pub type Response = http::Response<Full<Bytes>>;
 
-/// Connections that wait in the kernel to be accepted (T17); the kernel caps it at `net.core.somaxconn`.
-const BACKLOG: i32 = 1024;
 /// How long accepting stops after an error, such as no free descriptor: long enough not to spin, and short
 /// enough that a client does not notice.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -62,32 +64,6 @@ impl Limits {
         let (head, answering, idle) = (Duration::from_secs(2), Duration::from_secs(2), Duration::from_secs(75));
         Self { head, answering, idle, connections }
     }
-}
-
-/// Why a port was not taken.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}")]
-pub struct BindError {
-    /// What was asked for.
-    pub address: SocketAddr,
-    /// What the kernel said.
-    #[source]
-    pub source: std::io::Error,
-}
-
-/// Takes a port; nothing is accepted before [`serve`]. With port 0 the listener knows which one it got.
-///
-/// # Errors
-/// When the address does not exist here or the port is in use.
-pub fn bind(address: SocketAddr) -> Result<std::net::TcpListener, BindError> {
-    let listen = || {
-        let listener = std::net::TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        // std asks for a backlog of 128; a second listen() only changes it.
-        rustix::net::listen(&listener, BACKLOG)?;
-        Ok(listener)
-    };
-    listen().map_err(|source| BindError { address, source })
 }
 
 /// Answers requests. One value serves all connections.
@@ -180,7 +156,7 @@ impl Transport for Plain {
 /// When a listener or the sweep's timer cannot be registered with the runtime. Once serving, no client can
 /// end it.
 pub async fn serve(
-    listeners: Vec<std::net::TcpListener>,
+    listeners: impl Into<Listeners>,
     respond: Arc<dyn Respond>,
     limits: Limits,
     activity: Arc<Activity>,
@@ -195,13 +171,13 @@ pub async fn serve(
 /// As [`serve`].
 pub async fn serve_over<T: Transport>(
     transport: T,
-    listeners: Vec<std::net::TcpListener>,
+    listeners: impl Into<Listeners>,
     respond: Arc<dyn Respond>,
     limits: Limits,
     activity: Arc<Activity>,
     mut stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<std::io::Result<Vec<_>>>()?;
+    let (mut listeners, mut later) = listeners.into().register()?;
     let mut open = Open::new(transport, respond, &limits, activity);
     let mut ticks = Ticks::new(open.every())?;
     let mut pause = std::pin::pin!(sleep(Duration::ZERO));
@@ -227,6 +203,10 @@ pub async fn serve_over<T: Transport>(
                 ticks.set_running(!open.is_empty())?;
             }
             () = pause.as_mut(), if paused => paused = false,
+            late = later.as_mut() => {
+                later = Box::pin(std::future::pending());
+                listeners.extend(late.map(TcpListener::from_std).transpose()?);
+            }
             accepted = accept(&listeners), if !paused && next.is_none() => match accepted {
                 Ok(accepted) => next = Some(accepted),
                 // The peer gave up while it waited; the error took it off the queue, so it cannot repeat.
@@ -239,15 +219,6 @@ pub async fn serve_over<T: Transport>(
             },
         }
     }
-}
-
-/// The next connection of any of the listeners.
-async fn accept(listeners: &[TcpListener]) -> std::io::Result<(TcpStream, SocketAddr)> {
-    std::future::poll_fn(|cx| {
-        let mut polls = listeners.iter().map(|listener| listener.poll_accept(cx));
-        polls.find(Poll::is_ready).unwrap_or(Poll::Pending)
-    })
-    .await
 }
 
 #[cfg(test)]

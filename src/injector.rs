@@ -23,7 +23,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::http::{BindError, bind};
+use crate::http::take;
 use crate::metrics::Registry;
 use crate::shutdown::Signals;
 use crate::{clock, process, version};
@@ -44,13 +44,6 @@ pub enum Error {
     /// Nothing says where the API server is, or who we are to it.
     #[error("cannot reach an API server: {0}; run it in a pod with a ServiceAccount's token, or set KUBECONFIG")]
     Cluster(String),
-    /// A port is not free.
-    #[error("{source}: {}", source.source)]
-    Bind {
-        /// Which, and why.
-        #[from]
-        source: BindError,
-    },
     /// TLS cannot be set up.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -107,7 +100,13 @@ async fn live(config: Config) -> Result<(), Error> {
     );
     let client = client().await?;
     let registry = crate::metrics::registry()?;
-    let (webhook, health) = (listen(config.port)?, listen(config.metrics_port)?);
+    let (webhook, health) = tokio::select! {
+        both = async { tokio::join!(listen(config.port), listen(config.metrics_port)) } => both,
+        signal = signals.next() => {
+            tracing::info!(signal, "ending at once");
+            return Ok(());
+        }
+    };
     let mut tasks = JoinSet::new();
     // Kept until the very end: a handshake of the drain needs a certificate too.
     let keeping = watch::Sender::new(false);
@@ -168,11 +167,11 @@ pub fn client_of(mut config: kube::Config) -> Result<Client, kube::Error> {
 }
 
 /// A port on every address; without IPv6 on the others.
-fn listen(port: u16) -> Result<TcpListener, BindError> {
+async fn listen(port: u16) -> TcpListener {
     let [all, without] = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), (Ipv4Addr::UNSPECIFIED, port).into()];
-    let listener = bind(all).or_else(|_| bind(without))?;
+    let listener = take(all, Some(without)).await;
     tracing::info!(port, "listening");
-    Ok(listener)
+    listener
 }
 
 /// 256 random bits as text: letters and digits.

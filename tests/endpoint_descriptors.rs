@@ -12,7 +12,7 @@ use prometheus::Registry;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use stsidecar::endpoint::metrics::Metrics;
-use stsidecar::endpoint::{Endpoint, HOLD};
+use stsidecar::endpoint::{Endpoint, HOLD, runtime};
 use stsidecar::http::{Activity, Limits, bind};
 use stsidecar::time::Boot;
 use tokio::sync::watch;
@@ -31,7 +31,8 @@ fn without_descriptors_accepting_neither_spins_nor_ends_and_goes_on_once_there_a
     let endpoint =
         Endpoint::new(Vec::new(), address.port(), Boot::default, metrics, HOLD, Arc::new(Activity::default()));
     let (stop, stopped) = watch::channel(false);
-    let thread = std::thread::spawn(move || endpoint.run(vec![listener], Limits::new(1_000), stopped));
+    let thread =
+        std::thread::spawn(move || runtime()?.block_on(endpoint.serve(vec![listener], Limits::new(1_000), stopped)));
     // Served once, so everything the endpoint opens for itself is open.
     assert!(ask(TcpStream::connect(address).expect("a listener")).starts_with("HTTP/1.1 404 "));
 

@@ -5,7 +5,6 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -17,11 +16,10 @@ use crate::admin::{self, Admin};
 use crate::config::{AdminListen, Client, Listen};
 use crate::credentials::Secret;
 use crate::endpoint::{self, Endpoint, HOLD};
-use crate::http::{self, Activity, Limits};
+use crate::http::{self, Activity, Limits, Listeners};
 use crate::metrics::Registry;
 use crate::{authorization, clock};
 
-const RETRY: Duration = Duration::from_secs(1);
 /// Descriptors that connections must leave to everything else.
 const RESERVED_DESCRIPTORS: u64 = 64;
 /// A connection that sends the longest head byte by byte costs 30 kB, most of it a buffer of hyper: this many stay
@@ -38,7 +36,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Becomes true when the endpoint's port is ours.
+    /// Becomes true when the endpoint's port is ours, on all of its addresses that exist.
     pub(super) fn bound(&self) -> watch::Receiver<bool> {
         self.bound.clone()
     }
@@ -93,14 +91,12 @@ pub(super) fn start_endpoint(
     let (bound_sender, bound) = watch::channel(false);
     let (ended_sender, ended) = watch::channel(false);
     let activity = Arc::clone(&requests);
+    let runtime = endpoint::runtime()?;
     let serve = move || {
         // Dropped when the thread ends, by a panic too.
         let _ended = ended_sender;
-        let listeners = bind_endpoint(&listen);
-        let port = listeners.first().and_then(|first| first.local_addr().ok()).map_or(0, |address| address.port());
-        bound_sender.send_replace(true);
-        let endpoint = Endpoint::new(clients, port, clock::boot, metrics, HOLD, activity);
-        if let Err(error) = endpoint.run(listeners, limits, stop) {
+        let endpoint = |port| Endpoint::new(clients, port, clock::boot, metrics, HOLD, activity);
+        if let Err(error) = runtime.block_on(serve_endpoint(listen, bound_sender, endpoint, limits, stop)) {
             tracing::error!(%error, "the credentials endpoint ended");
         }
     };
@@ -108,32 +104,30 @@ pub(super) fn start_endpoint(
     Ok(Running { requests, bound, ended })
 }
 
-/// Waits until the endpoint's address is ours; the second one is taken when it exists.
-fn bind_endpoint(listen: &Listen) -> Vec<TcpListener> {
-    let mut said = false;
-    let first = loop {
-        match http::bind(listen.address) {
-            Ok(listener) => break listener,
-            Err(error) => say_once(&mut said, &error),
+/// Waits until the endpoint's address is ours, then serves it. Who asks `localhost` may mean the second one, and would
+/// show its token to whoever has that: so it is waited for too, and left out only where it does not exist.
+async fn serve_endpoint(
+    listen: Listen,
+    bound: watch::Sender<bool>,
+    endpoint: impl FnOnce(u16) -> Endpoint,
+    limits: Limits,
+    stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let first = http::take(listen.address, None).await;
+    let address = first.local_addr()?;
+    tracing::info!(%address, "credentials endpoint is listening");
+    let second = async move {
+        let listener = match listen.also {
+            Some(also) => http::take_unless_absent(SocketAddr::new(also.ip(), address.port())).await,
+            None => None,
+        };
+        if let Some(address) = listener.as_ref().and_then(|listener| listener.local_addr().ok()) {
+            tracing::info!(%address, "credentials endpoint is listening");
         }
-        std::thread::sleep(RETRY);
+        bound.send_replace(true);
+        listener
     };
-    let port = first.local_addr().map_or(listen.address.port(), |address| address.port());
-    tracing::info!(address = %SocketAddr::new(listen.address.ip(), port), "credentials endpoint is listening");
-    let second = listen.also.and_then(|also| {
-        let bound = http::bind(SocketAddr::new(also.ip(), port));
-        bound
-            .inspect_err(|error| tracing::debug!(address = %error.address, cause = %error.source, "not listening"))
-            .ok()
-    });
-    [Some(first), second].into_iter().flatten().collect()
-}
-
-fn say_once(said: &mut bool, error: &http::BindError) {
-    if !std::mem::replace(said, true) {
-        let cause = error.source.to_string();
-        tracing::warn!(address = %error.address, cause, "cannot listen, trying again each second; is another process using the port?");
-    }
+    endpoint(address.port()).serve(Listeners::and_later(vec![first], second), limits, stop).await
 }
 
 /// Starts the admin surface on the shared runtime.
@@ -174,26 +168,17 @@ pub(super) fn start_admin(
 }
 
 async fn bind_admin(listen: &AdminListen) -> TcpListener {
-    let mut said = false;
-    loop {
-        let fallback = |error| listen.fallback.map_or(Err(error), http::bind);
-        match http::bind(listen.address).or_else(fallback) {
-            Ok(listener) => {
-                if let Ok(address) = listener.local_addr() {
-                    tracing::info!(%address, "admin surface is listening");
-                }
-                return listener;
-            }
-            Err(error) => say_once(&mut said, &error),
-        }
-        let mut alarm = clock::Alarm::new();
-        alarm.set(Some(clock::boot().plus(RETRY)));
-        alarm.wait().await;
+    let listener = http::take(listen.address, listen.fallback).await;
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "admin surface is listening");
     }
+    listener
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::assume::ProfileName;
 

@@ -1,5 +1,6 @@
 //! The server over real sockets, with limits short enough to watch.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -131,13 +132,7 @@ async fn who_never_reads_is_cut_off_and_no_longer_busy() {
     let many = "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(2_000);
     let flood = async { while stream.write_all(many.as_bytes()).await.is_ok() {} };
     timeout(BOUND, flood).await.expect("cut off");
-    timeout(BOUND, async {
-        while served.activity.busy() != 0 {
-            sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await
-    .expect("not busy");
+    becomes_busy(&served, 0).await;
 }
 
 #[tokio::test]
@@ -219,13 +214,7 @@ async fn who_is_being_answered_is_never_dropped_and_a_newcomer_waits_for_it() {
     let (mut first, mut second) = (served.connect().await, served.connect().await);
     ask(&mut first, "/later").await;
     ask(&mut second, "/later").await;
-    timeout(BOUND, async {
-        while served.activity.busy() != 2 {
-            sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await
-    .expect("both busy");
+    becomes_busy(&served, 2).await;
     let mut newcomer = served.connect().await;
     ask(&mut newcomer, "/").await;
     let early = timeout(Duration::from_millis(300), answered(&mut newcomer)).await;
@@ -277,11 +266,29 @@ async fn stopping_closes_every_connection_and_the_port() {
     assert!(TcpStream::connect(served.address).await.is_err());
 }
 
-#[test]
-fn a_taken_port_is_an_error_that_names_it() {
-    let taken = bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
-    let address = taken.local_addr().expect("bound");
-    let error = bind(address).expect_err("taken");
-    assert_eq!(error.to_string(), format!("cannot listen on {address}"));
-    assert_eq!(error.source.kind(), std::io::ErrorKind::AddrInUse);
+#[tokio::test]
+async fn a_listener_that_comes_later_is_served_beside_the_others() {
+    let here = SocketAddr::from(([127, 0, 0, 1], 0));
+    let (first, second) = (bind(here).expect("a free port"), bind(here).expect("a free port"));
+    let [early, late] = [&first, &second].map(|listener| listener.local_addr().expect("bound"));
+    let (release, released) = tokio::sync::oneshot::channel();
+    let listeners = Listeners::and_later(vec![first], async { released.await.ok() });
+    let (_stop, stopped) = watch::channel(false);
+    let serving = serve(listeners, Arc::new(Answers::default()), Limits::new(4), Arc::default(), stopped);
+    let serving = tokio::spawn(serving);
+    let mut waiting = TcpStream::connect(late).await.expect("the kernel takes it");
+    ask(&mut waiting, "/").await;
+    for round in 0..2 {
+        let mut stream = TcpStream::connect(early).await.expect("a listener");
+        ask(&mut stream, "/").await;
+        assert!(answered(&mut stream).await, "{round}");
+    }
+    release.send(second).expect("awaited");
+    assert!(answered(&mut waiting).await);
+    for address in [early, late] {
+        let mut stream = TcpStream::connect(address).await.expect("a listener");
+        ask(&mut stream, "/").await;
+        assert!(answered(&mut stream).await, "{address}");
+    }
+    assert!(!serving.is_finished());
 }

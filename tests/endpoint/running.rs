@@ -11,7 +11,7 @@ use prometheus::Registry;
 use stsidecar::cache::{self, Answer, Publisher, Refused, Served};
 use stsidecar::credentials::Secret;
 use stsidecar::endpoint::metrics::Metrics;
-use stsidecar::endpoint::{Client, Endpoint, HOLD};
+use stsidecar::endpoint::{Client, Endpoint, HOLD, runtime};
 use stsidecar::http::{Activity, Limits, bind};
 use stsidecar::response::error_body;
 use stsidecar::time::Boot;
@@ -57,7 +57,7 @@ pub(crate) fn run_on(listeners: Vec<TcpListener>, initial: &Answer, limits: Limi
     let activity = Arc::new(Activity::default());
     let endpoint = Endpoint::new(clients, port, clock, metrics, hold, Arc::clone(&activity));
     let (stop, stopped) = watch::channel(false);
-    let thread = Some(std::thread::spawn(move || endpoint.run(listeners, limits, stopped)));
+    let thread = Some(std::thread::spawn(move || runtime()?.block_on(endpoint.serve(listeners, limits, stopped))));
     Running { port, app, exporter, registry, activity, stop, thread }
 }
 
