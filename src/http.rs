@@ -105,8 +105,8 @@ impl Reply {
         Self { progress: Progress::Later(Box::pin(response)), has_body: false }
     }
 
-    /// This answer, to a request with a body or without one.
-    fn to_body(self, has_body: bool) -> Self {
+    /// The same, as the answer to a request with a body or without one.
+    fn answering(self, has_body: bool) -> Self {
         Self { has_body, ..self }
     }
 }

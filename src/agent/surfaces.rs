@@ -193,7 +193,7 @@ mod tests {
         let early = tokio::time::timeout(Duration::ZERO, &mut binding).await;
         assert!(early.is_err(), "it listens on {:?}", early.map(|listener| listener.local_addr()));
         drop(holder);
-        let listener = tokio::time::timeout(Duration::from_secs(60), binding).await.expect("tried again");
+        let listener = tokio::time::timeout(Duration::from_mins(1), binding).await.expect("tried again");
         assert_eq!(listener.local_addr().expect("bound"), address);
     }
 
@@ -202,7 +202,7 @@ mod tests {
     async fn an_admin_address_that_does_not_exist_gives_way_to_the_other_family() {
         let absent = SocketAddr::from(([192, 0, 2, 1], 9912));
         let listen = AdminListen { address: absent, fallback: Some(SocketAddr::from(([127, 0, 0, 1], 0))) };
-        let binding = tokio::time::timeout(Duration::from_secs(60), bind_admin(&listen));
+        let binding = tokio::time::timeout(Duration::from_mins(1), bind_admin(&listen));
         assert!(binding.await.expect("at once").local_addr().expect("bound").is_ipv4());
     }
 

@@ -97,6 +97,8 @@ mod tests {
 
     use super::*;
 
+    type Taking = Pin<Box<dyn Future<Output = Option<TcpListener>>>>;
+
     #[test]
     fn a_taken_port_is_an_error_that_names_it() {
         let taken = bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
@@ -131,7 +133,6 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_taken_address_is_waited_for_whether_there_is_another_or_not() {
         let here = SocketAddr::from(([127, 0, 0, 1], 0));
-        type Taking = Pin<Box<dyn Future<Output = Option<TcpListener>>>>;
         let ways: [fn(SocketAddr) -> Taking; 3] = [
             |address| Box::pin(async move { Some(take(address, None).await) }),
             |address| Box::pin(async move { Some(take(address, Some(([127, 0, 0, 1], 0).into())).await) }),

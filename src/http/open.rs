@@ -160,6 +160,6 @@ impl Service<Request> for Requests {
     fn call(&self, request: Request) -> Reply {
         self.connection.begin();
         let has_body = !request.body().is_end_stream();
-        self.respond.respond(request, &self.connection).to_body(has_body)
+        self.respond.respond(request, &self.connection).answering(has_body)
     }
 }

@@ -87,7 +87,7 @@ mod tests {
             if self.closed {
                 return Poll::Ready(Ok(0));
             }
-            if self.polled % 2 == 0 {
+            if self.polled.is_multiple_of(2) {
                 return Poll::Pending;
             }
             let taken = buf.len().min(7);

@@ -53,8 +53,8 @@ fn read_everything(agent: &Agent, token: &str, seen: &mut Vec<String>) {
     let mut stream = connect(agent.address()).expect("open").into_inner();
     stream.write_all(format!("nonsense {token}\r\n\r\n").as_bytes()).expect("open");
     let mut text = String::new();
-    // Closed with or without an answer.
-    let _ = BufReader::new(stream).read_to_string(&mut text);
+    BufReader::new(stream).read_to_string(&mut text).expect("an answer, and the end");
+    assert!(text.starts_with("HTTP/1.1 400 ") && text.contains("\"Code\":\"BadRequest\""), "{text}");
     seen.push(text);
 }
 
