@@ -185,9 +185,10 @@ mod tests {
     /// Another process on `[::]` must be noticed: the kubelet's probes of an IPv6 pod would reach it.
     #[tokio::test]
     async fn an_admin_address_that_is_taken_is_waited_for_and_not_left_for_another_family() {
-        let holder = TcpListener::bind("[::1]:0").expect("this machine has [::1]");
+        // Two addresses that every machine has play the two families.
+        let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = holder.local_addr().expect("bound");
-        let fallback = Some(SocketAddr::from(([127, 0, 0, 1], address.port())));
+        let fallback = Some(SocketAddr::from(([127, 0, 0, 2], address.port())));
         let listen = AdminListen { address, fallback };
         let mut binding = Box::pin(bind_admin(&listen));
         let early = tokio::time::timeout(Duration::ZERO, &mut binding).await;
