@@ -26,8 +26,7 @@ use crate::{authorization, clock, process, state, sts, version};
 use profile::Assembled;
 use supervision::{Heartbeat, RESTART_EVERY};
 
-/// The tick that everything periodic shares.
-const TICK: Duration = Duration::from_secs(30);
+pub use supervision::Pace;
 
 /// Name look-ups block a thread each, and may hang for longer than the attempt that asked (fault F05).
 const MOST_LOOK_UPS: usize = 4;
@@ -83,13 +82,13 @@ impl Error {
 ///
 /// # Errors
 /// When the agent cannot start, or one of its stages ends by itself.
-pub fn run(loaded: Loaded) -> Result<(), Error> {
+pub fn run(loaded: Loaded, pace: Pace) -> Result<(), Error> {
     for warning in process::harden() {
         tracing::warn!(warning, "the process is less protected than it should be");
     }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(MOST_LOOK_UPS).build()?;
-    let ended = runtime.block_on(live(loaded));
+    let ended = runtime.block_on(live(loaded, pace));
     // A plain drop would wait for a name look-up that is under way.
     runtime.shutdown_background();
     ended
@@ -102,7 +101,7 @@ struct Ending {
     closed: watch::Sender<bool>,
 }
 
-async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
+async fn live(Loaded { config, warnings }: Loaded, pace: Pace) -> Result<(), Error> {
     let signals = Signals::catch()?;
     let descriptors = process::raise_nofile();
     // Before anything that takes time: the application may be waiting for them.
@@ -131,7 +130,7 @@ async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
         stopping: watch::Sender::new(None),
         closed: watch::Sender::new(false),
     };
-    let heartbeat = Heartbeat::new(clock::boot());
+    let heartbeat = Heartbeat::new(clock::boot(), pace);
 
     let stages = profile::Stages::register(&registry)?;
     let made = profile::Shared { refresh_at, sts, settings: &sts_settings, state: state.as_ref() };
@@ -141,7 +140,7 @@ async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
     let started = supervision::started(&mut tasks, &assembled, state, wait_for_credentials, endpoint.bound());
     let flags = (started, endpoint.bound());
     surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, flags, &heartbeat, &ending)?;
-    let (ticks, wall_steps) = supervision::time(&mut tasks, TICK);
+    let (ticks, wall_steps) = supervision::time(&mut tasks, pace.tick);
     for Assembled { parts, .. } in &assembled {
         let inputs = supervision::inputs(&ticks, &wall_steps, &ending.stopping, &heartbeat);
         tasks.spawn(supervision::refresh(Arc::clone(parts), inputs, RESTART_EVERY));

@@ -22,26 +22,53 @@ use crate::{clock, process};
 
 /// At most so often a refresher is started.
 pub(super) const RESTART_EVERY: Duration = Duration::from_mins(1);
-const DEAD_AFTER: Duration = Duration::from_mins(6);
-const LOOK_EVERY: Duration = Duration::from_mins(3);
-/// After a suspend the watchdog may look before the first tick: it looks again.
-const LOOK_AGAIN: Duration = Duration::from_secs(20);
+
+/// How often the agent shows life, and how often something looks for that.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Between two ticks; each tick is a sign of life.
+    pub tick: Duration,
+    /// Without a sign of life for so long, the shared runtime is taken for blocked.
+    pub dead_after: Duration,
+    /// Between two looks of the watchdog.
+    pub look_every: Duration,
+    /// From a look that found no life to the one that decides: right after a suspend the first may come before
+    /// the tick.
+    pub look_again: Duration,
+}
+
+impl Default for Pace {
+    /// Two wake-ups a minute for the ticks, one in three minutes for the watchdog.
+    fn default() -> Self {
+        Self {
+            tick: Duration::from_secs(30),
+            dead_after: Duration::from_mins(6),
+            look_every: Duration::from_mins(3),
+            look_again: Duration::from_secs(20),
+        }
+    }
+}
 
 /// When the shared runtime last showed life.
 #[derive(Clone)]
-pub(super) struct Heartbeat(Arc<AtomicU64>);
+pub(super) struct Heartbeat {
+    /// In milliseconds of the boot clock.
+    last: Arc<AtomicU64>,
+    pace: Pace,
+}
 
 impl Heartbeat {
-    pub(super) fn new(now: Boot) -> Self {
-        Self(Arc::new(AtomicU64::new(now.as_duration().as_secs())))
+    pub(super) fn new(now: Boot, pace: Pace) -> Self {
+        Self { last: Arc::new(AtomicU64::new(milliseconds(now))), pace }
     }
 
     fn beat(&self) {
-        self.0.store(clock::boot().as_duration().as_secs(), Relaxed);
+        self.last.store(milliseconds(clock::boot()), Relaxed);
     }
 
     pub(super) fn is_fresh(&self) -> bool {
-        clock::boot().as_duration().as_secs().saturating_sub(self.0.load(Relaxed)) < DEAD_AFTER.as_secs()
+        let silence = milliseconds(clock::boot()).saturating_sub(self.last.load(Relaxed));
+        Duration::from_millis(silence) < self.pace.dead_after
     }
 
     /// Looks at the heartbeat from a thread of its own: a blocked runtime cannot look at itself.
@@ -49,9 +76,9 @@ impl Heartbeat {
         let heartbeat = self.clone();
         let look = move || {
             loop {
-                std::thread::sleep(LOOK_EVERY);
+                std::thread::sleep(heartbeat.pace.look_every);
                 if !heartbeat.is_fresh() {
-                    std::thread::sleep(LOOK_AGAIN);
+                    std::thread::sleep(heartbeat.pace.look_again);
                     if !heartbeat.is_fresh() {
                         process::end_stuck("the agent made no progress for six minutes");
                     }
@@ -60,6 +87,10 @@ impl Heartbeat {
         };
         std::thread::Builder::new().name("watchdog".to_owned()).spawn(look).map(drop)
     }
+}
+
+fn milliseconds(at: Boot) -> u64 {
+    u64::try_from(at.as_duration().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The tick and the wall clock's steps, for everybody who subscribes.

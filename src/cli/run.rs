@@ -20,7 +20,7 @@ pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
         return fatal(world, &error.to_string(), exit::INTERNAL);
     }
     // A panic has printed its own message; the exit code says whose fault it is.
-    match catch_unwind(AssertUnwindSafe(|| agent::run(loaded))) {
+    match catch_unwind(AssertUnwindSafe(|| agent::run(loaded, agent::Pace::default()))) {
         Err(_) => fatal(world, "the agent panicked: see its log", exit::INTERNAL),
         Ok(Ok(())) => exit::OK,
         Ok(Err(error)) => {
