@@ -1,4 +1,4 @@
-//! Signals, the drain, and every exit code of `run`.
+//! Signals, the drain, and the exit codes of `run`; 70 is in `watchdog`.
 
 use std::time::{Duration, Instant};
 

@@ -12,6 +12,7 @@ mod support {
     pub mod agent;
     pub mod client;
     pub mod fake_sts;
+    pub mod full_pipe;
     pub mod secrets;
     pub mod token_volume;
     pub mod tokens;
@@ -28,7 +29,9 @@ mod secrecy;
 mod sources;
 mod start;
 mod state_dir;
+mod stuck_log;
 mod surfaces;
+mod watchdog;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -100,17 +100,31 @@ impl Launch {
         command
     }
 
-    /// Starts the process and returns at once.
-    pub fn spawn(&self) -> Agent {
+    fn run_command(&self) -> Command {
         let mut command = self.command("run");
         command.args(self.flags.iter().map(|(name, value)| format!("--{name}={value}")));
         if let Some(uid) = self.uid {
             command.uid(uid);
         }
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        command
+    }
+
+    /// Starts the process and returns at once.
+    pub fn spawn(&self) -> Agent {
+        let mut command = self.run_command();
+        self.spawned(command.stderr(Stdio::piped()))
+    }
+
+    /// Starts the process with its log going there. Its ports must be flags: no log says them.
+    pub fn spawn_logging_to(&self, log: impl Into<Stdio>) -> Agent {
+        self.spawned(self.run_command().stderr(log))
+    }
+
+    fn spawned(&self, command: &mut Command) -> Agent {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
         let log = Log::default();
-        let stderr = child.stderr.take().expect("piped");
-        let readers = vec![log.collect(stderr), log.collect(child.stdout.take().expect("piped"))];
+        let mut readers = vec![log.collect(child.stdout.take().expect("piped"))];
+        readers.extend(child.stderr.take().map(|stderr| log.collect(stderr)));
         let token_file = self.flags.get("authorization-token-file").map(PathBuf::from);
         Agent { child, log, readers, token_file, reaped: false }
     }
