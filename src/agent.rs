@@ -22,6 +22,7 @@ use crate::role::{Region, RoleArn};
 use crate::shutdown::{Signals, drained};
 use crate::state::StateDirectory;
 use crate::sts::Client;
+use crate::telemetry::Dropped;
 use crate::{authorization, clock, process, state, sts, version};
 use profile::Assembled;
 use supervision::{Heartbeat, RESTART_EVERY};
@@ -78,17 +79,17 @@ impl Error {
     }
 }
 
-/// Runs until a signal has been followed and the drain is over.
+/// Runs until a signal has been followed and the drain is over. `dropped` counts the lines that the log loses.
 ///
 /// # Errors
 /// When the agent cannot start, or one of its stages ends by itself.
-pub fn run(loaded: Loaded, pace: Pace) -> Result<(), Error> {
+pub fn run(loaded: Loaded, dropped: &Dropped, pace: Pace) -> Result<(), Error> {
     for warning in process::harden() {
         tracing::warn!(warning, "the process is less protected than it should be");
     }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(MOST_LOOK_UPS).build()?;
-    let ended = runtime.block_on(live(loaded, pace));
+    let ended = runtime.block_on(live(loaded, dropped, pace));
     // A plain drop would wait for a name look-up that is under way.
     runtime.shutdown_background();
     ended
@@ -101,7 +102,7 @@ struct Ending {
     closed: watch::Sender<bool>,
 }
 
-async fn live(Loaded { config, warnings }: Loaded, pace: Pace) -> Result<(), Error> {
+async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace) -> Result<(), Error> {
     let signals = Signals::catch()?;
     let descriptors = process::raise_nofile();
     // Before anything that takes time: the application may be waiting for them.
@@ -125,6 +126,7 @@ async fn live(Loaded { config, warnings }: Loaded, pace: Pace) -> Result<(), Err
         tracing::warn!("the state directory is not memory-backed: credentials would be written to a disk");
     }
     let registry = crate::metrics::registry()?;
+    dropped.register(&registry)?;
     let ending = Ending {
         draining: watch::Sender::new(false),
         stopping: watch::Sender::new(None),

@@ -18,7 +18,7 @@ use prometheus::{Registry, TextEncoder};
 use stsidecar::assume::{Profile, ProfileName, Role, Step, WebIdentity};
 use stsidecar::config::{SETTINGS, Setting};
 use stsidecar::role::RoleArn;
-use stsidecar::{admin, endpoint, metrics, refresher, rotated_file};
+use stsidecar::{admin, endpoint, metrics, refresher, rotated_file, telemetry};
 
 /// The most series with one profile; each costs every scrape of every pod.
 const MOST_SERIES: usize = 60;
@@ -75,6 +75,7 @@ fn registry(profile: &Profile) -> Registry {
     let _ = rotated_file::metrics::Metrics::register(&registry).expect(registered).profile(profile.name.as_str());
     endpoint::metrics::Metrics::register(&registry).expect(registered);
     admin::metrics::Metrics::register(&registry).expect(registered);
+    telemetry::Dropped::default().register(&registry).expect(registered);
     registry
 }
 
@@ -86,6 +87,7 @@ fn injector() -> Registry {
     let registered = "no name is registered twice";
     let _ = injector::metrics::Metrics::register(&registry).expect(registered);
     let _ = injector::certificates::Metrics::register(&registry).expect(registered);
+    telemetry::Dropped::default().register(&registry).expect(registered);
     registry
 }
 

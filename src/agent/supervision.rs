@@ -71,7 +71,8 @@ impl Heartbeat {
         Duration::from_millis(silence) < self.pace.dead_after
     }
 
-    /// Looks at the heartbeat from a thread of its own: a blocked runtime cannot look at itself.
+    /// Looks at the heartbeat from a thread of its own: a blocked runtime cannot look at itself. That thread takes
+    /// no lock that another one could hold, and logs nothing.
     pub(super) fn watch(&self) -> std::io::Result<()> {
         let heartbeat = self.clone();
         let look = move || {
@@ -80,7 +81,7 @@ impl Heartbeat {
                 if !heartbeat.is_fresh() {
                     std::thread::sleep(heartbeat.pace.look_again);
                     if !heartbeat.is_fresh() {
-                        process::end_stuck("the agent made no progress for six minutes");
+                        process::end_stuck();
                     }
                 }
             }

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use stsidecar::agent::{self, Pace};
 use stsidecar::config::{Config, Flags, Sources};
+use stsidecar::telemetry::Dropped;
 
 use super::Scene;
 use super::support::agent::{ROLE, until};
@@ -53,7 +54,7 @@ fn be_the_agent(says: PathBuf) -> u8 {
     let sources = Sources { flags: &Flags::default(), variable: &variable, read: &read };
     let loaded = Config::load(&sources).expect("a configuration");
     let [tick, look_every, look_again] = [50, 200, 500].map(Duration::from_millis);
-    match agent::run(loaded, Pace { tick, dead_after: DEAD_AFTER, look_every, look_again }) {
+    match agent::run(loaded, &Dropped::default(), Pace { tick, dead_after: DEAD_AFTER, look_every, look_again }) {
         Ok(()) => 0,
         Err(error) => error.exit_code(),
     }
