@@ -32,6 +32,7 @@ mod state_dir;
 mod stuck_log;
 mod surfaces;
 mod watchdog;
+mod watching;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
