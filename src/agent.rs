@@ -4,7 +4,7 @@
 //! at the end. It holds no rule of any stage. `cli` calls [`run`] and turns its error into an exit code.
 //!
 //! Order at start: token files first (the application may be waiting for them), then the listeners, then
-//! the first exchange; the watcher last, because its thread costs milliseconds.
+//! the first exchange; the watches last, because start-up should not pay for them.
 
 mod profile;
 mod supervision;
@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{Config, Loaded, Shutdown};
 use crate::role::{Region, RoleArn};
+use crate::rotated_file::Watches;
 use crate::shutdown::{Signals, drained};
 use crate::state::StateDirectory;
 use crate::sts::Client;
@@ -142,11 +143,13 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
     let started = supervision::started(&mut tasks, &assembled, state, wait_for_credentials, endpoint.bound());
     let flags = (started, endpoint.bound());
     surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, flags, &heartbeat, &ending)?;
+    let watches = Watches::default();
     let (ticks, wall_steps) = supervision::time(&mut tasks, pace.tick);
     for Assembled { parts, .. } in &assembled {
         let inputs = supervision::inputs(&ticks, &wall_steps, &ending.stopping, &heartbeat);
         tasks.spawn(supervision::refresh(Arc::clone(parts), inputs, RESTART_EVERY));
-        tasks.spawn(supervision::watch_source(parts.source.clone(), parts.report.subscribe(), ticks.clone()));
+        let (source, report) = (parts.source.clone(), parts.report.subscribe());
+        tasks.spawn(supervision::watch_source(source, watches.clone(), report, ticks.clone()));
     }
     heartbeat.watch()?;
     end(signals, tasks, &endpoint, &ending, shutdown).await

@@ -166,7 +166,7 @@ where
 }
 
 /// Targets whose events below info may print requests, headers or tokens, or drown everything else.
-const CAPPED: [&str; 9] = ["aws_", "hyper", "rustls", "h2", "notify", "mio", "inotify", "kube", "tower"];
+const CAPPED: [&str; 7] = ["aws_", "hyper", "rustls", "h2", "mio", "kube", "tower"];
 
 fn is_harmless(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= Level::INFO || !CAPPED.iter().any(|target| metadata.target().starts_with(target))

@@ -42,7 +42,7 @@ const SIBLINGS: [&str; 5] = ["values", "decisions", "surfaces", "composition", "
 /// A foreign crate and the only places that may name it; unit tests in files of their own may look anywhere.
 const ONE_PLACE: [(&str, &[&str]); 5] = [
     ("aws_sdk_sts", &["sts/client.rs", "sts/client/"]),
-    ("notify", &["rotated_file/watcher.rs"]),
+    ("inotify", &["rotated_file/watches.rs"]),
     ("clap", &["cli.rs", "cli/"]),
     ("prometheus", &["metrics.rs"]),
     ("kube", &["injector.rs", "injector/"]),

@@ -14,7 +14,7 @@ use super::profile::Assembled;
 use crate::material::Material;
 use crate::refresher::{Inputs, Parts, Refresher};
 use crate::report::Report;
-use crate::rotated_file::RotatedFile;
+use crate::rotated_file::{RotatedFile, Watches};
 use crate::state::StateDirectory;
 use crate::sts::Assume;
 use crate::time::Boot;
@@ -152,6 +152,7 @@ where
 /// Watches a profile's source file once the first exchange has ended, well or not: until then every call reads it anyway.
 pub(super) async fn watch_source(
     source: RotatedFile<Material>,
+    watches: Watches,
     mut report: watch::Receiver<Report>,
     ticks: watch::Receiver<u64>,
 ) -> &'static str {
@@ -159,7 +160,7 @@ pub(super) async fn watch_source(
         report.last_error.is_some() || report.hops.first().is_some_and(|source| source.generation > 0)
     };
     if report.wait_for(answered).await.is_ok() {
-        source.run(ticks, std::future::pending()).await;
+        source.run(&watches, ticks, std::future::pending()).await;
     }
     "token watcher"
 }

@@ -84,7 +84,8 @@ fn run(arguments: &RunArgs, world: &mut World<'_>) -> u8 {
         Ok(config) => config,
         Err(error) => return fatal(world, &error.to_string(), exit::CONFIG),
     };
-    let output = telemetry::Output { writer: world.log.clone(), is_terminal: world.stderr_is_terminal, wall: world.wall };
+    let output =
+        telemetry::Output { writer: world.log.clone(), is_terminal: world.stderr_is_terminal, wall: world.wall };
     if let Err(error) = telemetry::install(&config.log, output) {
         return fatal(world, &error.to_string(), exit::INTERNAL);
     }

@@ -15,7 +15,8 @@ pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
         Ok(loaded) => loaded,
         Err(error) => return fatal(world, &error.to_string(), exit::CONFIG),
     };
-    let output = telemetry::Output { writer: world.log.clone(), is_terminal: world.stderr_is_terminal, wall: world.wall };
+    let output =
+        telemetry::Output { writer: world.log.clone(), is_terminal: world.stderr_is_terminal, wall: world.wall };
     if let Err(error) = telemetry::install(&loaded.config.log, output) {
         return fatal(world, &error.to_string(), exit::INTERNAL);
     }

@@ -43,7 +43,8 @@ impl Silent {
 /// Eight profiles of one token file: each rotation is eight lines of the log.
 fn noisy(scene: &Scene) -> Launch {
     let path = |name: &str| scene.path(name).display().to_string();
-    let profile = |number| (format!("p{number}"), json!({"webIdentity": {"roleArn": ROLE, "tokenFile": path("volume/token")}}));
+    let profile =
+        |number| (format!("p{number}"), json!({"webIdentity": {"roleArn": ROLE, "tokenFile": path("volume/token")}}));
     let profiles: serde_json::Map<String, Value> = (0..8).map(profile).collect();
     let clients = json!([{"name": "app", "profile": "p0", "tokenFile": path("endpoint/token")}]);
     let document = json!({"profiles": profiles, "clients": clients});
@@ -96,7 +97,9 @@ fn a_log_that_is_not_read_delays_no_end() {
     assert_eq!(silent.agent.wait(), Some(0));
 
     // Errors at the start and usage errors too.
-    for (launch, code) in [(scene.launch().flag("refresh-at", "100%"), 78), (scene.launch().flag("no-such-flag", "1"), 64)] {
+    for (launch, code) in
+        [(scene.launch().flag("refresh-at", "100%"), 78), (scene.launch().flag("no-such-flag", "1"), 64)]
+    {
         assert_eq!(launch.spawn_logging_to(log.stderr()).wait(), Some(code));
     }
 }

@@ -31,7 +31,8 @@ fn configuration(scene: &Scene, admin: u16) -> String {
         (format!("p{number}"), json!({"webIdentity": source}))
     };
     let profiles: Map<String, Value> = files.enumerate().map(profile).collect();
-    let client = json!({"name": "app", "profile": "p0", "tokenFile": scene.path("endpoint/token").display().to_string()});
+    let client =
+        json!({"name": "app", "profile": "p0", "tokenFile": scene.path("endpoint/token").display().to_string()});
     json!({
         "region": "eu-central-1", "stsEndpoint": scene.sts.url(), "listen": "127.0.0.1:0",
         "adminListen": format!("127.0.0.1:{admin}"), "profiles": profiles, "clients": [client],
