@@ -120,6 +120,11 @@ impl Scene {
         self.launch().flag("refresh-at", "1s")
     }
 
+    /// A file of the state directory.
+    fn state(&self, name: &str) -> PathBuf {
+        self.path("state/stsidecar").join(name)
+    }
+
     fn launch_with_state(&self) -> Launch {
         self.launch().flag("state-dir", &self.path("state").display().to_string())
     }
