@@ -124,7 +124,9 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
     } = config;
     let state = state_dir.as_deref().map(StateDirectory::open).transpose()?;
     if state.as_ref().is_some_and(|state| !state.is_memory_backed()) {
-        tracing::warn!("the state directory is not memory-backed: credentials would be written to a disk");
+        tracing::warn!(
+            "the state directory is not on tmpfs: credentials are written to a disk; use an emptyDir with medium Memory"
+        );
     }
     let registry = crate::metrics::registry()?;
     dropped.register(&registry)?;

@@ -111,6 +111,7 @@ impl Watches {
 }
 
 impl Shared {
+    #[allow(deprecated, reason = "the new name is unsafe for what may close its descriptor; an OwnedFd cannot")]
     fn instance(&mut self) -> Result<Arc<AsyncFd<OwnedFd>>, Error> {
         if let Some(instance) = &self.instance {
             return Ok(Arc::clone(instance));

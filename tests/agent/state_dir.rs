@@ -139,3 +139,15 @@ fn a_state_that_has_expired_is_ignored() {
     until("its end", || (super::support::tokens::unix_now() + 10 > issued.expiration).then_some(()));
     assert_ignored(&scene, &scene.launch_with_state(), "expired");
 }
+
+#[test]
+fn a_state_directory_on_a_disk_is_warned_of() {
+    let scene = Scene::new();
+    let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("room");
+    for directory in [disk.path(), scene.directory.path()] {
+        let agent = scene.launch().flag("state-dir", &directory.display().to_string()).start();
+        agent.first_credentials();
+        let warned = agent.log().iter().any(|line| line.contains("use an emptyDir with medium Memory"));
+        assert_eq!(warned, !stsidecar::state::is_in_memory(directory), "{}", directory.display());
+    }
+}
