@@ -166,6 +166,23 @@ fn every_file_is_short_and_opens_with_what_it_owns() {
     }
 }
 
+/// What ARCHITECTURE.md says that another source touches is what SAML, the largest one, did: every file that names it.
+#[test]
+fn a_source_is_known_to_the_documented_files_only() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).expect("a document");
+    let paragraph = text.split("\nWhere later work goes: ").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let quoted = paragraph.expect("a paragraph").split('`').skip(1).step_by(2);
+    let listed: Vec<&str> = quoted.filter(|name| name.ends_with(".rs") && !name.starts_with("tests/")).collect();
+    // The file's form is named for what it holds.
+    let names_it = |file: &str, text: &str| !is_test(file) && (code(text).contains("Saml") || file == "material.rs");
+    let sources = sources();
+    let found: Vec<&str> =
+        sources.iter().filter(|(file, text)| names_it(file, text)).map(|(file, _)| file.as_str()).collect();
+    let sorted = listed.iter().copied().collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(sorted.into_iter().collect::<Vec<_>>(), found);
+    assert!(paragraph.is_some_and(|text| text.contains(&format!("{} files", listed.len()))), "{paragraph:?}");
+}
+
 /// Every crate of the agent multiplies what an operator must trust; h2 is there as the SDK's client only.
 const MOST_CRATES: usize = 185;
 

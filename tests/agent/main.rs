@@ -31,6 +31,7 @@ mod start;
 mod state_dir;
 mod stuck_log;
 mod surfaces;
+mod threads;
 mod watchdog;
 mod watching;
 

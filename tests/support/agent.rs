@@ -242,6 +242,13 @@ impl Agent {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id()))
     }
 
+    /// The names of its threads.
+    pub fn threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.map(|name| name.trim_end().to_owned()).collect()
+    }
+
     /// The uid that owns a file in its `/proc` folder.
     pub fn owner(&self, file: &str) -> u32 {
         std::fs::metadata(format!("/proc/{}/{file}", self.child.id())).expect("it runs").uid()
