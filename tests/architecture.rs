@@ -183,6 +183,47 @@ fn a_source_is_known_to_the_documented_files_only() {
     assert!(paragraph.is_some_and(|text| text.contains(&format!("{} files", listed.len()))), "{paragraph:?}");
 }
 
+/// The tests' own sources below `tests`, by path.
+fn tests_sources(endings: &[&str]) -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let (mut found, mut folders) = (BTreeMap::new(), vec![root.clone()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a readable folder") {
+            let path: PathBuf = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if endings.iter().any(|ending| path.to_string_lossy().ends_with(ending)) {
+                let name = path.strip_prefix(&root).expect("below tests").display().to_string();
+                found.insert(name, fs::read_to_string(&path).expect("text"));
+            }
+        }
+    }
+    found.remove("architecture.rs");
+    found
+}
+
+/// A folder above the checkout may be closed to others (a home, `mktemp -d`), and the build may be elsewhere
+/// (`CARGO_TARGET_DIR`): one file of the tests knows each.
+#[test]
+fn tests_assume_no_place_of_the_checkout_or_of_the_build() {
+    let places = ["support/other_user.rs", "real/bootstrap.py", "tools/install"];
+    let mut wrong = Vec::new();
+    for (file, text) in tests_sources(&[".rs", ".py", ".cjs", "/install"]) {
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            let other_user = line.contains("--reuid") || line.contains(".uid(") && !line.contains(".uid()");
+            let build = line.contains("\"target/") || line.contains("/ \"target\"");
+            if (other_user || build) && !places.contains(&file.as_str()) {
+                wrong.push(format!("tests/{file}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "these start a program as another user, or look for the build, by themselves:\n{}",
+        wrong.join("\n")
+    );
+}
+
 /// Every crate of the agent multiplies what an operator must trust; h2 is there as the SDK's client only.
 const MOST_CRATES: usize = 185;
 
