@@ -183,7 +183,8 @@ fn promtool_finds_nothing_to_complain_about() {
 }
 
 fn promtool() -> Option<PathBuf> {
-    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/promtool/promtool");
+    let build = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is below the build's");
+    let installed = build.join("tools/promtool/promtool");
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&on_path).map(|directory| directory.join("promtool")).collect::<Vec<_>>();
     let named = std::env::var_os("PROMTOOL").map(PathBuf::from);

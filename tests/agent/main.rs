@@ -13,6 +13,7 @@ mod support {
     pub mod client;
     pub mod fake_sts;
     pub mod full_pipe;
+    pub mod other_user;
     pub mod secrets;
     pub mod token_volume;
     pub mod tokens;

@@ -16,7 +16,7 @@ import yaml
 
 from chart import kinds
 from chart.helm import CHART, HELMS, KUBECTL, NAMESPACE, OPERATORS, compare, documents, normal, template
-from real.bootstrap import ROOT
+from real.bootstrap import ROOT, TARGET
 
 DEPLOY = ROOT / "deploy"
 EXAMPLES = sorted((DEPLOY / "examples").glob("*.yaml"))
@@ -129,7 +129,7 @@ def image():
 
 def static_programs(folder: Path) -> list[Path]:
     """The released static programs where they were built, else the smallest one that is linked as they are."""
-    released = [*ROOT.glob("target/*/release/stsidecar"), *ROOT.glob("target/*/release/stsidecar-injector")]
+    released = [*TARGET.glob("*/release/stsidecar"), *TARGET.glob("*/release/stsidecar-injector")]
     if len(released) == 2:
         return released
     source = folder / "stsidecar.rs"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import yaml
 
-from real.bootstrap import ROOT
+from real.bootstrap import ROOT, TOOLS
 
 HERE = ROOT / "tests" / "chart"
 CHART = ROOT / "charts" / "stsidecar"
-HELMS = {major: ROOT / "target" / "tools" / major / "helm" for major in ("helm3", "helm4")}
-KUBECTL = ROOT / "target" / "tools" / "helm4" / "kubectl"
+HELMS = {major: TOOLS / major / "helm" for major in ("helm3", "helm4")}
+KUBECTL = TOOLS / "helm4" / "kubectl"
 NAMESPACE = "stsidecar-system"
 # A cluster with the Prometheus operator and cert-manager; without it, kinds of strangers are left out.
 OPERATORS = ("--api-versions=monitoring.coreos.com/v1", "--api-versions=cert-manager.io/v1")

@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 
 from chart.helm import CHART, HERE, OPERATORS, objects
-from real.bootstrap import ROOT
+from real.bootstrap import ROOT, TOOLS
 
-PROMTOOL = ROOT / "target" / "tools" / "promtool" / "promtool"
+PROMTOOL = TOOLS / "promtool" / "promtool"
 ALERTS = CHART / "files" / "alerts.yaml"
 TESTS = HERE / "alerts.test.yaml"
 RUNBOOKS = ROOT / "docs" / "runbooks"

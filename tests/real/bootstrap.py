@@ -9,17 +9,20 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# Where cargo builds, and where everything is installed that the tests need.
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").absolute()
+TOOLS = TARGET / "tools"
 INSTALL = ROOT / "tests" / "tools" / "install"
-VENV_PYTHON = ROOT / "target" / "tools" / "venv" / "bin" / "python3"
-NODE_MODULES = ROOT / "target" / "tools" / "node" / "node_modules"
-GO_CLIENTS = ROOT / "target" / "clients" / "go"
-MINIO = ROOT / "target" / "tools" / "minio" / "minio"
-RUST_CLIENTS = ROOT / "target" / "clients" / "debug" / "sdk-clients"
+VENV_PYTHON = TOOLS / "venv" / "bin" / "python3"
+NODE_MODULES = TOOLS / "node" / "node_modules"
+GO_CLIENTS = TARGET / "clients" / "go"
+MINIO = TOOLS / "minio" / "minio"
+RUST_CLIENTS = TARGET / "clients" / "debug" / "sdk-clients"
 
 
 def agent_binary() -> Path:
     """The binary under test: STSIDECAR_BIN, else the debug build."""
-    binary = Path(os.environ.get("STSIDECAR_BIN") or ROOT / "target" / "debug" / "stsidecar")
+    binary = Path(os.environ.get("STSIDECAR_BIN") or TARGET / "debug" / "stsidecar")
     if not binary.exists():
         sys.exit(f"there is no {binary}: run `cargo build`, or set STSIDECAR_BIN")
     return binary.absolute()

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -46,7 +45,6 @@ pub struct Launch {
     binary: OsString,
     flags: BTreeMap<String, String>,
     variables: BTreeMap<String, String>,
-    uid: Option<u32>,
 }
 
 impl Launch {
@@ -57,7 +55,6 @@ impl Launch {
             binary: std::env::var_os("STSIDECAR_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_stsidecar").into()),
             flags: BTreeMap::new(),
             variables: BTreeMap::new(),
-            uid: None,
         };
         launch
             .variable("RUST_LOG", "trace")
@@ -87,10 +84,9 @@ impl Launch {
         self
     }
 
-    /// As this user; only root can.
-    pub fn user(mut self, uid: u32) -> Self {
-        self.uid = Some(uid);
-        self
+    /// The program under test.
+    pub fn binary(&self) -> &Path {
+        Path::new(&self.binary)
     }
 
     /// The program with another subcommand, in the same environment.
@@ -101,11 +97,12 @@ impl Launch {
     }
 
     fn run_command(&self) -> Command {
-        let mut command = self.command("run");
+        self.running(Command::new(&self.binary))
+    }
+
+    fn running(&self, mut command: Command) -> Command {
+        command.arg("run").env_clear().envs(&self.variables).stdin(Stdio::null());
         command.args(self.flags.iter().map(|(name, value)| format!("--{name}={value}")));
-        if let Some(uid) = self.uid {
-            command.uid(uid);
-        }
         command
     }
 
@@ -120,6 +117,11 @@ impl Launch {
         self.spawned(self.run_command().stderr(log))
     }
 
+    /// Starts it by this command, which has no arguments yet, and waits until both ports are open.
+    pub fn start_by(&self, command: Command) -> Agent {
+        self.spawned(self.running(command).stderr(Stdio::piped())).opened()
+    }
+
     fn spawned(&self, command: &mut Command) -> Agent {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
         let log = Log::default();
@@ -131,10 +133,7 @@ impl Launch {
 
     /// Starts it and waits until both ports are open.
     pub fn start(&self) -> Agent {
-        let agent = self.spawn();
-        agent.port();
-        agent.admin_port();
-        agent
+        self.spawn().opened()
     }
 
     /// Starts it and waits for its end.
@@ -155,6 +154,12 @@ pub struct Agent {
 }
 
 impl Agent {
+    fn opened(self) -> Self {
+        self.port();
+        self.admin_port();
+        self
+    }
+
     /// The credentials endpoint's address.
     pub fn address(&self) -> SocketAddr {
         self.logged_address("credentials endpoint is listening")
