@@ -261,10 +261,10 @@ async fn the_served_surface_takes_any_host_and_forwarding_headers() {
         stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).await.expect("open");
         let mut text = String::new();
         let reading = stream.read_to_string(&mut text);
-        tokio::time::timeout(Duration::from_secs(10), reading).await.expect("in time").expect("text");
+        tokio::time::timeout(Duration::from_mins(1), reading).await.expect("in time").expect("text");
         assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with(body), "{text}");
     }
     stop.send_replace(true);
-    let ended = tokio::time::timeout(Duration::from_secs(10), serving).await.expect("in time");
+    let ended = tokio::time::timeout(Duration::from_mins(1), serving).await.expect("in time");
     ended.expect("no panic").expect("no error");
 }

@@ -133,7 +133,7 @@ fn a_session_name_that_was_changed_between_two_starts_is_used() {
 #[test]
 fn a_state_that_has_expired_is_ignored() {
     let scene = Scene::new();
-    scene.sts.set_session_lifetime(Some(Duration::from_secs(12)));
+    scene.sts.set_session_lifetime(Some(Duration::from_secs(18)));
     let issued = leave_behind(&scene);
     scene.sts.set_session_lifetime(None);
     until("its end", || (super::support::tokens::unix_now() + 10 > issued.expiration).then_some(()));

@@ -19,9 +19,9 @@ use super::support::agent::{ROLE, until};
 
 /// Set in the process of the agent: the file that says its log is stuck.
 const STUCK: &str = "STSIDECAR_TEST_STUCK";
-const DEAD_AFTER: Duration = Duration::from_secs(4);
+const DEAD_AFTER: Duration = Duration::from_secs(6);
 /// The agent outlives its watchdog's limit by this before anything blocks it.
-const LIVES_FOR: Duration = Duration::from_secs(10);
+const LIVES_FOR: Duration = Duration::from_secs(13);
 
 /// A log that takes everything until its time is over, and then the thread that writes to it.
 struct StuckLog {

@@ -30,7 +30,7 @@ def helm(major: str, *arguments: str) -> str:
     """Runs Helm without any cluster or settings of whoever runs the tests."""
     with tempfile.TemporaryDirectory(prefix="stsidecar-helm-") as home:
         environment = {"PATH": os.environ["PATH"], "HOME": home, "KUBECONFIG": f"{home}/none"}
-        done = subprocess.run([HELMS[major], *arguments], capture_output=True, text=True, env=environment, timeout=60)
+        done = subprocess.run([HELMS[major], *arguments], capture_output=True, text=True, env=environment, timeout=300)
     if done.returncode != 0:
         raise Refused(done.stderr.strip())
     return done.stdout

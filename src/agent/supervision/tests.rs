@@ -18,7 +18,7 @@ use crate::session::snapshot::Digest;
 use crate::sts::Request;
 use crate::time::Wall;
 
-const BOUND: Duration = Duration::from_secs(20);
+const BOUND: Duration = Duration::from_mins(1);
 /// Header, claims and signature of a token; the claims are `{}`.
 const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl";
 
