@@ -2,6 +2,8 @@
 
 CARGO ?= cargo
 PYTHON ?= python3
+# Where cargo builds, and where the targets install what they need.
+TARGET = $(or $(CARGO_TARGET_DIR),target)
 # The runner must be of the very version that Cargo.lock has of the library.
 GUNGRAUN = $(shell sed -n '/^name = "gungraun"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
 
@@ -41,16 +43,16 @@ lint: ## formatting and clippy, warnings are errors
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 deny: ## licences, sources and banned crates
-	@command -v cargo-deny >/dev/null || $(CARGO) install --locked --root target/tools/cargo cargo-deny
-	PATH="$$PWD/target/tools/cargo/bin:$$PATH" $(CARGO) deny check bans licenses sources
+	@command -v cargo-deny >/dev/null || $(CARGO) install --locked --root $(TARGET)/tools/cargo cargo-deny
+	PATH="$(abspath $(TARGET))/tools/cargo/bin:$$PATH" $(CARGO) deny check bans licenses sources
 
 doc: ## API documentation, warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps
 
 # The host's own target, named, so that RUSTFLAGS do not reach build scripts and macros.
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
-STATIC = target/$(HOST)/release
-DYNAMIC = target/release
+STATIC = $(TARGET)/$(HOST)/release
+DYNAMIC = $(TARGET)/release
 
 # Identical functions are linked once, where the linker is Rust's own: 1 % of the size, and no function's address
 # is compared. Given to the last step alone, so that dependencies are not built again.
@@ -67,7 +69,7 @@ release: ## both programs as they ship: the agent linked to glibc and static, wi
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) rustc $(INJECTOR) --target $(HOST) -- $(FOLD)
 
 image: release ## the image in target/stsidecar.oci.tar, without a container engine (IMAGE=name:tag)
-	deploy/image --name $(or $(IMAGE),localhost/stsidecar:dev) --commit $$(git rev-parse --short=12 HEAD) \
+	deploy/image --output $(TARGET)/stsidecar.oci.tar --name $(or $(IMAGE),localhost/stsidecar:dev) --commit $$(git rev-parse --short=12 HEAD) \
 		$(STATIC)/stsidecar $(STATIC)/stsidecar-injector
 
 bench: release ## speed, start, memory, size and idleness as one table (7 minutes; IDLE_SECONDS, PAIRS, STARTS)
@@ -75,9 +77,9 @@ bench: release ## speed, start, memory, size and idleness as one table (7 minute
 	@$(STATIC)/serving $(STATIC)/stsidecar $(DYNAMIC)/stsidecar
 
 bench-instructions: ## instructions of a warm request in the library, compared with the run before
-	@command -v gungraun-runner >/dev/null || [ -x target/tools/cargo/bin/gungraun-runner ] || \
-		$(CARGO) install --locked --root target/tools/cargo gungraun-runner --version $(GUNGRAUN)
-	PATH="$$PWD/target/tools/cargo/bin:$$PATH" $(CARGO) bench -p stsidecar-benches --bench instructions
+	@command -v gungraun-runner >/dev/null || [ -x $(TARGET)/tools/cargo/bin/gungraun-runner ] || \
+		$(CARGO) install --locked --root $(TARGET)/tools/cargo gungraun-runner --version $(GUNGRAUN)
+	PATH="$(abspath $(TARGET))/tools/cargo/bin:$$PATH" $(CARGO) bench -p stsidecar-benches --bench instructions
 
 presubmit: lint doc deny test ## what CI runs, without the cluster
 

@@ -4,7 +4,7 @@
 //! at the end. It holds no rule of any stage. `cli` calls [`run`] and turns its error into an exit code.
 //!
 //! Order at start: token files first (the application may be waiting for them), then the listeners, then
-//! the first exchange; the watcher last, because its thread costs milliseconds.
+//! the first exchange; the watches last, because start-up should not pay for them.
 
 mod profile;
 mod supervision;
@@ -19,15 +19,16 @@ use tokio::task::JoinSet;
 
 use crate::config::{Config, Loaded, Shutdown};
 use crate::role::{Region, RoleArn};
+use crate::rotated_file::Watches;
 use crate::shutdown::{Signals, drained};
 use crate::state::StateDirectory;
 use crate::sts::Client;
+use crate::telemetry::Dropped;
 use crate::{authorization, clock, process, state, sts, version};
 use profile::Assembled;
 use supervision::{Heartbeat, RESTART_EVERY};
 
-/// The tick that everything periodic shares.
-const TICK: Duration = Duration::from_secs(30);
+pub use supervision::Pace;
 
 /// Name look-ups block a thread each, and may hang for longer than the attempt that asked (fault F05).
 const MOST_LOOK_UPS: usize = 4;
@@ -79,17 +80,17 @@ impl Error {
     }
 }
 
-/// Runs until a signal has been followed and the drain is over.
+/// Runs until a signal has been followed and the drain is over. `dropped` counts the lines that the log loses.
 ///
 /// # Errors
 /// When the agent cannot start, or one of its stages ends by itself.
-pub fn run(loaded: Loaded) -> Result<(), Error> {
+pub fn run(loaded: Loaded, dropped: &Dropped, pace: Pace) -> Result<(), Error> {
     for warning in process::harden() {
         tracing::warn!(warning, "the process is less protected than it should be");
     }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(MOST_LOOK_UPS).build()?;
-    let ended = runtime.block_on(live(loaded));
+    let ended = runtime.block_on(live(loaded, dropped, pace));
     // A plain drop would wait for a name look-up that is under way.
     runtime.shutdown_background();
     ended
@@ -102,7 +103,7 @@ struct Ending {
     closed: watch::Sender<bool>,
 }
 
-async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
+async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace) -> Result<(), Error> {
     let signals = Signals::catch()?;
     let descriptors = process::raise_nofile();
     // Before anything that takes time: the application may be waiting for them.
@@ -123,15 +124,18 @@ async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
     } = config;
     let state = state_dir.as_deref().map(StateDirectory::open).transpose()?;
     if state.as_ref().is_some_and(|state| !state.is_memory_backed()) {
-        tracing::warn!("the state directory is not memory-backed: credentials would be written to a disk");
+        tracing::warn!(
+            "the state directory is not on tmpfs: credentials are written to a disk; use an emptyDir with medium Memory"
+        );
     }
     let registry = crate::metrics::registry()?;
+    dropped.register(&registry)?;
     let ending = Ending {
         draining: watch::Sender::new(false),
         stopping: watch::Sender::new(None),
         closed: watch::Sender::new(false),
     };
-    let heartbeat = Heartbeat::new(clock::boot());
+    let heartbeat = Heartbeat::new(clock::boot(), pace);
 
     let stages = profile::Stages::register(&registry)?;
     let made = profile::Shared { refresh_at, sts, settings: &sts_settings, state: state.as_ref() };
@@ -141,11 +145,13 @@ async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
     let started = supervision::started(&mut tasks, &assembled, state, wait_for_credentials, endpoint.bound());
     let flags = (started, endpoint.bound());
     surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, flags, &heartbeat, &ending)?;
-    let (ticks, wall_steps) = supervision::time(&mut tasks, TICK);
+    let watches = Watches::default();
+    let (ticks, wall_steps) = supervision::time(&mut tasks, pace.tick);
     for Assembled { parts, .. } in &assembled {
         let inputs = supervision::inputs(&ticks, &wall_steps, &ending.stopping, &heartbeat);
         tasks.spawn(supervision::refresh(Arc::clone(parts), inputs, RESTART_EVERY));
-        tasks.spawn(supervision::watch_source(parts.source.clone(), parts.report.subscribe(), ticks.clone()));
+        let (source, report) = (parts.source.clone(), parts.report.subscribe());
+        tasks.spawn(supervision::watch_source(source, watches.clone(), report, ticks.clone()));
     }
     heartbeat.watch()?;
     end(signals, tasks, &endpoint, &ending, shutdown).await

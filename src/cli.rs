@@ -22,12 +22,14 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::clock;
 use crate::config::{Flags, Sources};
+use crate::telemetry::{self, Lines};
 use crate::time::Wall;
 use crate::version;
 use flags::{All, SettingFlags};
@@ -58,6 +60,8 @@ pub struct World<'a> {
     pub stdout: &'a mut dyn Write,
     /// What went wrong.
     pub stderr: &'a mut dyn Write,
+    /// Where `run` logs; the same stream.
+    pub log: &'a Lines,
     /// Whether people read stdout.
     pub stdout_is_terminal: bool,
     /// Whether people read stderr.
@@ -68,16 +72,39 @@ pub struct World<'a> {
     pub wall: fn() -> Wall,
 }
 
+/// How long the end of the process waits for who reads stderr.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Writes what is still to be written, when it is dropped.
+struct LastWords<'a>(&'a Lines);
+
+impl Drop for LastWords<'_> {
+    fn drop(&mut self) {
+        self.0.flush(LAST_WORDS);
+    }
+}
+
 /// Runs a program's command line with the real process around it.
 #[must_use]
 pub fn in_process(run: impl FnOnce(&mut World<'_>) -> u8) -> ExitCode {
-    let (mut stdout, mut stderr) = (io::stdout(), io::stderr());
-    let (stdout_is_terminal, stderr_is_terminal) = (stdout.is_terminal(), stderr.is_terminal());
+    let mut stdout = io::stdout();
+    let (stdout_is_terminal, stderr_is_terminal) = (stdout.is_terminal(), io::stderr().is_terminal());
+    let log = match Lines::start(io::stderr(), telemetry::say_lost) {
+        Ok(log) => log,
+        Err(error) => {
+            drop(writeln!(io::stderr(), "cannot start a thread: {error}"));
+            return exit::INTERNAL.into();
+        }
+    };
+    log.take_panics();
+    // After a panic too.
+    let _last_words = LastWords(&log);
     let mut world = World {
         variable: &|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
         read: &|path| std::fs::read(path),
         stdout: &mut stdout,
-        stderr: &mut stderr,
+        stderr: &mut &log,
+        log: &log,
         stdout_is_terminal,
         stderr_is_terminal,
         termination_log: Path::new("/dev/termination-log"),

@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 use crate::http::take;
 use crate::metrics::Registry;
 use crate::shutdown::Signals;
+use crate::telemetry::Dropped;
 use crate::{clock, process, version};
 use certificates::{Clock, ServingCertificate, Settings};
 use config::Config;
@@ -66,16 +67,16 @@ impl Error {
     }
 }
 
-/// Runs until a signal has been followed and the drain is over.
+/// Runs until a signal has been followed and the drain is over. `dropped` counts the lines that the log loses.
 ///
 /// # Errors
 /// When the injector cannot start, or one of its tasks ends by itself.
-pub fn run(config: Config) -> Result<(), Error> {
+pub fn run(config: Config, dropped: &Dropped) -> Result<(), Error> {
     for warning in process::harden() {
         tracing::warn!(warning, "the process is less protected than it should be");
     }
     let runtime = runtime()?;
-    let ended = runtime.block_on(live(config));
+    let ended = runtime.block_on(live(config, dropped));
     // A plain drop would wait for a name look-up that is under way.
     runtime.shutdown_background();
     ended
@@ -87,7 +88,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build()
 }
 
-async fn live(config: Config) -> Result<(), Error> {
+async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
     let mut signals = Signals::catch()?;
     let _ = process::raise_nofile();
     tracing::info!(
@@ -100,6 +101,7 @@ async fn live(config: Config) -> Result<(), Error> {
     );
     let client = client().await?;
     let registry = crate::metrics::registry()?;
+    dropped.register(&registry)?;
     let (webhook, health) = tokio::select! {
         both = async { tokio::join!(listen(config.port), listen(config.metrics_port)) } => both,
         signal = signals.next() => {

@@ -5,12 +5,12 @@
 //! writes. Read by the refresher before each STS call; [`RotatedFile::run`] reads it between the calls.
 //!
 //! Reading on use and comparing content is what makes this right; the watcher only makes it quick
-//! (inotify crosses neither gVisor nor Kata, and its instances run out: projected-token facts B.3).
+//! (inotify crosses neither gVisor nor Kata, and its instances run out).
 
 pub mod metrics;
 mod read;
-mod settled;
 mod watcher;
+mod watches;
 
 #[cfg(test)]
 mod tests;
@@ -24,9 +24,9 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 pub use read::Error;
+pub use watches::Watches;
 
 use metrics::Reloads;
-use settled::Settled;
 use watcher::Watcher;
 
 /// What is known of the file. Clones share the content.
@@ -139,32 +139,23 @@ impl<T> RotatedFile<T> {
 
     /// Keeps the content fresh until `stop` completes or the sender of `ticks` is gone.
     ///
-    /// Starts watching at once, so call it after the first credentials or the first failure: the watcher's
-    /// thread costs milliseconds that start-up should not pay. Each tick (30 s) looks at the file whether or
-    /// not anything is watched, and reads it unless it is as it was. Where watching is impossible there is one warning, and the ticks remain.
-    pub async fn run(&self, mut ticks: watch::Receiver<u64>, stop: impl Future<Output = ()>) {
-        let mut watcher = Watcher::new(&self.0.path);
-        let (mut stop, mut settled) = (std::pin::pin!(stop), Settled::default());
+    /// Starts watching at once. `watches` are the process's: all files share them. Each tick (30 s) reads the file
+    /// whether or not anything is watched. Where watching is impossible there is one warning, and the ticks remain.
+    pub async fn run(&self, watches: &Watches, mut ticks: watch::Receiver<u64>, stop: impl Future<Output = ()>) {
+        let mut watcher = Watcher::new(watches, &self.0.path);
+        let mut stop = std::pin::pin!(stop);
         watcher.note_static_mounts();
-        let mut read = !settled.look(&self.0.path);
         loop {
             // Armed before read: what changes in between is an event.
             watcher.keep_armed();
-            if read {
-                let _ = self.reload();
-            }
-            read = tokio::select! {
+            let _ = self.reload();
+            tokio::select! {
                 () = &mut stop => return,
-                () = watcher.changed() => true,
-                tick = ticks.changed() => {
-                    if tick.is_err() {
-                        return;
-                    }
-                    // Always asked, so that it sees every tick. What could not be read may be readable now.
-                    let settled = settled.look(&self.0.path);
-                    !settled || self.0.latest.borrow().error.is_some()
-                }
-            };
+                () = watcher.changed() => {}
+                tick = ticks.changed() => if tick.is_err() {
+                    return;
+                },
+            }
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The state directory: the last good generation of each profile, for the process that comes after a crash.
 //!
-//! Owns the files' form, their atomic replacement and the refusal of anything torn or foreign. It never
-//! decides whether credentials may still be vended: `session` does, from the snapshot's times. `refresher`
+//! Owns the directory that only we may enter, the files' form, their atomic replacement and the refusal of anything
+//! torn or foreign. It never decides whether credentials may still be vended: `session` does, from the snapshot's times. `refresher`
 //! writes and reads it; `agent` opens it and keeps the `started` mark in it.
 
 mod record;
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
@@ -23,9 +23,14 @@ const LARGEST: u64 = 1024 * 1024;
 
 const STARTED: &str = "started";
 
-/// A directory that only this agent writes.
+/// In the directory that is given: the kubelet makes an emptyDir with mode 0777
+/// (<https://kubernetes.io/docs/concepts/storage/volumes/#emptydir>), and gives it to a group with `fsGroup`.
+const OWN: &str = "stsidecar";
+
+/// A directory that only this agent's uid may enter.
 #[derive(Clone, Debug)]
 pub struct StateDirectory {
+    /// Below the one that is configured.
     path: PathBuf,
 }
 
@@ -84,21 +89,17 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 impl StateDirectory {
-    /// Makes the directory if it is missing (0700), and finds out whether it can be written.
+    /// Makes a directory of ours (0700) in the one at `path`, which is made too if it is missing, and finds out whether
+    /// it can be written.
     ///
     /// # Errors
-    /// When it cannot.
+    /// When it cannot, or when something of another stands in its place.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        let path = own_directory(path);
         let probe = path.join(".probe");
-        let written = DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .and_then(|()| create_private(&probe))
-            .and_then(|_| fs::remove_file(&probe));
-        match written {
-            Ok(()) => Ok(Self { path: path.to_owned() }),
-            Err(source) => Err(Error::Directory { path: path.to_owned(), source }),
+        match make_own(&path).and_then(|()| create_private(&probe)).and_then(|_| fs::remove_file(&probe)) {
+            Ok(()) => Ok(Self { path }),
+            Err(source) => Err(Error::Directory { path, source }),
         }
     }
 
@@ -164,6 +165,34 @@ impl StateDirectory {
     fn file(&self, profile: &ProfileName) -> PathBuf {
         self.path.join(format!("{profile}.state"))
     }
+}
+
+/// Makes the directory, or closes the one that is there and ours.
+///
+/// Whoever may write in the parent may have put a link or a directory there, to be handed our files or to hand us its
+/// own.
+fn make_own(path: &Path) -> io::Result<()> {
+    let parent = path.parent().unwrap_or(path);
+    DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let only_a_directory = NO_FOLLOW | rustix::fs::OFlags::DIRECTORY.bits().cast_signed();
+    let own = OpenOptions::new().read(true).custom_flags(only_a_directory).open(path)?;
+    let (metadata, us) = (own.metadata()?, rustix::process::geteuid().as_raw());
+    if metadata.uid() != us {
+        let found = format!("it belongs to uid {}, we are uid {us}: remove it", metadata.uid());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, found));
+    }
+    // A directory made in one with the setgid bit has it too.
+    if metadata.mode() & 0o7777 == 0o700 { Ok(()) } else { own.set_permissions(Permissions::from_mode(0o700)) }
+}
+
+/// Where the files of a state directory are; for who looks without opening it.
+#[must_use]
+pub fn own_directory(configured: &Path) -> PathBuf {
+    configured.join(OWN)
 }
 
 /// Whether what is at `path` is on tmpfs.

@@ -1,10 +1,12 @@
-//! Logs: one line for each event to stderr, as JSON or as text.
+//! Logs: one line for each event to stderr, as JSON or as text, and never a wait for its reader.
 //!
-//! Owns the filter, the format and what a line may hold: targets of the SDK and its HTTP stack stay at info
+//! Owns the filter, the format, the queue in front of stderr and what a line may hold: targets of the SDK and its HTTP stack stay at info
 //! whatever the filter says, because their finer events print requests, and with them tokens (threat T11);
 //! control characters never reach the terminal or split a line (T12). Installed once by `cli`; it reads no
 //! clock itself.
 
+mod lines;
+mod metrics;
 mod printable;
 
 use std::fmt;
@@ -20,6 +22,9 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 use crate::time::Wall;
 use printable::Printable;
+
+pub use lines::Lines;
+pub use metrics::Dropped;
 
 /// What is logged, and how.
 #[derive(Clone, Debug, Default)]
@@ -111,7 +116,7 @@ impl Default for Filter {
 
 /// Where lines go and what stamps them.
 pub struct Output<W> {
-    /// Usually stderr; stdout carries results only.
+    /// Usually [`Lines`], which are stderr's; stdout carries results only.
     pub writer: W,
     /// Whether it is a terminal, which gets text.
     pub is_terminal: bool,
@@ -135,6 +140,11 @@ where
     Ok(tracing::subscriber::set_global_default(subscriber(settings, output))?)
 }
 
+/// Says in the log that some of it was lost; for [`Lines::start`].
+pub fn say_lost(lines: u64) {
+    tracing::warn!(lines, "log lines were dropped: stderr did not take them");
+}
+
 /// What [`install`] installs.
 pub fn subscriber<W>(settings: &Settings, output: Output<W>) -> impl Subscriber + Send + Sync + use<W>
 where
@@ -156,7 +166,7 @@ where
 }
 
 /// Targets whose events below info may print requests, headers or tokens, or drown everything else.
-const CAPPED: [&str; 9] = ["aws_", "hyper", "rustls", "h2", "notify", "mio", "inotify", "kube", "tower"];
+const CAPPED: [&str; 7] = ["aws_", "hyper", "rustls", "h2", "mio", "kube", "tower"];
 
 fn is_harmless(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= Level::INFO || !CAPPED.iter().any(|target| metadata.target().starts_with(target))

@@ -42,7 +42,7 @@ const SIBLINGS: [&str; 5] = ["values", "decisions", "surfaces", "composition", "
 /// A foreign crate and the only places that may name it; unit tests in files of their own may look anywhere.
 const ONE_PLACE: [(&str, &[&str]); 5] = [
     ("aws_sdk_sts", &["sts/client.rs", "sts/client/"]),
-    ("notify", &["rotated_file/watcher.rs"]),
+    ("inotify", &["rotated_file/watches.rs"]),
     ("clap", &["cli.rs", "cli/"]),
     ("prometheus", &["metrics.rs"]),
     ("kube", &["injector.rs", "injector/"]),
@@ -164,6 +164,64 @@ fn every_file_is_short_and_opens_with_what_it_owns() {
         let least = if is_test(&file) || file.starts_with("bin/") { 1 } else { 3 };
         assert!(header >= least, "src/{file}: its header has {header} lines; say what it owns and what it never does");
     }
+}
+
+/// What ARCHITECTURE.md says that another source touches is what SAML, the largest one, did: every file that names it.
+#[test]
+fn a_source_is_known_to_the_documented_files_only() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).expect("a document");
+    let paragraph = text.split("\nWhere later work goes: ").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let quoted = paragraph.expect("a paragraph").split('`').skip(1).step_by(2);
+    let listed: Vec<&str> = quoted.filter(|name| name.ends_with(".rs") && !name.starts_with("tests/")).collect();
+    // The file's form is named for what it holds.
+    let names_it = |file: &str, text: &str| !is_test(file) && (code(text).contains("Saml") || file == "material.rs");
+    let sources = sources();
+    let found: Vec<&str> =
+        sources.iter().filter(|(file, text)| names_it(file, text)).map(|(file, _)| file.as_str()).collect();
+    let sorted = listed.iter().copied().collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(sorted.into_iter().collect::<Vec<_>>(), found);
+    assert!(paragraph.is_some_and(|text| text.contains(&format!("{} files", listed.len()))), "{paragraph:?}");
+}
+
+/// The tests' own sources below `tests`, by path.
+fn tests_sources(endings: &[&str]) -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let (mut found, mut folders) = (BTreeMap::new(), vec![root.clone()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a readable folder") {
+            let path: PathBuf = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if endings.iter().any(|ending| path.to_string_lossy().ends_with(ending)) {
+                let name = path.strip_prefix(&root).expect("below tests").display().to_string();
+                found.insert(name, fs::read_to_string(&path).expect("text"));
+            }
+        }
+    }
+    found.remove("architecture.rs");
+    found
+}
+
+/// A folder above the checkout may be closed to others (a home, `mktemp -d`), and the build may be elsewhere
+/// (`CARGO_TARGET_DIR`): one file of the tests knows each.
+#[test]
+fn tests_assume_no_place_of_the_checkout_or_of_the_build() {
+    let places = ["support/other_user.rs", "real/bootstrap.py", "tools/install"];
+    let mut wrong = Vec::new();
+    for (file, text) in tests_sources(&[".rs", ".py", ".cjs", "/install"]) {
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            let other_user = line.contains("--reuid") || line.contains(".uid(") && !line.contains(".uid()");
+            let build = line.contains("\"target/") || line.contains("/ \"target\"");
+            if (other_user || build) && !places.contains(&file.as_str()) {
+                wrong.push(format!("tests/{file}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "these start a program as another user, or look for the build, by themselves:\n{}",
+        wrong.join("\n")
+    );
 }
 
 /// Every crate of the agent multiplies what an operator must trust; h2 is there as the SDK's client only.

@@ -16,6 +16,7 @@ fn passes(group: &str) {
         .arg(root.join("tests/chart/run.py"))
         .arg(group)
         .env("STSIDECAR_BIN", env!("CARGO_BIN_EXE_stsidecar"))
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is below the build's"))
         .status();
     match outcome {
         Ok(status) => assert!(status.success(), "tests/chart/run.py {group} ended with {status}"),

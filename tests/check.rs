@@ -6,6 +6,9 @@
 mod cases;
 #[path = "check/direct.rs"]
 mod direct;
+#[path = "support/other_user.rs"]
+#[allow(unreachable_pub, reason = "shared with other test crates")]
+mod other_user;
 #[path = "support/pod.rs"]
 mod pod;
 #[path = "support/mod.rs"]

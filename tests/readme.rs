@@ -18,7 +18,7 @@ use prometheus::{Registry, TextEncoder};
 use stsidecar::assume::{Profile, ProfileName, Role, Step, WebIdentity};
 use stsidecar::config::{SETTINGS, Setting};
 use stsidecar::role::RoleArn;
-use stsidecar::{admin, endpoint, metrics, refresher, rotated_file};
+use stsidecar::{admin, endpoint, metrics, refresher, rotated_file, telemetry};
 
 /// The most series with one profile; each costs every scrape of every pod.
 const MOST_SERIES: usize = 60;
@@ -75,6 +75,7 @@ fn registry(profile: &Profile) -> Registry {
     let _ = rotated_file::metrics::Metrics::register(&registry).expect(registered).profile(profile.name.as_str());
     endpoint::metrics::Metrics::register(&registry).expect(registered);
     admin::metrics::Metrics::register(&registry).expect(registered);
+    telemetry::Dropped::default().register(&registry).expect(registered);
     registry
 }
 
@@ -86,6 +87,7 @@ fn injector() -> Registry {
     let registered = "no name is registered twice";
     let _ = injector::metrics::Metrics::register(&registry).expect(registered);
     let _ = injector::certificates::Metrics::register(&registry).expect(registered);
+    telemetry::Dropped::default().register(&registry).expect(registered);
     registry
 }
 
@@ -181,7 +183,8 @@ fn promtool_finds_nothing_to_complain_about() {
 }
 
 fn promtool() -> Option<PathBuf> {
-    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/promtool/promtool");
+    let build = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is below the build's");
+    let installed = build.join("tools/promtool/promtool");
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&on_path).map(|directory| directory.join("promtool")).collect::<Vec<_>>();
     let named = std::env::var_os("PROMTOOL").map(PathBuf::from);

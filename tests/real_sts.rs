@@ -21,6 +21,7 @@ fn passes(program: &str, arguments: &[&str]) {
         .arg(root.join("tests").join(program))
         .args(arguments)
         .env("STSIDECAR_BIN", env!("CARGO_BIN_EXE_stsidecar"))
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is below the build's"))
         .status();
     match outcome {
         Ok(status) => assert!(status.success(), "tests/{program} {} ended with {status}", arguments.join(" ")),

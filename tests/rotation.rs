@@ -6,6 +6,8 @@
 mod degraded;
 #[path = "rotation/odd_files.rs"]
 mod odd_files;
+#[path = "rotation/shared.rs"]
+mod shared;
 #[path = "rotation/support.rs"]
 mod support;
 #[path = "rotation/swaps.rs"]

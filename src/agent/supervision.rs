@@ -14,7 +14,7 @@ use super::profile::Assembled;
 use crate::material::Material;
 use crate::refresher::{Inputs, Parts, Refresher};
 use crate::report::Report;
-use crate::rotated_file::RotatedFile;
+use crate::rotated_file::{RotatedFile, Watches};
 use crate::state::StateDirectory;
 use crate::sts::Assume;
 use crate::time::Boot;
@@ -22,44 +22,76 @@ use crate::{clock, process};
 
 /// At most so often a refresher is started.
 pub(super) const RESTART_EVERY: Duration = Duration::from_mins(1);
-const DEAD_AFTER: Duration = Duration::from_mins(6);
-const LOOK_EVERY: Duration = Duration::from_mins(3);
-/// After a suspend the watchdog may look before the first tick: it looks again.
-const LOOK_AGAIN: Duration = Duration::from_secs(20);
+
+/// How often the agent shows life, and how often something looks for that.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Between two ticks; each tick is a sign of life.
+    pub tick: Duration,
+    /// Without a sign of life for so long, the shared runtime is taken for blocked.
+    pub dead_after: Duration,
+    /// Between two looks of the watchdog.
+    pub look_every: Duration,
+    /// From a look that found no life to the one that decides: right after a suspend the first may come before
+    /// the tick.
+    pub look_again: Duration,
+}
+
+impl Default for Pace {
+    /// Two wake-ups a minute for the ticks, one in three minutes for the watchdog.
+    fn default() -> Self {
+        Self {
+            tick: Duration::from_secs(30),
+            dead_after: Duration::from_mins(6),
+            look_every: Duration::from_mins(3),
+            look_again: Duration::from_secs(20),
+        }
+    }
+}
 
 /// When the shared runtime last showed life.
 #[derive(Clone)]
-pub(super) struct Heartbeat(Arc<AtomicU64>);
+pub(super) struct Heartbeat {
+    /// In milliseconds of the boot clock.
+    last: Arc<AtomicU64>,
+    pace: Pace,
+}
 
 impl Heartbeat {
-    pub(super) fn new(now: Boot) -> Self {
-        Self(Arc::new(AtomicU64::new(now.as_duration().as_secs())))
+    pub(super) fn new(now: Boot, pace: Pace) -> Self {
+        Self { last: Arc::new(AtomicU64::new(milliseconds(now))), pace }
     }
 
     fn beat(&self) {
-        self.0.store(clock::boot().as_duration().as_secs(), Relaxed);
+        self.last.store(milliseconds(clock::boot()), Relaxed);
     }
 
     pub(super) fn is_fresh(&self) -> bool {
-        clock::boot().as_duration().as_secs().saturating_sub(self.0.load(Relaxed)) < DEAD_AFTER.as_secs()
+        let silence = milliseconds(clock::boot()).saturating_sub(self.last.load(Relaxed));
+        Duration::from_millis(silence) < self.pace.dead_after
     }
 
-    /// Looks at the heartbeat from a thread of its own: a blocked runtime cannot look at itself.
+    /// Looks at the heartbeat from a thread of its own: a blocked runtime cannot look at itself. That thread takes
+    /// no lock that another one could hold, and logs nothing.
     pub(super) fn watch(&self) -> std::io::Result<()> {
         let heartbeat = self.clone();
         let look = move || {
             loop {
-                std::thread::sleep(LOOK_EVERY);
+                std::thread::sleep(heartbeat.pace.look_every);
                 if !heartbeat.is_fresh() {
-                    std::thread::sleep(LOOK_AGAIN);
+                    std::thread::sleep(heartbeat.pace.look_again);
                     if !heartbeat.is_fresh() {
-                        process::end_stuck("the agent made no progress for six minutes");
+                        process::end_stuck();
                     }
                 }
             }
         };
         std::thread::Builder::new().name("watchdog".to_owned()).spawn(look).map(drop)
     }
+}
+
+fn milliseconds(at: Boot) -> u64 {
+    u64::try_from(at.as_duration().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The tick and the wall clock's steps, for everybody who subscribes.
@@ -120,6 +152,7 @@ where
 /// Watches a profile's source file once the first exchange has ended, well or not: until then every call reads it anyway.
 pub(super) async fn watch_source(
     source: RotatedFile<Material>,
+    watches: Watches,
     mut report: watch::Receiver<Report>,
     ticks: watch::Receiver<u64>,
 ) -> &'static str {
@@ -127,7 +160,7 @@ pub(super) async fn watch_source(
         report.last_error.is_some() || report.hops.first().is_some_and(|source| source.generation > 0)
     };
     if report.wait_for(answered).await.is_ok() {
-        source.run(ticks, std::future::pending()).await;
+        source.run(&watches, ticks, std::future::pending()).await;
     }
     "token watcher"
 }

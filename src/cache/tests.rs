@@ -86,7 +86,7 @@ fn a_reader_on_another_runtime_is_woken() {
     let (publisher, reader) = channel(refused("starting"), frozen);
     let waiting = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), reader.available()).await })
+        runtime.block_on(async { tokio::time::timeout(Duration::from_mins(1), reader.available()).await })
     });
     publisher.publish(served("a", 200));
     assert_eq!(Answer::Served(waiting.join().expect("no panic").expect("in time")), served("a", 200));

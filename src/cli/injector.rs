@@ -84,12 +84,13 @@ fn run(arguments: &RunArgs, world: &mut World<'_>) -> u8 {
         Ok(config) => config,
         Err(error) => return fatal(world, &error.to_string(), exit::CONFIG),
     };
-    let output = telemetry::Output { writer: std::io::stderr, is_terminal: world.stderr_is_terminal, wall: world.wall };
+    let output =
+        telemetry::Output { writer: world.log.clone(), is_terminal: world.stderr_is_terminal, wall: world.wall };
     if let Err(error) = telemetry::install(&config.log, output) {
         return fatal(world, &error.to_string(), exit::INTERNAL);
     }
     // A panic has printed its own message; the exit code says whose fault it is.
-    match catch_unwind(AssertUnwindSafe(|| injector::run(config))) {
+    match catch_unwind(AssertUnwindSafe(|| injector::run(config, world.log.dropped()))) {
         Err(_) => fatal(world, "the injector panicked: see its log", exit::INTERNAL),
         Ok(Ok(())) => exit::OK,
         Ok(Err(error)) => fatal(world, &error.to_string(), error.exit_code()),

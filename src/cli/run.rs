@@ -15,12 +15,13 @@ pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
         Ok(loaded) => loaded,
         Err(error) => return fatal(world, &error.to_string(), exit::CONFIG),
     };
-    let output = telemetry::Output { writer: std::io::stderr, is_terminal: world.stderr_is_terminal, wall: world.wall };
+    let output =
+        telemetry::Output { writer: world.log.clone(), is_terminal: world.stderr_is_terminal, wall: world.wall };
     if let Err(error) = telemetry::install(&loaded.config.log, output) {
         return fatal(world, &error.to_string(), exit::INTERNAL);
     }
     // A panic has printed its own message; the exit code says whose fault it is.
-    match catch_unwind(AssertUnwindSafe(|| agent::run(loaded))) {
+    match catch_unwind(AssertUnwindSafe(|| agent::run(loaded, world.log.dropped(), agent::Pace::default()))) {
         Err(_) => fatal(world, "the agent panicked: see its log", exit::INTERNAL),
         Ok(Ok(())) => exit::OK,
         Ok(Err(error)) => {

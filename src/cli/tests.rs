@@ -17,6 +17,11 @@ struct Outcome {
     stderr: String,
 }
 
+/// What `run` would log to; no command of these tests gets so far.
+fn lines() -> Lines {
+    Lines::start(io::stderr(), |_| ()).expect("a thread")
+}
+
 fn outcome(arguments: &[&str], variables: &[(&str, &str)]) -> Outcome {
     let variables: HashMap<&str, &str> = variables.iter().copied().collect();
     outcome_at(arguments, &variables, Path::new("/nonexistent/termination-log"))
@@ -34,6 +39,7 @@ fn outcome_at(arguments: &[&str], variables: &HashMap<&str, &str>, termination_l
             },
             stdout: &mut stdout,
             stderr: &mut stderr,
+            log: &lines(),
             stdout_is_terminal: false,
             stderr_is_terminal: false,
             termination_log,
@@ -102,6 +108,7 @@ fn an_argument_that_is_not_utf8_is_a_usage_error() {
         read: &|_| Err(io::ErrorKind::NotFound.into()),
         stdout: &mut io::sink(),
         stderr: &mut stderr,
+        log: &lines(),
         stdout_is_terminal: false,
         stderr_is_terminal: false,
         termination_log: Path::new("/nonexistent"),
@@ -128,6 +135,7 @@ fn a_reader_that_went_away_is_no_error() {
         read: &|_| Err(io::ErrorKind::NotFound.into()),
         stdout: &mut Closed,
         stderr: &mut stderr,
+        log: &lines(),
         stdout_is_terminal: false,
         stderr_is_terminal: false,
         termination_log: Path::new("/nonexistent"),

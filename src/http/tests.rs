@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-const BOUND: Duration = Duration::from_secs(20);
+const BOUND: Duration = Duration::from_mins(1);
 
 /// Answers `ok`; `/later` when it is released. An Authorization header is proof enough.
 #[derive(Default)]
@@ -93,12 +93,12 @@ async fn end_of(stream: &mut TcpStream) -> Duration {
 
 #[tokio::test]
 async fn a_connection_is_kept_between_requests_for_longer_than_a_head_may_take() {
-    let served = started(limits(200, 200, 60_000, 4));
+    let served = started(limits(600, 600, 60_000, 4));
     let mut stream = served.connect().await;
     for _ in 0..2 {
         ask(&mut stream, "/").await;
         assert!(answered(&mut stream).await);
-        sleep(Duration::from_millis(700)).await;
+        sleep(Duration::from_secs(2)).await;
     }
     ask(&mut stream, "/").await;
     assert!(answered(&mut stream).await);
@@ -121,7 +121,7 @@ async fn who_sends_nothing_or_drips_a_head_is_closed_and_idle_ones_at_their_limi
     for (name, lasted, limit) in [("silent", silent, 400), ("drip", dripped, 400), ("idle", idle, 800)] {
         // The connection was open a little before the clock here started.
         assert!(lasted >= Duration::from_millis(limit - 100), "{name}: {lasted:?}");
-        assert!(lasted < Duration::from_secs(5), "{name}: {lasted:?}");
+        assert!(lasted < BOUND, "{name}: {lasted:?}");
     }
 }
 

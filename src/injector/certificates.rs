@@ -31,6 +31,7 @@ use std::sync::Arc;
 use kube::Client;
 use tokio::sync::{Notify, watch};
 
+use crate::rotated_file::Watches;
 use keeper::{Keeper, Origin};
 use object::Object;
 
@@ -64,13 +65,13 @@ pub async fn keep(
     };
     let files = async {
         if let Some(file) = watched {
-            let mut news = file.subscribe();
+            let (watches, mut news) = (Watches::default(), file.subscribe());
             let tell = async {
                 while news.changed().await.is_ok() {
                     changed.notify_one();
                 }
             };
-            tokio::join!(file.run(ticks, std::future::pending()), tell);
+            tokio::join!(file.run(&watches, ticks, std::future::pending()), tell);
         }
     };
     let looks = keeper.run(&changed, &ticker);

@@ -51,9 +51,9 @@ fn what_was_saved_is_loaded_and_only_we_can_read_it() {
     assert_eq!((hop.generation, hop.held.deadline), (7, Boot::from_duration(Duration::from_secs(4600))));
     assert_eq!(loaded.session_names, saved("x").session_names);
     assert!(loaded.identity.expect("saved").same_identity(&saved("x").identity.expect("given")));
-    let mode = fs::metadata(place.path().join("state/default.state")).expect("there").permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(fs::read_dir(place.path().join("state")).expect("listed").count(), 1, "no draft is left");
+    let mode = mode(&place.path().join("state/stsidecar/default.state"));
+    assert_eq!(mode, 0o600);
+    assert_eq!(fs::read_dir(place.path().join("state/stsidecar")).expect("listed").count(), 1, "no draft is left");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_file_torn_at_any_byte_or_changed_in_any_byte_is_refused() {
     let place = tempfile::tempdir().expect("a directory");
     let directory = StateDirectory::open(place.path()).expect("opened");
     directory.save(&name(), &saved("one")).expect("saved");
-    let path = place.path().join("default.state");
+    let path = place.path().join("stsidecar/default.state");
     let whole = fs::read(&path).expect("read");
     for end in 0..whole.len() {
         fs::write(&path, &whole[..end]).expect("torn");
@@ -79,7 +79,7 @@ fn a_file_of_another_version_is_refused() {
     let directory = StateDirectory::open(place.path()).expect("opened");
     let body = br#"{"version":2}"#;
     let content = [hex(&sha256(body)).as_bytes(), b"\n", body].concat();
-    fs::write(place.path().join("default.state"), content).expect("written");
+    fs::write(place.path().join("stsidecar/default.state"), content).expect("written");
     let error = directory.load(&name()).expect_err("refused").to_string();
     assert!(error.contains("another version"), "{error}");
 }
@@ -90,9 +90,58 @@ fn a_link_in_place_of_the_draft_is_not_followed() {
     let directory = StateDirectory::open(place.path()).expect("opened");
     let victim = place.path().join("victim");
     fs::write(&victim, "untouched").expect("written");
-    std::os::unix::fs::symlink(&victim, place.path().join("default.draft")).expect("linked");
+    std::os::unix::fs::symlink(&victim, place.path().join("stsidecar/default.draft")).expect("linked");
     directory.save(&name(), &saved("one")).expect("saved");
     assert_eq!(fs::read_to_string(victim).expect("read"), "untouched");
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).expect("there").permissions().mode() & 0o7777
+}
+
+#[test]
+fn in_a_directory_that_everybody_may_write_the_files_are_in_a_closed_one_of_ours() {
+    let place = tempfile::tempdir().expect("a directory");
+    for given in [0o777, 0o1777, 0o2770, 0o700] {
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(given)).expect("ours");
+        let own = place.path().join("stsidecar");
+        for before in [None, Some(0o777), Some(0o2755)] {
+            if let Some(before) = before {
+                fs::create_dir_all(&own).expect("room");
+                fs::set_permissions(&own, fs::Permissions::from_mode(before)).expect("ours");
+            }
+            let directory = StateDirectory::open(place.path()).expect("opened");
+            directory.save(&name(), &saved("one")).expect("saved");
+            directory.mark_started().expect("marked");
+            assert_eq!((mode(place.path()), mode(&own)), (given, 0o700), "what is given stays as it is");
+            assert_eq!(mode(&own.join("default.state")), 0o600);
+            let names: Vec<_> =
+                fs::read_dir(place.path()).expect("listed").map(|one| one.unwrap().file_name()).collect();
+            assert_eq!(names, ["stsidecar"], "nothing beside it");
+        }
+        fs::remove_dir_all(own).expect("there");
+    }
+}
+
+#[test]
+fn what_another_has_put_in_place_of_our_directory_is_refused() {
+    let place = tempfile::tempdir().expect("a directory");
+    let (own, other) = (place.path().join("stsidecar"), place.path().join("other"));
+    fs::create_dir(&other).expect("room");
+    std::os::unix::fs::symlink(&other, &own).expect("linked");
+    let refused = || StateDirectory::open(place.path()).expect_err("refused").to_string();
+    assert!(refused().contains("/stsidecar: "), "{}", refused());
+    assert_eq!(fs::read_dir(&other).expect("listed").count(), 0);
+    fs::remove_file(&own).expect("there");
+    fs::write(&own, "").expect("room");
+    assert!(refused().contains("/stsidecar: "), "{}", refused());
+    fs::remove_file(&own).expect("there");
+    if !rustix::process::geteuid().is_root() {
+        return println!("not run: a directory of another uid: only root can make one");
+    }
+    fs::create_dir(&own).expect("room");
+    std::os::unix::fs::chown(&own, Some(65_533), None).expect("root may");
+    assert!(refused().contains("it belongs to uid 65533, we are uid 0"), "{}", refused());
 }
 
 #[test]

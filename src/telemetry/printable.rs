@@ -33,7 +33,7 @@ impl<W: io::Write> io::Write for Escaping<W> {
 }
 
 /// Control characters as `\u001b`, which JSON reads back; only a line's last newline stays.
-fn escaped(line: &str) -> Cow<'_, str> {
+pub(super) fn escaped(line: &str) -> Cow<'_, str> {
     let (content, end) = line.strip_suffix('\n').map_or((line, ""), |content| (content, "\n"));
     if !content.contains(char::is_control) {
         return Cow::Borrowed(line);

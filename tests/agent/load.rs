@@ -45,7 +45,7 @@ fn no_request_of_many_fails_while_everything_rotates() {
     });
     let (took, answered) = (start.elapsed(), total.answers);
     let after = Rest::of(&agent, Some(before.descriptors));
-    assert!(answered >= requests() && total.generations > took.as_secs() / 2, "{total:?} in {took:?}");
+    assert!(answered >= requests() && total.generations > (took.as_secs() / 2).min(2), "{total:?} in {took:?}");
     assert!(agent.events("refresh failed").is_empty());
     let (grown, limit) = (after.anonymous.saturating_sub(before.anonymous), GROWTH);
     println!(

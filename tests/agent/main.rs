@@ -12,6 +12,8 @@ mod support {
     pub mod agent;
     pub mod client;
     pub mod fake_sts;
+    pub mod full_pipe;
+    pub mod other_user;
     pub mod secrets;
     pub mod token_volume;
     pub mod tokens;
@@ -28,7 +30,11 @@ mod secrecy;
 mod sources;
 mod start;
 mod state_dir;
+mod stuck_log;
 mod surfaces;
+mod threads;
+mod watchdog;
+mod watching;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -114,6 +120,11 @@ impl Scene {
     fn launch_restless(&self) -> Launch {
         self.sts.set_session_lifetime(Some(Duration::from_mins(1)));
         self.launch().flag("refresh-at", "1s")
+    }
+
+    /// A file of the state directory.
+    fn state(&self, name: &str) -> PathBuf {
+        self.path("state/stsidecar").join(name)
     }
 
     fn launch_with_state(&self) -> Launch {

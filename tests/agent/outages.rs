@@ -124,7 +124,7 @@ fn a_role_that_is_granted_late_starts_the_agent_late() {
 #[test]
 fn credentials_are_vended_until_ten_seconds_before_their_end_and_never_later() {
     let scene = Scene::new();
-    scene.sts.set_session_lifetime(Some(Duration::from_secs(14)));
+    scene.sts.set_session_lifetime(Some(Duration::from_secs(20)));
     let agent = scene.launch().flag("refresh-at", "1s").start();
     let first: Issued = agent.first_credentials().issued().expect("credentials");
     scene.sts.set_default(Behaviour::Empty500);

@@ -91,7 +91,7 @@ fn no_log_metric_status_or_error_shows_a_secret_even_at_trace() {
     for echo in echoes(&rotated) {
         scene.sts.script([Behaviour::Ok, Behaviour::Ok, echo]);
         told(&scene, &kept, &mut seen);
-        fs::remove_file(scene.path("state/default.state")).expect("kept");
+        fs::remove_file(scene.state("default.state")).expect("kept");
     }
     // A restart from a state, and from one that is torn.
     let mut agent = kept.start();
@@ -100,8 +100,8 @@ fn no_log_metric_status_or_error_shows_a_secret_even_at_trace() {
     let mut again = kept.start();
     read_everything(&again, &token(&scene), &mut seen);
     again.kill();
-    let state = fs::read(scene.path("state/default.state")).expect("kept");
-    fs::write(scene.path("state/default.state"), &state[..state.len() / 2]).expect("ours");
+    let state = fs::read(scene.state("default.state")).expect("kept");
+    fs::write(scene.state("default.state"), &state[..state.len() / 2]).expect("ours");
     let torn = kept.start();
     torn.event("starting without saved credentials");
     read_everything(&torn, &token(&scene), &mut seen);

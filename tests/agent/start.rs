@@ -66,9 +66,8 @@ fn without_credentials_every_request_is_answered_within_950_ms_and_then_told_why
         assert_eq!((answer.status, &answer.json()["Code"]), (503, &"CredentialsNotReady".into()));
         assert!(answer.took >= Duration::from_millis(750), "not held: {:?}", answer.took);
     }
-    // The best, because other programs run here too.
-    let fastest = answers.iter().map(|answer| answer.took).min().expect("eight");
-    assert!(fastest < LONGEST, "{fastest:?}");
+    // Again and again, because other programs run here too.
+    until("an answer before an SDK gives up", || (ask().took < LONGEST).then_some(()));
     until("the reason", || (ask().json()["Code"] == "RequestTimeout").then_some(()));
 }
 

@@ -14,8 +14,8 @@ use super::support::tokens::ServiceAccountToken;
 fn leave_behind(scene: &Scene) -> Issued {
     let mut agent = scene.launch_with_state().start();
     let issued = agent.first_credentials().issued().expect("credentials");
-    until("the mark", || scene.path("state/started").exists().then_some(()));
-    assert!(scene.path("state/default.state").exists(), "kept before they are published");
+    until("the mark", || scene.state("started").exists().then_some(()));
+    assert!(scene.state("default.state").exists(), "kept before they are published");
     agent.kill();
     issued
 }
@@ -52,15 +52,19 @@ fn a_restart_without_sts_answers_at_once_with_what_was_held() {
 #[test]
 fn what_is_kept_is_for_this_uid_alone() {
     let scene = Scene::new();
+    // As the kubelet makes an emptyDir.
+    fs::create_dir(scene.path("state")).expect("room");
+    fs::set_permissions(scene.path("state"), fs::Permissions::from_mode(0o777)).expect("ours");
     leave_behind(&scene);
     let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
-    assert_eq!(mode(&scene.path("state")), 0o700);
+    assert_eq!((mode(&scene.path("state")), mode(&scene.state(""))), (0o777, 0o700));
     for name in ["default.state", "started"] {
-        assert_eq!(mode(&scene.path("state").join(name)), 0o600, "{name}");
+        assert_eq!(mode(&scene.state(name)), 0o600, "{name}");
     }
-    let names: Vec<_> =
-        fs::read_dir(scene.path("state")).expect("there").map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names.len(), 2, "nothing else is left: {names:?}");
+    let names =
+        |path: &Path| fs::read_dir(path).expect("there").map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    assert_eq!(names(&scene.path("state")), ["stsidecar"]);
+    assert_eq!(names(&scene.state("")).len(), 2, "nothing else is left: {:?}", names(&scene.state("")));
     assert_eq!(mode(&scene.path("endpoint/token")), 0o444, "every uid of the client's container reads it");
 }
 
@@ -82,7 +86,7 @@ fn assert_ignored(scene: &Scene, launch: &Launch, what: &str) -> Issued {
 fn a_torn_or_altered_state_is_ignored() {
     let scene = Scene::new();
     leave_behind(&scene);
-    let path = scene.path("state/default.state");
+    let path = scene.state("default.state");
     let whole = fs::read(&path).expect("there");
     let mut altered = whole.clone();
     let middle = altered.len() / 2;
@@ -105,11 +109,11 @@ fn a_torn_or_altered_state_is_ignored() {
 fn the_state_of_another_role_or_another_identity_is_ignored() {
     let mut scene = Scene::new();
     leave_behind(&scene);
-    let kept = fs::read(scene.path("state/default.state")).expect("there");
+    let kept = fs::read(scene.state("default.state")).expect("there");
     let other_role = scene.launch_with_state().flag("role-arn", "arn:aws:iam::111122223333:role/other");
     assert_ignored(&scene, &other_role, "another role");
 
-    fs::write(scene.path("state/default.state"), kept).expect("ours");
+    fs::write(scene.state("default.state"), kept).expect("ours");
     let pod = "billing-0".to_owned();
     let other = ServiceAccountToken { service_account: "billing".to_owned(), pod, ..ServiceAccountToken::default() };
     scene.rotate_to(&other);
@@ -129,9 +133,21 @@ fn a_session_name_that_was_changed_between_two_starts_is_used() {
 #[test]
 fn a_state_that_has_expired_is_ignored() {
     let scene = Scene::new();
-    scene.sts.set_session_lifetime(Some(Duration::from_secs(12)));
+    scene.sts.set_session_lifetime(Some(Duration::from_secs(18)));
     let issued = leave_behind(&scene);
     scene.sts.set_session_lifetime(None);
     until("its end", || (super::support::tokens::unix_now() + 10 > issued.expiration).then_some(()));
     assert_ignored(&scene, &scene.launch_with_state(), "expired");
+}
+
+#[test]
+fn a_state_directory_on_a_disk_is_warned_of() {
+    let scene = Scene::new();
+    let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("room");
+    for directory in [disk.path(), scene.directory.path()] {
+        let agent = scene.launch().flag("state-dir", &directory.display().to_string()).start();
+        agent.first_credentials();
+        let warned = agent.log().iter().any(|line| line.contains("use an emptyDir with medium Memory"));
+        assert_eq!(warned, !stsidecar::state::is_in_memory(directory), "{}", directory.display());
+    }
 }

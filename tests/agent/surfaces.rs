@@ -6,6 +6,7 @@ use super::Scene;
 use super::support::agent::until;
 use super::support::client::Client;
 use super::support::fake_sts::Behaviour;
+use super::support::other_user;
 
 #[test]
 fn a_port_that_is_taken_is_waited_for() {
@@ -100,13 +101,16 @@ fn readiness_says_why_and_metrics_and_status_agree() {
 #[test]
 fn the_memory_of_the_process_is_closed_to_others() {
     let scene = Scene::new();
-    let mut launch = scene.launch();
-    if stsidecar::process::uid() == 0 {
-        // Root's files show nothing; an image runs as this one.
-        std::os::unix::fs::chown(scene.directory.path(), Some(65_532), Some(65_532)).expect("root may");
-        launch = launch.user(65_532);
-    }
-    let agent = launch.start();
+    let (launch, place) = (scene.launch(), other_user::directory());
+    // Root's files show nothing; an image runs as this one.
+    let is_root = stsidecar::process::uid() == 0;
+    let agent = match is_root.then(|| other_user::command(launch.binary(), place.path(), 65_532)).flatten() {
+        Some(command) => {
+            std::os::unix::fs::chown(scene.directory.path(), Some(65_532), Some(65_532)).expect("root may");
+            launch.start_by(command)
+        }
+        None => launch.start(),
+    };
     agent.first_credentials();
     // The kernel gives the files of a process that is not dumpable to root.
     for file in ["environ", "mem", "maps"] {

@@ -16,7 +16,7 @@ import yaml
 
 from chart import kinds
 from chart.helm import CHART, HELMS, KUBECTL, NAMESPACE, OPERATORS, compare, documents, normal, template
-from real.bootstrap import ROOT
+from real.bootstrap import ROOT, TARGET
 
 DEPLOY = ROOT / "deploy"
 EXAMPLES = sorted((DEPLOY / "examples").glob("*.yaml"))
@@ -34,7 +34,7 @@ def plain_manifests() -> str:
 def manifests():
     """deploy/stsidecar.yaml is the chart, and kustomize takes it"""
     compare(DEPLOY / "stsidecar.yaml", plain_manifests())
-    done = subprocess.run([KUBECTL, "kustomize", str(DEPLOY)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([KUBECTL, "kustomize", str(DEPLOY)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     built = documents(done.stdout)
     assert {found["metadata"].get("namespace", NAMESPACE) for found in built} == {NAMESPACE}
@@ -129,13 +129,13 @@ def image():
 
 def static_programs(folder: Path) -> list[Path]:
     """The released static programs where they were built, else the smallest one that is linked as they are."""
-    released = [*ROOT.glob("target/*/release/stsidecar"), *ROOT.glob("target/*/release/stsidecar-injector")]
+    released = [*TARGET.glob("*/release/stsidecar"), *TARGET.glob("*/release/stsidecar-injector")]
     if len(released) == 2:
         return released
     source = folder / "stsidecar.rs"
     source.write_text('fn main() { println!("stsidecar"); }')
     command = ["rustc", "-C", "target-feature=+crt-static", "-o", str(folder / "stsidecar"), str(source)]
-    subprocess.run(command, check=True, timeout=120)
+    subprocess.run(command, check=True, timeout=300)
     return [folder / "stsidecar"]
 
 
@@ -145,7 +145,7 @@ def archived():
         folder = Path(place)
         programs, made, root = static_programs(folder), [folder / "one.tar", folder / "two.tar"], folder / "root"
         for output in made:
-            subprocess.run([DEPLOY / "image", "--name", "a/b:c", "--output", output, *programs], check=True, timeout=60, stdout=subprocess.DEVNULL)
+            subprocess.run([DEPLOY / "image", "--name", "a/b:c", "--output", output, *programs], check=True, timeout=300, stdout=subprocess.DEVNULL)
         assert made[0].read_bytes() == made[1].read_bytes() and made[0].stat().st_size < 20_000_000
         with tarfile.open(made[0]) as outer:
             read = lambda name: outer.extractfile(name).read()  # noqa: E731
@@ -163,9 +163,9 @@ def archived():
         for program in programs:
             assert (root / program.name).stat().st_mode & 0o777 == 0o555
             if os.geteuid() == 0:
-                alone = subprocess.run([f"/{program.name}", "--version"], capture_output=True, text=True, timeout=30, preexec_fn=lambda: os.chroot(root))
+                alone = subprocess.run([f"/{program.name}", "--version"], capture_output=True, text=True, timeout=300, preexec_fn=lambda: os.chroot(root))
                 assert alone.returncode == 0 and alone.stdout.startswith("stsidecar"), alone
-        dynamic = subprocess.run([DEPLOY / "image", "--output", folder / "no.tar", sys.executable], capture_output=True, text=True, timeout=60)
+        dynamic = subprocess.run([DEPLOY / "image", "--output", folder / "no.tar", sys.executable], capture_output=True, text=True, timeout=300)
         assert dynamic.returncode == 1 and "linked to a libc" in dynamic.stderr, dynamic
         return f"{made[0].stat().st_size} bytes with {len(programs)} programs"
 

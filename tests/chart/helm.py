@@ -9,12 +9,12 @@ from pathlib import Path
 
 import yaml
 
-from real.bootstrap import ROOT
+from real.bootstrap import ROOT, TOOLS
 
 HERE = ROOT / "tests" / "chart"
 CHART = ROOT / "charts" / "stsidecar"
-HELMS = {major: ROOT / "target" / "tools" / major / "helm" for major in ("helm3", "helm4")}
-KUBECTL = ROOT / "target" / "tools" / "helm4" / "kubectl"
+HELMS = {major: TOOLS / major / "helm" for major in ("helm3", "helm4")}
+KUBECTL = TOOLS / "helm4" / "kubectl"
 NAMESPACE = "stsidecar-system"
 # A cluster with the Prometheus operator and cert-manager; without it, kinds of strangers are left out.
 OPERATORS = ("--api-versions=monitoring.coreos.com/v1", "--api-versions=cert-manager.io/v1")
@@ -30,7 +30,7 @@ def helm(major: str, *arguments: str) -> str:
     """Runs Helm without any cluster or settings of whoever runs the tests."""
     with tempfile.TemporaryDirectory(prefix="stsidecar-helm-") as home:
         environment = {"PATH": os.environ["PATH"], "HOME": home, "KUBECONFIG": f"{home}/none"}
-        done = subprocess.run([HELMS[major], *arguments], capture_output=True, text=True, env=environment, timeout=60)
+        done = subprocess.run([HELMS[major], *arguments], capture_output=True, text=True, env=environment, timeout=300)
     if done.returncode != 0:
         raise Refused(done.stderr.strip())
     return done.stdout

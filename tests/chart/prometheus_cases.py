@@ -51,7 +51,7 @@ class Prometheus:
 
     def __enter__(self) -> "Prometheus":
         try:
-            until("Prometheus is ready", self._ready, 20)
+            until("Prometheus is ready", self._ready, 60)
         except Failed:
             stop(self.process)
             raise
@@ -61,7 +61,7 @@ class Prometheus:
         stop(self.process)
 
     def _ready(self) -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=1) as answer:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=5) as answer:
             return answer.status == 200
         return False
 
@@ -69,7 +69,7 @@ class Prometheus:
         """The data of one answer of its API."""
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=30) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as refusal:
             raise AssertionError(f"{parameters}: {refusal.read().decode()}") from refusal
@@ -78,7 +78,7 @@ class Prometheus:
 def request(agent: Agent, token: str) -> None:
     """One request of an SDK, whatever the answer."""
     wanted = urllib.request.Request(f"http://127.0.0.1:{agent.port}/v1/credentials", headers={"Authorization": token})
-    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(wanted, timeout=5) as answer:
+    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(wanted, timeout=30) as answer:
         answer.read()
 
 
@@ -105,10 +105,10 @@ def dashboard_on_prometheus():
             missing: list[str] = []
             # First a token that STS refuses, so that failures are counted; then a good one, as after a rotation.
             failures = [pair for pair in own if pair[0] == "Failures by reason"]
-            until("a refused token is counted", lambda: answered(failures), 30, every=0.2)
+            until("a refused token is counted", lambda: answered(failures), 120, every=0.2)
             volume.write(mint(issuer))
             try:
-                until("every query has an answer", lambda: answered(own), 30, every=0.2)
+                until("every query has an answer", lambda: answered(own), 120, every=0.2)
             except Failed as failure:
                 raise AssertionError(f"no answer: {missing}") from failure
             for _, query in queries:

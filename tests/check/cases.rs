@@ -140,7 +140,7 @@ fn unreadable_token_file() {
     let jwt = token().jwt();
     let pod = Pod::new(&sts.url(), Some(&jwt));
     let Some(mut command) = pod.locked_out(&["check"]) else {
-        println!("not run: unreadable token file: it needs root and setpriv");
+        println!("not run: unreadable token file: it needs root");
         return;
     };
     let outcome = pod.outcome(&mut command);

@@ -14,12 +14,12 @@ from typing import TypeVar
 
 import yaml
 
-from real.bootstrap import ROOT
+from real.bootstrap import TOOLS
 from real.processes import Failed, start, stop, until
 
 T = TypeVar("T")
 
-KUBECTL = ROOT / "target" / "tools" / "helm4" / "kubectl"
+KUBECTL = TOOLS / "helm4" / "kubectl"
 MERGE_PATCH = "application/merge-patch+json"
 # Where kinds live; only those that the scenarios use.
 _APIS = {

@@ -4,9 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from real.bootstrap import GO_CLIENTS, ROOT, VENV_PYTHON
+from real.bootstrap import GO_CLIENTS, ROOT, TARGET, VENV_PYTHON
 
-ARCHIVES = ROOT / "target" / "e2e"
+ARCHIVES = TARGET / "e2e"
 APP = "localhost/stsidecar-e2e-app:1"
 STORE = "localhost/stsidecar-e2e-store:1"
 BUILD_SECONDS = 120

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import yaml
 
-from real.bootstrap import ROOT
+from real.bootstrap import ROOT, TOOLS
 from real.processes import Failed, until
 
 from . import store
 from .cluster import Cluster, Refusal
 
 CHART = ROOT / "charts" / "stsidecar"
-HELMS = {major: ROOT / "target" / "tools" / major / "helm" for major in ("helm3", "helm4")}
+HELMS = {major: TOOLS / major / "helm" for major in ("helm3", "helm4")}
 NAME = "stsidecar"
 NAMESPACE = "stsidecar-system"
 INJECTOR = "stsidecar-injector"

@@ -26,7 +26,7 @@ from real import bootstrap
 # The whole is meant to take less than 20 minutes; `long` waits for one rotation of the kubelet's own.
 SECONDS = 1500
 TOOLS = ("store", "chart", "helm3", "helm4", "promtool", "go")
-ARCHIVE = bootstrap.ROOT / "target" / "stsidecar.oci.tar"
+ARCHIVE = bootstrap.TARGET / "stsidecar.oci.tar"
 AT_ONCE = 3
 _PRINTING = threading.Lock()
 

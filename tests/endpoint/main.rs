@@ -17,7 +17,7 @@ use stsidecar::http::Limits;
 
 #[test]
 fn a_sound_request_gets_exactly_the_published_bytes_with_exactly_these_headers() {
-    let endpoint = run(&refused(503, "NotYet"));
+    let endpoint = run_on(vec![listener()], &refused(503, "NotYet"), Limits::new(64), BOUND);
     endpoint.app.publish(credentials(BODY));
     endpoint.exporter.publish(credentials("the other one"));
     let answer = endpoint.ask("GET", "/v1/credentials", TOKEN, "");
@@ -110,7 +110,7 @@ fn each_refusal_has_its_status_its_reason_and_a_body_every_sdk_can_read() {
 
 #[test]
 fn the_first_request_is_held_until_credentials_come() {
-    let endpoint = run(&refused(503, "NotYet"));
+    let endpoint = run_on(vec![listener()], &refused(503, "NotYet"), Limits::new(64), BOUND);
     let mut stream = endpoint.connect();
     let head = format!("GET /v1/credentials HTTP/1.0\r\nhost: localhost\r\nauthorization: {TOKEN}\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("open");
@@ -123,7 +123,7 @@ fn the_first_request_is_held_until_credentials_come() {
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("an answer");
     assert!(text.ends_with(BODY), "{text}");
-    assert!(start.elapsed() < HOLD, "{:?}", start.elapsed());
+    assert!(start.elapsed() < BOUND, "{:?}: held to the end", start.elapsed());
     let start = Instant::now();
     while endpoint.activity.busy() != 0 {
         assert!(start.elapsed() < BOUND, "always busy");
@@ -168,16 +168,23 @@ fn without_credentials_the_answer_is_503_after_the_hold_and_a_permanent_403_at_o
         assert!(answer.contains("\"Code\":\"IDPCommunicationError\""), "{answer}");
         start.elapsed()
     };
-    // The best of three, because other programs run here too.
-    let took = [took(), took(), took()].into_iter().min().expect("three");
-    assert!(took >= HOLD && took < Duration::from_millis(950), "{took:?}");
+    // Until one is in time for an SDK that waits for a second, because other programs run here too.
+    let start = Instant::now();
+    loop {
+        let took = took();
+        assert!(took >= HOLD && start.elapsed() < BOUND, "{took:?}");
+        if took < Duration::from_millis(950) {
+            break;
+        }
+    }
 
+    let endpoint = run_on(vec![listener()], &refused(503, "IDPCommunicationError"), Limits::new(64), BOUND);
     endpoint.app.publish(refused(403, "AccessDenied"));
     let start = Instant::now();
     let answer = endpoint.ask("GET", "/v1/credentials", TOKEN, "");
     assert_eq!(status(&answer), "403");
     assert!(answer.contains("\"Code\":\"AccessDenied\""), "{answer}");
-    assert!(start.elapsed() < HOLD, "{:?}", start.elapsed());
+    assert!(start.elapsed() < BOUND, "{:?}: held", start.elapsed());
 }
 
 #[test]

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 pub(crate) const TOKEN: &str = "canary-token-of-app-0123456789abcdefghijklm";
 pub(crate) const OTHER: &str = "canary-token-of-exporter-0123456789abcdefgh";
 pub(crate) const BODY: &str = r#"{"AccessKeyId":"ASIACANARY","SecretAccessKey":"canary-secret","Token":"canary-session","Expiration":"2026-11-22T06:00:00Z"}"#;
-pub(crate) const BOUND: Duration = Duration::from_secs(20);
+pub(crate) const BOUND: Duration = Duration::from_mins(1);
 
 pub(crate) fn clock() -> Boot {
     Boot::from_duration(Duration::from_secs(1_000))

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use stsidecar::cli::{self, World};
+use stsidecar::telemetry::Lines;
 use stsidecar::time::Wall;
 
 struct Outcome {
@@ -29,6 +30,7 @@ fn inject(arguments: &[&str], stdin: &str, values: &str) -> Outcome {
             },
             stdout: &mut stdout,
             stderr: &mut stderr,
+            log: &Lines::start(io::stderr(), |_| ()).expect("a thread"),
             stdout_is_terminal: false,
             stderr_is_terminal: false,
             termination_log: Path::new("/nonexistent"),

@@ -89,7 +89,7 @@ impl ApiServer {
             }
             self.calls(method, part)
         };
-        tokio::time::timeout(Duration::from_secs(20), come).await.expect("they come")
+        tokio::time::timeout(Duration::from_mins(1), come).await.expect("they come")
     }
 
     async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {

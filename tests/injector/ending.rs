@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use stsidecar::injector::server::Drain;
 use tokio::io::AsyncWriteExt;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::api_server::{ApiServer, status};
 use crate::running::{Answer, BOUND, ROLE, Running, review, start, start_with};
@@ -98,8 +98,6 @@ async fn a_second_signal_ends_at_once() {
     let api = ApiServer::start().await;
     let running = start_with(api, Drain { grace: Duration::from_mins(5), idle: Duration::from_mins(5) });
     running.stop.send("SIGTERM").await.expect("it runs");
-    let began = Instant::now();
     running.stop.send("SIGINT").await.expect("it runs");
     timeout(BOUND, running.ended).await.expect("it ends").expect("no panic").expect("no error");
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }

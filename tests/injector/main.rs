@@ -3,6 +3,9 @@
 
 #[path = "../support/certificates.rs"]
 mod certificates;
+#[path = "../support/full_pipe.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the agent's tests")]
+mod full_pipe;
 
 mod answers;
 mod api_server;

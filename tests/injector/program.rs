@@ -13,6 +13,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::api_server::ApiServer;
+use crate::full_pipe::FullPipe;
 use crate::running::{BOUND, page};
 use crate::{certificates, checks};
 
@@ -141,4 +142,36 @@ async fn without_a_cluster_it_says_so() {
     let said = String::from_utf8(ended.stderr).expect("text");
     assert_eq!(ended.status.code(), Some(78), "{said}");
     assert!(said.lines().last().is_some_and(|line| line.contains("cannot reach an API server")), "{said}");
+}
+
+#[tokio::test]
+async fn a_log_that_is_not_read_stops_nothing() {
+    let (api, folder, log) = (ApiServer::start().await, tempfile::tempdir().expect("a folder"), FullPipe::new());
+    let (config, known) = (folder.path().join("config.yaml"), folder.path().join("kubeconfig"));
+    let health = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    std::fs::write(&config, checks::text(free_port(), health.port())).expect("a file");
+    std::fs::write(&known, kubeconfig(&api).to_string()).expect("a file");
+    let start = |config: &std::path::Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stsidecar-injector"));
+        command.arg("run").arg(format!("--config={}", config.display())).env("KUBECONFIG", &known);
+        command.stdin(Stdio::null()).stderr(log.stderr()).kill_on_drop(true).spawn().expect("it starts")
+    };
+    let mut child = start(&config);
+    let reads = async {
+        while !page(health, "/readyz?verbose").await.is_ok_and(|page| page.text.contains("[+]reads ok")) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(BOUND, reads).await.expect("it reads");
+    let metrics = page(health, "/metrics").await.expect("an answer").text;
+    assert!(metrics.contains("stsidecar_log_lines_dropped_total 0"), "{metrics}");
+    for _ in 0..2 {
+        let id = child.id().and_then(|id| Pid::from_raw(id.try_into().expect("a process id"))).expect("it runs");
+        kill_process(id, Signal::TERM).expect("it is ours");
+    }
+    let ended = timeout(BOUND, child.wait()).await.expect("it ends").expect("our child");
+    assert_eq!(ended.code(), Some(0));
+    let mut child = start(&folder.path().join("nothing.yaml"));
+    let ended = timeout(BOUND, child.wait()).await.expect("it ends").expect("our child");
+    assert_eq!(ended.code(), Some(78));
 }

@@ -22,7 +22,7 @@ use tokio_rustls::client::TlsStream;
 use crate::api_server::ApiServer;
 use crate::certificates;
 
-pub(crate) const BOUND: Duration = Duration::from_secs(20);
+pub(crate) const BOUND: Duration = Duration::from_mins(1);
 pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 
 /// An injector and its API server.

@@ -68,7 +68,7 @@ class Agent:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs another command of the binary in the agent's environment, as `kubectl exec` does."""
         return subprocess.run(
-            [self._binary, *arguments], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=40
+            [self._binary, *arguments], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
         )
 
     def credentials(self) -> tuple[int, dict]:
@@ -107,15 +107,15 @@ class Agent:
         good = counts.pop(f'{name}{{code="200"}}', 0)
         return good, sum(counts.values())
 
-    def await_ready(self, seconds: float = 10.0) -> None:
+    def await_ready(self, seconds: float = 60.0) -> None:
         """Until credentials are held."""
         until("the agent is ready", self._alive_and(self.ready), seconds)
 
-    def await_error(self, seconds: float = 10.0) -> dict:
+    def await_error(self, seconds: float = 60.0) -> dict:
         """Until an exchange has failed: the last error as `/status` shows it."""
         return until("/status shows a failed exchange", self._alive_and(lambda: self.status().get("lastError")), seconds)
 
-    def await_generation(self, beyond: int, seconds: float = 15.0) -> int:
+    def await_generation(self, beyond: int, seconds: float = 60.0) -> int:
         """Until credentials newer than the `beyond`th are held."""
 
         def newer() -> int | None:
@@ -138,7 +138,7 @@ class Agent:
 
     @staticmethod
     def _request(port: int, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         try:
             connection.request("GET", path, headers=headers or {})
             answer = connection.getresponse()

@@ -3,23 +3,31 @@
 Uses the standard library only: it runs before anything is installed.
 """
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# Where cargo builds, and where everything is installed that the tests need.
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").absolute()
+TOOLS = TARGET / "tools"
 INSTALL = ROOT / "tests" / "tools" / "install"
-VENV_PYTHON = ROOT / "target" / "tools" / "venv" / "bin" / "python3"
-NODE_MODULES = ROOT / "target" / "tools" / "node" / "node_modules"
-GO_CLIENTS = ROOT / "target" / "clients" / "go"
-MINIO = ROOT / "target" / "tools" / "minio" / "minio"
-RUST_CLIENTS = ROOT / "target" / "clients" / "debug" / "sdk-clients"
+VENV_PYTHON = TOOLS / "venv" / "bin" / "python3"
+NODE_MODULES = TOOLS / "node" / "node_modules"
+GO_CLIENTS = TARGET / "clients" / "go"
+MINIO = TOOLS / "minio" / "minio"
+RUST_CLIENTS = TARGET / "clients" / "debug" / "sdk-clients"
+
+# One case, or the start of the servers.
+CASE_SECONDS = 600
 
 
 def agent_binary() -> Path:
     """The binary under test: STSIDECAR_BIN, else the debug build."""
-    binary = Path(os.environ.get("STSIDECAR_BIN") or ROOT / "target" / "debug" / "stsidecar")
+    binary = Path(os.environ.get("STSIDECAR_BIN") or TARGET / "debug" / "stsidecar")
     if not binary.exists():
         sys.exit(f"there is no {binary}: run `cargo build`, or set STSIDECAR_BIN")
     return binary.absolute()
@@ -32,11 +40,34 @@ def all_tiers() -> bool:
 
 def install(*groups: str) -> str | None:
     """Installs groups of tools. Returns None, or in one line why it could not and the command to try again."""
-    done = subprocess.run([sys.executable, INSTALL, *groups], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if done.returncode == 0:
-        return None
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip() and not line.startswith("installing ")]
-    return "; ".join([*lines[:2], *lines[2:][-1:]])
+    lines = []
+    with subprocess.Popen([sys.executable, INSTALL, *groups], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+        for line in running.stderr:
+            if line.startswith("installing "):
+                print(line.rstrip(), flush=True)
+            elif line.strip():
+                lines.append(line.strip())
+    return "; ".join([*lines[:2], *lines[2:][-1:]]) if running.returncode else None
+
+
+class OutOfTime(Exception):
+    """A case did not end by itself."""
+
+
+@contextlib.contextmanager
+def limit(what: str):
+    """Ends what hangs, through its `with` blocks, so that nothing is left running. It measures nothing: the slowest
+    machine that was tried needs a tenth of it."""
+
+    def out_of_time(*_: object) -> None:
+        raise OutOfTime(f"{what} did not end within {CASE_SECONDS} s")
+
+    signal.signal(signal.SIGALRM, out_of_time)
+    signal.alarm(CASE_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
 
 
 def inside_venv(*groups: str) -> None:

@@ -84,7 +84,7 @@ def wrong_secret(world: World) -> None:
         fresh = credentials.with_suffix(".fresh")
         fresh.write_text(text % store.user_secret)
         fresh.rename(credentials)
-        agent.await_ready(seconds=40)
+        agent.await_ready(seconds=60)
         use(store, held(agent), "right-secret")
 
 

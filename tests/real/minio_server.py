@@ -20,7 +20,7 @@ class MinIO(Store):
     """A running server with one bucket and one user."""
 
     NAME = "MinIO"
-    PATIENCE = 2
+    PATIENCE = 3
 
     def __init__(self, directory: Path, issuer_url: str) -> None:
         (directory / "data").mkdir(parents=True)

@@ -11,7 +11,7 @@ the exception: with less than 15 minutes left it asks before every call.
 
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .bootstrap import GO_CLIENTS, NODE_MODULES, ROOT, RUST_CLIENTS, VENV_PYTHON
@@ -21,9 +21,10 @@ from .store import BUCKET
 from .sts_cases import World, expect
 from .tap import Tap
 
-LOAD_SECONDS = 8
+# How long a client works; longer where the machine was too slow to show what has to be seen.
+LOADS = (8, 30, 120)
 # Beyond the load: an interpreter that starts on a busy machine, and calls that were under way.
-GRACE_SECONDS = 30
+GRACE_SECONDS = 120
 LEAST_CALLS = 20
 LEAST_RENEWALS = 2
 LEAST_ACCESS_KEYS = 2
@@ -58,8 +59,25 @@ CLIENTS = [
 ]
 
 
+class TooFew(Failed):
+    """Nothing was wrong, but not enough was seen."""
+
+
 def across_renewals(world: World, client: Client) -> str:
     """Runs one client under load while its credentials are renewed; says what was seen."""
+    for seconds in LOADS:
+        try:
+            return under_load(replace(world, directory=world.directory / f"{seconds}s"), client, seconds)
+        except TooFew as few:
+            if seconds == LOADS[-1]:
+                raise
+            print(f"         {client.name}: {few} in {seconds} s; again, for longer ...", flush=True)
+    raise AssertionError("there is a last one")
+
+
+def under_load(world: World, client: Client, seconds: int) -> str:
+    """One run in a directory of its own."""
+    world.directory.mkdir()
     volume = world.volume(mint(world.issuer))
     with Tap(world.store.port) as tap, world.agent(volume) as agent, Rotation(volume, world.issuer, seconds=3):
         agent.await_ready()
@@ -72,7 +90,7 @@ def across_renewals(world: World, client: Client) -> str:
             "AWS_ENDPOINT_URL_STS": tap.url,
             "NODE_PATH": str(NODE_MODULES),
         }
-        report = run(client, environment)
+        report = run(client, environment, seconds)
         renewals = agent.generation() - 1
         access_keys = len(tap.access_keys)
         served, refused = agent.endpoint_answers()
@@ -87,16 +105,16 @@ def across_renewals(world: World, client: Client) -> str:
     return f"{report['calls']} calls, 0 failed, {access_keys} access keys, {renewals} renewals"
 
 
-def run(client: Client, environment: dict[str, str]) -> dict:
+def run(client: Client, environment: dict[str, str], seconds: int) -> dict:
     """The report of the client's program."""
     try:
         done = subprocess.run(
-            [*client.command, BUCKET, str(LOAD_SECONDS)],
+            [*client.command, BUCKET, str(seconds)],
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=LOAD_SECONDS + GRACE_SECONDS,
+            timeout=seconds + GRACE_SECONDS,
         )
     except subprocess.TimeoutExpired as late:
         raise Failed(f"the client did not end within {late.timeout:g} s") from late
@@ -112,4 +130,4 @@ def run(client: Client, environment: dict[str, str]) -> dict:
 def at_least(what: str, found: int, wanted: int) -> None:
     """Fails when there were fewer."""
     if found < wanted:
-        raise Failed(f"{what}: {found}, fewer than {wanted}")
+        raise TooFew(f"{what}: {found}, fewer than {wanted}")

@@ -9,7 +9,7 @@ from .processes import Failed, start
 
 REGION = "us-east-1"
 BUCKET = "demo"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 class Store:
@@ -22,7 +22,7 @@ class Store:
     user: str
     user_secret: str
     # Impatient: while they start, servers leave writes hanging.
-    PATIENCE = 1
+    PATIENCE = 3
 
     def __init__(self, directory: Path, port: int, log: Path) -> None:
         self.directory, self.port, self.log = directory, port, log
@@ -61,7 +61,7 @@ class Store:
             region_name=REGION,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=self.PATIENCE),
+            config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=self.PATIENCE),
         )
 
     def alive(self) -> None:

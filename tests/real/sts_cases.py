@@ -58,7 +58,7 @@ def client_of(store: Store, answer: dict):
         aws_access_key_id=answer["AccessKeyId"],
         aws_secret_access_key=answer["SecretAccessKey"],
         aws_session_token=answer["Token"],
-        config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5),
+        config=Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=30),
     )
 
 
@@ -162,11 +162,11 @@ def issuer_down(world: World) -> None:
             # A key that STS has not seen is what makes it ask the issuer.
             world.issuer.rotate_key()
             volume.write(mint(world.issuer))
-            agent.await_error(seconds=15)
+            agent.await_error(seconds=60)
             outlived(world, agent)
         finally:
             world.issuer.answer_again()
-        agent.await_generation(beyond=agent.generation(), seconds=40)
+        agent.await_generation(beyond=agent.generation(), seconds=60)
         expect("the last error after the outage", agent.status()["lastError"], None)
 
 
@@ -189,7 +189,7 @@ def sts_down(world: World) -> None:
         outlived(world, agent)
         before = agent.generation()
         tap.mend()
-        agent.await_generation(beyond=before, seconds=40)
+        agent.await_generation(beyond=before, seconds=60)
 
 
 def chained(world: World) -> None:
@@ -203,7 +203,7 @@ def chained(world: World) -> None:
         expect("the operations", [hop["operation"] for hop in profile["hops"]], ["AssumeRoleWithWebIdentity", "AssumeRole"])
         use(world.store, held(agent), "chained")
         agent.await_generation(beyond=1)
-        until("the first hop is renewed", lambda: agent.status()["hops"][0]["generation"] > 1, 15)
+        until("the first hop is renewed", lambda: agent.status()["hops"][0]["generation"] > 1, 60)
         use(world.store, held(agent), "chained-renewed")
 
 

@@ -57,7 +57,7 @@ class Tap:
         self._cut = False
 
     def _call(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=60)
 
     async def _drop(self) -> None:
         for task in list(self._connections):

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use stsidecar::rotated_file::{Latest, RotatedFile};
+use stsidecar::rotated_file::{Latest, RotatedFile, Watches};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// Longer than any of these waits takes on a busy machine; only a failing test waits for it.
-pub(crate) const BOUND: Duration = Duration::from_secs(30);
+pub(crate) const BOUND: Duration = Duration::from_mins(1);
 
 /// As long as an ordinary token.
 const LENGTH: usize = 1200;
@@ -55,12 +55,17 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(file: &RotatedFile<u64>) -> Self {
+        Self::start_with(file, &Watches::default())
+    }
+
+    /// Beside the other files of these watches.
+    pub(crate) fn start_with(file: &RotatedFile<u64>, watches: &Watches) -> Self {
         let (ticks, received) = watch::channel(0);
         let (stop, stopped) = oneshot::channel::<()>();
         let heard = file.subscribe();
-        let file = file.clone();
+        let (file, watches) = (file.clone(), watches.clone());
         let task = tokio::spawn(async move {
-            file.run(received, async { drop(stopped.await) }).await;
+            file.run(&watches, received, async { drop(stopped.await) }).await;
         });
         Self { ticks, stop, task, heard }
     }

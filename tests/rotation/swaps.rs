@@ -114,6 +114,7 @@ async fn the_watch_ends_with_its_ticks() {
     let file = open(&volume.rotate(&numbered(1)));
     let (ticks, received) = tokio::sync::watch::channel(0);
     drop(ticks);
-    let run = file.run(received, std::future::pending());
+    let watches = stsidecar::rotated_file::Watches::default();
+    let run = file.run(&watches, received, std::future::pending());
     tokio::time::timeout(crate::support::BOUND, run).await.expect("returns");
 }

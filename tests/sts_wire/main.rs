@@ -34,7 +34,7 @@ const ROLE: &str = "arn:aws:iam::111122223333:role/team/app";
 const TARGET: &str = "arn:aws:iam::444455556666:role/target";
 
 /// No call may take longer: the attempt's own limit is 3 s.
-const LIMIT: Duration = Duration::from_secs(8);
+const LIMIT: Duration = Duration::from_mins(1);
 
 fn settings(url: &str) -> Settings {
     Settings { endpoint: Some(Endpoint::parse(url, true).expect("an endpoint")), ..Settings::default() }

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -23,7 +22,7 @@ use super::secrets;
 use log::{Log, parsed};
 
 /// Longer than anything takes on a busy machine; only a failing test waits for it.
-pub const BOUND: Duration = Duration::from_secs(30);
+pub const BOUND: Duration = Duration::from_mins(1);
 
 /// The role of most tests.
 pub const ROLE: &str = "arn:aws:iam::111122223333:role/team/app";
@@ -46,7 +45,6 @@ pub struct Launch {
     binary: OsString,
     flags: BTreeMap<String, String>,
     variables: BTreeMap<String, String>,
-    uid: Option<u32>,
 }
 
 impl Launch {
@@ -57,7 +55,6 @@ impl Launch {
             binary: std::env::var_os("STSIDECAR_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_stsidecar").into()),
             flags: BTreeMap::new(),
             variables: BTreeMap::new(),
-            uid: None,
         };
         launch
             .variable("RUST_LOG", "trace")
@@ -87,10 +84,9 @@ impl Launch {
         self
     }
 
-    /// As this user; only root can.
-    pub fn user(mut self, uid: u32) -> Self {
-        self.uid = Some(uid);
-        self
+    /// The program under test.
+    pub fn binary(&self) -> &Path {
+        Path::new(&self.binary)
     }
 
     /// The program with another subcommand, in the same environment.
@@ -100,27 +96,44 @@ impl Launch {
         command
     }
 
+    fn run_command(&self) -> Command {
+        self.running(Command::new(&self.binary))
+    }
+
+    fn running(&self, mut command: Command) -> Command {
+        command.arg("run").env_clear().envs(&self.variables).stdin(Stdio::null());
+        command.args(self.flags.iter().map(|(name, value)| format!("--{name}={value}")));
+        command
+    }
+
     /// Starts the process and returns at once.
     pub fn spawn(&self) -> Agent {
-        let mut command = self.command("run");
-        command.args(self.flags.iter().map(|(name, value)| format!("--{name}={value}")));
-        if let Some(uid) = self.uid {
-            command.uid(uid);
-        }
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        let mut command = self.run_command();
+        self.spawned(command.stderr(Stdio::piped()))
+    }
+
+    /// Starts the process with its log going there. Its ports must be flags: no log says them.
+    pub fn spawn_logging_to(&self, log: impl Into<Stdio>) -> Agent {
+        self.spawned(self.run_command().stderr(log))
+    }
+
+    /// Starts it by this command, which has no arguments yet, and waits until both ports are open.
+    pub fn start_by(&self, command: Command) -> Agent {
+        self.spawned(self.running(command).stderr(Stdio::piped())).opened()
+    }
+
+    fn spawned(&self, command: &mut Command) -> Agent {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
         let log = Log::default();
-        let stderr = child.stderr.take().expect("piped");
-        let readers = vec![log.collect(stderr), log.collect(child.stdout.take().expect("piped"))];
+        let mut readers = vec![log.collect(child.stdout.take().expect("piped"))];
+        readers.extend(child.stderr.take().map(|stderr| log.collect(stderr)));
         let token_file = self.flags.get("authorization-token-file").map(PathBuf::from);
         Agent { child, log, readers, token_file, reaped: false }
     }
 
     /// Starts it and waits until both ports are open.
     pub fn start(&self) -> Agent {
-        let agent = self.spawn();
-        agent.port();
-        agent.admin_port();
-        agent
+        self.spawn().opened()
     }
 
     /// Starts it and waits for its end.
@@ -141,6 +154,12 @@ pub struct Agent {
 }
 
 impl Agent {
+    fn opened(self) -> Self {
+        self.port();
+        self.admin_port();
+        self
+    }
+
     /// The credentials endpoint's address.
     pub fn address(&self) -> SocketAddr {
         self.logged_address("credentials endpoint is listening")
@@ -226,6 +245,13 @@ impl Agent {
     /// A file in its `/proc` folder.
     pub fn proc(&self, file: &str) -> std::io::Result<String> {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id()))
+    }
+
+    /// The names of its threads.
+    pub fn threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.map(|name| name.trim_end().to_owned()).collect()
     }
 
     /// The uid that owns a file in its `/proc` folder.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::fake_sts::Issued;
 
 /// Longer than the agent may take for anything, except a waiting `/status`.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// One complete answer.
 #[derive(Clone, Debug)]

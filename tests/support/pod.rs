@@ -5,11 +5,12 @@
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::other_user;
 use super::token_volume::TokenVolume;
 
 pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/app";
@@ -30,7 +31,7 @@ pub(crate) struct Outcome {
 impl Pod {
     /// With this token in its volume, and the STS at this URL.
     pub(crate) fn new(sts: &str, token: Option<&str>) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = other_user::directory();
         let pod = Self { directory, sts: sts.to_owned() };
         let mut volume = TokenVolume::at(pod.path("volume"));
         if let Some(token) = token {
@@ -72,25 +73,14 @@ impl Pod {
     }
 
     /// The program as uid 65534, with a token file that is closed to it; nothing where that takes more rights than
-    /// there are, which is a failure with `ALL_TIERS=1`.
+    /// there are.
     pub(crate) fn locked_out(&self, arguments: &[&str]) -> Option<Command> {
-        let is_there = Command::new("setpriv").arg("--version").stdout(Stdio::null()).status().is_ok();
-        if !rustix::process::geteuid().is_root() || !is_there {
-            let all = std::env::var_os("ALL_TIERS").is_some_and(|all| all == "1");
-            assert!(!all, "ALL_TIERS=1 needs root and setpriv");
-            return None;
-        }
+        let program = Path::new(env!("CARGO_BIN_EXE_stsidecar"));
+        let other = other_user::command(program, self.directory.path(), 65_534)?;
         let token = self.path("volume/token").canonicalize().expect("the token");
         chown(&token, Some(1000), Some(1000)).expect("root can");
         fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("root can");
         fs::set_permissions(self.path("."), Permissions::from_mode(0o777)).expect("root can");
-        // The build's directory may be closed to others. Copied by a process of its own: a descriptor open for
-        // writing here would be inherited by what other threads start, and the copy be "text file busy".
-        let program = self.path("stsidecar");
-        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_stsidecar")).arg(&program).status();
-        assert!(copied.is_ok_and(|status| status.success()), "room for the program");
-        let mut other = Command::new("setpriv");
-        other.args(["--reuid", "65534", "--clear-groups"]).arg(program);
         Some(self.started_by(other, arguments))
     }
 

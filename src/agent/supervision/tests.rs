@@ -18,7 +18,7 @@ use crate::session::snapshot::Digest;
 use crate::sts::Request;
 use crate::time::Wall;
 
-const BOUND: Duration = Duration::from_secs(20);
+const BOUND: Duration = Duration::from_mins(1);
 /// Header, claims and signature of a token; the claims are `{}`.
 const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl";
 
@@ -72,7 +72,8 @@ fn parts(at: &'static [usize], directory: &tempfile::TempDir) -> (Arc<Parts<Pani
 /// Runs the refresher until `wanted` is reported.
 async fn until(parts: &Arc<Parts<Panicking>>, restart_every: Duration, wanted: impl FnMut(&Report) -> bool) {
     let (ticks, steps, stopping) = (watch::Sender::new(0), watch::Sender::new(0), watch::Sender::new(None));
-    let inputs = inputs(&ticks.subscribe(), &steps.subscribe(), &stopping, &Heartbeat::new(clock::boot()));
+    let inputs =
+        inputs(&ticks.subscribe(), &steps.subscribe(), &stopping, &Heartbeat::new(clock::boot(), Pace::default()));
     let mut reports = parts.report.subscribe();
     tokio::select! {
         _ = refresh(Arc::clone(parts), inputs, restart_every) => unreachable!("it runs for ever"),

@@ -71,7 +71,7 @@ pub(super) fn state_directory(configured: Option<&Path>) -> Check {
         return Check::ok(NAME, "none is set: after a crash the agent asks STS again");
     };
     let shown = path.display();
-    if let Err(problem) = writable(path) {
+    if let Err(problem) = writable(&state::own_directory(path)) {
         let fix = "mount a volume there that the agent can write (emptyDir, medium Memory)";
         return Check::failure(NAME, format!("{shown} cannot be used: {problem}"), fix);
     }

@@ -5,7 +5,13 @@ use std::io;
 use serde_json::Value;
 
 use super::*;
+use crate::telemetry::Lines;
 use crate::time::Wall;
+
+/// What `run` would log to; no command of these tests gets so far.
+fn lines() -> Lines {
+    Lines::start(io::stderr(), |_| ()).expect("a thread")
+}
 
 /// Code, stdout, stderr and the termination log of one command whose file holds `config`.
 fn outcome(arguments: &[&str], config: &str) -> (u8, String, String, String) {
@@ -21,6 +27,7 @@ fn outcome(arguments: &[&str], config: &str) -> (u8, String, String, String) {
             },
             stdout: &mut stdout,
             stderr: &mut stderr,
+            log: &lines(),
             stdout_is_terminal: false,
             stderr_is_terminal: false,
             termination_log: log.path(),
