@@ -6,19 +6,19 @@
 
 mod dial;
 mod http;
+mod proxy;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
-use hyper_util::client::proxy::matcher::Matcher;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use self::http::Http;
-use super::settings::{Proxy, Settings};
+use super::settings::Settings;
 
 /// The longest wait for a connection, name resolution and TLS handshake included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -71,7 +71,7 @@ pub(super) fn connector(settings: &Settings) -> Result<SharedHttpConnector, Erro
     let proxy = settings.proxy.as_ref().filter(|_| !endpoint.is_some_and(super::Endpoint::is_loopback));
     let tls = endpoint.is_none_or(super::Endpoint::is_https);
     let tls = tls.then(|| tls_config(settings.ca_bundle.as_deref())).transpose()?;
-    Ok(SharedHttpConnector::new(Http::new(tls, proxy.map(matcher).transpose()?)))
+    Ok(SharedHttpConnector::new(Http::new(tls, proxy.map(proxy::matcher).transpose()?)))
 }
 
 fn tls_config(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
@@ -86,11 +86,6 @@ fn tls_config(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
     let mut config = builder.with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
-}
-
-fn matcher(proxy: &Proxy) -> Result<Matcher, Error> {
-    proxy.url.host().ok_or(Error::Proxy)?;
-    Ok(Matcher::builder().https(proxy.url.to_string()).no(proxy.no_proxy.clone()).build())
 }
 
 /// The certificates of a bundle, every one of them known to be usable as a root.
