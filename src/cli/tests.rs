@@ -92,6 +92,36 @@ fn wrong_arguments_exit_64_and_questions_exit_0() {
 }
 
 #[test]
+fn no_complaint_repeats_a_url_with_a_password_or_a_query() {
+    for arguments in [
+        &["run", "https://user:canary@proxy:3128"][..],
+        &["https://user:canary@proxy:3128"],
+        &["run", "--region", "eu-central-1", "https://proxy/?token=canary"],
+        &["run", "--proxy=http://user:canary@proxy:3128"],
+        &["run", "--wait-for-credentials", "user:canary@proxy"],
+        &["run", "--sts-endpoint=https://user:canary#1@host"],
+        &["run", "--sts-endpoint", "https://host/?canary", "--region", "x"],
+        &["run", "--log-format=https://user:canary@host"],
+        &["run", "--config=https://user:canary@host/config.yaml"],
+        &["status", "-o", "https://user:canary@host"],
+        &["status", "--admin-listen=https://user:canary@host"],
+        &["check", "--offline", "--sts-endpoint=https://user:canary@host"],
+        &["credential-process", "--region=https://user:canary@host"],
+        #[cfg(feature = "injector")]
+        &["inject", "--role-arn=https://user:canary@host"],
+        #[cfg(feature = "injector")]
+        &["inject", "--region=https://user:canary@host"],
+        #[cfg(feature = "injector")]
+        &["inject", "--values=https://user:canary@host/values.yaml"],
+    ] {
+        let Outcome { code, stdout, stderr } = outcome(arguments, &[("HTTPS_PROXY", "http://user:canary#1@proxy")]);
+        assert_ne!(code, 0, "{arguments:?}");
+        assert!(!stdout.contains("canary") && !stderr.contains("canary"), "{arguments:?}: {stdout}{stderr}");
+        assert!(!(stdout + &stderr).is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn an_argument_that_is_not_utf8_is_a_usage_error() {
     use std::os::unix::ffi::OsStringExt;

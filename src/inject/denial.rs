@@ -89,3 +89,25 @@ impl Denial {
         Self::new(Reason::BadValue, format!("{origin}: {cut:?}{dots} is not accepted: {allowed}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_quoted_cut_and_shown_without_passwords_and_queries() {
+        let said = |value: &str| Denial::value("annotation x", value, "better").message;
+        assert_eq!(said("a\nb"), r#"annotation x: "a\nb" is not accepted: better"#);
+        assert!(said(&"x".repeat(5000)).len() < 300);
+        for value in [
+            "https://user:canary@sts.example.com",
+            "https://user:canary#1@sts.example.com",
+            "https://sts.example.com/?token=canary",
+            "https://sts.example.com/#canary",
+            "user:canary@sts.example.com",
+        ] {
+            let said = said(value);
+            assert!(!said.contains("canary") && said.contains("[redacted]"), "{said}");
+        }
+    }
+}
