@@ -26,10 +26,9 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::clock;
 use crate::config::{Flags, Sources};
 use crate::time::Wall;
-use crate::version;
+use crate::{clock, shown, version};
 use flags::{All, SettingFlags};
 
 /// Exit codes, most of them from sysexits.h.
@@ -132,7 +131,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             world.result(&error.render().to_string(), exit::OK)
         }
-        Err(error) => world.complaint(&error.render().to_string(), exit::USAGE),
+        Err(error) => world.complaint(&shown::message(&error.render().to_string()), exit::USAGE),
     }
 }
 

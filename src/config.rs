@@ -171,7 +171,11 @@ fn parsed<T>(given: Option<&Given>, parse: impl FnOnce(&Given) -> Result<T, Erro
 }
 
 fn directory(given: &Given) -> Result<PathBuf, Error> {
-    given.parse(|text| if text.is_empty() { Err("the path of a directory") } else { Ok(PathBuf::from(text)) })
+    given.parse(|text| match text {
+        "" => Err("the path of a directory"),
+        _ if text.contains("://") => Err("the path of a directory, not a URL"),
+        _ => Ok(PathBuf::from(text)),
+    })
 }
 
 fn shutdown(sources: &Sources<'_>, document: &Document) -> Result<Shutdown, Error> {

@@ -7,12 +7,11 @@ mod step;
 
 use serde_json::{Map, Value, json};
 
-use super::error::without_userinfo;
 use super::{Client, Config, Shutdown};
 use crate::assume::Profile;
 use crate::session::schedule::RefreshAt;
-use crate::sts;
 use crate::telemetry::Format;
+use crate::{shown, sts};
 
 pub(super) fn config(config: &Config) -> Value {
     let Config { profiles, clients, sts, refresh_at, listen, admin_listen, .. } = config;
@@ -59,7 +58,12 @@ fn reach(settings: &sts::Settings) -> Value {
         "fips": fips,
         "dualstack": dualstack,
         "caBundle": ca_bundle,
-        "proxy": proxy.as_ref().map(|proxy| without_userinfo(&proxy.url.to_string())),
-        "noProxy": proxy.as_ref().map(|proxy| &proxy.no_proxy),
+        "proxy": proxy.as_ref().map(|proxy| shown::url(&proxy.url.to_string())),
+        "noProxy": proxy.as_ref().map(|proxy| no_proxy(&proxy.no_proxy)),
     })
+}
+
+/// Each entry by itself: a URL among them is a mistake, and may hold a password.
+fn no_proxy(list: &str) -> String {
+    list.split(',').map(shown::value).collect::<Vec<_>>().join(",")
 }

@@ -87,6 +87,14 @@ impl Given {
         parse(&self.text).map_err(|error| Error::value(&self.origin, &self.text, error))
     }
 
+    /// Parses a URL; no error repeats a password or a query of it.
+    ///
+    /// # Errors
+    /// When `parse` fails.
+    pub fn url<T, E: fmt::Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Error> {
+        parse(&self.text).map_err(|error| Error::url(&self.origin, &self.text, error))
+    }
+
     /// Reads `true` or `false`, nothing else: `1` or `yes` would be a guess.
     ///
     /// # Errors
@@ -98,10 +106,12 @@ impl Given {
     /// Takes a path that names a file or directory.
     ///
     /// # Errors
-    /// When it is empty, or ends in a slash although a file is meant.
+    /// When it is empty or a URL, or ends in a slash although a file is meant.
     pub fn file(&self) -> Result<PathBuf, Error> {
         self.parse(|text| match text {
             "" => Err("the path of a file"),
+            // Errors repeat paths as they are.
+            _ if text.contains("://") => Err("the path of a file, not a URL"),
             _ if text.ends_with('/') => Err("the path of a file, not of a directory"),
             _ => Ok(PathBuf::from(text)),
         })

@@ -2,6 +2,8 @@
 //!
 //! Owns how a denial is worded around a value. It decides nothing: everything else in `inject` does.
 
+use crate::shown;
+
 /// Why a pod is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stsidecar: {message}")]
@@ -84,6 +86,15 @@ impl Denial {
     }
 
     pub(super) fn value(origin: &str, value: &str, allowed: impl std::fmt::Display) -> Self {
+        Self::shown(origin, &shown::value(value), allowed)
+    }
+
+    /// Of a value that is meant to be a URL, which can hold a secret wherever it breaks.
+    pub(super) fn url(origin: &str, value: &str, allowed: impl std::fmt::Display) -> Self {
+        Self::shown(origin, &shown::url(value), allowed)
+    }
+
+    fn shown(origin: &str, value: &str, allowed: impl std::fmt::Display) -> Self {
         let cut: String = value.chars().take(200).collect();
         let dots = if cut.len() < value.len() { "..." } else { "" };
         Self::new(Reason::BadValue, format!("{origin}: {cut:?}{dots} is not accepted: {allowed}"))

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::certificates::Mode;
 use crate::config::Error;
 use crate::inject::Template;
-use crate::telemetry;
+use crate::{shown, telemetry};
 
 /// Everything that the injector is told.
 #[derive(Clone, Debug)]
@@ -168,7 +168,7 @@ fn parse<'de, T: Deserialize<'de>>(origin: &impl std::fmt::Display, text: &'de s
     let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-        Error::setting(origin, message)
+        Error::setting(origin, shown::parser_message(&message))
     })
 }
 
