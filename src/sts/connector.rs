@@ -71,7 +71,7 @@ pub(super) fn connector(settings: &Settings) -> Result<SharedHttpConnector, Erro
     let proxy = settings.proxy.as_ref().filter(|_| !endpoint.is_some_and(super::Endpoint::is_loopback));
     let tls = endpoint.is_none_or(super::Endpoint::is_https);
     let tls = tls.then(|| tls_config(settings.ca_bundle.as_deref())).transpose()?;
-    Ok(SharedHttpConnector::new(Http::new(tls, proxy.map(proxy::matcher).transpose()?)))
+    Ok(SharedHttpConnector::new(Http::new(tls, proxy.map(proxy::Proxy::new).transpose()?)))
 }
 
 fn tls_config(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
