@@ -146,3 +146,13 @@ fn what_cannot_be_written_is_named_with_the_way_out() {
     assert!(error.contains("app/token") && error.contains("writable for uid"), "{error}");
     assert!(!path.with_file_name(TEMPORARY).exists(), "nothing is left behind");
 }
+
+/// SDKs send the file's bytes, so the mark must go from the file and not only from what is compared.
+#[test]
+fn a_byte_order_mark_is_taken_off_a_token_that_is_kept() {
+    let (_directory, path) = place();
+    let token = "a".repeat(43);
+    put(&path, format!("\u{feff}{token}").as_bytes());
+    assert_eq!(ensure(&path, None).expect("made").expose(), token);
+    assert_eq!(fs::read_to_string(&path).expect("readable"), token);
+}

@@ -30,6 +30,7 @@ fn outcome_at(arguments: &[&str], variables: &HashMap<&str, &str>, termination_l
             variable: &|name| variables.get(name).map(|&value| value.to_owned()),
             read: &|path| match path.to_str() {
                 Some("/token") => Ok(b"secret-of-the-client".to_vec()),
+                Some("/token-from-windows") => Ok(b"\xef\xbb\xbfsecret-of-the-client\r\n".to_vec()),
                 _ => Err(io::ErrorKind::NotFound.into()),
             },
             stdout: &mut stdout,
@@ -270,6 +271,13 @@ fn credential_process_translates_what_the_endpoint_vends() {
     );
     assert!(head.starts_with("GET /v1/credentials HTTP/1.1\r\n"), "{head}");
     assert!(head.contains("\r\nAuthorization: secret-of-the-client\r\n"), "{head}");
+}
+
+#[test]
+fn credential_process_presents_a_token_without_its_byte_order_mark() {
+    let (address, served) = agent(http(403, &json!({"code": "AccessDenied", "message": "no"})));
+    outcome(&["credential-process", "--listen", &address, "--authorization-token-file=/token-from-windows"], &[]);
+    assert!(served.join().expect("one request").contains("\r\nAuthorization: secret-of-the-client\r\n"));
 }
 
 #[test]

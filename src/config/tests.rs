@@ -1,5 +1,6 @@
 //! Rules between settings: precedence, conflicts, defaults, warnings.
 
+mod inputs;
 mod urls;
 mod warnings;
 
