@@ -37,3 +37,34 @@ fn a_file_in_utf_16_is_refused_by_that_name() {
     });
     assert_eq!(error, "file.yaml: it is in UTF-16: save it as UTF-8");
 }
+
+/// botocore compares in lower case and takes anything else for false; Go, Rust and Java refuse anything else than
+/// true and false in any case.
+#[test]
+fn booleans_are_true_and_false_in_any_case() {
+    let is = |value: &str, key: &str, name: &str| {
+        let given = Given::variables([REGION, (name, value)]);
+        let shown = given.loaded().config.describe();
+        shown["sts"][key].as_bool().or(shown[key].as_bool()).expect("a boolean")
+    };
+    for (value, meant) in
+        [("true", true), ("True", true), ("TRUE", true), ("tRuE\n", true), ("false", false), ("False", false)]
+    {
+        assert_eq!(is(value, "fips", "AWS_USE_FIPS_ENDPOINT"), meant, "{value}");
+        assert_eq!(is(value, "dualstack", "AWS_USE_DUALSTACK_ENDPOINT"), meant, "{value}");
+        assert_eq!(is(value, "waitForCredentials", "STSIDECAR_WAIT_FOR_CREDENTIALS"), meant, "{value}");
+    }
+    for value in ["yes", "1", "on", "t", "truee", "0", "no", " "] {
+        for name in ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "STSIDECAR_ALLOW_INSECURE_STS"] {
+            let error = Given::variables([REGION, (name, value)]).error();
+            assert_eq!(error, format!("{name}: {value:?} is not accepted: true or false, in any case"));
+        }
+    }
+    let mut given = Given::variables([REGION]);
+    given.flags.set("wait-for-credentials", "False".to_owned());
+    assert!(!given.loaded().config.wait_for_credentials);
+    for value in ["True", "TRUE", "true"] {
+        let file = format!("region: r\nallowInsecureSts: {value}\nstsEndpoint: http://sts.svc");
+        assert_eq!(Given::file(&file).loaded().config.describe()["sts"]["endpoint"], "http://sts.svc/");
+    }
+}
