@@ -16,7 +16,7 @@ pub use profile::{
 
 use super::error::Error;
 use crate::credentials::Secret;
-use crate::shown;
+use crate::{shown, text};
 
 /// The whole document.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -92,7 +92,7 @@ impl Document {
         if content.len() > LONGEST {
             return Err(Error::setting(origin, "longer than 1 MiB"));
         }
-        let text = std::str::from_utf8(content).map_err(|_| Error::setting(origin, "it is not UTF-8"))?;
+        let text = text::utf8(content).map_err(|error| Error::setting(origin, error))?;
         if text.trim().is_empty() {
             return Ok(Self::default());
         }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::certificates::Mode;
 use crate::config::Error;
 use crate::inject::Template;
-use crate::{shown, telemetry};
+use crate::{shown, telemetry, text};
 
 /// Everything that the injector is told.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ impl Config {
     /// When it is not YAML, a key is unknown or missing, or a value is not accepted; each is named.
     pub fn read(path: &Path, content: &[u8]) -> Result<Self, Error> {
         let origin = path.display();
-        let text = std::str::from_utf8(content).map_err(|_| Error::setting(&origin, "it is not UTF-8"))?;
+        let text = text::utf8(content).map_err(|error| Error::setting(&origin, error))?;
         let Document { injector, .. } = parse(&origin, text)?;
         let values: Value = parse(&origin, text)?;
         let template = Template::from_values(values).map_err(|error| Error::setting(&origin, error))?;

@@ -19,6 +19,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use self::http::Http;
 use super::settings::Settings;
+use crate::text;
 
 /// The longest wait for a connection, name resolution and TLS handshake included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -39,6 +40,14 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// `AWS_CA_BUNDLE` is no text.
+    #[error("the CA bundle {} cannot be read: {reason}", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        reason: text::Error,
     },
     /// `AWS_CA_BUNDLE` holds no certificate.
     #[error("the CA bundle {} holds no PEM certificate (-----BEGIN CERTIFICATE-----)", path.display())]
@@ -91,8 +100,9 @@ fn tls_config(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
 /// The certificates of a bundle, every one of them known to be usable as a root.
 fn read_bundle(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let content = std::fs::read(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+    let text = text::unmarked(&content).map_err(|reason| Error::NotText { path: path.to_owned(), reason })?;
     let mut roots = Vec::new();
-    for (index, block) in CertificateDer::pem_slice_iter(&content).enumerate() {
+    for (index, block) in CertificateDer::pem_slice_iter(text).enumerate() {
         let broken = || Error::NotACertificate { path: path.to_owned(), number: index + 1 };
         let certificate = block.map_err(|_| broken())?;
         if !is_root(&certificate) {
