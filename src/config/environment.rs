@@ -95,12 +95,17 @@ impl Given {
         parse(&self.text).map_err(|error| Error::url(&self.origin, &self.text, error))
     }
 
-    /// Reads `true` or `false`, nothing else: `1` or `yes` would be a guess.
+    /// Reads `true` or `false` in any case, as the SDKs read AWS's own variables. Anything else would be a guess:
+    /// botocore takes `1` and `yes` for false (<https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>).
     ///
     /// # Errors
     /// When it is anything else.
     pub fn boolean(&self) -> Result<bool, Error> {
-        self.parse(|text| text.parse::<bool>().map_err(|_| "true or false"))
+        self.parse(|text| match text.trim_ascii() {
+            text if text.eq_ignore_ascii_case("true") => Ok(true),
+            text if text.eq_ignore_ascii_case("false") => Ok(false),
+            _ => Err("true or false, in any case"),
+        })
     }
 
     /// Takes a path that names a file or directory.
@@ -158,7 +163,7 @@ impl Sources<'_> {
         Ok(setting.default.map(default))
     }
 
-    /// A variable that holds `true` or `false`.
+    /// A variable that holds a boolean; nothing for false.
     ///
     /// # Errors
     /// When it holds anything else.
