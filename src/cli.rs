@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::config::{Flags, Sources};
+use crate::config::{Config, Error, Flags, Loaded, Sources};
 use crate::time::Wall;
 use crate::{clock, shown, version};
 use flags::{All, SettingFlags};
@@ -51,6 +51,8 @@ pub mod exit {
 pub struct World<'a> {
     /// Looks an environment variable up.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// The names of all environment variables; text that is not UTF-8 comes with U+FFFD in it.
+    pub names: &'a dyn Fn() -> Vec<String>,
     /// Reads a file.
     pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
     /// Results only.
@@ -74,6 +76,7 @@ pub fn in_process(run: impl FnOnce(&mut World<'_>) -> u8) -> ExitCode {
     let (stdout_is_terminal, stderr_is_terminal) = (stdout.is_terminal(), stderr.is_terminal());
     let mut world = World {
         variable: &|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
+        names: &|| std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect(),
         read: &|path| std::fs::read(path),
         stdout: &mut stdout,
         stderr: &mut stderr,
@@ -138,6 +141,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>
 impl World<'_> {
     fn sources<'s>(&'s self, flags: &'s Flags) -> Sources<'s> {
         Sources { flags, variable: self.variable, read: self.read }
+    }
+
+    /// The configuration by these flags, with a warning for each variable that looks like one of ours.
+    fn load(&self, flags: &Flags) -> Result<Loaded, Error> {
+        Config::load(&self.sources(flags))
     }
 
     /// Prints a result and answers `code`; a reader that went away has all it wanted.

@@ -20,6 +20,7 @@ pub mod role;
 pub mod saml;
 pub mod shared_credentials;
 pub mod shown;
+pub mod spelling;
 pub mod text;
 pub mod time;
 pub mod token;

@@ -19,6 +19,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
             "saml",
             "shared_credentials",
             "shown",
+            "spelling",
             "text",
             "time",
             "token",

@@ -28,6 +28,7 @@ fn outcome_at(arguments: &[&str], variables: &HashMap<&str, &str>, termination_l
         ["stsidecar"].iter().chain(arguments).map(OsString::from),
         &mut World {
             variable: &|name| variables.get(name).map(|&value| value.to_owned()),
+            names: &|| variables.keys().map(|&name| name.to_owned()).collect(),
             read: &|path| match path.to_str() {
                 Some("/token") => Ok(b"secret-of-the-client".to_vec()),
                 Some("/token-from-windows") => Ok(b"\xef\xbb\xbfsecret-of-the-client\r\n".to_vec()),
@@ -130,6 +131,7 @@ fn an_argument_that_is_not_utf8_is_a_usage_error() {
     let mut stderr = Vec::new();
     let mut world = World {
         variable: &|_| None,
+        names: &Vec::new,
         read: &|_| Err(io::ErrorKind::NotFound.into()),
         stdout: &mut io::sink(),
         stderr: &mut stderr,
@@ -156,6 +158,7 @@ fn a_reader_that_went_away_is_no_error() {
     let mut stderr = Vec::new();
     let mut world = World {
         variable: &|_| None,
+        names: &Vec::new,
         read: &|_| Err(io::ErrorKind::NotFound.into()),
         stdout: &mut Closed,
         stderr: &mut stderr,

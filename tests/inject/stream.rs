@@ -22,6 +22,7 @@ fn inject(arguments: &[&str], stdin: &str, values: &str) -> Outcome {
         ["stsidecar", "inject"].iter().chain(arguments).map(OsString::from),
         &mut World {
             variable: &|_| None,
+            names: &Vec::new,
             read: &|path| match path.to_str() {
                 Some("/dev/stdin") => Ok(stdin.as_bytes().to_vec()),
                 Some("values.yaml") => Ok(values.as_bytes().to_vec()),
