@@ -1,5 +1,7 @@
 //! Commands from the outside: arguments, environment and a scripted agent in; streams and exit code out.
 
+mod mistyped;
+
 use std::collections::HashMap;
 use std::io::Read;
 use std::net::TcpListener;
