@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::config::{Config, Error, Flags, Loaded, Sources};
+use crate::config::{Config, Error, Flags, Loaded, Sources, mistyped};
 use crate::time::Wall;
 use crate::{clock, shown, version};
 use flags::{All, SettingFlags};
@@ -145,7 +145,9 @@ impl World<'_> {
 
     /// The configuration by these flags, with a warning for each variable that looks like one of ours.
     fn load(&self, flags: &Flags) -> Result<Loaded, Error> {
-        Config::load(&self.sources(flags))
+        let mut loaded = Config::load(&self.sources(flags))?;
+        loaded.warnings.extend(mistyped::warnings((self.names)()));
+        Ok(loaded)
     }
 
     /// Prints a result and answers `code`; a reader that went away has all it wanted.

@@ -11,6 +11,7 @@ pub mod environment;
 mod error;
 pub mod file;
 mod listen;
+pub mod mistyped;
 mod profile;
 mod reach;
 pub mod setting;
