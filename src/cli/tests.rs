@@ -1,5 +1,6 @@
 //! Commands from the outside: arguments, environment and a scripted agent in; streams and exit code out.
 
+mod clients;
 mod mistyped;
 
 use std::collections::HashMap;
@@ -33,6 +34,7 @@ fn outcome_at(arguments: &[&str], variables: &HashMap<&str, &str>, termination_l
             names: &|| variables.keys().map(|&name| name.to_owned()).collect(),
             read: &|path| match path.to_str() {
                 Some("/token") => Ok(b"secret-of-the-client".to_vec()),
+                Some("/token-of-job") => Ok(b"secret-of-the-job".to_vec()),
                 Some("/token-from-windows") => Ok(b"\xef\xbb\xbfsecret-of-the-client\r\n".to_vec()),
                 _ => Err(io::ErrorKind::NotFound.into()),
             },
