@@ -21,7 +21,7 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use access::{Access, Alone};
+pub use access::{Access, Alone, profile_of};
 pub use clients::Client;
 pub use environment::{Flags, Origin, Sources};
 pub use error::Error;

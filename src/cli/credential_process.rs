@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// Make one exchange with STS instead of asking the running agent
     #[arg(long)]
     direct: bool,
+    /// For which client, when the configuration has several
+    #[arg(long, value_name = "NAME", conflicts_with = "authorization-token-file")]
+    client: Option<String>,
     #[command(flatten)]
     settings: SettingFlags<All>,
 }
@@ -99,7 +102,7 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
 }
 
 fn ask(arguments: &Args, world: &World<'_>) -> Asked {
-    let access = match Access::load(&world.sources(&arguments.settings.given)) {
+    let access = match Access::load(&world.sources(&arguments.settings.given), arguments.client.as_deref()) {
         Ok(access) => access,
         Err(error) => return Asked::Answered(End::Complaint(error.to_string(), exit::CONFIG)),
     };
@@ -131,7 +134,7 @@ fn ask(arguments: &Args, world: &World<'_>) -> Asked {
 
 /// One exchange of the whole chain; `agent` is why the agent was no help, if it was asked.
 fn alone(arguments: &Args, world: &World<'_>, agent: Option<&str>) -> End {
-    let (profile, client) = match Alone::load(&world.sources(&arguments.settings.given)) {
+    let (profile, client) = match Alone::load(&world.sources(&arguments.settings.given), arguments.client.as_deref()) {
         Ok(Alone { sts, profile }) => match Client::new(&sts, clock::now) {
             Ok(client) => (profile, client),
             Err(error) => return End::Complaint(error.to_string(), exit::CONFIG),
