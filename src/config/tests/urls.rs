@@ -38,6 +38,8 @@ fn a_url_of_which_a_parser_would_drop_a_part_is_refused_by_its_name_and_not_show
         ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:0", "port"),
         ("AWS_ENDPOINT_URL_COGNITO_IDENTITY", "https://user:SECRET#1@pools.example.com", "in front of @"),
         ("AWS_ENDPOINT_URL_COGNITO_IDENTITY", "https://pools.example.com:99999", "port"),
+        ("HTTPS_PROXY", "proxy:3128/?\u{fffd}SECRET", "not UTF-8"),
+        ("AWS_ENDPOINT_URL", "https://host#\u{fffd}SECRET", "not UTF-8"),
         // Values that are meant for another setting.
         ("AWS_ROLE_ARN", "https://user:SECRET@host", "role"),
         ("AWS_CA_BUNDLE", "https://user:SECRET@host/ca.pem", "not a URL"),
