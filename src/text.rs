@@ -35,6 +35,21 @@ pub fn utf8(content: &[u8]) -> Result<&str, Error> {
     std::str::from_utf8(unmarked(content)?).map_err(|_| Error::NotUtf8)
 }
 
+/// The lines of a PEM file, without the marks and blanks in front of them: readers skip a certificate whose first
+/// line does not begin with its dashes (RFC 7468 lets them), and whatever it vouches for is then not trusted.
+///
+/// # Errors
+/// When the mark is that of UTF-16.
+pub fn pem(content: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut lines = Vec::with_capacity(content.len());
+    for line in unmarked(content)?.split_inclusive(|byte| *byte == b'\n') {
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        let blanks = line.iter().take_while(|byte| b" \t".contains(byte)).count();
+        lines.extend_from_slice(&line[blanks..]);
+    }
+    Ok(lines)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +63,12 @@ mod tests {
         assert_eq!(utf8(b"\xff\xfex\0"), Err(Error::Utf16));
         assert_eq!(utf8(b"\xfe\xff\0x"), Err(Error::Utf16));
         assert_eq!(unmarked(b"\xef\xbb\xbf\xff"), Ok(&b"\xff"[..]));
+    }
+
+    #[test]
+    fn lines_of_pem_begin_with_what_is_in_them() {
+        let content = b"\xef\xbb\xbf-----A-----\r\nx y\n\xef\xbb\xbf-----B-----\n \t -----C-----\n\n";
+        assert_eq!(pem(content).expect("UTF-8"), b"-----A-----\r\nx y\n-----B-----\n-----C-----\n\n");
+        assert_eq!(pem(b"\xff\xfe"), Err(Error::Utf16));
     }
 }

@@ -100,9 +100,9 @@ fn tls_config(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
 /// The certificates of a bundle, every one of them known to be usable as a root.
 fn read_bundle(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let content = std::fs::read(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
-    let text = text::unmarked(&content).map_err(|reason| Error::NotText { path: path.to_owned(), reason })?;
+    let text = text::pem(&content).map_err(|reason| Error::NotText { path: path.to_owned(), reason })?;
     let mut roots = Vec::new();
-    for (index, block) in CertificateDer::pem_slice_iter(text).enumerate() {
+    for (index, block) in CertificateDer::pem_slice_iter(&text).enumerate() {
         let broken = || Error::NotACertificate { path: path.to_owned(), number: index + 1 };
         let certificate = block.map_err(|_| broken())?;
         if !is_root(&certificate) {
