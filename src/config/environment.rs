@@ -132,7 +132,10 @@ impl Sources<'_> {
         let set = |name: &&'static str| (self.variable)(name).filter(|text| !text.is_empty()).map(|text| (*name, text));
         let Some((name, text)) = names.iter().find_map(set) else { return Ok(None) };
         if text.contains(char::REPLACEMENT_CHARACTER) {
-            return Err(Error::value(name, &text, "it is not UTF-8"));
+            let allowed = "it is not UTF-8";
+            // No parser has judged it, and of a URL anything may be the secret.
+            let is_url = text.contains(['@', '?', '#']) || text.contains("://");
+            return Err(if is_url { Error::url(name, &text, allowed) } else { Error::value(name, &text, allowed) });
         }
         Ok(Some(Given { origin: Origin::Variable(name), text }))
     }
