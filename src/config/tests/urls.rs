@@ -73,6 +73,26 @@ fn a_proxy_with_a_password_of_any_characters_is_taken_when_they_are_encoded() {
 }
 
 #[test]
+fn no_url_with_a_secret_is_in_the_logged_configuration_or_in_debug() {
+    let file = "region: r\nprofiles: {default: {accessKey: {credentialsFile: /c}, chain: [{roleArn: \
+                'arn:aws:iam::111122223333:role/a', tags: {hook: 'https://user:SECRET@host/', plain: 'x@y.example'}}]}}";
+    let file = file.replace("SECRET", SECRET);
+    let no_proxy = format!("10.0.0.0/8, http://user:{SECRET}@host");
+    let mut given = Given::file(&file);
+    given.variables.extend([("HTTPS_PROXY", "proxy:3128"), ("NO_PROXY", no_proxy.as_str())]);
+    let shown = given.loaded().config.describe();
+    assert_eq!(shown["profiles"]["default"][0]["tags"]["hook"], "https://[redacted]@host/");
+    assert_eq!(shown["profiles"]["default"][0]["tags"]["plain"], "x@y.example");
+    assert!(!shown.to_string().contains(SECRET), "{shown}");
+    let flags = crate::config::Flags::from([("sts-endpoint", format!("https://user:{SECRET}@host").as_str())]);
+    let debug = given.with(|sources| {
+        let outer = crate::config::Sources { flags: &flags, ..*sources }.outer(&crate::config::setting::STS_ENDPOINT);
+        format!("{flags:?} {outer:?}")
+    });
+    assert!(debug.contains("sts-endpoint") && !debug.contains(SECRET), "{debug}");
+}
+
+#[test]
 fn no_message_about_the_file_repeats_a_url_with_a_secret() {
     for file in [
         "stsEndpoint: 'https://user:SECRET#1@host'",
