@@ -13,7 +13,7 @@ use super::file::Document;
 use super::setting::{Setting, Variable};
 
 /// The flags that were given, by name without dashes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Flags(BTreeMap<String, String>);
 
 impl Flags {
@@ -26,6 +26,13 @@ impl Flags {
     #[must_use]
     pub fn without(&self, flag: &str) -> Self {
         Self(self.0.iter().filter(|(own, _)| *own != flag).map(|(own, value)| (own.clone(), value.clone())).collect())
+    }
+}
+
+/// No value has been judged yet, and one may be a URL with a password.
+impl fmt::Debug for Flags {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.0.keys()).finish()
     }
 }
 
@@ -70,12 +77,18 @@ impl fmt::Display for Origin {
 }
 
 /// A value that somebody gave.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Given {
     /// Who.
     pub origin: Origin,
     /// As given.
     pub text: String,
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Given").field("origin", &self.origin).finish_non_exhaustive()
+    }
 }
 
 impl Given {
