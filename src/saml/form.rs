@@ -117,16 +117,24 @@ fn html(name: &str) -> Option<char> {
 
 /// The XML behind base 64, of either alphabet, in one line or several.
 fn decoded(text: &[u8]) -> Result<Bytes, Error> {
-    let broken = if text.contains(&b' ') { Error::Blanks } else { Error::NotXml };
-    let bytes = raw(text).ok_or(broken)?;
+    if has_lost_plus(text) {
+        return Err(Error::Blanks);
+    }
+    let bytes = raw(text).unwrap_or_default();
     match text::unmarked(&bytes) {
         Ok(xml) if xml.trim_ascii_start().starts_with(b"<") => Ok(bytes),
         Ok([0, b'<', ..]) | Err(_) => Err(Error::Encoding),
-        Ok(_) if raw(&bytes).is_some_and(|inner| inner.starts_with(b"<")) => Err(Error::TwiceEncoded),
-        Ok(_) if broken == Error::Blanks => Err(broken),
+        Ok(inner) if raw(inner).is_some_and(|xml| xml.starts_with(b"<")) => Err(Error::TwiceEncoded),
         Ok(other) if other.len() >= SHORTEST_DEFLATED && std::str::from_utf8(other).is_err() => Err(Error::Redirect),
         Ok(_) => Err(Error::NotXml),
     }
+}
+
+/// Whether blanks stand for `+`: without them the text is broken, with `+` in their places it is whole.
+fn has_lost_plus(text: &[u8]) -> bool {
+    let is_whole = |xml: Bytes| xml.starts_with(b"<") && xml.ends_with(b">") && std::str::from_utf8(&xml).is_ok();
+    let restored = || text.iter().map(|byte| if *byte == b' ' { b'+' } else { *byte }).collect::<Vec<_>>();
+    text.contains(&b' ') && !raw(text).is_some_and(is_whole) && raw(&Zeroizing::new(restored())).is_some_and(is_whole)
 }
 
 fn raw(text: &[u8]) -> Option<Bytes> {

@@ -66,6 +66,7 @@ fn what_is_no_response_is_refused_with_its_reason() {
         (long.as_str(), Error::TooLong),
         ("abc", Error::NotXml),
         ("YWJj", Error::NotXml),
+        ("not an assertion", Error::NotXml),
         ("<Response>", Error::NotXml),
         ("<?xml version=\"1.0\"?>", Error::NotXml),
         ("<!-- nothing yet -->", Error::NotXml),
@@ -152,7 +153,7 @@ fn any_other_form_is_refused_by_its_name_with_what_to_do() {
     let utf_16: Vec<u8> = xml.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let deflated = DEFLATED.to_owned();
     let form = base_64.replace('+', "%2B");
-    let cases: [(&str, Vec<u8>, &str); 21] = [
+    let cases: [(&str, Vec<u8>, &str); 23] = [
         ("deflated", deflated.clone().into(), "HTTP-Redirect"),
         ("a redirect's query", format!("SAMLResponse={deflated}&SigAlg=x&Signature=y").into(), "HTTP-Redirect"),
         ("a redirect's URL", format!("https://sp/acs?SAMLResponse={form}").into(), "HTTP-Redirect"),
@@ -166,6 +167,8 @@ fn any_other_form_is_refused_by_its_name_with_what_to_do() {
         ("a text in quotes", format!("\"{base_64}\"").into(), "JSON"),
         ("encoded twice", STANDARD.encode(&base_64).into(), "base 64 of base 64"),
         ("+ read as a blank", base_64.replace('+', " ").into(), "blanks"),
+        ("one + read as a blank", base_64.replacen('+', " ", 1).into(), "blanks"),
+        ("three + read as blanks", base_64.replacen('+', " ", 3).into(), "blanks"),
         ("an entity of HTML", b"<Response><Issuer>a&nbsp;b</Issuer></Response>".to_vec(), "entity"),
         ("an entity of HTML", base_64.replacen('+', "&plusmn;", 1).into(), "entity"),
         ("an assertion", b"<saml:Assertion><saml:Issuer>x</saml:Issuer></saml:Assertion>".to_vec(), "whole Response"),
