@@ -82,14 +82,14 @@ pub fn profile_of(sources: &Sources<'_>, client: &str) -> Result<ProfileName, Er
 
 /// The client of that name; without one the only client, or the one named `default`.
 fn chosen<'c>(clients: &'c [Client], name: Option<&str>) -> Result<&'c Client, Error> {
-    let named = |name: &str| clients.iter().find(|client| client.name.as_str() == name);
+    let find = |name: &str| clients.iter().find(|client| client.name.as_str() == name);
     let names = || clients.iter().map(|client| client.name.as_str()).collect::<Vec<_>>().join(", ");
     match (clients, name) {
         (_, Some(name)) => {
-            named(name).ok_or_else(|| Error::value("--client", name, format!("one of the clients: {}", names())))
+            find(name).ok_or_else(|| Error::value("--client", name, format!("one of the clients: {}", names())))
         }
         ([only], None) => Ok(only),
-        (_, None) => named("default").ok_or_else(|| {
+        (_, None) => find("default").ok_or_else(|| {
             let problem = format!("there are several ({}) and none is named default: choose with --client", names());
             Error::setting("clients", problem)
         }),

@@ -88,7 +88,7 @@ fn a_response_in_an_unambiguous_form_is_sent_as_the_base_64_of_its_xml() {
     let html = base_64.replace('+', "&#43;").replace('/', "&#x2F;").replace('=', "&equals;");
     let as_url = base_64.replace('+', "-").replace('/', "_");
     let escaped = xml.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-    let each_byte: String = xml.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let each_byte = xml.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
     let marked = STANDARD.encode(format!("\u{feff}{xml}"));
     let lines: Vec<&str> =
         base_64.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();

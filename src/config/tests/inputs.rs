@@ -1,4 +1,4 @@
-//! Values and files as editors, ConfigMaps and other programs write them.
+//! Values and files as editors, `ConfigMaps` and other programs write them.
 
 use super::{Given, REGION};
 

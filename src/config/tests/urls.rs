@@ -131,8 +131,8 @@ fn no_message_about_the_file_repeats_a_url_with_a_secret() {
 proptest! {
     #[test]
     fn no_password_and_no_query_is_shown_whatever_the_parsers_make_of_it(
-        around in r##"[ -~]{0,6}"##,
-        between in r##"[ -~]{0,6}"##,
+        around in r"[ -~]{0,6}",
+        between in r"[ -~]{0,6}",
     ) {
         let secret = format!("{SECRET}{between}{SECRET}");
         for (name, value) in [
