@@ -28,6 +28,10 @@ fn a_mistyped_variable_is_warned_of_once_with_the_name_that_was_meant() {
         ("STSIDECAR_CONFIG_INLIN", "STSIDECAR_CONFIG_INLINE"),
         ("STSIDECAR_LISTN", "STSIDECAR_LISTEN"),
         ("STSIDECAR_ALLOW_INSECURE", "STSIDECAR_ALLOW_INSECURE_STS"),
+        ("STSIDECAR_CONFIG_FILE", "STSIDECAR_CONFIG"),
+        ("STSIDECAR_CONFIG_PATH", "STSIDECAR_CONFIG"),
+        ("STSIDECAR_LISTEN_ADDRESS", "STSIDECAR_LISTEN"),
+        ("STSIDECAR_STS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"),
         // Settings whose variables have the SDKs' names.
         ("STSIDECAR_REGION", "AWS_REGION"),
         ("STSIDECAR_ROLE_ARN", "AWS_ROLE_ARN"),
