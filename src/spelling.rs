@@ -11,6 +11,12 @@ pub fn nearest<'a>(word: &str, allowed: &[&'a str]) -> Option<&'a str> {
     scored.min_by_key(|(distance, _)| *distance).filter(|(d, right)| *d <= (right.len() / 3).max(1)).map(|(_, r)| r)
 }
 
+/// Whether two names differ in no more than case and separators.
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
+    plain(one) == plain(other)
+}
+
 fn plain(word: &str) -> String {
     word.to_lowercase().replace(['_', '.'], "-")
 }

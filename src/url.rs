@@ -16,7 +16,7 @@ pub enum Error {
     #[error("an STS endpoint looks like https://sts.example.com or http://127.0.0.1:8333")]
     Endpoint,
     /// It would be sent nowhere, and shown in logs.
-    #[error("leave out what is in front of @: no user or password is sent to STS")]
+    #[error("leave out what is in front of @: no user or password is sent to STS; a path has %40 instead")]
     User,
     /// The requests have no query of their own.
     #[error("it cannot have a query (?) or fragment (#): take off what begins there")]

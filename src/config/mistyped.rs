@@ -5,10 +5,13 @@
 //! values. Called by `cli` with the names of the process's environment.
 
 use super::setting::{SETTINGS, VARIABLES};
-use crate::spelling::{distance, nearest};
+use crate::spelling::{distance, is_same, nearest};
 
 /// What the agent's own variables begin with.
 const OWN: &str = "STSIDECAR_";
+
+/// What people add to a name to say what it holds.
+const KINDS: [&str; 5] = ["_FILE", "_PATH", "_ADDRESS", "_URL", "_NAME"];
 
 /// One warning for each name that is nearly a setting's, in the order of the names.
 #[must_use]
@@ -41,7 +44,10 @@ fn meant(name: &str) -> Option<&'static str> {
             // A setting whose variable has the SDKs' name is looked for under its flag's.
             let flags = SETTINGS.iter().map(|setting| (setting.flag, setting.variables[0]));
             let words: Vec<_> = known().filter_map(|own| Some((own.strip_prefix(OWN)?, own))).chain(flags).collect();
-            let word = nearest(rest, &words.iter().map(|(word, _)| *word).collect::<Vec<_>>())?;
+            let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let without_kind = KINDS.iter().find_map(|kind| rest.strip_suffix(kind));
+            let exact = without_kind.and_then(|rest| all.iter().find(|word| is_same(word, rest)).copied());
+            let word = exact.or_else(|| nearest(rest, &all))?;
             words.iter().find(|(own, _)| *own == word).map(|(_, variable)| *variable)
         }
         None if upper.starts_with("STS") => within(OWN, 2),
