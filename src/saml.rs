@@ -97,7 +97,7 @@ pub enum Error {
 }
 
 impl Assertion {
-    /// Reads a response from file content, in any form that can be told for sure.
+    /// Reads a response from file content, in any form that has one reading.
     ///
     /// # Errors
     /// When it is empty, too long, in another form or no SAML response.
