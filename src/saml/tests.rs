@@ -153,7 +153,7 @@ fn any_other_form_is_refused_by_its_name_with_what_to_do() {
     let utf_16: Vec<u8> = xml.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let deflated = DEFLATED.to_owned();
     let form = base_64.replace('+', "%2B");
-    let cases: [(&str, Vec<u8>, &str); 23] = [
+    let cases: [(&str, Vec<u8>, &str); 29] = [
         ("deflated", deflated.clone().into(), "HTTP-Redirect"),
         ("a redirect's query", format!("SAMLResponse={deflated}&SigAlg=x&Signature=y").into(), "HTTP-Redirect"),
         ("a redirect's URL", format!("https://sp/acs?SAMLResponse={form}").into(), "HTTP-Redirect"),
@@ -174,6 +174,12 @@ fn any_other_form_is_refused_by_its_name_with_what_to_do() {
         ("an assertion", b"<saml:Assertion><saml:Issuer>x</saml:Issuer></saml:Assertion>".to_vec(), "whole Response"),
         ("SOAP", b"<S:Envelope><S:Body><samlp:Response/></S:Body></S:Envelope>".to_vec(), "whole Response"),
         ("+ in percent-encoded XML", xml.replace('<', "%3C").replace(' ', "+").into(), "percent-encoded"),
+        ("a document type", b"<!DOCTYPE r [<!ENTITY a 'b'>]><Response/>".to_vec(), "DOCTYPE"),
+        ("XML that breaks off", xml[..400].into(), "breaks off"),
+        ("base 64 that breaks off", base_64[..400].into(), "breaks off"),
+        ("XML that is only begun", b"<?xml version=\"1.0\"?>".to_vec(), "breaks off"),
+        ("a comment", b"<!-- nothing yet -->".to_vec(), "breaks off"),
+        ("tags that cross", b"<Response><a></b></Response>".to_vec(), "breaks off"),
         ("UTF-16", STANDARD.encode(&utf_16).into(), "UTF-8"),
         ("an unknown encoding", b"<?xml version='1.0' encoding='windows-1252'?><Response/>".to_vec(), "UTF-8"),
         ("Latin 1 that does not say so", latin("<Response><Issuer>caf\u{e9}</Issuer></Response>"), "UTF-8"),
