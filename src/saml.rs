@@ -53,9 +53,15 @@ pub enum Error {
     /// Outside STS's limits.
     #[error("in base 64 it is longer than {LONGEST} characters, the most STS accepts")]
     TooLong,
-    /// No form of a response at all, or one that breaks off.
+    /// No form of a response at all.
     #[error("it is neither XML nor the base 64 of XML")]
     NotXml,
+    /// Often a file that is being written.
+    #[error("its XML breaks off or is not well-formed: write all of it")]
+    Broken,
+    /// Entities of the document's own could say anything.
+    #[error("it has a document type (<!DOCTYPE), which SAML does not allow")]
+    Doctype,
     /// Some other document.
     #[error("its root element is not a SAML Response")]
     NotAResponse,

@@ -20,10 +20,10 @@ pub(super) fn read(xml: &[u8]) -> Result<Facts, Error> {
     let xml = characters(xml)?;
     let mut reading = Reading::default();
     for token in Tokenizer::from(xml.trim_start()) {
-        reading.take(token.map_err(|_| Error::NotXml)?)?;
+        reading.take(token.map_err(|_| Error::Broken)?)?;
     }
     // A file that is being written may end anywhere, also in front of its first element.
-    if reading.is_rooted && reading.path.is_empty() { Ok(reading.facts) } else { Err(Error::NotXml) }
+    if reading.is_rooted && reading.path.is_empty() { Ok(reading.facts) } else { Err(Error::Broken) }
 }
 
 /// The characters of the document, by the encoding that it declares.
@@ -67,7 +67,7 @@ struct Reading<'x> {
 impl<'x> Reading<'x> {
     fn take(&mut self, token: Token<'x>) -> Result<(), Error> {
         match token {
-            Token::DtdStart { .. } | Token::EmptyDtd { .. } => return Err(Error::NotXml),
+            Token::DtdStart { .. } | Token::EmptyDtd { .. } => return Err(Error::Doctype),
             Token::ElementStart { local, .. } => {
                 if self.path.is_empty() {
                     root(local.as_str())?;
@@ -81,9 +81,11 @@ impl<'x> Reading<'x> {
             }
             Token::Text { text } => self.text.push_str(&referenced(text.as_str(), |_| None)?),
             Token::Cdata { text, .. } => self.text.push_str(text.as_str()),
-            Token::ElementEnd { end: ElementEnd::Close(..), .. } => {
+            Token::ElementEnd { end: ElementEnd::Close(_, local), .. } => {
                 self.element();
-                self.path.pop();
+                if self.path.pop() != Some(local.as_str()) {
+                    return Err(Error::Broken);
+                }
             }
             Token::ElementEnd { end: ElementEnd::Empty, .. } => {
                 self.path.pop();
