@@ -48,8 +48,8 @@ pub enum Error {
 /// # Errors
 /// When it is no absolute URL, holds what would be dropped, or would send the token in plain text.
 pub fn endpoint(text: &str, allow_insecure: bool) -> Result<Uri, Error> {
-    let text = text.trim_ascii();
-    let Parts { scheme, user, host, port, tail } = Parts::of(text).ok_or(Error::Endpoint)?;
+    let text = plain(text);
+    let Parts { scheme, user, host, port, tail } = Parts::of(&text).ok_or(Error::Endpoint)?;
     match scheme {
         _ if user.is_some() || tail.contains('@') => return Err(Error::User),
         _ if tail.contains(['?', '#']) => return Err(Error::Query),
@@ -57,7 +57,7 @@ pub fn endpoint(text: &str, allow_insecure: bool) -> Result<Uri, Error> {
         "http" | "https" if !host.is_empty() => {}
         _ => return Err(Error::Endpoint),
     }
-    let url = same(text, host, port).ok_or(Error::Endpoint)?;
+    let url = same(&text, host, port).ok_or(Error::Endpoint)?;
     if scheme == "http" && !allow_insecure && !is_loopback(host) { Err(Error::Insecure) } else { Ok(url) }
 }
 
@@ -66,8 +66,8 @@ pub fn endpoint(text: &str, allow_insecure: bool) -> Result<Uri, Error> {
 /// # Errors
 /// When it is no URL of an HTTP proxy, or holds what would be dropped.
 pub fn proxy(text: &str) -> Result<Uri, Error> {
-    let text = text.trim_ascii();
-    let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let text = plain(text);
+    let whole = if text.contains("://") { text } else { format!("http://{text}") };
     let Parts { scheme, user, host, port, tail } = Parts::of(&whole).ok_or(Error::Proxy)?;
     let is_encoded =
         |user: &str| !user.contains(['@', '/', '?', '#', '\\']) && user.bytes().all(|b| b.is_ascii_graphic());
@@ -91,6 +91,15 @@ pub fn proxy(text: &str) -> Result<Uri, Error> {
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+/// Without the white space around it that files leave, and its scheme in lower case (RFC 3986, section 3.1).
+fn plain(text: &str) -> String {
+    let text = text.trim_ascii();
+    match text.split_once("://") {
+        Some((scheme, rest)) => format!("{}://{rest}", scheme.to_ascii_lowercase()),
+        None => text.to_owned(),
+    }
 }
 
 /// A URL's text, cut where RFC 3986 cuts it, and nothing dropped.
@@ -172,12 +181,12 @@ mod tests {
         ] {
             assert_eq!(endpoint(text, true).err(), Some(error), "{text}");
         }
-        assert_eq!(endpoint(" https://x:65535/y\n", false).expect("a URL").to_string(), "https://x:65535/y");
+        assert_eq!(endpoint(" HTTPS://x:65535/Y\n", false).expect("a URL").to_string(), "https://x:65535/Y");
     }
 
     #[test]
     fn a_proxy_may_have_a_user_and_an_encoded_password() {
-        for text in ["proxy", "proxy:3128", "me:p%23@proxy", "http://proxy/", "https://[fd00::1]:3128", "http://me@p:1"]
+        for text in ["proxy", "proxy:3128", "me:p%23@proxy", "http://proxy/", "https://[fd00::1]:3128", "HTTP://me@p:1"]
         {
             assert!(proxy(text).is_ok(), "{text}");
         }
