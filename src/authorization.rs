@@ -18,10 +18,10 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::credentials::Secret;
+use crate::text;
 
 /// 256 random bits: 43 characters of base64url.
 const RANDOM_BYTES: usize = 32;
-/// Shorter than this can be guessed.
 /// Shorter ones can be guessed.
 const SHORTEST: usize = 32;
 /// SDKs send it as one header (rule R7: under 4 kB).
@@ -87,9 +87,10 @@ pub fn ensure(path: &Path, wanted: Option<&Secret>) -> Result<Secret, Error> {
     let held = read(path);
     let token = match (wanted, held) {
         (Some(wanted), _) if !is_valid(wanted.expose()) => return Err(Error::Wanted { path: path.to_owned() }),
-        (Some(wanted), Some(held)) if *wanted == held => return Ok(kept(path, held)),
+        (Some(wanted), Some(Held::Exactly(held))) if *wanted == held => return Ok(kept(path, held)),
         (Some(wanted), _) => wanted.clone(),
-        (None, Some(held)) => return Ok(kept(path, held)),
+        (None, Some(Held::Exactly(held))) => return Ok(kept(path, held)),
+        (None, Some(Held::Marked(held))) => held,
         (None, None) => random().ok_or_else(|| Error::Random { path: path.to_owned() })?,
     };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -110,7 +111,7 @@ fn kept(path: &Path, token: Secret) -> Secret {
 /// Whether [`ensure`] would keep what is at `path`; nothing is changed.
 #[must_use]
 pub fn is_kept(path: &Path) -> bool {
-    read(path).is_some()
+    matches!(read(path), Some(Held::Exactly(_)))
 }
 
 /// `[A-Za-z0-9._~-]{32,1024}`: no SDK trims, escapes or refuses these (rule R7). A newline is not among them.
@@ -120,8 +121,16 @@ pub fn is_valid(token: &str) -> bool {
         && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
 }
 
+/// A valid token that is there.
+enum Held {
+    /// With nothing else, as SDKs need it: they send every byte of the file.
+    Exactly(Secret),
+    /// Behind a byte order mark.
+    Marked(Secret),
+}
+
 /// The valid token at `path`; whatever else is there is as good as nothing.
-fn read(path: &Path) -> Option<Secret> {
+fn read(path: &Path) -> Option<Held> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
     if !file.metadata().ok()?.is_file() {
@@ -129,8 +138,9 @@ fn read(path: &Path) -> Option<Secret> {
     }
     let mut content = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
     file.take(LONGEST as u64 + 1).read_to_end(&mut content).ok()?;
-    let text = std::str::from_utf8(&content).ok()?;
-    is_valid(text).then(|| Secret::new(text.to_owned()))
+    let text = text::utf8(&content).ok()?;
+    let held = if text.len() == content.len() { Held::Exactly } else { Held::Marked };
+    is_valid(text).then(|| held(Secret::new(text.to_owned())))
 }
 
 fn random() -> Option<Secret> {

@@ -27,11 +27,10 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::clock;
-use crate::config::{Flags, Sources};
+use crate::config::{Config, Error, Flags, Loaded, Sources, mistyped};
 use crate::telemetry::{self, Lines};
 use crate::time::Wall;
-use crate::version;
+use crate::{clock, shown, version};
 use flags::{All, SettingFlags};
 
 /// Exit codes, most of them from sysexits.h.
@@ -54,6 +53,8 @@ pub mod exit {
 pub struct World<'a> {
     /// Looks an environment variable up.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// The names of all environment variables; text that is not UTF-8 comes with U+FFFD in it.
+    pub names: &'a dyn Fn() -> Vec<String>,
     /// Reads a file.
     pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
     /// Results only.
@@ -101,6 +102,7 @@ pub fn in_process(run: impl FnOnce(&mut World<'_>) -> u8) -> ExitCode {
     let _last_words = LastWords(&log);
     let mut world = World {
         variable: &|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
+        names: &|| std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect(),
         read: &|path| std::fs::read(path),
         stdout: &mut stdout,
         stderr: &mut &log,
@@ -159,13 +161,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             world.result(&error.render().to_string(), exit::OK)
         }
-        Err(error) => world.complaint(&error.render().to_string(), exit::USAGE),
+        Err(error) => world.complaint(&shown::message(&error.render().to_string()), exit::USAGE),
     }
 }
 
 impl World<'_> {
     fn sources<'s>(&'s self, flags: &'s Flags) -> Sources<'s> {
         Sources { flags, variable: self.variable, read: self.read }
+    }
+
+    /// The configuration by these flags, with a warning for each variable that looks like one of ours.
+    fn load(&self, flags: &Flags) -> Result<Loaded, Error> {
+        let mut loaded = Config::load(&self.sources(flags))?;
+        loaded.warnings.extend(mistyped::warnings((self.names)()));
+        Ok(loaded)
     }
 
     /// Prints a result and answers `code`; a reader that went away has all it wanted.

@@ -11,6 +11,7 @@ pub mod environment;
 mod error;
 pub mod file;
 mod listen;
+pub mod mistyped;
 mod profile;
 mod reach;
 pub mod setting;
@@ -20,7 +21,7 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use access::{Access, Alone};
+pub use access::{Access, Alone, profile_of};
 pub use clients::Client;
 pub use environment::{Flags, Origin, Sources};
 pub use error::Error;
@@ -171,7 +172,11 @@ fn parsed<T>(given: Option<&Given>, parse: impl FnOnce(&Given) -> Result<T, Erro
 }
 
 fn directory(given: &Given) -> Result<PathBuf, Error> {
-    given.parse(|text| if text.is_empty() { Err("the path of a directory") } else { Ok(PathBuf::from(text)) })
+    given.parse(|text| match text {
+        "" => Err("the path of a directory"),
+        _ if text.contains("://") => Err("the path of a directory, not a URL"),
+        _ => Ok(PathBuf::from(text)),
+    })
 }
 
 fn shutdown(sources: &Sources<'_>, document: &Document) -> Result<Shutdown, Error> {

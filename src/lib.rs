@@ -19,9 +19,13 @@ pub mod report;
 pub mod role;
 pub mod saml;
 pub mod shared_credentials;
+pub mod shown;
+pub mod spelling;
+pub mod text;
 pub mod time;
 pub mod token;
 pub mod totp;
+pub mod url;
 pub mod version;
 
 // L1, decisions: pure, values in and values out.

@@ -1,12 +1,14 @@
 //! The SAML response for `AssumeRoleWithSAML`, and what can be read of it without keys.
 //!
-//! Owns the two forms a file may have (XML, or its base 64 as a browser posts it), STS's limits, and the facts
-//! that status and alarms show. It verifies no signature and refuses nothing for its times: STS judges those.
-//! An encrypted assertion simply shows less. Used by `material`.
+//! Owns STS's limits and the facts that status and alarms show; `saml/form.rs` knows the forms that a file may
+//! have, `saml/facts.rs` what the XML says. It verifies no signature and refuses nothing for its times: STS judges
+//! those. An encrypted assertion simply shows less. Used by `material`.
+
+mod facts;
+mod form;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use xmlparser::{ElementEnd, Token, Tokenizer};
 use zeroize::Zeroizing;
 
 use crate::credentials::Secret;
@@ -15,9 +17,6 @@ use crate::token::Claims;
 
 /// The longest assertion STS takes (`SAMLAssertion`, 4 to 100,000 characters of base 64).
 pub const LONGEST: usize = 100_000;
-
-/// An attribute of AWS's own, from which STS takes the session's name.
-const SESSION_NAME: &str = "https://aws.amazon.com/SAML/Attributes/RoleSessionName";
 
 /// A response as STS takes it, with its facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,36 +53,70 @@ pub enum Error {
     /// Outside STS's limits.
     #[error("in base 64 it is longer than {LONGEST} characters, the most STS accepts")]
     TooLong,
-    /// Neither of the two forms.
+    /// No form of a response at all.
     #[error("it is neither XML nor the base 64 of XML")]
     NotXml,
+    /// Often a file that is being written.
+    #[error("its XML breaks off or is not well-formed: write all of it")]
+    Broken,
+    /// Entities of the document's own could say anything.
+    #[error("it has a document type (<!DOCTYPE), which SAML does not allow")]
+    Doctype,
     /// Some other document.
     #[error("its root element is not a SAML Response")]
     NotAResponse,
+    /// The assertion out of a response, or what carries a response.
+    #[error("it is not the response itself: STS takes the whole Response element, with the assertion in it")]
+    NotWhole,
+    /// What a service sends to its identity provider.
+    #[error("it is a SAML request: write the response that answers it")]
+    Request,
+    /// The other binding. STS has only `SAMLAssertion`, in which nothing is deflated.
+    #[error(
+        "it is of the HTTP-Redirect binding, or compressed otherwise: STS takes the response of the HTTP-POST binding"
+    )]
+    Redirect,
+    /// Two readings.
+    #[error("the form has SAMLResponse more than once: write the value of one")]
+    Twice,
+    /// The page that posts the response.
+    #[error("it is an HTML page: write the value of its field SAMLResponse")]
+    Html,
+    /// Some program's output.
+    #[error("it is JSON or in quotes: write the value alone")]
+    Json,
+    /// As from a Secret whose `data` was encoded by hand.
+    #[error("it is base 64 of base 64: encode it once less")]
+    TwiceEncoded,
+    /// What is left of `+` when a form was read once too often.
+    #[error("its base 64 has blanks, which were + before a form was decoded: write the value as it was sent")]
+    Blanks,
+    /// No escapes, or two readings of `+`.
+    #[error("it is percent-encoded XML that cannot be read for sure: decode it, or write its base 64")]
+    Percent,
+    /// `&nbsp;`, which no XML parser knows.
+    #[error("it has a named entity of HTML, which is not XML: write the characters themselves")]
+    Entity,
+    /// What we cannot read; STS may.
+    #[error("its XML is neither in UTF-8 nor declared to be in ISO-8859-1: let the identity provider write UTF-8")]
+    Encoding,
 }
 
 impl Assertion {
-    /// Reads a response from file content; white space in base 64 is dropped.
+    /// Reads a response from file content, in any form that has one reading.
     ///
     /// # Errors
-    /// When it is empty, too long or no SAML response.
+    /// When it is empty, too long, in another form or no SAML response.
     pub fn parse(content: &[u8]) -> Result<Self, Error> {
-        let content = content.trim_ascii();
-        if content.is_empty() {
-            return Err(Error::Empty);
+        let xml = form::xml(content)?;
+        if facts::is_page(&xml) {
+            return Err(Error::Html);
         }
-        let encoded = Zeroizing::new(if content.starts_with(b"<") {
-            STANDARD.encode(content)
-        } else {
-            let kept = content.iter().filter(|byte| !byte.is_ascii_whitespace()).copied().collect();
-            String::from_utf8(kept).map_err(|_| Error::NotXml)?
-        });
+        let encoded = Zeroizing::new(STANDARD.encode(&xml));
         if encoded.len() > LONGEST {
             return Err(Error::TooLong);
         }
-        let xml = Zeroizing::new(STANDARD.decode(encoded.as_bytes()).map_err(|_| Error::NotXml)?);
-        let facts = peek(std::str::from_utf8(&xml).map_err(|_| Error::NotXml)?)?;
-        Ok(Self { encoded: Secret::new(encoded.to_string()), facts })
+        Ok(Self { facts: facts::read(&xml)?, encoded: Secret::new(encoded.to_string()) })
     }
 
     /// The base 64, for the request to STS only.
@@ -112,69 +145,6 @@ impl Facts {
             ..Claims::default()
         }
     }
-}
-
-/// Goes through the elements once. Names are compared without their prefix, of which there is no fixed one.
-fn peek(xml: &str) -> Result<Facts, Error> {
-    let (mut facts, mut path) = (Facts::default(), Vec::new());
-    let (mut rooted, mut attribute_of_aws) = (false, false);
-    for token in Tokenizer::from(xml) {
-        match token.map_err(|_| Error::NotXml)? {
-            Token::DtdStart { .. } | Token::EmptyDtd { .. } => return Err(Error::NotXml),
-            Token::ElementStart { local, .. } => {
-                if path.is_empty() && local.as_str() != "Response" {
-                    return Err(Error::NotAResponse);
-                }
-                rooted = true;
-                path.push(local.as_str());
-            }
-            Token::Attribute { local, value, .. } => {
-                let element = path.last().copied().unwrap_or_default();
-                if (element, local.as_str()) == ("Attribute", "Name") {
-                    attribute_of_aws = value.as_str() == SESSION_NAME;
-                }
-                attribute(&mut facts, element, local.as_str(), value.as_str());
-            }
-            Token::Text { text } | Token::Cdata { text, .. } => {
-                let text = unescaped(text.as_str().trim());
-                let is_named = attribute_of_aws && path.last() == Some(&"AttributeValue");
-                match path[..] {
-                    _ if text.is_empty() => {}
-                    _ if is_named => facts.session_name = Some(text),
-                    [.., "Assertion", "Issuer"] | ["Response", "Issuer"] => facts.issuer = Some(text),
-                    [.., "Subject", "NameID"] => facts.subject = Some(text),
-                    [.., "AudienceRestriction", "Audience"] => facts.audience = facts.audience.or(Some(text)),
-                    _ => {}
-                }
-            }
-            Token::ElementEnd { end: ElementEnd::Empty | ElementEnd::Close(..), .. } => {
-                path.pop();
-            }
-            _ => {}
-        }
-    }
-    // A file that is being written may end anywhere, also in front of its first element.
-    if rooted && path.is_empty() { Ok(facts) } else { Err(Error::NotXml) }
-}
-
-fn attribute(facts: &mut Facts, element: &str, name: &str, value: &str) {
-    let end = |known: Option<Wall>| {
-        let own = Wall::parse_rfc3339(value.trim());
-        known.into_iter().chain(own).min()
-    };
-    match (element, name) {
-        ("SubjectConfirmationData" | "Conditions", "NotOnOrAfter") => {
-            facts.not_on_or_after = end(facts.not_on_or_after);
-        }
-        ("AuthnStatement", "SessionNotOnOrAfter") => facts.session_not_on_or_after = end(facts.session_not_on_or_after),
-        ("SubjectConfirmationData", "Recipient") => facts.recipient = Some(unescaped(value.trim())),
-        _ => {}
-    }
-}
-
-fn unescaped(text: &str) -> String {
-    let named = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
-    named.replace("&amp;", "&")
 }
 
 #[cfg(test)]

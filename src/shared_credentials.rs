@@ -67,7 +67,7 @@ impl AccessKey {
     /// When it is not there once, or holds no pair of long-term keys.
     pub fn parse(content: &[u8], profile: &str) -> Result<Self, Error> {
         let text = std::str::from_utf8(content).map_err(|_| Error::NotText)?;
-        let [id, secret, token] = values(text.trim_start_matches('\u{feff}'), profile)?;
+        let [id, secret, token] = values(text, profile)?;
         let there = |value: Option<&'_ str>, key| {
             let value = value.map(str::to_owned).filter(|value| !value.is_empty());
             value.ok_or_else(|| Error::NoKey { section: profile.to_owned(), key })

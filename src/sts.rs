@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub use client::{Client, Error, REGION_OF_CUSTOM_ENDPOINTS};
 pub use connector::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Error as ConnectorError};
-pub use settings::{Endpoint, Error as EndpointError, Proxy, Settings};
+pub use settings::{Endpoint, Proxy, Settings};
 
 use crate::assume::{Reply, SessionDuration, Step};
 use crate::credentials::{Credentials, Secret};

@@ -41,12 +41,15 @@ type Held = (Profile, Latest<Material>);
 pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     // It holds credentials for a moment; what the kernel refuses here, `run` reports.
     let _ = process::harden();
-    let loaded = Config::load(&world.sources(&arguments.settings.given)).map_err(|error| wrong(&error)).and_then(
-        |Loaded { config, warnings }| match Client::new(&config.sts, clock::now) {
-            Ok(client) => Ok((config, warnings, Arc::new(client))),
-            Err(error) => Err(Check::failure(CONFIGURATION, error.to_string(), "correct the setting that it names")),
-        },
-    );
+    let loaded =
+        world.load(&arguments.settings.given).map_err(|error| wrong(&error)).and_then(|Loaded { config, warnings }| {
+            match Client::new(&config.sts, clock::now) {
+                Ok(client) => Ok((config, warnings, Arc::new(client))),
+                Err(error) => {
+                    Err(Check::failure(CONFIGURATION, error.to_string(), "correct the setting that it names"))
+                }
+            }
+        });
     let (config, warnings, client) = match loaded {
         Ok(loaded) => loaded,
         Err(check) => return Report::new(vec![check], false).print(arguments.output, world, exit::CONFIG),

@@ -20,7 +20,7 @@ use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::refresher::SentCodes;
 use crate::sts::Client;
-use crate::{clock, process};
+use crate::{clock, process, text};
 
 /// The endpoint answers within 950 ms; the rest is for a busy node.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// Make one exchange with STS instead of asking the running agent
     #[arg(long)]
     direct: bool,
+    /// For which client, when the configuration has several
+    #[arg(long, value_name = "NAME", conflicts_with = "authorization-token-file")]
+    client: Option<String>,
     #[command(flatten)]
     settings: SettingFlags<All>,
 }
@@ -99,18 +102,23 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
 }
 
 fn ask(arguments: &Args, world: &World<'_>) -> Asked {
-    let access = match Access::load(&world.sources(&arguments.settings.given)) {
+    let access = match Access::load(&world.sources(&arguments.settings.given), arguments.client.as_deref()) {
         Ok(access) => access,
         Err(error) => return Asked::Answered(End::Complaint(error.to_string(), exit::CONFIG)),
     };
-    let token = match (world.read)(&access.token_file) {
-        Ok(token) => Zeroizing::new(String::from_utf8_lossy(&Zeroizing::new(token)).trim().to_owned()),
-        Err(error) => {
-            let file = access.token_file.display();
-            return Asked::Nobody(format!("the authorization token file {file} cannot be read: {error}"));
-        }
+    let unread = |error: &dyn std::fmt::Display| {
+        let file = access.token_file.display();
+        Asked::Nobody(format!("the authorization token file {file} cannot be read: {error}"))
     };
-    let request = Request { path: "/v1/credentials", authorization: Some(&token), within: PATIENCE };
+    let content = match (world.read)(&access.token_file) {
+        Ok(content) => Zeroizing::new(content),
+        Err(error) => return unread(&error),
+    };
+    let token = match text::utf8(&content) {
+        Ok(token) => token.trim(),
+        Err(error) => return unread(&error),
+    };
+    let request = Request { path: "/v1/credentials", authorization: Some(token), within: PATIENCE };
     Asked::Answered(match request::get(&access.listen.reachable(), &request) {
         Ok(Answer { status: 200, body }) => match translated(&Zeroizing::new(body)) {
             Some(text) => End::Credentials(text),
@@ -126,7 +134,7 @@ fn ask(arguments: &Args, world: &World<'_>) -> Asked {
 
 /// One exchange of the whole chain; `agent` is why the agent was no help, if it was asked.
 fn alone(arguments: &Args, world: &World<'_>, agent: Option<&str>) -> End {
-    let (profile, client) = match Alone::load(&world.sources(&arguments.settings.given)) {
+    let (profile, client) = match Alone::load(&world.sources(&arguments.settings.given), arguments.client.as_deref()) {
         Ok(Alone { sts, profile }) => match Client::new(&sts, clock::now) {
             Ok(client) => (profile, client),
             Err(error) => return End::Complaint(error.to_string(), exit::CONFIG),

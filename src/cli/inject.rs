@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::{World, exit};
 use crate::inject::{self, Decision, Denial, Request, Template};
 use crate::role::RoleArn;
+use crate::{shown, text};
 use stream::Document;
 use tree::Tree;
 use workloads::{Surroundings, Workload};
@@ -68,10 +69,10 @@ fn template(arguments: &Args, world: &World<'_>) -> Result<Template, String> {
     let mut values = match &arguments.values {
         None => Value::Object(serde_json::Map::new()),
         Some(path) => {
-            let name = path.display();
+            let name = shown::value(&path.display().to_string());
             let content = (world.read)(path).map_err(|error| format!("cannot read {name}: {error}"))?;
-            let text = String::from_utf8(content).map_err(|_| format!("{name} is not UTF-8"))?;
-            match Tree::parse(&text).map_err(|error| format!("{name}: {error}"))? {
+            let text = text::utf8(&content).map_err(|error| format!("{name}: {error}"))?;
+            match Tree::parse(text).map_err(|error| format!("{name}: {error}"))? {
                 None | Some(Tree::Null) => Value::Object(serde_json::Map::new()),
                 Some(tree) => tree.to_value(),
             }
@@ -89,10 +90,10 @@ fn template(arguments: &Args, world: &World<'_>) -> Result<Template, String> {
 fn manifests(path: &Path, world: &World<'_>) -> Result<String, String> {
     let (file, name) = match path.to_str() {
         Some("-") => (Path::new("/dev/stdin"), "standard input".to_owned()),
-        _ => (path, path.display().to_string()),
+        _ => (path, shown::value(&path.display().to_string())),
     };
     let content = (world.read)(file).map_err(|error| format!("cannot read {name}: {error}"))?;
-    String::from_utf8(content).map_err(|_| format!("{name} is not UTF-8"))
+    text::utf8(&content).map(str::to_owned).map_err(|error| format!("{name}: {error}"))
 }
 
 /// The stream's documents; empty ones and comments have no tree.

@@ -17,7 +17,7 @@ use crate::config::Error;
 use crate::injector::check::{self, Finding, Judgement};
 use crate::injector::config::Config;
 use crate::role::RoleArn;
-use crate::{injector, telemetry, version};
+use crate::{injector, shown, telemetry, version};
 
 /// Adds stsidecar to pods that ask for it: the mutating webhook of a cluster.
 #[derive(Parser)]
@@ -70,7 +70,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             world.result(&error.render().to_string(), exit::OK)
         }
-        Err(error) => world.complaint(&error.render().to_string(), exit::USAGE),
+        Err(error) => world.complaint(&shown::message(&error.render().to_string()), exit::USAGE),
     }
 }
 

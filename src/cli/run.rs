@@ -7,11 +7,11 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{World, exit};
-use crate::config::{Config, Flags};
+use crate::config::Flags;
 use crate::{agent, telemetry};
 
 pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
-    let loaded = match Config::load(&world.sources(flags)) {
+    let loaded = match world.load(flags) {
         Ok(loaded) => loaded,
         Err(error) => return fatal(world, &error.to_string(), exit::CONFIG),
     };

@@ -14,7 +14,7 @@ use super::flags::{OfAdmin, SettingFlags};
 use super::request::{self, Answer, Error, Request};
 use super::{World, exit};
 use crate::clock;
-use crate::config::AdminListen;
+use crate::config::{self, AdminListen};
 
 /// How long the probe waits for readiness; the injected `timeoutSeconds` is 30.
 const PROBE_PATIENCE: Duration = Duration::from_secs(25);
@@ -38,6 +38,9 @@ pub(super) struct Args {
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = Output::Text, conflicts_with = "probe")]
     output: Output,
+    /// Show the profile of this client only; the exit code is about that one
+    #[arg(long, value_name = "NAME", conflicts_with = "probe")]
+    client: Option<String>,
     #[command(flatten)]
     settings: SettingFlags<OfAdmin>,
 }
@@ -53,6 +56,12 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         Ok(listen) => listen,
         Err(error) => return unavailable(arguments, world, &error.to_string()),
     };
+    let sources = world.sources(&arguments.settings.given);
+    let profile = arguments.client.as_deref().map(|client| config::profile_of(&sources, client)).transpose();
+    let profile = match profile {
+        Ok(profile) => profile,
+        Err(error) => return world.complaint(&format!("stsidecar: {error}\n"), exit::CONFIG),
+    };
     let answer = if arguments.probe {
         wait(&listen, Duration::from_secs(arguments.wait))
     } else {
@@ -66,7 +75,10 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         Err(error) => return unavailable(arguments, world, &error.to_string()),
     };
     let status = match answer {
-        Ok(status) => status,
+        Ok(status) => match &profile {
+            Some(profile) => page::of_profile(status, profile.as_str(), (world.wall)()),
+            None => status,
+        },
         Err(problem) => {
             return unavailable(
                 arguments,

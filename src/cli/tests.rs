@@ -1,5 +1,8 @@
 //! Commands from the outside: arguments, environment and a scripted agent in; streams and exit code out.
 
+mod clients;
+mod mistyped;
+
 use std::collections::HashMap;
 use std::io::Read;
 use std::net::TcpListener;
@@ -33,8 +36,11 @@ fn outcome_at(arguments: &[&str], variables: &HashMap<&str, &str>, termination_l
         ["stsidecar"].iter().chain(arguments).map(OsString::from),
         &mut World {
             variable: &|name| variables.get(name).map(|&value| value.to_owned()),
+            names: &|| variables.keys().map(|&name| name.to_owned()).collect(),
             read: &|path| match path.to_str() {
                 Some("/token") => Ok(b"secret-of-the-client".to_vec()),
+                Some("/token-of-job") => Ok(b"secret-of-the-job".to_vec()),
+                Some("/token-from-windows") => Ok(b"\xef\xbb\xbfsecret-of-the-client\r\n".to_vec()),
                 _ => Err(io::ErrorKind::NotFound.into()),
             },
             stdout: &mut stdout,
@@ -98,6 +104,36 @@ fn wrong_arguments_exit_64_and_questions_exit_0() {
 }
 
 #[test]
+fn no_complaint_repeats_a_url_with_a_password_or_a_query() {
+    for arguments in [
+        &["run", "https://user:canary@proxy:3128"][..],
+        &["https://user:canary@proxy:3128"],
+        &["run", "--region", "eu-central-1", "https://proxy/?token=canary"],
+        &["run", "--proxy=http://user:canary@proxy:3128"],
+        &["run", "--wait-for-credentials", "user:canary@proxy"],
+        &["run", "--sts-endpoint=https://user:canary#1@host"],
+        &["run", "--sts-endpoint", "https://host/?canary", "--region", "x"],
+        &["run", "--log-format=https://user:canary@host"],
+        &["run", "--config=https://user:canary@host/config.yaml"],
+        &["status", "-o", "https://user:canary@host"],
+        &["status", "--admin-listen=https://user:canary@host"],
+        &["check", "--offline", "--sts-endpoint=https://user:canary@host"],
+        &["credential-process", "--region=https://user:canary@host"],
+        #[cfg(feature = "injector")]
+        &["inject", "--role-arn=https://user:canary@host"],
+        #[cfg(feature = "injector")]
+        &["inject", "--region=https://user:canary@host"],
+        #[cfg(feature = "injector")]
+        &["inject", "--values=https://user:canary@host/values.yaml"],
+    ] {
+        let Outcome { code, stdout, stderr } = outcome(arguments, &[("HTTPS_PROXY", "http://user:canary#1@proxy")]);
+        assert_ne!(code, 0, "{arguments:?}");
+        assert!(!stdout.contains("canary") && !stderr.contains("canary"), "{arguments:?}: {stdout}{stderr}");
+        assert!(!(stdout + &stderr).is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn an_argument_that_is_not_utf8_is_a_usage_error() {
     use std::os::unix::ffi::OsStringExt;
@@ -105,6 +141,7 @@ fn an_argument_that_is_not_utf8_is_a_usage_error() {
     let mut stderr = Vec::new();
     let mut world = World {
         variable: &|_| None,
+        names: &Vec::new,
         read: &|_| Err(io::ErrorKind::NotFound.into()),
         stdout: &mut io::sink(),
         stderr: &mut stderr,
@@ -132,6 +169,7 @@ fn a_reader_that_went_away_is_no_error() {
     let mut stderr = Vec::new();
     let mut world = World {
         variable: &|_| None,
+        names: &Vec::new,
         read: &|_| Err(io::ErrorKind::NotFound.into()),
         stdout: &mut Closed,
         stderr: &mut stderr,
@@ -251,6 +289,13 @@ fn credential_process_translates_what_the_endpoint_vends() {
     );
     assert!(head.starts_with("GET /v1/credentials HTTP/1.1\r\n"), "{head}");
     assert!(head.contains("\r\nAuthorization: secret-of-the-client\r\n"), "{head}");
+}
+
+#[test]
+fn credential_process_presents_a_token_without_its_byte_order_mark() {
+    let (address, served) = agent(http(403, &json!({"code": "AccessDenied", "message": "no"})));
+    outcome(&["credential-process", "--listen", &address, "--authorization-token-file=/token-from-windows"], &[]);
+    assert!(served.join().expect("one request").contains("\r\nAuthorization: secret-of-the-client\r\n"));
 }
 
 #[test]

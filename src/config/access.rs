@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::environment::{Given, Origin, Sources};
 use super::{Client, Config, Error, Listen, document, listen, setting};
-use crate::assume::Profile;
+use crate::assume::{Profile, ProfileName};
 use crate::sts;
 
 /// What a command that asks a running agent needs to know of its configuration.
@@ -19,11 +19,11 @@ pub struct Access {
 }
 
 impl Access {
-    /// Finds it in the same settings as `run`; the token file's flag chooses among several clients.
+    /// Finds it in the same settings as `run`; the client's name or its token file's flag chooses among several.
     ///
     /// # Errors
-    /// When the settings are wrong, or name several clients and none of them is `default`.
-    pub fn load(sources: &Sources<'_>) -> Result<Self, Error> {
+    /// When the settings are wrong, or it is not clear which client is meant.
+    pub fn load(sources: &Sources<'_>, client: Option<&str>) -> Result<Self, Error> {
         if let Some(given @ Given { origin: Origin::Flag(_), .. }) =
             &sources.outer(&setting::AUTHORIZATION_TOKEN_FILE)?
         {
@@ -32,7 +32,7 @@ impl Access {
             return Ok(Self { listen, token_file: given.file()? });
         }
         let Config { listen, clients, .. } = Config::load(sources)?.config;
-        Ok(Self { listen, token_file: own(&clients)?.token_file.clone() })
+        Ok(Self { listen, token_file: chosen(&clients, client)?.token_file.clone() })
     }
 }
 
@@ -46,24 +46,24 @@ pub struct Alone {
 }
 
 impl Alone {
-    /// Finds it in the same settings as `run`; the token file's flag chooses among several clients.
+    /// Finds it in the same settings as `run`; the client's name or its token file's flag chooses among several.
     ///
     /// # Errors
     /// When the settings are wrong, or it is not clear which client is meant.
-    pub fn load(sources: &Sources<'_>) -> Result<Self, Error> {
-        let chosen = match sources.outer(&setting::AUTHORIZATION_TOKEN_FILE)? {
+    pub fn load(sources: &Sources<'_>, client: Option<&str>) -> Result<Self, Error> {
+        let by_file = match sources.outer(&setting::AUTHORIZATION_TOKEN_FILE)? {
             Some(given @ Given { origin: Origin::Flag(_), .. }) => Some((given.file()?, given)),
             _ => None,
         };
         // It says who asks, not what the profiles are, so it may stand beside a file that lists them.
         let flags = sources.flags.without(setting::AUTHORIZATION_TOKEN_FILE.flag);
         let Config { clients, profiles, sts, .. } = Config::load(&Sources { flags: &flags, ..*sources })?.config;
-        let client = match chosen {
+        let client = match by_file {
             Some((file, given)) if clients.len() > 1 => clients
                 .iter()
                 .find(|client| client.token_file == file)
                 .ok_or_else(|| Error::value(given.origin, &given.text, "the token file of one of the clients"))?,
-            _ => own(&clients)?,
+            _ => chosen(&clients, client)?,
         };
         let profile = profiles.into_iter().find(|profile| profile.name == client.profile);
         let missing = || Error::value(format!("client {}", client.name), client.profile.as_str(), "it is no profile");
@@ -71,17 +71,27 @@ impl Alone {
     }
 }
 
-/// The only client, or the one named `default`.
-fn own(clients: &[Client]) -> Result<&Client, Error> {
-    let client = match clients {
-        [only] => Some(only),
-        several => several.iter().find(|client| client.name.as_str() == "default"),
-    };
-    client.ok_or_else(|| {
-        let names: Vec<&str> = clients.iter().map(|client| client.name.as_str()).collect();
-        let names = names.join(", ");
-        let problem =
-            format!("there are several ({names}) and none is named default: choose with --authorization-token-file");
-        Error::setting("clients", problem)
-    })
+/// The profile of the client with this name, in the same settings as `run`.
+///
+/// # Errors
+/// When the settings are wrong, or there is no such client.
+pub fn profile_of(sources: &Sources<'_>, client: &str) -> Result<ProfileName, Error> {
+    let clients = Config::load(sources)?.config.clients;
+    Ok(chosen(&clients, Some(client))?.profile.clone())
+}
+
+/// The client of that name; without one the only client, or the one named `default`.
+fn chosen<'c>(clients: &'c [Client], name: Option<&str>) -> Result<&'c Client, Error> {
+    let find = |name: &str| clients.iter().find(|client| client.name.as_str() == name);
+    let names = || clients.iter().map(|client| client.name.as_str()).collect::<Vec<_>>().join(", ");
+    match (clients, name) {
+        (_, Some(name)) => {
+            find(name).ok_or_else(|| Error::value("--client", name, format!("one of the clients: {}", names())))
+        }
+        ([only], None) => Ok(only),
+        (_, None) => find("default").ok_or_else(|| {
+            let problem = format!("there are several ({}) and none is named default: choose with --client", names());
+            Error::setting("clients", problem)
+        }),
+    }
 }

@@ -1,23 +1,22 @@
 //! The effective configuration as JSON, for one log line at start: everything that decides, nothing secret.
 //!
-//! Owns what may be shown. Authorization tokens appear as present or not, URLs without user and password,
+//! Owns what may be shown. Authorization tokens appear as present or not, every text as `shown` has it,
 //! policies as their length; external ids are shown, since AWS does not treat them as secret.
 
 mod step;
 
 use serde_json::{Map, Value, json};
 
-use super::error::without_userinfo;
 use super::{Client, Config, Shutdown};
 use crate::assume::Profile;
 use crate::session::schedule::RefreshAt;
-use crate::sts;
 use crate::telemetry::Format;
+use crate::{shown, sts};
 
 pub(super) fn config(config: &Config) -> Value {
     let Config { profiles, clients, sts, refresh_at, listen, admin_listen, .. } = config;
     let Config { wait_for_credentials, state_dir, shutdown: Shutdown { grace, idle }, log, .. } = config;
-    json!({
+    shown_texts(json!({
         "profiles": profiles.iter().map(|profile| (profile.name.to_string(), steps(profile))).collect::<Map<_, _>>(),
         "clients": clients.iter().map(client).collect::<Vec<_>>(),
         "sts": reach(sts),
@@ -33,7 +32,17 @@ pub(super) fn config(config: &Config) -> Value {
         "shutdownIdle": humantime::format_duration(*idle).to_string(),
         "logFormat": log.format.map(Format::as_str),
         "logLevel": log.filter.as_str(),
-    })
+    }))
+}
+
+/// Also a tag's value or an entry of `NO_PROXY` can be a URL with a password.
+fn shown_texts(value: Value) -> Value {
+    match value {
+        Value::String(text) => shown::value(&text).into(),
+        Value::Array(items) => items.into_iter().map(shown_texts).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, shown_texts(value))).collect(),
+        other => other,
+    }
 }
 
 fn steps(profile: &Profile) -> Value {
@@ -59,7 +68,7 @@ fn reach(settings: &sts::Settings) -> Value {
         "fips": fips,
         "dualstack": dualstack,
         "caBundle": ca_bundle,
-        "proxy": proxy.as_ref().map(|proxy| without_userinfo(&proxy.url.to_string())),
+        "proxy": proxy.as_ref().map(|proxy| proxy.url.to_string()),
         "noProxy": proxy.as_ref().map(|proxy| &proxy.no_proxy),
     })
 }

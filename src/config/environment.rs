@@ -13,7 +13,7 @@ use super::file::Document;
 use super::setting::{Setting, Variable};
 
 /// The flags that were given, by name without dashes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Flags(BTreeMap<String, String>);
 
 impl Flags {
@@ -26,6 +26,13 @@ impl Flags {
     #[must_use]
     pub fn without(&self, flag: &str) -> Self {
         Self(self.0.iter().filter(|(own, _)| *own != flag).map(|(own, value)| (own.clone(), value.clone())).collect())
+    }
+}
+
+/// No value has been judged yet, and one may be a URL with a password.
+impl fmt::Debug for Flags {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.0.keys()).finish()
     }
 }
 
@@ -70,12 +77,18 @@ impl fmt::Display for Origin {
 }
 
 /// A value that somebody gave.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Given {
     /// Who.
     pub origin: Origin,
     /// As given.
     pub text: String,
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Given").field("origin", &self.origin).finish_non_exhaustive()
+    }
 }
 
 impl Given {
@@ -87,21 +100,36 @@ impl Given {
         parse(&self.text).map_err(|error| Error::value(&self.origin, &self.text, error))
     }
 
-    /// Reads `true` or `false`, nothing else: `1` or `yes` would be a guess.
+    /// Parses a URL; no error repeats a password or a query of it.
+    ///
+    /// # Errors
+    /// When `parse` fails.
+    pub fn url<T, E: fmt::Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Error> {
+        parse(&self.text).map_err(|error| Error::url(&self.origin, &self.text, error))
+    }
+
+    /// Reads `true` or `false` in any case, as the SDKs read AWS's own variables. Anything else would be a guess:
+    /// botocore takes `1` and `yes` for false (<https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>).
     ///
     /// # Errors
     /// When it is anything else.
     pub fn boolean(&self) -> Result<bool, Error> {
-        self.parse(|text| text.parse::<bool>().map_err(|_| "true or false"))
+        self.parse(|text| match text.trim_ascii() {
+            text if text.eq_ignore_ascii_case("true") => Ok(true),
+            text if text.eq_ignore_ascii_case("false") => Ok(false),
+            _ => Err("true or false, in any case"),
+        })
     }
 
     /// Takes a path that names a file or directory.
     ///
     /// # Errors
-    /// When it is empty, or ends in a slash although a file is meant.
+    /// When it is empty or a URL, or ends in a slash although a file is meant.
     pub fn file(&self) -> Result<PathBuf, Error> {
         self.parse(|text| match text {
             "" => Err("the path of a file"),
+            // Errors repeat paths as they are.
+            _ if text.contains("://") => Err("the path of a file, not a URL"),
             _ if text.ends_with('/') => Err("the path of a file, not of a directory"),
             _ => Ok(PathBuf::from(text)),
         })
@@ -117,7 +145,10 @@ impl Sources<'_> {
         let set = |name: &&'static str| (self.variable)(name).filter(|text| !text.is_empty()).map(|text| (*name, text));
         let Some((name, text)) = names.iter().find_map(set) else { return Ok(None) };
         if text.contains(char::REPLACEMENT_CHARACTER) {
-            return Err(Error::value(name, &text, "it is not UTF-8"));
+            let allowed = "it is not UTF-8";
+            // No parser has judged it, and of a URL anything may be the secret.
+            let is_url = text.contains(['@', '?', '#']) || text.contains("://");
+            return Err(if is_url { Error::url(name, &text, allowed) } else { Error::value(name, &text, allowed) });
         }
         Ok(Some(Given { origin: Origin::Variable(name), text }))
     }
@@ -148,7 +179,7 @@ impl Sources<'_> {
         Ok(setting.default.map(default))
     }
 
-    /// A variable that holds `true` or `false`.
+    /// A variable that holds a boolean; nothing for false.
     ///
     /// # Errors
     /// When it holds anything else.

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::shown;
+
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -13,7 +15,7 @@ pub enum Error {
     Value {
         /// The flag, variable or key it came from.
         origin: String,
-        /// As given; credentials inside a URL are not shown.
+        /// As it may be shown: [`shown::value`].
         value: String,
         /// What would be.
         allowed: String,
@@ -27,7 +29,7 @@ pub enum Error {
         problem: String,
     },
     /// A file that the configuration names cannot be read.
-    #[error("{origin}: cannot read {}: {source}", path.display())]
+    #[error("{origin}: cannot read {}: {source}", shown::value(&path.display().to_string()))]
     Unreadable {
         /// Who named it.
         origin: String,
@@ -43,34 +45,36 @@ impl Error {
     pub const EXIT_CODE: u8 = 78;
 
     pub(crate) fn value(origin: impl fmt::Display, value: &str, allowed: impl fmt::Display) -> Self {
-        Self::Value { origin: origin.to_string(), value: value.to_owned(), allowed: allowed.to_string() }
+        Self::Value { origin: key(origin), value: shown::value(value), allowed: allowed.to_string() }
+    }
+
+    /// Of a value that is meant to be a URL, which can hold a secret wherever it breaks.
+    pub(crate) fn url(origin: impl fmt::Display, value: &str, allowed: impl fmt::Display) -> Self {
+        Self::Value { origin: key(origin), value: shown::url(value), allowed: allowed.to_string() }
     }
 
     pub(crate) fn setting(origin: impl fmt::Display, problem: impl fmt::Display) -> Self {
-        Self::Setting { origin: origin.to_string(), problem: problem.to_string() }
+        Self::Setting { origin: key(origin), problem: problem.to_string() }
     }
+}
+
+/// Names of profiles and tags are parts of a key's path, and can be anything.
+fn key(origin: impl fmt::Display) -> String {
+    shown::value(&origin.to_string())
 }
 
 /// The longest part of a value that an error repeats.
 const LONGEST_SHOWN: usize = 200;
 
-/// A value in quotes on one line, cut, and without the user and password of a URL.
+/// A value in quotes on one line, cut.
 struct Shown<'a>(&'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bare = without_userinfo(self.0);
-        let cut: String = bare.chars().take(LONGEST_SHOWN).collect();
-        let dots = if cut.len() < bare.len() { "..." } else { "" };
+        let cut: String = self.0.chars().take(LONGEST_SHOWN).collect();
+        let dots = if cut.len() < self.0.len() { "..." } else { "" };
         write!(formatter, "{cut:?}{dots}")
     }
-}
-
-/// A URL as it may be shown: what stands before `@` in it can be a password.
-pub(crate) fn without_userinfo(text: &str) -> String {
-    let Some(at) = text.rfind('@').filter(|_| text.contains(':')) else { return text.to_owned() };
-    let start = text.find("://").map_or(0, |scheme| scheme + 3);
-    if start < at { format!("{}[redacted]{}", &text[..start], &text[at..]) } else { text.to_owned() }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub use profile::{
 
 use super::error::Error;
 use crate::credentials::Secret;
+use crate::{shown, text};
 
 /// The whole document.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -79,14 +80,6 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, 
     }
 }
 
-/// The parser's message without the secret of `authorizationToken:secret`, which is all a key without its blank.
-fn without_token(message: &str) -> String {
-    let Some((before, after)) = message.split_once("`authorizationToken") else { return message.to_owned() };
-    let (glued, rest) = after.split_once('`').unwrap_or((after, ""));
-    let hidden = if glued.is_empty() { "" } else { "[redacted]" };
-    format!("{before}`authorizationToken{hidden}`{rest}")
-}
-
 /// The longest document that is read.
 const LONGEST: usize = 1 << 20;
 
@@ -99,16 +92,16 @@ impl Document {
         if content.len() > LONGEST {
             return Err(Error::setting(origin, "longer than 1 MiB"));
         }
-        let text = std::str::from_utf8(content).map_err(|_| Error::setting(origin, "it is not UTF-8"))?;
+        let text = text::utf8(content).map_err(|error| Error::setting(origin, error))?;
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        // Snippets would repeat lines of the file, and one of them may hold an authorization token.
+        // Snippets would repeat lines of the file, and one of them may hold a secret.
         let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
         let read = serde_saphyr::from_str_with_options::<Option<Self>>(text, options);
         read.map(Option::unwrap_or_default).map_err(|error| {
             let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-            Error::setting(origin, without_token(&message))
+            Error::setting(origin, shown::parser_message(&message))
         })
     }
 

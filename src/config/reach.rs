@@ -2,8 +2,6 @@
 //!
 //! Owns the rules between them (agent decisions B10, B21). It opens no file and no connection.
 
-use http::Uri;
-
 use super::environment::{Given, Sources};
 use super::error::Error;
 use super::file::Document;
@@ -11,6 +9,7 @@ use super::{parsed, setting};
 use crate::assume::{Profile, Step};
 use crate::role::Region;
 use crate::sts::{Endpoint, Proxy, REGION_OF_CUSTOM_ENDPOINTS, Settings};
+use crate::url;
 
 pub(super) fn settings(
     sources: &Sources<'_>,
@@ -21,7 +20,7 @@ pub(super) fn settings(
     let value = |setting| sources.value(setting, document);
     let allow_insecure = parsed(value(&setting::ALLOW_INSECURE_STS)?.as_ref(), Given::boolean)?.unwrap_or(false);
     let endpoint = parsed(value(&setting::STS_ENDPOINT)?.as_ref(), |given| {
-        given.parse(|text| Endpoint::parse(text, allow_insecure))
+        given.url(|text| Endpoint::parse(text, allow_insecure))
     })?;
     let region = parsed(value(&setting::REGION)?.as_ref(), |given| given.parse(Region::parse))?;
     let region = match (&endpoint, region) {
@@ -50,7 +49,7 @@ pub(super) fn settings(
         return Err(Error::setting(&given.origin, conflict));
     }
     let cognito = sources.variable(setting::COGNITO_ENDPOINT.names)?;
-    let cognito_endpoint = parsed(cognito.as_ref(), |given| given.parse(|text| Endpoint::parse(text, allow_insecure)))?;
+    let cognito_endpoint = parsed(cognito.as_ref(), |given| given.url(|text| Endpoint::parse(text, allow_insecure)))?;
     let ca_bundle = parsed(sources.variable(setting::CA_BUNDLE.names)?.as_ref(), Given::file)?;
     let with_pool = profiles.iter().flat_map(|profile| &profile.steps).any(|step| matches!(**step, Step::Cognito(_)));
     let is_needed = is_behind_proxy(endpoint.as_ref()) || (with_pool && is_behind_proxy(cognito_endpoint.as_ref()));
@@ -73,19 +72,7 @@ fn is_behind_proxy(endpoint: Option<&Endpoint>) -> bool {
 /// The proxy, if there is one.
 fn proxy(sources: &Sources<'_>) -> Result<Option<Proxy>, Error> {
     let Some(given) = sources.variable(setting::HTTPS_PROXY.names)? else { return Ok(None) };
-    let url = given.parse(proxy_url)?;
+    let url = given.url(url::proxy)?;
     let no_proxy = sources.variable(setting::NO_PROXY.names)?.map(|given| given.text).unwrap_or_default();
     Ok(Some(Proxy { url, no_proxy }))
-}
-
-/// `http://proxy:3128`, or `proxy:3128` as many write it.
-fn proxy_url(text: &str) -> Result<Uri, &'static str> {
-    const ALLOWED: &str = "the URL of a proxy, such as http://proxy.example.com:3128";
-    let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url: Uri = whole.parse().map_err(|_| ALLOWED)?;
-    let sound = matches!(url.scheme_str(), Some("http" | "https"))
-        && url.host().is_some_and(|host| !host.is_empty())
-        && matches!(url.path(), "" | "/")
-        && url.query().is_none();
-    if sound { Ok(url) } else { Err(ALLOWED) }
 }

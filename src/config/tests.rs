@@ -1,5 +1,8 @@
 //! Rules between settings: precedence, conflicts, defaults, warnings.
 
+mod commands;
+mod inputs;
+mod urls;
 mod warnings;
 
 use std::collections::HashMap;
@@ -256,20 +259,6 @@ fn no_error_about_a_client_repeats_its_authorization_token() {
         let error = Given::variables([REGION, ("STSIDECAR_CONFIG_INLINE", &inline)]).error();
         assert!(!error.contains("5551234"), "{token}: {error}");
     }
-}
-
-#[test]
-fn commands_that_ask_the_agent_find_it_by_the_same_settings() {
-    let mut given = Given::file("region: r\nadminListen: '[::]:7'\nprofiles: {default: {webIdentity: {}}}");
-    assert_eq!(given.with(AdminListen::load).expect("an address").address.port(), 7);
-    given.variables.insert("STSIDECAR_ADMIN_LISTEN", "localhost:8");
-    assert_eq!(given.with(AdminListen::load).expect("an address").address.port(), 8);
-    assert!(given.with(Access::load).expect("one client").token_file.ends_with("endpoints/default/token"));
-    given.file = "region: r\nprofiles: {a: {webIdentity: {}}, b: {webIdentity: {}}}";
-    let error = given.with(Access::load).expect_err("ambiguous").to_string();
-    assert!(error.starts_with("clients: there are several (a, b) and none is named default"), "{error}");
-    given.flags.set("authorization-token-file", "/b".to_owned());
-    assert_eq!(given.with(Access::load).expect("chosen").token_file, Path::new("/b"));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! Owns how a denial is worded around a value. It decides nothing: everything else in `inject` does.
 
+use crate::shown;
+
 /// Why a pod is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stsidecar: {message}")]
@@ -84,8 +86,39 @@ impl Denial {
     }
 
     pub(super) fn value(origin: &str, value: &str, allowed: impl std::fmt::Display) -> Self {
+        Self::shown(origin, &shown::value(value), allowed)
+    }
+
+    /// Of a value that is meant to be a URL, which can hold a secret wherever it breaks.
+    pub(super) fn url(origin: &str, value: &str, allowed: impl std::fmt::Display) -> Self {
+        Self::shown(origin, &shown::url(value), allowed)
+    }
+
+    fn shown(origin: &str, value: &str, allowed: impl std::fmt::Display) -> Self {
         let cut: String = value.chars().take(200).collect();
         let dots = if cut.len() < value.len() { "..." } else { "" };
         Self::new(Reason::BadValue, format!("{origin}: {cut:?}{dots} is not accepted: {allowed}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_quoted_cut_and_shown_without_passwords_and_queries() {
+        let said = |value: &str| Denial::value("annotation x", value, "better").message;
+        assert_eq!(said("a\nb"), r#"annotation x: "a\nb" is not accepted: better"#);
+        assert!(said(&"x".repeat(5000)).len() < 300);
+        for value in [
+            "https://user:canary@sts.example.com",
+            "https://user:canary#1@sts.example.com",
+            "https://sts.example.com/?token=canary",
+            "https://sts.example.com/#canary",
+            "user:canary@sts.example.com",
+        ] {
+            let said = said(value);
+            assert!(!said.contains("canary") && said.contains("[redacted]"), "{said}");
+        }
     }
 }

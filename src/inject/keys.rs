@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::{Denial, Reason};
+use crate::spelling::nearest;
 
 /// What all of our keys begin with.
 pub(super) const PREFIX: &str = "stsidecar.dev/";
@@ -135,50 +136,9 @@ pub(super) fn check_labels(labels: Option<&Map<String, Value>>) -> Result<(), De
     Ok(())
 }
 
-/// The allowed word that a typo most likely meant.
-pub(super) fn nearest<'a>(word: &str, allowed: &[&'a str]) -> Option<&'a str> {
-    let word: String = word.chars().take(64).collect::<String>().to_lowercase().replace(['_', '.'], "-");
-    let scored = allowed.iter().map(|right| (distance(&word, right), *right));
-    scored.min_by_key(|(distance, _)| *distance).filter(|(d, right)| *d <= (right.len() / 3).max(1)).map(|(_, r)| r)
-}
-
-/// How many letters must be added, dropped, changed or swapped with their neighbour.
-fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, b) in other.iter().enumerate() {
-            let mut best = (last[j] + usize::from(a != b)).min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[other.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_typo_finds_the_key_that_was_meant() {
-        let allowed = allowed(Place::Pod);
-        for (typo, right) in [
-            ("role-anr", Some("role-arn")),
-            ("rolearn", Some("role-arn")),
-            ("role_arn", Some("role-arn")),
-            ("Region", Some("region")),
-            ("skip-container", Some("skip-containers")),
-            ("colour", None),
-        ] {
-            assert_eq!(nearest(typo, &allowed), right, "{typo}");
-        }
-    }
 
     #[test]
     fn every_key_is_allowed_on_a_pod_and_few_elsewhere() {

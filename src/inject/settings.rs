@@ -131,7 +131,7 @@ impl Settings {
             config: sources.pod("config").map(|given| given.read(object_name)).transpose()?,
             region: text("region", chart("region", &agent.region)).parse(Region::parse)?,
             sts_endpoint: text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint))
-                .parse(|text| endpoint(text, insecure))?,
+                .url(|text| endpoint(text, insecure))?,
             audience: text("audience", chart("audience", &agent.audience)).required("agent.audience", audience)?,
             token_expiration: text(
                 "token-expiration",
@@ -173,6 +173,12 @@ impl Text {
 
     fn parse<T, E: Display>(self, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<Option<T>, Denial> {
         self.0.map(|(origin, text)| Given { origin, text: &text }.read(parse)).transpose()
+    }
+
+    /// No denial repeats a password or a query of it.
+    fn url<T, E: Display>(self, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<Option<T>, Denial> {
+        let refused = |origin: &str, text: &str, allowed| Denial::url(origin, text, allowed);
+        self.0.map(|(origin, text)| parse(&text).map_err(|allowed| refused(&origin, &text, allowed))).transpose()
     }
 
     fn required<T, E: Display>(self, key: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Denial> {

@@ -24,7 +24,7 @@ pub struct Template {
 pub enum Error {
     /// A key that does not exist, or a value of the wrong kind.
     #[error("values: {0}")]
-    Shape(#[from] serde_json::Error),
+    Shape(String),
     /// A value that its key does not take.
     #[error("values: {0}")]
     Value(String),

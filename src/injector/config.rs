@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::certificates::Mode;
 use crate::config::Error;
 use crate::inject::Template;
-use crate::telemetry;
+use crate::{shown, telemetry, text};
 
 /// Everything that the injector is told.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ impl Config {
     /// When it is not YAML, a key is unknown or missing, or a value is not accepted; each is named.
     pub fn read(path: &Path, content: &[u8]) -> Result<Self, Error> {
         let origin = path.display();
-        let text = std::str::from_utf8(content).map_err(|_| Error::setting(&origin, "it is not UTF-8"))?;
+        let text = text::utf8(content).map_err(|error| Error::setting(&origin, error))?;
         let Document { injector, .. } = parse(&origin, text)?;
         let values: Value = parse(&origin, text)?;
         let template = Template::from_values(values).map_err(|error| Error::setting(&origin, error))?;
@@ -168,7 +168,7 @@ fn parse<'de, T: Deserialize<'de>>(origin: &impl std::fmt::Display, text: &'de s
     let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-        Error::setting(origin, message)
+        Error::setting(origin, shown::parser_message(&message))
     })
 }
 

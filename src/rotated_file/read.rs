@@ -13,6 +13,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
+use crate::text;
+
 /// Why a file gave no content. Never holds any of the content.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -58,10 +60,10 @@ pub enum Error {
     },
 }
 
-/// Reads the whole file, following symbolic links as the kubelet's layout needs.
+/// Reads the whole file without its byte order mark, following symbolic links as the kubelet's layout needs.
 ///
 /// # Errors
-/// When it is missing, not readable, not a regular file, or longer than `limit` bytes.
+/// When it is missing, not readable, not a regular file, longer than `limit` bytes, or in UTF-16.
 pub(super) fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
     let file = twice_when_missing(|| open(path)).map_err(|errno| refused(path, errno))?;
     let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
@@ -77,6 +79,10 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Erro
     if content.len() > limit {
         return Err(Error::TooLarge { path: path.to_owned(), limit });
     }
+    let text = text::unmarked(&content);
+    let text = text.map_err(|error| Error::Rejected { path: path.to_owned(), reason: error.to_string() })?;
+    let mark = content.len() - text.len();
+    content.drain(..mark);
     Ok(content)
 }
 

@@ -91,3 +91,18 @@ fn handles_share_what_they_know() {
     assert_eq!(other.latest().generation, 1);
     assert_eq!(other.path(), path);
 }
+
+#[test]
+fn a_byte_order_mark_in_front_is_ignored_and_utf_16_is_named() {
+    let (_directory, path, file, _) = fixture();
+    for content in ["\u{feff}good 1", "good 1"] {
+        fs::write(&path, content).expect("written");
+        let latest = file.reload();
+        assert_eq!((latest.generation, latest.value.as_deref().map(String::as_str)), (1, Some("good 1")));
+    }
+    for utf_16 in [&b"\xff\xfeg\0o\0o\0d\0"[..], b"\xfe\xff\0g\0o\0o\0d"] {
+        fs::write(&path, utf_16).expect("written");
+        let error = file.reload().error.expect("refused").to_string();
+        assert!(error.ends_with("is not usable: it is in UTF-16: save it as UTF-8"), "{error}");
+    }
+}

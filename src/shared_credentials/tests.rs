@@ -10,7 +10,7 @@ fn read(text: &str) -> Result<AccessKey, Error> {
 
 #[test]
 fn the_section_is_found_among_others_whatever_stands_around_its_keys() {
-    let file = "\u{feff}# written by aws configure\r\n[default]\r\naws_access_key_id = AKIAOTHER00000000\r\n\r\n\
+    let file = "# written by aws configure\r\n[default]\r\naws_access_key_id = AKIAOTHER00000000\r\n\r\n\
                 [app] ; ours\r\n  \r\nregion = eu-central-1\r\ns3 =\r\n  aws_access_key_id = AKIANESTED000000\r\n\
                 AWS_ACCESS_KEY_ID=AKIAAPP000000001\r\n; comment\r\naws_secret_access_key =  a/b+c=d \r\naws_session_token =\r\n\
                 [profile x]\r\nrole_arn = y\r\nregions =\r\n\teu-central-1\r\n";

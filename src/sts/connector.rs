@@ -6,19 +6,20 @@
 
 mod dial;
 mod http;
+mod proxy;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
-use hyper_util::client::proxy::matcher::Matcher;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use self::http::Http;
-use super::settings::{Proxy, Settings};
+use super::settings::Settings;
+use crate::text;
 
 /// The longest wait for a connection, name resolution and TLS handshake included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -39,6 +40,14 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// `AWS_CA_BUNDLE` is no text.
+    #[error("the CA bundle {} cannot be read: {reason}", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        reason: text::Error,
     },
     /// `AWS_CA_BUNDLE` holds no certificate.
     #[error("the CA bundle {} holds no PEM certificate (-----BEGIN CERTIFICATE-----)", path.display())]
@@ -71,7 +80,7 @@ pub(super) fn connector(settings: &Settings) -> Result<SharedHttpConnector, Erro
     let proxy = settings.proxy.as_ref().filter(|_| !endpoint.is_some_and(super::Endpoint::is_loopback));
     let tls = endpoint.is_none_or(super::Endpoint::is_https);
     let tls = tls.then(|| tls_config(settings.ca_bundle.as_deref())).transpose()?;
-    Ok(SharedHttpConnector::new(Http::new(tls, proxy.map(matcher).transpose()?)))
+    Ok(SharedHttpConnector::new(Http::new(tls, proxy.map(proxy::Proxy::new).transpose()?)))
 }
 
 fn tls_config(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
@@ -88,16 +97,12 @@ fn tls_config(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
     Ok(Arc::new(config))
 }
 
-fn matcher(proxy: &Proxy) -> Result<Matcher, Error> {
-    proxy.url.host().ok_or(Error::Proxy)?;
-    Ok(Matcher::builder().https(proxy.url.to_string()).no(proxy.no_proxy.clone()).build())
-}
-
 /// The certificates of a bundle, every one of them known to be usable as a root.
 fn read_bundle(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let content = std::fs::read(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+    let text = text::pem(&content).map_err(|reason| Error::NotText { path: path.to_owned(), reason })?;
     let mut roots = Vec::new();
-    for (index, block) in CertificateDer::pem_slice_iter(&content).enumerate() {
+    for (index, block) in CertificateDer::pem_slice_iter(&text).enumerate() {
         let broken = || Error::NotACertificate { path: path.to_owned(), number: index + 1 };
         let certificate = block.map_err(|_| broken())?;
         if !is_root(&certificate) {

@@ -1,15 +1,14 @@
 //! Where STS is and how it is reached: values that `config` makes and `client.rs` is built from.
 //!
-//! Owns the rule that a token never leaves in plain text: `http://` goes to loopback only, unless the
-//! operator allowed it by name. It reads no environment and opens no file.
+//! Owns which servers are AWS's. What a URL may be is `url`'s; it reads no environment and opens no file.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use http::Uri;
 
 use crate::role::Region;
+use crate::url;
 
 /// Everything `client.rs` needs to know.
 #[derive(Clone, Debug, Default)]
@@ -51,42 +50,19 @@ impl fmt::Debug for Proxy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint(Uri);
 
-/// Why a text is not an STS endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// No absolute http or https URL.
-    #[error("an STS endpoint looks like https://sts.example.com or http://127.0.0.1:8333, without a query")]
-    Url,
-    /// The token would be readable on the wire.
-    #[error(
-        "http:// sends the token in plain text and is only for loopback; use https:// or set allowInsecureSts (STSIDECAR_ALLOW_INSECURE_STS=true)"
-    )]
-    Insecure,
-}
-
 impl Endpoint {
     /// Reads a URL; `allow_insecure` lets `http://` go beyond loopback.
     ///
     /// # Errors
-    /// When it is no absolute URL, or would send the token in plain text.
-    pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, Error> {
-        let url: Uri = text.parse().map_err(|_| Error::Url)?;
-        let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else { return Err(Error::Url) };
-        if url.query().is_some() || authority.as_str().contains('@') || authority.host().is_empty() {
-            return Err(Error::Url);
-        }
-        match scheme {
-            "https" => Ok(Self(url)),
-            "http" if allow_insecure || is_loopback(authority.host()) => Ok(Self(url)),
-            "http" => Err(Error::Insecure),
-            _ => Err(Error::Url),
-        }
+    /// When it is no absolute URL, holds what would be dropped, or would send the token in plain text.
+    pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, url::Error> {
+        url::endpoint(text, allow_insecure).map(Self)
     }
 
     /// Whether it is on this machine, and so never behind a proxy.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        self.0.host().is_some_and(is_loopback)
+        self.0.host().is_some_and(url::is_loopback)
     }
 
     /// Whether TLS is spoken.
@@ -122,23 +98,9 @@ const AWS_DOMAINS: [&str; 9] = [
     "csp.hci.ic.gov",
 ];
 
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn plain_http_is_for_loopback_unless_allowed() {
-        for url in ["http://127.0.0.1:8333", "http://[::1]:1/path", "http://localhost", "https://sts.example.com"] {
-            assert!(Endpoint::parse(url, false).is_ok(), "{url}");
-        }
-        assert_eq!(Endpoint::parse("http://sts.svc:8333", false), Err(Error::Insecure));
-        assert!(Endpoint::parse("http://sts.svc:8333", true).is_ok());
-    }
 
     #[test]
     fn names_in_aws_domains_are_aws() {
@@ -158,12 +120,5 @@ mod tests {
         let url = "http://user:canary@proxy.example.com:3128".parse().expect("a URL");
         let shown = format!("{:?}", Proxy { url, no_proxy: ".svc".into() });
         assert!(shown.contains("proxy.example.com") && !shown.contains("canary"), "{shown}");
-    }
-
-    #[test]
-    fn what_is_no_absolute_url_is_refused() {
-        for bad in ["", "sts.example.com", "/path", "ftp://x", "https://x?y", "https://user:pass@x", "https://"] {
-            assert_eq!(Endpoint::parse(bad, true), Err(Error::Url), "{bad}");
-        }
     }
 }

@@ -99,6 +99,33 @@ fn values_that_cannot_be_a_template_are_refused_by_their_key() {
 }
 
 #[test]
+fn a_url_in_the_values_is_refused_as_the_agent_would_and_never_shown() {
+    let agent = |key: &str, value: Value| {
+        let mut agent = json!({ "region": "eu-central-1" });
+        agent[key] = value;
+        Template::from_values(json!({ "agent": agent }))
+    };
+    for (key, value, said) in [
+        ("stsEndpoint", json!("https://user:canary@sts.example.com"), "values: agent.stsEndpoint"),
+        ("stsEndpoint", json!("https://user:canary#1@sts.example.com"), "values: agent.stsEndpoint"),
+        ("stsEndpoint", json!("https://sts.example.com/#canary"), "values: agent.stsEndpoint"),
+        ("stsEndpoint", json!("https://sts.example.com/?canary"), "values: agent.stsEndpoint"),
+        ("stsEndpoint", json!("https://sts.example.com:99999"), "values: agent.stsEndpoint"),
+        ("stsEndpoint", json!({ "https://user:canary@host": 1 }), "values: invalid type"),
+        ("httpProxy", json!("http://user:canary@proxy"), "values: invalid type"),
+        ("httpProxy", json!({ "http://user:canary@proxy": 1 }), "values: unknown field"),
+        ("httpProxy", json!({ "httpsProxy": "http://user:canary#1@proxy:3128" }), "values: agent.httpProxy.httpsProxy"),
+        ("httpProxy", json!({ "httpsProxy": "http://user:canary@proxy:99999" }), "values: agent.httpProxy.httpsProxy"),
+        ("httpProxy", json!({ "httpsProxy": "socks5://user:canary@proxy" }), "values: agent.httpProxy.httpsProxy"),
+    ] {
+        let error = agent(key, value).expect_err(said).to_string();
+        assert!(error.starts_with(said) && !error.contains("canary"), "{error}");
+    }
+    assert!(agent("httpProxy", json!({ "httpsProxy": "http://user:pa%23ss@proxy:3128" })).is_ok());
+    assert!(agent("httpProxy", json!({ "httpsProxy": "proxy:3128", "noProxy": "10.0.0.0/8 .svc" })).is_ok());
+}
+
+#[test]
 fn the_image_is_named_by_digest_tag_or_version() {
     let image = |values| Template::from_values(values).expect("values").image();
     let version = env!("CARGO_PKG_VERSION");

@@ -23,6 +23,7 @@ fn inject(arguments: &[&str], stdin: &str, values: &str) -> Outcome {
         ["stsidecar", "inject"].iter().chain(arguments).map(OsString::from),
         &mut World {
             variable: &|_| None,
+            names: &Vec::new,
             read: &|path| match path.to_str() {
                 Some("/dev/stdin") => Ok(stdin.as_bytes().to_vec()),
                 Some("values.yaml") => Ok(values.as_bytes().to_vec()),
@@ -145,4 +146,14 @@ fn warnings_go_to_standard_error() {
     let Outcome { code, stdout, stderr } = inject(&[ROLE, "--region=us-east-1"], &keys, "");
     assert!(code == 0 && stdout.contains("name: stsidecar\n"), "{stdout}");
     assert!(stderr.starts_with("stsidecar: Pod default/app: container app sets AWS_PROFILE"), "{stderr}");
+}
+
+#[test]
+fn a_byte_order_mark_in_front_of_manifests_and_values_is_ignored() {
+    let values = "agent: {region: eu-central-1}\n";
+    let plain = inject(&[ROLE, "--values=values.yaml"], &format!("---\n{POD}"), values);
+    let marked = inject(&[ROLE, "--values=values.yaml"], &format!("\u{feff}---\n{POD}"), &format!("\u{feff}{values}"));
+    assert_eq!((marked.code, marked.stderr.as_str()), (0, ""));
+    assert_eq!(marked.stdout, plain.stdout);
+    assert!(marked.stdout.starts_with("---\n"), "{}", marked.stdout);
 }

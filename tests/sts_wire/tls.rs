@@ -108,6 +108,28 @@ async fn a_server_with_a_certificate_of_the_bundle_is_trusted() {
 }
 
 #[tokio::test]
+async fn a_byte_order_mark_or_blanks_in_the_bundle_lose_no_certificate() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let bundle = folder.path().join("bundle.pem");
+    let [ca, other] = ["ca.pem", "other-ca.pem"].map(|name| std::fs::read(certificates::file(name)).expect("a file"));
+    let indented = String::from_utf8(ca.clone()).expect("text").replace('\n', "\n  ");
+    for content in [
+        [b"\xef\xbb\xbf", &ca[..], &other[..]].concat(),
+        // What cat makes of two such files.
+        [b"\xef\xbb\xbf", &other[..], b"\xef\xbb\xbf", &ca[..]].concat(),
+        // Out of a YAML block.
+        [b"  ", indented.as_bytes()].concat(),
+    ] {
+        std::fs::write(&bundle, content).expect("a file of ours");
+        let server = TlsServer::start("server.pem", false, ASSUMED);
+        let url = format!("https://127.0.0.1:{}", server.port);
+        let settings = Settings { ca_bundle: Some(bundle.clone()), ..settings(&url) };
+        enter(&Client::new(&settings, now).expect("a client")).await.expect("a reply");
+        assert!(server.heard().plain.contains("WebIdentityToken=eyJ"));
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_authority_host_or_date_gets_not_a_byte_of_the_token() {
     for (certificate, bundle, reason) in [
         ("server.pem", "other-ca.pem", "UnknownIssuer"),

@@ -10,6 +10,7 @@ use serde_json::{Number, Value};
 
 use crate::inject::Operation;
 use crate::inject::patch::parts;
+use crate::shown;
 
 /// A value of YAML, as far as JSON has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +45,8 @@ impl Tree {
         let budget = serde_saphyr::budget! { max_depth: DEEPEST, max_nodes: MOST, max_events: MOST };
         let options = serde_saphyr::options! { with_snippet: false, legacy_octal_numbers: true, budget: budget };
         serde_saphyr::from_str_with_options::<Option<Self>>(text, options)
-            .map_err(|error| Error(error.render_with_formatter(&serde_saphyr::UserMessageFormatter)))
+            .map_err(|error| error.render_with_formatter(&serde_saphyr::UserMessageFormatter))
+            .map_err(|message| Error(shown::parser_message(&message)))
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Self> {

@@ -21,6 +21,7 @@ fn outcome(arguments: &[&str], config: &str) -> (u8, String, String, String) {
         ["stsidecar-injector"].iter().chain(arguments).map(OsString::from),
         &mut World {
             variable: &|_| None,
+            names: &Vec::new,
             read: &|path| match path.to_str() {
                 Some("/config.yaml") => Ok(config.as_bytes().to_vec()),
                 _ => Err(io::ErrorKind::NotFound.into()),

@@ -42,6 +42,16 @@ fn is_held(profile: &Value, now: Wall) -> bool {
     vended.and_then(|hop| instant(&hop["expiration"])).is_some_and(|end| end.since(now) > MARGIN)
 }
 
+/// The status of an agent that has this profile only: ready when that one is.
+pub(super) fn of_profile(mut status: Value, name: &str, now: Wall) -> Value {
+    if let Some(profiles) = status["profiles"].as_array_mut() {
+        profiles.retain(|profile| profile["profile"] == name);
+        let is_ready = profiles.iter().any(|profile| is_held(profile, now));
+        status["ready"] = (is_ready && status["draining"] != true && status["listening"] != false).into();
+    }
+    status
+}
+
 /// The page: one block for each profile, what matters first.
 pub(super) fn text(status: &Value, now: Wall) -> String {
     let is = |key: &str| status[key] == true;

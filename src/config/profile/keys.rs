@@ -14,6 +14,7 @@ use crate::assume::{
     AccessKeyFile, DurationSetting, Mfa, MfaCode, Policy, PolicyArn, ProvidedContext, ProviderArn, ROLE_CHAINING_LIMIT,
     Restriction, SerialNumber, SessionDuration, Tag, TagKey,
 };
+use crate::text;
 
 /// STS's limits on lists.
 const MOST_TAGS: usize = 50;
@@ -96,7 +97,8 @@ impl Keys<'_> {
         let path = given.file()?;
         let unreadable = |source| Error::Unreadable { origin: self.path(key), path: path.clone(), source };
         let content = (self.sources.read)(&path).map_err(unreadable)?;
-        String::from_utf8(content).map_err(|_| Error::setting(given.origin, format!("{file} is not UTF-8")))
+        let text = text::utf8(&content).map_err(|error| Error::setting(given.origin, format!("{file}: {error}")))?;
+        Ok(text.to_owned())
     }
 
     /// Tags whose keys differ in more than case.

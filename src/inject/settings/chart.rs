@@ -6,7 +6,8 @@
 use serde_json::Value;
 
 use super::super::template::{CaBundle, Error, Template};
-use super::{Settings, Sources};
+use super::{Denial, Settings, Sources};
+use crate::{shown, url};
 
 impl Template {
     /// Reads values, the chart's whole file or the part of it that matters.
@@ -16,7 +17,8 @@ impl Template {
     pub fn from_values(values: Value) -> Result<Self, Error> {
         let template: Self = match values {
             Value::Null => Self::default(),
-            values => serde_json::from_value(values)?,
+            values => serde_json::from_value(values)
+                .map_err(|error| Error::Shape(shown::parser_message(&error.to_string())))?,
         };
         let silent = Sources {
             pod: None,
@@ -30,6 +32,10 @@ impl Template {
         let CaBundle { config_map, key } = &template.agent.aws_ca_bundle;
         if !config_map.is_empty() && key.is_empty() {
             return Err(Error::Value("agent.awsCaBundle.key: name the key of the ConfigMap".to_owned()));
+        }
+        let proxy = &template.agent.http_proxy.https_proxy;
+        if let (false, Err(allowed)) = (proxy.is_empty(), url::proxy(proxy)) {
+            return Err(Error::Value(Denial::url("agent.httpProxy.httpsProxy", proxy, allowed).message));
         }
         let named = |variable: &Value| variable.get("name").is_some_and(Value::is_string);
         if !template.agent.extra_env.iter().all(named) {

@@ -3,10 +3,9 @@
 //! Owns the grammar of annotation values that no type of the lower layer has. It never knows where a value
 //! came from.
 
-use http::Uri;
-
 use crate::assume::{ProfileName, SessionDuration, SessionNameTemplate};
 use crate::role::RoleArn;
+use crate::url;
 
 /// `true` or `false`; a synonym is named, not guessed.
 pub(in crate::inject) fn boolean(text: &str) -> Result<bool, String> {
@@ -79,19 +78,14 @@ pub(super) fn session_duration(text: &str) -> Result<String, String> {
     }
 }
 
-/// The agent's own rule: the token must not travel in plain text, except on loopback or where the chart allows it.
+/// The agent's own rule, with the chart's name for what allows plain text.
 pub(super) fn endpoint(text: &str, allow_insecure: bool) -> Result<String, String> {
-    let url: Uri = text.parse().map_err(|_| "a URL such as https://sts.example.com")?;
-    let host = url.host().unwrap_or_default();
-    let loopback = matches!(host, "localhost" | "[::1]") || host.starts_with("127.");
-    match url.scheme_str() {
-        _ if host.is_empty() || text.contains(['@', '?']) => Err("a URL such as https://sts.example.com".to_owned()),
-        Some("https") => Ok(text.to_owned()),
-        Some("http") if loopback || allow_insecure => Ok(text.to_owned()),
-        Some("http") => {
+    match url::endpoint(text, allow_insecure) {
+        Ok(_) => Ok(text.trim_ascii().to_owned()),
+        Err(url::Error::Insecure) => {
             Err("an https:// URL; http:// only to loopback, or with the chart's agent.allowInsecureSts".to_owned())
         }
-        _ => Err("a URL such as https://sts.example.com".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -17,6 +17,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
+use crate::text;
 use crate::time::Wall;
 
 /// Why certificates cannot be read, or are not trusted.
@@ -79,7 +80,8 @@ pub fn life(certificate: &CertificateDer<'_>) -> Result<Life, Error> {
 /// # Errors
 /// When it holds none, or what only calls itself one.
 pub fn read_pem(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+    let text = text::pem(text).map_err(|_| Error::NoPem)?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let certificates = read.map_err(|_| Error::NoPem)?;
     if certificates.is_empty() {
         return Err(Error::NoPem);

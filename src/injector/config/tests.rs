@@ -77,3 +77,8 @@ fn names_that_could_lead_elsewhere_are_none() {
         assert!(!is_object_name(bad), "{bad}");
     }
 }
+
+#[test]
+fn a_byte_order_mark_in_front_is_ignored() {
+    assert_eq!(read(&format!("\u{feff}{}", GOOD.trim_start())).expect("the same").port, 9443);
+}

@@ -15,11 +15,11 @@ use aws_smithy_types::body::SdkBody;
 use http::header::HOST;
 use http::{HeaderValue, Request, Uri};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 
 use super::dial::{Tunnel, dial};
+use super::proxy::Proxy;
 use super::{CONNECT_TIMEOUT, IDLE_TIMEOUT};
 
 /// How servers are reached. Clones share the kept connection.
@@ -29,7 +29,7 @@ pub(super) struct Http(Arc<Inner>);
 struct Inner {
     /// Nothing for a server in plain text.
     tls: Option<Arc<ClientConfig>>,
-    proxy: Option<Matcher>,
+    proxy: Option<Proxy>,
     kept: Mutex<Option<Kept>>,
     /// Keepings so far.
     keepings: AtomicU64,
@@ -44,7 +44,7 @@ struct Kept {
 }
 
 impl Http {
-    pub(super) fn new(tls: Option<Arc<ClientConfig>>, proxy: Option<Matcher>) -> Self {
+    pub(super) fn new(tls: Option<Arc<ClientConfig>>, proxy: Option<Proxy>) -> Self {
         Self(Arc::new(Inner { tls, proxy, kept: Mutex::default(), keepings: AtomicU64::new(0) }))
     }
 
