@@ -248,6 +248,14 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_that_nothing_answers_at_is_compared_with_the_servers_as_written() {
+        for code in ["HttpStatus404", "HttpStatus405"] {
+            let text = hint(Class::Transient, code, "");
+            assert!(is_a_hint(&text) && text.contains("path") && text.contains("as written"), "{text}");
+        }
+    }
+
+    #[test]
     fn the_probe_line_names_profile_role_code_and_hint_in_order() {
         let text = hint(Class::Denied, "AccessDenied", "");
         assert_eq!(

@@ -161,8 +161,16 @@ mod tests {
     }
 
     #[test]
+    fn a_query_or_fragment_is_refused_by_its_name() {
+        for bad in ["https://x?y", "https://x/?", "https://x/sts#tenant", "https://x#", "http://127.0.0.1:1/sts?a#b"] {
+            let refused = Endpoint::parse(bad, true).map_err(|error| error.to_string());
+            assert!(refused.as_ref().is_err_and(|text| text.contains("query") && text.contains("fragment")), "{bad}");
+        }
+    }
+
+    #[test]
     fn what_is_no_absolute_url_is_refused() {
-        for bad in ["", "sts.example.com", "/path", "ftp://x", "https://x?y", "https://user:pass@x", "https://"] {
+        for bad in ["", "sts.example.com", "/path", "ftp://x", "https://user:pass@x", "https://"] {
             assert_eq!(Endpoint::parse(bad, true), Err(Error::Url), "{bad}");
         }
     }
