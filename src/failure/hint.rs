@@ -60,8 +60,8 @@ const BY_CODE: &[(&str, &str)] = &[
     ("InvalidReply", "STS sent no usable credentials: check the endpoint's URL and the STS server"),
     ("RoleMismatch", "STS issued another role than asked for: check the role ARN and the STS server"),
     ("HttpRedirect", "set the STS endpoint to the URL that it redirects to"),
-    ("HttpStatus404", "no STS at this URL: correct the endpoint's host and path"),
-    ("HttpStatus405", "no STS at this URL: correct the endpoint's host and path"),
+    ("HttpStatus404", "no STS at the endpoint's URL, sent as written: compare its host and path, last /"),
+    ("HttpStatus405", "no STS at the endpoint's URL, sent as written: compare its host and path, last /"),
     ("HttpStatus407", "the proxy wants credentials: put them into HTTPS_PROXY"),
 ];
 

@@ -5,6 +5,7 @@
 //! B15). `client/calls.rs` has the requests. It never formats an error of the SDK, which can print the token
 //! (A3): `client/evidence.rs` takes it apart instead. Called by `refresher` and `check`.
 
+mod as_written;
 mod calls;
 mod capture;
 mod clock;
@@ -24,6 +25,7 @@ use aws_sdk_sts::config::{AppName, BehaviorVersion, Config, IdentityCache, Regio
 use aws_smithy_runtime_api::client::http::http_client_fn;
 use http::Uri;
 
+use self::as_written::AsWritten;
 use self::capture::Seen;
 use self::clock::ServerClock;
 use super::connector::{self, ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, connector};
@@ -153,7 +155,9 @@ fn config(settings: &Settings, region: String, clock: ServerClock) -> Result<Con
         .disable_clock_skew_correction(true)
         .time_source(clock)
         .app_name(AppName::new(APP_NAME).expect("letters, digits, dots and dashes"));
-    builder.set_endpoint_url(settings.endpoint.as_ref().map(Endpoint::url));
+    if let Some(endpoint) = &settings.endpoint {
+        builder = builder.endpoint_url(endpoint.url()).interceptor(AsWritten::new(endpoint));
+    }
     Ok(builder.build())
 }
 

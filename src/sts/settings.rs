@@ -55,8 +55,11 @@ pub struct Endpoint(Uri);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// No absolute http or https URL.
-    #[error("an STS endpoint looks like https://sts.example.com or http://127.0.0.1:8333, without a query")]
+    #[error("an STS endpoint looks like https://sts.example.com or http://127.0.0.1:8333")]
     Url,
+    /// A request goes to host and path; nothing would be asked with the rest.
+    #[error("an STS endpoint has no query and no fragment: leave out what begins at ? or #")]
+    Query,
     /// The token would be readable on the wire.
     #[error(
         "http:// sends the token in plain text and is only for loopback; use https:// or set allowInsecureSts (STSIDECAR_ALLOW_INSECURE_STS=true)"
@@ -70,9 +73,13 @@ impl Endpoint {
     /// # Errors
     /// When it is no absolute URL, or would send the token in plain text.
     pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, Error> {
+        // The parser drops a fragment without a word.
+        if text.contains(['?', '#']) {
+            return Err(Error::Query);
+        }
         let url: Uri = text.parse().map_err(|_| Error::Url)?;
         let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else { return Err(Error::Url) };
-        if url.query().is_some() || authority.as_str().contains('@') || authority.host().is_empty() {
+        if authority.as_str().contains('@') || authority.host().is_empty() {
             return Err(Error::Url);
         }
         match scheme {
