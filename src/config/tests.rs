@@ -78,7 +78,7 @@ fn an_empty_variable_is_unset() {
 fn every_key_of_the_file_that_is_a_setting_is_read_from_it() {
     let file = "{region: r, stsEndpoint: 'http://sts', allowInsecureSts: true, waitForCredentials: false, \
                 listen: '127.0.0.1:1', adminListen: '127.0.0.1:2', stateDir: /s, refreshAt: 10%, shutdownGrace: 9s, \
-                shutdownIdle: 8s, logFormat: text, logLevel: debug, profiles: {default: {webIdentity: {}}}}";
+                stsTimeout: 7s, shutdownIdle: 8s, logFormat: text, logLevel: debug, profiles: {default: {webIdentity: {}}}}";
     let document = Document::read("file", file.as_bytes()).expect("a document");
     for setting in SETTINGS {
         assert!(setting.key.is_none_or(|key| document.text(key).is_some()), "{}", setting.flag);
@@ -86,6 +86,7 @@ fn every_key_of_the_file_that_is_a_setting_is_read_from_it() {
     let shown = Given::file(file).loaded().config.describe();
     assert_eq!(shown["listen"], json!(["127.0.0.1:1"]));
     assert_eq!((&shown["refreshAt"], &shown["shutdownIdle"]), (&json!("10%"), &json!("8s")));
+    assert_eq!(&shown["sts"]["timeout"], &json!("7s"));
     assert_eq!((&shown["waitForCredentials"], &shown["stateDir"]), (&json!(false), &json!("/s")));
 }
 
@@ -177,6 +178,23 @@ fn listed_clients_without_profiles_share_the_profile_of_the_variables() {
     assert_eq!((config.clients[0].profile.as_str(), warnings.len()), ("default", 1));
     given.flags.set("authorization-token-file", "/refused".to_owned());
     assert!(given.error().contains("lists clients"), "{}", given.error());
+}
+
+#[test]
+fn an_attempt_has_three_seconds_or_what_is_set_from_one_to_thirty() {
+    let timeout = |text| {
+        let mut given = Given::variables([REGION]);
+        given.flags.set("sts-timeout", text);
+        given.load().map(|loaded| loaded.config.describe()["sts"]["timeout"].clone()).map_err(|error| error.to_string())
+    };
+    assert_eq!(Given::variables([REGION]).loaded().config.describe()["sts"]["timeout"], json!("3s"));
+    for (text, shown) in [("1s", "1s"), ("30s", "30s"), ("2500ms", "2s 500ms")] {
+        assert_eq!(timeout(text.to_owned()), Ok(json!(shown)), "{text}");
+    }
+    for bad in ["999ms", "31s", "0s", "3", "soon", "-3s", ""] {
+        let error = timeout(bad.to_owned()).expect_err(bad);
+        assert!(error.starts_with("--sts-timeout: ") && error.contains("1s to 30s"), "{error}");
+    }
 }
 
 #[test]
