@@ -111,7 +111,7 @@ pub enum Kind {
     Answered,
     /// A setting kept the request from being sent at all.
     BeforeTheWire,
-    /// No connection within its time-out, name resolution and TLS handshake included.
+    /// No connection in time, name look-up, tunnel and TLS handshake included.
     ConnectTimeout,
     /// Nobody listens on the port.
     ConnectionRefused,
@@ -121,7 +121,7 @@ pub enum Kind {
     TlsFailure,
     /// Any other failure to connect: no route, network down, a proxy that refuses.
     Unreachable,
-    /// Connected, but no complete answer within the time-out of an attempt.
+    /// Connected, but no complete answer in the time of an attempt.
     RequestTimeout,
     /// The connection ended within the answer.
     ConnectionReset,

@@ -51,7 +51,7 @@ fn client(client: &Client) -> Value {
 }
 
 fn reach(settings: &sts::Settings) -> Value {
-    let sts::Settings { region, endpoint, cognito_endpoint, fips, dualstack, ca_bundle, proxy } = settings;
+    let sts::Settings { region, endpoint, cognito_endpoint, fips, dualstack, ca_bundle, timeout, proxy } = settings;
     json!({
         "region": region,
         "endpoint": endpoint.as_ref().map(sts::Endpoint::url),
@@ -59,6 +59,7 @@ fn reach(settings: &sts::Settings) -> Value {
         "fips": fips,
         "dualstack": dualstack,
         "caBundle": ca_bundle,
+        "timeout": timeout.to_string(),
         "proxy": proxy.as_ref().map(|proxy| without_userinfo(&proxy.url.to_string())),
         "noProxy": proxy.as_ref().map(|proxy| &proxy.no_proxy),
     })

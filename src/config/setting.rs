@@ -70,6 +70,8 @@ settings! {
         "An STS instead of the region's own; http:// only to loopback";
     ALLOW_INSECURE_STS = "allow-insecure-sts" ["STSIDECAR_ALLOW_INSECURE_STS"], Some("allowInsecureSts"),
         Some("false"), "BOOL", "Let the token travel in plain text to an http:// STS beyond loopback";
+    STS_TIMEOUT = "sts-timeout" ["STSIDECAR_STS_TIMEOUT"], Some("stsTimeout"), Some("3s"), "DURATION",
+        "1s to 30s: the longest call of STS, proxy and TLS included; TCP has 1s for each address";
     WAIT_FOR_CREDENTIALS = "wait-for-credentials" ["STSIDECAR_WAIT_FOR_CREDENTIALS"], Some("waitForCredentials"),
         Some("true"), "BOOL", "With false, the startup probe passes once token files are written and ports are bound";
     LISTEN = "listen" ["STSIDECAR_LISTEN"], Some("listen"), Some("localhost:9911"), "ADDRESS",

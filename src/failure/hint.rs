@@ -54,7 +54,7 @@ const BY_CODE: &[(&str, &str)] = &[
     ("NameNotResolved", "check the region or STS endpoint, the cluster's DNS and DNS network policy"),
     ("TlsFailure", "check the STS certificate, AWS_CA_BUNDLE, proxies that open TLS, and the clock"),
     ("Unreachable", "check routes, network policy and proxy between the pod and STS"),
-    ("RequestTimeout", "STS accepted the connection but is too slow: check proxies, firewalls and STS"),
+    ("RequestTimeout", "STS connected but is too slow: check proxies and STS, or raise --sts-timeout"),
     ("ConnectionReset", "STS or a proxy broke the connection off: check proxies, firewalls and STS"),
     ("ReplyTooLarge", "what answers is no STS: check the endpoint's URL and proxies"),
     ("InvalidReply", "STS sent no usable credentials: check the endpoint's URL and the STS server"),

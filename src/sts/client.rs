@@ -1,8 +1,8 @@
 //! The STS client: one attempt per call, built on the SDK, whose STS crate nothing but this and `client/` names.
 //!
-//! Owns what is sent and the settings under which it is sent: no retries, no identity cache, no clock
-//! correction of the SDK's own, since `session` alone decides about repeating and time (agent decisions B2,
-//! B15). `client/calls.rs` has the requests. It never formats an error of the SDK, which can print the token
+//! Owns what is sent and the settings under which it is sent: no retries, no time-outs, no identity
+//! cache and no clock correction of the SDK's own: `session` alone decides about repeating and time, and the
+//! connector ends each attempt. `client/calls.rs` has the requests. It never formats an error of the SDK, which can print the token
 //! (A3): `client/evidence.rs` takes it apart instead. Called by `refresher` and `check`.
 
 mod as_written;
@@ -28,7 +28,7 @@ use http::Uri;
 use self::as_written::AsWritten;
 use self::capture::Seen;
 use self::clock::ServerClock;
-use super::connector::{self, ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, connector};
+use super::connector::{self, connector};
 use super::reply::{Fields, Server, check};
 use super::settings::{Endpoint, Settings};
 use super::{Assume, Request};
@@ -140,15 +140,13 @@ impl Assume for Client {
 
 fn config(settings: &Settings, region: String, clock: ServerClock) -> Result<Config, Error> {
     let connector = connector(settings)?;
-    let time_outs =
-        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
     let mut builder = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region))
         .use_fips(settings.fips)
         .use_dual_stack(settings.dualstack)
         .http_client(http_client_fn(move |_, _| connector.clone()))
-        .timeout_config(time_outs)
+        .timeout_config(TimeoutConfig::disabled())
         .retry_config(RetryConfig::disabled())
         .identity_cache(IdentityCache::no_cache())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())

@@ -1,9 +1,10 @@
-//! The one connection maker of the STS client: roots, proxy and time-outs, prepared once at start.
+//! The one connection maker of the STS client: roots, proxy and time-out, prepared once at start.
 //!
 //! Checks every certificate here, so that a broken one is told at start (agent decision A3). Speaks TLS only
 //! where the endpoint does, since reading the roots costs milliseconds of start-up (B1). It reads no
 //! environment but what the platform's root store defines (`SSL_CERT_FILE`).
 
+mod deadline;
 mod dial;
 mod http;
 
@@ -17,14 +18,12 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+#[cfg(test)]
+pub(super) use self::deadline::Limit;
+pub(super) use self::deadline::{Phase, TimedOut};
+pub(super) use self::dial::{AtProxy, Refusal};
 use self::http::Http;
 use super::settings::{Proxy, Settings};
-
-/// The longest wait for a connection, name resolution and TLS handshake included.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The longest attempt, from the first look-up to the last byte of the answer.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One connection serves the calls of a chain; none stays open until the next refresh (agent decision B15).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,7 +70,7 @@ pub(super) fn connector(settings: &Settings) -> Result<SharedHttpConnector, Erro
     let proxy = settings.proxy.as_ref().filter(|_| !endpoint.is_some_and(super::Endpoint::is_loopback));
     let tls = endpoint.is_none_or(super::Endpoint::is_https);
     let tls = tls.then(|| tls_config(settings.ca_bundle.as_deref())).transpose()?;
-    Ok(SharedHttpConnector::new(Http::new(tls, proxy.map(matcher).transpose()?)))
+    Ok(SharedHttpConnector::new(Http::new(tls, proxy.map(matcher).transpose()?, settings.timeout)))
 }
 
 fn tls_config(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {

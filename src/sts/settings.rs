@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use http::Uri;
 
+use crate::assume::AttemptTimeout;
 use crate::role::Region;
 
 /// Everything `client.rs` needs to know.
@@ -26,6 +27,8 @@ pub struct Settings {
     pub dualstack: bool,
     /// `AWS_CA_BUNDLE`: PEM certificates that replace the system's.
     pub ca_bundle: Option<PathBuf>,
+    /// How long one call of an operation may take.
+    pub timeout: AttemptTimeout,
     /// For STS and Cognito only, and never where one of them is on loopback.
     pub proxy: Option<Proxy>,
 }

@@ -19,8 +19,10 @@ use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 
+use super::IDLE_TIMEOUT;
+use super::deadline::{Deadline, Phase, Timely};
 use super::dial::{Tunnel, dial};
-use super::{CONNECT_TIMEOUT, IDLE_TIMEOUT};
+use crate::assume::AttemptTimeout;
 
 /// How servers are reached. Clones share the kept connection.
 #[derive(Clone)]
@@ -30,6 +32,7 @@ struct Inner {
     /// Nothing for a server in plain text.
     tls: Option<Arc<ClientConfig>>,
     proxy: Option<Matcher>,
+    timeout: AttemptTimeout,
     kept: Mutex<Option<Kept>>,
     /// Keepings so far.
     keepings: AtomicU64,
@@ -44,8 +47,8 @@ struct Kept {
 }
 
 impl Http {
-    pub(super) fn new(tls: Option<Arc<ClientConfig>>, proxy: Option<Matcher>) -> Self {
-        Self(Arc::new(Inner { tls, proxy, kept: Mutex::default(), keepings: AtomicU64::new(0) }))
+    pub(super) fn new(tls: Option<Arc<ClientConfig>>, proxy: Option<Matcher>, timeout: AttemptTimeout) -> Self {
+        Self(Arc::new(Inner { tls, proxy, timeout, kept: Mutex::default(), keepings: AtomicU64::new(0) }))
     }
 
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
@@ -54,42 +57,43 @@ impl Http {
         let (uri, mut request) = in_origin_form(request).map_err(user)?;
         let server =
             format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |a| a.as_str()));
+        let deadline = Deadline::begin(self.0.timeout);
         // Lets the kept connection's task see that the server has closed it, or that its last body is read.
         tokio::task::yield_now().await;
         let kept = self.take(&server);
         let was_kept = kept.is_some();
         let mut sender = match kept {
             Some(sender) => sender,
-            None => self.connect(&uri).await?,
+            None => self.connect(&uri, deadline).await?,
         };
-        let sent = match sender.try_send_request(request).await {
+        let io = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::io(error);
+        let sending = deadline.within(Phase::Answer, sender.try_send_request(request));
+        let sent = match sending.await.map_err(|late| io(late.into()))? {
             Err(mut refused) => match refused.take_message() {
                 // The server had closed the kept connection, and has seen nothing.
                 Some(unsent) if was_kept => {
                     request = unsent;
-                    sender = self.connect(&uri).await?;
-                    sender.send_request(request).await
+                    sender = self.connect(&uri, deadline).await?;
+                    let sending = deadline.within(Phase::Answer, sender.send_request(request));
+                    sending.await.map_err(|late| io(late.into()))?
                 }
                 _ => Err(refused.into_error()),
             },
             Ok(response) => Ok(response),
         };
-        let response = sent.map_err(|error| ConnectorError::io(error.into()))?;
+        let response = sent.map_err(|error| io(error.into()))?;
         self.keep(server, sender);
-        HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
+        HttpResponse::try_from(response.map(|body| SdkBody::from_body_1_x(Timely::new(body, deadline))))
             .map_err(|error| ConnectorError::other(error.into(), None))
     }
 
-    async fn connect(&self, uri: &Uri) -> Result<SendRequest<SdkBody>, ConnectorError> {
+    async fn connect(&self, uri: &Uri, deadline: Deadline) -> Result<SendRequest<SdkBody>, ConnectorError> {
         let intercept = self.0.proxy.as_ref().and_then(|proxy| proxy.intercept(uri));
         let tunnel =
             intercept.map(|proxy| Tunnel { proxy: proxy.uri().clone(), authorization: proxy.basic_auth().cloned() });
-        let connecting = async {
-            let stream = dial(uri, tunnel, self.0.tls.as_ref()).await?;
-            handshake(TokioIo::new(stream)).await.map_err(|error| ConnectorError::io(error.into()))
-        };
-        let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
-        let (sender, connection) = connected.map_err(|late| ConnectorError::timeout(late.into()))??;
+        let stream = dial(uri, tunnel, self.0.tls.as_ref(), deadline).await?;
+        let made = handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = made.map_err(|error| ConnectorError::io(error.into()))?;
         // Its errors are those of the call that it carries; it ends when its sender is dropped.
         tokio::spawn(connection);
         Ok(sender)
@@ -166,7 +170,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_kept_its_own_time_and_not_that_of_the_one_before() {
-        let http = Http::new(None, None);
+        let http = Http::new(None, None, AttemptTimeout::default());
         let mut servers = Vec::new();
         for _ in 0..2 {
             let (ours, theirs) = tokio::io::duplex(1024);
