@@ -10,13 +10,16 @@
 #[path = "../support"]
 mod support {
     pub mod agent;
+    pub mod certificates;
     pub mod client;
     pub mod fake_sts;
     pub mod secrets;
+    pub mod tls_front;
     pub mod token_volume;
     pub mod tokens;
 }
 
+mod ca_bundle;
 mod ending;
 mod flood;
 mod identity;
