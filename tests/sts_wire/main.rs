@@ -1,7 +1,8 @@
 //! The real STS client against a fake STS on the wire, all on loopback.
 //!
 //! `parameters`: what is sent. `outcomes`: what each answer, and each missing answer, becomes. `secrets`: what
-//! no failure may show. `tls`: certificates, hosts and proxies. `honesty`: that the fake judges as STS does.
+//! no failure may show. `tls`: certificates, hosts and proxies; `tls_faults`: what is
+//! said of those that fail. `honesty`: that the fake judges as STS does.
 
 #[path = "../support/certificates.rs"]
 mod certificates;
@@ -16,6 +17,7 @@ mod parameters;
 mod secrets;
 mod sources;
 mod tls;
+mod tls_faults;
 
 use std::io;
 use std::path::Path;
