@@ -9,6 +9,7 @@
 mod profile;
 mod supervision;
 mod surfaces;
+mod trust;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,10 +20,11 @@ use tokio::task::JoinSet;
 
 use crate::config::{Config, Loaded, Shutdown};
 use crate::role::{Region, RoleArn};
+use crate::rotated_file::metrics::Reloads;
 use crate::shutdown::{Signals, drained};
 use crate::state::StateDirectory;
 use crate::sts::Client;
-use crate::{authorization, clock, process, state, sts, version};
+use crate::{authorization, clock, process, rotated_file, state, sts, version};
 use profile::Assembled;
 use supervision::{Heartbeat, RESTART_EVERY};
 
@@ -53,6 +55,9 @@ pub enum Error {
     /// The state directory cannot be written.
     #[error(transparent)]
     State(#[from] state::Error),
+    /// The CA bundle is not usable, and there is no earlier content of it.
+    #[error("AWS_CA_BUNDLE: {0}")]
+    CaBundle(Arc<rotated_file::Error>),
     /// STS cannot be reached as configured.
     #[error(transparent)]
     Sts(#[from] sts::Error),
@@ -73,7 +78,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Authorization(_) | Self::State(_) => 77,
-            Self::Sts(_) | Self::SharedToken { .. } => 78,
+            Self::CaBundle(_) | Self::Sts(_) | Self::SharedToken { .. } => 78,
             Self::System(_) | Self::Metrics(_) | Self::Ended(_) => 70,
         }
     }
@@ -107,7 +112,9 @@ async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
     let descriptors = process::raise_nofile();
     // Before anything that takes time: the application may be waiting for them.
     let tokens = surfaces::tokens(&config.clients)?;
-    let sts = Arc::new(Client::new(&config.sts, clock::now)?);
+    let registry = crate::metrics::registry()?;
+    let ca_bundle = trust::ca_bundle(&config.sts, Reloads::of_ca_bundle(&registry)?)?;
+    let sts = Arc::new(Client::following(&config.sts, ca_bundle.as_ref().map(trust::followed), clock::now)?);
     announce(&config, &warnings, &sts);
     let Config {
         profiles,
@@ -125,7 +132,6 @@ async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
     if state.as_ref().is_some_and(|state| !state.is_memory_backed()) {
         tracing::warn!("the state directory is not memory-backed: credentials would be written to a disk");
     }
-    let registry = crate::metrics::registry()?;
     let ending = Ending {
         draining: watch::Sender::new(false),
         stopping: watch::Sender::new(None),
@@ -146,6 +152,9 @@ async fn live(Loaded { config, warnings }: Loaded) -> Result<(), Error> {
         let inputs = supervision::inputs(&ticks, &wall_steps, &ending.stopping, &heartbeat);
         tasks.spawn(supervision::refresh(Arc::clone(parts), inputs, RESTART_EVERY));
         tasks.spawn(supervision::watch_source(parts.source.clone(), parts.report.subscribe(), ticks.clone()));
+    }
+    if let (Some(file), Some(first)) = (ca_bundle, assembled.first()) {
+        tasks.spawn(supervision::watch_source(file, first.report.clone(), ticks));
     }
     heartbeat.watch()?;
     end(signals, tasks, &endpoint, &ending, shutdown).await

@@ -13,7 +13,7 @@ mod settings;
 use std::sync::Arc;
 
 pub use client::{Client, Error, REGION_OF_CUSTOM_ENDPOINTS};
-pub use connector::Error as ConnectorError;
+pub use connector::{Bundle, CaBundle, Error as ConnectorError, NotABundle};
 pub use settings::{Endpoint, Error as EndpointError, Proxy, Settings};
 
 use crate::assume::{Reply, SessionDuration, Step};

@@ -111,8 +111,10 @@ pub const USE_FIPS: Variable = Variable { names: &["AWS_USE_FIPS_ENDPOINT"], hel
 pub const USE_DUALSTACK: Variable =
     Variable { names: &["AWS_USE_DUALSTACK_ENDPOINT"], help: "true: the region's dual-stack endpoint" };
 /// Certificates that replace the system's.
-pub const CA_BUNDLE: Variable =
-    Variable { names: &["AWS_CA_BUNDLE"], help: "A PEM file with the certificates that STS is checked against" };
+pub const CA_BUNDLE: Variable = Variable {
+    names: &["AWS_CA_BUNDLE"],
+    help: "A PEM file with the certificates that STS is checked against, followed when it is replaced",
+};
 /// The proxy to STS.
 pub const HTTPS_PROXY: Variable =
     Variable { names: &["HTTPS_PROXY", "https_proxy"], help: "The proxy to STS; never used for loopback" };

@@ -28,7 +28,7 @@ use http::Uri;
 use self::as_written::AsWritten;
 use self::capture::Seen;
 use self::clock::ServerClock;
-use super::connector::{self, connector};
+use super::connector::{self, CaBundle, connector};
 use super::reply::{Fields, Server, check};
 use super::settings::{Endpoint, Settings};
 use super::{Assume, Request};
@@ -76,11 +76,24 @@ pub struct Client {
 }
 
 impl Client {
-    /// Prepares a client; nothing is sent. `clock` is read when a request is signed and when an answer comes.
+    /// Prepares a client that reads its CA bundle once; else as [`Client::following`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn new(settings: &Settings, clock: impl Fn() -> Now + Send + Sync + 'static) -> Result<Self, Error> {
+        Self::following(settings, connector::read_once(settings)?, clock)
+    }
+
+    /// Prepares a client; nothing is sent. `bundle` answers the newest content of the settings' CA bundle, if they
+    /// name one, and is asked before each request; `clock` is read when a request is signed and when an answer comes.
     ///
     /// # Errors
     /// When a setting is wrong: all that can be known without a call is checked here.
-    pub fn new(settings: &Settings, clock: impl Fn() -> Now + Send + Sync + 'static) -> Result<Self, Error> {
+    pub fn following(
+        settings: &Settings,
+        bundle: Option<CaBundle>,
+        clock: impl Fn() -> Now + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
         let region = match (&settings.region, &settings.endpoint) {
             (Some(region), _) => region.as_str().to_owned(),
             (None, Some(_)) => REGION_OF_CUSTOM_ENDPOINTS.to_owned(),
@@ -91,7 +104,7 @@ impl Client {
         }
         let host = host(settings, &region)?;
         let clock = ServerClock::new(clock);
-        let sdk = Sdk::from_conf(config(settings, region, clock.clone())?);
+        let sdk = Sdk::from_conf(config(settings, bundle.clone(), region, clock.clone())?);
         let aws = settings.endpoint.as_ref().is_none_or(Endpoint::is_aws);
         let server = if aws { Server::Aws } else { Server::Other };
         Ok(Self {
@@ -100,7 +113,7 @@ impl Client {
             server,
             host,
             #[cfg(feature = "cognito")]
-            pools: cognito::Pools::new(settings),
+            pools: cognito::Pools::new(settings, bundle),
         })
     }
 
@@ -138,8 +151,8 @@ impl Assume for Client {
     }
 }
 
-fn config(settings: &Settings, region: String, clock: ServerClock) -> Result<Config, Error> {
-    let connector = connector(settings)?;
+fn config(settings: &Settings, bundle: Option<CaBundle>, region: String, clock: ServerClock) -> Result<Config, Error> {
+    let connector = connector(settings, bundle)?;
     let mut builder = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region))

@@ -33,6 +33,14 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
 }
 
+impl Settings {
+    /// Whether STS speaks TLS; a Cognito beside it may.
+    #[must_use]
+    pub fn is_over_tls(&self) -> bool {
+        self.endpoint.as_ref().is_none_or(Endpoint::is_https)
+    }
+}
+
 /// An HTTPS proxy with the hosts that bypass it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {

@@ -20,11 +20,8 @@ fn client(pool: &FakeSts) -> Client {
 fn client_at(pool: &str) -> Client {
     let endpoint = |url: &str| Some(Endpoint::parse(url, false).expect("an endpoint"));
     // The STS is another one, where nobody listens.
-    let settings = Settings {
-        endpoint: endpoint("http://127.0.0.1:1"),
-        cognito_endpoint: endpoint(pool),
-        ..Settings::default()
-    };
+    let settings =
+        Settings { endpoint: endpoint("http://127.0.0.1:1"), cognito_endpoint: endpoint(pool), ..Settings::default() };
     Client::new(&settings, now).expect("a client")
 }
 

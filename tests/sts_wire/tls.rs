@@ -108,7 +108,8 @@ fn converse(mut stream: StreamOwned<ServerConnection, TcpStream>, assumed: &str)
     String::from_utf8_lossy(&plain).into_owned()
 }
 
-pub(super) const ASSUMED: &str = "<AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/app/x</Arn></AssumedRoleUser>";
+pub(super) const ASSUMED: &str =
+    "<AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/app/x</Arn></AssumedRoleUser>";
 
 pub(super) fn trusting(url: &str, bundle: &str) -> Settings {
     Settings { ca_bundle: Some(certificates::file(bundle)), ..settings(url) }

@@ -85,7 +85,9 @@ pub(super) fn endpoint(text: &str, allow_insecure: bool) -> Result<String, Strin
     let host = url.host().unwrap_or_default();
     let loopback = matches!(host, "localhost" | "[::1]") || host.starts_with("127.");
     match url.scheme_str() {
-        _ if host.is_empty() || text.contains(['@', '?', '#']) => Err("a URL such as https://sts.example.com".to_owned()),
+        _ if host.is_empty() || text.contains(['@', '?', '#']) => {
+            Err("a URL such as https://sts.example.com".to_owned())
+        }
         Some("https") => Ok(text.to_owned()),
         Some("http") if loopback || allow_insecure => Ok(text.to_owned()),
         Some("http") => {

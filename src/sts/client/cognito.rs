@@ -16,7 +16,7 @@ use super::capture::{LONGEST_BODY, Seen, envelope};
 use super::{Client, Server, check, evidence, host};
 use crate::assume::{Cognito, Reply, ReplyDetails};
 use crate::failure::{Class, Evidence, Failure, Kind};
-use crate::sts::connector::connector;
+use crate::sts::connector::{CaBundle, connector};
 use crate::sts::reply::{Envelope, Fields};
 use crate::sts::settings::{Endpoint, Settings};
 use crate::time::Wall;
@@ -25,6 +25,7 @@ use crate::token::WebIdentityToken;
 /// What is known of identity pools.
 pub(super) struct Pools {
     settings: Settings,
+    bundle: Option<CaBundle>,
     /// Made for the first call: whoever has no pool need not read certificates for one.
     connector: OnceLock<Result<SharedHttpConnector, String>>,
     /// By pool, login and subject; for the life of the process.
@@ -33,14 +34,16 @@ pub(super) struct Pools {
 
 impl Pools {
     /// Nothing is opened yet.
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, bundle: Option<CaBundle>) -> Self {
         // Its own endpoint, or AWS's; never the STS's.
         let settings = Settings { endpoint: settings.cognito_endpoint.clone(), ..settings.clone() };
-        Self { settings, connector: OnceLock::new(), identities: Mutex::default() }
+        Self { settings, bundle, connector: OnceLock::new(), identities: Mutex::default() }
     }
 
     fn connector(&self) -> Result<&SharedHttpConnector, Failure> {
-        let made = self.connector.get_or_init(|| connector(&self.settings).map_err(|error| error.to_string()));
+        let made = self
+            .connector
+            .get_or_init(|| connector(&self.settings, self.bundle.clone()).map_err(|error| error.to_string()));
         made.as_ref().map_err(|reason| Failure::local(Class::Config, "RequestNotSent", reason.clone()))
     }
 

@@ -14,7 +14,7 @@ use http_body_util::LengthLimitError;
 
 use super::capture::LONGEST_BODY;
 use crate::failure::{Evidence, Kind};
-use crate::sts::connector::{AtProxy, Phase, Refusal, TimedOut};
+use crate::sts::connector::{self, AtProxy, Phase, Refusal, TimedOut};
 use crate::sts::error_document;
 
 /// What the error says about the attempt; `host` is where it went, `signed` whether it was signed.
@@ -68,6 +68,9 @@ pub(super) fn of_connector(error: &ConnectorError, host: &str) -> (Kind, String)
     }
     if let Some(refusal) = find::<Refusal>(error) {
         return (Kind::Unreachable, refusal.to_string());
+    }
+    if let Some(setting) = find::<connector::Error>(error) {
+        return with(Kind::BeforeTheWire, setting.to_string());
     }
     let os = find::<io::Error>(error);
     let kind = match os.map(io::Error::kind) {
