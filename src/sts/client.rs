@@ -13,6 +13,7 @@ mod clock;
 mod cognito;
 mod evidence;
 mod fields;
+mod tls;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

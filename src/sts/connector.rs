@@ -8,6 +8,7 @@ mod deadline;
 mod dial;
 mod http;
 mod trust;
+mod verifier;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub(super) use self::dial::{AtProxy, Refusal};
 use self::http::Http;
 use self::trust::Trust;
 pub use self::trust::{Bundle, CaBundle, NotABundle};
+pub(super) use self::verifier::SelfSigned;
 use super::settings::{Proxy, Settings};
 
 /// One connection serves the calls of a chain; none stays open until the next refresh.

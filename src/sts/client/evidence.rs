@@ -13,6 +13,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use http_body_util::LengthLimitError;
 
 use super::capture::LONGEST_BODY;
+use super::tls;
 use crate::failure::{Evidence, Kind};
 use crate::sts::connector::{self, AtProxy, Phase, Refusal, TimedOut};
 use crate::sts::error_document;
@@ -60,8 +61,9 @@ pub(super) fn of_connector(error: &ConnectorError, host: &str) -> (Kind, String)
     let proxy = find::<AtProxy>(error).map(|at| format!("the proxy {}", at.proxy));
     let host = proxy.as_deref().unwrap_or(host);
     let with = |kind, detail: String| (kind, format!("{}: {detail}", describe(kind, host)));
-    if let Some(tls) = find::<rustls::Error>(error) {
-        return with(Kind::TlsFailure, tls.to_string());
+    if let Some(error) = find::<rustls::Error>(error) {
+        let (fault, words) = tls::told(error);
+        return with(Kind::Tls(fault), words);
     }
     if let Some(late) = find::<TimedOut>(error) {
         return of_lateness(*late, host);
@@ -82,6 +84,7 @@ pub(super) fn of_connector(error: &ConnectorError, host: &str) -> (Kind, String)
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof,
         ) => Kind::ConnectionReset,
+        _ if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) => Kind::NotHttp,
         _ if find::<hyper::Error>(error).is_some() => Kind::ConnectionReset,
         Some(_) => Kind::Unreachable,
         None if error.is_io() => Kind::Unreachable,
@@ -122,7 +125,8 @@ pub(super) fn describe(kind: Kind, host: &str) -> String {
         Kind::ConnectTimeout => format!("no connection to {host} in time"),
         Kind::ConnectionRefused => format!("{host} refuses connections"),
         Kind::NameNotResolved => format!("the name in {host} has no address"),
-        Kind::TlsFailure => format!("no TLS session with {host}"),
+        Kind::Tls(_) => format!("no TLS session with {host}"),
+        Kind::NotHttp => format!("what {host} answers is not HTTP; a server that speaks TLS is asked with https://"),
         Kind::RequestTimeout => format!("no complete answer from {host} in time"),
         Kind::ConnectionReset => format!("{host} broke the connection off"),
         Kind::ReplyTooLarge => format!("the answer of {host} is longer than {LONGEST_BODY} bytes"),
@@ -148,6 +152,7 @@ mod tests {
     use aws_smithy_types::error::metadata::ErrorMetadata;
 
     use super::*;
+    use crate::failure::TlsFault;
     use crate::sts::connector::Limit;
 
     fn kind_of(error: ConnectorError) -> Kind {
@@ -184,7 +189,7 @@ mod tests {
             assert_eq!(kind_of(ConnectorError::io(Box::new(io::Error::from(inner)))), kind);
         }
         let tls = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, rustls::Error::DecryptError));
-        assert_eq!(kind_of(ConnectorError::io(Box::new(tls))), Kind::TlsFailure);
+        assert_eq!(kind_of(ConnectorError::io(Box::new(tls))), Kind::Tls(TlsFault::Broken));
     }
 
     #[test]

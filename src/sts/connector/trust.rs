@@ -13,9 +13,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::Error;
+use super::verifier::{Digests, Verifier, fingerprint};
 
 /// The certificates of one content of `AWS_CA_BUNDLE`, each of them usable as a root.
-pub struct Bundle(Arc<RootCertStore>);
+pub struct Bundle {
+    roots: Arc<RootCertStore>,
+    certificates: Arc<Digests>,
+}
 
 /// Why a content is no bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,18 +42,22 @@ impl Bundle {
     /// When there is no certificate, or one that no root can be made of.
     pub fn parse(content: &[u8]) -> Result<Self, NotABundle> {
         let content = content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(content);
-        let mut store = RootCertStore::empty();
+        let (mut roots, mut certificates) = (RootCertStore::empty(), Digests::new());
         for (index, block) in CertificateDer::pem_slice_iter(content).enumerate() {
-            let added = block.ok().and_then(|certificate| store.add(certificate).ok());
-            added.ok_or(NotABundle::Block(index + 1))?;
+            let certificate = block.map_err(|_| NotABundle::Block(index + 1))?;
+            certificates.insert(fingerprint(&certificate));
+            roots.add(certificate).map_err(|_| NotABundle::Block(index + 1))?;
         }
-        if store.is_empty() { Err(NotABundle::Empty) } else { Ok(Self(Arc::new(store))) }
+        if roots.is_empty() {
+            return Err(NotABundle::Empty);
+        }
+        Ok(Self { roots: Arc::new(roots), certificates: Arc::new(certificates) })
     }
 }
 
 impl fmt::Debug for Bundle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Bundle({} certificates)", self.0.len())
+        write!(formatter, "Bundle({} certificates)", self.roots.len())
     }
 }
 
@@ -85,18 +93,21 @@ impl Trust {
         {
             return Ok(Arc::clone(config));
         }
-        let roots = newest.as_ref().map_or_else(system_roots, |bundle| Ok(Arc::clone(&bundle.0)))?;
-        let config = Arc::new(configuration(roots));
+        let config = Arc::new(match &newest {
+            Some(bundle) => configuration(Arc::clone(&bundle.roots), Arc::clone(&bundle.certificates)),
+            None => configuration(system_roots()?, Arc::default()),
+        });
         *made = Some(Made { of: newest, config: Arc::clone(&config) });
         Ok(config)
     }
 }
 
-fn configuration(roots: Arc<RootCertStore>) -> ClientConfig {
+fn configuration(roots: Arc<RootCertStore>, servers: Arc<Digests>) -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = Verifier::new(roots, servers, Arc::clone(&provider));
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.expect("ring speaks TLS 1.2 and 1.3").with_root_certificates(roots);
-    let mut config = builder.with_no_client_auth();
+    let builder = builder.expect("ring speaks TLS 1.2 and 1.3").dangerous();
+    let mut config = builder.with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // A resumed session skips the certificate, and minutes lie between two connections.
     config.resumption = Resumption::disabled();
