@@ -55,6 +55,25 @@ fn a_bundle_is_followed_and_what_it_does_not_hold_any_more_is_refused() {
 }
 
 #[test]
+fn system_roots_that_are_mounted_are_followed_too() {
+    let scene = Scene::new();
+    let front = TlsFront::start(scene.sts.port(), "server.pem");
+    let mut mounted = TokenVolume::at(scene.path("ca"));
+    mounted.write(&[("ca.crt", &pem("ca.pem"))]);
+    let roots = mounted.path("ca.crt").display().to_string();
+    let launch = scene.launch_restless().flag("sts-endpoint", &front.url()).variable("SSL_CERT_FILE", &roots);
+    let agent = launch.start();
+    agent.first_credentials();
+    refreshed(&scene.sts, "refreshes under the first roots");
+    mounted.write(&[("ca.crt", &pem("other-ca.pem"))]);
+    until("a refusal", || (failures(&agent) > 0).then_some(()));
+    front.replace("other-server.pem");
+    refreshed(&scene.sts, "refreshes under the second roots");
+    mounted.write(&[("ca.crt", b"no PEM")]);
+    refreshed(&scene.sts, "refreshes with the last good roots");
+}
+
+#[test]
 fn a_broken_bundle_takes_no_trust_away_and_is_reported() {
     let scene = Scene::new();
     let front = TlsFront::start(scene.sts.port(), "server.pem");

@@ -39,7 +39,7 @@ const ROLE: &str = "arn:aws:iam::111122223333:role/team/app";
 const TARGET: &str = "arn:aws:iam::444455556666:role/target";
 
 /// Guards against a call without an end; an attempt's own limit is 3 s where a test sets no other.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 fn settings(url: &str) -> Settings {
     Settings { endpoint: Some(Endpoint::parse(url, true).expect("an endpoint")), ..Settings::default() }
