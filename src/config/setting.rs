@@ -115,6 +115,11 @@ pub const CA_BUNDLE: Variable = Variable {
     names: &["AWS_CA_BUNDLE"],
     help: "A PEM file with the certificates that STS is checked against, followed when it is replaced",
 };
+/// The system's certificates, where they are not the image's.
+pub const SYSTEM_ROOTS: Variable = Variable {
+    names: &["SSL_CERT_FILE", "SSL_CERT_DIR"],
+    help: "The system's certificates, without AWS_CA_BUNDLE: a PEM file, a directory of such files",
+};
 /// The proxy to STS.
 pub const HTTPS_PROXY: Variable =
     Variable { names: &["HTTPS_PROXY", "https_proxy"], help: "The proxy to STS; never used for loopback" };
@@ -124,7 +129,7 @@ pub const NO_PROXY: Variable =
 
 /// Every variable without a flag.
 pub const VARIABLES: &[&Variable] =
-    &[&CONFIG_INLINE, &COGNITO_ENDPOINT, &USE_FIPS, &USE_DUALSTACK, &CA_BUNDLE, &HTTPS_PROXY, &NO_PROXY];
+    &[&CONFIG_INLINE, &COGNITO_ENDPOINT, &USE_FIPS, &USE_DUALSTACK, &CA_BUNDLE, &SYSTEM_ROOTS, &HTTPS_PROXY, &NO_PROXY];
 
 /// Settings of one profile: a configuration that lists profiles sets them there, and nowhere else.
 pub const OF_ONE_PROFILE: [&Setting; 5] =

@@ -7,6 +7,7 @@
 mod deadline;
 mod dial;
 mod http;
+mod system;
 mod trust;
 mod verifier;
 
@@ -67,7 +68,7 @@ pub enum Error {
 pub(super) fn connector(settings: &Settings, bundle: Option<CaBundle>) -> Result<SharedHttpConnector, Error> {
     let endpoint = settings.endpoint.as_ref();
     let proxy = settings.proxy.as_ref().filter(|_| !endpoint.is_some_and(super::Endpoint::is_loopback));
-    let trust = settings.is_over_tls().then(|| Trust::new(bundle)).transpose()?;
+    let trust = settings.is_over_tls().then(|| Trust::new(bundle, settings.has_mounted_roots)).transpose()?;
     Ok(SharedHttpConnector::new(Http::new(trust, proxy.map(matcher).transpose()?, settings.timeout)))
 }
 

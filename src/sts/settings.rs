@@ -27,6 +27,8 @@ pub struct Settings {
     pub dualstack: bool,
     /// `AWS_CA_BUNDLE`: PEM certificates that replace the system's.
     pub ca_bundle: Option<PathBuf>,
+    /// Whether the system's certificates are mounted ones (`SSL_CERT_FILE`, `SSL_CERT_DIR`), which may be replaced.
+    pub has_mounted_roots: bool,
     /// How long one call of an operation may take.
     pub timeout: AttemptTimeout,
     /// For STS and Cognito only, and never where one of them is on loopback.

@@ -13,12 +13,19 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::Error;
+use super::system::System;
 use super::verifier::{Digests, Verifier, fingerprint};
 
 /// The certificates of one content of `AWS_CA_BUNDLE`, each of them usable as a root.
-pub struct Bundle {
-    roots: Arc<RootCertStore>,
-    certificates: Arc<Digests>,
+pub struct Bundle(Arc<Anchors>);
+
+/// What vouches for servers.
+pub(super) struct Anchors {
+    pub(super) roots: Arc<RootCertStore>,
+    /// Certificates that are trusted as servers' too.
+    pub(super) servers: Arc<Digests>,
+    /// Tells this content from another one; empty where that is known otherwise.
+    pub(super) content: Vec<u8>,
 }
 
 /// Why a content is no bundle.
@@ -42,22 +49,22 @@ impl Bundle {
     /// When there is no certificate, or one that no root can be made of.
     pub fn parse(content: &[u8]) -> Result<Self, NotABundle> {
         let content = content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(content);
-        let (mut roots, mut certificates) = (RootCertStore::empty(), Digests::new());
+        let (mut roots, mut servers) = (RootCertStore::empty(), Digests::new());
         for (index, block) in CertificateDer::pem_slice_iter(content).enumerate() {
             let certificate = block.map_err(|_| NotABundle::Block(index + 1))?;
-            certificates.insert(fingerprint(&certificate));
+            servers.insert(fingerprint(&certificate));
             roots.add(certificate).map_err(|_| NotABundle::Block(index + 1))?;
         }
         if roots.is_empty() {
             return Err(NotABundle::Empty);
         }
-        Ok(Self { roots: Arc::new(roots), certificates: Arc::new(certificates) })
+        Ok(Self(Arc::new(Anchors { roots: Arc::new(roots), servers: Arc::new(servers), content: Vec::new() })))
     }
 }
 
 impl fmt::Debug for Bundle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Bundle({} certificates)", self.roots.len())
+        write!(formatter, "Bundle({} certificates)", self.0.roots.len())
     }
 }
 
@@ -66,45 +73,51 @@ pub type CaBundle = Arc<dyn Fn() -> Option<Arc<Bundle>> + Send + Sync>;
 
 /// What TLS is spoken with.
 pub(super) struct Trust {
-    /// Nothing for the system's roots.
-    bundle: Option<CaBundle>,
+    source: Source,
     made: Mutex<Option<Made>>,
 }
 
-/// A configuration and the bundle that it is made from.
+enum Source {
+    Bundle(CaBundle),
+    System(System),
+}
+
+/// A configuration and what it is made from.
 struct Made {
-    of: Option<Arc<Bundle>>,
+    of: Arc<Anchors>,
     config: Arc<ClientConfig>,
 }
 
 impl Trust {
-    /// Makes the first configuration, so that what cannot be used is known at start.
-    pub(super) fn new(bundle: Option<CaBundle>) -> Result<Self, Error> {
-        let trust = Self { bundle, made: Mutex::default() };
+    /// Makes the first configuration, so that what cannot be used is known at start. Without a bundle the system's
+    /// roots are trusted, which may be mounted ones.
+    pub(super) fn new(bundle: Option<CaBundle>, has_mounted_roots: bool) -> Result<Self, Error> {
+        let source = bundle.map_or_else(|| Source::System(System::new(has_mounted_roots)), Source::Bundle);
+        let trust = Self { source, made: Mutex::default() };
         trust.config().map(|_| trust)
     }
 
     /// The configuration for a request that begins now: the same one for as long as nothing was rotated.
     pub(super) fn config(&self) -> Result<Arc<ClientConfig>, Error> {
-        let newest = self.bundle.as_ref().map(|bundle| bundle().ok_or(Error::NoBundle)).transpose()?;
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = match &self.source {
+            Source::Bundle(newest) => Arc::clone(&newest().ok_or(Error::NoBundle)?.0),
+            Source::System(system) => system.newest(made.as_ref().map(|made| &made.of))?,
+        };
         if let Some(Made { of, config }) = &*made
-            && of.as_ref().map(Arc::as_ptr) == newest.as_ref().map(Arc::as_ptr)
+            && Arc::ptr_eq(of, &newest)
         {
             return Ok(Arc::clone(config));
         }
-        let config = Arc::new(match &newest {
-            Some(bundle) => configuration(Arc::clone(&bundle.roots), Arc::clone(&bundle.certificates)),
-            None => configuration(system_roots()?, Arc::default()),
-        });
+        let config = Arc::new(configuration(&newest));
         *made = Some(Made { of: newest, config: Arc::clone(&config) });
         Ok(config)
     }
 }
 
-fn configuration(roots: Arc<RootCertStore>, servers: Arc<Digests>) -> ClientConfig {
+fn configuration(anchors: &Anchors) -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = Verifier::new(roots, servers, Arc::clone(&provider));
+    let verifier = Verifier::new(Arc::clone(&anchors.roots), Arc::clone(&anchors.servers), Arc::clone(&provider));
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.expect("ring speaks TLS 1.2 and 1.3").dangerous();
     let mut config = builder.with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
@@ -112,15 +125,6 @@ fn configuration(roots: Arc<RootCertStore>, servers: Arc<Digests>) -> ClientConf
     // A resumed session skips the certificate, and minutes lie between two connections.
     config.resumption = Resumption::disabled();
     config
-}
-
-/// The system's roots without those that cannot be used: distributions ship a few odd ones.
-///
-/// They are the image's, and read once: who replaces a CA in a running pod names it in `AWS_CA_BUNDLE`.
-fn system_roots() -> Result<Arc<RootCertStore>, Error> {
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if store.is_empty() { Err(Error::NoSystemRoots) } else { Ok(Arc::new(store)) }
 }
 
 #[cfg(test)]
@@ -152,9 +156,9 @@ mod tests {
         let newest = Arc::new(Mutex::new(None));
         let read = Arc::clone(&newest);
         let source = move || read.lock().expect("no panic").clone();
-        assert!(matches!(Trust::new(Some(Arc::new(source.clone()))).err(), Some(Error::NoBundle)));
+        assert!(matches!(Trust::new(Some(Arc::new(source.clone())), false).err(), Some(Error::NoBundle)));
         *newest.lock().expect("no panic") = Some(authority());
-        let trust = Trust::new(Some(Arc::new(source))).expect("a bundle is there");
+        let trust = Trust::new(Some(Arc::new(source)), false).expect("a bundle is there");
         let first = trust.config().expect("a configuration");
         assert!(Arc::ptr_eq(&first, &trust.config().expect("a configuration")));
         *newest.lock().expect("no panic") = Some(authority());
