@@ -37,7 +37,9 @@ impl System {
     fn read(&self, held: Option<&Arc<Anchors>>) -> Result<Arc<Anchors>, Error> {
         let certificates = rustls_native_certs::load_native_certs().certs;
         let mut content = Context::new(&SHA256);
-        certificates.iter().for_each(|certificate| content.update(certificate));
+        for certificate in &certificates {
+            content.update(certificate);
+        }
         let content = content.finish().as_ref().to_vec();
         let mut roots = RootCertStore::empty();
         // Without those that cannot be used: distributions ship a few odd ones.
