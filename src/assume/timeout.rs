@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// The longest attempt.
 ///
-/// Credentials are refreshed long before they end, so an attempt that lasts delays nobody; the next one begins only
+/// Credentials are refreshed long before they end, so an attempt that lasts delays no client; the next one begins only
 /// when it is over. 30 s is the longest, so that a connection that died costs no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptTimeout(Duration);

@@ -62,7 +62,7 @@ pub(super) fn of_connector(error: &ConnectorError, host: &str) -> (Kind, String)
     let host = proxy.as_deref().unwrap_or(host);
     let with = |kind, detail: String| (kind, format!("{}: {detail}", describe(kind, host)));
     if let Some(error) = find::<rustls::Error>(error) {
-        let (fault, words) = tls::told(error);
+        let (fault, words) = tls::explain(error);
         return with(Kind::Tls(fault), words);
     }
     if let Some(late) = find::<TimedOut>(error) {

@@ -13,7 +13,7 @@ use crate::time::Wall;
 const MOST_NAMES: usize = 8;
 
 /// What kind of fault it is, and what is said of it.
-pub(super) fn told(error: &Error) -> (TlsFault, String) {
+pub(super) fn explain(error: &Error) -> (TlsFault, String) {
     let (fault, words) = match error {
         Error::InvalidCertificate(error) => return of_certificate(error),
         Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {
@@ -171,12 +171,12 @@ mod tests {
             Error::General("CamelCase".to_owned()),
         ];
         for error in certificates.into_iter().map(Error::InvalidCertificate).chain(others) {
-            let (fault, words) = told(&error);
+            let (fault, words) = explain(&error);
             let is_a_name =
                 |word: &str| word.as_bytes().windows(2).any(|w| w[0].is_ascii_lowercase() && w[1].is_ascii_uppercase());
             assert!(!words.split_whitespace().any(is_a_name), "{fault:?}: {words}");
         }
-        assert_eq!(told(&CertificateError::Revoked.into()).0, TlsFault::Revoked);
+        assert_eq!(explain(&CertificateError::Revoked.into()).0, TlsFault::Revoked);
     }
 
     #[test]

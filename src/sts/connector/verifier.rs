@@ -47,7 +47,7 @@ impl Verifier {
         Self { webpki: webpki.expect("there are roots, and no revocation lists"), provider, servers }
     }
 
-    /// What is checked of a certificate that needs nobody to vouch for it.
+    /// What is checked of a certificate that is trusted as it is.
     fn judge_by_itself(&self, server: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
         let certificate = EndEntityCert::try_from(server).map_err(|error| other(error.into()))?;
         let algorithms = self.provider.signature_verification_algorithms.all;
@@ -111,7 +111,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether nobody of the roots vouches for the certificate, whatever the reason.
+/// Whether no root vouches for the certificate, whatever the reason.
 fn is_unvouched(error: &Error) -> bool {
     match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => true,
