@@ -9,6 +9,7 @@
 mod profile;
 mod supervision;
 mod surfaces;
+mod trust;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,11 +21,12 @@ use tokio::task::JoinSet;
 use crate::config::{Config, Loaded, Shutdown};
 use crate::role::{Region, RoleArn};
 use crate::rotated_file::Watches;
+use crate::rotated_file::metrics::Reloads;
 use crate::shutdown::{Signals, drained};
 use crate::state::StateDirectory;
 use crate::sts::Client;
 use crate::telemetry::Dropped;
-use crate::{authorization, clock, process, state, sts, version};
+use crate::{authorization, clock, process, rotated_file, state, sts, version};
 use profile::Assembled;
 use supervision::{Heartbeat, RESTART_EVERY};
 
@@ -54,6 +56,9 @@ pub enum Error {
     /// The state directory cannot be written.
     #[error(transparent)]
     State(#[from] state::Error),
+    /// The CA bundle is not usable, and there is no earlier content of it.
+    #[error("AWS_CA_BUNDLE: {0}")]
+    CaBundle(Arc<rotated_file::Error>),
     /// STS cannot be reached as configured.
     #[error(transparent)]
     Sts(#[from] sts::Error),
@@ -74,7 +79,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Authorization(_) | Self::State(_) => 77,
-            Self::Sts(_) | Self::SharedToken { .. } => 78,
+            Self::CaBundle(_) | Self::Sts(_) | Self::SharedToken { .. } => 78,
             Self::System(_) | Self::Metrics(_) | Self::Ended(_) => 70,
         }
     }
@@ -108,7 +113,10 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
     let descriptors = process::raise_nofile();
     // Before anything that takes time: the application may be waiting for them.
     let tokens = surfaces::tokens(&config.clients)?;
-    let sts = Arc::new(Client::new(&config.sts, clock::now)?);
+    let registry = crate::metrics::registry()?;
+    dropped.register(&registry)?;
+    let ca_bundle = trust::ca_bundle(&config.sts, Reloads::of_ca_bundle(&registry)?)?;
+    let sts = Arc::new(Client::following(&config.sts, ca_bundle.as_ref().map(trust::followed), clock::now)?);
     announce(&config, &warnings, &sts);
     let Config {
         profiles,
@@ -128,8 +136,6 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
             "the state directory is not on tmpfs: credentials are written to a disk; use an emptyDir with medium Memory"
         );
     }
-    let registry = crate::metrics::registry()?;
-    dropped.register(&registry)?;
     let ending = Ending {
         draining: watch::Sender::new(false),
         stopping: watch::Sender::new(None),
@@ -152,6 +158,9 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
         tasks.spawn(supervision::refresh(Arc::clone(parts), inputs, RESTART_EVERY));
         let (source, report) = (parts.source.clone(), parts.report.subscribe());
         tasks.spawn(supervision::watch_source(source, watches.clone(), report, ticks.clone()));
+    }
+    if let (Some(file), Some(first)) = (ca_bundle, assembled.first()) {
+        tasks.spawn(supervision::watch_source(file, watches, first.report.clone(), ticks));
     }
     heartbeat.watch()?;
     end(signals, tasks, &endpoint, &ending, shutdown).await

@@ -9,6 +9,7 @@ mod names;
 mod reply;
 mod role;
 mod source;
+mod timeout;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use names::{ProfileName, SessionNameTemplate};
 pub use reply::{Reply, ReplyDetails};
 pub use role::{Mfa, MfaCode, ProvidedContext, Restriction, Role};
 pub use source::{AccessKeyFile, Cognito, FederationToken, Saml, SessionToken, WebIdentity};
+pub use timeout::{AttemptTimeout, NotATimeout};
 
 use crate::material::Form;
 use crate::role::RoleArn;

@@ -111,17 +111,19 @@ pub enum Kind {
     Answered,
     /// A setting kept the request from being sent at all.
     BeforeTheWire,
-    /// No connection within its time-out, name resolution and TLS handshake included.
+    /// No connection in time, name look-up, tunnel and TLS handshake included.
     ConnectTimeout,
     /// Nobody listens on the port.
     ConnectionRefused,
     /// The host name has no address.
     NameNotResolved,
-    /// The handshake failed: certificate, name or protocol.
-    TlsFailure,
+    /// No TLS session.
+    Tls(TlsFault),
+    /// What answered in plain text does not speak HTTP.
+    NotHttp,
     /// Any other failure to connect: no route, network down, a proxy that refuses.
     Unreachable,
-    /// Connected, but no complete answer within the time-out of an attempt.
+    /// Connected, but no complete answer in the time of an attempt.
     RequestTimeout,
     /// The connection ended within the answer.
     ConnectionReset,
@@ -131,6 +133,33 @@ pub enum Kind {
     InvalidReply,
     /// Credentials of another role than the one asked for.
     RoleMismatch,
+}
+
+/// Why there is no TLS session; each has a fix of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TlsFault {
+    /// The certificate has ended, or our clock is ahead.
+    Expired,
+    /// The certificate has not begun, or our clock is behind.
+    NotYetValid,
+    /// The certificate is for other hosts.
+    WrongHost,
+    /// No CA that is trusted has signed the certificate.
+    Untrusted,
+    /// The certificate signed itself, and is not trusted as it is.
+    SelfSigned,
+    /// The certificate was revoked.
+    Revoked,
+    /// The certificate is not made for a server, or not made well.
+    Unusable,
+    /// The port speaks something else.
+    NotSpoken,
+    /// Server and client have no version, cipher, server name or protocol in common.
+    Refused,
+    /// The server wants a certificate of ours.
+    ClientCertificate,
+    /// Anything else: the handshake was broken off, or changed on its way.
+    Broken,
 }
 
 /// What `sts/client.rs` found out about an attempt that failed; nothing in it has been made safe yet.

@@ -13,7 +13,7 @@ mod settings;
 use std::sync::Arc;
 
 pub use client::{Client, Error, REGION_OF_CUSTOM_ENDPOINTS};
-pub use connector::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Error as ConnectorError};
+pub use connector::{Bundle, CaBundle, Error as ConnectorError, NotABundle};
 pub use settings::{Endpoint, Proxy, Settings};
 
 use crate::assume::{Reply, SessionDuration, Step};
@@ -64,7 +64,7 @@ pub struct Extras {
 
 /// Whoever can make an exchange: the SDK client, or a scripted fake in tests.
 pub trait Assume {
-    /// Makes one attempt, which ends within its own time-outs.
+    /// Makes one attempt, which ends within the time of an attempt.
     fn assume(&self, request: Request) -> impl Future<Output = Result<Reply, Failure>> + Send;
 
     /// The time at STS by its last answer that had a `Date`; nothing before the first.

@@ -159,7 +159,7 @@ fn three_wrong_configurations_have_the_agents_own_error() {
             "an unknown key",
             "regoin: eu-central-1\n",
             "stsidecar: $POD/config.yaml: unknown field `regoin`, expected one of region, stsEndpoint, allowInsecureSts, \
-             waitForCredentials, listen, adminListen, stateDir, refreshAt, shutdownGrace, shutdownIdle, logFormat, \
+             stsTimeout, waitForCredentials, listen, adminListen, stateDir, refreshAt, shutdownGrace, shutdownIdle, logFormat, \
              logLevel, profiles, clients at line 1, column 1",
         ),
         (

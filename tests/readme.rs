@@ -73,6 +73,7 @@ fn registry(profile: &Profile) -> Registry {
     let registered = "no name is registered twice";
     let _ = refresher::metrics::Metrics::register(&registry).expect(registered).profile(profile);
     let _ = rotated_file::metrics::Metrics::register(&registry).expect(registered).profile(profile.name.as_str());
+    let _ = rotated_file::metrics::Reloads::of_ca_bundle(&registry).expect(registered);
     endpoint::metrics::Metrics::register(&registry).expect(registered);
     admin::metrics::Metrics::register(&registry).expect(registered);
     telemetry::Dropped::default().register(&registry).expect(registered);

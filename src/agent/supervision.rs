@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::profile::Assembled;
-use crate::material::Material;
 use crate::refresher::{Inputs, Parts, Refresher};
 use crate::report::Report;
 use crate::rotated_file::{RotatedFile, Watches};
@@ -149,9 +148,10 @@ where
     }
 }
 
-/// Watches a profile's source file once the first exchange has ended, well or not: until then every call reads it anyway.
-pub(super) async fn watch_source(
-    source: RotatedFile<Material>,
+/// Watches a profile's source file, or the CA bundle, once the first exchange of the profile has ended, well or not:
+/// until then every call reads it anyway.
+pub(super) async fn watch_source<T: Send + Sync + 'static>(
+    source: RotatedFile<T>,
     watches: Watches,
     mut report: watch::Receiver<Report>,
     ticks: watch::Receiver<u64>,
@@ -162,7 +162,7 @@ pub(super) async fn watch_source(
     if report.wait_for(answered).await.is_ok() {
         source.run(&watches, ticks, std::future::pending()).await;
     }
-    "token watcher"
+    "watcher of a file"
 }
 
 /// Becomes true for good once the endpoint's port is ours (`bound`) and, unless nobody waits for that, all

@@ -60,7 +60,17 @@ fn client(client: &Client) -> Value {
 }
 
 fn reach(settings: &sts::Settings) -> Value {
-    let sts::Settings { region, endpoint, cognito_endpoint, fips, dualstack, ca_bundle, proxy } = settings;
+    let sts::Settings {
+        region,
+        endpoint,
+        cognito_endpoint,
+        fips,
+        dualstack,
+        ca_bundle,
+        has_mounted_roots,
+        timeout,
+        proxy,
+    } = settings;
     json!({
         "region": region,
         "endpoint": endpoint.as_ref().map(sts::Endpoint::url),
@@ -68,6 +78,8 @@ fn reach(settings: &sts::Settings) -> Value {
         "fips": fips,
         "dualstack": dualstack,
         "caBundle": ca_bundle,
+        "mountedRoots": has_mounted_roots,
+        "timeout": timeout.to_string(),
         "proxy": proxy.as_ref().map(|proxy| proxy.url.to_string()),
         "noProxy": proxy.as_ref().map(|proxy| &proxy.no_proxy),
     })

@@ -30,6 +30,8 @@ pub struct Document {
     pub sts_endpoint: Option<String>,
     /// Let the token travel in plain text to an http:// STS beyond loopback.
     pub allow_insecure_sts: Option<bool>,
+    /// The longest call of STS, 1s to 30s.
+    pub sts_timeout: Option<String>,
     /// With false, the startup probe passes before the first credentials.
     pub wait_for_credentials: Option<bool>,
     /// Address of the credentials endpoint, loopback only.
@@ -112,6 +114,7 @@ impl Document {
             "region" => self.region.clone(),
             "stsEndpoint" => self.sts_endpoint.clone(),
             "allowInsecureSts" => self.allow_insecure_sts.map(|set| set.to_string()),
+            "stsTimeout" => self.sts_timeout.clone(),
             "waitForCredentials" => self.wait_for_credentials.map(|set| set.to_string()),
             "listen" => self.listen.clone(),
             "adminListen" => self.admin_listen.clone(),

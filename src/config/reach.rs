@@ -6,7 +6,7 @@ use super::environment::{Given, Sources};
 use super::error::Error;
 use super::file::Document;
 use super::{parsed, setting};
-use crate::assume::{Profile, Step};
+use crate::assume::{AttemptTimeout, Profile, Step};
 use crate::role::Region;
 use crate::sts::{Endpoint, Proxy, REGION_OF_CUSTOM_ENDPOINTS, Settings};
 use crate::url;
@@ -51,11 +51,13 @@ pub(super) fn settings(
     let cognito = sources.variable(setting::COGNITO_ENDPOINT.names)?;
     let cognito_endpoint = parsed(cognito.as_ref(), |given| given.url(|text| Endpoint::parse(text, allow_insecure)))?;
     let ca_bundle = parsed(sources.variable(setting::CA_BUNDLE.names)?.as_ref(), Given::file)?;
+    let has_mounted_roots = sources.variable(setting::SYSTEM_ROOTS.names)?.is_some();
+    let timeout = parsed(value(&setting::STS_TIMEOUT)?.as_ref(), |given| given.parse(AttemptTimeout::parse))?;
     let with_pool = profiles.iter().flat_map(|profile| &profile.steps).any(|step| matches!(**step, Step::Cognito(_)));
     let is_needed = is_behind_proxy(endpoint.as_ref()) || (with_pool && is_behind_proxy(cognito_endpoint.as_ref()));
     let proxy = if is_needed { proxy(sources)? } else { None };
-    let (fips, dualstack) = (fips.is_some(), dualstack.is_some());
-    Ok(Settings { region, endpoint, cognito_endpoint, fips, dualstack, ca_bundle, proxy })
+    let (fips, dualstack, timeout) = (fips.is_some(), dualstack.is_some(), timeout.unwrap_or_default());
+    Ok(Settings { region, endpoint, cognito_endpoint, fips, dualstack, ca_bundle, has_mounted_roots, timeout, proxy })
 }
 
 /// Whether a profile signs requests; a token, an assertion and an identity pool do not.

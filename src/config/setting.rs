@@ -70,6 +70,8 @@ settings! {
         "An STS instead of the region's own; http:// only to loopback";
     ALLOW_INSECURE_STS = "allow-insecure-sts" ["STSIDECAR_ALLOW_INSECURE_STS"], Some("allowInsecureSts"),
         Some("false"), "BOOL", "Let the token travel in plain text to an http:// STS beyond loopback";
+    STS_TIMEOUT = "sts-timeout" ["STSIDECAR_STS_TIMEOUT"], Some("stsTimeout"), Some("3s"), "DURATION",
+        "1s to 30s: the longest call of STS, proxy and TLS included; TCP has 1s for each address";
     WAIT_FOR_CREDENTIALS = "wait-for-credentials" ["STSIDECAR_WAIT_FOR_CREDENTIALS"], Some("waitForCredentials"),
         Some("true"), "BOOL", "With false, the startup probe passes once token files are written and ports are bound";
     LISTEN = "listen" ["STSIDECAR_LISTEN"], Some("listen"), Some("localhost:9911"), "ADDRESS",
@@ -109,8 +111,15 @@ pub const USE_FIPS: Variable = Variable { names: &["AWS_USE_FIPS_ENDPOINT"], hel
 pub const USE_DUALSTACK: Variable =
     Variable { names: &["AWS_USE_DUALSTACK_ENDPOINT"], help: "true: the region's dual-stack endpoint" };
 /// Certificates that replace the system's.
-pub const CA_BUNDLE: Variable =
-    Variable { names: &["AWS_CA_BUNDLE"], help: "A PEM file with the certificates that STS is checked against" };
+pub const CA_BUNDLE: Variable = Variable {
+    names: &["AWS_CA_BUNDLE"],
+    help: "A PEM file with the certificates that STS is checked against, followed when it is replaced",
+};
+/// The system's certificates, where they are not the image's.
+pub const SYSTEM_ROOTS: Variable = Variable {
+    names: &["SSL_CERT_FILE", "SSL_CERT_DIR"],
+    help: "The system's certificates, without AWS_CA_BUNDLE: a PEM file, a directory of such files",
+};
 /// The proxy to STS.
 pub const HTTPS_PROXY: Variable =
     Variable { names: &["HTTPS_PROXY", "https_proxy"], help: "The proxy to STS; never used for loopback" };
@@ -120,7 +129,7 @@ pub const NO_PROXY: Variable =
 
 /// Every variable without a flag.
 pub const VARIABLES: &[&Variable] =
-    &[&CONFIG_INLINE, &COGNITO_ENDPOINT, &USE_FIPS, &USE_DUALSTACK, &CA_BUNDLE, &HTTPS_PROXY, &NO_PROXY];
+    &[&CONFIG_INLINE, &COGNITO_ENDPOINT, &USE_FIPS, &USE_DUALSTACK, &CA_BUNDLE, &SYSTEM_ROOTS, &HTTPS_PROXY, &NO_PROXY];
 
 /// Settings of one profile: a configuration that lists profiles sets them there, and nowhere else.
 pub const OF_ONE_PROFILE: [&Setting; 5] =

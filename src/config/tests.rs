@@ -1,5 +1,6 @@
 //! Rules between settings: precedence, conflicts, defaults, warnings.
 
+mod attempts;
 mod commands;
 mod inputs;
 mod urls;
@@ -81,7 +82,7 @@ fn an_empty_variable_is_unset() {
 fn every_key_of_the_file_that_is_a_setting_is_read_from_it() {
     let file = "{region: r, stsEndpoint: 'http://sts', allowInsecureSts: true, waitForCredentials: false, \
                 listen: '127.0.0.1:1', adminListen: '127.0.0.1:2', stateDir: /s, refreshAt: 10%, shutdownGrace: 9s, \
-                shutdownIdle: 8s, logFormat: text, logLevel: debug, profiles: {default: {webIdentity: {}}}}";
+                stsTimeout: 7s, shutdownIdle: 8s, logFormat: text, logLevel: debug, profiles: {default: {webIdentity: {}}}}";
     let document = Document::read("file", file.as_bytes()).expect("a document");
     for setting in SETTINGS {
         assert!(setting.key.is_none_or(|key| document.text(key).is_some()), "{}", setting.flag);
@@ -89,6 +90,7 @@ fn every_key_of_the_file_that_is_a_setting_is_read_from_it() {
     let shown = Given::file(file).loaded().config.describe();
     assert_eq!(shown["listen"], json!(["127.0.0.1:1"]));
     assert_eq!((&shown["refreshAt"], &shown["shutdownIdle"]), (&json!("10%"), &json!("8s")));
+    assert_eq!(&shown["sts"]["timeout"], &json!("7s"));
     assert_eq!((&shown["waitForCredentials"], &shown["stateDir"]), (&json!(false), &json!("/s")));
 }
 

@@ -3,7 +3,7 @@
 //! Source: the STS service model and what AWS, `SeaweedFS`, `MinIO` and Ceph RGW were seen to answer (design
 //! page on STS, A.5, and on other servers, C). Pure lookups; only `failure.rs` calls them.
 
-use super::{Class, Kind};
+use super::{Class, Kind, TlsFault};
 
 /// Every code whose class does not depend on anything else, grouped by class.
 pub(super) const FIXED: &[(Class, &[&str])] = &[
@@ -101,7 +101,8 @@ pub(super) fn of_kind(kind: Kind) -> Option<(Class, &'static str)> {
         Kind::ConnectTimeout => (Class::Transient, "ConnectTimeout"),
         Kind::ConnectionRefused => (Class::Transient, "ConnectionRefused"),
         Kind::NameNotResolved => (Class::Transient, "NameNotResolved"),
-        Kind::TlsFailure => (Class::Transient, "TlsFailure"),
+        Kind::Tls(fault) => (Class::Transient, of_tls(fault)),
+        Kind::NotHttp => (Class::Transient, "NotHttp"),
         Kind::Unreachable => (Class::Transient, "Unreachable"),
         Kind::RequestTimeout => (Class::Transient, "RequestTimeout"),
         Kind::ConnectionReset => (Class::Transient, "ConnectionReset"),
@@ -111,6 +112,23 @@ pub(super) fn of_kind(kind: Kind) -> Option<(Class, &'static str)> {
     })
 }
 
+/// The codes of TLS; `TlsFailure` is what has no better name.
+fn of_tls(fault: TlsFault) -> &'static str {
+    match fault {
+        TlsFault::Expired => "TlsCertificateExpired",
+        TlsFault::NotYetValid => "TlsCertificateNotYetValid",
+        TlsFault::WrongHost => "TlsCertificateWrongHost",
+        TlsFault::Untrusted => "TlsCertificateUntrusted",
+        TlsFault::SelfSigned => "TlsCertificateSelfSigned",
+        TlsFault::Revoked => "TlsCertificateRevoked",
+        TlsFault::Unusable => "TlsCertificateUnusable",
+        TlsFault::NotSpoken => "TlsNotSpoken",
+        TlsFault::Refused => "TlsRefused",
+        TlsFault::ClientCertificate => "TlsClientCertificate",
+        TlsFault::Broken => "TlsFailure",
+    }
+}
+
 /// Whether this is our code for an attempt to which nobody answered.
 pub(super) fn is_unanswered(code: &str) -> bool {
     let silent = [
@@ -118,12 +136,12 @@ pub(super) fn is_unanswered(code: &str) -> bool {
         Kind::ConnectTimeout,
         Kind::ConnectionRefused,
         Kind::NameNotResolved,
-        Kind::TlsFailure,
+        Kind::NotHttp,
         Kind::Unreachable,
         Kind::RequestTimeout,
         Kind::ConnectionReset,
     ];
-    silent.into_iter().filter_map(of_kind).any(|(_, own)| own == code)
+    code.starts_with("Tls") || silent.into_iter().filter_map(of_kind).any(|(_, own)| own == code)
 }
 
 /// The class of a code with its message; nothing for a code nobody has documented.

@@ -53,15 +53,26 @@ const BY_CODE: &[(&str, &str)] = &[
     ("ConnectionRefused", "check the STS endpoint's host and port: nothing listens there"),
     ("NameNotResolved", "check the region or STS endpoint, the cluster's DNS and DNS network policy"),
     ("TlsFailure", "check the STS certificate, AWS_CA_BUNDLE, proxies that open TLS, and the clock"),
+    ("TlsCertificateExpired", "have the STS certificate renewed; if it is in date, set the node's clock (NTP)"),
+    ("TlsCertificateNotYetValid", "set the node's clock right (NTP): the STS certificate is not valid yet"),
+    ("TlsCertificateWrongHost", "use a host of the STS certificate (see message), or have this one put into it"),
+    ("TlsCertificateUntrusted", "put the CA of the STS, or of a proxy that opens TLS, into AWS_CA_BUNDLE"),
+    ("TlsCertificateSelfSigned", "if it is the right one, put the server's certificate into AWS_CA_BUNDLE"),
+    ("TlsCertificateRevoked", "have another STS certificate issued: this one was revoked"),
+    ("TlsCertificateUnusable", "have a server certificate issued that lacks the fault in the message (/status)"),
+    ("TlsNotSpoken", "correct scheme or port of the STS endpoint: no TLS is spoken there"),
+    ("TlsRefused", "let the STS offer TLS 1.2 or 1.3 with ECDHE, under the endpoint's host name"),
+    ("TlsClientCertificate", "let the STS demand no client certificate: stsidecar has none to show"),
+    ("NotHttp", "use https:// if the STS speaks TLS; else correct the endpoint's port"),
     ("Unreachable", "check routes, network policy and proxy between the pod and STS"),
-    ("RequestTimeout", "STS accepted the connection but is too slow: check proxies, firewalls and STS"),
+    ("RequestTimeout", "STS connected but is too slow: check proxies and STS, or raise --sts-timeout"),
     ("ConnectionReset", "STS or a proxy broke the connection off: check proxies, firewalls and STS"),
     ("ReplyTooLarge", "what answers is no STS: check the endpoint's URL and proxies"),
     ("InvalidReply", "STS sent no usable credentials: check the endpoint's URL and the STS server"),
     ("RoleMismatch", "STS issued another role than asked for: check the role ARN and the STS server"),
     ("HttpRedirect", "set the STS endpoint to the URL that it redirects to"),
-    ("HttpStatus404", "no STS at this URL: correct the endpoint's host and path"),
-    ("HttpStatus405", "no STS at this URL: correct the endpoint's host and path"),
+    ("HttpStatus404", "no STS at the endpoint's URL, sent as written: compare its host and path, last /"),
+    ("HttpStatus405", "no STS at the endpoint's URL, sent as written: compare its host and path, last /"),
     ("HttpStatus407", "the proxy wants credentials: put them into HTTPS_PROXY"),
 ];
 
@@ -245,6 +256,14 @@ mod tests {
         assert!(told("cannot be read: Permission denied: we are uid 7; set fsGroup").starts_with("let the agent read"));
         assert!(told("/token is a FIFO, not a file").starts_with("mount a projected"));
         assert!([closed, "we are uid 7", "/token is a FIFO"].iter().all(|message| is_a_hint(&told(message))));
+    }
+
+    #[test]
+    fn an_endpoint_that_nothing_answers_at_is_compared_with_the_servers_as_written() {
+        for code in ["HttpStatus404", "HttpStatus405"] {
+            let text = hint(Class::Transient, code, "");
+            assert!(is_a_hint(&text) && text.contains("path") && text.contains("as written"), "{text}");
+        }
     }
 
     #[test]

@@ -39,11 +39,12 @@ impl Place {
 }
 
 /// Each annotation, without the prefix, and whether a ServiceAccount or a Namespace may hold it too.
-const ANNOTATIONS: [(&str, bool, bool); 26] = [
+const ANNOTATIONS: [(&str, bool, bool); 27] = [
     ("inject", false, false),
     ("role-arn", true, false),
     ("region", true, true),
     ("sts-endpoint", false, true),
+    ("sts-timeout", false, true),
     ("audience", true, true),
     ("token-expiration", true, true),
     ("session-name", false, false),

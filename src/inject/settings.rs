@@ -15,7 +15,7 @@ use super::keys::{PREFIX, Place};
 use super::quantity::{self, Quantity};
 use super::template::Template;
 use super::{Denial, Reason};
-use crate::assume::PolicyArn;
+use crate::assume::{AttemptTimeout, PolicyArn};
 use crate::role::{Region, RoleArn};
 pub(super) use values::boolean;
 use values::{
@@ -100,6 +100,7 @@ pub(super) struct Settings {
     pub(super) config: Option<String>,
     pub(super) region: Option<Region>,
     pub(super) sts_endpoint: Option<String>,
+    pub(super) sts_timeout: AttemptTimeout,
     pub(super) audience: String,
     pub(super) token_expiration: u64,
     pub(super) session_name: Option<String>,
@@ -132,6 +133,8 @@ impl Settings {
             region: text("region", chart("region", &agent.region)).parse(Region::parse)?,
             sts_endpoint: text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint))
                 .url(|text| endpoint(text, insecure))?,
+            sts_timeout: text("sts-timeout", chart("stsTimeout", &agent.sts_timeout))
+                .required("agent.stsTimeout", AttemptTimeout::parse)?,
             audience: text("audience", chart("audience", &agent.audience)).required("agent.audience", audience)?,
             token_expiration: text(
                 "token-expiration",

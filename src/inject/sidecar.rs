@@ -13,6 +13,7 @@ use super::pod::{self, Choice, Container, items, text};
 use super::settings::{Amounts, Settings};
 use super::template::Template;
 use super::{CONTAINER, Denial, Reason};
+use crate::assume::AttemptTimeout;
 
 const TOKEN: &str = "stsidecar-token";
 const STATE: &str = "stsidecar-state";
@@ -81,6 +82,10 @@ impl Plan<'_> {
             ("STSIDECAR_STATE_DIR", set(STATE_DIRECTORY)),
             // Only what differs from the agent's own default: a variable would beat the ConfigMap's document.
             ("STSIDECAR_ALLOW_INSECURE_STS", agent.allow_insecure_sts.then(|| "true".to_owned())),
+            (
+                "STSIDECAR_STS_TIMEOUT",
+                (own.sts_timeout != AttemptTimeout::default()).then(|| own.sts_timeout.to_string()),
+            ),
             ("STSIDECAR_WAIT_FOR_CREDENTIALS", (!own.wait_for_credentials).then(|| "false".to_owned())),
             ("STSIDECAR_LOG_LEVEL", unless(&own.log_level, "info")),
             ("STSIDECAR_LOG_FORMAT", unless(&own.log_format, "json")),

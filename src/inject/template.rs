@@ -64,6 +64,7 @@ impl Default for Image {
 pub(super) struct Agent {
     pub(super) region: String,
     pub(super) sts_endpoint: String,
+    pub(super) sts_timeout: String,
     pub(super) allow_insecure_sts: bool,
     pub(super) allow_no_role: bool,
     pub(super) audience: String,
@@ -86,6 +87,7 @@ impl Default for Agent {
         Self {
             region: String::new(),
             sts_endpoint: String::new(),
+            sts_timeout: "3s".to_owned(),
             allow_insecure_sts: false,
             allow_no_role: false,
             audience: "sts.amazonaws.com".to_owned(),

@@ -12,8 +12,8 @@ use crate::failure::Class;
 use crate::report::HopReport;
 use crate::time::Wall;
 
-/// Upper bounds in seconds; an attempt ends after 3 s.
-const BUCKETS: [f64; 6] = [0.05, 0.1, 0.25, 0.5, 1.0, 3.0];
+/// Upper bounds in seconds; an attempt ends after 3 s unless it is set, and after 30 s at the latest.
+const BUCKETS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0];
 
 /// The vectors of all profiles.
 pub struct Metrics {

@@ -1,4 +1,5 @@
-//! `stsidecar_token_reloads_total`: what came of reading a profile's source file again.
+//! `stsidecar_token_reloads_total` and `stsidecar_ca_bundle_reloads_total`: what came of reading a profile's source
+//! file, and the CA bundle, again.
 //!
 //! A reload counts when it told something new: another content, an error that came or changed, or an error
 //! that went. Reads that found everything as before (each tick, each STS call) do not count, so a flat line
@@ -10,7 +11,7 @@ use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 #[derive(Clone, Debug)]
 pub struct Metrics(IntCounterVec);
 
-/// The counters of one profile.
+/// The counters of one file.
 #[derive(Clone, Debug)]
 pub struct Reloads {
     success: IntCounter,
@@ -43,6 +44,20 @@ impl Metrics {
 }
 
 impl Reloads {
+    /// Registers the counters of the CA bundle, there at 0 from now on, with a bundle or without.
+    ///
+    /// # Errors
+    /// When the registry already has a metric of their name.
+    pub fn of_ca_bundle(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let options = Opts::new(
+            "stsidecar_ca_bundle_reloads_total",
+            "Reads of AWS_CA_BUNDLE that found another content (success) or another error (error).",
+        );
+        let reloads = IntCounterVec::new(options, &["outcome"])?;
+        registry.register(Box::new(reloads.clone()))?;
+        Ok(Self { success: reloads.with_label_values(&["success"]), error: reloads.with_label_values(&["error"]) })
+    }
+
     pub(super) fn succeeded(&self) {
         self.success.inc();
     }

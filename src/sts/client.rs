@@ -1,10 +1,11 @@
 //! The STS client: one attempt per call, built on the SDK, whose STS crate nothing but this and `client/` names.
 //!
-//! Owns what is sent and the settings under which it is sent: no retries, no identity cache, no clock
-//! correction of the SDK's own, since `session` alone decides about repeating and time (agent decisions B2,
-//! B15). `client/calls.rs` has the requests. It never formats an error of the SDK, which can print the token
+//! Owns what is sent and the settings under which it is sent: no retries, no time-outs, no identity
+//! cache and no clock correction of the SDK's own: `session` alone decides about repeating and time, and the
+//! connector ends each attempt. `client/calls.rs` has the requests. It never formats an error of the SDK, which can print the token
 //! (A3): `client/evidence.rs` takes it apart instead. Called by `refresher` and `check`.
 
+mod as_written;
 mod calls;
 mod capture;
 mod clock;
@@ -12,6 +13,7 @@ mod clock;
 mod cognito;
 mod evidence;
 mod fields;
+mod tls;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -24,9 +26,10 @@ use aws_sdk_sts::config::{AppName, BehaviorVersion, Config, IdentityCache, Regio
 use aws_smithy_runtime_api::client::http::http_client_fn;
 use http::Uri;
 
+use self::as_written::AsWritten;
 use self::capture::Seen;
 use self::clock::ServerClock;
-use super::connector::{self, ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, connector};
+use super::connector::{self, CaBundle, connector};
 use super::reply::{Fields, Server, check};
 use super::settings::{Endpoint, Settings};
 use super::{Assume, Request};
@@ -74,11 +77,24 @@ pub struct Client {
 }
 
 impl Client {
-    /// Prepares a client; nothing is sent. `clock` is read when a request is signed and when an answer comes.
+    /// Prepares a client that reads its CA bundle once; else as [`Client::following`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn new(settings: &Settings, clock: impl Fn() -> Now + Send + Sync + 'static) -> Result<Self, Error> {
+        Self::following(settings, connector::read_once(settings)?, clock)
+    }
+
+    /// Prepares a client; nothing is sent. `bundle` answers the newest content of the settings' CA bundle, if they
+    /// name one, and is asked before each request; `clock` is read when a request is signed and when an answer comes.
     ///
     /// # Errors
     /// When a setting is wrong: all that can be known without a call is checked here.
-    pub fn new(settings: &Settings, clock: impl Fn() -> Now + Send + Sync + 'static) -> Result<Self, Error> {
+    pub fn following(
+        settings: &Settings,
+        bundle: Option<CaBundle>,
+        clock: impl Fn() -> Now + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
         let region = match (&settings.region, &settings.endpoint) {
             (Some(region), _) => region.as_str().to_owned(),
             (None, Some(_)) => REGION_OF_CUSTOM_ENDPOINTS.to_owned(),
@@ -89,7 +105,7 @@ impl Client {
         }
         let host = host(settings, &region)?;
         let clock = ServerClock::new(clock);
-        let sdk = Sdk::from_conf(config(settings, region, clock.clone())?);
+        let sdk = Sdk::from_conf(config(settings, bundle.clone(), region, clock.clone())?);
         let aws = settings.endpoint.as_ref().is_none_or(Endpoint::is_aws);
         let server = if aws { Server::Aws } else { Server::Other };
         Ok(Self {
@@ -98,7 +114,7 @@ impl Client {
             server,
             host,
             #[cfg(feature = "cognito")]
-            pools: cognito::Pools::new(settings),
+            pools: cognito::Pools::new(settings, bundle),
         })
     }
 
@@ -136,24 +152,24 @@ impl Assume for Client {
     }
 }
 
-fn config(settings: &Settings, region: String, clock: ServerClock) -> Result<Config, Error> {
-    let connector = connector(settings)?;
-    let time_outs =
-        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+fn config(settings: &Settings, bundle: Option<CaBundle>, region: String, clock: ServerClock) -> Result<Config, Error> {
+    let connector = connector(settings, bundle)?;
     let mut builder = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region))
         .use_fips(settings.fips)
         .use_dual_stack(settings.dualstack)
         .http_client(http_client_fn(move |_, _| connector.clone()))
-        .timeout_config(time_outs)
+        .timeout_config(TimeoutConfig::disabled())
         .retry_config(RetryConfig::disabled())
         .identity_cache(IdentityCache::no_cache())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .disable_clock_skew_correction(true)
         .time_source(clock)
         .app_name(AppName::new(APP_NAME).expect("letters, digits, dots and dashes"));
-    builder.set_endpoint_url(settings.endpoint.as_ref().map(Endpoint::url));
+    if let Some(endpoint) = &settings.endpoint {
+        builder = builder.endpoint_url(endpoint.url()).interceptor(AsWritten::new(endpoint));
+    }
     Ok(builder.build())
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use http::Uri;
 
+use crate::assume::AttemptTimeout;
 use crate::role::Region;
 use crate::url;
 
@@ -25,8 +26,20 @@ pub struct Settings {
     pub dualstack: bool,
     /// `AWS_CA_BUNDLE`: PEM certificates that replace the system's.
     pub ca_bundle: Option<PathBuf>,
+    /// Whether the system's certificates are mounted ones (`SSL_CERT_FILE`, `SSL_CERT_DIR`), which may be replaced.
+    pub has_mounted_roots: bool,
+    /// How long one call of an operation may take.
+    pub timeout: AttemptTimeout,
     /// For STS and Cognito only, and never where one of them is on loopback.
     pub proxy: Option<Proxy>,
+}
+
+impl Settings {
+    /// Whether STS speaks TLS; a Cognito beside it may.
+    #[must_use]
+    pub fn is_over_tls(&self) -> bool {
+        self.endpoint.as_ref().is_none_or(Endpoint::is_https)
+    }
 }
 
 /// An HTTPS proxy with the hosts that bypass it.

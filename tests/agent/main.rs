@@ -10,15 +10,18 @@
 #[path = "../support"]
 mod support {
     pub mod agent;
+    pub mod certificates;
     pub mod client;
     pub mod fake_sts;
     pub mod full_pipe;
     pub mod other_user;
     pub mod secrets;
+    pub mod tls_front;
     pub mod token_volume;
     pub mod tokens;
 }
 
+mod ca_bundle;
 mod ending;
 mod flood;
 mod identity;

@@ -202,8 +202,8 @@ fn an_sts_that_hangs_costs_one_time_out() {
     assert_eq!(
         trouble(&token().jwt(), Behaviour::Hang, 1),
         [format!(
-            "failure source {}; fix: STS accepted the connection but is too slow: check proxies, firewalls and STS",
-            asked(": RequestTimeout: no complete answer from $STS within 3s")
+            "failure source {}; fix: STS connected but is too slow: check proxies and STS, or raise --sts-timeout",
+            asked(": RequestTimeout: no complete answer from $STS within 3s (--sts-timeout, STSIDECAR_STS_TIMEOUT)")
         )]
     );
 }

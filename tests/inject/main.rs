@@ -79,6 +79,14 @@ fn values_that_cannot_be_a_template_are_refused_by_their_key() {
     for (values, said) in [
         (json!({ "agent": { "regoin": "x" } }), "values: unknown field `regoin`"),
         (json!({ "agent": { "region": "EU" } }), "values: agent.region: \"EU\" is not accepted: a region looks"),
+        (
+            json!({ "agent": { "stsEndpoint": "https://sts/#x" } }),
+            "values: agent.stsEndpoint: \"https://sts/#x\" is not",
+        ),
+        (
+            json!({ "agent": { "stsTimeout": "1m" } }),
+            "values: agent.stsTimeout: \"1m\" is not accepted: a duration from",
+        ),
         (json!({ "agent": { "credentialsPort": 80 } }), "values: agent.credentialsPort: \"80\" is not accepted"),
         (json!({ "agent": { "metrics": { "port": 9911 } } }), "values: port 9911 is both"),
         (

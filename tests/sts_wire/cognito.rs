@@ -14,13 +14,14 @@ const POOL: &str = "eu-central-1:12345678-1234-1234-1234-123456789012";
 const ID: &str = "eu-central-1:00000000-0000-0000-0000-000000000001";
 
 fn client(pool: &FakeSts) -> Client {
+    client_at(&pool.url())
+}
+
+fn client_at(pool: &str) -> Client {
     let endpoint = |url: &str| Some(Endpoint::parse(url, false).expect("an endpoint"));
     // The STS is another one, where nobody listens.
-    let settings = Settings {
-        endpoint: endpoint("http://127.0.0.1:1"),
-        cognito_endpoint: endpoint(&pool.url()),
-        ..Settings::default()
-    };
+    let settings =
+        Settings { endpoint: endpoint("http://127.0.0.1:1"), cognito_endpoint: endpoint(pool), ..Settings::default() };
     Client::new(&settings, now).expect("a client")
 }
 
@@ -46,6 +47,18 @@ fn credentials() -> Behaviour {
     let issued = json!({ "AccessKeyId": "ASIACOGNITO000000001", "SecretKey": "secret", "SessionToken": "session",
                          "Expiration": unix_now() + 3600 });
     answer(200, &json!({ "IdentityId": ID, "Credentials": issued }))
+}
+
+#[tokio::test]
+async fn the_path_of_a_pools_endpoint_is_sent_as_written() {
+    for (written, asked) in [("", "/"), ("/pools/one", "/pools/one"), ("/pools/one/", "/pools/one/")] {
+        let pool = FakeSts::start();
+        pool.script([identity(), credentials()]);
+        let client = client_at(&format!("{}{written}", pool.url()));
+        exchange(&client, request(Step::Cognito(step()), Proof::Token(token()))).await.expect("credentials");
+        let paths: Vec<String> = pool.calls().into_iter().map(|call| call.path).collect();
+        assert_eq!(paths, [asked, asked], "{written:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! The real STS client against a fake STS on the wire, all on loopback.
 //!
 //! `parameters`: what is sent. `outcomes`: what each answer, and each missing answer, becomes. `secrets`: what
-//! no failure may show. `tls`: certificates, hosts and proxies. `honesty`: that the fake judges as STS does.
+//! no failure may show. `tls`: certificates, hosts and proxies; `tls_faults`: what is
+//! said of those that fail. `honesty`: that the fake judges as STS does.
 
 #[path = "../support/certificates.rs"]
 mod certificates;
@@ -16,11 +17,15 @@ mod parameters;
 mod secrets;
 mod sources;
 mod tls;
+mod tls_faults;
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use stsidecar::assume::{Reply, Role, SessionDuration, Step, WebIdentity};
+use stsidecar::config::{Config, Flags, Sources};
 use stsidecar::credentials::Credentials;
 use stsidecar::failure::Failure;
 use stsidecar::role::{RoleArn, SessionName};
@@ -33,11 +38,19 @@ use support::tokens::{ServiceAccountToken, unix_now};
 const ROLE: &str = "arn:aws:iam::111122223333:role/team/app";
 const TARGET: &str = "arn:aws:iam::444455556666:role/target";
 
-/// No call may take longer: the attempt's own limit is 3 s.
+/// Guards against a call without an end; an attempt's own limit is 3 s where a test sets no other.
 const LIMIT: Duration = Duration::from_mins(1);
 
 fn settings(url: &str) -> Settings {
     Settings { endpoint: Some(Endpoint::parse(url, true).expect("an endpoint")), ..Settings::default() }
+}
+
+/// What the agent makes of these variables, for settings that have one.
+fn configured(variables: &[(&str, &str)]) -> Settings {
+    let variable = |name: &str| variables.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned());
+    let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
+    let sources = Sources { flags: &Flags::default(), variable: &variable, read: &read };
+    Config::load(&sources).expect("a good configuration").config.sts
 }
 
 fn now() -> Now {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stsidecar::failure::{Class, Failure};
+use stsidecar::sts::Client;
 use tokio::task::JoinSet;
 
 use super::support::fake_sts::{Behaviour, FakeSts};
-use super::{client, enter, hop};
+use super::{client, configured, enter, hop, now};
 
-/// One entry against a fake that behaves like this, and how long it took.
+/// One entry against a fake that behaves like this, and how long it took; what the time-out ends has its own code.
 async fn outcome(behaviour: Behaviour) -> (Failure, Duration) {
     let sts = FakeSts::start();
     sts.set_default(behaviour.clone());
@@ -56,7 +57,21 @@ async fn each_error_of_sts_arrives_with_its_code_message_and_request_id() {
             Class::DurationTooLong,
         ),
         (400, "RequestExpired", "Request has expired.", Class::Clock),
+        // Others than AWS, in their own words: SeaweedFS, MinIO, Ceph RGW.
         (400, "InvalidParameterValue", "token contains an invalid number of segments", Class::Token),
+        (400, "InvalidParameterValue", "signature is invalid", Class::Token),
+        (
+            400,
+            "InvalidClientGrantsToken",
+            "The client grants token that was passed could not be validated",
+            Class::Token,
+        ),
+        (400, "ExpiredToken", "The security token included in the request is expired", Class::Token),
+        (403, "AccessDenied", "Access Denied.", Class::Denied),
+        (503, "STSNotInitialized", "STS API not initialized, please try again.", Class::Transient),
+        (503, "XMinioServerNotInitialized", "Server not initialized, please try again.", Class::Transient),
+        (503, "SlowDown", "Please reduce your request rate.", Class::Throttled),
+        (404, "NoSuchEntity", "role not found", Class::Config),
     ] {
         let (failure, _) = outcome(Behaviour::error(status, code, message)).await;
         assert_eq!((failure.class, failure.code.as_str(), failure.message.as_str()), (class, code, message));
@@ -105,7 +120,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_endless_body_is_cut_off_at_once() {
+async fn an_endless_body_is_cut_off() {
     let (failure, _) = outcome(Behaviour::Oversized).await;
     assert_eq!((failure.class, failure.code.as_str()), (Class::BadReply, "ReplyTooLarge"));
 }
@@ -122,7 +137,26 @@ async fn silence_and_a_dripping_body_end_after_three_seconds() {
     for (failure, took) in [silent, dripping] {
         assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "RequestTimeout"));
         assert!(took >= Duration::from_millis(2900), "{took:?}");
-        assert!(failure.message.contains("127.0.0.1:"), "{}", failure.message);
+        for part in ["127.0.0.1:", "within 3s", "sts-timeout"] {
+            assert!(failure.message.contains(part), "{}", failure.message);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_time_of_an_attempt_is_a_setting_that_its_end_names() {
+    let sts = FakeSts::start();
+    let url = sts.url();
+    let patient = configured(&[("AWS_ENDPOINT_URL_STS", &url), ("STSIDECAR_STS_TIMEOUT", "8s")]);
+    sts.script([Behaviour::Latency(Duration::from_millis(3500))]);
+    enter(&Client::new(&patient, now).expect("a client")).await.expect("slower than 3 s is no failure any more");
+    let impatient = configured(&[("AWS_ENDPOINT_URL_STS", &url), ("STSIDECAR_STS_TIMEOUT", "1s")]);
+    let impatient = Client::new(&impatient, now).expect("a client");
+    for behaviour in [Behaviour::Hang, Behaviour::SlowBody] {
+        sts.script([behaviour]);
+        let failure = enter(&impatient).await.expect_err("too slow");
+        assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "RequestTimeout"));
+        assert!(failure.message.contains("within 1s") && failure.message.contains("sts-timeout"), "{failure:?}");
     }
 }
 
@@ -142,6 +176,7 @@ async fn a_full_backlog_is_a_connect_time_out_after_one_second() {
     let failure = enter(&client).await.expect_err("nobody accepts");
     assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "ConnectTimeout"), "{failure:?}");
     assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
+    assert!(failure.message.contains("within 1s"), "an address has a second: {}", failure.message);
 }
 
 /// A port on which the kernel answers no SYN any more, held by connections nobody accepts.

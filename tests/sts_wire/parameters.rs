@@ -146,6 +146,25 @@ async fn a_hop_is_signed_with_the_time_of_sts_whatever_our_wall_clock_says() {
 }
 
 #[tokio::test]
+async fn the_endpoints_path_is_sent_and_signed_as_written() {
+    // A server behind a path may route it with or without a slash at its end; the SDKs of AWS add none.
+    for (written, asked) in [
+        ("", "/"),
+        ("/", "/"),
+        ("/sts/tenant-1", "/sts/tenant-1"),
+        ("/sts/tenant-1/", "/sts/tenant-1/"),
+        ("/sts/tenant-1/minio_sts", "/sts/tenant-1/minio_sts"),
+    ] {
+        let sts = FakeSts::start();
+        let client = client(&format!("{}{written}", sts.url()));
+        let entry = enter(&client).await.expect("a reply").credentials;
+        hop(&client, entry).await.expect("the signature covers the path that was asked");
+        let paths: Vec<String> = sts.calls().into_iter().map(|call| call.path).collect();
+        assert_eq!(paths, [asked, asked], "{written:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_step_with_the_proof_of_another_is_not_sent() {
     let sts = FakeSts::start();
     let client = client(&sts.url());

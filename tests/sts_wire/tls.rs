@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,48 +19,69 @@ use super::{enter, now, settings};
 
 /// What one connection brought.
 #[derive(Default)]
-struct Heard {
+pub(super) struct Heard {
     /// The first line before TLS, of a client that takes us for its proxy.
     connect: String,
     /// Everything that came decrypted.
-    plain: String,
+    pub(super) plain: String,
+}
+
+/// How long a server thinks before it answers CONNECT, and before it begins the handshake.
+#[derive(Clone, Copy, Default)]
+struct Slowness {
+    tunnel: Duration,
+    handshake: Duration,
 }
 
 /// Serves one connection with this certificate; `answer` goes into `Credentials`' place.
-struct TlsServer {
-    port: u16,
+pub(super) struct TlsServer {
+    pub(super) port: u16,
     thread: JoinHandle<Heard>,
 }
 
 impl TlsServer {
-    fn start(certificate: &str, behind_connect: bool, assumed: &'static str) -> Self {
+    pub(super) fn start(certificate: &str, behind_connect: bool, assumed: &'static str) -> Self {
+        Self::start_slowly(certificate, behind_connect, assumed, Slowness::default())
+    }
+
+    fn start_slowly(certificate: &str, behind_connect: bool, assumed: &'static str, slowness: Slowness) -> Self {
         let chain = CertificateDer::from_pem_file(certificates::file(certificate)).expect("a certificate");
         let key = PrivateKeyDer::from_pem_file(certificates::file("server.key")).expect("a key");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let builder = builder.expect("ring speaks TLS 1.2 and 1.3").with_no_client_auth();
-        let config = Arc::new(builder.with_single_cert(vec![chain], key).expect("they belong together"));
+        let config = builder.with_single_cert(vec![chain], key).expect("they belong together");
+        Self::with(config, behind_connect, assumed, slowness)
+    }
+
+    pub(super) fn serve(config: ServerConfig) -> Self {
+        Self::with(config, false, ASSUMED, Slowness::default())
+    }
+
+    fn with(config: ServerConfig, behind_connect: bool, assumed: &'static str, slowness: Slowness) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let thread = std::thread::spawn(move || {
             let (stream, _) = listener.accept().expect("a client");
-            let connect = if behind_connect { accept_connect(&stream) } else { String::new() };
-            let session = ServerConnection::new(config).expect("a sound configuration");
+            let connect = if behind_connect { accept_connect(&stream, slowness.tunnel) } else { String::new() };
+            std::thread::sleep(slowness.handshake);
+            let session = ServerConnection::new(Arc::new(config)).expect("a sound configuration");
             Heard { connect, plain: converse(StreamOwned::new(session, stream), assumed) }
         });
         Self { port, thread }
     }
 
-    fn heard(self) -> Heard {
+    pub(super) fn heard(self) -> Heard {
         self.thread.join().expect("the server does not panic")
     }
 }
 
-fn accept_connect(mut stream: &TcpStream) -> String {
+fn accept_connect(mut stream: &TcpStream, after: Duration) -> String {
     let mut reader = BufReader::new(stream);
     let mut lines = reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty());
     let connect = lines.next().unwrap_or_default();
     assert!(lines.count() < 20);
+    std::thread::sleep(after);
     stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").expect("the client waits for it");
     connect
 }
@@ -86,13 +108,14 @@ fn converse(mut stream: StreamOwned<ServerConnection, TcpStream>, assumed: &str)
     String::from_utf8_lossy(&plain).into_owned()
 }
 
-const ASSUMED: &str = "<AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/app/x</Arn></AssumedRoleUser>";
+pub(super) const ASSUMED: &str =
+    "<AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/app/x</Arn></AssumedRoleUser>";
 
-fn trusting(url: &str, bundle: &str) -> Settings {
+pub(super) fn trusting(url: &str, bundle: &str) -> Settings {
     Settings { ca_bundle: Some(certificates::file(bundle)), ..settings(url) }
 }
 
-async fn refused(certificate: &str, bundle: &str) -> (Failure, Heard) {
+pub(super) async fn refused(certificate: &str, bundle: &str) -> (Failure, Heard) {
     let server = TlsServer::start(certificate, false, ASSUMED);
     let settings = trusting(&format!("https://127.0.0.1:{}", server.port), bundle);
     let failure = enter(&Client::new(&settings, now).expect("a client")).await.expect_err("no trust");
@@ -129,37 +152,6 @@ async fn a_byte_order_mark_or_blanks_in_the_bundle_lose_no_certificate() {
     }
 }
 
-#[tokio::test]
-async fn a_wrong_authority_host_or_date_gets_not_a_byte_of_the_token() {
-    for (certificate, bundle, reason) in [
-        ("server.pem", "other-ca.pem", "UnknownIssuer"),
-        ("elsewhere.pem", "ca.pem", "not valid for"),
-        ("expired.pem", "ca.pem", "expired"),
-    ] {
-        let (failure, heard) = refused(certificate, bundle).await;
-        assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "TlsFailure"), "{failure:?}");
-        assert!(failure.message.contains(reason) && failure.message.contains("127.0.0.1:"), "{}", failure.message);
-        assert_eq!(heard.plain, "", "{certificate}");
-    }
-}
-
-#[tokio::test]
-async fn plain_text_on_a_tls_port_gets_not_a_byte_of_the_token() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let port = listener.local_addr().expect("an address").port();
-    let server = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a client");
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").expect("the client is there");
-        let mut heard = Vec::new();
-        let _ = stream.read_to_end(&mut heard);
-        heard
-    });
-    let settings = trusting(&format!("https://127.0.0.1:{port}"), "ca.pem");
-    let failure = enter(&Client::new(&settings, now).expect("a client")).await.expect_err("no TLS");
-    assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "TlsFailure"), "{failure:?}");
-    assert!(!String::from_utf8_lossy(&server.join().expect("no panic")).contains("eyJ"));
-}
-
 fn through(proxy: &TlsServer) -> Proxy {
     let url = format!("http://user:secret@127.0.0.1:{}", proxy.port).parse().expect("a URL");
     Proxy { url, no_proxy: String::new() }
@@ -169,19 +161,64 @@ fn through(proxy: &TlsServer) -> Proxy {
 async fn aws_is_reached_through_a_proxy_that_sees_no_plain_text() {
     for (assumed, outcome) in [(ASSUMED, None), ("", Some((Class::BadReply, "InvalidReply")))] {
         let server = TlsServer::start("server.pem", true, assumed);
-        let settings = Settings {
-            region: Region::parse("eu-central-1").ok(),
-            ca_bundle: Some(certificates::file("ca.pem")),
-            proxy: Some(through(&server)),
-            ..Settings::default()
-        };
-        let result = enter(&Client::new(&settings, now).expect("a client")).await;
+        let result = enter(&Client::new(&behind(through(&server)), now).expect("a client")).await;
         let failed = result.err().map(|failure| (failure.class, failure.code));
         assert_eq!(failed, outcome.map(|(class, code)| (class, code.to_owned())), "AWS always names the role");
         let heard = server.heard();
         assert_eq!(heard.connect, "CONNECT sts.eu-central-1.amazonaws.com:443 HTTP/1.1");
         assert!(heard.plain.to_lowercase().contains("host: sts.eu-central-1.amazonaws.com"), "{}", heard.plain);
     }
+}
+
+fn behind(proxy: Proxy) -> Settings {
+    Settings {
+        region: Region::parse("eu-central-1").ok(),
+        ca_bundle: Some(certificates::file("ca.pem")),
+        proxy: Some(proxy),
+        ..Settings::default()
+    }
+}
+
+#[tokio::test]
+async fn a_slow_tunnel_and_a_slow_handshake_have_the_whole_attempt() {
+    let slow = Duration::from_millis(1300);
+    for slowness in [
+        Slowness { tunnel: slow, ..Slowness::default() },
+        Slowness { handshake: slow, ..Slowness::default() },
+        Slowness { tunnel: slow / 2, handshake: slow / 2 },
+    ] {
+        let server = TlsServer::start_slowly("server.pem", true, ASSUMED, slowness);
+        let client = Client::new(&behind(through(&server)), now).expect("a client");
+        enter(&client).await.expect("1.3 s of 3 s");
+        server.heard();
+    }
+}
+
+#[tokio::test]
+async fn a_tunnel_and_a_handshake_that_never_come_end_with_the_attempt_and_are_told_apart() {
+    let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let address = silent.local_addr().expect("an address");
+    let url = format!("http://{address}").parse().expect("a URL");
+    let tunnel = behind(Proxy { url, no_proxy: String::new() });
+    let handshake = trusting(&format!("https://{address}"), "ca.pem");
+    for (settings, what) in [(tunnel, "proxy"), (handshake, "TLS")] {
+        let failure = enter(&Client::new(&settings, now).expect("a client")).await.expect_err("silence");
+        assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "ConnectTimeout"), "{failure:?}");
+        for part in [what, "within 3s", "sts-timeout"] {
+            assert!(failure.message.contains(part), "{part}: {}", failure.message);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_proxy_does_is_not_said_of_sts() {
+    let closed = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a port");
+    let url = format!("http://user:canary@{closed}").parse().expect("a URL");
+    let client = Client::new(&behind(Proxy { url, no_proxy: String::new() }), now).expect("a client");
+    let failure = enter(&client).await.expect_err("nobody listens");
+    assert_eq!(failure.code, "ConnectionRefused", "{failure:?}");
+    assert!(failure.message.contains(&format!("proxy {closed}")), "{}", failure.message);
+    assert!(!format!("{failure:?}").contains("canary"), "{failure:?}");
 }
 
 #[tokio::test]

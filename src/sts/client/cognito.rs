@@ -9,14 +9,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Limited};
 use serde_json::{Value, json};
 
 use super::capture::{LONGEST_BODY, Seen, envelope};
 use super::{Client, Server, check, evidence, host};
 use crate::assume::{Cognito, Reply, ReplyDetails};
 use crate::failure::{Class, Evidence, Failure, Kind};
-use crate::sts::connector::{ATTEMPT_TIMEOUT, connector};
+use crate::sts::connector::{CaBundle, connector};
 use crate::sts::reply::{Envelope, Fields};
 use crate::sts::settings::{Endpoint, Settings};
 use crate::time::Wall;
@@ -25,6 +25,7 @@ use crate::token::WebIdentityToken;
 /// What is known of identity pools.
 pub(super) struct Pools {
     settings: Settings,
+    bundle: Option<CaBundle>,
     /// Made for the first call: whoever has no pool need not read certificates for one.
     connector: OnceLock<Result<SharedHttpConnector, String>>,
     /// By pool, login and subject; for the life of the process.
@@ -33,14 +34,16 @@ pub(super) struct Pools {
 
 impl Pools {
     /// Nothing is opened yet.
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, bundle: Option<CaBundle>) -> Self {
         // Its own endpoint, or AWS's; never the STS's.
         let settings = Settings { endpoint: settings.cognito_endpoint.clone(), ..settings.clone() };
-        Self { settings, connector: OnceLock::new(), identities: Mutex::default() }
+        Self { settings, bundle, connector: OnceLock::new(), identities: Mutex::default() }
     }
 
     fn connector(&self) -> Result<&SharedHttpConnector, Failure> {
-        let made = self.connector.get_or_init(|| connector(&self.settings).map_err(|error| error.to_string()));
+        let made = self
+            .connector
+            .get_or_init(|| connector(&self.settings, self.bundle.clone()).map_err(|error| error.to_string()));
         made.as_ref().map_err(|reason| Failure::local(Class::Config, "RequestNotSent", reason.clone()))
     }
 
@@ -105,7 +108,8 @@ impl Client {
         }
         let (answer, envelope) = self.post("GetId", host, &asked).await?;
         let id = answer["IdentityId"].as_str().filter(|id| !id.is_empty()).map(str::to_owned);
-        let id = id.ok_or_else(|| self.refused(local(Kind::InvalidReply, host, None), &Seen::of(envelope)))?;
+        let unusable = || local((Kind::InvalidReply, evidence::describe(Kind::InvalidReply, host)));
+        let id = id.ok_or_else(|| self.refused(unusable(), &Seen::of(envelope)))?;
         self.identities().insert(known_as.to_owned(), id.clone());
         Ok(id)
     }
@@ -116,29 +120,22 @@ impl Client {
 
     /// One call, and the answer's document.
     async fn post(&self, operation: &str, host: &str, document: &Value) -> Result<(Value, Envelope), Failure> {
-        let failed = |kind, detail: Option<&str>| self.refused(local(kind, host, detail), &Seen::default());
+        let broken = |evidence| self.refused(local(evidence), &Seen::default());
+        let failed = |kind| broken((kind, evidence::describe(kind, host)));
         let connector = self.pools.connector()?;
-        let request = self.pools.request(operation, host, document).ok_or_else(|| failed(Kind::BeforeTheWire, None))?;
-        let exchange = async {
-            let response = connector.call(request).await.map_err(|error| {
-                let (kind, detail) = evidence::of_connector(&error);
-                failed(kind, detail.as_deref())
-            })?;
-            let seen = envelope(&response);
-            let body = Limited::new(response.into_body(), LONGEST_BODY).collect().await.map_err(|error| {
-                let long = error.is::<LengthLimitError>();
-                failed(if long { Kind::ReplyTooLarge } else { Kind::ConnectionReset }, None)
-            })?;
-            Ok((serde_json::from_slice::<Value>(&body.to_bytes()).unwrap_or_default(), seen))
-        };
-        let answered = tokio::time::timeout(ATTEMPT_TIMEOUT, exchange).await;
-        let (answer, seen) = answered.map_err(|_| failed(Kind::RequestTimeout, None))??;
+        let request = self.pools.request(operation, host, document).ok_or_else(|| failed(Kind::BeforeTheWire))?;
+        let response = connector.call(request).await;
+        let response = response.map_err(|error| broken(evidence::of_connector(&error, host)))?;
+        let seen = envelope(&response);
+        let body = Limited::new(response.into_body(), LONGEST_BODY).collect().await;
+        let body = body.map_err(|error| broken(evidence::of_broken_response(&*error, host)))?;
+        let answer: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
         match seen.status {
             Some(200) if answer.is_object() => {
                 self.clock.learn(seen.date);
                 Ok((answer, seen))
             }
-            Some(200) => Err(failed(Kind::InvalidReply, None)),
+            Some(200) => Err(failed(Kind::InvalidReply)),
             _ => Err(self.refused(answered_error(&answer), &Seen::of(seen))),
         }
     }
@@ -155,9 +152,8 @@ fn login(step: &Cognito, token: &WebIdentityToken) -> Result<String, Failure> {
 }
 
 /// What is said of an exchange that brought no answer meant as one.
-fn local(kind: Kind, host: &str, detail: Option<&str>) -> Evidence {
-    let message = Some(evidence::describe(kind, host, detail));
-    Evidence { kind, code: None, message, status: None, request_id: None, signed: false }
+fn local((kind, message): (Kind, String)) -> Evidence {
+    Evidence { kind, code: None, message: Some(message), status: None, request_id: None, signed: false }
 }
 
 /// `{"__type": "com.amazonaws.cognito.identity.model#NotAuthorizedException", "message": "..."}`

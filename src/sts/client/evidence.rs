@@ -1,8 +1,7 @@
 //! Takes an error of the SDK apart into [`Evidence`], by types and kinds alone.
 //!
-//! Never formats the error as a whole: its text can hold the request with the token in it (agent decision
-//! A3). What is shown are our own words, the host, and the texts of three leaves that cannot know the
-//! request: the OS's, the TLS library's and STS's own.
+//! Never formats the error as a whole: its text can hold the request with the token in it. What is shown are
+//! our own words, the host, and the texts of leaves that cannot know the request: the OS's and STS's own.
 
 use std::error::Error;
 use std::io;
@@ -14,8 +13,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use http_body_util::LengthLimitError;
 
 use super::capture::LONGEST_BODY;
+use super::tls;
 use crate::failure::{Evidence, Kind};
-use crate::sts::connector::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT};
+use crate::sts::connector::{self, AtProxy, Phase, Refusal, TimedOut};
 use crate::sts::error_document;
 
 /// What the error says about the attempt; `host` is where it went, `signed` whether it was signed.
@@ -23,31 +23,24 @@ pub(super) fn of<E>(error: &SdkError<E, HttpResponse>, host: &str, signed: bool)
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    let own = |kind, detail: Option<String>| Evidence {
-        kind,
-        code: None,
-        message: Some(describe(kind, host, detail.as_deref())),
-        status: error.raw_response().map(|response| response.status().as_u16()),
-        request_id: None,
-        signed,
+    let own = |(kind, message): (Kind, String)| {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        Evidence { kind, code: None, message: Some(message), status, request_id: None, signed }
     };
+    let described = |kind| (kind, describe(kind, host));
     match error {
         SdkError::ServiceError(answer) => match answered(answer.err(), answer.raw(), signed) {
             evidence if evidence.code.is_none() && evidence.status.is_some_and(|status| status < 300) => {
-                own(Kind::InvalidReply, None)
+                own(described(Kind::InvalidReply))
             }
             evidence => evidence,
         },
-        SdkError::TimeoutError(_) => own(Kind::RequestTimeout, None),
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
-            Some(error) => {
-                let (kind, detail) = of_connector(error);
-                own(kind, detail)
-            }
-            None => own(Kind::BeforeTheWire, None),
+            Some(error) => own(of_connector(error, host)),
+            None => own(described(Kind::BeforeTheWire)),
         },
-        SdkError::ResponseError(_) => own(of_broken_response(error), None),
-        _ => own(Kind::BeforeTheWire, None),
+        SdkError::ResponseError(_) => own(of_broken_response(error, host)),
+        _ => own(described(Kind::BeforeTheWire)),
     }
 }
 
@@ -63,20 +56,27 @@ fn answered(error: &impl ProvideErrorMetadata, raw: &HttpResponse, signed: bool)
     }
 }
 
-/// The attempt ended between the first look-up and the head of the answer.
-pub(super) fn of_connector(error: &ConnectorError) -> (Kind, Option<String>) {
-    if let Some(tls) = find::<rustls::Error>(error) {
-        return (Kind::TlsFailure, Some(tls.to_string()));
+/// Kind and message of an attempt that ended between the first look-up and the head of the answer.
+pub(super) fn of_connector(error: &ConnectorError, host: &str) -> (Kind, String) {
+    let proxy = find::<AtProxy>(error).map(|at| format!("the proxy {}", at.proxy));
+    let host = proxy.as_deref().unwrap_or(host);
+    let with = |kind, detail: String| (kind, format!("{}: {detail}", describe(kind, host)));
+    if let Some(error) = find::<rustls::Error>(error) {
+        let (fault, words) = tls::explain(error);
+        return with(Kind::Tls(fault), words);
     }
-    if error.is_timeout() {
-        return (Kind::ConnectTimeout, None);
+    if let Some(late) = find::<TimedOut>(error) {
+        return of_lateness(*late, host);
+    }
+    if let Some(refusal) = find::<Refusal>(error) {
+        return (Kind::Unreachable, refusal.to_string());
+    }
+    if let Some(setting) = find::<connector::Error>(error) {
+        return with(Kind::BeforeTheWire, setting.to_string());
     }
     let os = find::<io::Error>(error);
-    let detail = os.map(ToString::to_string);
-    if find::<ResolveDnsError>(error).is_some() {
-        return (Kind::NameNotResolved, detail);
-    }
     let kind = match os.map(io::Error::kind) {
+        _ if find::<ResolveDnsError>(error).is_some() => Kind::NameNotResolved,
         Some(io::ErrorKind::ConnectionRefused) => Kind::ConnectionRefused,
         Some(
             io::ErrorKind::ConnectionReset
@@ -84,40 +84,55 @@ pub(super) fn of_connector(error: &ConnectorError) -> (Kind, Option<String>) {
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof,
         ) => Kind::ConnectionReset,
+        _ if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) => Kind::NotHttp,
         _ if find::<hyper::Error>(error).is_some() => Kind::ConnectionReset,
         Some(_) => Kind::Unreachable,
         None if error.is_io() => Kind::Unreachable,
-        // Endpoint rules and signing fail as dispatch failures too, before any connection (agent decision B21).
+        // Endpoint rules and signing fail as dispatch failures too, before any connection.
         None => Kind::BeforeTheWire,
     };
-    (kind, detail)
+    os.map_or_else(|| (kind, describe(kind, host)), |os| with(kind, os.to_string()))
 }
 
-/// The head came, but the body did not come whole, or is not STS's.
-fn of_broken_response(error: &(dyn Error + 'static)) -> Kind {
-    if find::<LengthLimitError>(error).is_some() {
+/// Kind and message of an answer whose head came, but whose body did not come whole, or is not STS's.
+pub(super) fn of_broken_response(error: &(dyn Error + 'static), host: &str) -> (Kind, String) {
+    let kind = if let Some(late) = find::<TimedOut>(error) {
+        return of_lateness(*late, host);
+    } else if find::<LengthLimitError>(error).is_some() {
         Kind::ReplyTooLarge
     } else if find::<hyper::Error>(error).is_some() || find::<io::Error>(error).is_some() {
         Kind::ConnectionReset
     } else {
         Kind::InvalidReply
+    };
+    (kind, describe(kind, host))
+}
+
+/// Which part took too long, and what limits it.
+fn of_lateness(TimedOut { phase, limit }: TimedOut, host: &str) -> (Kind, String) {
+    match phase {
+        Phase::LookUp => (Kind::ConnectTimeout, format!("no answer of DNS about {host} within {limit}")),
+        Phase::Connect => (Kind::ConnectTimeout, format!("no connection to {host} within {limit}")),
+        Phase::Tunnel => (Kind::ConnectTimeout, format!("{host} opened no tunnel within {limit}")),
+        Phase::Handshake => (Kind::ConnectTimeout, format!("no TLS session with {host} within {limit}")),
+        Phase::Answer => (Kind::RequestTimeout, format!("no complete answer from {host} within {limit}")),
     }
 }
 
-pub(super) fn describe(kind: Kind, host: &str, detail: Option<&str>) -> String {
-    let told = match kind {
+pub(super) fn describe(kind: Kind, host: &str) -> String {
+    match kind {
         Kind::BeforeTheWire => format!("no request could be made for {host} with these settings"),
-        Kind::ConnectTimeout => format!("no connection to {host} within {CONNECT_TIMEOUT:?}"),
+        Kind::ConnectTimeout => format!("no connection to {host} in time"),
         Kind::ConnectionRefused => format!("{host} refuses connections"),
         Kind::NameNotResolved => format!("the name in {host} has no address"),
-        Kind::TlsFailure => format!("no TLS session with {host}"),
-        Kind::RequestTimeout => format!("no complete answer from {host} within {ATTEMPT_TIMEOUT:?}"),
+        Kind::Tls(_) => format!("no TLS session with {host}"),
+        Kind::NotHttp => format!("what {host} answers is not HTTP; a server that speaks TLS is asked with https://"),
+        Kind::RequestTimeout => format!("no complete answer from {host} in time"),
         Kind::ConnectionReset => format!("{host} broke the connection off"),
         Kind::ReplyTooLarge => format!("the answer of {host} is longer than {LONGEST_BODY} bytes"),
         Kind::InvalidReply => format!("{host} answered with success, but not with an STS reply"),
         Kind::Answered | Kind::Unreachable | Kind::RoleMismatch => format!("{host} cannot be reached"),
-    };
-    detail.map_or_else(|| told.clone(), |detail| format!("{told}: {detail}"))
+    }
 }
 
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
@@ -137,6 +152,8 @@ mod tests {
     use aws_smithy_types::error::metadata::ErrorMetadata;
 
     use super::*;
+    use crate::failure::TlsFault;
+    use crate::sts::connector::Limit;
 
     fn kind_of(error: ConnectorError) -> Kind {
         of(&SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(error), "sts.example.com", true).kind
@@ -148,7 +165,15 @@ mod tests {
         assert_eq!(kind_of(ConnectorError::other(boxed("missing signing region"), None)), Kind::BeforeTheWire);
         assert_eq!(kind_of(ConnectorError::user(boxed("no such header"))), Kind::BeforeTheWire);
         assert_eq!(kind_of(ConnectorError::io(boxed("tunnel error: unsuccessful"))), Kind::Unreachable);
-        assert_eq!(kind_of(ConnectorError::timeout(boxed("late"))), Kind::ConnectTimeout);
+        for (phase, kind) in [
+            (Phase::LookUp, Kind::ConnectTimeout),
+            (Phase::Connect, Kind::ConnectTimeout),
+            (Phase::Tunnel, Kind::ConnectTimeout),
+            (Phase::Handshake, Kind::ConnectTimeout),
+            (Phase::Answer, Kind::RequestTimeout),
+        ] {
+            assert_eq!(kind_of(ConnectorError::io(TimedOut { phase, limit: Limit::Address }.into())), kind);
+        }
         let construction = SdkError::<ErrorMetadata, HttpResponse>::construction_failure("bad input");
         assert_eq!(of(&construction, "sts.example.com", false).kind, Kind::BeforeTheWire);
     }
@@ -164,7 +189,7 @@ mod tests {
             assert_eq!(kind_of(ConnectorError::io(Box::new(io::Error::from(inner)))), kind);
         }
         let tls = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, rustls::Error::DecryptError));
-        assert_eq!(kind_of(ConnectorError::io(Box::new(tls))), Kind::TlsFailure);
+        assert_eq!(kind_of(ConnectorError::io(Box::new(tls))), Kind::Tls(TlsFault::Broken));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! One new connection: name look-up, TCP, the proxy's tunnel, TLS.
 //!
-//! Owns the order of these and the errors by which `client/evidence.rs` tells them apart. It limits no time
-//! beyond a share for each address: `http.rs` limits the whole.
+//! Owns the order of these and the errors by which `client/evidence.rs` tells them apart. Each lasts until the
+//! attempt ends, but one address of several gets its share of TCP only (`deadline.rs`). Called by `http.rs`.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -18,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::CONNECT_TIMEOUT;
+use super::deadline::{Deadline, Phase, within_address};
 
 /// The other family of addresses gets its turn after this long (RFC 8305 recommends 250 ms).
 const HAPPY_EYEBALLS: Duration = Duration::from_millis(250);
@@ -26,11 +27,13 @@ const HAPPY_EYEBALLS: Duration = Duration::from_millis(250);
 /// The longest head of a proxy's answer.
 const LONGEST_HEAD: usize = 8 * 1024;
 
+type BoxError = Box<dyn Error + Send + Sync>;
+
 /// A byte stream of any depth.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// What stands between us and the server.
+/// What is between us and the server.
 pub(super) struct Tunnel {
     /// The proxy.
     pub(super) proxy: Uri,
@@ -38,24 +41,39 @@ pub(super) struct Tunnel {
     pub(super) authorization: Option<HeaderValue>,
 }
 
+/// What failed on the way to the proxy, not to the server behind it.
+#[derive(Debug, thiserror::Error)]
+#[error("the proxy {proxy}")]
+pub(in crate::sts) struct AtProxy {
+    /// Host and port, without user and password.
+    pub(in crate::sts) proxy: String,
+    source: ConnectorError,
+}
+
+/// Why a proxy opens no tunnel, as it answers.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::sts) enum Refusal {
+    #[error("the proxy wants credentials: put them into HTTPS_PROXY")]
+    Credentials,
+    #[error("the proxy refuses the tunnel with status {0}: let it connect to that host and port")]
+    Status(u16),
+    #[error("what answers at HTTPS_PROXY is no proxy")]
+    NoProxy,
+}
+
 /// Connects to the server of `uri`; with TLS where its scheme says so.
 pub(super) async fn dial(
     uri: &Uri,
     tunnel: Option<Tunnel>,
     tls: Option<&Arc<ClientConfig>>,
+    deadline: Deadline,
 ) -> Result<Box<dyn Stream>, ConnectorError> {
     let (host, port) = server(uri);
     let stream: Box<dyn Stream> = match tunnel {
-        None => Box::new(tcp(host, port).await?),
-        Some(Tunnel { proxy, authorization }) => {
-            let (proxy_host, proxy_port) = server(&proxy);
-            let to_proxy: Box<dyn Stream> = Box::new(tcp(proxy_host, proxy_port).await?);
-            let mut to_proxy = secured(&proxy, proxy_host, to_proxy, tls).await?;
-            open(&mut to_proxy, host, port, authorization.as_ref()).await.map_err(failed)?;
-            to_proxy
-        }
+        None => Box::new(tcp(host, port, deadline).await?),
+        Some(tunnel) => through(&tunnel, host, port, tls, deadline).await?,
     };
-    secured(uri, host, stream, tls).await
+    secured(uri, host, stream, tls, deadline).await
 }
 
 /// Host without brackets, and port.
@@ -64,40 +82,91 @@ fn server(uri: &Uri) -> (&str, u16) {
     (uri.host().unwrap_or_default().trim_matches(['[', ']']), port)
 }
 
-async fn tcp(host: &str, port: u16) -> Result<TcpStream, ConnectorError> {
-    let found = tokio::net::lookup_host((host, port)).await;
-    let found: Vec<SocketAddr> = found.map_err(|error| failed(ResolveDnsError::new(error)))?.collect();
-    let Some(first) = found.first() else { return Err(failed(ResolveDnsError::new("no address"))) };
-    let (own, other): (Vec<_>, Vec<_>) = found.iter().partition(|address| address.is_ipv6() == first.is_ipv6());
-    let share = CONNECT_TIMEOUT / u32::try_from(found.len()).unwrap_or(u32::MAX);
-    let mut preferred = pin!(first_of(own, share));
-    let connected = match tokio::time::timeout(HAPPY_EYEBALLS, &mut preferred).await {
-        Ok(Err(_)) if !other.is_empty() => first_of(other, share).await,
-        Ok(connected) => connected,
-        Err(_) if other.is_empty() => preferred.await,
-        Err(_) => {
-            let mut fallback = pin!(first_of(other, share));
-            tokio::select! {
-                Ok(stream) = &mut preferred => Ok(stream),
-                Ok(stream) = &mut fallback => Ok(stream),
-                else => Err(io::ErrorKind::HostUnreachable.into()),
-            }
-        }
+/// The proxy's tunnel to a server.
+async fn through(
+    tunnel: &Tunnel,
+    host: &str,
+    port: u16,
+    tls: Option<&Arc<ClientConfig>>,
+    deadline: Deadline,
+) -> Result<Box<dyn Stream>, ConnectorError> {
+    let Tunnel { proxy, authorization } = tunnel;
+    let (proxy_host, proxy_port) = server(proxy);
+    let opened = async {
+        let stream: Box<dyn Stream> = Box::new(tcp(proxy_host, proxy_port, deadline).await?);
+        let mut stream = secured(proxy, proxy_host, stream, tls, deadline).await?;
+        let opening = open(&mut stream, host, port, authorization.as_ref());
+        let answered = deadline.within(Phase::Tunnel, opening).await.map_err(failed)?;
+        answered.map(|()| stream).map_err(failed)
     };
+    let at_proxy = |source| {
+        let proxy = format!("{}:{proxy_port}", proxy.host().unwrap_or_default());
+        failed(AtProxy { proxy, source })
+    };
+    opened.await.map_err(at_proxy)
+}
+
+async fn tcp(host: &str, port: u16, deadline: Deadline) -> Result<TcpStream, ConnectorError> {
+    let looked_up = deadline.within(Phase::LookUp, tokio::net::lookup_host((host, port))).await.map_err(failed)?;
+    let found: Vec<SocketAddr> = looked_up.map_err(|error| failed(ResolveDnsError::new(error)))?.collect();
+    let connected = deadline.within(Phase::Connect, race(&found, TcpStream::connect)).await.map_err(failed)?;
     let stream = connected.map_err(failed)?;
     stream.set_nodelay(true).map_err(failed)?;
     Ok(stream)
 }
 
-/// One after the other; the last gets what is left of the time.
-async fn first_of(addresses: Vec<SocketAddr>, share: Duration) -> io::Result<TcpStream> {
-    let last = addresses.len() - 1;
-    for address in &addresses[..last] {
-        if let Ok(Ok(stream)) = tokio::time::timeout(share, TcpStream::connect(address)).await {
-            return Ok(stream);
+/// Connects to the first address that answers: the resolver's order, and the other family beside it from
+/// [`HAPPY_EYEBALLS`] on. `connect` is TCP's, or a test's.
+async fn race<S, F>(found: &[SocketAddr], connect: impl Fn(SocketAddr) -> F) -> Result<S, BoxError>
+where
+    F: Future<Output = io::Result<S>>,
+{
+    let Some(first) = found.first() else { return Err(ResolveDnsError::new("no address").into()) };
+    let (own, other): (Vec<_>, Vec<_>) = found.iter().partition(|address| address.is_ipv6() == first.is_ipv6());
+    if other.is_empty() {
+        return first_of(&own, &connect).await;
+    }
+    let (mut preferred, mut fallback) = (pin!(first_of(&own, &connect)), pin!(first_of(&other, &connect)));
+    match tokio::time::timeout(HAPPY_EYEBALLS, &mut preferred).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(first)) => fallback.await.map_err(|second| telling(first, second)),
+        Err(_) => tokio::select! {
+            first = &mut preferred => match first {
+                Ok(stream) => Ok(stream),
+                Err(first) => fallback.await.map_err(|second| telling(first, second)),
+            },
+            second = &mut fallback => match second {
+                Ok(stream) => Ok(stream),
+                Err(second) => preferred.await.map_err(|first| telling(first, second)),
+            },
+        },
+    }
+}
+
+/// One after the other, each within its own time.
+async fn first_of<S, F>(addresses: &[SocketAddr], connect: &impl Fn(SocketAddr) -> F) -> Result<S, BoxError>
+where
+    F: Future<Output = io::Result<S>>,
+{
+    let mut last: BoxError = ResolveDnsError::new("no address").into();
+    for address in addresses {
+        match within_address(connect(*address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error.into(),
+            Err(late) => last = late.into(),
         }
     }
-    TcpStream::connect(addresses[last]).await
+    Err(last)
+}
+
+/// Of both families' errors the one to act on: a machine without routes for a family says so of each address.
+fn telling(first: BoxError, second: BoxError) -> BoxError {
+    let kind = first.downcast_ref::<io::Error>().map(io::Error::kind);
+    let has_no_route = matches!(
+        kind,
+        Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::AddrNotAvailable)
+    );
+    if has_no_route { second } else { first }
 }
 
 async fn secured(
@@ -105,14 +174,16 @@ async fn secured(
     host: &str,
     stream: Box<dyn Stream>,
     tls: Option<&Arc<ClientConfig>>,
+    deadline: Deadline,
 ) -> Result<Box<dyn Stream>, ConnectorError> {
     if uri.scheme_str() != Some("https") {
         return Ok(stream);
     }
     let config = tls.ok_or_else(|| ConnectorError::user("there are no certificates to speak TLS with".into()))?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| ConnectorError::user(error.into()))?;
-    let session = TlsConnector::from(Arc::clone(config)).connect(name, stream).await.map_err(failed)?;
-    Ok(Box::new(session))
+    let session = TlsConnector::from(Arc::clone(config)).connect(name, stream);
+    let session = deadline.within(Phase::Handshake, session).await.map_err(failed)?;
+    Ok(Box::new(session.map_err(failed)?))
 }
 
 /// Asks a proxy for a tunnel. Nothing of the request is said to it but the server's name.
@@ -121,7 +192,7 @@ async fn open(
     host: &str,
     port: u16,
     authorization: Option<&HeaderValue>,
-) -> io::Result<()> {
+) -> Result<(), BoxError> {
     let host = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let mut head = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
     if let Some(authorization) = authorization {
@@ -135,20 +206,22 @@ async fn open(
     while !answer.ends_with(b"\r\n\r\n") {
         answer.push(proxy.read_u8().await?);
         if answer.len() > LONGEST_HEAD {
-            return Err(io::Error::other("the proxy's answer is too long"));
+            return Err(Refusal::NoProxy.into());
         }
     }
-    match answer.get(9..12) {
-        Some(status) if answer.starts_with(b"HTTP/1.") && status.starts_with(b"2") => Ok(()),
-        Some(b"407") => Err(io::Error::other("the proxy wants credentials: put them into HTTPS_PROXY")),
-        Some(status) => {
-            let status = String::from_utf8_lossy(status).into_owned();
-            Err(io::Error::other(format!("the proxy refuses the tunnel with status {}", status.escape_debug())))
-        }
-        None => Err(io::Error::other("what answers is no proxy")),
+    let status = answer.get(9..12).filter(|_| answer.starts_with(b"HTTP/1."));
+    let status = status.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u16>().ok());
+    match status {
+        Some(200..=299) => Ok(()),
+        Some(407) => Err(Refusal::Credentials.into()),
+        Some(status) => Err(Refusal::Status(status).into()),
+        None => Err(Refusal::NoProxy.into()),
     }
 }
 
-fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ConnectorError {
+fn failed(error: impl Into<BoxError>) -> ConnectorError {
     ConnectorError::io(error.into())
 }
+
+#[cfg(test)]
+mod tests;

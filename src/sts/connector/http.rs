@@ -18,9 +18,12 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 
+use super::IDLE_TIMEOUT;
+use super::deadline::{Deadline, Phase, Timely};
 use super::dial::{Tunnel, dial};
 use super::proxy::Proxy;
-use super::{CONNECT_TIMEOUT, IDLE_TIMEOUT};
+use super::trust::Trust;
+use crate::assume::AttemptTimeout;
 
 /// How servers are reached. Clones share the kept connection.
 #[derive(Clone)]
@@ -28,8 +31,9 @@ pub(super) struct Http(Arc<Inner>);
 
 struct Inner {
     /// Nothing for a server in plain text.
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<Trust>,
     proxy: Option<Proxy>,
+    timeout: AttemptTimeout,
     kept: Mutex<Option<Kept>>,
     /// Keepings so far.
     keepings: AtomicU64,
@@ -38,14 +42,16 @@ struct Inner {
 struct Kept {
     /// Scheme and authority.
     server: String,
+    /// What it was trusted by.
+    tls: Option<Arc<ClientConfig>>,
     sender: SendRequest<SdkBody>,
     /// Tells this keeping from a later one.
     number: u64,
 }
 
 impl Http {
-    pub(super) fn new(tls: Option<Arc<ClientConfig>>, proxy: Option<Proxy>) -> Self {
-        Self(Arc::new(Inner { tls, proxy, kept: Mutex::default(), keepings: AtomicU64::new(0) }))
+    pub(super) fn new(tls: Option<Trust>, proxy: Option<Proxy>, timeout: AttemptTimeout) -> Self {
+        Self(Arc::new(Inner { tls, proxy, timeout, kept: Mutex::default(), keepings: AtomicU64::new(0) }))
     }
 
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
@@ -54,57 +60,65 @@ impl Http {
         let (uri, mut request) = in_origin_form(request).map_err(user)?;
         let server =
             format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |a| a.as_str()));
+        let deadline = Deadline::begin(self.0.timeout);
         // Lets the kept connection's task see that the server has closed it, or that its last body is read.
         tokio::task::yield_now().await;
-        let kept = self.take(&server);
+        let tls = self.0.tls.as_ref().map(Trust::config).transpose().map_err(|error| user(error.into()))?;
+        let kept = self.take(&server, tls.as_ref());
         let was_kept = kept.is_some();
         let mut sender = match kept {
             Some(sender) => sender,
-            None => self.connect(&uri).await?,
+            None => self.connect(&uri, tls.as_ref(), deadline).await?,
         };
-        let sent = match sender.try_send_request(request).await {
+        let io = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::io(error);
+        let sending = deadline.within(Phase::Answer, sender.try_send_request(request));
+        let sent = match sending.await.map_err(|late| io(late.into()))? {
             Err(mut refused) => match refused.take_message() {
                 // The server had closed the kept connection, and has seen nothing.
                 Some(unsent) if was_kept => {
                     request = unsent;
-                    sender = self.connect(&uri).await?;
-                    sender.send_request(request).await
+                    sender = self.connect(&uri, tls.as_ref(), deadline).await?;
+                    let sending = deadline.within(Phase::Answer, sender.send_request(request));
+                    sending.await.map_err(|late| io(late.into()))?
                 }
                 _ => Err(refused.into_error()),
             },
             Ok(response) => Ok(response),
         };
-        let response = sent.map_err(|error| ConnectorError::io(error.into()))?;
-        self.keep(server, sender);
-        HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
+        let response = sent.map_err(|error| io(error.into()))?;
+        self.keep(server, tls, sender);
+        HttpResponse::try_from(response.map(|body| SdkBody::from_body_1_x(Timely::new(body, deadline))))
             .map_err(|error| ConnectorError::other(error.into(), None))
     }
 
-    async fn connect(&self, uri: &Uri) -> Result<SendRequest<SdkBody>, ConnectorError> {
+    async fn connect(
+        &self,
+        uri: &Uri,
+        tls: Option<&Arc<ClientConfig>>,
+        deadline: Deadline,
+    ) -> Result<SendRequest<SdkBody>, ConnectorError> {
         let intercept = self.0.proxy.as_ref().and_then(|proxy| proxy.intercept(uri));
         let tunnel =
             intercept.map(|proxy| Tunnel { proxy: proxy.uri().clone(), authorization: proxy.basic_auth().cloned() });
-        let connecting = async {
-            let stream = dial(uri, tunnel, self.0.tls.as_ref()).await?;
-            handshake(TokioIo::new(stream)).await.map_err(|error| ConnectorError::io(error.into()))
-        };
-        let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
-        let (sender, connection) = connected.map_err(|late| ConnectorError::timeout(late.into()))??;
+        let stream = dial(uri, tunnel, tls, deadline).await?;
+        let made = handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = made.map_err(|error| ConnectorError::io(error.into()))?;
         // Its errors are those of the call that it carries; it ends when its sender is dropped.
         tokio::spawn(connection);
         Ok(sender)
     }
 
-    /// The kept connection, if it is to this server and still there.
-    fn take(&self, server: &str) -> Option<SendRequest<SdkBody>> {
+    /// The kept connection, if it is to this server, trusted by what is trusted now, and still there.
+    fn take(&self, server: &str, tls: Option<&Arc<ClientConfig>>) -> Option<SendRequest<SdkBody>> {
         let kept = self.kept().take()?;
-        (kept.server == server && kept.sender.is_ready()).then_some(kept.sender)
+        let is_trusted = kept.tls.as_ref().map(Arc::as_ptr) == tls.map(Arc::as_ptr);
+        (kept.server == server && is_trusted && kept.sender.is_ready()).then_some(kept.sender)
     }
 
     /// Keeps a connection while a chain may need it; the body of its answer is still to be read.
-    fn keep(&self, server: String, sender: SendRequest<SdkBody>) {
+    fn keep(&self, server: String, tls: Option<Arc<ClientConfig>>, sender: SendRequest<SdkBody>) {
         let number = self.0.keepings.fetch_add(1, Ordering::Relaxed);
-        *self.kept() = Some(Kept { server, sender, number });
+        *self.kept() = Some(Kept { server, tls, sender, number });
         let http = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(IDLE_TIMEOUT).await;
@@ -166,14 +180,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_kept_its_own_time_and_not_that_of_the_one_before() {
-        let http = Http::new(None, None);
+        let http = Http::new(None, None, AttemptTimeout::default());
         let mut servers = Vec::new();
         for _ in 0..2 {
             let (ours, theirs) = tokio::io::duplex(1024);
             let (sender, connection) = handshake(TokioIo::new(ours)).await.expect("nothing is said yet");
             tokio::spawn(connection);
             servers.push(theirs);
-            http.keep("http://sts".to_owned(), sender);
+            http.keep("http://sts".to_owned(), None, sender);
             tokio::time::sleep(IDLE_TIMEOUT * 3 / 4).await;
         }
         assert!(http.kept().is_some(), "the first one's end is not the second one's");

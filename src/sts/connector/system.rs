@@ -1,0 +1,64 @@
+//! The system's CA certificates: those of the image, or what `SSL_CERT_FILE` and `SSL_CERT_DIR` name instead.
+//!
+//! Owns when they are read. The image's do not change while it runs; what is mounted there does, and is read before
+//! each request, some milliseconds every few minutes. Without any certificate what was read before stays in use.
+//! Called by `trust.rs`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ring::digest::{Context, SHA256};
+use rustls::RootCertStore;
+
+use super::Error;
+use super::trust::Anchors;
+
+/// The system's roots, as far as this process has seen them.
+pub(super) struct System {
+    is_mounted: bool,
+    /// The newest read found nothing, which is said once.
+    is_missing: AtomicBool,
+}
+
+impl System {
+    /// `is_mounted` when one of the two variables is set.
+    pub(super) fn new(is_mounted: bool) -> Self {
+        Self { is_mounted, is_missing: AtomicBool::new(false) }
+    }
+
+    /// The newest roots; those that are held where nothing has changed.
+    pub(super) fn newest(&self, held: Option<&Arc<Anchors>>) -> Result<Arc<Anchors>, Error> {
+        match held {
+            Some(held) if !self.is_mounted => Ok(Arc::clone(held)),
+            held => self.read(held),
+        }
+    }
+
+    fn read(&self, held: Option<&Arc<Anchors>>) -> Result<Arc<Anchors>, Error> {
+        let certificates = rustls_native_certs::load_native_certs().certs;
+        let mut content = Context::new(&SHA256);
+        for certificate in &certificates {
+            content.update(certificate);
+        }
+        let content = content.finish().as_ref().to_vec();
+        let mut roots = RootCertStore::empty();
+        // Without those that cannot be used: distributions ship a few odd ones.
+        roots.add_parsable_certificates(certificates);
+        let was_missing = self.is_missing.swap(roots.is_empty(), Ordering::Relaxed);
+        match held {
+            None if roots.is_empty() => return Err(Error::NoSystemRoots),
+            Some(held) if roots.is_empty() => {
+                if !was_missing {
+                    tracing::warn!(
+                        "no CA certificate is in SSL_CERT_FILE and SSL_CERT_DIR; those read before stay in use"
+                    );
+                }
+                return Ok(Arc::clone(held));
+            }
+            Some(held) if held.content == content => return Ok(Arc::clone(held)),
+            Some(_) => tracing::info!(certificates = roots.len(), "the system's CA certificates were replaced"),
+            None => {}
+        }
+        Ok(Arc::new(Anchors { roots: Arc::new(roots), servers: Arc::default(), content }))
+    }
+}
