@@ -87,6 +87,10 @@ fn block(text: &str, indent: usize) -> Option<String> {
     let body = text.strip_suffix('\n').unwrap_or(text);
     let printable = |c: char| c == '\n' || c == '\t' || !c.is_control() && !is_special(c);
     let starts = |line: &str| line.starts_with([' ', '\t']) || line.is_empty();
+    // A line of it could be `---` or `...`, which end a document wherever they are not indented (YAML 1.2.2, 9.1).
+    if indent == 0 {
+        return None;
+    }
     if !body.contains('\n') || !text.chars().all(printable) || starts(text.lines().next()?) || body.ends_with('\n') {
         return None;
     }

@@ -93,6 +93,16 @@ fn tree() -> impl Strategy<Value = Tree> {
     })
 }
 
+#[test]
+fn lines_of_a_text_are_no_ends_of_the_document() {
+    for text in ["---\na", "a\n...\nb", "a\n--- x\nb\n"] {
+        for tree in [Tree::Text(text.to_owned()), Tree::List(vec![Tree::Text(text.to_owned())])] {
+            let printed = emit::document(&tree);
+            assert_eq!(Tree::parse(&printed).ok().flatten(), Some(tree), "{printed}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
