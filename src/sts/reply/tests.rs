@@ -114,6 +114,39 @@ fn another_role_than_asked_for_is_refused_by_name_and_on_aws_by_account() {
 }
 
 #[test]
+fn outside_aws_the_assumed_role_may_keep_its_path() {
+    let judged = |server, asked: &str, assumed: &str| {
+        let asked = RoleArn::parse(asked).expect(asked);
+        let fields = Fields { details: session(Some(assumed.into())), ..good() };
+        checked(server, Some(&asked), fields).map(|_| ()).map_err(|failure| failure.code)
+    };
+    // The first as AWS answers, then Ceph RGW and SeaweedFS with the path, then SeaweedFS's first releases.
+    for (asked, assumed) in [
+        ("arn:aws:iam::111122223333:role/a/b/app", "arn:aws:sts::111122223333:assumed-role/app/ns.pod"),
+        ("arn:aws:iam:::role/a/b/app", "arn:aws:sts:::assumed-role/a/b/app/ns.pod"),
+        ("arn:aws:iam::team1:role/a/app", "arn:aws:sts::team1:assumed-role/a/app/x_+=,.@-y"),
+        ("arn:aws:iam::111122223333:role/a/app", "arn:aws:sts::000000000000:assumed-role/a/app/ns.pod"),
+        ("arn:aws:iam::111122223333:role/app", "arn:aws:sts::assumed-role/app/ns.pod"),
+    ] {
+        assert_eq!(judged(Server::Other, asked, assumed), Ok(()), "{asked} {assumed}");
+    }
+    // A session of a role whose path ends like the name that was asked for is another role's.
+    for (asked, assumed) in [
+        ("arn:aws:iam:::role/app/admin", "arn:aws:sts:::assumed-role/app/other/ns.pod"),
+        ("arn:aws:iam:::role/accounting", "arn:aws:sts:::assumed-role/accounting/admin/ns.pod"),
+        ("arn:aws:iam:::role/a/accounting", "arn:aws:sts:::assumed-role/b/accounting/ns.pod"),
+        ("arn:aws:iam:::role/a/accounting", "arn:aws:sts:::assumed-role/xa/accounting/ns.pod"),
+        ("arn:aws:iam:::role/a/accounting", "arn:aws:sts:::assumed-role/a/accounting"),
+        ("arn:aws:iam:::role/accounting", "arn:aws:sts:::federated-user/accounting/ns.pod"),
+        ("arn:aws:iam:::role/accounting", "arn:aws:sts:::x/assumed-role/accounting/ns.pod"),
+    ] {
+        assert_eq!(judged(Server::Other, asked, assumed), Err("RoleMismatch".into()), "{asked} {assumed}");
+    }
+    let with_path = "arn:aws:sts::111122223333:assumed-role/team/app/ns.pod";
+    assert_eq!(judged(Server::Aws, ROLE, with_path), Err("RoleMismatch".into()), "AWS drops the path");
+}
+
+#[test]
 fn a_refused_reply_is_described_without_its_content() {
     let fields = Fields { access_key_id: "CANARY KEY".into(), secret_access_key: "CANARY".into(), ..good() };
     let failure = checked(Server::Aws, None, fields).expect_err("malformed");
