@@ -1,5 +1,6 @@
 //! Rules between settings: precedence, conflicts, defaults, warnings.
 
+mod elsewhere;
 mod warnings;
 
 use std::collections::HashMap;
