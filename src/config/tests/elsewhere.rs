@@ -33,3 +33,31 @@ fn key_ids_that_an_administrator_chose_are_taken_where_the_sts_is_not_awss() {
         assert!(said.contains("aws_access_key_id") && !said.contains(bad), "{said}");
     }
 }
+
+#[test]
+fn a_region_is_only_a_name_where_no_host_is_made_of_it() {
+    let with = |region: &str, endpoint: Option<&str>| {
+        let mut given = Given::variables([]);
+        given.flags.set("region", region.to_owned());
+        if let Some(url) = endpoint {
+            given.flags.set("sts-endpoint", url.to_owned());
+        }
+        given.load().map(|loaded| loaded.config.sts.region.expect("a region").as_str().to_owned())
+    };
+    let ceph = Some("https://rgw.example.org");
+    for region in ["RegionOne", "default", "de_north.1", "us-east-1", "zone:a", "Region~1"] {
+        assert_eq!(with(region, ceph).expect(region), region);
+    }
+    // What would end the scope of a signature, or the header that it is in.
+    for bad in ["", "a/b", "a,b", "a=b", "a b", "a\"b", "a\\b", "ä", "a\n", &"x".repeat(129)] {
+        let said = with(bad, ceph).expect_err(bad).to_string();
+        assert!(said.starts_with("--region: ") && said.contains("printable"), "{said}");
+    }
+    for endpoint in AWS {
+        assert_eq!(with("eu-central-1", endpoint).expect("a region of AWS"), "eu-central-1");
+        for bad in ["RegionOne", "eu_central", "a.b"] {
+            let said = with(bad, endpoint).expect_err(bad).to_string();
+            assert!(said.contains("a region looks like eu-central-1") && said.contains("stsEndpoint"), "{said}");
+        }
+    }
+}
