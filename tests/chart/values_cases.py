@@ -45,7 +45,7 @@ MISTAKES = [
 
 
 # What a cloud of one's own sets: its signing region and its roles are no names of AWS.
-PRIVATE = ["agent.region=RegionOne,agent.stsEndpoint=https://rgw.example.org", "agent.region=de_north.1,agent.stsEndpoint=https://rgw.example.org/sts"]
+PRIVATE = ["agent.region=RegionOne,agent.stsEndpoint=https://rgw.example.org", "agent.region=de_north.1,agent.stsEndpoint=https://rgw.example.org/sts", "tests.roleArn=urn:ecs:iam::ns1:role/check,agent.stsEndpoint=https://ecs.example.org"]
 
 
 def private_clouds():

@@ -1,13 +1,17 @@
 //! What each answer, and each missing answer, becomes: class, code, and in what time.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use stsidecar::assume::Step;
+use stsidecar::config::{Config, Flags, Sources};
 use stsidecar::failure::{Class, Failure};
+use stsidecar::sts::Proof;
 use tokio::task::JoinSet;
 
 use super::support::fake_sts::{Behaviour, FakeSts};
-use super::{client, enter, hop};
+use super::{client, enter, exchange, hop, request, token};
 
 /// One entry against a fake that behaves like this, and how long it took.
 async fn outcome(behaviour: Behaviour) -> (Failure, Duration) {
@@ -108,6 +112,34 @@ async fn a_server_that_keeps_the_roles_path_is_taken_at_its_word() {
     assert_eq!(reply.details.assumed_role_arn.as_deref(), Some(ceph));
     let failure = enter(&client).await.expect_err("a role named team");
     assert_eq!((failure.class, failure.code.as_str()), (Class::Role, "RoleMismatch"));
+}
+
+#[tokio::test]
+async fn a_role_that_is_no_arn_is_sent_as_written_and_not_compared() {
+    let sts = FakeSts::start();
+    let role = "urn:ecs:iam::ns1:role/reader";
+    let client = client(&sts.url());
+    for answered in ["urn:ecs:sts::ns1:assumed-role/other/x", "arn:aws:sts::111122223333:assumed-role/other/x", ""] {
+        sts.script([Behaviour::AssumedRole(answered.into())]);
+        let request = request(configured(role, &sts.url()), Proof::Token(token()));
+        let reply = exchange(&client, request).await.expect(answered);
+        assert_eq!(reply.details.assumed_role_arn.unwrap_or_default(), answered);
+        assert_eq!(reply.credentials.account.as_deref(), answered.starts_with("arn").then_some("111122223333"));
+    }
+    assert!(sts.calls().iter().all(|call| call.form["RoleArn"] == role));
+}
+
+/// The step of this role as the settings give it.
+fn configured(role: &str, url: &str) -> Step {
+    let variable = |name: &str| match name {
+        "AWS_ROLE_ARN" => Some(role.to_owned()),
+        "AWS_ENDPOINT_URL_STS" => Some(url.to_owned()),
+        _ => None,
+    };
+    let read = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+    let sources = Sources { flags: &Flags::default(), variable: &variable, read: &read };
+    let config = Config::load(&sources).expect("a role of this server").config;
+    Step::clone(&config.profiles[0].steps[0])
 }
 
 #[tokio::test]

@@ -61,3 +61,58 @@ fn a_region_is_only_a_name_where_no_host_is_made_of_it() {
         }
     }
 }
+
+/// The role of each step of a profile with a source, two hops and an identity pool's role.
+fn roles(endpoints: &str, role: &str) -> Result<Vec<String>, String> {
+    let role = json!(role);
+    let file = format!(
+        "{{region: eu-central-1, {endpoints} profiles: {{
+            a: {{webIdentity: {{roleArn: {role}}}, chain: [{{roleArn: {role}}}, {{roleArn: {role}}}]}},
+            b: {{saml: {{roleArn: {role}, principalArn: 'arn:aws:iam::111122223333:saml-provider/x', assertionFile: /a}}}}}}}}"
+    );
+    let Loaded { config, .. } = Given::file(&file).load().map_err(|error| error.to_string())?;
+    let steps = config.profiles.iter().flat_map(|profile| &profile.steps);
+    Ok(steps.filter_map(|step| step.role_arn()).map(|role| role.as_str().to_owned()).collect())
+}
+
+#[test]
+fn a_role_is_any_name_where_the_sts_is_not_awss() {
+    let ecs = "stsEndpoint: 'https://ecs.example.org/sts',";
+    let longest = format!("urn:{}", "x".repeat(2044));
+    for role in [
+        "urn:ecs:iam::ns1:role/reader",
+        "acs:ram::1790295490126939:role/reader",
+        "arn:aws:iam::role/S3Access1",
+        "qcs::cam::uin/100000000001:roleName/reader",
+        "projects/-/serviceAccounts/a",
+        &longest,
+    ] {
+        assert_eq!(roles(ecs, role), Ok(vec![role.to_owned(); 4]), "{role}");
+        let at_aws = roles("", role).expect_err(role);
+        assert!(at_aws.contains("not a role ARN: it must look like arn:aws:iam::111122223333:role/NAME"), "{at_aws}");
+    }
+    for bad in ["", "reader", "urn:ecs:iam::n:role", "urn:ecs:iam::ns1:role/a b", "urn:ecs:iam::ns1:role/a,b", "urn:ecs:iam::ns1:role/ä"] {
+        let said = roles(ecs, bad).expect_err(bad);
+        assert!(said.starts_with("profiles.a.webIdentity.roleArn: ") && said.contains("20 to 2048"), "{said}");
+    }
+    assert!(roles(ecs, &format!("{longest}x")).is_err());
+}
+
+#[test]
+fn the_role_of_a_setting_and_of_an_identity_pool_follow_their_own_endpoints() {
+    let urn = "urn:ecs:iam::ns1:role/reader";
+    let mut given = Given::variables([("AWS_ROLE_ARN", urn), ("AWS_ENDPOINT_URL_STS", "https://ecs.example.org")]);
+    assert!(given.load().is_ok());
+    given.variables.insert("AWS_ENDPOINT_URL_STS", "https://vpce-1.sts.eu-central-1.vpce.amazonaws.com");
+    assert!(given.error().starts_with("AWS_ROLE_ARN: "));
+    let pool = "identityPoolId: 'eu-central-1:12345678-1234-1234-1234-123456789012'";
+    let mut given = Given::default();
+    let file = format!("{{region: eu-central-1, profiles: {{p: {{cognito: {{{pool}, customRoleArn: '{urn}'}}}}}}}}");
+    given.variables.insert("STSIDECAR_CONFIG_INLINE", &file);
+    given.variables.insert("AWS_ENDPOINT_URL_STS", "https://ecs.example.org");
+    if cfg!(feature = "cognito") {
+        assert!(given.error().contains("customRoleArn"), "the pool is AWS's");
+        given.variables.insert("AWS_ENDPOINT_URL_COGNITO_IDENTITY", "https://pool.example.org");
+        assert!(given.load().is_ok());
+    }
+}
