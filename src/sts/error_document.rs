@@ -41,47 +41,4 @@ fn unescaped(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn both_shapes_of_an_error_are_read() {
-        let inner = "<Code>AccessDenied</Code><Message>a &lt;b&gt; &amp; c</Message>";
-        for document in [
-            format!("<?xml version=\"1.0\"?><Error>{inner}<RequestId>tx1</RequestId></Error>"),
-            format!(
-                "<ErrorResponse xmlns=\"x\"><Error><Type>Sender</Type>{inner}</Error><RequestId>tx1</RequestId></ErrorResponse>"
-            ),
-        ] {
-            let read = read(document.as_bytes());
-            assert_eq!(read.code.as_deref(), Some("AccessDenied"));
-            assert_eq!(read.message.as_deref(), Some("a <b> & c"));
-            assert_eq!(read.request_id.as_deref(), Some("tx1"));
-        }
-    }
-
-    #[test]
-    fn what_is_no_error_document_says_nothing() {
-        for body in [
-            &b""[..],
-            b"\xff\xfe",
-            b"<html><title>502 Bad Gateway</title><Code>x</Code></html>",
-            b"<Error><Code></Code><Message><b>bold</b></Message>",
-            b"<Error><Code>broken off",
-        ] {
-            assert_eq!(read(body), ErrorDocument::default());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_can_be_read(body in proptest::collection::vec(any::<u8>(), 0..300), text in "(<Error>|<Code>|</Code>|&lt;|.){0,40}") {
-            let _ = read(&body);
-            if let Some(code) = read(text.as_bytes()).code {
-                prop_assert!(!code.is_empty());
-            }
-        }
-    }
-}
+mod tests;

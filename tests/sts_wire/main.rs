@@ -1,7 +1,8 @@
 //! The real STS client against a fake STS on the wire, all on loopback.
 //!
 //! `parameters`: what is sent. `outcomes`: what each answer, and each missing answer, becomes. `secrets`: what
-//! no failure may show. `tls`: certificates, hosts and proxies. `honesty`: that the fake judges as STS does.
+//! no failure may show. `documents`: what a refusal says. `tls`: certificates, hosts and proxies. `honesty`: that
+//! the fake judges as STS does.
 
 #[path = "../support/certificates.rs"]
 mod certificates;
@@ -10,6 +11,7 @@ mod support;
 
 #[cfg(feature = "cognito")]
 mod cognito;
+mod documents;
 mod honesty;
 mod outcomes;
 mod parameters;
