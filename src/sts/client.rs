@@ -170,3 +170,6 @@ fn host(settings: &Settings, region: &str) -> Result<String, Error> {
     let url: Uri = url.parse().map_err(|_| failed(format!("{url} is not a URL")))?;
     Ok(url.authority().map(ToString::to_string).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

@@ -189,3 +189,6 @@ fn fields(answer: &Value) -> Fields {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
