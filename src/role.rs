@@ -64,25 +64,37 @@ impl RoleArn {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Whether `assumed` (`arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`) is a session of this role.
-    ///
-    /// STS drops the role's path in it, so account and name are all that can be compared (agent decision A4).
-    #[must_use]
-    pub fn issued(&self, assumed: &str) -> bool {
-        let account = assumed.split(':').nth(4);
-        self.named(assumed) && self.account().is_none_or(|own| account == Some(own))
+    /// The role's path with its name.
+    fn path_and_name(&self) -> &str {
+        self.0.split_once(":role/").map_or("", |(_, path_and_name)| path_and_name)
     }
 
-    /// Whether `assumed` is a session of a role of this name, in whatever account.
+    /// Whether `assumed` (`arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`) is a session of this role at AWS.
     ///
-    /// All that can be asked of a server other than AWS: `SeaweedFS` answers with account 000000000000 for
-    /// every role, Ceph RGW with none.
+    /// STS drops the role's path in it, so account and name are all that can be compared.
+    #[must_use]
+    pub fn issued(&self, assumed: &str) -> bool {
+        let parts: Vec<&str> = assumed.splitn(6, ':').collect();
+        let ["arn", _, _, _, account, resource] = parts[..] else { return false };
+        let mut resource = resource.split('/');
+        resource.next() == Some("assumed-role")
+            && resource.next() == Some(self.name())
+            && self.account().is_none_or(|own| account == own)
+    }
+
+    /// Whether `assumed` is a session of a role of this name, in whatever account, at a server other than AWS.
+    ///
+    /// `SeaweedFS` answers with account 000000000000 for every role, its first releases with no field for one. Ceph
+    /// RGW keeps the role's path (`generateAssumedRoleUser` in
+    /// <https://github.com/ceph/ceph/blob/main/src/rgw/rgw_sts.cc>), and so does `SeaweedFS`, to which it is a part
+    /// of the name (<https://github.com/seaweedfs/seaweedfs/blob/master/weed/iam/utils/arn_utils.go>). So the role is
+    /// all in front of the session, whose name has no slash, and a path that is there is the one asked for.
     #[must_use]
     pub fn named(&self, assumed: &str) -> bool {
-        let parts: Vec<&str> = assumed.splitn(6, ':').collect();
-        let ["arn", _, _, _, _, resource] = parts[..] else { return false };
-        let mut resource = resource.split('/');
-        resource.next() == Some("assumed-role") && resource.next() == Some(self.name())
+        let resource = assumed.strip_prefix("arn:").and_then(|rest| rest.split_once(":assumed-role/"));
+        let Some((_, resource)) = resource else { return false };
+        let role = resource.rsplit_once('/').map_or(resource, |(role, _session)| role);
+        role == self.name() || role == self.path_and_name()
     }
 }
 
@@ -178,68 +190,4 @@ impl Region {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn role_arns_of_every_partition_are_read() {
-        for (text, account, name) in [
-            ("arn:aws:iam::111122223333:role/app", Some("111122223333"), "app"),
-            ("arn:aws-cn:iam::111122223333:role/team/deep/app", Some("111122223333"), "app"),
-            ("arn:minio:iam:::role/nOybJqMNzNmroqEKq5D0EUsRZw0", None, "nOybJqMNzNmroqEKq5D0EUsRZw0"),
-            ("arn:aws:iam::RGW33567154695143645:role/app", Some("RGW33567154695143645"), "app"),
-            ("arn:aws:iam::tenant_1:role/app", Some("tenant_1"), "app"),
-        ] {
-            let role = RoleArn::parse(text).expect(text);
-            assert_eq!((role.account(), role.name()), (account, name));
-        }
-    }
-
-    #[test]
-    fn what_is_not_a_role_arn_is_refused() {
-        for bad in [
-            "",
-            "app",
-            "arn:aws:iam::1111:role/app",
-            "arn:aws:iam::1111-2222-33:role/app",
-            "arn:aws:iam::<account>:role/app",
-            "arn:aws:iam::${ACCOUNT}:role/app",
-            "arn:aws:iam::111122223333:user/someone",
-            "arn:aws:iam::111122223333:role/",
-            "arn:aws:s3::111122223333:role/app",
-            "arn:aws:iam::111122223333:role/a b",
-            "arn:aws:sts::111122223333:assumed-role/app/session",
-        ] {
-            assert_eq!(RoleArn::parse(bad), Err(Error::RoleArn), "{bad}");
-        }
-    }
-
-    #[test]
-    fn an_assumed_role_is_compared_by_account_and_name_only() {
-        let role = RoleArn::parse("arn:aws:iam::111122223333:role/path/app").expect("a role");
-        assert!(role.issued("arn:aws:sts::111122223333:assumed-role/app/session"));
-        assert!(!role.issued("arn:aws:sts::999922223333:assumed-role/app/session"));
-        assert!(!role.issued("arn:aws:sts::111122223333:assumed-role/other/session"));
-        assert!(!role.issued("garbage"));
-        assert!(role.named("arn:aws:sts::000000000000:assumed-role/app/session"));
-        assert!(!role.named("arn:aws:sts::000000000000:assumed-role/other/session"));
-    }
-
-    #[test]
-    fn any_text_becomes_a_session_name_that_sts_takes() {
-        for text in ["", "a", "ns.pod-0", "ünïcode/and spaces", &"x".repeat(200)] {
-            let name = SessionName::sanitised(text);
-            assert_eq!(SessionName::parse(name.as_str()), Ok(name.clone()), "{text}");
-        }
-        assert_eq!(SessionName::sanitised("a b").as_str(), "a-b");
-        assert_eq!(SessionName::parse("a b"), Err(Error::SessionName));
-    }
-
-    #[test]
-    fn regions_are_host_name_labels() {
-        assert!(Region::parse("eu-central-1").is_ok());
-        for bad in ["", "EU", "eu_central", "-eu", "a.b"] {
-            assert_eq!(Region::parse(bad), Err(Error::Region), "{bad}");
-        }
-    }
-}
+mod tests;
