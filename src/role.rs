@@ -3,9 +3,12 @@
 //! Owns their grammar, checked once at the edge; nothing inside checks again. It never talks to anybody.
 //! Used by `assume`, `config` and everything that shows a role.
 
+mod server;
+
 use std::fmt;
 
 use serde::Serialize;
+pub use server::Server;
 
 /// The ARN of an IAM role, of any partition (`arn:minio:iam:::role/x` too).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

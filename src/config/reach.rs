@@ -9,20 +9,49 @@ use super::error::Error;
 use super::file::Document;
 use super::{parsed, setting};
 use crate::assume::{Profile, Step};
-use crate::role::Region;
+use crate::role::{Region, Server};
 use crate::sts::{Endpoint, Proxy, REGION_OF_CUSTOM_ENDPOINTS, Settings};
+
+/// The endpoints of one's own.
+pub(super) struct Endpoints {
+    sts: Option<Endpoint>,
+    cognito: Option<Endpoint>,
+}
+
+/// Whose servers the endpoints lead to; what names may look like depends on it.
+#[derive(Clone, Copy)]
+pub(super) struct Servers {
+    pub(super) sts: Server,
+    pub(super) cognito: Server,
+}
+
+impl Endpoints {
+    pub(super) fn read(sources: &Sources<'_>, document: &Document) -> Result<Self, Error> {
+        let allow_insecure = sources.value(&setting::ALLOW_INSECURE_STS, document)?;
+        let allow_insecure = parsed(allow_insecure.as_ref(), Given::boolean)?.unwrap_or(false);
+        let endpoint = |given: Option<Given>| {
+            parsed(given.as_ref(), |given| given.parse(|text| Endpoint::parse(text, allow_insecure)))
+        };
+        Ok(Self {
+            sts: endpoint(sources.value(&setting::STS_ENDPOINT, document)?)?,
+            cognito: endpoint(sources.variable(setting::COGNITO_ENDPOINT.names)?)?,
+        })
+    }
+
+    pub(super) fn servers(&self) -> Servers {
+        Servers { sts: Endpoint::server(self.sts.as_ref()), cognito: Endpoint::server(self.cognito.as_ref()) }
+    }
+}
 
 pub(super) fn settings(
     sources: &Sources<'_>,
     document: &Document,
+    endpoints: Endpoints,
     profiles: &[Profile],
     warnings: &mut Vec<String>,
 ) -> Result<Settings, Error> {
     let value = |setting| sources.value(setting, document);
-    let allow_insecure = parsed(value(&setting::ALLOW_INSECURE_STS)?.as_ref(), Given::boolean)?.unwrap_or(false);
-    let endpoint = parsed(value(&setting::STS_ENDPOINT)?.as_ref(), |given| {
-        given.parse(|text| Endpoint::parse(text, allow_insecure))
-    })?;
+    let Endpoints { sts: endpoint, cognito: cognito_endpoint } = endpoints;
     let region = parsed(value(&setting::REGION)?.as_ref(), |given| given.parse(Region::parse))?;
     let region = match (&endpoint, region) {
         // An interface endpoint of a VPC: AWS takes signatures for its own region only.
@@ -49,8 +78,6 @@ pub(super) fn settings(
         let conflict = format!("selects an endpoint of AWS, but the STS endpoint is {}: unset one", endpoint.url());
         return Err(Error::setting(&given.origin, conflict));
     }
-    let cognito = sources.variable(setting::COGNITO_ENDPOINT.names)?;
-    let cognito_endpoint = parsed(cognito.as_ref(), |given| given.parse(|text| Endpoint::parse(text, allow_insecure)))?;
     let ca_bundle = parsed(sources.variable(setting::CA_BUNDLE.names)?.as_ref(), Given::file)?;
     let with_pool = profiles.iter().flat_map(|profile| &profile.steps).any(|step| matches!(**step, Step::Cognito(_)));
     let is_needed = is_behind_proxy(endpoint.as_ref()) || (with_pool && is_behind_proxy(cognito_endpoint.as_ref()));

@@ -27,12 +27,12 @@ use http::Uri;
 use self::capture::Seen;
 use self::clock::ServerClock;
 use super::connector::{self, ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, connector};
-use super::reply::{Fields, Server, check};
+use super::reply::{Fields, check};
 use super::settings::{Endpoint, Settings};
 use super::{Assume, Request};
 use crate::assume::Reply;
 use crate::failure::{Failure, classify};
-use crate::role::RoleArn;
+use crate::role::{RoleArn, Server};
 use crate::time::{Now, Wall};
 
 /// What signed requests to a custom STS name when no region is set; most such servers ignore it.
@@ -90,12 +90,10 @@ impl Client {
         let host = host(settings, &region)?;
         let clock = ServerClock::new(clock);
         let sdk = Sdk::from_conf(config(settings, region, clock.clone())?);
-        let aws = settings.endpoint.as_ref().is_none_or(Endpoint::is_aws);
-        let server = if aws { Server::Aws } else { Server::Other };
         Ok(Self {
             sdk,
             clock,
-            server,
+            server: Endpoint::server(settings.endpoint.as_ref()),
             host,
             #[cfg(feature = "cognito")]
             pools: cognito::Pools::new(settings),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use http::Uri;
 
-use crate::role::Region;
+use crate::role::{Region, Server};
 
 /// Everything `client.rs` needs to know.
 #[derive(Clone, Debug, Default)]
@@ -98,8 +98,13 @@ impl Endpoint {
     /// Whether AWS runs it: a VPC endpoint or another explicit name in one of AWS's partitions.
     #[must_use]
     pub fn is_aws(&self) -> bool {
-        let host = self.0.host().unwrap_or_default().to_ascii_lowercase();
-        AWS_DOMAINS.iter().any(|domain| host.strip_suffix(domain).is_some_and(|name| name.ends_with('.')))
+        Server::of_host(self.0.host().unwrap_or_default()) == Server::Aws
+    }
+
+    /// Whose server is asked; without an endpoint of one's own it is AWS's.
+    #[must_use]
+    pub fn server(endpoint: Option<&Self>) -> Server {
+        if endpoint.is_none_or(Self::is_aws) { Server::Aws } else { Server::Other }
     }
 
     /// The URL as text.
@@ -108,19 +113,6 @@ impl Endpoint {
         self.0.to_string()
     }
 }
-
-/// The DNS suffixes of AWS's partitions (SDK partition metadata of 2026-11).
-const AWS_DOMAINS: [&str; 9] = [
-    "amazonaws.com",
-    "amazonaws.com.cn",
-    "api.aws",
-    "api.amazonwebservices.com.cn",
-    "amazonaws.eu",
-    "c2s.ic.gov",
-    "sc2s.sgov.gov",
-    "cloud.adc-e.uk",
-    "csp.hci.ic.gov",
-];
 
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');

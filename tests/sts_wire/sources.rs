@@ -2,6 +2,7 @@
 
 use stsidecar::assume::{AccessKeyFile, Role, SessionDuration, SessionToken, Step};
 use stsidecar::failure::Class;
+use stsidecar::role::Server;
 use stsidecar::shared_credentials::AccessKey;
 use stsidecar::sts::Proof;
 
@@ -11,12 +12,12 @@ use super::{client, exchange, request, role};
 const KEY: &str = "AKIALONGTERM00000001";
 
 fn keys() -> AccessKeyFile {
-    AccessKeyFile { path: "/credentials".into(), profile: "default".into() }
+    AccessKeyFile { path: "/credentials".into(), profile: "default".into(), server: Server::Other }
 }
 
 fn key() -> Proof {
     let file = format!("[default]\naws_access_key_id={KEY}\naws_secret_access_key=canary\n");
-    Proof::AccessKey(AccessKey::parse(file.as_bytes(), "default").expect("keys"))
+    Proof::AccessKey(AccessKey::parse(file.as_bytes(), "default", Server::Other).expect("keys"))
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Value, json};
 
 use super::capture::{LONGEST_BODY, Seen, envelope};
-use super::{Client, Server, check, evidence, host};
+use super::{Client, check, evidence, host};
 use crate::assume::{Cognito, Reply, ReplyDetails};
 use crate::failure::{Class, Evidence, Failure, Kind};
 use crate::sts::connector::{ATTEMPT_TIMEOUT, connector};
@@ -87,8 +87,8 @@ impl Client {
             self.identities().remove(&known_as);
         }
         let (answer, envelope) = answered?;
-        let aws = self.pools.settings.endpoint.as_ref().is_none_or(Endpoint::is_aws);
-        let mut reply = check(if aws { Server::Aws } else { Server::Other }, None, fields(&answer), envelope)?;
+        let server = Endpoint::server(self.pools.settings.endpoint.as_ref());
+        let mut reply = check(server, None, fields(&answer), envelope)?;
         let account = step.custom_role_arn.as_ref().and_then(|role| role.account()).map(str::to_owned);
         reply.credentials.account = account.or_else(|| step.account_id.as_ref().map(ToString::to_string));
         Ok(reply)
