@@ -10,6 +10,8 @@ use std::fmt;
 use serde::Serialize;
 pub use server::Server;
 
+use crate::credentials::is_credential_part;
+
 /// The ARN of an IAM role, of any partition (`arn:minio:iam:::role/x` too).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -25,8 +27,15 @@ pub enum Error {
     #[error("a role session name has 2 to 64 characters, letters, digits and _+=,.@- only")]
     SessionName,
     /// Could not be part of a host name.
-    #[error("a region looks like eu-central-1: 1 to 63 lower-case letters, digits and dashes")]
+    #[error(
+        "a region looks like eu-central-1: 1 to 63 lower-case letters, digits and dashes; another name needs stsEndpoint, the URL of an STS that is not AWS's"
+    )]
     Region,
+    /// Could not be part of a signature's scope.
+    #[error(
+        "the region of an STS that is not AWS's has 1 to 128 printable ASCII characters without blank, quote, backslash and any of /,="
+    )]
+    Scope,
 }
 
 impl RoleArn {
@@ -167,13 +176,28 @@ impl fmt::Display for SessionName {
     }
 }
 
-/// An AWS region, or whatever a custom STS calls one.
+/// An AWS region, or what signatures for another STS name as one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Region(String);
 
+/// Far longer than any region's name, short enough for a header.
+const LONGEST_SCOPE: usize = 128;
+
 impl Region {
-    /// Takes a region's name.
+    /// Takes a region's name as a server has it: at AWS a part of host names, and elsewhere only of a signature's scope.
+    ///
+    /// # Errors
+    /// When it could not be part of that.
+    pub fn parse_at(server: Server, text: &str) -> Result<Self, Error> {
+        match server {
+            Server::Aws => Self::parse(text),
+            Server::Other if text.len() <= LONGEST_SCOPE && is_credential_part(text) => Ok(Self(text.to_owned())),
+            Server::Other => Err(Error::Scope),
+        }
+    }
+
+    /// Takes the name of a region of AWS.
     ///
     /// # Errors
     /// When it could not be part of a host name.

@@ -52,7 +52,9 @@ pub(super) fn settings(
 ) -> Result<Settings, Error> {
     let value = |setting| sources.value(setting, document);
     let Endpoints { sts: endpoint, cognito: cognito_endpoint } = endpoints;
-    let region = parsed(value(&setting::REGION)?.as_ref(), |given| given.parse(Region::parse))?;
+    let region = parsed(value(&setting::REGION)?.as_ref(), |given| {
+        given.parse(|text| Region::parse_at(Endpoint::server(endpoint.as_ref()), text))
+    })?;
     let region = match (&endpoint, region) {
         // An interface endpoint of a VPC: AWS takes signatures for its own region only.
         (Some(endpoint), None) if endpoint.is_aws() && profiles.iter().any(is_signed) => {

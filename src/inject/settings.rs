@@ -16,11 +16,11 @@ use super::quantity::{self, Quantity};
 use super::template::Template;
 use super::{Denial, Reason};
 use crate::assume::PolicyArn;
-use crate::role::{Region, RoleArn};
+use crate::role::{Region, RoleArn, Server};
 pub(super) use values::boolean;
 use values::{
-    audience, container_role, endpoint, expiration, log_level, name, object_name, one_of, port, session_duration,
-    session_name,
+    audience, container_role, endpoint, expiration, log_level, name, object_name, one_of, port, server,
+    session_duration, session_name,
 };
 
 /// Annotations of the objects that can set something, and the chart's values.
@@ -100,6 +100,8 @@ pub(super) struct Settings {
     pub(super) config: Option<String>,
     pub(super) region: Option<Region>,
     pub(super) sts_endpoint: Option<String>,
+    /// Whose STS the agent will ask, as far as can be known here.
+    pub(super) server: Server,
     pub(super) audience: String,
     pub(super) token_expiration: u64,
     pub(super) session_name: Option<String>,
@@ -124,14 +126,22 @@ impl Settings {
         let agent = &template.agent;
         let text = |name: &str, default: Option<(String, String)>| Text::of(sources.any(name), default);
         let insecure = agent.allow_insecure_sts;
+        let sts_endpoint = text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint))
+            .parse(|text| endpoint(text, insecure))?;
+        let config = sources.pod("config").map(|given| given.read(object_name)).transpose()?;
+        let server = match sts_endpoint.as_deref().or(template.extra_endpoint()) {
+            // The author's document may name an endpoint, so its agent judges.
+            None if config.is_some() => Server::Other,
+            endpoint => server(endpoint),
+        };
         let settings = Self {
             role: role(sources)?,
             chain: list(sources.pod("role-chain"), |text| RoleArn::parse(text).map_err(|error| error.to_string()))?,
             container_roles: list(sources.pod("container-roles"), container_role)?,
-            config: sources.pod("config").map(|given| given.read(object_name)).transpose()?,
-            region: text("region", chart("region", &agent.region)).parse(Region::parse)?,
-            sts_endpoint: text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint))
-                .parse(|text| endpoint(text, insecure))?,
+            config,
+            region: text("region", chart("region", &agent.region)).parse(|text| Region::parse_at(server, text))?,
+            sts_endpoint,
+            server,
             audience: text("audience", chart("audience", &agent.audience)).required("agent.audience", audience)?,
             token_expiration: text(
                 "token-expiration",

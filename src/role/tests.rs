@@ -57,7 +57,7 @@ fn any_text_becomes_a_session_name_that_sts_takes() {
 }
 
 #[test]
-fn regions_are_host_name_labels() {
+fn regions_of_aws_are_host_name_labels() {
     assert!(Region::parse("eu-central-1").is_ok());
     for bad in ["", "EU", "eu_central", "-eu", "a.b"] {
         assert_eq!(Region::parse(bad), Err(Error::Region), "{bad}");

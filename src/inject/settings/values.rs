@@ -6,7 +6,7 @@
 use http::Uri;
 
 use crate::assume::{ProfileName, SessionDuration, SessionNameTemplate};
-use crate::role::RoleArn;
+use crate::role::{RoleArn, Server};
 
 /// `true` or `false`; a synonym is named, not guessed.
 pub(in crate::inject) fn boolean(text: &str) -> Result<bool, String> {
@@ -93,6 +93,12 @@ pub(super) fn endpoint(text: &str, allow_insecure: bool) -> Result<String, Strin
         }
         _ => Err("a URL such as https://sts.example.com".to_owned()),
     }
+}
+
+/// Whose STS is at this URL; without one it is AWS's.
+pub(super) fn server(endpoint: Option<&str>) -> Server {
+    let host = |url: &str| url.parse::<Uri>().ok().and_then(|url| url.host().map(str::to_owned));
+    endpoint.map_or(Server::Aws, |url| Server::of_host(&host(url).unwrap_or_default()))
 }
 
 /// What the agent's `--log-level` takes.
