@@ -12,10 +12,15 @@ pub use server::Server;
 
 use crate::credentials::is_credential_part;
 
-/// The ARN of an IAM role, of any partition (`arn:minio:iam:::role/x` too).
+/// The ARN of an IAM role, of any partition (`arn:minio:iam:::role/x` too), or whatever an STS that is not AWS's
+/// takes for one (`urn:ecs:iam::ns1:role/x`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct RoleArn(String);
+pub struct RoleArn {
+    text: String,
+    #[serde(skip)]
+    is_arn: bool,
+}
 
 /// What is wrong with a name; the caller adds the key it stood under and the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +28,11 @@ pub enum Error {
     /// Not `arn:<partition>:iam::<account>:role/<name>`.
     #[error("not a role ARN: it must look like arn:aws:iam::111122223333:role/NAME (20 to 2048 characters)")]
     RoleArn,
+    /// Not what any STS takes.
+    #[error(
+        "not a role ARN, nor a role of an STS that is not AWS's: 20 to 2048 printable ASCII characters without blank and comma"
+    )]
+    Role,
     /// Outside `[\w+=,.@-]{2,64}`.
     #[error("a role session name has 2 to 64 characters, letters, digits and _+=,.@- only")]
     SessionName,
@@ -38,7 +48,25 @@ pub enum Error {
     Scope,
 }
 
+/// Of an ARN in STS's model.
+const LENGTHS: std::ops::RangeInclusive<usize> = 20..=2048;
+
 impl RoleArn {
+    /// Reads a role as a server has it: an ARN, or elsewhere than at AWS any name of an ARN's length.
+    ///
+    /// A comma would end it in the lists of annotations, a blank in a log line.
+    ///
+    /// # Errors
+    /// When the server could have no such role.
+    pub fn parse_at(server: Server, text: &str) -> Result<Self, Error> {
+        let is_role = LENGTHS.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b',');
+        match (Self::parse(text), server) {
+            (Err(_), Server::Other) if is_role => Ok(Self { text: text.to_owned(), is_arn: false }),
+            (Err(_), Server::Other) => Err(Error::Role),
+            (parsed, _) => parsed,
+        }
+    }
+
     /// Reads an ARN.
     ///
     /// # Errors
@@ -47,7 +75,7 @@ impl RoleArn {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let ["arn", partition, service, region, account, resource] = parts[..] else { return Err(Error::RoleArn) };
         let name = resource.strip_prefix("role/").unwrap_or("");
-        let sound = (20..=2048).contains(&text.len())
+        let sound = LENGTHS.contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_graphic())
             && !partition.is_empty()
             && service == "iam"
@@ -55,30 +83,30 @@ impl RoleArn {
             && is_account(account)
             && !name.is_empty()
             && !name.ends_with('/');
-        if sound { Ok(Self(text.to_owned())) } else { Err(Error::RoleArn) }
+        if sound { Ok(Self { text: text.to_owned(), is_arn: true }) } else { Err(Error::RoleArn) }
     }
 
-    /// The ARN as written.
+    /// The role as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
-    /// The account, when the partition has accounts; twelve digits at AWS only.
+    /// The account of an ARN, when the partition has accounts; twelve digits at AWS only.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
-        self.0.split(':').nth(4).filter(|account| !account.is_empty())
+        self.text.split(':').nth(4).filter(|account| self.is_arn && !account.is_empty())
     }
 
     /// The role's name without its path.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
+        self.text.rsplit('/').next().unwrap_or_default()
     }
 
     /// The role's path with its name.
     fn path_and_name(&self) -> &str {
-        self.0.split_once(":role/").map_or("", |(_, path_and_name)| path_and_name)
+        self.text.split_once(":role/").map_or("", |(_, path_and_name)| path_and_name)
     }
 
     /// Whether `assumed` (`arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`) is a session of this role at AWS.
@@ -94,7 +122,8 @@ impl RoleArn {
             && self.account().is_none_or(|own| account == own)
     }
 
-    /// Whether `assumed` is a session of a role of this name, in whatever account, at a server other than AWS.
+    /// Whether `assumed` may be a session of this role at a server other than AWS: of its name, in whatever account.
+    /// Of a role that is no ARN nobody knows what its sessions are called, so it may be any.
     ///
     /// `SeaweedFS` answers with account 000000000000 for every role, its first releases with no field for one. Ceph
     /// RGW keeps the role's path (`generateAssumedRoleUser` in
@@ -103,6 +132,9 @@ impl RoleArn {
     /// all in front of the session, whose name has no slash, and a path that is there is the one asked for.
     #[must_use]
     pub fn named(&self, assumed: &str) -> bool {
+        if !self.is_arn {
+            return true;
+        }
         let resource = assumed.strip_prefix("arn:").and_then(|rest| rest.split_once(":assumed-role/"));
         let Some((_, resource)) = resource else { return false };
         let role = resource.rsplit_once('/').map_or(resource, |(role, _session)| role);
@@ -123,7 +155,7 @@ fn is_account(account: &str) -> bool {
 
 impl fmt::Display for RoleArn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.text)
     }
 }
 

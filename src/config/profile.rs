@@ -29,7 +29,7 @@ pub(super) fn all(
     servers: Servers,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Profile>, Error> {
-    let Some(profiles) = &document.profiles else { return Ok(vec![from_settings(sources, document)?]) };
+    let Some(profiles) = &document.profiles else { return Ok(vec![from_settings(sources, document, servers)?]) };
     for setting in setting::OF_ONE_PROFILE {
         refuse_outer(sources, setting, "profiles", warnings)?;
     }
@@ -59,10 +59,12 @@ pub(super) fn refuse_outer(
     }
 }
 
-fn from_settings(sources: &Sources<'_>, document: &Document) -> Result<Profile, Error> {
+fn from_settings(sources: &Sources<'_>, document: &Document, servers: Servers) -> Result<Profile, Error> {
     let value = |setting| sources.value(setting, document);
     let step = WebIdentity {
-        role_arn: parsed(value(&setting::ROLE_ARN)?.as_ref(), |given| given.parse(RoleArn::parse))?,
+        role_arn: parsed(value(&setting::ROLE_ARN)?.as_ref(), |given| {
+            given.parse(|text| RoleArn::parse_at(servers.sts, text))
+        })?,
         token_file: parsed(value(&setting::WEB_IDENTITY_TOKEN_FILE)?.as_ref(), Given::file)?
             .unwrap_or_else(default_token_file),
         provider_id: None,

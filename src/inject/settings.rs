@@ -135,9 +135,11 @@ impl Settings {
             endpoint => server(endpoint),
         };
         let settings = Self {
-            role: role(sources)?,
-            chain: list(sources.pod("role-chain"), |text| RoleArn::parse(text).map_err(|error| error.to_string()))?,
-            container_roles: list(sources.pod("container-roles"), container_role)?,
+            role: role(sources, server)?,
+            chain: list(sources.pod("role-chain"), |text| {
+                RoleArn::parse_at(server, text).map_err(|error| error.to_string())
+            })?,
+            container_roles: list(sources.pod("container-roles"), |text| container_role(server, text))?,
             config,
             region: text("region", chart("region", &agent.region)).parse(|text| Region::parse_at(server, text))?,
             sts_endpoint,
@@ -204,9 +206,9 @@ fn list<T>(given: Option<Given<'_>>, parse: impl Fn(&str) -> Result<T, String>) 
     items.map(|text| Given { origin: given.origin.clone(), text }.read(&parse)).collect()
 }
 
-fn role(sources: &Sources<'_>) -> Result<Option<RoleArn>, Denial> {
+fn role(sources: &Sources<'_>, server: Server) -> Result<Option<RoleArn>, Denial> {
     let fallback = || sources.fallback_role.map(|text| Given { origin: "--role-arn".to_owned(), text });
-    sources.any("role-arn").or_else(fallback).map(|given| given.read(RoleArn::parse)).transpose()
+    sources.any("role-arn").or_else(fallback).map(|given| given.read(|text| RoleArn::parse_at(server, text))).transpose()
 }
 
 fn policy_arns(sources: &Sources<'_>) -> Result<Vec<String>, Denial> {

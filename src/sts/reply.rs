@@ -143,7 +143,8 @@ fn is_printable(text: &str, longest: usize) -> bool {
 
 /// The account in an ARN, when it is one of AWS's: SDKs take nothing else for an `AccountId`.
 fn account_of(arn: &str) -> Option<&str> {
-    arn.split(':').nth(4).filter(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
+    let account = arn.strip_prefix("arn:").and_then(|parts| parts.split(':').nth(3));
+    account.filter(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]

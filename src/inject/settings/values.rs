@@ -23,9 +23,9 @@ pub(in crate::inject) fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
-pub(super) fn container_role(text: &str) -> Result<(String, RoleArn), String> {
+pub(super) fn container_role(server: Server, text: &str) -> Result<(String, RoleArn), String> {
     let (container, role) = text.split_once('=').ok_or("CONTAINER=ROLE_ARN, separated by commas")?;
-    Ok((name(container.trim())?, RoleArn::parse(role.trim()).map_err(|error| error.to_string())?))
+    Ok((name(container.trim())?, RoleArn::parse_at(server, role.trim()).map_err(|error| error.to_string())?))
 }
 
 pub(super) fn name(text: &str) -> Result<String, String> {
