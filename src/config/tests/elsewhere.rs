@@ -116,3 +116,23 @@ fn the_role_of_a_setting_and_of_an_identity_pool_follow_their_own_endpoints() {
         assert!(given.load().is_ok());
     }
 }
+
+#[test]
+fn names_of_policies_and_providers_are_taken_as_roles_are() {
+    let with = |endpoint: &str, name: &str| {
+        let file = format!(
+            "{{region: eu-central-1, {endpoint} profiles: {{
+                a: {{saml: {{roleArn: 'arn:aws:iam::111122223333:role/x', principalArn: '{name}', assertionFile: /a}}}},
+                b: {{webIdentity: {{policyArns: ['{name}']}}}},
+                c: {{webIdentity: {{}}, chain: [{{roleArn: 'arn:aws:iam::111122223333:role/x',
+                     providedContexts: [{{providerArn: '{name}', contextAssertionFile: /c}}]}}]}}}}}}"
+        );
+        Given::file(&file).load().map(|_| ()).map_err(|error| error.to_string())
+    };
+    let ecs = "stsEndpoint: 'https://ecs.example.org/sts',";
+    assert_eq!(with(ecs, "urn:ecs:iam:::policy/reader"), Ok(()));
+    assert!(with("", "urn:ecs:iam:::policy/reader").is_err_and(|said| said.contains("principalArn")));
+    for bad in ["reader", "urn:ecs:iam:::policy/a b", "urn:ecs:iam:::policy/a,b"] {
+        assert!(with(ecs, bad).is_err_and(|said| said.contains("principalArn")), "{bad}");
+    }
+}
