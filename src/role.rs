@@ -54,14 +54,11 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 20..=2048;
 impl RoleArn {
     /// Reads a role as a server has it: an ARN, or elsewhere than at AWS any name of an ARN's length.
     ///
-    /// A comma would end it in the lists of annotations, a blank in a log line.
-    ///
     /// # Errors
     /// When the server could have no such role.
     pub fn parse_at(server: Server, text: &str) -> Result<Self, Error> {
-        let is_role = LENGTHS.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b',');
         match (Self::parse(text), server) {
-            (Err(_), Server::Other) if is_role => Ok(Self { text: text.to_owned(), is_arn: false }),
+            (Err(_), Server::Other) if is_foreign_name(text) => Ok(Self { text: text.to_owned(), is_arn: false }),
             (Err(_), Server::Other) => Err(Error::Role),
             (parsed, _) => parsed,
         }
@@ -140,6 +137,14 @@ impl RoleArn {
         let role = resource.rsplit_once('/').map_or(resource, |(role, _session)| role);
         role == self.name() || role == self.path_and_name()
     }
+}
+
+/// Whether a server that is not AWS's may have a role, a policy or a provider of this name: any of an ARN's length.
+///
+/// A comma would end it in the lists of annotations, a blank in a log line.
+#[must_use]
+pub fn is_foreign_name(text: &str) -> bool {
+    LENGTHS.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b',')
 }
 
 /// Twelve digits at AWS; nothing, a tenant (`team_1`) or an account with letters (`RGW33567154695143645`) at

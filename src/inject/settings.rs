@@ -126,8 +126,8 @@ impl Settings {
         let agent = &template.agent;
         let text = |name: &str, default: Option<(String, String)>| Text::of(sources.any(name), default);
         let insecure = agent.allow_insecure_sts;
-        let sts_endpoint = text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint))
-            .parse(|text| endpoint(text, insecure))?;
+        let sts_endpoint =
+            text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint)).parse(|text| endpoint(text, insecure))?;
         let config = sources.pod("config").map(|given| given.read(object_name)).transpose()?;
         let server = match sts_endpoint.as_deref().or(template.extra_endpoint()) {
             // The author's document may name an endpoint, so its agent judges.
@@ -153,7 +153,7 @@ impl Settings {
             session_name: sources.pod("session-name").map(|given| given.read(session_name)).transpose()?,
             session_duration: text("session-duration", chart("sessionDuration", &agent.session_duration))
                 .required("agent.sessionDuration", session_duration)?,
-            policy_arns: policy_arns(sources)?,
+            policy_arns: policy_arns(sources, server)?,
             containers: sources.pod("containers").map(|given| list(Some(given), name)).transpose()?,
             skip_containers: list(sources.pod("skip-containers"), name)?,
             port: Text::of(sources.pod("port"), Some(number("credentialsPort", agent.credentials_port)))
@@ -208,13 +208,19 @@ fn list<T>(given: Option<Given<'_>>, parse: impl Fn(&str) -> Result<T, String>) 
 
 fn role(sources: &Sources<'_>, server: Server) -> Result<Option<RoleArn>, Denial> {
     let fallback = || sources.fallback_role.map(|text| Given { origin: "--role-arn".to_owned(), text });
-    sources.any("role-arn").or_else(fallback).map(|given| given.read(|text| RoleArn::parse_at(server, text))).transpose()
+    sources
+        .any("role-arn")
+        .or_else(fallback)
+        .map(|given| given.read(|text| RoleArn::parse_at(server, text)))
+        .transpose()
 }
 
-fn policy_arns(sources: &Sources<'_>) -> Result<Vec<String>, Denial> {
+fn policy_arns(sources: &Sources<'_>, server: Server) -> Result<Vec<String>, Denial> {
     let Some(given) = sources.pod("session-policy-arns") else { return Ok(Vec::new()) };
     let (origin, text) = (given.origin.clone(), given.text);
-    let read = |text: &str| PolicyArn::parse(text).map(|arn| arn.as_str().to_owned()).map_err(|e| e.to_string());
+    let read = |text: &str| {
+        PolicyArn::parse_at(server, text).map(|arn| arn.as_str().to_owned()).map_err(|error| error.to_string())
+    };
     let arns = list(Some(given), read)?;
     if arns.len() > 10 { Err(Denial::value(&origin, text, "at most 10 policies")) } else { Ok(arns) }
 }

@@ -23,7 +23,9 @@ async fn refused(behaviour: Behaviour) -> Failure {
 
 #[tokio::test]
 async fn every_kind_of_document_keeps_its_message() {
-    let cdata = format!("<ErrorResponse><Error><Code>AccessDenied</Code><Message><![CDATA[{WHY}]]></Message></Error></ErrorResponse>");
+    let cdata = format!(
+        "<ErrorResponse><Error><Code>AccessDenied</Code><Message><![CDATA[{WHY}]]></Message></Error></ErrorResponse>"
+    );
     let json = format!(r#"{{"Error":{{"Code":"AccessDenied","Message":"{WHY}"}},"RequestId":"tx1"}}"#);
     let gateway = format!(r#"{{"message":"{WHY}"}}"#);
     let page = format!("<html><head><title>{WHY}</title></head><body><hr></body></html>");
@@ -51,7 +53,9 @@ async fn a_code_in_json_that_no_sts_has_is_not_taken_for_one() {
 
 #[tokio::test]
 async fn what_is_shown_is_one_short_line() {
-    let failure = refused(refusal(403, "application/json", format!(r#"{{"message":"a\nb\u001b[31m{}"}}"#, "x y ".repeat(9000)))).await;
+    let failure =
+        refused(refusal(403, "application/json", format!(r#"{{"message":"a\nb\u001b[31m{}"}}"#, "x y ".repeat(9000))))
+            .await;
     assert!(failure.message.starts_with(r"a\nb\u{1b}[31mx y") && failure.message.chars().count() <= 512, "{failure:?}");
 }
 
@@ -81,7 +85,10 @@ async fn a_token_that_looks_like_nothing_is_not_repeated_either() {
         let proof = Proof::Token(WebIdentityToken::opaque(token.as_bytes()).expect("a token"));
         let failure = exchange(&client(&sts.url()), request(step, proof)).await.expect_err("a refusal");
         let shown = format!("{failure:?}");
-        assert!(!["ya29.a0AfH6SM", "canary", "Q7xZ0pL"].iter().any(|part| shown.contains(part)), "{behaviour:?}: {shown}");
+        assert!(
+            !["ya29.a0AfH6SM", "canary", "Q7xZ0pL"].iter().any(|part| shown.contains(part)),
+            "{behaviour:?}: {shown}"
+        );
         assert!(shown.contains("[redacted]") || shown.contains("no"), "{shown}");
     }
 }

@@ -107,7 +107,9 @@ async fn a_server_that_keeps_the_roles_path_is_taken_at_its_word() {
     let client = client(&sts.url());
     // Ceph RGW: `assumed-role` for `role`, the session behind it (generateAssumedRoleUser in its rgw_sts.cc).
     let ceph = "arn:aws:sts::111122223333:assumed-role/team/app/shop.checkout-0";
-    sts.script([ceph, "arn:aws:sts::111122223333:assumed-role/app/team/x"].map(|arn| Behaviour::AssumedRole(arn.into())));
+    sts.script(
+        [ceph, "arn:aws:sts::111122223333:assumed-role/app/team/x"].map(|arn| Behaviour::AssumedRole(arn.into())),
+    );
     let reply = enter(&client).await.expect("the role that was asked for");
     assert_eq!(reply.details.assumed_role_arn.as_deref(), Some(ceph));
     let failure = enter(&client).await.expect_err("a role named team");

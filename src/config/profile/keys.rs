@@ -82,7 +82,8 @@ impl Keys<'_> {
             (None, None) => None,
         };
         let policy = policy.transpose().map_err(|(path, error)| Error::setting(path, error))?;
-        let policy_arns = self.each("policyArns", arns, MOST_POLICY_ARNS, PolicyArn::parse)?;
+        let policy_arns =
+            self.each("policyArns", arns, MOST_POLICY_ARNS, |text| PolicyArn::parse_at(self.servers.sts, text))?;
         let inline = policy.as_ref().map_or(0, |policy| policy.as_str().chars().count());
         let together = inline + policy_arns.iter().map(|arn| arn.as_str().len()).sum::<usize>();
         if together > MOST_POLICY_CHARACTERS {
@@ -143,11 +144,7 @@ impl Keys<'_> {
             let sound = !text.is_empty() && text.trim() == text && !text.contains([']', '\n', '\r']);
             if sound { Ok(text.to_owned()) } else { Err("the name of a section of the credentials file, without [ ]") }
         })?;
-        Ok(AccessKeyFile {
-            path,
-            profile: profile.unwrap_or_else(|| "default".to_owned()),
-            server: self.servers.sts,
-        })
+        Ok(AccessKeyFile { path, profile: profile.unwrap_or_else(|| "default".to_owned()), server: self.servers.sts })
     }
 
     /// A device with the one file that its codes come from.
@@ -173,7 +170,9 @@ impl Keys<'_> {
             let path = self.path(&format!("providedContexts[{at}]"));
             let keys = Keys { path, ..*self };
             Ok(ProvidedContext {
-                provider_arn: keys.given("providerArn", &context.provider_arn).parse(ProviderArn::parse)?,
+                provider_arn: keys
+                    .given("providerArn", &context.provider_arn)
+                    .parse(|text| ProviderArn::parse_at(self.servers.sts, text))?,
                 assertion_file: keys.given("contextAssertionFile", &context.context_assertion_file).file()?,
             })
         };

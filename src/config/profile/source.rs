@@ -29,7 +29,9 @@ pub(super) fn saml(keys: &Keys<'_>, source: &file::Saml) -> Result<Saml, Error> 
         source;
     Ok(Saml {
         role_arn: keys.given("roleArn", role_arn).parse(|text| RoleArn::parse_at(keys.servers.sts, text))?,
-        principal_arn: keys.given("principalArn", principal_arn).parse(SamlProviderArn::parse)?,
+        principal_arn: keys
+            .given("principalArn", principal_arn)
+            .parse(|text| SamlProviderArn::parse_at(keys.servers.sts, text))?,
         assertion_file: keys.given("assertionFile", assertion_file).file()?,
         duration: keys.duration(session_duration.as_ref())?,
         restriction: keys.restriction(policy.as_ref(), policy_file.as_ref(), policy_arns)?,

@@ -91,7 +91,14 @@ fn a_role_is_any_name_where_the_sts_is_not_awss() {
         let at_aws = roles("", role).expect_err(role);
         assert!(at_aws.contains("not a role ARN: it must look like arn:aws:iam::111122223333:role/NAME"), "{at_aws}");
     }
-    for bad in ["", "reader", "urn:ecs:iam::n:role", "urn:ecs:iam::ns1:role/a b", "urn:ecs:iam::ns1:role/a,b", "urn:ecs:iam::ns1:role/ä"] {
+    for bad in [
+        "",
+        "reader",
+        "urn:ecs:iam::n:role",
+        "urn:ecs:iam::ns1:role/a b",
+        "urn:ecs:iam::ns1:role/a,b",
+        "urn:ecs:iam::ns1:role/ä",
+    ] {
         let said = roles(ecs, bad).expect_err(bad);
         assert!(said.starts_with("profiles.a.webIdentity.roleArn: ") && said.contains("20 to 2048"), "{said}");
     }

@@ -37,10 +37,16 @@ fn both_shapes_of_an_error_are_read() {
 #[test]
 fn xml_is_read_however_it_is_written() {
     for document in [
-        format!("<ErrorResponse><Error><Code>AccessDenied</Code><Message><![CDATA[{WHY}]]></Message></Error></ErrorResponse>"),
+        format!(
+            "<ErrorResponse><Error><Code>AccessDenied</Code><Message><![CDATA[{WHY}]]></Message></Error></ErrorResponse>"
+        ),
         format!("<Error><Code><![CDATA[AccessDenied]]></Code><Message>\n  {WHY}\n</Message></Error>"),
-        format!("<Error><Code>AccessDenied</Code><Message>the session <![CDATA[name is]]> not allowed here</Message></Error>"),
-        format!("<e:ErrorResponse xmlns:e='x'><e:Error><e:Code>AccessDenied</e:Code><e:Message>{WHY}</e:Message></e:Error></e:ErrorResponse>"),
+        format!(
+            "<Error><Code>AccessDenied</Code><Message>the session <![CDATA[name is]]> not allowed here</Message></Error>"
+        ),
+        format!(
+            "<e:ErrorResponse xmlns:e='x'><e:Error><e:Code>AccessDenied</e:Code><e:Message>{WHY}</e:Message></e:Error></e:ErrorResponse>"
+        ),
         format!("<Error><Code xmlns=\"\">AccessDenied</Code><Message xml:lang=\"en\">{WHY}</Message></Error>"),
         format!("<!-- denied --><error><code>AccessDenied</code><message>{WHY}</message></error>"),
         format!("\u{feff}<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>{WHY}</Message></Error>"),
@@ -48,9 +54,12 @@ fn xml_is_read_however_it_is_written() {
     ] {
         assert_says(&document, DENIED, Some(WHY));
     }
-    let html_inside = "<Error><Code>AccessDenied</Code><Message><![CDATA[<html><title>no</title></html>]]></Message></Error>";
+    let html_inside =
+        "<Error><Code>AccessDenied</Code><Message><![CDATA[<html><title>no</title></html>]]></Message></Error>";
     assert_says(html_inside, DENIED, Some("<html><title>no</title></html>"));
-    let soap = format!("<s:Envelope xmlns:s='x'><s:Body><s:Fault><faultcode>Client</faultcode><faultstring>{WHY}</faultstring></s:Fault></s:Body></s:Envelope>");
+    let soap = format!(
+        "<s:Envelope xmlns:s='x'><s:Body><s:Fault><faultcode>Client</faultcode><faultstring>{WHY}</faultstring></s:Fault></s:Body></s:Envelope>"
+    );
     assert_says(soap, None, Some(WHY));
 }
 
@@ -98,24 +107,38 @@ fn json_says_its_message_in_each_of_its_shapes() {
 fn text_says_its_first_line() {
     assert_says("\n  why\t\r\nand more\n", None, Some("why"));
     assert_says("\u{feff}why", None, Some("why"));
-    assert_says("upstream connect error or disconnect/reset before headers. reset reason: x", None, Some(
+    assert_says(
         "upstream connect error or disconnect/reset before headers. reset reason: x",
-    ));
+        None,
+        Some("upstream connect error or disconnect/reset before headers. reset reason: x"),
+    );
     assert_says("a < b and c > d", None, Some("a < b and c > d"));
 }
 
 #[test]
 fn a_page_says_its_title_and_its_heading() {
     for (page, says) in [
-        ("<html><head><title>403 Forbidden</title></head><body><center><h1>403 Forbidden</h1></center></body></html>", "403 Forbidden"),
+        (
+            "<html><head><title>403 Forbidden</title></head><body><center><h1>403 Forbidden</h1></center></body></html>",
+            "403 Forbidden",
+        ),
         ("<html><head><title>403 Forbidden</title></head><body><h1>why</h1></body></html>", "403 Forbidden: why"),
         ("<!DOCTYPE html>\n<HTML><HEAD><TITLE lang=en>\n Access\n  denied </TITLE>", "Access denied"),
-        ("<html><title></title><body><h1 class='x'>Not <em>allowed</em> &mdash; here &amp; now</h1>", "Not allowed &mdash; here & now"),
-        ("<html><head><title> </title><style>p {}</style><script>var a = '<p>';</script></head><body><p>why</p><p>more</p>", "why"),
+        (
+            "<html><title></title><body><h1 class='x'>Not <em>allowed</em> &mdash; here &amp; now</h1>",
+            "Not allowed &mdash; here & now",
+        ),
+        (
+            "<html><head><title> </title><style>p {}</style><script>var a = '<p>';</script></head><body><p>why</p><p>more</p>",
+            "why",
+        ),
         ("<!-- page --><html><body>why</body></html>", "why"),
         ("<h1>why</h1>", "why"),
         ("<p>why</p>", "why"),
-        ("<?xml version='1.0'?><!DOCTYPE html PUBLIC 'x' 'y'><html xmlns='z'><head><title>why</title></head></html>", "why"),
+        (
+            "<?xml version='1.0'?><!DOCTYPE html PUBLIC 'x' 'y'><html xmlns='z'><head><title>why</title></head></html>",
+            "why",
+        ),
         ("<html><title>502 Bad Gateway</title><Code>x</Code></html>", "502 Bad Gateway"),
         ("<html><title>un&#x66;inished &lt;tag&gt;", "unfinished <tag>"),
     ] {
@@ -139,14 +162,16 @@ fn other_charsets_are_text_and_what_is_no_text_says_nothing() {
     assert_says(utf16("nicht für alle", true), None, Some("nicht für alle"));
     assert_says(b"<Error><Code>AccessDenied</Code><Message>f\xfcr alle</Message></Error>", DENIED, Some("für alle"));
     assert_says(b"nicht f\xfcr alle", None, Some("nicht für alle"));
-    for body in [&b""[..], b"\xff\xfe", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b", b"\x00\x01\x02text", b"a\x00b"] {
+    for body in [&b""[..], b"\xff\xfe", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b", b"\x00\x01\x02text", b"a\x00b"]
+    {
         assert_says(body, None, None);
     }
 }
 
 #[test]
 fn a_document_without_text_says_nothing() {
-    for body in ["<Error><Code></Code><Message></Message></Error>", "<a><b/></a>", "<Error/>", "<?xml version='1.0'?>"] {
+    for body in ["<Error><Code></Code><Message></Message></Error>", "<a><b/></a>", "<Error/>", "<?xml version='1.0'?>"]
+    {
         assert_eq!(read(body.as_bytes()), ErrorDocument::default(), "{body}");
     }
 }
