@@ -104,6 +104,12 @@ impl Failure {
     }
 }
 
+/// Whether an STS is known to have this error code, among those of other origin.
+#[must_use]
+pub fn is_known_code(code: &str) -> bool {
+    codes::is_known(code)
+}
+
 /// How an exchange ended, as far as one can tell from outside STS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {

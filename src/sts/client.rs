@@ -12,6 +12,7 @@ mod clock;
 mod cognito;
 mod evidence;
 mod fields;
+mod sent;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -26,12 +27,13 @@ use http::Uri;
 
 use self::capture::Seen;
 use self::clock::ServerClock;
+use self::sent::Sent;
 use super::connector::{self, ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, connector};
 use super::reply::{Fields, check};
 use super::settings::{Endpoint, Settings};
 use super::{Assume, Request};
 use crate::assume::Reply;
-use crate::failure::{Failure, classify};
+use crate::failure::{Evidence, Failure, Kind, classify};
 use crate::role::{RoleArn, Server};
 use crate::time::{Now, Wall};
 
@@ -113,13 +115,17 @@ impl Client {
     }
 
     /// Only an answer with a code comes from STS; the `Date` of a proxy's error page is not believed.
-    fn refused(&self, mut evidence: crate::failure::Evidence, seen: &Seen) -> Failure {
+    fn refused(&self, mut evidence: Evidence, seen: &Seen, sent: &Sent) -> Failure {
         let envelope = seen.take();
         if evidence.code.is_some() {
             self.clock.learn(envelope.date);
         }
         evidence.status = evidence.status.or(envelope.status);
         evidence.request_id = envelope.request_id.or(evidence.request_id);
+        let said = evidence.kind == Kind::Answered;
+        for text in [&mut evidence.code, &mut evidence.message, &mut evidence.request_id] {
+            *text = text.take().map(|text| if said { sent.hidden_in(&text) } else { text });
+        }
         classify(evidence)
     }
 }

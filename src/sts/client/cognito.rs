@@ -13,10 +13,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Value, json};
 
 use super::capture::{LONGEST_BODY, Seen, envelope};
+use super::sent::Sent;
 use super::{Client, check, evidence, host};
 use crate::assume::{Cognito, Reply, ReplyDetails};
 use crate::failure::{Class, Evidence, Failure, Kind};
 use crate::sts::connector::{ATTEMPT_TIMEOUT, connector};
+use crate::sts::error_document::{self, ErrorDocument};
 use crate::sts::reply::{Envelope, Fields};
 use crate::sts::settings::{Endpoint, Settings};
 use crate::time::Wall;
@@ -74,14 +76,15 @@ impl Client {
         let subject = token.claims().subject.as_deref().unwrap_or_default();
         let known_as = format!("{} {login} {subject}", step.identity_pool_id);
         let logins = json!({ login: token.expose() });
+        let sent = Sent::of([token.expose()]);
         drop(token);
         let host = self.pools.host(step.identity_pool_id.region())?;
-        let id = self.identity(step, &host, &known_as, &logins).await?;
+        let id = self.identity(step, &host, &known_as, &logins, &sent).await?;
         let mut asked = json!({ "IdentityId": id, "Logins": logins });
         if let Some(role) = &step.custom_role_arn {
             asked["CustomRoleArn"] = json!(role.as_str());
         }
-        let answered = self.post("GetCredentialsForIdentity", &host, &asked).await;
+        let answered = self.post("GetCredentialsForIdentity", &host, &asked, &sent).await;
         if answered.as_ref().is_err_and(|failure| failure.code == "ResourceNotFoundException") {
             // Somebody deleted the identity; the next call makes another.
             self.identities().remove(&known_as);
@@ -95,7 +98,14 @@ impl Client {
     }
 
     /// The identity's id, asked for once.
-    async fn identity(&self, step: &Cognito, host: &str, known_as: &str, logins: &Value) -> Result<String, Failure> {
+    async fn identity(
+        &self,
+        step: &Cognito,
+        host: &str,
+        known_as: &str,
+        logins: &Value,
+        sent: &Sent,
+    ) -> Result<String, Failure> {
         if let Some(id) = self.identities().get(known_as) {
             return Ok(id.clone());
         }
@@ -103,9 +113,9 @@ impl Client {
         if let Some(account) = &step.account_id {
             asked["AccountId"] = json!(account.as_str());
         }
-        let (answer, envelope) = self.post("GetId", host, &asked).await?;
+        let (answer, envelope) = self.post("GetId", host, &asked, sent).await?;
         let id = answer["IdentityId"].as_str().filter(|id| !id.is_empty()).map(str::to_owned);
-        let id = id.ok_or_else(|| self.refused(local(Kind::InvalidReply, host, None), &Seen::of(envelope)))?;
+        let id = id.ok_or_else(|| self.refused(local(Kind::InvalidReply, host, None), &Seen::of(envelope), sent))?;
         self.identities().insert(known_as.to_owned(), id.clone());
         Ok(id)
     }
@@ -115,8 +125,14 @@ impl Client {
     }
 
     /// One call, and the answer's document.
-    async fn post(&self, operation: &str, host: &str, document: &Value) -> Result<(Value, Envelope), Failure> {
-        let failed = |kind, detail: Option<&str>| self.refused(local(kind, host, detail), &Seen::default());
+    async fn post(
+        &self,
+        operation: &str,
+        host: &str,
+        document: &Value,
+        sent: &Sent,
+    ) -> Result<(Value, Envelope), Failure> {
+        let failed = |kind, detail: Option<&str>| self.refused(local(kind, host, detail), &Seen::default(), sent);
         let connector = self.pools.connector()?;
         let request = self.pools.request(operation, host, document).ok_or_else(|| failed(Kind::BeforeTheWire, None))?;
         let exchange = async {
@@ -129,17 +145,19 @@ impl Client {
                 let long = error.is::<LengthLimitError>();
                 failed(if long { Kind::ReplyTooLarge } else { Kind::ConnectionReset }, None)
             })?;
-            Ok((serde_json::from_slice::<Value>(&body.to_bytes()).unwrap_or_default(), seen))
+            Ok((body.to_bytes(), seen))
         };
         let answered = tokio::time::timeout(ATTEMPT_TIMEOUT, exchange).await;
         let (answer, seen) = answered.map_err(|_| failed(Kind::RequestTimeout, None))??;
-        match seen.status {
-            Some(200) if answer.is_object() => {
+        if seen.status != Some(200) {
+            return Err(self.refused(answered_error(&answer), &Seen::of(seen), sent));
+        }
+        match serde_json::from_slice::<Value>(&answer) {
+            Ok(answer) if answer.is_object() => {
                 self.clock.learn(seen.date);
                 Ok((answer, seen))
             }
-            Some(200) => Err(failed(Kind::InvalidReply, None)),
-            _ => Err(self.refused(answered_error(&answer), &Seen::of(seen))),
+            _ => Err(failed(Kind::InvalidReply, None)),
         }
     }
 }
@@ -160,17 +178,11 @@ fn local(kind: Kind, host: &str, detail: Option<&str>) -> Evidence {
     Evidence { kind, code: None, message, status: None, request_id: None, signed: false }
 }
 
-/// `{"__type": "com.amazonaws.cognito.identity.model#NotAuthorizedException", "message": "..."}`
-fn answered_error(answer: &Value) -> Evidence {
-    let text = |keys: [&str; 2]| keys.iter().find_map(|key| answer[key].as_str()).map(str::to_owned);
-    Evidence {
-        kind: Kind::Answered,
-        code: text(["__type", "code"]).map(|code| code.rsplit('#').next().unwrap_or_default().to_owned()),
-        message: text(["message", "Message"]),
-        status: None,
-        request_id: None,
-        signed: false,
-    }
+/// `{"__type": "com.amazonaws.cognito.identity.model#NotAuthorizedException", "message": "..."}`, or what stands in
+/// front of the pool says.
+fn answered_error(body: &[u8]) -> Evidence {
+    let ErrorDocument { code, message, request_id } = error_document::read(body);
+    Evidence { kind: Kind::Answered, code, message, status: None, request_id, signed: false }
 }
 
 fn fields(answer: &Value) -> Fields {

@@ -53,10 +53,12 @@ where
 
 fn answered(error: &impl ProvideErrorMetadata, raw: &HttpResponse, signed: bool) -> Evidence {
     let document = raw.body().bytes().map(error_document::read).unwrap_or_default();
+    // The SDK takes an element with nothing but CDATA for an empty one.
+    let own = |text: Option<&str>| text.filter(|text| !text.trim().is_empty()).map(str::to_owned);
     Evidence {
         kind: Kind::Answered,
-        code: error.code().map(str::to_owned).or(document.code),
-        message: error.message().map(str::to_owned).or(document.message),
+        code: own(error.code()).or(document.code),
+        message: own(error.message()).or(document.message),
         status: Some(raw.status().as_u16()),
         request_id: document.request_id,
         signed,
