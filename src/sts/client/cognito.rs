@@ -24,6 +24,9 @@ use crate::sts::settings::{Endpoint, Settings};
 use crate::time::Wall;
 use crate::token::WebIdentityToken;
 
+/// The regions whose FIPS hosts in the first domain are those of dual stack too.
+const DUAL_STACK_FIPS: [&str; 4] = ["us-east-1", "us-east-2", "us-west-1", "us-west-2"];
+
 /// What is known of identity pools.
 pub(super) struct Pools {
     settings: Settings,
@@ -46,14 +49,28 @@ impl Pools {
         made.as_ref().map_err(|reason| Failure::local(Class::Config, "RequestNotSent", reason.clone()))
     }
 
-    /// The pool's host, next to the STS of its region.
+    /// The pool's host: the endpoint of one's own, else by the endpoint rules of `cognito-identity` (2014-06-30, in
+    /// <https://github.com/boto/botocore/tree/develop/botocore/data/cognito-identity>).
+    ///
+    /// Only the domain of the region's partition is taken from STS, whose own rules differ: FIPS in `GovCloud`.
     fn host(&self, region: &str) -> Result<String, Failure> {
-        let sts = host(&self.settings, region);
-        let sts = sts.map_err(|error| Failure::local(Class::Config, "RequestNotSent", error.to_string()))?;
-        Ok(match sts.strip_prefix("sts") {
-            Some(rest) if self.settings.endpoint.is_none() => format!("cognito-identity{rest}"),
-            _ => sts,
-        })
+        let resolved = |dualstack| {
+            let found = host(&Settings { fips: false, dualstack, ..self.settings.clone() }, region);
+            found.map_err(|error| Failure::local(Class::Config, "RequestNotSent", error.to_string()))
+        };
+        if self.settings.endpoint.is_some() {
+            return resolved(false);
+        }
+        let Settings { fips, dualstack, .. } = self.settings;
+        let domain = |dualstack| {
+            let sts = resolved(dualstack)?;
+            Ok(sts.strip_prefix(&format!("sts.{region}.")).unwrap_or(&sts).to_owned())
+        };
+        // The commercial partition answers IPv6 under its first domain, and so does FIPS in some regions.
+        let is_commercial = domain(false)? == "amazonaws.com" && !region.starts_with("us-gov-");
+        let domain = domain(dualstack && !(is_commercial && (!fips || DUAL_STACK_FIPS.contains(&region))))?;
+        let service = if fips { "cognito-identity-fips" } else { "cognito-identity" };
+        Ok(format!("{service}.{region}.{domain}"))
     }
 
     fn request(&self, operation: &str, host: &str, document: &Value) -> Option<HttpRequest> {
