@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::case::{self, Case};
 use super::cells::{self, COLUMNS, Outcome};
 
-/// Every source, and chains.
-const ROWS: [&str; 9] = [
+/// Every source, chains, and servers that are not AWS.
+const ROWS: [&str; 11] = [
     "webIdentity",
     "saml",
     "sessionToken",
@@ -17,6 +17,8 @@ const ROWS: [&str; 9] = [
     "chain of 1 hop",
     "chain of 2 hops",
     "chain of 4 hops",
+    "Ceph RGW",
+    "MinIO",
 ];
 
 /// Most of a case is waiting for the next refresh.
