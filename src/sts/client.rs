@@ -12,6 +12,7 @@ mod clock;
 mod cognito;
 mod evidence;
 mod fields;
+mod own_endpoint;
 mod sent;
 
 use std::pin::pin;
@@ -27,6 +28,7 @@ use http::Uri;
 
 use self::capture::Seen;
 use self::clock::ServerClock;
+use self::own_endpoint::OwnEndpoint;
 use self::sent::Sent;
 use super::connector::{self, ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, connector};
 use super::reply::{Fields, check};
@@ -50,7 +52,7 @@ pub enum Error {
     #[error("no AWS region: set region (AWS_REGION), or the URL of an STS with stsEndpoint (AWS_ENDPOINT_URL_STS)")]
     NoRegion,
     /// FIPS and dual-stack are variants of AWS's own endpoints.
-    #[error("AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT cannot be combined with an STS endpoint of your own")]
+    #[error("AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT cannot be combined with an endpoint of your own")]
     Variant,
     /// The region has no such endpoint, or the URL cannot be used.
     #[error("there is no STS endpoint for region {region}: {reason}")]
@@ -86,12 +88,9 @@ impl Client {
             (None, Some(_)) => REGION_OF_CUSTOM_ENDPOINTS.to_owned(),
             (None, None) => return Err(Error::NoRegion),
         };
-        if settings.endpoint.is_some() && (settings.fips || settings.dualstack) {
-            return Err(Error::Variant);
-        }
         let host = host(settings, &region)?;
         let clock = ServerClock::new(clock);
-        let sdk = Sdk::from_conf(config(settings, region, clock.clone())?);
+        let sdk = Sdk::from_conf(config(settings, &region, clock.clone())?);
         Ok(Self {
             sdk,
             clock,
@@ -140,13 +139,13 @@ impl Assume for Client {
     }
 }
 
-fn config(settings: &Settings, region: String, clock: ServerClock) -> Result<Config, Error> {
+fn config(settings: &Settings, region: &str, clock: ServerClock) -> Result<Config, Error> {
     let connector = connector(settings)?;
     let time_outs =
         TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
     let mut builder = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new(region))
+        .region(Region::new(region.to_owned()))
         .use_fips(settings.fips)
         .use_dual_stack(settings.dualstack)
         .http_client(http_client_fn(move |_, _| connector.clone()))
@@ -157,16 +156,24 @@ fn config(settings: &Settings, region: String, clock: ServerClock) -> Result<Con
         .disable_clock_skew_correction(true)
         .time_source(clock)
         .app_name(AppName::new(APP_NAME).expect("letters, digits, dots and dashes"));
-    builder.set_endpoint_url(settings.endpoint.as_ref().map(Endpoint::url));
+    if let Some(endpoint) = &settings.endpoint {
+        // The SDK makes no host of a region then, but looks whether it could.
+        builder = builder.endpoint_resolver(OwnEndpoint::new(endpoint, region));
+        builder = builder.region(Region::new(REGION_OF_CUSTOM_ENDPOINTS));
+    }
     Ok(builder.build())
 }
 
-/// Host and port of the endpoint, found with the SDK's own rules so that a bad region is told at start.
+/// Host and port that are called: of an endpoint of one's own, else found with the SDK's own rules, so that a bad
+/// region is reported at start.
 fn host(settings: &Settings, region: &str) -> Result<String, Error> {
+    if let Some(endpoint) = &settings.endpoint {
+        let variant = settings.fips || settings.dualstack;
+        return if variant { Err(Error::Variant) } else { Ok(endpoint.authority().to_owned()) };
+    }
     let failed = |reason: String| Error::NoEndpoint { region: region.to_owned(), reason };
     let params = Params::builder().region(region).use_fips(settings.fips).use_dual_stack(settings.dualstack);
-    let params = params.use_global_endpoint(false).set_endpoint(settings.endpoint.as_ref().map(Endpoint::url));
-    let params = params.build().map_err(|error| failed(error.to_string()))?;
+    let params = params.use_global_endpoint(false).build().map_err(|error| failed(error.to_string()))?;
     let resolver = DefaultResolver::new();
     let answer = pin!(resolver.resolve_endpoint(&params)).poll(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(endpoint) = answer else { return Err(failed("its rules cannot be read".to_owned())) };

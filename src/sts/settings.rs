@@ -107,6 +107,12 @@ impl Endpoint {
         if endpoint.is_none_or(Self::is_aws) { Server::Aws } else { Server::Other }
     }
 
+    /// Host and port as written.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.0.authority().map_or("", http::uri::Authority::as_str)
+    }
+
     /// The URL as text.
     #[must_use]
     pub fn url(&self) -> String {

@@ -54,16 +54,16 @@ impl Pools {
     ///
     /// Only the domain of the region's partition is taken from STS, whose own rules differ: FIPS in `GovCloud`.
     fn host(&self, region: &str) -> Result<String, Failure> {
-        let resolved = |dualstack| {
-            let found = host(&Settings { fips: false, dualstack, ..self.settings.clone() }, region);
+        let Settings { fips, dualstack, .. } = self.settings;
+        let of_sts = |fips, dualstack| {
+            let found = host(&Settings { fips, dualstack, ..self.settings.clone() }, region);
             found.map_err(|error| Failure::local(Class::Config, "RequestNotSent", error.to_string()))
         };
         if self.settings.endpoint.is_some() {
-            return resolved(false);
+            return of_sts(fips, dualstack);
         }
-        let Settings { fips, dualstack, .. } = self.settings;
         let domain = |dualstack| {
-            let sts = resolved(dualstack)?;
+            let sts = of_sts(false, dualstack)?;
             Ok(sts.strip_prefix(&format!("sts.{region}.")).unwrap_or(&sts).to_owned())
         };
         // The commercial partition answers IPv6 under its first domain, and so does FIPS in some regions.
