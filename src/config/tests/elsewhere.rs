@@ -125,6 +125,28 @@ fn the_role_of_a_setting_and_of_an_identity_pool_follow_their_own_endpoints() {
 }
 
 #[test]
+fn a_pool_at_an_endpoint_of_ones_own_has_no_variants() {
+    if !cfg!(feature = "cognito") {
+        return;
+    }
+    let pool = "identityPoolId: 'eu-central-1:12345678-1234-1234-1234-123456789012'";
+    let file = format!("{{region: eu-central-1, profiles: {{p: {{cognito: {{{pool}}}}}}}}}");
+    for variable in ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"] {
+        let mut given = Given::default();
+        given.variables.insert("STSIDECAR_CONFIG_INLINE", &file);
+        given.variables.insert(variable, "true");
+        assert!(given.load().is_ok());
+        given.variables.insert("AWS_ENDPOINT_URL_COGNITO_IDENTITY", "https://pool.example.org");
+        let said = given.error();
+        assert!(said.starts_with(variable) && said.contains("https://pool.example.org"), "{said}");
+        // Without a pool nobody asks there.
+        given.variables.remove("STSIDECAR_CONFIG_INLINE");
+        given.variables.insert("AWS_REGION", "eu-central-1");
+        assert!(given.load().is_ok());
+    }
+}
+
+#[test]
 fn names_of_policies_and_providers_are_taken_as_roles_are() {
     let with = |endpoint: &str, name: &str| {
         let file = format!(
