@@ -76,16 +76,22 @@ pub(super) fn settings(
         (_, region) => region,
     };
     let [fips, dualstack] = [sources.switch(&setting::USE_FIPS)?, sources.switch(&setting::USE_DUALSTACK)?];
-    if let (Some(endpoint), Some(given)) = (&endpoint, fips.as_ref().or(dualstack.as_ref())) {
-        let conflict = format!("selects an endpoint of AWS, but the STS endpoint is {}: unset one", endpoint.url());
-        return Err(Error::setting(&given.origin, conflict));
-    }
-    let ca_bundle = parsed(sources.variable(setting::CA_BUNDLE.names)?.as_ref(), Given::file)?;
     let with_pool = profiles.iter().flat_map(|profile| &profile.steps).any(|step| matches!(**step, Step::Cognito(_)));
+    let variant = fips.as_ref().or(dualstack.as_ref());
+    refuse_variant(variant, "STS", endpoint.as_ref())?;
+    refuse_variant(variant, "Cognito", cognito_endpoint.as_ref().filter(|_| with_pool))?;
+    let ca_bundle = parsed(sources.variable(setting::CA_BUNDLE.names)?.as_ref(), Given::file)?;
     let is_needed = is_behind_proxy(endpoint.as_ref()) || (with_pool && is_behind_proxy(cognito_endpoint.as_ref()));
     let proxy = if is_needed { proxy(sources)? } else { None };
     let (fips, dualstack) = (fips.is_some(), dualstack.is_some());
     Ok(Settings { region, endpoint, cognito_endpoint, fips, dualstack, ca_bundle, proxy })
+}
+
+/// FIPS and dual stack are variants of AWS's own endpoints.
+fn refuse_variant(variant: Option<&Given>, whose: &str, own: Option<&Endpoint>) -> Result<(), Error> {
+    let (Some(given), Some(own)) = (variant, own) else { return Ok(()) };
+    let conflict = format!("selects an endpoint of AWS, but the {whose} endpoint is {}: unset one", own.url());
+    Err(Error::setting(&given.origin, conflict))
 }
 
 /// Whether a profile signs requests; a token, an assertion and an identity pool do not.
