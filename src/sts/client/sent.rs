@@ -91,6 +91,8 @@ mod tests {
             ("...ary+opaque== is bad", "...[redacted] is bad"),
             ("a=ya29.a0Af%2Fcanary%2Bopaque%3D%3D&TokenCode=123456", "a=[redacted]&TokenCode=[redacted]"),
             ("ya29 is a canary", "ya29 is a canary"),
+            // Another token, of which a part was sent: what hides the part must not hide what the rest looks like.
+            ("eyJhbGciOiJub25l.xyya29.a0Af/canaryxy.c2lnbmF0dXJl", "[redacted]"),
             ("\u{e4}ya29.a0Af/canary+opaque==\u{e4}", "\u{e4}[redacted]\u{e4}"),
             ("", ""),
         ] {
