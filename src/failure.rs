@@ -10,7 +10,7 @@ mod text;
 
 use serde::Serialize;
 
-pub use text::{middle_cut, safe_line};
+pub use text::{middle_cut, safe_line, without_tokens};
 
 /// How a failure is retried. The names are the values of the metric label `reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]

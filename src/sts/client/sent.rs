@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use crate::credentials::Secret;
+use crate::failure::without_tokens;
 
 /// As many characters in a row of a secret are taken for a part of it.
 const TELLING: usize = 10;
@@ -30,9 +31,9 @@ impl Sent {
         Self(forms.map(Secret::new).collect())
     }
 
-    /// The text with every part of a secret replaced.
+    /// The text with every part of a secret replaced. What looks like a token goes first, while it is whole.
     pub(super) fn hidden_in(&self, text: &str) -> String {
-        let text: String = text.chars().take(LONGEST_TEXT).collect();
+        let text: String = without_tokens(text).chars().take(LONGEST_TEXT).collect();
         let mut is_secret = vec![false; text.len()];
         for secret in &self.0 {
             let secret = secret.expose().as_bytes();
