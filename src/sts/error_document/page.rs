@@ -81,15 +81,12 @@ pub(super) fn unescaped(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('&') {
         kept.push_str(before);
         let named = after.split_once(';').and_then(|(name, behind)| Some((character(name)?, behind)));
-        rest = match named {
-            Some((character, behind)) => {
-                kept.push(character);
-                behind
-            }
-            None => {
-                kept.push('&');
-                after
-            }
+        rest = if let Some((character, behind)) = named {
+            kept.push(character);
+            behind
+        } else {
+            kept.push('&');
+            after
         };
     }
     kept + rest

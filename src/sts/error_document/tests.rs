@@ -41,9 +41,8 @@ fn xml_is_read_however_it_is_written() {
             "<ErrorResponse><Error><Code>AccessDenied</Code><Message><![CDATA[{WHY}]]></Message></Error></ErrorResponse>"
         ),
         format!("<Error><Code><![CDATA[AccessDenied]]></Code><Message>\n  {WHY}\n</Message></Error>"),
-        format!(
-            "<Error><Code>AccessDenied</Code><Message>the session <![CDATA[name is]]> not allowed here</Message></Error>"
-        ),
+        "<Error><Code>AccessDenied</Code><Message>the session <![CDATA[name is]]> not allowed here</Message></Error>"
+            .to_owned(),
         format!(
             "<e:ErrorResponse xmlns:e='x'><e:Error><e:Code>AccessDenied</e:Code><e:Message>{WHY}</e:Message></e:Error></e:ErrorResponse>"
         ),
