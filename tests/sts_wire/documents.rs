@@ -52,6 +52,26 @@ async fn a_code_in_json_that_no_sts_has_is_not_taken_for_one() {
 }
 
 #[tokio::test]
+async fn of_a_success_that_cannot_be_read_nothing_is_shown() {
+    let keys = r#""AccessKeyId":"ASIACANARY0000000001","SecretAccessKey":"canary-secret","Token":"canary-token""#;
+    for (content_type, body) in [
+        ("application/json", format!(r#"{{"Code":"Success",{keys}}}"#)),
+        ("application/json", format!("{{{keys}}}")),
+        ("application/json", format!(r#"{{"message":"canary",{keys}}}"#)),
+        ("text/plain", "canary-secret".to_owned()),
+        ("text/html", "<html><title>canary</title></html>".to_owned()),
+        ("text/xml", "<AssumeRoleResult><Code>Success</Code><SecretAccessKey>canary</SecretAccessKey>".to_owned()),
+    ] {
+        let failure = refused(refusal(200, content_type, body.clone())).await;
+        assert_eq!((failure.class, failure.code.as_str()), (Class::BadReply, "InvalidReply"), "{body}");
+        assert!(!failure.message.contains("canary"), "{failure:?}");
+    }
+    let error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>".to_owned();
+    let failure = refused(refusal(200, "text/xml", error)).await;
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Denied, "AccessDenied"), "an error all the same");
+}
+
+#[tokio::test]
 async fn what_is_shown_is_one_short_line() {
     let failure =
         refused(refusal(403, "application/json", format!(r#"{{"message":"a\nb\u001b[31m{}"}}"#, "x y ".repeat(9000))))
