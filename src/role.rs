@@ -120,7 +120,7 @@ impl RoleArn {
     }
 
     /// Whether `assumed` may be a session of this role at a server other than AWS: of its name, in whatever account.
-    /// Of a role that is no ARN nobody knows what its sessions are called, so it may be any.
+    /// What the sessions of a role that is no ARN are called is not known, so it may be any.
     ///
     /// `SeaweedFS` answers with account 000000000000 for every role, its first releases with no field for one. Ceph
     /// RGW keeps the role's path (`generateAssumedRoleUser` in

@@ -1,7 +1,7 @@
 //! Finds code, message and request id in an error body that the SDK could not read.
 //!
 //! Ceph RGW answers in S3's shape (`<Error><Code>` without `ErrorResponse` around it), other servers and gateways in
-//! JSON, and whatever stands before an STS in text or HTML. Pure and forgiving: what was said is shown as far as it
+//! JSON, and what is in front of an STS in text or HTML. Pure and forgiving: what was said is shown as far as it
 //! can be read. It makes nothing safe: `failure` does, and the client hides what it sent.
 
 mod fields;
@@ -12,7 +12,7 @@ mod page;
 pub(super) struct ErrorDocument {
     /// `Code`.
     pub(super) code: Option<String>,
-    /// `Message`, or what stands for one.
+    /// `Message`, or the text in its place.
     pub(super) message: Option<String>,
     /// `RequestId`; AWS has it in a header as well, other servers only here.
     pub(super) request_id: Option<String>,
@@ -34,7 +34,7 @@ pub(super) fn read(body: &[u8]) -> ErrorDocument {
 }
 
 /// The body as text, in the charset that its first bytes or its content betray; nothing when it is no text, such as
-/// a compressed one, which nobody asked for.
+/// a compressed one: no request asks for it.
 fn decoded(body: &[u8]) -> Option<String> {
     let utf16 = |unit: fn([u8; 2]) -> u16| {
         let (pairs, _) = body[2..].as_chunks::<2>();

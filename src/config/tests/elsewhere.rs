@@ -139,7 +139,7 @@ fn a_pool_at_an_endpoint_of_ones_own_has_no_variants() {
         given.variables.insert("AWS_ENDPOINT_URL_COGNITO_IDENTITY", "https://pool.example.org");
         let said = given.error();
         assert!(said.starts_with(variable) && said.contains("https://pool.example.org"), "{said}");
-        // Without a pool nobody asks there.
+        // Without a pool that endpoint is never called.
         given.variables.remove("STSIDECAR_CONFIG_INLINE");
         given.variables.insert("AWS_REGION", "eu-central-1");
         assert!(given.load().is_ok());

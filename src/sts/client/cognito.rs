@@ -195,7 +195,7 @@ fn local(kind: Kind, host: &str, detail: Option<&str>) -> Evidence {
     Evidence { kind, code: None, message, status: None, request_id: None, signed: false }
 }
 
-/// `{"__type": "com.amazonaws.cognito.identity.model#NotAuthorizedException", "message": "..."}`, or what stands in
+/// `{"__type": "com.amazonaws.cognito.identity.model#NotAuthorizedException", "message": "..."}`, or what a server in
 /// front of the pool says.
 fn answered_error(body: &[u8]) -> Evidence {
     let ErrorDocument { code, message, request_id } = error_document::read(body);

@@ -14,7 +14,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use http_body_util::LengthLimitError;
 
 use super::capture::LONGEST_BODY;
-use crate::failure::{Evidence, Kind};
+use crate::failure::{Evidence, Kind, is_known_code};
 use crate::sts::connector::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT};
 use crate::sts::error_document;
 
@@ -33,7 +33,11 @@ where
     };
     match error {
         SdkError::ServiceError(answer) => match answered(answer.err(), answer.raw(), signed) {
-            evidence if evidence.code.is_none() && evidence.status.is_some_and(|status| status < 300) => {
+            // Some servers refuse with 200. Anything else in a success may be credentials, and is not shown.
+            evidence
+                if evidence.status.is_some_and(|status| status < 300)
+                    && !evidence.code.as_deref().is_some_and(is_known_code) =>
+            {
                 own(Kind::InvalidReply, None)
             }
             evidence => evidence,

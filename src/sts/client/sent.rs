@@ -15,6 +15,9 @@ const TELLING: usize = 10;
 /// What is shorter could be any word. A code of an MFA device has as many.
 const SHORTEST: usize = 6;
 
+/// Replaces a secret, as it does what looks like a token.
+const HIDDEN: &str = "[redacted]";
+
 /// What is looked at of a text at most: far more than is shown of it.
 const LONGEST_TEXT: usize = 4096;
 
@@ -50,10 +53,14 @@ impl Sent {
         for (at, c) in text.char_indices() {
             match (before, is_secret[at]) {
                 (_, false) => hidden.push(c),
-                (false, true) => hidden.push_str("[redacted]"),
+                (false, true) => hidden.push_str(HIDDEN),
                 (true, true) => {}
             }
             before = is_secret[at];
+        }
+        // A part beside what looked like a token.
+        while hidden.contains(&[HIDDEN; 2].concat()) {
+            hidden = hidden.replace(&[HIDDEN; 2].concat(), HIDDEN);
         }
         hidden
     }

@@ -78,7 +78,7 @@ pub(super) fn of_json(text: &str) -> Option<Fields> {
     Some(fields)
 }
 
-/// What is nested in an error counts before what stands beside it. A list says what its first member says.
+/// What is nested in an error counts before what is beside it. Of a list the first member counts.
 fn flatten(name: &str, value: &Value, fields: &mut Fields) {
     match value {
         Value::Object(map) => {
