@@ -26,7 +26,9 @@ pub struct RoleArn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not `arn:<partition>:iam::<account>:role/<name>`.
-    #[error("not a role ARN: it must look like arn:aws:iam::111122223333:role/NAME (20 to 2048 characters)")]
+    #[error(
+        "not a role ARN: it must look like arn:aws:iam::111122223333:role/NAME (20 to 2048 characters); another name needs stsEndpoint, the URL of an STS that is not AWS's"
+    )]
     RoleArn,
     /// Not what any STS takes.
     #[error(
