@@ -7,7 +7,7 @@ use super::case::{self, Case};
 use super::cells::{self, COLUMNS, Outcome};
 
 /// Every source, chains, and servers that are not AWS.
-const ROWS: [&str; 11] = [
+const ROWS: [&str; 12] = [
     "webIdentity",
     "saml",
     "sessionToken",
@@ -19,6 +19,7 @@ const ROWS: [&str; 11] = [
     "chain of 4 hops",
     "Ceph RGW",
     "MinIO",
+    "below a path",
 ];
 
 /// Most of a case is waiting for the next refresh.
