@@ -125,7 +125,7 @@ impl Step {
     /// The file that proves who asks; nothing where the step before does.
     #[must_use]
     pub fn source_file(&self) -> Option<(&Path, Form)> {
-        let keys = |keys: &AccessKeyFile| Form::AccessKey { profile: keys.profile.clone() };
+        let keys = |keys: &AccessKeyFile| Form::AccessKey { profile: keys.profile.clone(), server: keys.server };
         match self {
             Self::WebIdentity(WebIdentity { token_file, provider_id: Some(_), .. }) => {
                 Some((token_file, Form::OAuthToken))

@@ -87,9 +87,10 @@ impl Config {
         let mut warnings = Vec::new();
         let document = document(sources, &mut warnings)?;
         let value = |setting| sources.value(setting, &document);
-        let profiles = profile::all(sources, &document, &mut warnings)?;
+        let endpoints = reach::Endpoints::read(sources, &document)?;
+        let profiles = profile::all(sources, &document, endpoints.servers(), &mut warnings)?;
         let clients = clients::all(sources, &document, &profiles, &mut warnings)?;
-        let sts = reach::settings(sources, &document, &profiles, &mut warnings)?;
+        let sts = reach::settings(sources, &document, endpoints, &profiles, &mut warnings)?;
         let (listen, admin_listen) = listen::both(sources, &document, &mut warnings)?;
         let config = Self {
             profiles,

@@ -7,7 +7,32 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::role::Server;
 use crate::time::Wall;
+
+/// The longest access key id in STS's model.
+const LONGEST_KEY_ID: usize = 128;
+
+/// Whether a text can be a part of the `Credential` in an `Authorization` header: a key id, or the region of a scope.
+///
+/// Signature Version 4 joins these parts by `/`, and the header's fields by `,` and `=`
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html>). A quote and a
+/// backslash would make the endpoint's answer grow. The rest is printable ASCII without blanks, as in any header.
+#[must_use]
+pub fn is_credential_part(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"/,=\"\\".contains(&b))
+}
+
+/// Whether a text can be an access key id: of AWS's alphabet at AWS (`\w*` in STS's model), and elsewhere whatever an
+/// administrator may choose.
+#[must_use]
+pub fn is_access_key_id(text: &str, server: Server) -> bool {
+    let is_of_alphabet = match server {
+        Server::Aws => !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'),
+        Server::Other => is_credential_part(text),
+    };
+    text.len() <= LONGEST_KEY_ID && is_of_alphabet
+}
 
 /// Text that must not be printed and is zeroed when dropped.
 #[derive(Clone, PartialEq, Eq)]

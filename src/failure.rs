@@ -10,7 +10,7 @@ mod text;
 
 use serde::Serialize;
 
-pub use text::{middle_cut, safe_line};
+pub use text::{middle_cut, safe_line, without_tokens};
 
 /// How a failure is retried. The names are the values of the metric label `reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -102,6 +102,12 @@ impl Failure {
     pub fn hint(&self) -> std::borrow::Cow<'static, str> {
         hint::hint(self.class, &self.code, &self.message)
     }
+}
+
+/// Whether an STS is known to have this error code, among those of other origin.
+#[must_use]
+pub fn is_known_code(code: &str) -> bool {
+    codes::is_known(code)
 }
 
 /// How an exchange ended, as far as one can tell from outside STS.

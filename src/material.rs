@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::credentials::Secret;
+use crate::role::Server;
 use crate::saml::{self, Assertion};
 use crate::shared_credentials::{self, AccessKey};
 use crate::time::Wall;
@@ -40,6 +41,8 @@ pub enum Form {
     AccessKey {
         /// The section's name.
         profile: String,
+        /// Whose keys it holds.
+        server: Server,
     },
     /// A device's secret in base 32.
     Totp,
@@ -107,7 +110,7 @@ impl Form {
             Self::Token => Material::Token(WebIdentityToken::parse(content)?),
             Self::OAuthToken => Material::Token(WebIdentityToken::opaque(content)?),
             Self::Assertion => Material::Assertion(Assertion::parse(content)?),
-            Self::AccessKey { profile } => Material::AccessKey(AccessKey::parse(content, profile)?),
+            Self::AccessKey { profile, server } => Material::AccessKey(AccessKey::parse(content, profile, *server)?),
             Self::Totp => Material::Totp(TotpSecret::parse(content).ok_or(Error::Totp)?),
             Self::Code => Material::Text(line(content, 6..=6, u8::is_ascii_digit).ok_or(Error::Code)?),
             Self::Context => Material::Text(line(content, 4..=2048, u8::is_ascii_graphic).ok_or(Error::Context)?),
@@ -189,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_same_key_is_the_same_identity_and_debug_shows_nothing_of_it() {
-        let form = Form::AccessKey { profile: "default".into() };
+        let form = Form::AccessKey { profile: "default".into(), server: Server::Aws };
         let read = |id: &str, secret: &str| {
             let file = format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
             form.parse(file.as_bytes()).expect("keys")

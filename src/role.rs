@@ -3,30 +3,69 @@
 //! Owns their grammar, checked once at the edge; nothing inside checks again. It never talks to anybody.
 //! Used by `assume`, `config` and everything that shows a role.
 
+mod server;
+
 use std::fmt;
 
 use serde::Serialize;
+pub use server::Server;
 
-/// The ARN of an IAM role, of any partition (`arn:minio:iam:::role/x` too).
+use crate::credentials::is_credential_part;
+
+/// The ARN of an IAM role, of any partition (`arn:minio:iam:::role/x` too), or whatever an STS that is not AWS's
+/// takes for one (`urn:ecs:iam::ns1:role/x`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct RoleArn(String);
+pub struct RoleArn {
+    text: String,
+    #[serde(skip)]
+    is_arn: bool,
+}
 
 /// What is wrong with a name; the caller adds the key it stood under and the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not `arn:<partition>:iam::<account>:role/<name>`.
-    #[error("not a role ARN: it must look like arn:aws:iam::111122223333:role/NAME (20 to 2048 characters)")]
+    #[error(
+        "not a role ARN: it must look like arn:aws:iam::111122223333:role/NAME (20 to 2048 characters); another name needs stsEndpoint, the URL of an STS that is not AWS's"
+    )]
     RoleArn,
+    /// Not what any STS takes.
+    #[error(
+        "not a role ARN, nor a role of an STS that is not AWS's: 20 to 2048 printable ASCII characters without blank and comma"
+    )]
+    Role,
     /// Outside `[\w+=,.@-]{2,64}`.
     #[error("a role session name has 2 to 64 characters, letters, digits and _+=,.@- only")]
     SessionName,
     /// Could not be part of a host name.
-    #[error("a region looks like eu-central-1: 1 to 63 lower-case letters, digits and dashes")]
+    #[error(
+        "a region looks like eu-central-1: 1 to 63 lower-case letters, digits and dashes; another name needs stsEndpoint, the URL of an STS that is not AWS's"
+    )]
     Region,
+    /// Could not be part of a signature's scope.
+    #[error(
+        "the region of an STS that is not AWS's has 1 to 128 printable ASCII characters without blank, quote, backslash and any of /,="
+    )]
+    Scope,
 }
 
+/// Of an ARN in STS's model.
+const LENGTHS: std::ops::RangeInclusive<usize> = 20..=2048;
+
 impl RoleArn {
+    /// Reads a role as a server has it: an ARN, or elsewhere than at AWS any name of an ARN's length.
+    ///
+    /// # Errors
+    /// When the server could have no such role.
+    pub fn parse_at(server: Server, text: &str) -> Result<Self, Error> {
+        match (Self::parse(text), server) {
+            (Err(_), Server::Other) if is_foreign_name(text) => Ok(Self { text: text.to_owned(), is_arn: false }),
+            (Err(_), Server::Other) => Err(Error::Role),
+            (parsed, _) => parsed,
+        }
+    }
+
     /// Reads an ARN.
     ///
     /// # Errors
@@ -35,7 +74,7 @@ impl RoleArn {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let ["arn", partition, service, region, account, resource] = parts[..] else { return Err(Error::RoleArn) };
         let name = resource.strip_prefix("role/").unwrap_or("");
-        let sound = (20..=2048).contains(&text.len())
+        let sound = LENGTHS.contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_graphic())
             && !partition.is_empty()
             && service == "iam"
@@ -43,47 +82,71 @@ impl RoleArn {
             && is_account(account)
             && !name.is_empty()
             && !name.ends_with('/');
-        if sound { Ok(Self(text.to_owned())) } else { Err(Error::RoleArn) }
+        if sound { Ok(Self { text: text.to_owned(), is_arn: true }) } else { Err(Error::RoleArn) }
     }
 
-    /// The ARN as written.
+    /// The role as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
-    /// The account, when the partition has accounts; twelve digits at AWS only.
+    /// The account of an ARN, when the partition has accounts; twelve digits at AWS only.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
-        self.0.split(':').nth(4).filter(|account| !account.is_empty())
+        self.text.split(':').nth(4).filter(|account| self.is_arn && !account.is_empty())
     }
 
     /// The role's name without its path.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
+        self.text.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Whether `assumed` (`arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`) is a session of this role.
+    /// The role's path with its name.
+    fn path_and_name(&self) -> &str {
+        self.text.split_once(":role/").map_or("", |(_, path_and_name)| path_and_name)
+    }
+
+    /// Whether `assumed` (`arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`) is a session of this role at AWS.
     ///
-    /// STS drops the role's path in it, so account and name are all that can be compared (agent decision A4).
+    /// STS drops the role's path in it, so account and name are all that can be compared.
     #[must_use]
     pub fn issued(&self, assumed: &str) -> bool {
-        let account = assumed.split(':').nth(4);
-        self.named(assumed) && self.account().is_none_or(|own| account == Some(own))
+        let parts: Vec<&str> = assumed.splitn(6, ':').collect();
+        let ["arn", _, _, _, account, resource] = parts[..] else { return false };
+        let mut resource = resource.split('/');
+        resource.next() == Some("assumed-role")
+            && resource.next() == Some(self.name())
+            && self.account().is_none_or(|own| account == own)
     }
 
-    /// Whether `assumed` is a session of a role of this name, in whatever account.
+    /// Whether `assumed` may be a session of this role at a server other than AWS: of its name, in whatever account.
+    /// What the sessions of a role that is no ARN are called is not known, so it may be any.
     ///
-    /// All that can be asked of a server other than AWS: `SeaweedFS` answers with account 000000000000 for
-    /// every role, Ceph RGW with none.
+    /// `SeaweedFS` answers with account 000000000000 for every role, its first releases with no field for one. Ceph
+    /// RGW keeps the role's path (`generateAssumedRoleUser` in
+    /// <https://github.com/ceph/ceph/blob/main/src/rgw/rgw_sts.cc>), and so does `SeaweedFS`, to which it is a part
+    /// of the name (<https://github.com/seaweedfs/seaweedfs/blob/master/weed/iam/utils/arn_utils.go>). So the role is
+    /// all in front of the session, whose name has no slash, and a path that is there is the one asked for.
     #[must_use]
     pub fn named(&self, assumed: &str) -> bool {
-        let parts: Vec<&str> = assumed.splitn(6, ':').collect();
-        let ["arn", _, _, _, _, resource] = parts[..] else { return false };
-        let mut resource = resource.split('/');
-        resource.next() == Some("assumed-role") && resource.next() == Some(self.name())
+        if !self.is_arn {
+            return true;
+        }
+        let resource = assumed.strip_prefix("arn:").and_then(|rest| rest.split_once(":assumed-role/"));
+        let Some((_, resource)) = resource else { return false };
+        let role = resource.rsplit_once('/').map_or(resource, |(role, _session)| role);
+        role == self.name() || role == self.path_and_name()
     }
+}
+
+/// Whether a server that is not AWS's may have a role, a policy or a provider of this name: any of an ARN's length.
+///
+/// A comma would end it in the lists of annotations, a blank in a log line.
+#[must_use]
+pub fn is_foreign_name(text: &str) -> bool {
+    LENGTHS.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b',')
 }
 
 /// Twelve digits at AWS; nothing, a tenant (`team_1`) or an account with letters (`RGW33567154695143645`) at
@@ -99,7 +162,7 @@ fn is_account(account: &str) -> bool {
 
 impl fmt::Display for RoleArn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.text)
     }
 }
 
@@ -152,13 +215,28 @@ impl fmt::Display for SessionName {
     }
 }
 
-/// An AWS region, or whatever a custom STS calls one.
+/// An AWS region, or what signatures for another STS name as one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Region(String);
 
+/// Far longer than any region's name, short enough for a header.
+const LONGEST_SCOPE: usize = 128;
+
 impl Region {
-    /// Takes a region's name.
+    /// Takes a region's name as a server has it: at AWS a part of host names, and elsewhere only of a signature's scope.
+    ///
+    /// # Errors
+    /// When it could not be part of that.
+    pub fn parse_at(server: Server, text: &str) -> Result<Self, Error> {
+        match server {
+            Server::Aws => Self::parse(text),
+            Server::Other if text.len() <= LONGEST_SCOPE && is_credential_part(text) => Ok(Self(text.to_owned())),
+            Server::Other => Err(Error::Scope),
+        }
+    }
+
+    /// Takes the name of a region of AWS.
     ///
     /// # Errors
     /// When it could not be part of a host name.
@@ -178,68 +256,4 @@ impl Region {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn role_arns_of_every_partition_are_read() {
-        for (text, account, name) in [
-            ("arn:aws:iam::111122223333:role/app", Some("111122223333"), "app"),
-            ("arn:aws-cn:iam::111122223333:role/team/deep/app", Some("111122223333"), "app"),
-            ("arn:minio:iam:::role/nOybJqMNzNmroqEKq5D0EUsRZw0", None, "nOybJqMNzNmroqEKq5D0EUsRZw0"),
-            ("arn:aws:iam::RGW33567154695143645:role/app", Some("RGW33567154695143645"), "app"),
-            ("arn:aws:iam::tenant_1:role/app", Some("tenant_1"), "app"),
-        ] {
-            let role = RoleArn::parse(text).expect(text);
-            assert_eq!((role.account(), role.name()), (account, name));
-        }
-    }
-
-    #[test]
-    fn what_is_not_a_role_arn_is_refused() {
-        for bad in [
-            "",
-            "app",
-            "arn:aws:iam::1111:role/app",
-            "arn:aws:iam::1111-2222-33:role/app",
-            "arn:aws:iam::<account>:role/app",
-            "arn:aws:iam::${ACCOUNT}:role/app",
-            "arn:aws:iam::111122223333:user/someone",
-            "arn:aws:iam::111122223333:role/",
-            "arn:aws:s3::111122223333:role/app",
-            "arn:aws:iam::111122223333:role/a b",
-            "arn:aws:sts::111122223333:assumed-role/app/session",
-        ] {
-            assert_eq!(RoleArn::parse(bad), Err(Error::RoleArn), "{bad}");
-        }
-    }
-
-    #[test]
-    fn an_assumed_role_is_compared_by_account_and_name_only() {
-        let role = RoleArn::parse("arn:aws:iam::111122223333:role/path/app").expect("a role");
-        assert!(role.issued("arn:aws:sts::111122223333:assumed-role/app/session"));
-        assert!(!role.issued("arn:aws:sts::999922223333:assumed-role/app/session"));
-        assert!(!role.issued("arn:aws:sts::111122223333:assumed-role/other/session"));
-        assert!(!role.issued("garbage"));
-        assert!(role.named("arn:aws:sts::000000000000:assumed-role/app/session"));
-        assert!(!role.named("arn:aws:sts::000000000000:assumed-role/other/session"));
-    }
-
-    #[test]
-    fn any_text_becomes_a_session_name_that_sts_takes() {
-        for text in ["", "a", "ns.pod-0", "ünïcode/and spaces", &"x".repeat(200)] {
-            let name = SessionName::sanitised(text);
-            assert_eq!(SessionName::parse(name.as_str()), Ok(name.clone()), "{text}");
-        }
-        assert_eq!(SessionName::sanitised("a b").as_str(), "a-b");
-        assert_eq!(SessionName::parse("a b"), Err(Error::SessionName));
-    }
-
-    #[test]
-    fn regions_are_host_name_labels() {
-        assert!(Region::parse("eu-central-1").is_ok());
-        for bad in ["", "EU", "eu_central", "-eu", "a.b"] {
-            assert_eq!(Region::parse(bad), Err(Error::Region), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -6,7 +6,8 @@
 
 use std::fmt;
 
-use crate::credentials::Secret;
+use crate::credentials::{Secret, is_access_key_id};
+use crate::role::Server;
 
 /// A pair of long-term keys.
 #[derive(Clone, PartialEq, Eq)]
@@ -61,11 +62,11 @@ const SECRET: &str = "aws_secret_access_key";
 const TOKEN: &str = "aws_session_token";
 
 impl AccessKey {
-    /// Reads the section `profile` of a file's content.
+    /// Reads the section `profile` of a file's content; whose keys they are decides what an id may look like.
     ///
     /// # Errors
     /// When it is not there once, or holds no pair of long-term keys.
-    pub fn parse(content: &[u8], profile: &str) -> Result<Self, Error> {
+    pub fn parse(content: &[u8], profile: &str, server: Server) -> Result<Self, Error> {
         let text = std::str::from_utf8(content).map_err(|_| Error::NotText)?;
         let [id, secret, token] = values(text, profile)?;
         let there = |value: Option<&'_ str>, key| {
@@ -77,7 +78,7 @@ impl AccessKey {
             return Err(Error::Temporary(profile.to_owned()));
         }
         let (id, secret) = (there(id, ID)?, Secret::new(there(secret, SECRET)?));
-        if id.len() > 128 || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        if !is_access_key_id(&id, server) {
             return Err(Error::Malformed(ID));
         }
         if secret.expose().len() > 512 || !secret.expose().bytes().all(|b| b.is_ascii_graphic()) {

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 pub use error::Error;
 
+use crate::role::{Server, is_foreign_name};
+
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident, $text:ident => $sound:expr) => {
         $(#[$doc])*
@@ -42,6 +44,26 @@ macro_rules! text_newtype {
         }
     };
 }
+
+/// What AWS names by an ARN, and other servers as they like.
+macro_rules! parsed_at {
+    ($($name:ident)*) => {
+        $(impl $name {
+            /// Takes a text as a server has it: an ARN, or elsewhere than at AWS any name of an ARN's length.
+            ///
+            /// # Errors
+            /// When the server could have no such name.
+            pub fn parse_at(server: Server, text: &str) -> Result<Self, Error> {
+                match server {
+                    Server::Other if is_foreign_name(text) => Ok(Self(text.to_owned())),
+                    _ => Self::parse(text),
+                }
+            }
+        })*
+    };
+}
+
+parsed_at! { PolicyArn SamlProviderArn ProviderArn }
 
 text_newtype! {
     /// The ARN of a managed policy.

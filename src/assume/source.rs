@@ -8,7 +8,7 @@ use super::{
     AccountId, DurationSetting, FederatedName, IdentityPoolId, Login, Mfa, ProviderId, Restriction, SamlProviderArn,
     SessionDuration, SessionNameTemplate, Tag,
 };
-use crate::role::RoleArn;
+use crate::role::{RoleArn, Server};
 
 /// Parameters of `AssumeRoleWithWebIdentity`.
 #[derive(Clone, Debug)]
@@ -64,6 +64,8 @@ pub struct AccessKeyFile {
     pub path: PathBuf,
     /// The section of it.
     pub profile: String,
+    /// Whose keys they are.
+    pub server: Server,
 }
 
 /// Parameters of `GetSessionToken`.

@@ -19,6 +19,7 @@ use crate::assume::Profile;
 use crate::config::{Config, Error, Loaded};
 use crate::material::{Form, Material};
 use crate::refresher::SentCodes;
+use crate::role::Server;
 use crate::rotated_file::{Latest, RotatedFile};
 use crate::sts::{Assume, Client, Endpoint, Settings};
 use crate::{clock, process, refresher};
@@ -153,7 +154,7 @@ fn source(profile: &Profile, latest: &Latest<Material>, sts: &Settings, world: &
         Material::Token(token) => {
             checks.push(Check::ok(&name, format!("{} holds a token", path.display())));
             if form == Form::Token {
-                let aws = sts.endpoint.as_ref().is_none_or(Endpoint::is_aws);
+                let aws = Endpoint::server(sts.endpoint.as_ref()) == Server::Aws;
                 checks.extend(token::judge(token.claims(), token::layout(path), aws, now));
             }
         }

@@ -88,7 +88,7 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
 mod tests {
     use super::*;
     use crate::assume::{AccessKeyFile, Mfa, MfaCode, ProfileName, Role, SerialNumber, Step};
-    use crate::role::RoleArn;
+    use crate::role::{RoleArn, Server};
 
     struct Nobody;
 
@@ -106,7 +106,11 @@ mod tests {
         let role_arn = RoleArn::parse("arn:aws:iam::111122223333:role/app").expect("a role");
         let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
         let step = Arc::new(Step::Role(Role {
-            keys: Some(AccessKeyFile { path: directory.path().join("missing"), profile: "default".to_owned() }),
+            keys: Some(AccessKeyFile {
+                path: directory.path().join("missing"),
+                profile: "default".to_owned(),
+                server: Server::Aws,
+            }),
             mfa: Some(Mfa { serial_number, code: MfaCode::Code(written) }),
             ..Role::new(role_arn)
         }));

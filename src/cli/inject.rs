@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{World, exit};
 use crate::inject::{self, Decision, Denial, Request, Template};
-use crate::role::RoleArn;
+use crate::role::{RoleArn, Server};
 use crate::{shown, text};
 use stream::Document;
 use tree::Tree;
@@ -40,8 +40,9 @@ pub(super) struct Args {
     namespace: String,
 }
 
+/// Whose STS it is for is decided later, by what surrounds the pod.
 fn role(text: &str) -> Result<String, String> {
-    RoleArn::parse(text).map(|role| role.as_str().to_owned()).map_err(|error| error.to_string())
+    RoleArn::parse_at(Server::Other, text).map(|role| role.as_str().to_owned()).map_err(|error| error.to_string())
 }
 
 pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {

@@ -16,7 +16,7 @@ use super::{World, exit};
 use crate::config::Error;
 use crate::injector::check::{self, Finding, Judgement};
 use crate::injector::config::Config;
-use crate::role::RoleArn;
+use crate::role::{RoleArn, Server};
 use crate::{injector, shown, telemetry, version};
 
 /// Adds stsidecar to pods that ask for it: the mutating webhook of a cluster.
@@ -58,8 +58,9 @@ struct CheckArgs {
     output: Output,
 }
 
+/// Whose STS it is for is decided later, by what surrounds the pod.
 fn role(text: &str) -> Result<String, String> {
-    RoleArn::parse(text).map(|role| role.as_str().to_owned()).map_err(|error| error.to_string())
+    RoleArn::parse_at(Server::Other, text).map(|role| role.as_str().to_owned()).map_err(|error| error.to_string())
 }
 
 /// Runs one command; `arguments` begins with the program's name. The answer is the exit code.

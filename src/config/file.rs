@@ -24,7 +24,7 @@ use crate::{shown, text};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(test, schemars(title = "Configuration of stsidecar"))]
 pub struct Document {
-    /// Selects the STS endpoint and signs the hops of a chain.
+    /// Selects AWS's STS endpoint and scopes signatures; a name of any kind where the STS is not AWS's.
     pub region: Option<String>,
     /// An STS instead of the region's own.
     pub sts_endpoint: Option<String>,

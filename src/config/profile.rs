@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::environment::{Given, Origin, Sources};
 use super::error::Error;
 use super::file::{self, Document};
+use super::reach::Servers;
 use super::{parsed, setting};
 use crate::assume::{DurationSetting, Profile, ProfileName, Restriction, SessionNameTemplate, Step, WebIdentity};
 use crate::role::RoleArn;
@@ -25,9 +26,10 @@ const MOST_PROFILES: usize = 16;
 pub(super) fn all(
     sources: &Sources<'_>,
     document: &Document,
+    servers: Servers,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Profile>, Error> {
-    let Some(profiles) = &document.profiles else { return Ok(vec![from_settings(sources, document)?]) };
+    let Some(profiles) = &document.profiles else { return Ok(vec![from_settings(sources, document, servers)?]) };
     for setting in setting::OF_ONE_PROFILE {
         refuse_outer(sources, setting, "profiles", warnings)?;
     }
@@ -35,7 +37,7 @@ pub(super) fn all(
         let problem = format!("1 to {MOST_PROFILES} profiles are possible, this lists {}", profiles.len());
         return Err(Error::setting("profiles", problem));
     }
-    profiles.iter().map(|(name, profile)| from_document(sources, name, profile, warnings)).collect()
+    profiles.iter().map(|(name, profile)| from_document(sources, servers, name, profile, warnings)).collect()
 }
 
 /// Refuses a setting's flag, and ignores its variable with a warning, since the document's `key` decides.
@@ -57,10 +59,12 @@ pub(super) fn refuse_outer(
     }
 }
 
-fn from_settings(sources: &Sources<'_>, document: &Document) -> Result<Profile, Error> {
+fn from_settings(sources: &Sources<'_>, document: &Document, servers: Servers) -> Result<Profile, Error> {
     let value = |setting| sources.value(setting, document);
     let step = WebIdentity {
-        role_arn: parsed(value(&setting::ROLE_ARN)?.as_ref(), |given| given.parse(RoleArn::parse))?,
+        role_arn: parsed(value(&setting::ROLE_ARN)?.as_ref(), |given| {
+            given.parse(|text| RoleArn::parse_at(servers.sts, text))
+        })?,
         token_file: parsed(value(&setting::WEB_IDENTITY_TOKEN_FILE)?.as_ref(), Given::file)?
             .unwrap_or_else(default_token_file),
         provider_id: None,
@@ -81,6 +85,7 @@ fn default_token_file() -> PathBuf {
 
 fn from_document(
     sources: &Sources<'_>,
+    servers: Servers,
     name: &str,
     profile: &file::Profile,
     warnings: &mut Vec<String>,
@@ -88,7 +93,7 @@ fn from_document(
     let path = format!("profiles.{name}");
     let name = Given { origin: Origin::Key(path.clone()), text: name.to_owned() }.parse(ProfileName::parse)?;
     check_one_source(&path, profile)?;
-    let at = |key: &str| Keys { sources, path: format!("{path}.{key}") };
+    let at = |key: &str| Keys { sources, servers, path: format!("{path}.{key}") };
     let source = match profile {
         file::Profile { web_identity: Some(given), .. } => {
             Some(Step::WebIdentity(source::web_identity(&at("webIdentity"), given)?))

@@ -65,7 +65,7 @@ settings! {
     SESSION_DURATION = "session-duration" ["STSIDECAR_SESSION_DURATION"], None, Some("1h"), "DURATION",
         "15m to 12h, or longest: 1h at first, then whatever the role allows";
     REGION = "region" ["AWS_REGION", "AWS_DEFAULT_REGION"], Some("region"), None, "REGION",
-        "Selects the STS endpoint and signs the hops of a chain";
+        "Selects AWS's STS endpoint and scopes signatures; a name of any kind where the STS is not AWS's";
     STS_ENDPOINT = "sts-endpoint" ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"], Some("stsEndpoint"), None, "URL",
         "An STS instead of the region's own; http:// only to loopback";
     ALLOW_INSECURE_STS = "allow-insecure-sts" ["STSIDECAR_ALLOW_INSECURE_STS"], Some("allowInsecureSts"),

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod commands;
+mod elsewhere;
 mod inputs;
 mod urls;
 mod warnings;

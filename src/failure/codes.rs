@@ -83,7 +83,6 @@ pub(super) const FIXED: &[(Class, &[&str])] = &[
 ];
 
 /// The codes whose class is decided by the message, or by whether the request was signed.
-#[cfg(test)]
 pub(super) const SPLIT: &[&str] = &[
     "InvalidIdentityToken",
     "NotAuthorizedException",
@@ -92,6 +91,11 @@ pub(super) const SPLIT: &[&str] = &[
     "SignatureDoesNotMatch",
     "ExpiredToken",
 ];
+
+/// Whether a code is in the tables.
+pub(super) fn is_known(code: &str) -> bool {
+    SPLIT.contains(&code) || FIXED.iter().any(|(_, codes)| codes.contains(&code))
+}
 
 /// The class and our own code of an attempt that brought no answer STS meant as an error.
 pub(super) fn of_kind(kind: Kind) -> Option<(Class, &'static str)> {

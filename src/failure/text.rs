@@ -45,7 +45,9 @@ fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-fn without_tokens(text: &str) -> String {
+/// The text with everything replaced that looks like a token.
+#[must_use]
+pub fn without_tokens(text: &str) -> String {
     let in_token = |c: char| c.is_ascii_alphanumeric() || "-_.%=+/".contains(c);
     let beginning = |word: &str| TOKEN_BEGINNINGS.iter().filter_map(|start| word.find(start)).min();
     let mut kept = String::with_capacity(text.len());

@@ -108,7 +108,7 @@ pub(super) fn region(pod: &Value, settings: &Settings, choice: &Choice) -> Resul
     let literal = |container: pod::Container<'_>| {
         container
             .literal("AWS_REGION")
-            .and_then(|text| Region::parse(text).ok())
+            .and_then(|text| Region::parse_at(settings.server, text).ok())
             .map(|region| region.as_str().to_owned())
     };
     let mut chosen = pod::containers(pod).into_iter().filter(|container| choice.has(container.name));

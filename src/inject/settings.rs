@@ -16,11 +16,11 @@ use super::quantity::{self, Quantity};
 use super::template::Template;
 use super::{Denial, Reason};
 use crate::assume::{AttemptTimeout, PolicyArn};
-use crate::role::{Region, RoleArn};
+use crate::role::{Region, RoleArn, Server};
 pub(super) use values::boolean;
 use values::{
-    audience, container_role, endpoint, expiration, log_level, name, object_name, one_of, port, session_duration,
-    session_name,
+    audience, container_role, endpoint, expiration, log_level, name, object_name, one_of, port, server,
+    session_duration, session_name,
 };
 
 /// Annotations of the objects that can set something, and the chart's values.
@@ -101,6 +101,8 @@ pub(super) struct Settings {
     pub(super) region: Option<Region>,
     pub(super) sts_endpoint: Option<String>,
     pub(super) sts_timeout: AttemptTimeout,
+    /// Whose STS the agent will ask, as far as can be known here.
+    pub(super) server: Server,
     pub(super) audience: String,
     pub(super) token_expiration: u64,
     pub(super) session_name: Option<String>,
@@ -125,14 +127,24 @@ impl Settings {
         let agent = &template.agent;
         let text = |name: &str, default: Option<(String, String)>| Text::of(sources.any(name), default);
         let insecure = agent.allow_insecure_sts;
+        let sts_endpoint =
+            text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint)).url(|text| endpoint(text, insecure))?;
+        let config = sources.pod("config").map(|given| given.read(object_name)).transpose()?;
+        let server = match sts_endpoint.as_deref().or(template.extra_endpoint()) {
+            // The author's document may name an endpoint, so its agent judges.
+            None if config.is_some() => Server::Other,
+            endpoint => server(endpoint),
+        };
         let settings = Self {
-            role: role(sources)?,
-            chain: list(sources.pod("role-chain"), |text| RoleArn::parse(text).map_err(|error| error.to_string()))?,
-            container_roles: list(sources.pod("container-roles"), container_role)?,
-            config: sources.pod("config").map(|given| given.read(object_name)).transpose()?,
-            region: text("region", chart("region", &agent.region)).parse(Region::parse)?,
-            sts_endpoint: text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint))
-                .url(|text| endpoint(text, insecure))?,
+            role: role(sources, server)?,
+            chain: list(sources.pod("role-chain"), |text| {
+                RoleArn::parse_at(server, text).map_err(|error| error.to_string())
+            })?,
+            container_roles: list(sources.pod("container-roles"), |text| container_role(server, text))?,
+            config,
+            region: text("region", chart("region", &agent.region)).parse(|text| Region::parse_at(server, text))?,
+            sts_endpoint,
+            server,
             sts_timeout: text("sts-timeout", chart("stsTimeout", &agent.sts_timeout))
                 .required("agent.stsTimeout", AttemptTimeout::parse)?,
             audience: text("audience", chart("audience", &agent.audience)).required("agent.audience", audience)?,
@@ -144,7 +156,7 @@ impl Settings {
             session_name: sources.pod("session-name").map(|given| given.read(session_name)).transpose()?,
             session_duration: text("session-duration", chart("sessionDuration", &agent.session_duration))
                 .required("agent.sessionDuration", session_duration)?,
-            policy_arns: policy_arns(sources)?,
+            policy_arns: policy_arns(sources, server)?,
             containers: sources.pod("containers").map(|given| list(Some(given), name)).transpose()?,
             skip_containers: list(sources.pod("skip-containers"), name)?,
             port: Text::of(sources.pod("port"), Some(number("credentialsPort", agent.credentials_port)))
@@ -203,15 +215,21 @@ fn list<T>(given: Option<Given<'_>>, parse: impl Fn(&str) -> Result<T, String>) 
     items.map(|text| Given { origin: given.origin.clone(), text }.read(&parse)).collect()
 }
 
-fn role(sources: &Sources<'_>) -> Result<Option<RoleArn>, Denial> {
+fn role(sources: &Sources<'_>, server: Server) -> Result<Option<RoleArn>, Denial> {
     let fallback = || sources.fallback_role.map(|text| Given { origin: "--role-arn".to_owned(), text });
-    sources.any("role-arn").or_else(fallback).map(|given| given.read(RoleArn::parse)).transpose()
+    sources
+        .any("role-arn")
+        .or_else(fallback)
+        .map(|given| given.read(|text| RoleArn::parse_at(server, text)))
+        .transpose()
 }
 
-fn policy_arns(sources: &Sources<'_>) -> Result<Vec<String>, Denial> {
+fn policy_arns(sources: &Sources<'_>, server: Server) -> Result<Vec<String>, Denial> {
     let Some(given) = sources.pod("session-policy-arns") else { return Ok(Vec::new()) };
     let (origin, text) = (given.origin.clone(), given.text);
-    let read = |text: &str| PolicyArn::parse(text).map(|arn| arn.as_str().to_owned()).map_err(|e| e.to_string());
+    let read = |text: &str| {
+        PolicyArn::parse_at(server, text).map(|arn| arn.as_str().to_owned()).map_err(|error| error.to_string())
+    };
     let arns = list(Some(given), read)?;
     if arns.len() > 10 { Err(Denial::value(&origin, text, "at most 10 policies")) } else { Ok(arns) }
 }

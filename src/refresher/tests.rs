@@ -12,6 +12,7 @@ use crate::assume::{
 use crate::cache;
 use crate::failure::Class;
 use crate::material::Form;
+use crate::role::Server;
 use crate::sts::Request;
 use crate::time::Wall;
 use crate::token::WebIdentityToken;
@@ -178,7 +179,7 @@ async fn codes_are_those_of_the_time_at_sts_whatever_our_wall_clock_says() {
     std::fs::write(&secret, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").expect("written");
     let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
     let step = Step::SessionToken(SessionToken {
-        keys: AccessKeyFile { path: keys, profile: "default".to_owned() },
+        keys: AccessKeyFile { path: keys, profile: "default".to_owned(), server: Server::Aws },
         duration: SessionDuration::LONGEST,
         mfa: Some(Mfa { serial_number, code: MfaCode::Secret(secret) }),
     });

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn read(text: &str) -> Result<AccessKey, Error> {
-    AccessKey::parse(text.as_bytes(), "app")
+    AccessKey::parse(text.as_bytes(), "app", Server::Aws)
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn what_sdks_would_take_in_different_ways_is_refused_with_its_place() {
     ] {
         assert_eq!(read(&file).expect_err(&file).to_string(), said);
     }
-    assert_eq!(AccessKey::parse(b"\xff", "app"), Err(Error::NotText));
+    assert_eq!(AccessKey::parse(b"\xff", "app", Server::Aws), Err(Error::NotText));
 }
 
 proptest! {
@@ -55,7 +55,7 @@ proptest! {
         text in r"(\[app\]|\[x\]|aws_access_key_id|aws_secret_access_key|=|canary|#|\n| ){0,24}",
         raw in proptest::collection::vec(any::<u8>(), 0..80),
     ) {
-        let _ = AccessKey::parse(&raw, "app");
+        let _ = AccessKey::parse(&raw, "app", Server::Other);
         if let Err(error) = read(&text) {
             prop_assert!(!error.to_string().contains("canary"));
         }

@@ -13,6 +13,8 @@ mod clock;
 mod cognito;
 mod evidence;
 mod fields;
+mod own_endpoint;
+mod sent;
 mod tls;
 
 use std::pin::pin;
@@ -29,13 +31,15 @@ use http::Uri;
 use self::as_written::AsWritten;
 use self::capture::Seen;
 use self::clock::ServerClock;
+use self::own_endpoint::OwnEndpoint;
+use self::sent::Sent;
 use super::connector::{self, CaBundle, connector};
-use super::reply::{Fields, Server, check};
+use super::reply::{Fields, check};
 use super::settings::{Endpoint, Settings};
 use super::{Assume, Request};
 use crate::assume::Reply;
-use crate::failure::{Failure, classify};
-use crate::role::RoleArn;
+use crate::failure::{Evidence, Failure, Kind, classify};
+use crate::role::{RoleArn, Server};
 use crate::time::{Now, Wall};
 
 /// What signed requests to a custom STS name when no region is set; most such servers ignore it.
@@ -51,7 +55,7 @@ pub enum Error {
     #[error("no AWS region: set region (AWS_REGION), or the URL of an STS with stsEndpoint (AWS_ENDPOINT_URL_STS)")]
     NoRegion,
     /// FIPS and dual-stack are variants of AWS's own endpoints.
-    #[error("AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT cannot be combined with an STS endpoint of your own")]
+    #[error("AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT cannot be combined with an endpoint of your own")]
     Variant,
     /// The region has no such endpoint, or the URL cannot be used.
     #[error("there is no STS endpoint for region {region}: {reason}")]
@@ -100,18 +104,13 @@ impl Client {
             (None, Some(_)) => REGION_OF_CUSTOM_ENDPOINTS.to_owned(),
             (None, None) => return Err(Error::NoRegion),
         };
-        if settings.endpoint.is_some() && (settings.fips || settings.dualstack) {
-            return Err(Error::Variant);
-        }
         let host = host(settings, &region)?;
         let clock = ServerClock::new(clock);
-        let sdk = Sdk::from_conf(config(settings, bundle.clone(), region, clock.clone())?);
-        let aws = settings.endpoint.as_ref().is_none_or(Endpoint::is_aws);
-        let server = if aws { Server::Aws } else { Server::Other };
+        let sdk = Sdk::from_conf(config(settings, bundle.clone(), &region, clock.clone())?);
         Ok(Self {
             sdk,
             clock,
-            server,
+            server: Endpoint::server(settings.endpoint.as_ref()),
             host,
             #[cfg(feature = "cognito")]
             pools: cognito::Pools::new(settings, bundle),
@@ -131,13 +130,17 @@ impl Client {
     }
 
     /// Only an answer with a code comes from STS; the `Date` of a proxy's error page is not believed.
-    fn refused(&self, mut evidence: crate::failure::Evidence, seen: &Seen) -> Failure {
+    fn refused(&self, mut evidence: Evidence, seen: &Seen, sent: &Sent) -> Failure {
         let envelope = seen.take();
         if evidence.code.is_some() {
             self.clock.learn(envelope.date);
         }
         evidence.status = evidence.status.or(envelope.status);
         evidence.request_id = envelope.request_id.or(evidence.request_id);
+        let said = evidence.kind == Kind::Answered;
+        for text in [&mut evidence.code, &mut evidence.message, &mut evidence.request_id] {
+            *text = text.take().map(|text| if said { sent.hidden_in(&text) } else { text });
+        }
         classify(evidence)
     }
 }
@@ -152,11 +155,11 @@ impl Assume for Client {
     }
 }
 
-fn config(settings: &Settings, bundle: Option<CaBundle>, region: String, clock: ServerClock) -> Result<Config, Error> {
+fn config(settings: &Settings, bundle: Option<CaBundle>, region: &str, clock: ServerClock) -> Result<Config, Error> {
     let connector = connector(settings, bundle)?;
     let mut builder = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new(region))
+        .region(Region::new(region.to_owned()))
         .use_fips(settings.fips)
         .use_dual_stack(settings.dualstack)
         .http_client(http_client_fn(move |_, _| connector.clone()))
@@ -168,17 +171,23 @@ fn config(settings: &Settings, bundle: Option<CaBundle>, region: String, clock: 
         .time_source(clock)
         .app_name(AppName::new(APP_NAME).expect("letters, digits, dots and dashes"));
     if let Some(endpoint) = &settings.endpoint {
-        builder = builder.endpoint_url(endpoint.url()).interceptor(AsWritten::new(endpoint));
+        // The SDK makes no host of a region then, but looks whether it could.
+        builder = builder.endpoint_resolver(OwnEndpoint::new(endpoint, region)).interceptor(AsWritten::new(endpoint));
+        builder = builder.region(Region::new(REGION_OF_CUSTOM_ENDPOINTS));
     }
     Ok(builder.build())
 }
 
-/// Host and port of the endpoint, found with the SDK's own rules so that a bad region is told at start.
+/// Host and port that are called: of an endpoint of one's own, else found with the SDK's own rules, so that a bad
+/// region is reported at start.
 fn host(settings: &Settings, region: &str) -> Result<String, Error> {
+    if let Some(endpoint) = &settings.endpoint {
+        let variant = settings.fips || settings.dualstack;
+        return if variant { Err(Error::Variant) } else { Ok(endpoint.authority().to_owned()) };
+    }
     let failed = |reason: String| Error::NoEndpoint { region: region.to_owned(), reason };
     let params = Params::builder().region(region).use_fips(settings.fips).use_dual_stack(settings.dualstack);
-    let params = params.use_global_endpoint(false).set_endpoint(settings.endpoint.as_ref().map(Endpoint::url));
-    let params = params.build().map_err(|error| failed(error.to_string()))?;
+    let params = params.use_global_endpoint(false).build().map_err(|error| failed(error.to_string()))?;
     let resolver = DefaultResolver::new();
     let answer = pin!(resolver.resolve_endpoint(&params)).poll(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(endpoint) = answer else { return Err(failed("its rules cannot be read".to_owned())) };
@@ -186,3 +195,6 @@ fn host(settings: &Settings, region: &str) -> Result<String, Error> {
     let url: Uri = url.parse().map_err(|_| failed(format!("{url} is not a URL")))?;
     Ok(url.authority().map(ToString::to_string).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

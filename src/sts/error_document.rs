@@ -1,87 +1,57 @@
 //! Finds code, message and request id in an error body that the SDK could not read.
 //!
-//! Ceph RGW answers in S3's shape (`<Error><Code>` without `ErrorResponse` around it), for which the SDK
-//! reports no code at all. Pure and forgiving: a page of HTML simply has no such elements.
+//! Ceph RGW answers in S3's shape (`<Error><Code>` without `ErrorResponse` around it), other servers and gateways in
+//! JSON, and what is in front of an STS in text or HTML. Pure and forgiving: what was said is shown as far as it
+//! can be read. It makes nothing safe: `failure` does, and the client hides what it sent.
+
+mod fields;
+mod page;
 
 /// What an error body says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ErrorDocument {
     /// `Code`.
     pub(super) code: Option<String>,
-    /// `Message`.
+    /// `Message`, or the text in its place.
     pub(super) message: Option<String>,
     /// `RequestId`; AWS has it in a header as well, other servers only here.
     pub(super) request_id: Option<String>,
 }
 
-/// Reads a body; anything but an XML error gives nothing.
+/// Reads a body by what is in it: the `Content-Type` of an error page is often its server's default.
 pub(super) fn read(body: &[u8]) -> ErrorDocument {
-    let Ok(text) = std::str::from_utf8(body) else { return ErrorDocument::default() };
-    if !text.contains("<Error") {
-        return ErrorDocument::default();
+    let Some(text) = decoded(body) else { return ErrorDocument::default() };
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let said = |message: Option<String>| ErrorDocument { message, ..ErrorDocument::default() };
+    if let Some(found) = fields::of_json(text) {
+        return ErrorDocument::of(&found).unwrap_or_else(|| said(page::first_line(text).filter(|_| !found.is_void())));
     }
-    ErrorDocument {
-        code: element(text, "Code"),
-        message: element(text, "Message"),
-        request_id: element(text, "RequestId"),
+    if !page::is_markup(text) {
+        return said(page::first_line(text));
     }
+    let document = if page::is_html(text) { None } else { ErrorDocument::of(&fields::of_xml(text)) };
+    document.unwrap_or_else(|| said(page::message(text)))
 }
 
-/// The text of the first element of that name, when it holds nothing but text.
-fn element(document: &str, name: &str) -> Option<String> {
-    let (_, rest) = document.split_once(&format!("<{name}>"))?;
-    let (text, _) = rest.split_once(&format!("</{name}>"))?;
-    let text = text.trim();
-    (!text.is_empty() && !text.contains('<')).then(|| unescaped(text))
-}
-
-fn unescaped(text: &str) -> String {
-    let named = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
-    named.replace("&amp;", "&")
+/// The body as text, in the charset that its first bytes or its content betray; nothing when it is no text, such as
+/// a compressed one: no request asks for it.
+fn decoded(body: &[u8]) -> Option<String> {
+    let utf16 = |unit: fn([u8; 2]) -> u16| {
+        let (pairs, _) = body[2..].as_chunks::<2>();
+        String::from_utf16_lossy(&pairs.iter().copied().map(unit).collect::<Vec<u16>>())
+    };
+    let text = match (body, std::str::from_utf8(body)) {
+        ([0xff, 0xfe, ..], _) => utf16(u16::from_le_bytes),
+        ([0xfe, 0xff, ..], _) => utf16(u16::from_be_bytes),
+        (_, Ok(text)) => text.to_owned(),
+        // Latin 1, whose characters are those of Unicode; Windows has others among its controls.
+        (_, Err(_)) => {
+            body.iter().map(|byte| if (0x80..0xa0).contains(byte) { '\u{fffd}' } else { char::from(*byte) }).collect()
+        }
+    };
+    let is_binary = |c: char| c.is_control() && !c.is_ascii_whitespace() && c != '\u{1b}';
+    (!text.contains(is_binary)).then_some(text)
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn both_shapes_of_an_error_are_read() {
-        let inner = "<Code>AccessDenied</Code><Message>a &lt;b&gt; &amp; c</Message>";
-        for document in [
-            format!("<?xml version=\"1.0\"?><Error>{inner}<RequestId>tx1</RequestId></Error>"),
-            format!(
-                "<ErrorResponse xmlns=\"x\"><Error><Type>Sender</Type>{inner}</Error><RequestId>tx1</RequestId></ErrorResponse>"
-            ),
-        ] {
-            let read = read(document.as_bytes());
-            assert_eq!(read.code.as_deref(), Some("AccessDenied"));
-            assert_eq!(read.message.as_deref(), Some("a <b> & c"));
-            assert_eq!(read.request_id.as_deref(), Some("tx1"));
-        }
-    }
-
-    #[test]
-    fn what_is_no_error_document_says_nothing() {
-        for body in [
-            &b""[..],
-            b"\xff\xfe",
-            b"<html><title>502 Bad Gateway</title><Code>x</Code></html>",
-            b"<Error><Code></Code><Message><b>bold</b></Message>",
-            b"<Error><Code>broken off",
-        ] {
-            assert_eq!(read(body), ErrorDocument::default());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_can_be_read(body in proptest::collection::vec(any::<u8>(), 0..300), text in "(<Error>|<Code>|</Code>|&lt;|.){0,40}") {
-            let _ = read(&body);
-            if let Some(code) = read(text.as_bytes()).code {
-                prop_assert!(!code.is_empty());
-            }
-        }
-    }
-}
+mod tests;

@@ -6,22 +6,16 @@
 //! `client.rs`.
 
 use crate::assume::{Reply, ReplyDetails};
-use crate::credentials::{Credentials, Secret};
+use crate::credentials::{Credentials, Secret, is_access_key_id};
 use crate::failure::{Evidence, Failure, Kind, classify, safe_line};
-use crate::role::RoleArn;
+use crate::role::{RoleArn, Server};
 use crate::time::Wall;
-
-/// Whose STS answered: other servers follow AWS's protocol but not all of its formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Server {
-    /// An endpoint of an AWS partition.
-    Aws,
-    /// `SeaweedFS`, `MinIO`, Ceph RGW and the like.
-    Other,
-}
 
 /// The longest session token taken: the endpoint's answer must stay below 10,000 bytes (rule R17).
 pub const LONGEST_SESSION_TOKEN: usize = 8192;
+
+/// The shortest key id in STS's model.
+const SHORTEST_KEY_ID: usize = 16;
 
 /// Longer than any secret key (AWS: 40 characters), short enough for the endpoint's answer.
 const LONGEST_SECRET: usize = 512;
@@ -120,9 +114,8 @@ fn shown(mut details: ReplyDetails) -> ReplyDetails {
 
 /// What keeps the fields from being used, in words without any of their content.
 fn fault(server: Server, fields: &Fields) -> Option<&'static str> {
-    let shortest_id = if server == Server::Aws { 16 } else { 1 };
     let id = &fields.access_key_id;
-    if !(shortest_id..=128).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+    if !is_access_key_id(id, server) || server == Server::Aws && id.len() < SHORTEST_KEY_ID {
         return Some("its AccessKeyId is missing or malformed");
     }
     if !is_printable(&fields.secret_access_key, LONGEST_SECRET) {
@@ -150,7 +143,8 @@ fn is_printable(text: &str, longest: usize) -> bool {
 
 /// The account in an ARN, when it is one of AWS's: SDKs take nothing else for an `AccountId`.
 fn account_of(arn: &str) -> Option<&str> {
-    arn.split(':').nth(4).filter(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
+    let account = arn.strip_prefix("arn:").and_then(|parts| parts.split(':').nth(3));
+    account.filter(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]

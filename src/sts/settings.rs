@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use http::Uri;
 
 use crate::assume::AttemptTimeout;
-use crate::role::Region;
+use crate::role::{Region, Server};
 use crate::url;
 
 /// Everything `client.rs` needs to know.
@@ -87,8 +87,19 @@ impl Endpoint {
     /// Whether AWS runs it: a VPC endpoint or another explicit name in one of AWS's partitions.
     #[must_use]
     pub fn is_aws(&self) -> bool {
-        let host = self.0.host().unwrap_or_default().to_ascii_lowercase();
-        AWS_DOMAINS.iter().any(|domain| host.strip_suffix(domain).is_some_and(|name| name.ends_with('.')))
+        Server::of_host(self.0.host().unwrap_or_default()) == Server::Aws
+    }
+
+    /// Whose server is asked; without an endpoint of one's own it is AWS's.
+    #[must_use]
+    pub fn server(endpoint: Option<&Self>) -> Server {
+        if endpoint.is_none_or(Self::is_aws) { Server::Aws } else { Server::Other }
+    }
+
+    /// Host and port as written.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.0.authority().map_or("", http::uri::Authority::as_str)
     }
 
     /// The URL as text.
@@ -97,19 +108,6 @@ impl Endpoint {
         self.0.to_string()
     }
 }
-
-/// The DNS suffixes of AWS's partitions (SDK partition metadata of 2026-11).
-const AWS_DOMAINS: [&str; 9] = [
-    "amazonaws.com",
-    "amazonaws.com.cn",
-    "api.aws",
-    "api.amazonwebservices.com.cn",
-    "amazonaws.eu",
-    "c2s.ic.gov",
-    "sc2s.sgov.gov",
-    "cloud.adc-e.uk",
-    "csp.hci.ic.gov",
-];
 
 #[cfg(test)]
 mod tests {

@@ -39,8 +39,21 @@ MISTAKES = [
     ("agent.credentialsPort=9912", "agent.credentialsPort and agent.metrics.port are both 9912", ""),
     ("tests.namespace=kube-system", "tests.namespace: kube-system never reaches the webhook", ""),
     ("agent.stsEndpoint=http://sts.example", "agent.stsEndpoint is plain http", ""),
+    ("agent.region=RegionOne", "agent.region RegionOne is no region of AWS", ""),
     ("metrics.podMonitor.enabled=true,metrics.podMonitor.renderMode=failIfMissing", "does not know monitoring.coreos.com/v1", ""),
 ]
+
+
+# What a cloud of one's own sets: its signing region and its roles are no names of AWS.
+PRIVATE = ["agent.region=RegionOne,agent.stsEndpoint=https://rgw.example.org", "agent.region=de_north.1,agent.stsEndpoint=https://rgw.example.org/sts", "tests.roleArn=urn:ecs:iam::ns1:role/check,agent.stsEndpoint=https://ecs.example.org"]
+
+
+def private_clouds():
+    """Names that are not of AWS's forms are taken where the STS is not AWS's"""
+    for setting in PRIVATE:
+        for major in HELMS:
+            template(major, f"--set={setting}")
+    return f"{len(PRIVATE)} settings"
 
 
 def mistakes():
@@ -146,4 +159,4 @@ def names():
         assert found and all(len(name) <= 63 for name in found), [name for name in found if len(name) > 63]
 
 
-CASES = [mistakes, documented, schema_is_closed, names]
+CASES = [mistakes, private_clouds, documented, schema_is_closed, names]

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::support::fake_sts::dialect::Dialect;
+
 /// One case. In its texts `file:NAME` is the path of one of its files.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -54,10 +56,18 @@ pub enum Content {
     Text(String),
 }
 
-/// What STS knows.
+/// What STS knows, and whose it is.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Known {
+    /// Whose words it speaks.
+    #[serde(default)]
+    pub dialect: Dialect,
+    /// The path that it alone answers at, as in its endpoint.
+    #[serde(default)]
+    pub path: String,
+    /// The region that it takes signatures for, when it minds.
+    pub region: Option<String>,
     /// Long-term keys: access key id and secret.
     #[serde(default)]
     pub users: BTreeMap<String, String>,

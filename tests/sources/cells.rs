@@ -7,11 +7,12 @@ use std::path::Path;
 use serde_json::{Value, json};
 use stsidecar::config::{Config, Flags, Sources};
 
-use super::case::{Case, Rotten, Wrong};
+use super::case::{Case, Known, Rotten, Wrong};
 use super::expected::{contains, every_call, first_calls};
 use super::stage::Stage;
 use super::support::agent::{Agent, until};
 use super::support::fake_sts::Behaviour;
+use super::support::fake_sts::dialect::Dialect;
 
 /// The columns of the table.
 pub const COLUMNS: [&str; 5] =
@@ -135,16 +136,22 @@ pub fn refused_at_start(case: &Case) -> Result<(), String> {
     if case.row.is_some() && case.wrong.is_empty() {
         return Err("the case has no wrong profile".to_owned());
     }
-    case.wrong.iter().try_for_each(|Wrong { set, says }| match load(&case.profile(Path::new("/pod"), set)) {
+    case.wrong.iter().try_for_each(|Wrong { set, says }| match load(case, &case.profile(Path::new("/pod"), set)) {
         Ok(()) => Err(format!("accepted with {set:?}")),
         Err(said) if said.contains(says) => Ok(()),
         Err(said) => Err(format!("with {set:?} it says: {said}")),
     })
 }
 
-/// What the configuration says to a profile.
-pub fn load(profile: &Value) -> Result<(), String> {
-    let document = json!({"region": "eu-central-1", "profiles": {"default": profile}}).to_string();
+/// What the configuration says to a profile, at the case's server or at AWS.
+fn load(case: &Case, profile: &Value) -> Result<(), String> {
+    let Known { dialect, path, region, .. } = &case.sts;
+    let mut document = json!({"region": "eu-central-1", "profiles": {"default": profile}});
+    if *dialect != Dialect::Aws || !path.is_empty() || region.is_some() {
+        document["stsEndpoint"] = format!("https://sts.example.org{path}").into();
+        document["region"] = region.as_deref().unwrap_or("eu-central-1").into();
+    }
+    let document = document.to_string();
     let variable = |name: &str| (name == "STSIDECAR_CONFIG_INLINE").then(|| document.clone());
     let read = |_: &Path| Err(io::Error::new(io::ErrorKind::NotFound, "no such file"));
     let sources = Sources { flags: &Flags::default(), variable: &variable, read: &read };

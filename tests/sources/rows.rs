@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::case::{self, Case};
 use super::cells::{self, COLUMNS, Outcome};
 
-/// Every source, and chains.
-const ROWS: [&str; 9] = [
+/// Every source, chains, and servers that are not AWS.
+const ROWS: [&str; 12] = [
     "webIdentity",
     "saml",
     "sessionToken",
@@ -17,6 +17,9 @@ const ROWS: [&str; 9] = [
     "chain of 1 hop",
     "chain of 2 hops",
     "chain of 4 hops",
+    "Ceph RGW",
+    "MinIO",
+    "below a path",
 ];
 
 /// Most of a case is waiting for the next refresh.

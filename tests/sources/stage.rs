@@ -49,6 +49,13 @@ impl<'c> Stage<'c> {
             stage.sts.add_device(serial, Device::Totp(secret.clone().into_bytes()));
         }
         stage.sts.set_elements(case.sts.elements.clone());
+        stage.sts.speak(case.sts.dialect);
+        if !case.sts.path.is_empty() {
+            stage.sts.move_to(&case.sts.path);
+        }
+        if let Some(region) = &case.sts.region {
+            stage.sts.set_region(region);
+        }
         stage.renew_files();
         stage
     }
@@ -111,7 +118,9 @@ impl<'c> Stage<'c> {
         });
         let config = self.path("config.yaml");
         fs::write(&config, document.to_string()).expect("room for a file");
-        let launch = Launch::new(self.directory.path(), &self.sts.url())
+        let endpoint = format!("{}{}", self.sts.url(), self.case.sts.path);
+        let launch = Launch::new(self.directory.path(), &endpoint)
+            .flag("region", self.case.sts.region.as_deref().unwrap_or("eu-central-1"))
             .without("role-arn")
             .without("web-identity-token-file")
             .without("authorization-token-file")

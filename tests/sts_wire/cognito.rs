@@ -154,6 +154,31 @@ async fn refusals_and_odd_answers_have_the_class_of_their_cause() {
 }
 
 #[tokio::test]
+async fn what_stands_in_front_of_the_pool_is_heard_too() {
+    let page = "<html><head><title>403 Forbidden</title></head><body><h1>blocked by policy 7</h1></body></html>";
+    let token = token();
+    let echo = token.expose();
+    for (content_type, body, code, says) in [
+        ("text/html", page.to_owned(), "HttpStatus403", "403 Forbidden: blocked by policy 7"),
+        ("text/plain", "blocked\nby policy 7".to_owned(), "HttpStatus403", "blocked"),
+        ("application/json", json!({ "error": { "message": "blocked" } }).to_string(), "HttpStatus403", "blocked"),
+        (
+            "application/x-amz-json-1.1",
+            json!({ "__type": "a.model#NotAuthorizedException:http://internal/", "Message": "no" }).to_string(),
+            "NotAuthorizedException",
+            "no",
+        ),
+        ("text/plain", format!("bad login {}", &echo[30..90]), "HttpStatus403", "bad login [redacted]"),
+    ] {
+        let pool = FakeSts::start();
+        pool.script([Behaviour::Raw { status: 403, content_type, body }]);
+        let request = request(Step::Cognito(step()), Proof::Token(token.clone()));
+        let failure = exchange(&client(&pool), request).await.expect_err("a refusal");
+        assert_eq!((failure.code.as_str(), failure.message.as_str()), (code, says));
+    }
+}
+
+#[tokio::test]
 async fn credentials_without_their_parts_are_refused_and_a_deleted_identity_is_made_anew() {
     let pool = FakeSts::start();
     let gone = answer(400, &json!({ "__type": "ResourceNotFoundException", "message": "Identity not found" }));

@@ -1,7 +1,7 @@
 //! The real STS client against a fake STS on the wire, all on loopback.
 //!
 //! `parameters`: what is sent. `outcomes`: what each answer, and each missing answer, becomes. `secrets`: what
-//! no failure may show. `tls`: certificates, hosts and proxies; `tls_faults`: what is
+//! no failure may show. `documents`: what a refusal says. `tls`: certificates, hosts and proxies; `tls_faults`: what is
 //! said of those that fail. `honesty`: that the fake judges as STS does.
 
 #[path = "../support/certificates.rs"]
@@ -11,6 +11,7 @@ mod support;
 
 #[cfg(feature = "cognito")]
 mod cognito;
+mod documents;
 mod honesty;
 mod outcomes;
 mod parameters;
@@ -47,10 +48,14 @@ fn settings(url: &str) -> Settings {
 
 /// What the agent makes of these variables, for settings that have one.
 fn configured(variables: &[(&str, &str)]) -> Settings {
+    loaded(variables).sts
+}
+
+fn loaded(variables: &[(&str, &str)]) -> Config {
     let variable = |name: &str| variables.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned());
     let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
     let sources = Sources { flags: &Flags::default(), variable: &variable, read: &read };
-    Config::load(&sources).expect("a good configuration").config.sts
+    Config::load(&sources).expect("a good configuration").config
 }
 
 fn now() -> Now {

@@ -2,21 +2,22 @@
 
 use stsidecar::assume::{AccessKeyFile, Role, SessionDuration, SessionToken, Step};
 use stsidecar::failure::Class;
+use stsidecar::role::{Region, Server};
 use stsidecar::shared_credentials::AccessKey;
-use stsidecar::sts::Proof;
+use stsidecar::sts::{Client, Proof, Settings};
 
 use super::support::fake_sts::{Behaviour, FakeSts};
-use super::{client, exchange, request, role};
+use super::{client, exchange, hop, now, request, role, settings};
 
 const KEY: &str = "AKIALONGTERM00000001";
 
 fn keys() -> AccessKeyFile {
-    AccessKeyFile { path: "/credentials".into(), profile: "default".into() }
+    AccessKeyFile { path: "/credentials".into(), profile: "default".into(), server: Server::Other }
 }
 
 fn key() -> Proof {
     let file = format!("[default]\naws_access_key_id={KEY}\naws_secret_access_key=canary\n");
-    Proof::AccessKey(AccessKey::parse(file.as_bytes(), "default").expect("keys"))
+    Proof::AccessKey(AccessKey::parse(file.as_bytes(), "default", Server::Other).expect("keys"))
 }
 
 #[tokio::test]
@@ -28,6 +29,22 @@ async fn every_source_refuses_another_role_and_says_who_was_meant() {
     sts.add_user(KEY, "canary");
     let failure = exchange(&client(&sts.url()), request(step, key())).await.expect_err("another role");
     assert_eq!((failure.class, failure.code.as_str()), (Class::Role, "RoleMismatch"));
+}
+
+#[tokio::test]
+async fn a_region_that_no_host_could_be_made_of_scopes_the_signature() {
+    let sts = FakeSts::start();
+    sts.add_user(KEY, "canary");
+    for region in ["RegionOne", "zone_a.1", "a:b", ".", "Region~One"] {
+        sts.set_region(region);
+        let scope = Settings { region: Region::parse_at(Server::Other, region).ok(), ..settings(&sts.url()) };
+        let client = Client::new(&scope, now).expect("a client");
+        let step = || Step::Role(Role { keys: Some(keys()), ..role() });
+        let parent = exchange(&client, request(step(), key())).await.expect(region).credentials;
+        hop(&client, parent).await.expect(region);
+        let signed = sts.calls().pop().and_then(|call| call.authorization).expect("a signature");
+        assert!(signed.contains(&format!("/{region}/sts/aws4_request,")), "{signed}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 
 mod answer;
 mod body;
+pub mod dialect;
 mod issued;
 pub mod judge;
 pub mod limits;
@@ -26,6 +27,7 @@ use tokio::sync::oneshot;
 
 pub use issued::Issued;
 
+use dialect::Dialect;
 use judge::Inherited;
 use mfa::{Device, Devices};
 use signature::Signed;
@@ -144,6 +146,11 @@ struct State {
     session_lifetime: Option<Duration>,
     max_session_duration: Option<u64>,
     clock_offset: i64,
+    dialect: Dialect,
+    /// Where alone it answers; anywhere without one.
+    path: Option<String>,
+    /// For which alone it takes signatures; for any without one.
+    region: Option<String>,
     open_connections: usize,
     accepted_connections: usize,
 }
@@ -216,6 +223,21 @@ impl FakeSts {
     /// How far the server's clock is ahead of the real one, in `Date` and `Expiration`.
     pub fn set_clock_offset(&self, seconds: i64) {
         self.state().clock_offset = seconds;
+    }
+
+    /// Words answers as another server does.
+    pub fn speak(&self, dialect: Dialect) {
+        self.state().dialect = dialect;
+    }
+
+    /// Answers at exactly this path, with 404 anywhere else.
+    pub fn move_to(&self, path: &str) {
+        self.state().path = Some(path.to_owned());
+    }
+
+    /// Takes signatures for this region only.
+    pub fn set_region(&self, region: &str) {
+        self.state().region = Some(region.to_owned());
     }
 
     /// Adds a user's long-term keys.

@@ -52,7 +52,7 @@ fn source(step: &Step, shown: &mut Shown) {
     let Some((path, form)) = step.source_file() else { return };
     shown.show("source", json!(form.to_string()));
     shown.show("file", json!(path));
-    if let Form::AccessKey { profile } = form {
+    if let Form::AccessKey { profile, .. } = form {
         shown.show("profile", json!(profile));
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::super::environment::{Given, Origin, Sources};
 use super::super::error::Error;
 use super::super::file;
+use super::super::reach::Servers;
 use crate::assume::{
     AccessKeyFile, DurationSetting, Mfa, MfaCode, Policy, PolicyArn, ProvidedContext, ProviderArn, ROLE_CHAINING_LIMIT,
     Restriction, SerialNumber, SessionDuration, Tag, TagKey,
@@ -26,6 +27,7 @@ const MOST_POLICY_CHARACTERS: usize = 2048;
 /// One mapping of the document, for errors that tell the whole path.
 pub(super) struct Keys<'a> {
     pub(super) sources: &'a Sources<'a>,
+    pub(super) servers: Servers,
     pub(super) path: String,
 }
 
@@ -81,7 +83,8 @@ impl Keys<'_> {
             (None, None) => None,
         };
         let policy = policy.transpose().map_err(|(path, error)| Error::setting(path, error))?;
-        let policy_arns = self.each("policyArns", arns, MOST_POLICY_ARNS, PolicyArn::parse)?;
+        let policy_arns =
+            self.each("policyArns", arns, MOST_POLICY_ARNS, |text| PolicyArn::parse_at(self.servers.sts, text))?;
         let inline = policy.as_ref().map_or(0, |policy| policy.as_str().chars().count());
         let together = inline + policy_arns.iter().map(|arn| arn.as_str().len()).sum::<usize>();
         if together > MOST_POLICY_CHARACTERS {
@@ -143,14 +146,14 @@ impl Keys<'_> {
             let sound = !text.is_empty() && text.trim() == text && !text.contains([']', '\n', '\r']);
             if sound { Ok(text.to_owned()) } else { Err("the name of a section of the credentials file, without [ ]") }
         })?;
-        Ok(AccessKeyFile { path, profile: profile.unwrap_or_else(|| "default".to_owned()) })
+        Ok(AccessKeyFile { path, profile: profile.unwrap_or_else(|| "default".to_owned()), server: self.servers.sts })
     }
 
     /// A device with the one file that its codes come from.
     pub(super) fn mfa(&self, given: Option<&file::Mfa>) -> Result<Option<Mfa>, Error> {
         let Some(file::Mfa { serial_number, totp_secret_file, token_code_file }) = given else { return Ok(None) };
         let path = self.path("mfa");
-        let keys = Keys { sources: self.sources, path: path.clone() };
+        let keys = Keys { path: path.clone(), ..*self };
         let code = match (totp_secret_file, token_code_file) {
             (Some(file), None) => MfaCode::Secret(keys.given("totpSecretFile", file).file()?),
             (None, Some(file)) => MfaCode::Code(keys.given("tokenCodeFile", file).file()?),
@@ -167,9 +170,11 @@ impl Keys<'_> {
         }
         let one = |(at, context): (usize, &file::ProvidedContext)| {
             let path = self.path(&format!("providedContexts[{at}]"));
-            let keys = Keys { sources: self.sources, path };
+            let keys = Keys { path, ..*self };
             Ok(ProvidedContext {
-                provider_arn: keys.given("providerArn", &context.provider_arn).parse(ProviderArn::parse)?,
+                provider_arn: keys
+                    .given("providerArn", &context.provider_arn)
+                    .parse(|text| ProviderArn::parse_at(self.servers.sts, text))?,
                 assertion_file: keys.given("contextAssertionFile", &context.context_assertion_file).file()?,
             })
         };

@@ -15,7 +15,7 @@ pub(super) fn web_identity(keys: &Keys<'_>, source: &file::WebIdentity) -> Resul
     let file::WebIdentity { role_arn, token_file, provider_id, session_name, session_duration, .. } = source;
     let file::WebIdentity { policy, policy_file, policy_arns, .. } = source;
     Ok(WebIdentity {
-        role_arn: keys.optional("roleArn", role_arn.as_ref(), RoleArn::parse)?,
+        role_arn: keys.optional("roleArn", role_arn.as_ref(), |text| RoleArn::parse_at(keys.servers.sts, text))?,
         token_file: token_file_of(keys, token_file.as_ref())?,
         provider_id: keys.optional("providerId", provider_id.as_ref(), ProviderId::parse)?,
         session_name: session_name_of(keys, session_name.as_ref())?,
@@ -28,8 +28,10 @@ pub(super) fn saml(keys: &Keys<'_>, source: &file::Saml) -> Result<Saml, Error> 
     let file::Saml { role_arn, principal_arn, assertion_file, session_duration, policy, policy_file, policy_arns } =
         source;
     Ok(Saml {
-        role_arn: keys.given("roleArn", role_arn).parse(RoleArn::parse)?,
-        principal_arn: keys.given("principalArn", principal_arn).parse(SamlProviderArn::parse)?,
+        role_arn: keys.given("roleArn", role_arn).parse(|text| RoleArn::parse_at(keys.servers.sts, text))?,
+        principal_arn: keys
+            .given("principalArn", principal_arn)
+            .parse(|text| SamlProviderArn::parse_at(keys.servers.sts, text))?,
         assertion_file: keys.given("assertionFile", assertion_file).file()?,
         duration: keys.duration(session_duration.as_ref())?,
         restriction: keys.restriction(policy.as_ref(), policy_file.as_ref(), policy_arns)?,
@@ -80,7 +82,9 @@ pub(super) fn cognito(keys: &Keys<'_>, source: &file::Cognito) -> Result<Cognito
         account_id: keys.optional("accountId", account_id.as_ref(), AccountId::parse)?,
         login: keys.optional("login", login.as_ref(), Login::parse)?,
         token_file: token_file_of(keys, token_file.as_ref())?,
-        custom_role_arn: keys.optional("customRoleArn", custom_role_arn.as_ref(), RoleArn::parse)?,
+        custom_role_arn: keys.optional("customRoleArn", custom_role_arn.as_ref(), |text| {
+            RoleArn::parse_at(keys.servers.cognito, text)
+        })?,
     })
 }
 
@@ -93,7 +97,7 @@ pub(super) fn hop(
 ) -> Result<Role, Error> {
     let tags = keys.tags(&hop.tags)?;
     Ok(Role {
-        role_arn: keys.given("roleArn", &hop.role_arn).parse(RoleArn::parse)?,
+        role_arn: keys.given("roleArn", &hop.role_arn).parse(|text| RoleArn::parse_at(keys.servers.sts, text))?,
         keys: signer,
         session_name: session_name_of(keys, hop.session_name.as_ref())?,
         duration: keys.hop_duration(hop.session_duration.as_ref(), chained)?,

@@ -4,7 +4,7 @@
 //! came from.
 
 use crate::assume::{ProfileName, SessionDuration, SessionNameTemplate};
-use crate::role::RoleArn;
+use crate::role::{RoleArn, Server};
 use crate::url;
 
 /// `true` or `false`; a synonym is named, not guessed.
@@ -22,9 +22,9 @@ pub(in crate::inject) fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
-pub(super) fn container_role(text: &str) -> Result<(String, RoleArn), String> {
+pub(super) fn container_role(server: Server, text: &str) -> Result<(String, RoleArn), String> {
     let (container, role) = text.split_once('=').ok_or("CONTAINER=ROLE_ARN, separated by commas")?;
-    Ok((name(container.trim())?, RoleArn::parse(role.trim()).map_err(|error| error.to_string())?))
+    Ok((name(container.trim())?, RoleArn::parse_at(server, role.trim()).map_err(|error| error.to_string())?))
 }
 
 pub(super) fn name(text: &str) -> Result<String, String> {
@@ -87,6 +87,12 @@ pub(super) fn endpoint(text: &str, allow_insecure: bool) -> Result<String, Strin
         }
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Whose STS is at this URL; without one it is AWS's.
+pub(super) fn server(endpoint: Option<&str>) -> Server {
+    let host = |text: &str| url::endpoint(text, true).ok().and_then(|url| url.host().map(str::to_owned));
+    endpoint.map_or(Server::Aws, |url| Server::of_host(&host(url).unwrap_or_default()))
 }
 
 /// What the agent's `--log-level` takes.

@@ -1,7 +1,7 @@
 //! The requests, one for each operation: every parameter of the step, and what signs it.
 //!
 //! Owns what goes into each field of the SDK's builders. A token, an assertion and a signer are dropped before
-//! STS is waited for: the SDK holds the only copy then.
+//! STS is waited for: besides the SDK's own copy, [`Sent`] keeps what is needed to hide them in an answer.
 
 use aws_sdk_sts::config::{Config, Credentials as Signer};
 use aws_sdk_sts::types::{PolicyDescriptorType, ProvidedContext, Tag as WireTag};
@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::capture::{Capture, Seen};
+use super::sent::Sent;
 use super::{Client, evidence};
 use crate::assume::{FederationToken, Reply, Restriction, Role, Saml, SessionToken, Step, Tag, WebIdentity};
 use crate::credentials::Secret;
@@ -26,6 +27,19 @@ struct With {
     extras: Extras,
 }
 
+impl With {
+    /// The secrets that go out with the call.
+    fn sent(&self) -> Sent {
+        let proof = match &self.proof {
+            Proof::Token(_) | Proof::Assertion(_) => [self.proof.unsigned(), ""],
+            Proof::AccessKey(key) => [key.secret().expose(), ""],
+            Proof::Signer(parent) => [parent.secret_access_key.expose(), parent.session_token.expose()],
+        };
+        let extras = self.extras.code.iter().chain(&self.extras.contexts);
+        Sent::of(proof.into_iter().chain(extras.map(Secret::expose)))
+    }
+}
+
 /// Sends a request and answers what became of it. A macro, because the SDK's builders share no trait.
 macro_rules! exchanged {
     ($client:ident, $request:ident, $with:ident, unsigned, $asked:expr) => {
@@ -36,9 +50,10 @@ macro_rules! exchanged {
     };
     ($client:ident, $customized:expr, $with:ident, $asked:expr, $signed:literal) => {{
         let seen = Seen::default();
-        let sent = $customized.interceptor(Capture::new(&seen)).send();
+        let sending = $customized.interceptor(Capture::new(&seen)).send();
+        let sent = $with.sent();
         drop($with);
-        $client.finished($asked, $signed, &seen, sent.await)
+        $client.finished($asked, $signed, (&seen, &sent), sending.await)
     }};
 }
 
@@ -138,7 +153,7 @@ impl Client {
         &self,
         asked: Option<&RoleArn>,
         signed: bool,
-        seen: &Seen,
+        (seen, sent): (&Seen, &Sent),
         outcome: Result<O, SdkError<E, HttpResponse>>,
     ) -> Result<Reply, Failure>
     where
@@ -150,7 +165,7 @@ impl Client {
             // Of an operation's own error only code and message count, and those are the same type for all.
             Err(error) => {
                 let error = error.map_service_error(|error| error.meta().clone());
-                Err(self.refused(evidence::of(&error, &self.host, signed), seen))
+                Err(self.refused(evidence::of(&error, &self.host, signed), seen, sent))
             }
         }
     }

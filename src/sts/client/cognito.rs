@@ -13,14 +13,19 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::{Value, json};
 
 use super::capture::{LONGEST_BODY, Seen, envelope};
-use super::{Client, Server, check, evidence, host};
+use super::sent::Sent;
+use super::{Client, check, evidence, host};
 use crate::assume::{Cognito, Reply, ReplyDetails};
 use crate::failure::{Class, Evidence, Failure, Kind};
 use crate::sts::connector::{CaBundle, connector};
+use crate::sts::error_document::{self, ErrorDocument};
 use crate::sts::reply::{Envelope, Fields};
 use crate::sts::settings::{Endpoint, Settings};
 use crate::time::Wall;
 use crate::token::WebIdentityToken;
+
+/// The regions whose FIPS hosts in the first domain are those of dual stack too.
+const DUAL_STACK_FIPS: [&str; 4] = ["us-east-1", "us-east-2", "us-west-1", "us-west-2"];
 
 /// What is known of identity pools.
 pub(super) struct Pools {
@@ -47,14 +52,28 @@ impl Pools {
         made.as_ref().map_err(|reason| Failure::local(Class::Config, "RequestNotSent", reason.clone()))
     }
 
-    /// The pool's host, next to the STS of its region.
+    /// The pool's host: the endpoint of one's own, else by the endpoint rules of `cognito-identity` (2014-06-30, in
+    /// <https://github.com/boto/botocore/tree/develop/botocore/data/cognito-identity>).
+    ///
+    /// Only the domain of the region's partition is taken from STS, whose own rules differ: FIPS in `GovCloud`.
     fn host(&self, region: &str) -> Result<String, Failure> {
-        let sts = host(&self.settings, region);
-        let sts = sts.map_err(|error| Failure::local(Class::Config, "RequestNotSent", error.to_string()))?;
-        Ok(match sts.strip_prefix("sts") {
-            Some(rest) if self.settings.endpoint.is_none() => format!("cognito-identity{rest}"),
-            _ => sts,
-        })
+        let Settings { fips, dualstack, .. } = self.settings;
+        let of_sts = |fips, dualstack| {
+            let found = host(&Settings { fips, dualstack, ..self.settings.clone() }, region);
+            found.map_err(|error| Failure::local(Class::Config, "RequestNotSent", error.to_string()))
+        };
+        if self.settings.endpoint.is_some() {
+            return of_sts(fips, dualstack);
+        }
+        let domain = |dualstack| {
+            let sts = of_sts(false, dualstack)?;
+            Ok(sts.strip_prefix(&format!("sts.{region}.")).unwrap_or(&sts).to_owned())
+        };
+        // The commercial partition answers IPv6 under its first domain, and so does FIPS in some regions.
+        let is_commercial = domain(false)? == "amazonaws.com" && !region.starts_with("us-gov-");
+        let domain = domain(dualstack && !(is_commercial && (!fips || DUAL_STACK_FIPS.contains(&region))))?;
+        let service = if fips { "cognito-identity-fips" } else { "cognito-identity" };
+        Ok(format!("{service}.{region}.{domain}"))
     }
 
     fn request(&self, operation: &str, host: &str, document: &Value) -> Option<HttpRequest> {
@@ -77,28 +96,36 @@ impl Client {
         let subject = token.claims().subject.as_deref().unwrap_or_default();
         let known_as = format!("{} {login} {subject}", step.identity_pool_id);
         let logins = json!({ login: token.expose() });
+        let sent = Sent::of([token.expose()]);
         drop(token);
         let host = self.pools.host(step.identity_pool_id.region())?;
-        let id = self.identity(step, &host, &known_as, &logins).await?;
+        let id = self.identity(step, &host, &known_as, &logins, &sent).await?;
         let mut asked = json!({ "IdentityId": id, "Logins": logins });
         if let Some(role) = &step.custom_role_arn {
             asked["CustomRoleArn"] = json!(role.as_str());
         }
-        let answered = self.post("GetCredentialsForIdentity", &host, &asked).await;
+        let answered = self.post("GetCredentialsForIdentity", &host, &asked, &sent).await;
         if answered.as_ref().is_err_and(|failure| failure.code == "ResourceNotFoundException") {
             // Somebody deleted the identity; the next call makes another.
             self.identities().remove(&known_as);
         }
         let (answer, envelope) = answered?;
-        let aws = self.pools.settings.endpoint.as_ref().is_none_or(Endpoint::is_aws);
-        let mut reply = check(if aws { Server::Aws } else { Server::Other }, None, fields(&answer), envelope)?;
+        let server = Endpoint::server(self.pools.settings.endpoint.as_ref());
+        let mut reply = check(server, None, fields(&answer), envelope)?;
         let account = step.custom_role_arn.as_ref().and_then(|role| role.account()).map(str::to_owned);
         reply.credentials.account = account.or_else(|| step.account_id.as_ref().map(ToString::to_string));
         Ok(reply)
     }
 
     /// The identity's id, asked for once.
-    async fn identity(&self, step: &Cognito, host: &str, known_as: &str, logins: &Value) -> Result<String, Failure> {
+    async fn identity(
+        &self,
+        step: &Cognito,
+        host: &str,
+        known_as: &str,
+        logins: &Value,
+        sent: &Sent,
+    ) -> Result<String, Failure> {
         if let Some(id) = self.identities().get(known_as) {
             return Ok(id.clone());
         }
@@ -106,10 +133,10 @@ impl Client {
         if let Some(account) = &step.account_id {
             asked["AccountId"] = json!(account.as_str());
         }
-        let (answer, envelope) = self.post("GetId", host, &asked).await?;
+        let (answer, envelope) = self.post("GetId", host, &asked, sent).await?;
         let id = answer["IdentityId"].as_str().filter(|id| !id.is_empty()).map(str::to_owned);
         let unusable = || local((Kind::InvalidReply, evidence::describe(Kind::InvalidReply, host)));
-        let id = id.ok_or_else(|| self.refused(unusable(), &Seen::of(envelope)))?;
+        let id = id.ok_or_else(|| self.refused(unusable(), &Seen::of(envelope), sent))?;
         self.identities().insert(known_as.to_owned(), id.clone());
         Ok(id)
     }
@@ -119,8 +146,14 @@ impl Client {
     }
 
     /// One call, and the answer's document.
-    async fn post(&self, operation: &str, host: &str, document: &Value) -> Result<(Value, Envelope), Failure> {
-        let broken = |evidence| self.refused(local(evidence), &Seen::default());
+    async fn post(
+        &self,
+        operation: &str,
+        host: &str,
+        document: &Value,
+        sent: &Sent,
+    ) -> Result<(Value, Envelope), Failure> {
+        let broken = |evidence| self.refused(local(evidence), &Seen::default(), sent);
         let failed = |kind| broken((kind, evidence::describe(kind, host)));
         let connector = self.pools.connector()?;
         let request = self.pools.request(operation, host, document).ok_or_else(|| failed(Kind::BeforeTheWire))?;
@@ -128,15 +161,16 @@ impl Client {
         let response = response.map_err(|error| broken(evidence::of_connector(&error, host)))?;
         let seen = envelope(&response);
         let body = Limited::new(response.into_body(), LONGEST_BODY).collect().await;
-        let body = body.map_err(|error| broken(evidence::of_broken_response(&*error, host)))?;
-        let answer: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
-        match seen.status {
-            Some(200) if answer.is_object() => {
+        let answer = body.map_err(|error| broken(evidence::of_broken_response(&*error, host)))?.to_bytes();
+        if seen.status != Some(200) {
+            return Err(self.refused(answered_error(&answer), &Seen::of(seen), sent));
+        }
+        match serde_json::from_slice::<Value>(&answer) {
+            Ok(answer) if answer.is_object() => {
                 self.clock.learn(seen.date);
                 Ok((answer, seen))
             }
-            Some(200) => Err(failed(Kind::InvalidReply)),
-            _ => Err(self.refused(answered_error(&answer), &Seen::of(seen))),
+            _ => Err(failed(Kind::InvalidReply)),
         }
     }
 }
@@ -156,17 +190,11 @@ fn local((kind, message): (Kind, String)) -> Evidence {
     Evidence { kind, code: None, message: Some(message), status: None, request_id: None, signed: false }
 }
 
-/// `{"__type": "com.amazonaws.cognito.identity.model#NotAuthorizedException", "message": "..."}`
-fn answered_error(answer: &Value) -> Evidence {
-    let text = |keys: [&str; 2]| keys.iter().find_map(|key| answer[key].as_str()).map(str::to_owned);
-    Evidence {
-        kind: Kind::Answered,
-        code: text(["__type", "code"]).map(|code| code.rsplit('#').next().unwrap_or_default().to_owned()),
-        message: text(["message", "Message"]),
-        status: None,
-        request_id: None,
-        signed: false,
-    }
+/// `{"__type": "com.amazonaws.cognito.identity.model#NotAuthorizedException", "message": "..."}`, or what a server in
+/// front of the pool says.
+fn answered_error(body: &[u8]) -> Evidence {
+    let ErrorDocument { code, message, request_id } = error_document::read(body);
+    Evidence { kind: Kind::Answered, code, message, status: None, request_id, signed: false }
 }
 
 fn fields(answer: &Value) -> Fields {
@@ -185,3 +213,6 @@ fn fields(answer: &Value) -> Fields {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use http_body_util::LengthLimitError;
 
 use super::capture::LONGEST_BODY;
 use super::tls;
-use crate::failure::{Evidence, Kind};
+use crate::failure::{Evidence, Kind, is_known_code};
 use crate::sts::connector::{self, AtProxy, Phase, Refusal, TimedOut};
 use crate::sts::error_document;
 
@@ -30,7 +30,11 @@ where
     let described = |kind| (kind, describe(kind, host));
     match error {
         SdkError::ServiceError(answer) => match answered(answer.err(), answer.raw(), signed) {
-            evidence if evidence.code.is_none() && evidence.status.is_some_and(|status| status < 300) => {
+            // Some servers refuse with 200. Anything else in a success may be credentials, and is not shown.
+            evidence
+                if evidence.status.is_some_and(|status| status < 300)
+                    && !evidence.code.as_deref().is_some_and(is_known_code) =>
+            {
                 own(described(Kind::InvalidReply))
             }
             evidence => evidence,
@@ -46,10 +50,12 @@ where
 
 fn answered(error: &impl ProvideErrorMetadata, raw: &HttpResponse, signed: bool) -> Evidence {
     let document = raw.body().bytes().map(error_document::read).unwrap_or_default();
+    // The SDK takes an element with nothing but CDATA for an empty one.
+    let own = |text: Option<&str>| text.filter(|text| !text.trim().is_empty()).map(str::to_owned);
     Evidence {
         kind: Kind::Answered,
-        code: error.code().map(str::to_owned).or(document.code),
-        message: error.message().map(str::to_owned).or(document.message),
+        code: own(error.code()).or(document.code),
+        message: own(error.message()).or(document.message),
         status: Some(raw.status().as_u16()),
         request_id: document.request_id,
         signed,

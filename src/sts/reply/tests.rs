@@ -50,9 +50,14 @@ fn a_good_reply_keeps_every_field() {
 #[test]
 fn each_unusable_field_is_a_bad_reply_on_every_server() {
     type Spoil = fn(&mut Fields);
-    let spoilt: [(&str, Spoil); 13] = [
+    let spoilt: [(&str, Spoil); 18] = [
         ("no key id", |fields| fields.access_key_id.clear()),
-        ("key id with a dash", |fields| fields.access_key_id = "ASIA-QWERTYUIOPASDFGH".into()),
+        ("key id with a slash", |fields| fields.access_key_id = "ASIA/QWERTYUIOPASDFGH".into()),
+        ("key id with a comma", |fields| fields.access_key_id = "ASIA,QWERTYUIOPASDFGH".into()),
+        ("key id with an equals sign", |fields| fields.access_key_id = "ASIAQWERTYUIOPASDFGH=".into()),
+        ("key id with a blank", |fields| fields.access_key_id = "ASIA QWERTYUIOPASDFGH".into()),
+        ("key id with a quote", |fields| fields.access_key_id = "ASIA\"QWERTYUIOPASDFGH".into()),
+        ("key id with a letter of another script", |fields| fields.access_key_id = "ASIÄQWERTYUIOPASDFGH".into()),
         ("key id too long", |fields| fields.access_key_id = "A".repeat(129)),
         ("no secret", |fields| fields.secret_access_key.clear()),
         ("secret with a line break", |fields| fields.secret_access_key.push('\n')),
@@ -75,8 +80,7 @@ fn each_unusable_field_is_a_bad_reply_on_every_server() {
 }
 
 #[test]
-fn short_key_ids_and_silence_about_the_role_are_fine_only_outside_aws() {
-    let short = Fields { access_key_id: "K7".into(), ..good() };
+fn own_key_ids_and_silence_about_the_role_are_fine_only_outside_aws() {
     for silent in [None, Some(String::new())] {
         let silent = Fields { details: session(silent), ..good() };
         assert_eq!(class(Server::Aws, silent.clone()), Some(Class::BadReply));
@@ -84,8 +88,11 @@ fn short_key_ids_and_silence_about_the_role_are_fine_only_outside_aws() {
         assert_eq!(reply.credentials.account.as_deref(), Some("111122223333"), "the account asked for");
         assert_eq!(reply.details.assumed_role_arn, None);
     }
-    assert_eq!(class(Server::Aws, short.clone()), Some(Class::BadReply));
-    assert_eq!(class(Server::Other, short), None);
+    for id in ["K7", "loki-reader-0000", "a.b@c.example.org", "team:backup$nightly", "{user}|x;y?&<z>"] {
+        let own = Fields { access_key_id: id.into(), ..good() };
+        assert_eq!(class(Server::Aws, own.clone()), Some(Class::BadReply), "{id}");
+        assert_eq!(class(Server::Other, own), None, "{id}");
+    }
 }
 
 #[test]
@@ -111,6 +118,39 @@ fn another_role_than_asked_for_is_refused_by_name_and_on_aws_by_account() {
     let unasked = Fields { details: session(Some("arn:minio:sts:::assumed-role/x/y".into())), ..good() };
     let reply = checked(Server::Other, None, unasked).expect("no role was asked for");
     assert_eq!(reply.credentials.account, None);
+}
+
+#[test]
+fn outside_aws_the_assumed_role_may_keep_its_path() {
+    let judged = |server, asked: &str, assumed: &str| {
+        let asked = RoleArn::parse(asked).expect(asked);
+        let fields = Fields { details: session(Some(assumed.into())), ..good() };
+        checked(server, Some(&asked), fields).map(|_| ()).map_err(|failure| failure.code)
+    };
+    // The first as AWS answers, then Ceph RGW and SeaweedFS with the path, then SeaweedFS's first releases.
+    for (asked, assumed) in [
+        ("arn:aws:iam::111122223333:role/a/b/app", "arn:aws:sts::111122223333:assumed-role/app/ns.pod"),
+        ("arn:aws:iam:::role/a/b/app", "arn:aws:sts:::assumed-role/a/b/app/ns.pod"),
+        ("arn:aws:iam::team1:role/a/app", "arn:aws:sts::team1:assumed-role/a/app/x_+=,.@-y"),
+        ("arn:aws:iam::111122223333:role/a/app", "arn:aws:sts::000000000000:assumed-role/a/app/ns.pod"),
+        ("arn:aws:iam::111122223333:role/app", "arn:aws:sts::assumed-role/app/ns.pod"),
+    ] {
+        assert_eq!(judged(Server::Other, asked, assumed), Ok(()), "{asked} {assumed}");
+    }
+    // A session of a role whose path ends like the name that was asked for is another role's.
+    for (asked, assumed) in [
+        ("arn:aws:iam:::role/app/admin", "arn:aws:sts:::assumed-role/app/other/ns.pod"),
+        ("arn:aws:iam:::role/accounting", "arn:aws:sts:::assumed-role/accounting/admin/ns.pod"),
+        ("arn:aws:iam:::role/a/accounting", "arn:aws:sts:::assumed-role/b/accounting/ns.pod"),
+        ("arn:aws:iam:::role/a/accounting", "arn:aws:sts:::assumed-role/xa/accounting/ns.pod"),
+        ("arn:aws:iam:::role/a/accounting", "arn:aws:sts:::assumed-role/a/accounting"),
+        ("arn:aws:iam:::role/accounting", "arn:aws:sts:::federated-user/accounting/ns.pod"),
+        ("arn:aws:iam:::role/accounting", "arn:aws:sts:::x/assumed-role/accounting/ns.pod"),
+    ] {
+        assert_eq!(judged(Server::Other, asked, assumed), Err("RoleMismatch".into()), "{asked} {assumed}");
+    }
+    let with_path = "arn:aws:sts::111122223333:assumed-role/team/app/ns.pod";
+    assert_eq!(judged(Server::Aws, ROLE, with_path), Err("RoleMismatch".into()), "AWS drops the path");
 }
 
 #[test]
@@ -144,7 +184,10 @@ proptest! {
             let Credentials { access_key_id: id, secret_access_key: secret, session_token: token, .. } = reply.credentials;
             let shortest = if aws { 16 } else { 1 };
             prop_assert!((shortest..=128).contains(&id.len()));
-            prop_assert!(id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+            let is_part = |c: char| c.is_ascii_graphic() && !"/,=\"\\".contains(c);
+            let is_known = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let sound = id.chars().all(|c| is_known(c) || !aws && is_part(c));
+            prop_assert!(sound, "{}", id);
             for text in [secret.expose(), token.expose()] {
                 prop_assert!(!text.is_empty() && text.len() <= 8192 && text.chars().all(|c| ('!'..='~').contains(&c)));
                 let json = serde_json::to_string(text).expect("text is JSON");

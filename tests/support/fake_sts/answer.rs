@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Issued;
+use super::dialect::Dialect;
 use super::judge::Granted;
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
@@ -13,6 +14,7 @@ pub fn success(
     request_id: &str,
     assumed: Option<&str>,
     elements: &BTreeMap<String, String>,
+    dialect: Dialect,
 ) -> String {
     let issued = &granted.issued;
     let operation = &issued.operation;
@@ -24,7 +26,7 @@ pub fn success(
         "<{operation}Response xmlns=\"{NAMESPACE}\">\n  <{operation}Result>\n    {details}{}\
          <Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey><SessionToken>{}</SessionToken><Expiration>{}</Expiration></Credentials>\
          \n  </{operation}Result>\n  <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>\n</{operation}Response>\n",
-        principal(issued, assumed),
+        principal(issued, assumed, dialect),
         issued.access_key_id,
         issued.secret_access_key,
         issued.session_token,
@@ -33,7 +35,7 @@ pub fn success(
 }
 
 /// Who the credentials are for; a session of a user itself is not named.
-fn principal(issued: &Issued, assumed: Option<&str>) -> String {
+fn principal(issued: &Issued, assumed: Option<&str>, dialect: Dialect) -> String {
     let name = escaped(&issued.session_name);
     match issued.operation.as_str() {
         "GetSessionToken" => String::new(),
@@ -42,8 +44,7 @@ fn principal(issued: &Issued, assumed: Option<&str>) -> String {
         ),
         _ => {
             let arn = assumed.map_or_else(|| assumed_role(issued), str::to_owned);
-            let id = format!("<AssumedRoleId>AROAFAKEFAKEFAKEFAKE:{name}</AssumedRoleId>");
-            format!("<AssumedRoleUser>{id}<Arn>{}</Arn></AssumedRoleUser>", escaped(&arn))
+            dialect.assumed_role_user(issued, &escaped(&arn), &format!("AROAFAKEFAKEFAKEFAKE:{name}"))
         }
     }
 }
@@ -57,13 +58,14 @@ fn assumed_role(issued: &Issued) -> String {
 }
 
 /// The XML of an error.
-pub fn error(status: u16, code: &str, message: &str, request_id: &str) -> String {
+pub fn error(status: u16, code: &str, message: &str, request_id: &str, dialect: Dialect) -> String {
     let fault = if status < 500 { "Sender" } else { "Receiver" };
-    format!(
-        "<ErrorResponse xmlns=\"{NAMESPACE}\">\n  <Error>\n    <Type>{fault}</Type>\n    <Code>{}</Code>\n    <Message>{}</Message>\n  </Error>\n  <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",
-        escaped(code),
-        escaped(message),
-    )
+    let (code, message) = (escaped(code), escaped(message));
+    dialect.error(fault, &code, &message, request_id).unwrap_or_else(|| {
+        format!(
+            "<ErrorResponse xmlns=\"{NAMESPACE}\">\n  <Error>\n    <Type>{fault}</Type>\n    <Code>{code}</Code>\n    <Message>{message}</Message>\n  </Error>\n  <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n"
+        )
+    })
 }
 
 fn escaped(text: &str) -> String {

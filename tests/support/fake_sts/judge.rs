@@ -48,8 +48,8 @@ impl State {
             return self.judge_pool(call);
         }
         match self.issue(call) {
-            Ok(granted) => (200, answer::success(&granted, request_id, assumed, &self.elements)),
-            Err((status, code, message)) => (status, answer::error(status, code, &message, request_id)),
+            Ok(granted) => (200, answer::success(&granted, request_id, assumed, &self.elements, self.dialect)),
+            Err((status, code, message)) => (status, answer::error(status, code, &message, request_id, self.dialect)),
         }
     }
 
@@ -166,6 +166,10 @@ impl State {
             Some(held) => (held.secret_access_key.as_str(), Some(held.session_token.as_str())),
             None => (self.users.get(&key_id).ok_or_else(invalid)?.as_str(), None),
         };
+        if self.region.as_deref().is_some_and(|region| signed.region() != Some(region)) {
+            let text = "The authorization header is malformed; the region is wrong.";
+            return Err((400, "AuthorizationHeaderMalformed", text.to_owned()));
+        }
         if signed.security_token.as_deref() != token {
             return Err(invalid());
         }

@@ -49,18 +49,21 @@ async fn answer(
     connection: &std::net::TcpStream,
 ) -> Response<AnswerBody> {
     let call = read(request).await;
-    let (behaviour, request_id, date) = {
+    let (behaviour, request_id, date, id_header, is_served) = {
         let mut state = state.lock().expect("no handler panicked");
         state.calls.push(call.clone());
         state.requests += 1;
         let request_id = format!("f4ce575f-0000-4000-8000-{:012}", state.requests);
         let date = DateTime::from_secs(state.now()).fmt(Format::HttpDate).expect("a date in range");
-        (state.script.pop_front().unwrap_or_else(|| state.default.clone()), request_id, date)
+        let behaviour = state.script.pop_front().unwrap_or_else(|| state.default.clone());
+        let is_served = state.path.as_ref().is_none_or(|path| *path == call.path);
+        (behaviour, request_id, date, state.dialect.request_id_header(), is_served)
     };
     if let Behaviour::Latency(latency) = behaviour {
         tokio::time::sleep(latency).await;
     }
     let (status, content_type, body) = match &behaviour {
+        _ if !is_served => (404, "text/plain", AnswerBody::whole("404 page not found\n")),
         Behaviour::Hang => std::future::pending().await,
         behaviour => {
             let mut state = state.lock().expect("no handler panicked");
@@ -69,7 +72,7 @@ async fn answer(
     };
     let mut head = Response::builder().status(status).header("date", date).header("content-type", content_type);
     if ["text/xml", "application/x-amz-json-1.1"].contains(&content_type) {
-        head = head.header("x-amzn-requestid", request_id);
+        head = head.header(id_header, request_id);
     }
     if let Behaviour::Redirect(target) = &behaviour {
         head = head.header("location", target);
@@ -90,7 +93,7 @@ fn respond(
     let refused = |status, code: &str, message: &str| {
         let is_json = call.is_json();
         let json = || pool::error(code, message);
-        (status, if is_json { json() } else { documents::error(status, code, message, request_id) })
+        (status, if is_json { json() } else { documents::error(status, code, message, request_id, state.dialect) })
     };
     match behaviour {
         Behaviour::Ok | Behaviour::Latency(_) | Behaviour::Hang => from_sts(state.judge(call, request_id, None)),

@@ -39,6 +39,11 @@ pub fn read(method: &str, path: &str, headers: &HeaderMap, body: &[u8]) -> Optio
 }
 
 impl Signed {
+    /// The region of its scope.
+    pub fn region(&self) -> Option<&str> {
+        self.scope.get(1).map(String::as_str)
+    }
+
     /// Whether the holder of this secret signed exactly this request, on the day that it names.
     pub fn is_by(&self, secret: &str) -> bool {
         let key =
