@@ -15,7 +15,8 @@ fn leave_behind(scene: &Scene) -> Issued {
     let mut agent = scene.launch_with_state().start();
     let issued = agent.first_credentials().issued().expect("credentials");
     until("the mark", || scene.path("state/started").exists().then_some(()));
-    assert!(scene.path("state/default.state").exists(), "kept before they are published");
+    let kept = fs::read_to_string(scene.path("state/default.state")).expect("kept");
+    assert!(kept.contains(&issued.access_key_id), "what was vended is what was kept");
     agent.kill();
     issued
 }

@@ -107,6 +107,7 @@ impl World {
                 let serial = serial(&credentials.access_key_id);
                 let published = Published { credentials, deadline, lifetime, serial };
                 self.note("serve", published.serial as u64, self.clocks.true_time(deadline));
+                self.check_kept(&published);
                 self.check_served(&published);
                 self.agent.published = Some(published);
             }

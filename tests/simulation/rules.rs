@@ -108,6 +108,14 @@ impl World {
         }
     }
 
+    /// Credentials are kept for the process after this one before anybody is given them.
+    pub fn check_kept(&self, new: &Published) {
+        let last = self.agent.saved.as_ref().and_then(|saved| saved.hops.last().cloned().flatten());
+        if last.is_none_or(|kept| kept.held.credentials != new.credentials) {
+            self.violated("kept", "published before they are kept");
+        }
+    }
+
     pub fn check_served(&self, new: &Published) {
         let issued = self.sts.issued[new.serial];
         let whole = new.credentials.secret_access_key.expose() == format!("secret{}", new.serial)
