@@ -6,6 +6,7 @@
 mod calls;
 mod chains;
 mod failures;
+mod longest;
 mod postponed;
 mod restored;
 mod time;

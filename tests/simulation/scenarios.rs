@@ -1,6 +1,7 @@
 //! The faults of the design by name, each with the behaviour it must have.
 
 use stsidecar::assume::DurationSetting;
+use stsidecar::failure::Class;
 use stsidecar::time::Boot;
 
 use super::agent::Answered;
@@ -241,12 +242,33 @@ fn a_healthy_day_costs_as_many_calls_as_the_refresh_point_says() {
 }
 
 #[test]
-fn longest_costs_a_probe_a_day_and_settles_on_what_the_role_allows() {
-    let settings = Settings { maximum: 4 * 3600, ..Settings::calm(1, 10 * DAY, vec![DurationSetting::Longest]) };
-    let world = World::finished(settings);
-    let held = world.agent.session.hops()[0].held.as_ref().unwrap();
-    assert_eq!(held.lifetime.as_secs().div_ceil(60), 240);
-    assert!((300..=10 * (30 + 3)).contains(&calls(&world)), "{}", calls(&world));
+fn longest_costs_a_round_of_probes_a_day_in_whatever_words_they_are_refused() {
+    for refusal in [Class::DurationTooLong, Class::Config, Class::Denied, Class::Token, Class::Source] {
+        for (maximum, minutes) in [(3600, 60), (2 * 3600, 120), (4 * 3600, 240), (43_200, 720)] {
+            let settings =
+                Settings { maximum, refusal, ..Settings::calm(1, 10 * DAY, vec![DurationSetting::Longest]) };
+            let world = World::finished(settings);
+            let held = world.agent.session.hops()[0].held.as_ref().unwrap();
+            assert_eq!(held.lifetime.as_secs().div_ceil(60), minutes, "{refusal:?}");
+            let needed = 10 * 24 * 60 / (minutes / 5);
+            assert!(calls(&world) <= (needed + 10 * 5) * 11 / 10, "{refusal:?} {minutes}: {}", calls(&world));
+            assert_eq!((world.tally.failed_uses, world.tally.withdrawals), (0, 0), "{refusal:?}");
+        }
+    }
+}
+
+#[test]
+fn a_maximum_that_is_lowered_costs_longest_no_gap_whatever_the_refusals_words() {
+    for refusal in [Class::DurationTooLong, Class::Config, Class::Denied, Class::Token, Class::Source, Class::Transient] {
+        for seed in 0..10 {
+            let lowered = Fault::new(Kind::MaximumLowered, 30 * HOUR + seed * 20 * MINUTE, 3 * DAY);
+            let calm = Settings::calm(seed, 6 * DAY, vec![DurationSetting::Longest]);
+            let world = World::finished(Settings { refusal, faults: vec![lowered], ..calm });
+            assert_eq!((world.tally.failed_uses, world.tally.withdrawals), (0, 0), "{refusal:?}, seed {seed}");
+            let held = world.agent.session.hops()[0].held.as_ref().unwrap();
+            assert!(held.lifetime.as_secs() > 7200, "{refusal:?}, seed {seed}: found again after the trouble");
+        }
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use stsidecar::assume::{DurationSetting, SessionDuration};
+use stsidecar::failure::Class;
 use stsidecar::session::Event;
 
 use super::agent::{Agent, Answered, digest};
@@ -27,6 +28,8 @@ pub struct Settings {
     pub fraction: f64,
     /// The role's maximum session duration in seconds.
     pub maximum: u32,
+    /// How STS refuses what is above it.
+    pub refusal: Class,
     pub token_life: u64,
     pub faults: Vec<Fault>,
 }
@@ -39,7 +42,7 @@ pub fn fixed(minutes: u64) -> DurationSetting {
 impl Settings {
     /// A pod without faults.
     pub fn calm(seed: u64, until: u64, durations: Vec<DurationSetting>) -> Self {
-        Self { seed, until, durations, fraction: 0.2, maximum: 43_200, token_life: DAY, faults: Vec::new() }
+        Self { seed, until, durations, fraction: 0.2, maximum: 43_200, refusal: Class::DurationTooLong, token_life: DAY, faults: Vec::new() }
     }
 
     /// Whatever the seed says.
@@ -55,8 +58,10 @@ impl Settings {
             DurationSetting::Longest => [3600, 4 * 3600, 43_200][random.usize(0..3)],
         };
         let fraction = [0.2, 0.2, 0.2, 0.1, 0.33, 0.5][random.usize(0..6)];
+        let words = [Class::DurationTooLong, Class::Config, Class::Denied, Class::Token, Class::Source, Class::Transient];
+        let refusal = words[random.usize(0..words.len())];
         let token_life = [10 * MINUTE, HOUR, DAY][random.usize(0..3)];
-        Self { seed, until, durations, fraction, maximum, token_life, faults: swarm(random, until) }
+        Self { seed, until, durations, fraction, maximum, refusal, token_life, faults: swarm(random, until) }
     }
 }
 
@@ -98,7 +103,7 @@ impl World {
         let clocks = Clocks { t: 0, paused: 0, wall_error: random.i64(-500..500), skew };
         let mut world = Self {
             clocks,
-            sts: Sts::new(settings.maximum),
+            sts: Sts::new(settings.maximum, settings.refusal),
             kubelet: Kubelet::new(settings.token_life),
             agent: Agent::new(&settings, digest(0, false)),
             active: Vec::new(),
@@ -269,7 +274,7 @@ impl World {
             if let Some(Event::Answered { outcome, .. }) = event
                 && self.random.bool()
             {
-                *outcome = Err(failure(stsidecar::failure::Class::Transient));
+                *outcome = Err(failure(Class::Transient));
             }
         }
     }

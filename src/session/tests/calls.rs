@@ -109,19 +109,6 @@ fn stopping_lets_schedules_go_on_and_starts_nothing_after_the_grace() {
 }
 
 #[test]
-fn longest_asks_an_hour_then_probes_down_without_a_failure() {
-    let mut stage = Stage::new(&[DurationSetting::Longest]);
-    assert_eq!(stage.tick(), "call 0 1h; wait");
-    stage.grant(3600);
-    assert_eq!(stage.at(540.0).tick(), "call 0 12h; wake 3590");
-    assert_eq!(stage.refuse(Class::DurationTooLong), "refused 0 12h; call 0 6h; wake 3590");
-    assert_eq!(stage.refuse(Class::DurationTooLong), "refused 0 6h; call 0 4h; wake 3590");
-    assert!(stage.session.hops()[0].streak.is_none() && stage.session.newest_failure().is_none());
-    assert!(stage.grant(4 * 3600).starts_with("refreshed 0; serve K2 to 14940;"));
-    assert!(stage.at(540.0 + 2880.0).tick().starts_with("call 0 4h"), "remembered");
-}
-
-#[test]
 fn a_fixed_duration_that_is_refused_is_a_wrong_setting() {
     let mut stage = Stage::new(&[HOUR]);
     stage.tick();

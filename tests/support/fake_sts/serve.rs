@@ -55,7 +55,11 @@ async fn answer(
         state.requests += 1;
         let request_id = format!("f4ce575f-0000-4000-8000-{:012}", state.requests);
         let date = DateTime::from_secs(state.now()).fmt(Format::HttpDate).expect("a date in range");
-        (state.script.pop_front().unwrap_or_else(|| state.default.clone()), request_id, date)
+        let asked = call.form.get("DurationSeconds").and_then(|text| text.parse::<u64>().ok());
+        let refusal = state.beyond.as_ref().filter(|(most, _)| asked.is_some_and(|asked| asked > *most));
+        let refusal = refusal.map(|(_, refusal)| refusal.clone());
+        let scripted = refusal.or_else(|| state.script.pop_front());
+        (scripted.unwrap_or_else(|| state.default.clone()), request_id, date)
     };
     if let Behaviour::Latency(latency) = behaviour {
         tokio::time::sleep(latency).await;
