@@ -10,6 +10,9 @@ use super::agent::{Answered, Published};
 use super::sts::serial;
 use super::world::World;
 
+/// How soon something is tried again while nothing is held.
+const WITHIN: Duration = Duration::from_secs(61);
+
 /// What must not change in a step of a certain kind.
 pub struct Before {
     held: Option<Vec<Option<(u64, Boot)>>>,
@@ -63,6 +66,11 @@ impl World {
         }
         if self.agent.published.is_some() != vended.is_some() {
             self.violated("I2", "not withdrawn at the end");
+        }
+        let is_waiting = self.agent.in_flight.is_none() && self.agent.stop_at.is_none();
+        let latest = boot.plus(WITHIN);
+        if vended.is_none() && is_waiting && self.agent.wake.is_none_or(|wake| wake > latest) {
+            self.violated("A12", "holds nothing, and tries nothing within a minute");
         }
         let end = vended.map(|(_, deadline)| deadline.minus(Duration::from_secs(10)));
         if end.is_some_and(|end| self.agent.wake.is_none_or(|wake| wake > end)) {

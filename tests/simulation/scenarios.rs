@@ -272,6 +272,25 @@ fn a_maximum_that_is_lowered_costs_longest_no_gap_whatever_the_refusals_words() 
 }
 
 #[test]
+fn a_setting_that_is_repaired_half_a_minute_before_the_end_costs_no_gap() {
+    for amount in [0.0, 1.0] {
+        for seed in 0..40 {
+            // A session that was refreshed right before the trouble ends an hour after it began.
+            let from = 2 * HOUR + seed * 18 * SECOND;
+            let mut world = World::new(Settings::calm(seed, DAY, vec![fixed(60), fixed(60)]));
+            world.run(from);
+            let end = world.agent.published.as_ref().map(|published| world.clocks.true_time(published.deadline));
+            let until = end.expect("a pod that has run for two hours") - 40 * SECOND;
+            let fault = Fault { amount, ..Fault::new(Kind::Misconfigured, from + 1, until - from - 1) };
+            let calm = Settings::calm(seed, DAY, vec![fixed(60), fixed(60)]);
+            let mut world = World::new(Settings { faults: vec![fault], ..calm });
+            world.run(5 * HOUR);
+            assert_eq!((world.tally.failed_uses, world.tally.withdrawals), (0, 0), "seed {seed}");
+        }
+    }
+}
+
+#[test]
 fn the_end_of_a_run_is_on_the_boot_clock() {
     let world = pod(3, &[fixed(60)], Vec::new(), HOUR);
     assert_eq!(world.clocks.true_time(world.clocks.boot()), HOUR);

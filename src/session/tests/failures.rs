@@ -135,3 +135,66 @@ fn a_lasting_failure_is_retried_with_a_cap_that_shrinks_with_what_is_left() {
     assert!(gaps.iter().rev().skip(1).take(3).all(|gap| *gap <= 22.6), "{gaps:?}");
     assert!((30..60).contains(&gaps.len()), "{}", gaps.len());
 }
+
+/// When calls are made from `from` to `until`, all of them refused with `class`.
+fn attempts(stage: &mut Stage, class: Class, from: f64, until: f64) -> Vec<f64> {
+    let (mut at, mut attempts) = (from, vec![]);
+    let mut line = stage.at(at).step(Event::WallStepped);
+    loop {
+        while stage.call.is_some() {
+            attempts.push(at);
+            line = stage.refuse(class);
+        }
+        at = woken(&line);
+        if at >= until {
+            return attempts;
+        }
+        line = stage.at(at).tick();
+    }
+}
+
+#[test]
+fn whatever_fails_is_tried_shortly_before_the_end_and_soon_after_it() {
+    for (hops, class) in (1..=3).flat_map(|hops| Class::REASONS.map(|class| (hops, class))) {
+        for (from, jitter) in [540.0, 2900.0, 3400.0, 3510.0].into_iter().flat_map(|from| [(from, 0.0), (from, 0.999)]) {
+            let mut stage = Stage::chain_holding(hops);
+            stage.now.jitter = jitter;
+            let attempts = attempts(&mut stage, class, from, 3720.0);
+            let last = attempts.iter().copied().filter(|at| *at < 3590.0).fold(0.0, f64::max);
+            let after = attempts.iter().copied().filter(|at| *at >= 3590.0).fold(f64::MAX, f64::min);
+            let what = format!("{hops} hops, {class:?} from {from}, draw {jitter}");
+            assert!(last >= 3559.0, "{what}: the last try before the end was at {last}");
+            assert!(last <= 3585.0 || hops == 1, "{what}: {last} leaves no time for {hops} calls");
+            assert!(after <= 3650.0, "{what}: nothing was tried until {after}");
+        }
+    }
+}
+
+#[test]
+fn a_role_that_is_repaired_in_the_last_minute_costs_no_gap() {
+    for class in [Class::Config, Class::Role, Class::Denied] {
+        let mut stage = Stage::holding();
+        stage.now.jitter = 0.999;
+        attempts(&mut stage, class, 540.0, 3540.0);
+        let mut line = stage.tick();
+        while !line.contains("call") {
+            line = stage.at(woken(&line)).tick();
+        }
+        let repaired = stage.now.boot.as_duration().as_secs_f64();
+        assert!(repaired < 3590.0, "{class:?}: {repaired}");
+        assert!(stage.grant(3600).contains("serve K2"));
+    }
+}
+
+#[test]
+fn what_is_due_after_the_end_comes_due_by_the_schedule_for_nothing_held() {
+    // A session too short for a refresh at 90 % to come before it is withdrawn.
+    let mut stage = Stage::new(&[HOUR]);
+    stage.session = Session::new(&[HOUR], RefreshAt::Fraction(0.9), DIGEST);
+    stage.tick();
+    let line = stage.grant(40);
+    assert!(woken(&line) < 30.0, "refreshed while it is vended: {line}");
+    let line = stage.at(woken(&line)).tick() + &stage.refuse(Class::Config);
+    let line = stage.at(woken(&line).max(30.0)).tick();
+    assert!(woken(&line) <= 90.0, "{line}");
+}
