@@ -6,6 +6,7 @@
 mod calls;
 mod chains;
 mod failures;
+mod identity;
 mod longest;
 mod postponed;
 mod restored;
@@ -112,6 +113,17 @@ impl Stage {
     fn grant(&mut self, life: u64) -> String {
         let reply = self.reply(life);
         self.answer(0, Ok(reply))
+    }
+
+    /// As [`Self::grant`], to a call that carried this content.
+    fn grant_sent(&mut self, token_generation: u64) -> String {
+        let reply = self.reply(3600);
+        self.answer(token_generation, Ok(reply))
+    }
+
+    /// As [`Self::grant`], to a call that carried a content of another identity than any before.
+    fn grant_another(&mut self, token_generation: u64) -> String {
+        self.grant_sent(token_generation)
     }
 
     fn refuse(&mut self, class: Class) -> String {

@@ -2,12 +2,13 @@
 
 use std::net::TcpListener;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::Scene;
 use super::support::agent::{Agent, Launch, ROLE, free_port, until};
 use super::support::client::Client;
+use super::support::fake_sts::Issued;
 use super::support::tokens::ServiceAccountToken;
+use super::{Scene, sources};
 
 const PARTNER: &str = "arn:aws:iam::444455556666:role/partner";
 const ENTRY: &str = "arn:aws:iam::111122223333:role/entry";
@@ -135,4 +136,35 @@ fn both_loopback_addresses_answer_where_both_exist() {
         until("credentials", || (client.credentials().expect("an answer").status == 200).then_some(()));
     }
     assert_eq!(agent.port(), port);
+}
+
+/// A profile of the pod's token with `hops` hops behind its role.
+fn chain(scene: &Scene, hops: usize) -> Value {
+    let chain: Vec<_> = (0..hops).map(|hop| json!({"roleArn": format!("{PARTNER}-{hop}")})).collect();
+    json!({"webIdentity": {"roleArn": ROLE, "tokenFile": sources::path(scene, "volume/token")}, "chain": chain})
+}
+
+/// The call of the source that what is vended stems from.
+fn origin(scene: &Scene, vended: &Issued) -> Issued {
+    let mut issued = vended.clone();
+    while let Some(parent) = &issued.parent {
+        issued = scene.sts.issued(parent).expect("issued here");
+    }
+    issued
+}
+
+#[test]
+fn another_identity_reaches_the_end_of_a_chain_without_waiting_for_a_refresh() {
+    for hops in 0..3 {
+        let mut scene = Scene::new();
+        let agent = sources::launch(&scene, &chain(&scene, hops)).start();
+        let before = origin(&scene, &sources::vended(&scene, &agent));
+        scene.rotate_to(&ServiceAccountToken { service_account: "billing".to_owned(), ..Default::default() });
+        let after = until("credentials that stem from the new identity", || {
+            let after = origin(&scene, &sources::vended(&scene, &agent));
+            (after != before).then_some(after)
+        });
+        assert_eq!(after.operation, "AssumeRoleWithWebIdentity");
+        assert_eq!(scene.sts.calls().len(), 2 * (hops + 1), "each step once more");
+    }
 }

@@ -5,10 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Scene;
-use super::support::agent::{Agent, Launch, until};
+use serde_json::{Value, json};
+
+use super::support::agent::{Agent, Launch, ROLE, until};
 use super::support::fake_sts::{Behaviour, Issued};
 use super::support::tokens::ServiceAccountToken;
+use super::{Scene, sources};
 
 /// Runs an agent until it holds credentials and has kept them, and kills it.
 fn leave_behind(scene: &Scene) -> Issued {
@@ -135,4 +137,58 @@ fn a_state_that_has_expired_is_ignored() {
     scene.sts.set_session_lifetime(None);
     until("its end", || (super::support::tokens::unix_now() + 10 > issued.expiration).then_some(()));
     assert_ignored(&scene, &scene.launch_with_state(), "expired");
+}
+
+/// What an agent of this profile with a state directory vends, when it has no STS; then STS answers again.
+fn restarted_without_sts(scene: &Scene, profile: &Value) -> Result<Issued, u16> {
+    scene.sts.set_default(Behaviour::Empty500);
+    let agent = launch_of(scene, profile).start();
+    let answer = agent.client_with(&scene.path("endpoint/token")).credentials().expect("an answer");
+    scene.sts.set_default(Behaviour::Ok);
+    if answer.status == 200 { Ok(answer.issued().expect("credentials")) } else { Err(answer.status) }
+}
+
+fn launch_of(scene: &Scene, profile: &Value) -> Launch {
+    sources::launch(scene, profile).flag("state-dir", &sources::path(scene, "state"))
+}
+
+#[test]
+fn a_chain_that_another_identity_had_not_gone_through_restores_nothing_of_the_former_one() {
+    let mut scene = Scene::new();
+    let source = json!({"roleArn": ROLE, "tokenFile": sources::path(&scene, "volume/token")});
+    let chain = [json!({"roleArn": "arn:aws:iam::444455556666:role/partner"})];
+    let profile = json!({"webIdentity": source, "chain": chain});
+    let mut agent = launch_of(&scene, &profile).start();
+    let former = sources::vended(&scene, &agent);
+    scene.sts.script([Behaviour::Ok]);
+    scene.sts.set_default(Behaviour::Empty500);
+    scene.rotate_to(&ServiceAccountToken { service_account: "billing".to_owned(), ..Default::default() });
+    until("the source's new session", || {
+        (agent.status()["profiles"][0]["hops"][0]["generation"] == 2).then_some(())
+    });
+    assert_eq!(sources::vended(&scene, &agent), former, "until it is replaced");
+    agent.kill();
+    assert_eq!(restarted_without_sts(&scene, &profile), Err(503), "the former identity's");
+}
+
+#[test]
+fn the_state_of_an_earlier_version_is_ignored_with_a_word_about_it() {
+    let scene = Scene::new();
+    leave_behind(&scene);
+    let path = scene.path("state/default.state");
+    let content = fs::read_to_string(&path).expect("text");
+    let (_, body) = content.split_once('\n').expect("a checksum and a body");
+    let mut record: Value = serde_json::from_str(body).expect("JSON");
+    record["version"] = json!(1);
+    let body = record.to_string();
+    let sum = ring::digest::digest(&ring::digest::SHA256, body.as_bytes());
+    let hex = sum.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    fs::write(&path, format!("{hex}\n{body}")).expect("ours");
+    scene.sts.set_default(Behaviour::Empty500);
+    let agent = scene.launch_with_state().start();
+    assert_eq!(first_answer(&agent), Err(503));
+    let said = agent.event("starting without saved credentials").to_string();
+    assert!(said.contains("another version wrote it"), "{said}");
+    scene.sts.set_default(Behaviour::Ok);
+    agent.first_credentials().issued().expect("credentials");
 }

@@ -6,6 +6,7 @@ use stsidecar::credentials::Credentials;
 use stsidecar::session::schedule::RefreshAt;
 use stsidecar::session::snapshot::{Digest, Snapshot};
 use stsidecar::session::{Action, Call, CallId, Event, Report, Session};
+use stsidecar::state::configuration_digest;
 use stsidecar::time::Boot;
 
 use super::faults::Kind;
@@ -43,6 +44,8 @@ pub struct Agent {
     pub is_down: bool,
     pub saved: Option<Snapshot>,
     pub stop_at: Option<Boot>,
+    /// Whom the newest content names that the process knows of.
+    pub identity: u64,
 }
 
 impl Agent {
@@ -58,6 +61,7 @@ impl Agent {
             is_down: false,
             saved: None,
             stop_at: None,
+            identity: 0,
         }
     }
 
@@ -71,11 +75,9 @@ impl Agent {
     }
 }
 
-/// Names the configuration and the identity, as the state file does.
-pub fn digest(identity: u64, is_foreign: bool) -> Digest {
-    let mut bytes = [u8::from(is_foreign); 32];
-    bytes[..8].copy_from_slice(&identity.to_be_bytes());
-    Digest(bytes)
+/// Names the configuration, as the state file does.
+pub fn digest(is_foreign: bool) -> Digest {
+    configuration_digest(if is_foreign { "another" } else { "this" })
 }
 
 impl World {
@@ -170,8 +172,9 @@ impl World {
     }
 
     pub fn restart(&mut self, kind: Kind) {
-        let digest = digest(self.kubelet.identity, kind == Kind::CrashForeign);
-        let fresh = Agent { process: self.agent.process + 1, ..Agent::new(&self.settings, digest) };
+        let digest = digest(kind == Kind::CrashForeign);
+        let (process, identity) = (self.agent.process + 1, self.kubelet.identity);
+        let fresh = Agent { process, identity, ..Agent::new(&self.settings, digest) };
         let old = std::mem::replace(&mut self.agent, fresh);
         self.forget();
         match old.saved.filter(|_| kind != Kind::CrashEmpty) {

@@ -52,7 +52,7 @@ fn run(agents: usize, limits: Limits, until: u64, seed: u64) -> Herd {
     let mut fleet: Vec<Agent> = Vec::with_capacity(agents);
     let mut queue = BinaryHeap::new();
     for at in 0..agents {
-        let session = Session::new(&[fixed(60)], RefreshAt::default(), digest(0, false));
+        let session = Session::new(&[fixed(60)], RefreshAt::default(), digest(false));
         fleet.push(Agent { session, call: None, is_ready: false });
         queue.push(Reverse((random.u64(0..1000), at)));
     }

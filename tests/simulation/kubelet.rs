@@ -8,6 +8,8 @@ pub struct Kubelet {
     pub generation: u64,
     /// The subject of the token, as a number.
     pub identity: u64,
+    /// The first content with each identity.
+    since: Vec<u64>,
     /// How long a token lives.
     life: u64,
     issued: u64,
@@ -17,7 +19,7 @@ pub struct Kubelet {
 
 impl Kubelet {
     pub fn new(life: u64) -> Self {
-        Self { generation: 1, identity: 0, life, issued: 0, begins: 0 }
+        Self { generation: 1, identity: 0, since: vec![1], life, issued: 0, begins: 0 }
     }
 
     /// When the kubelet means to rotate.
@@ -25,10 +27,19 @@ impl Kubelet {
         self.issued + (self.life * 4 / 5).min(DAY)
     }
 
-    pub fn rotate(&mut self, t: u64, ahead: u64) {
+    pub fn rotate(&mut self, t: u64, ahead: u64, identity_changed: bool) {
         self.generation += 1;
+        if identity_changed {
+            self.identity += 1;
+            self.since.push(self.generation);
+        }
         self.issued = t;
         self.begins = t + ahead;
+    }
+
+    /// Whom a content names.
+    pub fn identity_of(&self, generation: u64) -> u64 {
+        self.since.iter().rposition(|since| *since <= generation).map_or(0, |at| at as u64)
     }
 
     pub fn is_early(&self, now: &Clocks) -> bool {

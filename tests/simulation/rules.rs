@@ -105,6 +105,9 @@ impl World {
             (None, 0) => {}
             (Some(parent), hop @ 1..) => {
                 let number = serial(&parent.access_key_id);
+                if self.sts.issued[number].identity < self.agent.identity {
+                    self.violated("identity", "signed for a former identity");
+                }
                 if self.sts.issued[number].hop + 1 != hop {
                     self.violated("I1", "signed by another hop than the one before");
                 }
@@ -126,6 +129,9 @@ impl World {
 
     pub fn check_served(&self, new: &Published) {
         let issued = self.sts.issued[new.serial];
+        if issued.identity < self.agent.identity {
+            self.violated("identity", "vends what was issued to a former identity, and was not vended before");
+        }
         let whole = new.credentials.secret_access_key.expose() == format!("secret{}", new.serial)
             && new.credentials.session_token.expose() == format!("session{}", new.serial)
             && new.credentials.expiration.unix_seconds() == issued.expiration;

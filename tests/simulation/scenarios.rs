@@ -291,6 +291,23 @@ fn a_setting_that_is_repaired_half_a_minute_before_the_end_costs_no_gap() {
 }
 
 #[test]
+fn another_identity_goes_through_a_chain_within_seconds_and_a_crash_on_the_way_brings_none_of_the_former_back() {
+    for seed in 0..200 {
+        let change = Fault::new(Kind::IdentityChange, 2 * HOUR + seed * 4 * SECOND, SECOND);
+        let crash = Fault::new(Kind::Crash, change.from + seed * 10, SECOND);
+        let mut world = pod(seed, &[fixed(60); 4], vec![change, crash], change.from + 45 * SECOND);
+        let issued = |hop: &stsidecar::session::Hop| {
+            let key = &hop.held.as_ref().expect("held").credentials.access_key_id;
+            world.sts.issued[super::sts::serial(key)].identity
+        };
+        let identities: Vec<u64> = world.agent.session.hops().iter().map(issued).collect();
+        assert_eq!(identities, [1; 4], "seed {seed}");
+        world.run(5 * HOUR);
+        assert_eq!(world.tally.failed_uses, 0, "seed {seed}");
+    }
+}
+
+#[test]
 fn the_end_of_a_run_is_on_the_boot_clock() {
     let world = pod(3, &[fixed(60)], Vec::new(), HOUR);
     assert_eq!(world.clocks.true_time(world.clocks.boot()), HOUR);

@@ -105,7 +105,7 @@ impl World {
             clocks,
             sts: Sts::new(settings.maximum, settings.refusal),
             kubelet: Kubelet::new(settings.token_life),
-            agent: Agent::new(&settings, digest(0, false)),
+            agent: Agent::new(&settings, digest(false)),
             active: Vec::new(),
             checks: Checks::default(),
             tally: Tally::default(),
@@ -183,6 +183,7 @@ impl World {
             }
             Item::TokenSeen { generation, identity_changed } => {
                 if !self.agent.is_down {
+                    self.agent.identity = self.agent.identity.max(self.kubelet.identity_of(generation));
                     self.step("token", Event::Token { generation, identity_changed });
                 }
             }
@@ -215,8 +216,7 @@ impl World {
 
     fn rotate(&mut self, identity_changed: bool) {
         let ahead = if self.is_active(Kind::TokenFromFuture) { self.random.u64(0..10 * MINUTE) } else { 0 };
-        self.kubelet.rotate(self.clocks.t, ahead);
-        self.kubelet.identity += u64::from(identity_changed);
+        self.kubelet.rotate(self.clocks.t, ahead, identity_changed);
         let lost = self.is_active(Kind::WatcherLost);
         if lost {
             self.sts.hit(Kind::WatcherLost);
