@@ -168,6 +168,9 @@ impl fmt::Display for Form {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     #[test]
@@ -198,5 +201,20 @@ mod tests {
             (read("AKIACANARYCANARY", "canary"), read("AKIACANARYCANARY", "new"), read("AKIAOTHEROTHER12", "canary"));
         assert!(one.identity().same_identity(&same.identity()) && !one.identity().same_identity(&other.identity()));
         assert!(!format!("{one:?}").to_lowercase().contains("canary"), "{one:?}");
+    }
+
+    #[test]
+    fn audiences_are_a_set() {
+        let read = |audience: &str| {
+            let payload = URL_SAFE_NO_PAD.encode(format!(r#"{{"iss":"https://k","sub":"s","aud":{audience}}}"#));
+            Form::Token.parse(format!("e30.{payload}.c2ln").as_bytes()).expect("a token").identity()
+        };
+        for same in [r#"["a","b"]"#, r#"["b","a"]"#, r#"["b","a","b"]"#] {
+            assert!(read(r#"["a","b"]"#).same_identity(&read(same)), "{same}");
+        }
+        assert!(read(r#"["a"]"#).same_identity(&read(r#""a""#)));
+        for other in [r#"["a"]"#, r#"["a","c"]"#, r#"["ab"]"#, "[]"] {
+            assert!(!read(r#"["a","b"]"#).same_identity(&read(other)), "{other}");
+        }
     }
 }

@@ -172,6 +172,33 @@ fn a_chain_that_another_identity_had_not_gone_through_restores_nothing_of_the_fo
 }
 
 #[test]
+fn credentials_of_an_opaque_token_are_restored_with_that_token_alone() {
+    let mut scene = Scene::without_token();
+    let source = json!({
+        "roleArn": ROLE, "tokenFile": sources::path(&scene, "volume/token"), "providerId": "www.amazon.com",
+    });
+    let profile = json!({"webIdentity": source});
+    scene.volume.rotate(b"Atza|alice-opaque-token");
+    let mut agent = launch_of(&scene, &profile).start();
+    let held = sources::vended(&scene, &agent);
+    agent.kill();
+    let kept = fs::read(scene.path("state/default.state")).expect("kept");
+    assert!(!String::from_utf8_lossy(&kept).contains("opaque-token"), "the token itself is not kept");
+    assert_eq!(restarted_without_sts(&scene, &profile), Ok(held.clone()), "the same token");
+    scene.volume.rotate(b"Atza|bobs--opaque-token");
+    assert_eq!(restarted_without_sts(&scene, &profile), Err(503), "another user's");
+
+    fs::write(scene.path("state/default.state"), kept).expect("ours");
+    scene.volume.rotate(b"Atza|alice-opaque-token");
+    let mut agent = launch_of(&scene, &profile).start();
+    assert_eq!(sources::vended(&scene, &agent), held);
+    scene.volume.rotate(b"Atza|alice-next-opaque-token");
+    until("the new content", || (agent.status()["profiles"][0]["token"]["generation"] == 2).then_some(()));
+    agent.kill();
+    assert_eq!(restarted_without_sts(&scene, &profile), Ok(held), "rotated while it ran: the same user's");
+}
+
+#[test]
 fn the_state_of_an_earlier_version_is_ignored_with_a_word_about_it() {
     let scene = Scene::new();
     leave_behind(&scene);
