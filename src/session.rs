@@ -182,10 +182,11 @@ impl Session {
             child.due = now.boot;
         }
         actions.push(Action::Report(Report::Refreshed { hop: flight.hop, shortened }));
+        // Kept before it is vended: a crash between the two must not lose what a client was given.
+        actions.push(Action::Save(Snapshot::of(self.digest, &self.hops)));
         if last {
             self.serve(actions);
         }
-        actions.push(Action::Save(Snapshot::of(self.digest, &self.hops)));
     }
 
     fn failed(

@@ -66,6 +66,9 @@ impl Stage {
 
     fn step(&mut self, event: Event) -> String {
         let actions = self.session.step(event, self.now);
+        let served = actions.iter().position(|action| matches!(action, Action::Serve { .. }));
+        let saved = actions.iter().rposition(|action| matches!(action, Action::Save(_)));
+        assert!(served.is_none() || saved < served, "kept after it was vended: {actions:?}");
         for action in &actions {
             match action {
                 Action::Call(call) => self.call = Some(call.clone()),

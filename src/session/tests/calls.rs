@@ -13,10 +13,10 @@ fn the_first_step_calls_and_waits_for_the_answer_alone() {
 fn a_reply_is_served_to_its_true_end_saved_and_refreshed_early() {
     let mut stage = Stage::new(&[HOUR]);
     stage.tick();
-    assert_eq!(stage.at(2.0).grant(3600), "refreshed 0; serve K1 to 3600; save; wake 540");
+    assert_eq!(stage.at(2.0).grant(3600), "refreshed 0; save; serve K1 to 3600; wake 540");
     assert_eq!(stage.at(539.9).tick(), "wake 540");
     assert_eq!(stage.at(540.0).tick(), "call 0 1h; wake 3590");
-    assert_eq!(stage.grant(3600), "refreshed 0; serve K2 to 4140; save; wake 1260");
+    assert_eq!(stage.grant(3600), "refreshed 0; save; serve K2 to 4140; wake 1260");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn credentials_that_end_before_they_arrive_replace_nothing() {
 fn a_shorter_session_is_published_and_told() {
     let mut stage = Stage::holding();
     stage.at(540.0).tick();
-    assert_eq!(stage.grant(900), "refreshed 0 shorter; serve K2 to 1440; save; wake 720");
+    assert_eq!(stage.grant(900), "refreshed 0 shorter; save; serve K2 to 1440; wake 720");
 }
 
 #[test]

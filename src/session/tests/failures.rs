@@ -22,7 +22,7 @@ fn requests_are_refused_at_the_end_exactly_once_with_the_newest_failure() {
     assert_eq!(stage.at(3591.0).tick(), "wait");
     assert_eq!(stage.refuse(Class::Transient), "failed 0 transient anew; refuse 503 transient; wake 3592");
     assert!(stage.at(3592.1).tick().starts_with("call 0"));
-    assert!(stage.grant(3600).starts_with("refreshed 0; serve K2 to 7192.1;"));
+    assert!(stage.grant(3600).starts_with("refreshed 0; save; serve K2 to 7192.1;"));
     assert!(stage.session.newest_failure().is_none());
 }
 
@@ -103,9 +103,9 @@ fn an_identity_that_changed_during_a_call_is_asked_for_again() {
     stage.token(1, false);
     stage.token(2, true);
     let reply = stage.reply(3600);
-    assert!(stage.answer(1, Ok(reply)).ends_with("save; call 0 1h; wake 3590"));
+    assert!(stage.answer(1, Ok(reply)).ends_with("serve K1 to 3600; call 0 1h; wake 3590"));
     let reply = stage.reply(3600);
-    assert!(stage.answer(2, Ok(reply)).ends_with("save; wake 720"));
+    assert!(stage.answer(2, Ok(reply)).ends_with("serve K2 to 3600; wake 720"));
 }
 
 #[test]
