@@ -52,6 +52,12 @@ impl Class {
         Self::Config,
     ];
 
+    /// Whether the same call may well be granted a moment later, whatever it asks for.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::Transient | Self::Throttled | Self::Clock | Self::BadReply)
+    }
+
     /// The label value.
     #[must_use]
     pub fn reason(self) -> &'static str {

@@ -197,20 +197,22 @@ impl Session {
         now: Now,
         actions: &mut Vec<Action>,
     ) {
-        if failure.class == Class::DurationTooLong {
-            let hop = &mut self.hops[flight.hop];
-            if hop.ask.step_down(flight.asked, now.boot) {
-                hop.due = now.boot;
-                actions.push(Action::Report(Report::DurationRefused { hop: flight.hop, asked: flight.asked }));
-                return;
-            }
-            failure.class = Class::Config;
-        }
         let rotated = failure.sent && flight.hop == 0 && self.token_generation > token_generation;
         if matches!(failure.class, Class::Token | Class::Source) && rotated {
             // Rotated while the call was in flight: the refused token or key is already history.
             self.hops[0].due = now.boot;
             return;
+        }
+        let (at, asked) = (flight.hop, flight.asked);
+        let ask = &mut self.hops[at].ask;
+        if ask.refused(asked, &failure, now.boot) {
+            self.hops[at].due = now.boot;
+            actions.push(Action::Report(Report::DurationRefused { hop: at, asked, failure }));
+            return;
+        }
+        ask.failed(asked);
+        if failure.class == Class::DurationTooLong {
+            failure.class = Class::Config;
         }
         let remaining = self.vended().map(|held| held.deadline.since(now.boot));
         let held_for = remaining.filter(|left| *left > MIN_SERVE);

@@ -113,11 +113,13 @@ pub enum Report {
         /// Whether the attempt before failed in another way, or not at all.
         class_changed: bool,
     },
-    /// The role allows less than was asked for; a shorter session is asked for at once.
+    /// A session this long was refused; a shorter one is asked for at once, so that this is no failure.
     DurationRefused {
         /// Which hop.
         hop: usize,
         /// What was refused.
         asked: SessionDuration,
+        /// In which words.
+        failure: Failure,
     },
 }

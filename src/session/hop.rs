@@ -155,7 +155,8 @@ impl Hop {
     }
 
     pub(super) fn next_duration(&mut self, now: Boot) -> SessionDuration {
-        self.ask.next(self.generation, now)
+        let left = self.held.as_ref().map_or(Duration::ZERO, |held| held.deadline.since(now));
+        self.ask.next(self.generation, self.streak.map(|_| left), now)
     }
 
     /// Takes new credentials over and schedules their refresh, counted from when they were asked for.
@@ -163,7 +164,7 @@ impl Hop {
         let issued = held.deadline.minus(held.lifetime);
         self.due = issued.plus(refresh_at.age(held.lifetime, self.generation == 0, now.jitter));
         self.generation += 1;
-        self.ask.worked(asked);
+        self.ask.granted(asked, held.lifetime, self.streak.is_some());
         self.streak = None;
         self.failure = None;
         self.blamed_parent = None;

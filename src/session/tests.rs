@@ -182,7 +182,7 @@ fn shown(action: &Action) -> String {
         Action::Report(Report::Failed { hop, failure, class_changed }) => {
             format!("failed {hop} {}{}", failure.class.reason(), if *class_changed { " anew" } else { "" })
         }
-        Action::Report(Report::DurationRefused { hop, asked }) => format!("refused {hop} {asked}"),
+        Action::Report(Report::DurationRefused { hop, asked, .. }) => format!("refused {hop} {asked}"),
         Action::WakeAt(at) => at.map_or("wait".into(), |at| format!("wake {}", seconds(at))),
     }
 }

@@ -121,7 +121,7 @@ impl World {
             Action::Save(snapshot) => self.agent.saved = Some(snapshot),
             Action::Report(Report::Refreshed { hop, .. }) => self.refreshed(hop),
             Action::Report(Report::Failed { hop, failure, .. }) => self.failed(hop, &failure),
-            Action::Report(Report::DurationRefused { hop, asked }) => {
+            Action::Report(Report::DurationRefused { hop, asked, .. }) => {
                 self.note("duration refused", hop as u64, asked.seconds().into());
             }
             Action::WakeAt(wake) => {

@@ -245,9 +245,9 @@ fn a_healthy_day_costs_as_many_calls_as_the_refresh_point_says() {
 fn longest_costs_a_round_of_probes_a_day_in_whatever_words_they_are_refused() {
     for refusal in [Class::DurationTooLong, Class::Config, Class::Denied, Class::Token, Class::Source] {
         for (maximum, minutes) in [(3600, 60), (2 * 3600, 120), (4 * 3600, 240), (43_200, 720)] {
-            let settings =
-                Settings { maximum, refusal, ..Settings::calm(1, 10 * DAY, vec![DurationSetting::Longest]) };
-            let world = World::finished(settings);
+            let calm = Settings::calm(1, 10 * DAY, vec![DurationSetting::Longest]);
+            let mut world = World::new(Settings { maximum, refusal, ..calm });
+            world.run(10 * DAY);
             let held = world.agent.session.hops()[0].held.as_ref().unwrap();
             assert_eq!(held.lifetime.as_secs().div_ceil(60), minutes, "{refusal:?}");
             let needed = 10 * 24 * 60 / (minutes / 5);
@@ -263,7 +263,8 @@ fn a_maximum_that_is_lowered_costs_longest_no_gap_whatever_the_refusals_words() 
         for seed in 0..10 {
             let lowered = Fault::new(Kind::MaximumLowered, 30 * HOUR + seed * 20 * MINUTE, 3 * DAY);
             let calm = Settings::calm(seed, 6 * DAY, vec![DurationSetting::Longest]);
-            let world = World::finished(Settings { refusal, faults: vec![lowered], ..calm });
+            let mut world = World::new(Settings { refusal, faults: vec![lowered], ..calm });
+            world.run(6 * DAY);
             assert_eq!((world.tally.failed_uses, world.tally.withdrawals), (0, 0), "{refusal:?}, seed {seed}");
             let held = world.agent.session.hops()[0].held.as_ref().unwrap();
             assert!(held.lifetime.as_secs() > 7200, "{refusal:?}, seed {seed}: found again after the trouble");

@@ -115,6 +115,22 @@ fn a_probe_that_nobody_answers_is_a_failure_whose_retry_asks_what_worked() {
 }
 
 #[test]
+fn a_maximum_lowered_by_a_server_that_answers_like_an_outage_costs_no_gap() {
+    let mut stage = probing();
+    let line = stage.grant(12 * 3600);
+    assert_eq!(asked_next(&mut stage, &line), "12h");
+    let mut line = stage.refuse(Class::Transient);
+    while stage.now.boot.as_duration() < Duration::from_mins(9 + 10 * 60) {
+        assert_eq!(asked_next(&mut stage, &line), "12h", "there is time");
+        line = stage.refuse(Class::Transient);
+    }
+    while asked_next(&mut stage, &line) == "12h" {
+        line = stage.refuse(Class::Transient);
+    }
+    assert!(stage.grant(3600).contains("serve K3"), "an hour, while there is less left");
+}
+
+#[test]
 fn a_probe_that_brings_less_than_what_worked_is_not_settled_on() {
     let mut stage = probing();
     let line = stage.grant(1800);
