@@ -24,7 +24,7 @@ use crate::time::{Boot, Now};
 
 pub use event::{Action, Call, CallId, Event, Report};
 pub use hop::{Held, Hop, Streak};
-use schedule::{Bucket, RefreshAt};
+use schedule::{Bucket, CALL, RefreshAt};
 use snapshot::{Digest, Snapshot};
 
 /// Credentials are vended until this long before their true expiry (agent decision A11).
@@ -214,9 +214,8 @@ impl Session {
         if failure.class == Class::DurationTooLong {
             failure.class = Class::Config;
         }
-        let remaining = self.vended().map(|held| held.deadline.since(now.boot));
-        let held_for = remaining.filter(|left| *left > MIN_SERVE);
-        let class_changed = self.hops[flight.hop].fail(failure.clone(), held_for, now);
+        let remaining = self.remaining(at, now);
+        let class_changed = self.hops[at].fail(failure.clone(), remaining, now);
         if failure.class == Class::Source {
             self.blame_parent(flight.hop, now);
         }
@@ -224,6 +223,13 @@ impl Session {
         if !self.vended_alive(now) {
             self.refuse(now, actions);
         }
+    }
+
+    /// How long it is until a try of hop `at` must begin for the chain behind it to be renewed in time.
+    fn remaining(&self, at: usize, now: Now) -> Option<Duration> {
+        let left = self.vended().map(|held| held.deadline.since(now.boot)).filter(|left| *left > MIN_SERVE)?;
+        let calls = u32::try_from(self.hops.len() - at).unwrap_or(u32::MAX);
+        Some(left.saturating_sub(MIN_SERVE + CALL.saturating_mul(calls)))
     }
 
     /// A signer that STS refuses is due at once, but once for each of its generations (agent decision A9); when a

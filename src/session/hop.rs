@@ -115,6 +115,12 @@ impl Streak {
             ..old
         }
     }
+
+    /// How long its hop waits after its newest failure.
+    fn delay(&self, remaining: Option<Duration>, now: Now) -> Duration {
+        let failing_for = now.boot.since(self.since);
+        retry_delay(Attempt { class: self.class, repeats: self.repeats, failing_for, remaining }, now.jitter)
+    }
 }
 
 /// One hop that held credentials.
@@ -173,17 +179,26 @@ impl Hop {
 
     /// Lengthens the streak and schedules the next attempt; tells whether the class is another than before.
     ///
-    /// `remaining` is what is left of the credentials that are vended, when any are.
+    /// `remaining` is for how long credentials will still be vended, when any are, less the time that the calls
+    /// take which must come before the end.
     pub(super) fn fail(&mut self, failure: Failure, remaining: Option<Duration>, now: Now) -> bool {
         let class = failure.class;
         let class_changed = self.streak.is_none_or(|streak| streak.class != class);
         let streak = Streak::grown(self.streak, class, now);
         self.failure = Some(failure);
-        let failing_for = now.boot.since(streak.since);
-        let delay = retry_delay(Attempt { class, repeats: streak.repeats, failing_for, remaining }, now.jitter);
-        self.due = now.boot.plus(delay);
+        self.due = now.boot.plus(streak.delay(remaining, now));
         self.streak = Some(streak);
         class_changed
+    }
+
+    /// Nothing is vended any more: what was to wait longer comes due by the schedule for that.
+    pub(super) fn hurry(&mut self, now: Now) {
+        let alive = self.held.as_ref().is_some_and(|held| held.alive(now.boot, MIN_SERVE));
+        match &self.streak {
+            Some(streak) => self.due = self.due.min(now.boot.plus(streak.delay(None, now))),
+            None if !alive => self.due = self.due.min(now.boot),
+            None => {}
+        }
     }
 
     /// What a process that comes after a crash needs of it.
