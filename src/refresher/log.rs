@@ -67,6 +67,10 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                 request_id = failure.request_id,
                 "a session this long is refused; asking for a shorter one"
             ),
+            Report::IdentityChanged => tracing::info!(
+                profile = %self.parts.profile.name,
+                "the source names another identity: every step is asked for anew"
+            ),
         }
     }
 

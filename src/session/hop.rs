@@ -10,6 +10,7 @@ use super::schedule::{Attempt, RefreshAt, retry_delay};
 use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
 use crate::credentials::Credentials;
 use crate::failure::{Class, Failure};
+use crate::identity::Identity;
 use crate::time::{Boot, Now, Wall};
 
 /// The longest life STS gives (36 h for federation and session tokens), with room for clocks (A4).
@@ -28,16 +29,18 @@ pub struct Held {
     pub received: Wall,
     /// What else the reply said.
     pub details: ReplyDetails,
+    /// On whose behalf they were issued: whom the source's content named that the chain began with.
+    pub identity: Identity,
 }
 
 impl Held {
-    /// Turns a reply into credentials with an end on the boot clock; `sent` is when the call was made.
+    /// Turns a reply into credentials of `identity` with an end on the boot clock; `sent` is when the call was made.
     ///
     /// The life is the server's expiration minus the server's own date, so that our wall clock is not in it.
     ///
     /// # Errors
     /// When the life makes no sense, or is already over.
-    pub(super) fn from_reply(reply: Reply, sent: Boot, now: Now) -> Result<Self, Failure> {
+    pub(super) fn from_reply(reply: Reply, identity: Identity, sent: Boot, now: Now) -> Result<Self, Failure> {
         let issued = reply.date.unwrap_or_else(|| now.wall.minus(now.boot.since(sent)));
         let lifetime = reply.credentials.expiration.since(issued);
         let deadline = sent.plus(lifetime);
@@ -56,7 +59,8 @@ impl Held {
             let request_id = reply.details.request_id;
             return Err(Failure { class: Class::BadReply, code: code.to_owned(), message, request_id, sent: true });
         }
-        Ok(Self { deadline, credentials: reply.credentials, lifetime, received: now.wall, details: reply.details })
+        let Reply { credentials, details, .. } = reply;
+        Ok(Self { deadline, credentials, lifetime, received: now.wall, details, identity })
     }
 
     /// Whether more than `margin` is left.
@@ -199,6 +203,11 @@ impl Hop {
             None if !alive => self.due = self.due.min(now.boot),
             None => {}
         }
+    }
+
+    /// Whom its credentials were issued for.
+    pub(super) fn identity(&self) -> Identity {
+        self.held.as_ref().map_or(Identity::Unknown, |held| held.identity)
     }
 
     /// What a process that comes after a crash needs of it.

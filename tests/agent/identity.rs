@@ -184,9 +184,7 @@ fn the_same_audiences_in_another_order_cost_no_call() {
     agent.first_credentials().issued().expect("credentials");
     for (generation, audiences) in [(2, ["b", "a"]), (3, ["a", "b"])] {
         scene.volume.rotate(token(&audiences).as_bytes());
-        until("the new content", || {
-            (agent.status()["profiles"][0]["token"]["generation"] == generation).then_some(())
-        });
+        until("the new content", || (agent.status()["profiles"][0]["token"]["generation"] == generation).then_some(()));
     }
     assert_eq!(scene.sts.calls().len(), 1, "the same identity");
     scene.volume.rotate(token(&["a", "c"]).as_bytes());

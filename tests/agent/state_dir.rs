@@ -163,9 +163,7 @@ fn a_chain_that_another_identity_had_not_gone_through_restores_nothing_of_the_fo
     scene.sts.script([Behaviour::Ok]);
     scene.sts.set_default(Behaviour::Empty500);
     scene.rotate_to(&ServiceAccountToken { service_account: "billing".to_owned(), ..Default::default() });
-    until("the source's new session", || {
-        (agent.status()["profiles"][0]["hops"][0]["generation"] == 2).then_some(())
-    });
+    until("the source's new session", || (agent.status()["profiles"][0]["hops"][0]["generation"] == 2).then_some(()));
     assert_eq!(sources::vended(&scene, &agent), former, "until it is replaced");
     agent.kill();
     assert_eq!(restarted_without_sts(&scene, &profile), Err(503), "the former identity's");

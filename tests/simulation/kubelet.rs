@@ -1,5 +1,11 @@
 //! The kubelet as the agent sees it: a token that is replaced at 80 % of its life or after a day, or is not.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use stsidecar::session::Content;
+use stsidecar::token::WebIdentityToken;
+
 use super::clocks::{Clocks, DAY};
 
 #[derive(Debug)]
@@ -37,7 +43,17 @@ impl Kubelet {
         self.begins = t + ahead;
     }
 
-    /// Whom a content names.
+    /// A content as the agent knows it: its identity is read off a token, as in production. Every other time, the
+    /// same audiences stand in another order.
+    pub fn content(&self, generation: u64) -> Content {
+        let audiences = if generation.is_multiple_of(2) { r#"["a","b"]"# } else { r#"["b","a"]"# };
+        let subject = self.identity_of(generation);
+        let claims = format!(r#"{{"iss":"https://k","sub":"{subject}","aud":{audiences},"jti":"{generation}"}}"#);
+        let token = WebIdentityToken::parse(format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims)).as_bytes());
+        Content { generation, identity: token.expect("a token").identity() }
+    }
+
+    /// Whom a content names, as a number.
     pub fn identity_of(&self, generation: u64) -> u64 {
         self.since.iter().rposition(|since| *since <= generation).map_or(0, |at| at as u64)
     }

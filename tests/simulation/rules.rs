@@ -23,7 +23,10 @@ pub struct Before {
 impl World {
     pub fn before(&mut self, event: &Event) -> Before {
         match event {
-            Event::Answered { call, .. } if self.agent.in_flight == Some(*call) => self.agent.in_flight = None,
+            Event::Answered { call, sent, .. } if self.agent.in_flight == Some(*call) => {
+                self.agent.in_flight = None;
+                self.agent.identity = self.agent.identity.max(self.kubelet.identity_of(sent.generation));
+            }
             Event::Token { .. } => self.checks.patience[0] += 1.0,
             _ => {}
         }

@@ -259,7 +259,8 @@ fn longest_costs_a_round_of_probes_a_day_in_whatever_words_they_are_refused() {
 
 #[test]
 fn a_maximum_that_is_lowered_costs_longest_no_gap_whatever_the_refusals_words() {
-    for refusal in [Class::DurationTooLong, Class::Config, Class::Denied, Class::Token, Class::Source, Class::Transient] {
+    for refusal in [Class::DurationTooLong, Class::Config, Class::Denied, Class::Token, Class::Source, Class::Transient]
+    {
         for seed in 0..10 {
             let lowered = Fault::new(Kind::MaximumLowered, 30 * HOUR + seed * 20 * MINUTE, 3 * DAY);
             let calm = Settings::calm(seed, 6 * DAY, vec![DurationSetting::Longest]);

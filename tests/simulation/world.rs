@@ -42,7 +42,16 @@ pub fn fixed(minutes: u64) -> DurationSetting {
 impl Settings {
     /// A pod without faults.
     pub fn calm(seed: u64, until: u64, durations: Vec<DurationSetting>) -> Self {
-        Self { seed, until, durations, fraction: 0.2, maximum: 43_200, refusal: Class::DurationTooLong, token_life: DAY, faults: Vec::new() }
+        Self {
+            seed,
+            until,
+            durations,
+            fraction: 0.2,
+            maximum: 43_200,
+            refusal: Class::DurationTooLong,
+            token_life: DAY,
+            faults: Vec::new(),
+        }
     }
 
     /// Whatever the seed says.
@@ -58,7 +67,8 @@ impl Settings {
             DurationSetting::Longest => [3600, 4 * 3600, 43_200][random.usize(0..3)],
         };
         let fraction = [0.2, 0.2, 0.2, 0.1, 0.33, 0.5][random.usize(0..6)];
-        let words = [Class::DurationTooLong, Class::Config, Class::Denied, Class::Token, Class::Source, Class::Transient];
+        let words =
+            [Class::DurationTooLong, Class::Config, Class::Denied, Class::Token, Class::Source, Class::Transient];
         let refusal = words[random.usize(0..words.len())];
         let token_life = [10 * MINUTE, HOUR, DAY][random.usize(0..3)];
         Self { seed, until, durations, fraction, maximum, refusal, token_life, faults: swarm(random, until) }
@@ -68,7 +78,7 @@ impl Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Item {
     Answer { process: u64, number: u64 },
-    TokenSeen { generation: u64, identity_changed: bool },
+    TokenSeen { generation: u64 },
     Rotation,
     Client(usize),
     Begin(usize),
@@ -101,11 +111,12 @@ impl World {
         let skewed = settings.faults.iter().find(|fault| fault.kind == Kind::ServerSkew);
         let skew = skewed.map_or(0, |fault| ((fault.amount - 0.5) * 1_200_000.0) as i64);
         let clocks = Clocks { t: 0, paused: 0, wall_error: random.i64(-500..500), skew };
+        let kubelet = Kubelet::new(settings.token_life);
         let mut world = Self {
             clocks,
             sts: Sts::new(settings.maximum, settings.refusal),
-            kubelet: Kubelet::new(settings.token_life),
-            agent: Agent::new(&settings, digest(false)),
+            agent: Agent::new(&settings, digest(false), kubelet.content(1)),
+            kubelet,
             active: Vec::new(),
             checks: Checks::default(),
             tally: Tally::default(),
@@ -124,7 +135,7 @@ impl World {
         }
         world.schedule(world.kubelet.next(), Item::Rotation);
         (0..3).for_each(|client| world.schedule(MINUTE, Item::Client(client)));
-        world.schedule(0, Item::TokenSeen { generation: 1, identity_changed: false });
+        world.schedule(0, Item::TokenSeen { generation: 1 });
         world
     }
 
@@ -181,10 +192,10 @@ impl World {
                     self.step("answered", event);
                 }
             }
-            Item::TokenSeen { generation, identity_changed } => {
+            Item::TokenSeen { generation } => {
                 if !self.agent.is_down {
                     self.agent.identity = self.agent.identity.max(self.kubelet.identity_of(generation));
-                    self.step("token", Event::Token { generation, identity_changed });
+                    self.step("token", Event::Token(self.kubelet.content(generation)));
                 }
             }
             Item::Rotation => self.rotation(),
@@ -222,7 +233,7 @@ impl World {
             self.sts.hit(Kind::WatcherLost);
         }
         let seen = self.clocks.t + self.random.u64(1..if lost { 30_000 } else { 300 });
-        self.schedule(seen, Item::TokenSeen { generation: self.kubelet.generation, identity_changed });
+        self.schedule(seen, Item::TokenSeen { generation: self.kubelet.generation });
     }
 
     fn client(&mut self, at: usize) {

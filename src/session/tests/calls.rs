@@ -65,11 +65,11 @@ fn a_late_answer_of_another_call_is_ignored() {
     let mut stage = Stage::new(&[HOUR]);
     stage.tick();
     let reply = stage.reply(3600);
-    let late = Event::Answered { call: CallId(99), token_generation: 0, outcome: Ok(reply) };
+    let late = Event::Answered { call: CallId(99), sent: Content::default(), outcome: Ok(reply) };
     assert_eq!(stage.step(late), "wait");
     let first = stage.call.clone().expect("a call");
     stage.grant(3600);
-    let twice = Event::Answered { call: first.id, token_generation: 0, outcome: Err(failure(Class::Config)) };
+    let twice = Event::Answered { call: first.id, sent: Content::default(), outcome: Err(failure(Class::Config)) };
     assert_eq!(stage.step(twice), "wake 540");
 }
 
@@ -90,12 +90,12 @@ fn a_call_that_is_due_without_budget_is_made_when_the_budget_allows() {
 #[test]
 fn what_was_never_sent_costs_no_budget() {
     let mut stage = Stage::new(&[HOUR]);
-    for attempt in 0..20 {
+    for attempt in 1..=20 {
         stage.token(attempt, true);
         let line = stage.answer(attempt, Err(Failure::local(Class::Token, "TokenFileMissing", String::new())));
         assert!(line.starts_with("failed 0 token"), "{attempt}: {line}");
     }
-    assert!(stage.token(20, false).starts_with("call 0"));
+    assert!(stage.token(21, false).starts_with("call 0"));
 }
 
 #[test]
