@@ -1,6 +1,7 @@
 //! `longest`: which durations are asked for, whatever words a server refuses one with.
 
 use super::*;
+use crate::failure::{Evidence, Kind, classify};
 
 /// Every class of answer that says more than "not now".
 const REFUSALS: [Class; 5] = [Class::Config, Class::Denied, Class::Token, Class::Source, Class::Role];
@@ -151,6 +152,30 @@ fn a_restart_goes_on_with_what_worked_and_probes_again() {
     next.step(Event::Restored(stage.saved.clone().expect("saved")));
     assert!(next.at(9000.0).tick().starts_with("call 0 12h"));
     assert!(next.refuse(Class::Config).starts_with("refused 0 12h; call 0 6h"), "what worked in the process before");
+}
+
+#[test]
+fn a_refusal_without_a_code_is_one_and_what_asks_for_patience_is_not() {
+    let without_code = |status: u16| {
+        classify(Evidence {
+            kind: Kind::Answered,
+            code: None,
+            message: Some("duration too long".into()),
+            status: Some(status),
+            request_id: None,
+            signed: false,
+        })
+    };
+    for status in [400, 403, 404, 405, 413, 422, 302] {
+        let mut stage = probing();
+        let line = stage.answer(0, Err(without_code(status)));
+        assert!(line.starts_with("refused 0 12h; call 0 1h"), "{status}: {line}");
+    }
+    for status in [408, 425, 429, 500, 502, 503] {
+        let mut stage = probing();
+        let line = stage.answer(0, Err(without_code(status)));
+        assert!(line.starts_with("failed 0 "), "{status}: {line}");
+    }
 }
 
 #[test]
