@@ -78,7 +78,7 @@ async fn tried<A: Assume>(sts: &A, request: impl Fn(SessionDuration) -> Request)
                 found.granted = Some(credentials.expiration.since(issued));
                 return found;
             }
-            Err(failure) if failure.class.is_retryable() => {
+            Err(failure) if !failure.is_refusal() => {
                 found.open = Some((duration, failure));
                 return found;
             }

@@ -76,7 +76,7 @@ impl Ask {
         match self {
             Self::Fixed(_) => false,
             Self::Longest(talks) if failure.class == Class::DurationTooLong => talks.step_down(asked, now),
-            Self::Longest(talks) => failure.sent && !failure.class.is_retryable() && talks.fall_back(asked, now),
+            Self::Longest(talks) => failure.is_refusal() && talks.fall_back(asked, now),
         }
     }
 
