@@ -297,7 +297,8 @@ fn another_identity_goes_through_a_chain_within_seconds_and_a_crash_on_the_way_b
     for seed in 0..200 {
         let change = Fault::new(Kind::IdentityChange, 2 * HOUR + seed * 4 * SECOND, SECOND);
         let crash = Fault::new(Kind::Crash, change.from + seed * 10, SECOND);
-        let mut world = pod(seed, &[fixed(60); 4], vec![change, crash], change.from + 45 * SECOND);
+        let faults = if seed.is_multiple_of(4) { vec![change] } else { vec![change, crash] };
+        let mut world = pod(seed, &[fixed(60); 4], faults, change.from + 45 * SECOND);
         let issued = |hop: &stsidecar::session::Hop| {
             let key = &hop.held.as_ref().expect("held").credentials.access_key_id;
             world.sts.issued[super::sts::serial(key)].identity

@@ -19,6 +19,15 @@ fn a_hop_that_waits_for_its_next_code_lets_the_others_go_first() {
 }
 
 #[test]
+fn what_was_to_wait_beyond_the_end_comes_due_at_the_end() {
+    let mut stage = Stage::holding();
+    stage.at(540.0).tick();
+    assert_eq!(postpone(&mut stage, 4000), "wake 3590");
+    assert_eq!(stage.at(3589.9).tick(), "wake 3590");
+    assert_eq!(stage.at(3590.0).tick(), "refuse 503 nothing; call 0 1h; wait");
+}
+
+#[test]
 fn what_was_not_sent_costs_no_call_of_the_budget() {
     let mut stage = Stage::new(&[HOUR]);
     stage.tick();
