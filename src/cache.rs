@@ -105,7 +105,7 @@ impl Publisher {
         self.wake.send_replace(());
     }
 
-    /// Takes credentials away that must not be vended any more although they live: they were somebody else's.
+    /// Takes credentials away that must not be vended any more although they live: they belong to another identity.
     pub fn withdraw(&self) {
         let refused = self.state.load().refused.clone();
         self.state.store(Arc::new(State { served: None, refused }));

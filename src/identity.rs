@@ -1,4 +1,4 @@
-//! Whom a source names to STS: a value that is compared and kept, and that tells nothing about anybody.
+//! Whom a source names to STS: a value that is compared and kept, and that reveals no name.
 //!
 //! Owns what counts as the same identity. Issuer, subject and audiences make a name; content without a subject is
 //! known by its own digest. It reads no content: `token`, `saml` and `material` do, and `session` decides by it.
@@ -14,9 +14,10 @@ pub enum Identity {
     /// No content has been read.
     #[default]
     Unknown,
-    /// The content names somebody: a JWT, an assertion, a key id.
+    /// The content holds a name: a JWT, an assertion, a key id.
     Named(Sum),
-    /// The content names nobody that we could read: an OAuth 2.0 access token (RFC 6749, section 1.4).
+    /// The content holds no name that a client could read: an OAuth 2.0 access token
+    /// (<https://www.rfc-editor.org/rfc/rfc6749#section-1.4>).
     Opaque(Sum),
 }
 
@@ -31,8 +32,8 @@ impl fmt::Debug for Sum {
 }
 
 impl Identity {
-    /// Who is named by this subject of this issuer, to these audiences; their order means nothing (RFC 7519,
-    /// section 4.1.3, calls `aud` an array without giving its order a meaning).
+    /// Who is named by this subject of this issuer, to these audiences, whose order has no meaning
+    /// (<https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3>).
     #[must_use]
     pub fn named(kind: &str, issuer: Option<&str>, subject: &str, audiences: &[String]) -> Self {
         let audiences: BTreeSet<&str> = audiences.iter().map(String::as_str).collect();
@@ -47,7 +48,7 @@ impl Identity {
         Self::Opaque(sum(["opaque", content]))
     }
 
-    /// Whether `newer` content is somebody else's than this. A content that names nobody may always be the
+    /// Whether `newer` content belongs to another identity than this. A content without a name may always be the
     /// successor of the one before it.
     #[must_use]
     pub fn changes_to(self, newer: Self) -> bool {
@@ -109,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn an_opaque_content_may_be_anybodys_while_it_rotates_and_nobodys_after_a_restart() {
+    fn an_opaque_content_may_rotate_and_must_be_the_same_after_a_restart() {
         let (one, two) = (Identity::opaque("one"), Identity::opaque("two"));
         assert!(!one.changes_to(two) && !one.changes_to(one));
         assert!(one.may_be_restored_for(one) && !one.may_be_restored_for(two));
         assert!(!one.may_be_restored_for(Identity::Unknown));
-        let somebody = named(None, "somebody", &[]);
-        assert!(somebody.may_be_restored_for(Identity::Unknown) && !Identity::Unknown.may_be_restored_for(somebody));
-        assert!(somebody.changes_to(one) && !Identity::Unknown.changes_to(one) && !one.changes_to(Identity::Unknown));
-        assert_eq!(format!("{one:?} {somebody:?}"), "Opaque(..) Named(..)");
+        let alice = named(None, "alice", &[]);
+        assert!(alice.may_be_restored_for(Identity::Unknown) && !Identity::Unknown.may_be_restored_for(alice));
+        assert!(alice.changes_to(one) && !Identity::Unknown.changes_to(one) && !one.changes_to(Identity::Unknown));
+        assert_eq!(format!("{one:?} {alice:?}"), "Opaque(..) Named(..)");
     }
 }

@@ -99,7 +99,7 @@ impl Assertion {
     }
 
     /// Whom it names. The session's name stands before the subject, which may be another with each response
-    /// (transient name ids). An encrypted assertion names nobody that we could read.
+    /// (transient name ids). An encrypted assertion holds no name that we could read.
     #[must_use]
     pub fn identity(&self) -> Identity {
         let Facts { issuer, subject, session_name, audience, .. } = &self.facts;

@@ -42,7 +42,7 @@ struct InFlight {
     hop: usize,
     sent: Boot,
     asked: SessionDuration,
-    /// The signer's; nobody's for the source, whose content tells when the answer comes.
+    /// The signer's; unknown for the source, whose content comes with the answer.
     identity: Identity,
 }
 
@@ -156,7 +156,7 @@ impl Session {
         actions.push(Action::Call(Call { id: call, hop: at, duration, parent }));
     }
 
-    /// Whether the step before can sign a call of hop `at`; the source needs nobody. What was issued to a former
+    /// Whether the step before can sign a call of hop `at`; the source needs none. What was issued to a former
     /// identity signs nothing more: it would go on where the new one may be refused.
     fn has_parent(&self, at: usize, now: Now) -> bool {
         let Some(parent) = at.checked_sub(1) else { return true };

@@ -122,7 +122,7 @@ impl WebIdentityToken {
         self.raw.expose()
     }
 
-    /// Whom it names to STS: issuer, subject and audiences. One without a subject names nobody.
+    /// Whom it names to STS: issuer, subject and audiences. One without a subject is known by itself.
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.identity

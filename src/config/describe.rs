@@ -38,7 +38,7 @@ pub(super) fn config(config: &Config) -> Value {
 }
 
 /// Everything that decides whose credentials a profile holds, as text: credentials that were kept under another one
-/// are not vended. How STS is reached (a proxy, a CA bundle, time-outs) is not in it, since that changes nobody.
+/// are not vended. How STS is reached (a proxy, a CA bundle, time-outs) is not in it: the credentials are the same.
 #[must_use]
 pub fn fingerprint(profile: &Profile, sts: &sts::Settings) -> String {
     const VERSION: u32 = 1;

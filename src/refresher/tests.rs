@@ -127,7 +127,7 @@ async fn a_token_of_another_identity_than_the_restored_credentials_is_noticed_wh
     let file = directory.path().join("token");
     for (name, another) in [("app", false), ("other", true)] {
         let mut refresher = refresher(&file, Some(kept("app")));
-        let restored = refresher.restored().expect("without a token there is nobody else to compare with");
+        let restored = refresher.restored().expect("without a token there is nothing to compare with");
         let actions = refresher.session.step(restored, clock::now());
         assert!(matches!(actions[..], [Action::Serve { .. }, Action::WakeAt(_)]), "{actions:?}");
         std::fs::write(&file, jwt(name)).expect("written");

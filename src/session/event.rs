@@ -71,7 +71,7 @@ pub enum Action {
         /// Their true end on the boot clock.
         deadline: Boot,
     },
-    /// What is vended was kept for somebody else than the source turns out to name: stop vending it.
+    /// What is vended was kept for another identity than the source turns out to name: stop vending it.
     Withdraw,
     /// Nothing is held: answer requests with this failure.
     Refuse {
@@ -129,6 +129,6 @@ pub enum Report {
         /// In which words.
         failure: Failure,
     },
-    /// The source's content names somebody else than the one before: every hop is made anew.
+    /// The source's content names another identity than the one before: every hop is made anew.
     IdentityChanged,
 }

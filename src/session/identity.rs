@@ -31,7 +31,7 @@ impl Session {
         }
     }
 
-    /// Drops what an earlier process kept for somebody else, while the source's file said nothing.
+    /// Drops what was restored for another identity, while the file held nothing.
     fn disown(&mut self, now: Now, actions: &mut Vec<Action>) {
         let own = self.content.identity;
         for hop in self.hops.iter_mut().filter(|hop| hop.held.is_some() && hop.identity() != own) {
@@ -43,7 +43,7 @@ impl Session {
         }
     }
 
-    /// The successor of a content that names nobody: what is held is its own.
+    /// The successor of a content without a name: what is held is its own.
     fn rename(&mut self, actions: &mut Vec<Action>) {
         for held in self.hops.iter_mut().filter_map(|hop| hop.held.as_mut()) {
             held.identity = self.content.identity;

@@ -122,7 +122,7 @@ impl World {
         }
     }
 
-    /// Credentials are kept for the process after this one before anybody is given them.
+    /// Credentials are kept for the process after this one before a client is given them.
     pub fn check_kept(&self, new: &Published) {
         let last = self.agent.saved.as_ref().and_then(|saved| saved.hops.last().cloned().flatten());
         if last.is_none_or(|kept| kept.held.credentials != new.credentials) {

@@ -91,11 +91,11 @@ fn a_snapshot_restores_each_hop_for_its_own_identity_alone() {
     let (_, line) = restarted_with(&stage, content(1, 0));
     assert_eq!(line, "serve K2 to 3600; call 0 1h; wake 3590", "the former one is back");
     let (_, line) = restarted_with(&stage, content(1, 77));
-    assert_eq!(line, "call 0 1h; wait", "nobody's");
+    assert_eq!(line, "call 0 1h; wait", "a third one");
 }
 
 #[test]
-fn what_was_restored_without_a_content_is_withdrawn_when_the_content_names_somebody_else() {
+fn what_was_restored_without_a_content_is_withdrawn_when_the_content_names_another() {
     let mut stage = Stage::chain_holding(2);
     stage.at(60.0);
     for (subject, expected) in [(0, "wake 540"), (9, "withdraw; refuse 503 nothing; call 0 1h; wait")] {
@@ -125,6 +125,6 @@ fn the_successor_of_an_opaque_content_takes_over_what_is_held() {
     stage.answer(1, Ok(reply));
     assert_eq!(stage.at(60.0).tick(), "wake 540");
     assert_eq!(restarted_with(&stage, second).1, "serve K2 to 3600; wake 540");
-    assert_eq!(restarted_with(&stage, first).1, "call 0 1h; wait", "somebody else's, for all that is known");
-    assert_eq!(restarted_with(&stage, Content::default()).1, "call 0 1h; wait", "a content that names nobody");
+    assert_eq!(restarted_with(&stage, first).1, "call 0 1h; wait", "another user's, for all that is known");
+    assert_eq!(restarted_with(&stage, Content::default()).1, "call 0 1h; wait", "nothing to compare with");
 }

@@ -102,7 +102,7 @@ fn a_refusal_that_does_not_mean_the_duration_is_a_failure_and_settles_nothing() 
 }
 
 #[test]
-fn a_probe_that_nobody_answers_is_a_failure_whose_retry_asks_what_worked() {
+fn a_probe_without_an_answer_is_a_failure_whose_retry_asks_what_worked() {
     let mut stage = probing();
     let line = stage.refuse(Class::Transient);
     assert!(line.starts_with("failed 0 transient anew"), "{line}");
