@@ -104,6 +104,13 @@ impl Publisher {
         self.state.store(Arc::new(state));
         self.wake.send_replace(());
     }
+
+    /// Takes credentials away that must not be vended any more although they live: they belong to another identity.
+    pub fn withdraw(&self) {
+        let refused = self.state.load().refused.clone();
+        self.state.store(Arc::new(State { served: None, refused }));
+        self.wake.send_replace(());
+    }
 }
 
 /// The reading end; clones see the same answers.

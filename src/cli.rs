@@ -12,6 +12,7 @@ mod flags;
 mod inject;
 #[cfg(feature = "injector")]
 pub mod injector;
+mod longest;
 mod report;
 mod request;
 mod run;

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 pub use access::{Access, Alone, profile_of};
 pub use clients::Client;
+pub use describe::fingerprint;
 pub use environment::{Flags, Origin, Sources};
 pub use error::Error;
 pub use file::SCHEMA;

@@ -52,6 +52,12 @@ impl Class {
         Self::Config,
     ];
 
+    /// Whether the same call may well be granted a moment later, whatever it asks for.
+    #[must_use]
+    fn is_retryable(self) -> bool {
+        matches!(self, Self::Transient | Self::Throttled | Self::Clock | Self::BadReply)
+    }
+
     /// The label value.
     #[must_use]
     pub fn reason(self) -> &'static str {
@@ -95,6 +101,13 @@ impl Failure {
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
         !self.sent || codes::is_unanswered(&self.code)
+    }
+
+    /// Whether an answer said no to what was asked for, rather than "not now". A 4xx without a code of STS is retried
+    /// like an outage, because something before the STS may have sent it; a no it is all the same.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.sent && (!self.class.is_retryable() || codes::is_no(&self.code))
     }
 
     /// What to do about it.
@@ -215,7 +228,7 @@ fn without_code(status: Option<u16>, raw: &str) -> (Class, String, String) {
     let shown = status.map_or_else(|| "no".to_owned(), |status| status.to_string());
     let code = match status {
         Some(300..=399) => "HttpRedirect".to_owned(),
-        Some(status) => format!("HttpStatus{status}"),
+        Some(status) => codes::without_code(status),
         None => "HttpStatusUnknown".to_owned(),
     };
     let message = match safe_line(raw) {

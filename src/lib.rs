@@ -14,6 +14,7 @@
 pub mod assume;
 pub mod credentials;
 pub mod failure;
+pub mod identity;
 pub mod material;
 pub mod report;
 pub mod role;

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::credentials::Secret;
+use crate::identity::Identity;
 use crate::role::Server;
 use crate::saml::{self, Assertion};
 use crate::shared_credentials::{self, AccessKey};
@@ -129,12 +130,12 @@ impl Material {
     /// Whom it names to STS, for comparing: content that names somebody else is asked with at once, and the
     /// credentials of another identity are not taken over after a restart.
     #[must_use]
-    pub fn identity(&self) -> Claims {
+    pub fn identity(&self) -> Identity {
         match self {
-            Self::Token(token) => token.claims().clone(),
-            Self::Assertion(assertion) => assertion.facts().identity(),
-            Self::AccessKey(key) => Claims { subject: Some(key.id().to_owned()), ..Claims::default() },
-            Self::Totp(_) | Self::Text(_) => Claims::default(),
+            Self::Token(token) => token.identity(),
+            Self::Assertion(assertion) => assertion.identity(),
+            Self::AccessKey(key) => Identity::named("access key", None, key.id(), &[]),
+            Self::Totp(_) | Self::Text(_) => Identity::Unknown,
         }
     }
 
@@ -171,6 +172,9 @@ impl fmt::Display for Form {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     #[test]
@@ -199,7 +203,22 @@ mod tests {
         };
         let (one, same, other) =
             (read("AKIACANARYCANARY", "canary"), read("AKIACANARYCANARY", "new"), read("AKIAOTHEROTHER12", "canary"));
-        assert!(one.identity().same_identity(&same.identity()) && !one.identity().same_identity(&other.identity()));
+        assert!(one.identity() == same.identity() && one.identity().changes_to(other.identity()));
         assert!(!format!("{one:?}").to_lowercase().contains("canary"), "{one:?}");
+    }
+
+    #[test]
+    fn audiences_are_a_set() {
+        let read = |audience: &str| {
+            let payload = URL_SAFE_NO_PAD.encode(format!(r#"{{"iss":"https://k","sub":"s","aud":{audience}}}"#));
+            Form::Token.parse(format!("e30.{payload}.c2ln").as_bytes()).expect("a token").identity()
+        };
+        for same in [r#"["a","b"]"#, r#"["b","a"]"#, r#"["b","a","b"]"#] {
+            assert_eq!(read(r#"["a","b"]"#), read(same), "{same}");
+        }
+        assert_eq!(read(r#"["a"]"#), read(r#""a""#));
+        for other in [r#"["a"]"#, r#"["a","c"]"#, r#"["ab"]"#, "[]"] {
+            assert!(read(r#"["a","b"]"#).changes_to(read(other)), "{other}");
+        }
     }
 }

@@ -25,18 +25,18 @@ use crate::cache::{Answer, Publisher, Refused, Served};
 use crate::clock::{self, Alarm};
 use crate::credentials::Credentials;
 use crate::failure::Failure;
+use crate::identity::Identity;
 use crate::material::Material;
 use crate::report::Report as StatusReport;
 use crate::response;
 use crate::role::SessionName;
-use crate::rotated_file::RotatedFile;
+use crate::rotated_file::{Latest, RotatedFile};
 use crate::session::schedule::RefreshAt;
-use crate::session::snapshot::{Digest, Snapshot};
-use crate::session::{Action, Call, Event, Session};
+use crate::session::snapshot::{Digest, SavedHop, Snapshot};
+use crate::session::{Action, Call, Content, Event, Session};
 use crate::state::{Saved, StateDirectory};
 use crate::sts::Assume;
 use crate::time::{Boot, Now};
-use crate::token::Claims;
 
 use call::{Answered, InFlight};
 pub use extras::{Extras, Gap, SentCodes};
@@ -93,12 +93,12 @@ pub struct Refresher<A> {
     session: Session,
     alarm: Alarm,
     in_flight: Option<InFlight>,
-    /// Constant once known, in the order of the steps.
+    /// Constant once known, for one identity; in the order of the steps.
     session_names: Vec<Option<SessionName>>,
-    /// Whom the newest token names; before there is one, whom the restored credentials belong to.
-    identity: Option<Claims>,
-    /// The newest content of the token file that the session was told of.
-    token_generation: u64,
+    /// Whom the source named when they were chosen.
+    named: Identity,
+    /// The newest content of the source's file that the session knows of.
+    content: Content,
     log: log::Throttle,
 }
 
@@ -107,13 +107,14 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     #[must_use]
     pub fn new(parts: Arc<Parts<A>>, inputs: Inputs) -> Self {
         let durations: Vec<DurationSetting> = parts.profile.steps.iter().map(|step| step.duration()).collect();
+        let content = content(&parts.source.latest());
         Self {
-            session: Session::new(&durations, parts.refresh_at, parts.digest),
+            session: Session::new(&durations, parts.refresh_at, parts.digest, content),
             alarm: Alarm::new(),
             in_flight: None,
             session_names: vec![None; parts.profile.steps.len()],
-            identity: None,
-            token_generation: 0,
+            named: Identity::Unknown,
+            content,
             log: log::Throttle::default(),
             parts,
             inputs,
@@ -123,7 +124,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     /// Runs until the process drops it.
     pub async fn run(mut self) {
         let mut token = self.parts.source.subscribe();
-        self.token_changed();
+        self.show_end();
         let first = self.restored().unwrap_or(Event::Tick);
         self.advance(first);
         loop {
@@ -151,6 +152,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                 Action::Serve { credentials, deadline } => self.serve(&credentials, deadline),
                 Action::Refuse { failure, permanent } => self.refuse(failure.as_ref(), permanent),
                 Action::Save(snapshot) => self.keep(snapshot),
+                Action::Withdraw => self.parts.publisher.withdraw(),
                 Action::Report(report) => self.log_and_count(&report, now),
                 Action::WakeAt(at) => self.alarm.set(at),
             }
@@ -158,7 +160,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         self.show(now);
     }
 
-    /// What was kept by an earlier process or an earlier refresher, if it is of this configuration and identity.
+    /// What was kept by an earlier process or an earlier refresher, if it is of this configuration.
     fn restored(&mut self) -> Option<Event> {
         let saved = self.parts.kept.borrow().clone()?;
         let profile = &self.parts.profile.name;
@@ -166,34 +168,34 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             tracing::info!(%profile, "ignoring saved credentials: the profile's configuration has changed");
             return None;
         }
-        let another = |saved: &Claims| self.identity.as_ref().is_some_and(|own| !own.same_identity(saved));
-        if saved.identity.as_ref().is_some_and(another) {
-            tracing::warn!(%profile, "ignoring saved credentials: they belong to another identity");
-            return None;
+        let is_ours = |saved: &SavedHop| saved.held.identity.may_be_restored_for(self.content.identity);
+        match saved.snapshot.hops.iter().flatten().filter(|saved| !is_ours(saved)).count() {
+            0 => tracing::info!(%profile, "going on with the credentials that were kept"),
+            steps => tracing::warn!(%profile, steps, "ignoring saved credentials: they belong to another identity"),
         }
-        // So that a token which comes only now, and names somebody else, is another identity.
-        self.identity = self.identity.take().or(saved.identity);
-        for (name, saved) in self.session_names.iter_mut().zip(saved.session_names) {
-            *name = saved;
+        if saved.named.may_be_restored_for(self.content.identity) {
+            self.named = saved.named;
+            self.session_names.iter_mut().zip(saved.session_names).for_each(|(name, saved)| *name = saved);
         }
-        tracing::info!(%profile, "going on with the credentials that were kept");
         let same_boot = !saved.boot_id.is_empty() && saved.boot_id == self.parts.boot_id;
         let snapshot = if same_boot { saved.snapshot } else { saved.snapshot.from_another_boot(clock::now()) };
         Some(Event::Restored(snapshot))
     }
 
     fn token_changed(&mut self) -> Event {
-        let current = self.parts.source.latest();
-        let Some(material) = current.value.as_deref() else { return Event::Tick };
+        let content = content(&self.parts.source.latest());
         // An error that came or went is no new content, and no reason to ask STS again.
-        if std::mem::replace(&mut self.token_generation, current.generation) == current.generation {
+        if std::mem::replace(&mut self.content, content) == content {
             return Event::Tick;
         }
-        let identity = material.identity();
-        let identity_changed = self.identity.as_ref().is_some_and(|old| !old.same_identity(&identity));
-        self.identity = Some(identity);
-        self.parts.metrics.token(material.expires_at());
-        Event::Token { generation: current.generation, identity_changed }
+        self.show_end();
+        Event::Token(content)
+    }
+
+    fn show_end(&self) {
+        if let Some(material) = self.parts.source.latest().value.as_deref() {
+            self.parts.metrics.token(material.expires_at());
+        }
     }
 
     fn stopping(&mut self) -> Event {
@@ -208,14 +210,14 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     fn answered(&mut self, answered: Answered) -> Event {
         let took = clock::boot().since(answered.started);
         let step = &self.parts.profile.steps[answered.hop];
-        if answered.sent {
+        if answered.is_sent {
             self.parts.metrics.exchange(step.operation(), took);
         }
         self.log.took = took;
-        let Answered { call, token_generation, .. } = answered;
+        let Answered { call, sent: content, .. } = answered;
         match answered.outcome {
-            Ok(reply) => Event::Answered { call, token_generation, outcome: Ok(reply) },
-            Err(Gap::Failed(failure)) => Event::Answered { call, token_generation, outcome: Err(failure) },
+            Ok(reply) => Event::Answered { call, sent: content, outcome: Ok(reply) },
+            Err(Gap::Failed(failure)) => Event::Answered { call, sent: content, outcome: Err(failure) },
             Err(Gap::Wait(wait)) => Event::Postponed { call, wait },
         }
     }
@@ -242,7 +244,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     fn keep(&self, snapshot: Snapshot) {
         let saved = Saved {
             boot_id: self.parts.boot_id.clone(),
-            identity: self.identity.clone(),
+            named: self.named,
             session_names: self.session_names.clone(),
             snapshot,
         };
@@ -263,6 +265,12 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     fn step_of(&self, hop: usize) -> &Step {
         &self.parts.profile.steps[hop]
     }
+}
+
+/// What the session knows of a file's content; one that was never readable is none.
+fn content(latest: &Latest<Material>) -> Content {
+    let Some(material) = latest.value.as_deref() else { return Content::default() };
+    Content { generation: latest.generation, identity: material.identity() }
 }
 
 /// Waits for a new value; for ever when nobody can send one any more, which only happens at the end.

@@ -12,8 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::credentials::Secret;
+use crate::identity::Identity;
 use crate::time::Wall;
-use crate::token::Claims;
 
 /// The longest assertion STS takes (`SAMLAssertion`, 4 to 100,000 characters of base 64).
 pub const LONGEST: usize = 100_000;
@@ -36,8 +36,8 @@ pub struct Facts {
     pub session_name: Option<String>,
     /// For whom: AWS's sign-in URL.
     pub recipient: Option<String>,
-    /// Whose audience it names.
-    pub audience: Option<String>,
+    /// Whose audiences it names.
+    pub audience: Vec<String>,
     /// The first of its ends: after it, STS takes it no longer.
     pub not_on_or_after: Option<Wall>,
     /// No session lasts longer, whatever is asked for.
@@ -130,19 +130,15 @@ impl Assertion {
     pub fn facts(&self) -> &Facts {
         &self.facts
     }
-}
 
-impl Facts {
     /// Whom it names. The session's name stands before the subject, which may be another with each response
-    /// (transient name ids).
+    /// (transient name ids). An encrypted assertion holds no name that we could read.
     #[must_use]
-    pub fn identity(&self) -> Claims {
-        Claims {
-            issuer: self.issuer.clone(),
-            subject: self.session_name.clone().or_else(|| self.subject.clone()),
-            audience: self.audience.iter().cloned().collect(),
-            expires_at: self.not_on_or_after,
-            ..Claims::default()
+    pub fn identity(&self) -> Identity {
+        let Facts { issuer, subject, session_name, audience, .. } = &self.facts;
+        match session_name.as_ref().or(subject.as_ref()) {
+            Some(subject) => Identity::named("assertion", issuer.as_deref(), subject, audience),
+            None => Identity::opaque(self.expose()),
         }
     }
 }

@@ -7,9 +7,11 @@
 //! Everything behind the event is level-triggered: a step that comes late (a suspend) or often decides the
 //! same as one that came in time. An error never replaces a credential.
 
+mod answered;
 mod ask;
 mod event;
 mod hop;
+mod identity;
 pub mod schedule;
 pub mod snapshot;
 #[cfg(test)]
@@ -18,16 +20,17 @@ mod vend;
 
 use std::time::Duration;
 
-use crate::assume::{DurationSetting, Reply, SessionDuration};
-use crate::failure::{Class, Failure};
+use crate::assume::{DurationSetting, SessionDuration};
+use crate::failure::Failure;
+use crate::identity::Identity;
 use crate::time::{Boot, Now};
 
-pub use event::{Action, Call, CallId, Event, Report};
+pub use event::{Action, Call, CallId, Content, Event, Report};
 pub use hop::{Held, Hop, Streak};
 use schedule::{Bucket, RefreshAt};
-use snapshot::{Digest, Snapshot};
+use snapshot::{Digest, SavedHop, Snapshot};
 
-/// Credentials are vended until this long before their true expiry (agent decision A11).
+/// Credentials are vended until this long before their true expiry: they must outlive the request they sign.
 pub const MIN_SERVE: Duration = Duration::from_secs(10);
 
 /// A parent must live this long to sign a call, or a tenth of its life when that is shorter.
@@ -39,6 +42,8 @@ struct InFlight {
     hop: usize,
     sent: Boot,
     asked: SessionDuration,
+    /// The signer's; unknown for the source, whose content comes with the answer.
+    identity: Identity,
 }
 
 /// What requests are being answered with.
@@ -55,9 +60,8 @@ pub struct Session {
     hops: Vec<Hop>,
     refresh_at: RefreshAt,
     digest: Digest,
-    token_generation: u64,
-    /// The first token content with the identity that is asked for now.
-    identity_since: u64,
+    /// The newest content of the source's file, which says who is asked for now.
+    content: Content,
     bucket: Bucket,
     in_flight: Option<InFlight>,
     stopping: Option<Boot>,
@@ -68,15 +72,15 @@ pub struct Session {
 impl Session {
     /// A session that holds nothing, with every hop due.
     ///
-    /// `durations` are the hops', source first; `digest` names the configuration a snapshot must match.
+    /// `durations` are the hops', source first; `digest` names the configuration a snapshot must match, and `content`
+    /// what the source's file holds.
     #[must_use]
-    pub fn new(durations: &[DurationSetting], refresh_at: RefreshAt, digest: Digest) -> Self {
+    pub fn new(durations: &[DurationSetting], refresh_at: RefreshAt, digest: Digest, content: Content) -> Self {
         Self {
             hops: durations.iter().map(|setting| Hop::new(*setting)).collect(),
             refresh_at,
             digest,
-            token_generation: 0,
-            identity_since: 0,
+            content,
             bucket: Bucket::full(),
             in_flight: None,
             stopping: None,
@@ -104,16 +108,8 @@ impl Session {
         let mut actions = Vec::new();
         match event {
             Event::Restored(snapshot) => self.restore(snapshot, now, &mut actions),
-            Event::Token { generation, identity_changed } => {
-                self.token_generation = generation;
-                self.identity_since = if identity_changed { generation } else { self.identity_since };
-                if identity_changed || self.hops[0].streak.is_some() {
-                    self.hops[0].due = now.boot;
-                }
-            }
-            Event::Answered { call, token_generation, outcome } => {
-                self.answered(call, token_generation, outcome, now, &mut actions);
-            }
+            Event::Token(content) => self.noticed(content, now, &mut actions),
+            Event::Answered { call, sent, outcome } => self.answered(call, sent, outcome, now, &mut actions),
             Event::Postponed { call, wait } => self.postponed(call, wait, now),
             Event::Tick => {}
             Event::WallStepped => self.hops.iter_mut().for_each(|hop| hop.due = hop.due.min(now.boot)),
@@ -130,108 +126,12 @@ impl Session {
             return;
         }
         for (hop, saved) in self.hops.iter_mut().zip(snapshot.hops) {
-            if let Some(saved) = saved.filter(|saved| saved.held.alive(now.boot, MIN_SERVE)) {
+            let is_ours = |saved: &SavedHop| saved.held.identity.may_be_restored_for(self.content.identity);
+            if let Some(saved) = saved.filter(|saved| is_ours(saved) && saved.held.alive(now.boot, MIN_SERVE)) {
                 hop.restore(saved);
             }
         }
         self.serve(actions);
-    }
-
-    fn answered(
-        &mut self,
-        call: CallId,
-        token_generation: u64,
-        outcome: Result<Reply, Failure>,
-        now: Now,
-        actions: &mut Vec<Action>,
-    ) {
-        let Some(flight) = self.in_flight.take_if(|flight| flight.call == call) else { return };
-        match outcome.and_then(|reply| Held::from_reply(reply, flight.sent, now)) {
-            Ok(held) => {
-                self.succeeded(&flight, held, now, actions);
-                if flight.hop == 0 && token_generation < self.identity_since {
-                    self.hops[0].due = now.boot;
-                }
-            }
-            Err(failure) => {
-                if !failure.sent {
-                    self.bucket.put_back();
-                }
-                self.failed(&flight, token_generation, failure, now, actions);
-            }
-        }
-    }
-
-    /// Only the hop waits: whoever else is due is called meanwhile.
-    fn postponed(&mut self, call: CallId, wait: Duration, now: Now) {
-        if let Some(flight) = self.in_flight.take_if(|flight| flight.call == call) {
-            self.bucket.put_back();
-            self.hops[flight.hop].due = now.boot.plus(wait);
-        }
-    }
-
-    fn succeeded(&mut self, flight: &InFlight, held: Held, now: Now, actions: &mut Vec<Action>) {
-        let last = flight.hop + 1 == self.hops.len();
-        let hop = &mut self.hops[flight.hop];
-        let blamed = hop.generation;
-        let shortened = hop.held.as_ref().is_some_and(|old| held.deadline < old.deadline);
-        hop.renew(held, flight.asked, self.refresh_at, now);
-        if let Some(child) = self.hops.get_mut(flight.hop + 1)
-            && child.blamed_parent == Some(blamed)
-        {
-            child.due = now.boot;
-        }
-        actions.push(Action::Report(Report::Refreshed { hop: flight.hop, shortened }));
-        if last {
-            self.serve(actions);
-        }
-        actions.push(Action::Save(Snapshot::of(self.digest, &self.hops)));
-    }
-
-    fn failed(
-        &mut self,
-        flight: &InFlight,
-        token_generation: u64,
-        mut failure: Failure,
-        now: Now,
-        actions: &mut Vec<Action>,
-    ) {
-        if failure.class == Class::DurationTooLong {
-            let hop = &mut self.hops[flight.hop];
-            if hop.ask.step_down(flight.asked, now.boot) {
-                hop.due = now.boot;
-                actions.push(Action::Report(Report::DurationRefused { hop: flight.hop, asked: flight.asked }));
-                return;
-            }
-            failure.class = Class::Config;
-        }
-        let rotated = failure.sent && flight.hop == 0 && self.token_generation > token_generation;
-        if matches!(failure.class, Class::Token | Class::Source) && rotated {
-            // Rotated while the call was in flight: the refused token or key is already history.
-            self.hops[0].due = now.boot;
-            return;
-        }
-        let remaining = self.vended().map(|held| held.deadline.since(now.boot));
-        let held_for = remaining.filter(|left| *left > MIN_SERVE);
-        let class_changed = self.hops[flight.hop].fail(failure.clone(), held_for, now);
-        if failure.class == Class::Source {
-            self.blame_parent(flight.hop, now);
-        }
-        actions.push(Action::Report(Report::Failed { hop: flight.hop, failure, class_changed }));
-        if !self.vended_alive(now) {
-            self.refuse(now, actions);
-        }
-    }
-
-    /// A signer that STS refuses is due at once, but once for each of its generations (agent decision A9); when a
-    /// new one is refused too, it waits as long as its child does, or the two would call each second for good.
-    fn blame_parent(&mut self, child: usize, now: Now) {
-        let (parents, children) = self.hops.split_at_mut(child);
-        let (Some(parent), [child, ..]) = (parents.last_mut(), children) else { return };
-        if child.blamed_parent != Some(parent.generation) {
-            let again = child.blamed_parent.replace(parent.generation).is_some();
-            parent.due = if again { parent.due.min(child.due) } else { now.boot };
-        }
     }
 
     /// Starts at most one call: the first due hop from the source on, when the budget allows.
@@ -247,18 +147,21 @@ impl Session {
             return;
         }
         let parent = at.checked_sub(1).and_then(|parent| self.hops[parent].held.as_ref());
+        let identity = parent.map_or(Identity::Unknown, |held| held.identity);
         let parent = parent.map(|held| held.credentials.clone());
         let duration = self.hops[at].next_duration(now.boot);
         self.calls += 1;
         let call = CallId(self.calls);
-        self.in_flight = Some(InFlight { call, hop: at, sent: now.boot, asked: duration });
+        self.in_flight = Some(InFlight { call, hop: at, sent: now.boot, asked: duration, identity });
         actions.push(Action::Call(Call { id: call, hop: at, duration, parent }));
     }
 
-    /// Whether the step before can sign a call of hop `at`; the source needs nobody.
+    /// Whether the step before can sign a call of hop `at`; the source needs none. What was issued to a former
+    /// identity signs nothing more: it would go on where the new one may be refused.
     fn has_parent(&self, at: usize, now: Now) -> bool {
         let Some(parent) = at.checked_sub(1) else { return true };
-        self.hops[parent].held.as_ref().is_some_and(|held| held.alive(now.boot, PARENT_MARGIN.min(held.lifetime / 10)))
+        let alive = |held: &Held| held.alive(now.boot, PARENT_MARGIN.min(held.lifetime / 10));
+        !self.is_former(self.hops[parent].identity()) && self.hops[parent].held.as_ref().is_some_and(alive)
     }
 
     fn next_wake(&self, now: Now) -> Option<Boot> {

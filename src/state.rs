@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use ring::digest::{SHA256, digest};
 
 use crate::assume::ProfileName;
+use crate::identity::Identity;
 use crate::role::SessionName;
 use crate::session::snapshot::{Digest, Snapshot};
-use crate::token::Claims;
 
 /// No snapshot is larger: four hops with tokens of 8 KiB each stay far below it.
 const LARGEST: u64 = 1024 * 1024;
@@ -39,9 +39,9 @@ pub struct StateDirectory {
 pub struct Saved {
     /// The boot on whose clock the snapshot's times are.
     pub boot_id: String,
-    /// Whom the token named: a snapshot of another identity is not restored.
-    pub identity: Option<Claims>,
-    /// The session names in use, source first; each stays constant once it is known.
+    /// Whom the source named when the session names were chosen.
+    pub named: Identity,
+    /// The session names in use, source first; each stays constant once it is known, for one identity.
     pub session_names: Vec<Option<SessionName>>,
     /// The credentials and their schedule.
     pub snapshot: Snapshot,

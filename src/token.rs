@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::credentials::Secret;
+use crate::identity::Identity;
 use crate::time::Wall;
 
 /// The longest token STS takes (`WebIdentityToken`, 4 to 20,000 characters).
@@ -19,6 +20,7 @@ pub const LONGEST: usize = 20_000;
 pub struct WebIdentityToken {
     raw: Secret,
     claims: Claims,
+    identity: Identity,
 }
 
 /// What the payload says; nothing here is verified.
@@ -40,14 +42,6 @@ pub struct Claims {
     pub namespace: Option<String>,
     /// `kubernetes.io` / `pod` / `name`.
     pub pod: Option<String>,
-}
-
-impl Claims {
-    /// Whether both name the same identity to STS: issuer, subject and audience.
-    #[must_use]
-    pub fn same_identity(&self, other: &Self) -> bool {
-        (&self.issuer, &self.subject, &self.audience) == (&other.issuer, &other.subject, &other.audience)
-    }
 }
 
 /// Why file content is not a web identity token. Never holds any of the content.
@@ -99,7 +93,12 @@ impl WebIdentityToken {
         if !claims.is_object() {
             return Err(Error::Claims);
         }
-        Ok(Self { raw: Secret::new(text.to_owned()), claims: peek(&claims) })
+        let claims = peek(&claims);
+        let identity = match &claims.subject {
+            Some(subject) => Identity::named("token", claims.issuer.as_deref(), subject, &claims.audience),
+            None => Identity::opaque(text),
+        };
+        Ok(Self { raw: Secret::new(text.to_owned()), claims, identity })
     }
 
     /// Reads an OAuth 2.0 access token, which says nothing to us.
@@ -113,13 +112,20 @@ impl WebIdentityToken {
         let content = content.trim_ascii();
         let sound = (4..=LONGEST).contains(&content.len()) && content.iter().all(u8::is_ascii_graphic);
         let text = std::str::from_utf8(content).ok().filter(|_| sound).ok_or(Error::NotAToken)?;
-        Ok(Self { raw: Secret::new(text.to_owned()), claims: Claims::default() })
+        let identity = Identity::opaque(text);
+        Ok(Self { raw: Secret::new(text.to_owned()), claims: Claims::default(), identity })
     }
 
     /// The token itself, for the request to STS only.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.raw.expose()
+    }
+
+    /// Whom it names to STS: issuer, subject and audiences. One without a subject is known by itself.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.identity
     }
 
     /// The claims as read, unverified.

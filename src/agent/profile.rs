@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::Error;
 use crate::assume::Profile;
 use crate::cache::{self, Answer, Reader, Refused};
+use crate::config::fingerprint;
 use crate::material::Material;
 use crate::refresher::{self, Extras, NOT_READY, Parts, SentCodes};
 use crate::report::Report;
@@ -60,7 +61,7 @@ pub(super) fn assemble(profiles: Vec<Profile>, shared: &Shared<'_>, stages: &Sta
         let receiver = report.subscribe();
         let parts = Parts {
             refresh_at: shared.refresh_at,
-            digest: configuration_digest(&format!("{:?} {:?}", profile.steps, shared.settings)),
+            digest: configuration_digest(&fingerprint(&profile, shared.settings)),
             source: source_file(&profile, stages),
             extras: profile.steps.iter().map(|step| Extras::of(step, &sent)).collect(),
             sts: Arc::clone(&shared.sts),

@@ -174,6 +174,11 @@ impl SessionDuration {
         (duration.subsec_nanos() == 0 && (900..=longest).contains(&seconds)).then_some(Self(seconds))
     }
 
+    /// What `longest` tries, the longest first.
+    pub fn steps() -> impl Iterator<Item = Self> {
+        [12, 6, 4, 2, 1].into_iter().map(|hours| Self(hours * 3600))
+    }
+
     /// The value on the wire.
     #[must_use]
     pub fn seconds(self) -> u32 {

@@ -54,6 +54,17 @@ fn an_error_never_replaces_credentials_but_is_what_follows_them() {
 }
 
 #[test]
+fn what_is_withdrawn_is_not_vended_any_more() {
+    let (publisher, reader) = channel(refused("starting"), clock);
+    publisher.publish(served("a", 100));
+    publisher.withdraw();
+    publisher.publish(refused("another"));
+    assert_eq!(reader.at(at(0)), refused("another"));
+    publisher.publish(served("b", 100));
+    assert_eq!(reader.at(at(0)), served("b", 100));
+}
+
+#[test]
 fn a_refusal_from_before_a_success_is_not_repeated_after_it() {
     let (publisher, reader) = channel(refused("starting"), clock);
     publisher.publish(served("a", 100));

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::flags::{All, SettingFlags};
 use super::report::{Check, Output, Report};
-use super::{World, exchange, exit};
+use super::{World, exchange, exit, longest};
 use crate::assume::Profile;
 use crate::config::{Config, Error, Loaded};
 use crate::material::{Form, Material};
@@ -106,7 +106,8 @@ fn examine(
         let mut checks = source(profile, latest, &sts, world);
         checks.extend(profile.steps.iter().flat_map(|step| step.extra_files()).map(extra));
         if let Some(outcomes) = outcomes.as_mut().and_then(Iterator::next) {
-            checks.extend(calls::judge(profile, &outcomes, at_sts.unwrap_or_else(world.wall)));
+            checks.extend(calls::judge(profile, &outcomes.0, at_sts.unwrap_or_else(world.wall)));
+            checks.extend(outcomes.1.iter().map(calls::longest));
         }
         checks.into_iter().map(|check| check.of(profile.name.as_str())).collect::<Vec<_>>()
     });
@@ -121,13 +122,23 @@ fn configuration(profiles: &[Profile], clients: usize, host: &str, warnings: Vec
     std::iter::once(Check::ok(CONFIGURATION, message)).chain(warnings.into_iter().map(warning)).collect()
 }
 
+/// What came of the calls of a profile, and of the longer sessions that were asked for.
+type Outcomes = (exchange::Outcomes, Vec<longest::Found>);
+
 /// The calls of all profiles at the same time, so that an STS that hangs costs its time-out once.
-fn call(client: &Arc<Client>, held: &[Held]) -> std::io::Result<Vec<exchange::Outcomes>> {
+fn call(client: &Arc<Client>, held: &[Held]) -> std::io::Result<Vec<Outcomes>> {
     let (host_name, sent) = (process::host_name(), SentCodes::default());
     exchange::block_on(async {
         let start = |(profile, latest): &Held| {
             let (client, host_name, sent) = (Arc::clone(client), host_name.clone(), sent.clone());
-            tokio::spawn(exchange::all(client, profile.clone(), latest.clone(), host_name, sent))
+            let (profile, latest) = (profile.clone(), latest.clone());
+            tokio::spawn(async move {
+                let calls =
+                    exchange::all(Arc::clone(&client), profile.clone(), latest.clone(), host_name.clone(), sent);
+                let outcomes = calls.await;
+                let found = longest::find(&*client, &profile, &latest, &host_name, &outcomes).await;
+                (outcomes, found)
+            })
         };
         let started: Vec<_> = held.iter().map(start).collect();
         let mut outcomes = Vec::with_capacity(started.len());

@@ -148,6 +148,17 @@ pub(super) fn is_unanswered(code: &str) -> bool {
     code.starts_with("Tls") || silent.into_iter().filter_map(of_kind).any(|(_, own)| own == code)
 }
 
+/// Our code for an answer that has none.
+pub(super) fn without_code(status: u16) -> String {
+    format!("HttpStatus{status}")
+}
+
+/// Whether this is our code for an answer that has none, with a status that asks for no patience.
+pub(super) fn is_no(code: &str) -> bool {
+    let says_no = |status: &u16| of_status(Some(*status), Class::Config) == Class::Config;
+    (400..500).filter(says_no).any(|status| without_code(status) == code)
+}
+
 /// The class of a code with its message; nothing for a code nobody has documented.
 pub(super) fn of_answer(code: &str, message: &str, signed: bool) -> Option<Class> {
     let says = |part: &str| message.to_ascii_lowercase().contains(part);

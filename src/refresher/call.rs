@@ -1,19 +1,20 @@
 //! One exchange of a profile: what is sent for a hop, and the call while it is in flight.
 //!
 //! Owns the filling in of token, session name and signer. The token file is read again right before each
-//! call, so that no call carries a token older than the newest readable one (invariant I13).
+//! call, so that no call carries a token older than the newest readable one.
 
 use std::sync::Arc;
 
 use super::extras::Gap;
 use super::proof::{of_source, session_name};
-use super::{Future, Refresher};
+use super::{Future, Refresher, content};
 use crate::assume::Reply;
 use crate::clock;
 use crate::failure::{Class, Failure};
+use crate::identity::Identity;
 use crate::material::Material;
 use crate::role::SessionName;
-use crate::session::{Call, CallId};
+use crate::session::{Call, CallId, Content};
 use crate::sts::{Assume, Proof, Request};
 use crate::time::Boot;
 
@@ -22,8 +23,8 @@ pub(super) struct InFlight {
     call: CallId,
     hop: usize,
     started: Boot,
-    token_generation: u64,
-    sent: bool,
+    sent: Content,
+    is_sent: bool,
     outcome: Future<Result<Reply, Gap>>,
 }
 
@@ -32,29 +33,30 @@ pub(super) struct Answered {
     pub(super) call: CallId,
     pub(super) hop: usize,
     pub(super) started: Boot,
-    pub(super) token_generation: u64,
+    /// The content of the source's file that the call was made with.
+    pub(super) sent: Content,
     /// Whether there was a request at all.
-    pub(super) sent: bool,
+    pub(super) is_sent: bool,
     pub(super) outcome: Result<Reply, Gap>,
 }
 
-/// A request, or why there cannot be one, with the token generation it carries.
+/// A request, or why there cannot be one, with the content of the source's file behind it.
 pub(super) struct Prepared {
     pub(super) request: Result<Request, Gap>,
-    token_generation: u64,
+    sent: Content,
 }
 
 impl Prepared {
     pub(super) fn launch<A: Assume + Send + Sync + 'static>(self, call: &Call, sts: &Arc<A>, now: Boot) -> InFlight {
         let sts = Arc::clone(sts);
-        let sent = self.request.is_ok();
-        let request = self.request;
+        let Self { request, sent } = self;
+        let is_sent = request.is_ok();
         InFlight {
             call: call.id,
             hop: call.hop,
             started: now,
-            token_generation: self.token_generation,
             sent,
+            is_sent,
             outcome: Box::pin(async move {
                 match request {
                     Ok(request) => sts.assume(request).await.map_err(Gap::Failed),
@@ -69,14 +71,14 @@ impl Prepared {
 pub(super) async fn answer(in_flight: &mut Option<InFlight>) -> Answered {
     let Some(flight) = in_flight else { return std::future::pending().await };
     let outcome = flight.outcome.as_mut().await;
-    let InFlight { call, hop, started, token_generation, sent, .. } = *flight;
+    let InFlight { call, hop, started, sent, is_sent, .. } = *flight;
     *in_flight = None;
-    Answered { call, hop, started, token_generation, sent, outcome }
+    Answered { call, hop, started, sent, is_sent, outcome }
 }
 
 impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     pub(super) fn prepare(&mut self, call: &Call) -> Prepared {
-        let token_generation = self.parts.source.reload().generation;
+        let sent = content(&self.parts.source.reload());
         let request = self.proof(call).map_err(Gap::Failed).and_then(|proof| {
             // Last, because a code that is handed out counts as sent.
             let at_sts = self.parts.sts.server_time().unwrap_or_else(clock::wall);
@@ -89,7 +91,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                 extras,
             })
         });
-        Prepared { request, token_generation }
+        Prepared { request, sent }
     }
 
     pub(super) fn proof(&self, call: &Call) -> Result<Proof, Failure> {
@@ -107,8 +109,13 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         }
     }
 
-    /// Constant for the process: decided at a hop's first call, from the claims of the token then at hand.
+    /// Constant for one identity: decided at a hop's first call, from the claims of the token then at hand.
     fn session_name(&mut self, hop: usize) -> SessionName {
+        let Content { identity, .. } = content(&self.parts.source.latest());
+        if self.named.changes_to(identity) {
+            self.session_names.fill(None);
+        }
+        self.named = if identity == Identity::Unknown { self.named } else { identity };
         if let Some(name) = &self.session_names[hop] {
             return name.clone();
         }

@@ -57,12 +57,19 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                     self.failed(*hop, failure, now);
                 }
             }
-            Report::DurationRefused { hop, asked } => tracing::info!(
+            Report::DurationRefused { hop, asked, failure } => tracing::info!(
                 profile = %self.parts.profile.name,
                 operation = self.step_of(*hop).operation(),
                 role = self.step_of(*hop).role_arn().map(tracing::field::display),
                 asked = %asked,
-                "the role allows less; asking for a shorter session"
+                code = failure.code,
+                error = failure.message,
+                request_id = failure.request_id,
+                "a session this long is refused; asking for a shorter one"
+            ),
+            Report::IdentityChanged => tracing::info!(
+                profile = %self.parts.profile.name,
+                "the source names another identity: every step is asked for anew"
             ),
         }
     }

@@ -82,8 +82,8 @@ fn token_report<A>(parts: &Parts<A>) -> TokenReport {
         }
         Some(Material::Assertion(assertion)) => {
             let Facts { issuer, subject, audience, recipient, .. } = assertion.facts().clone();
-            (report.issuer, report.subject, report.recipient) = (issuer, subject, recipient);
-            report.audience = audience.into_iter().collect();
+            (report.issuer, report.subject, report.audience) = (issuer, subject, audience);
+            report.recipient = recipient;
         }
         Some(Material::AccessKey(key)) => report.access_key_id = Some(format!("..{}", key.suffix())),
         _ => {}

@@ -7,12 +7,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
 use crate::assume::{
-    AccessKeyFile, Mfa, MfaCode, ProfileName, Reply, SerialNumber, SessionDuration, SessionToken, WebIdentity,
+    AccessKeyFile, Mfa, MfaCode, ProfileName, Reply, ReplyDetails, SerialNumber, SessionDuration, SessionToken,
+    WebIdentity,
 };
 use crate::cache;
+use crate::credentials::Secret;
 use crate::failure::Class;
 use crate::material::Form;
 use crate::role::Server;
+use crate::session::Held;
 use crate::sts::Request;
 use crate::time::Wall;
 use crate::token::WebIdentityToken;
@@ -97,26 +100,62 @@ async fn the_session_is_named_after_the_token_that_is_sent_even_when_it_came_aft
     assert_eq!(name, Some("shop.web-0"));
 }
 
+/// What an earlier process held for whom the token of `name` names.
+fn kept(name: &str) -> Saved {
+    let identity = WebIdentityToken::parse(jwt(name).as_bytes()).expect("a token").identity();
+    let credentials = Credentials {
+        access_key_id: "ASIAKEPT000000000001".to_owned(),
+        secret_access_key: Secret::new("secret".to_owned()),
+        session_token: Secret::new("session".to_owned()),
+        expiration: clock::wall().plus(Duration::from_hours(1)),
+        account: None,
+    };
+    let deadline = clock::boot().plus(Duration::from_hours(1));
+    let (lifetime, received, details) = (Duration::from_hours(1), clock::wall(), ReplyDetails::default());
+    let held = Held { credentials, deadline, lifetime, received, details, identity };
+    let hop = SavedHop { held, due: deadline, generation: 1, worked: None };
+    Saved {
+        boot_id: "boot".to_owned(),
+        named: identity,
+        session_names: vec![Some(SessionName::sanitised("kept"))],
+        snapshot: Snapshot { digest: Digest([7; 32]), hops: vec![Some(hop)] },
+    }
+}
+
 #[tokio::test]
 async fn a_token_of_another_identity_than_the_restored_credentials_is_noticed_when_it_comes_late() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("token");
     for (name, another) in [("app", false), ("other", true)] {
-        let claims = WebIdentityToken::parse(jwt("app").as_bytes()).expect("a token").claims().clone();
-        let saved = Saved {
-            boot_id: "boot".to_owned(),
-            identity: Some(claims),
-            session_names: vec![None],
-            snapshot: Snapshot { digest: Digest([7; 32]), hops: vec![None] },
-        };
-        let mut refresher = refresher(&file, Some(saved));
-        refresher.token_changed();
-        assert!(refresher.restored().is_some(), "without a token there is nobody else to compare with");
+        let mut refresher = refresher(&file, Some(kept("app")));
+        let restored = refresher.restored().expect("without a token there is nothing to compare with");
+        let actions = refresher.session.step(restored, clock::now());
+        assert!(matches!(actions[..], [Action::Serve { .. }, Action::WakeAt(_)]), "{actions:?}");
         std::fs::write(&file, jwt(name)).expect("written");
         drop(refresher.parts.source.reload());
         let event = refresher.token_changed();
-        assert!(matches!(event, Event::Token { identity_changed, .. } if identity_changed == another), "{event:?}");
+        let actions = refresher.session.step(event, clock::now());
+        assert_eq!(actions.iter().any(|action| matches!(action, Action::Withdraw)), another, "{actions:?}");
         std::fs::remove_file(&file).expect("removed");
+    }
+}
+
+#[tokio::test]
+async fn session_names_are_kept_for_one_identity_and_chosen_anew_for_another() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("token");
+    for (of, expected) in [("app", "kept"), ("other", "shop.web-0")] {
+        std::fs::write(&file, jwt("app")).expect("written");
+        let mut refresher = refresher(&file, Some(kept(of)));
+        drop(refresher.parts.source.reload());
+        refresher.token_changed();
+        refresher.restored();
+        let call = refresher.first_call();
+        let Ok(request) = refresher.prepare(&call).request else { panic!("everything is there") };
+        assert_eq!(request.session_name.as_str(), expected, "kept of {of}");
+        std::fs::write(&file, jwt("third")).expect("written");
+        let Ok(request) = refresher.prepare(&call).request else { panic!("everything is there") };
+        assert_eq!(request.session_name.as_str(), "shop.web-0", "another identity while it runs");
     }
 }
 
@@ -144,7 +183,7 @@ async fn an_error_that_comes_or_goes_is_no_new_token() {
     std::fs::write(&file, jwt("app")).expect("written");
     let mut refresher = refresher(&file, None);
     drop(refresher.parts.source.reload());
-    assert!(matches!(refresher.token_changed(), Event::Token { generation: 1, .. }));
+    assert!(matches!(refresher.token_changed(), Event::Token(Content { generation: 1, .. })));
     std::fs::remove_file(&file).expect("removed");
     drop(refresher.parts.source.reload());
     assert!(matches!(refresher.token_changed(), Event::Tick), "a missing file");
@@ -153,7 +192,9 @@ async fn an_error_that_comes_or_goes_is_no_new_token() {
     assert!(matches!(refresher.token_changed(), Event::Tick), "the same content again");
     std::fs::write(&file, jwt("other")).expect("written");
     drop(refresher.parts.source.reload());
-    assert!(matches!(refresher.token_changed(), Event::Token { generation: 2, identity_changed: true }));
+    let first = refresher.content.identity;
+    let event = refresher.token_changed();
+    assert!(matches!(event, Event::Token(Content { generation: 2, identity }) if first.changes_to(identity)));
 }
 
 #[test]

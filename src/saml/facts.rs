@@ -104,9 +104,7 @@ impl<'x> Reading<'x> {
             _ if is_named => facts.session_name = Some(text),
             [.., "Assertion", "Issuer"] | ["Response", "Issuer"] => facts.issuer = Some(text),
             [.., "Subject", "NameID"] => facts.subject = Some(text),
-            [.., "AudienceRestriction", "Audience"] => {
-                facts.audience.get_or_insert(text);
-            }
+            [.., "AudienceRestriction", "Audience"] => facts.audience.push(text),
             _ => {}
         }
     }

@@ -43,11 +43,26 @@ fn the_facts_are_read_and_the_first_end_counts() {
     assert_eq!(facts.recipient.as_deref(), Some("https://signin.aws.amazon.com/saml"));
     assert_eq!(facts.not_on_or_after, Some(Wall::from_unix_seconds(1_795_327_200)));
     assert_eq!(facts.session_not_on_or_after, Some(Wall::from_unix_seconds(1_795_356_000)));
-    let identity = facts.identity();
-    assert_eq!(
-        (identity.subject.as_deref(), identity.audience),
-        (Some("alice"), vec!["urn:amazon:webservices".into()])
-    );
+    assert_eq!(facts.audience, ["urn:amazon:webservices"]);
+}
+
+#[test]
+fn an_assertion_is_known_by_whom_it_names_and_to_which_audiences() {
+    let identity = |response: &str| Assertion::parse(response.as_bytes()).expect("XML").identity();
+    let own = identity(RESPONSE);
+    assert_eq!(own, identity(&RESPONSE.replace("_transient", "_another")), "a transient name id");
+    assert!(own.changes_to(identity(&RESPONSE.replace("alice", "bob"))));
+    let named = |audiences: [&str; 2]| {
+        let [first, second] = audiences.map(|audience| format!("<Audience>{audience}</Audience>"));
+        identity(&format!(
+            "<Response><Assertion><Subject><NameID>a</NameID></Subject><Conditions><AudienceRestriction>{first}{second}\
+             </AudienceRestriction></Conditions></Assertion></Response>"
+        ))
+    };
+    assert_eq!(named(["a", "b"]), named(["b", "a"]), "audiences are a set");
+    assert!(named(["a", "b"]).changes_to(named(["a", "c"])));
+    let sealed = |text: &str| identity(&format!("<Response><Issuer>idp</Issuer><Sealed>{text}</Sealed></Response>"));
+    assert!(!sealed("x").changes_to(sealed("y")) && !sealed("x").may_be_restored_for(sealed("y")), "encrypted ones");
 }
 
 #[test]

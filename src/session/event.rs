@@ -8,11 +8,21 @@ use super::snapshot::Snapshot;
 use crate::assume::{Reply, SessionDuration};
 use crate::credentials::Credentials;
 use crate::failure::Failure;
+use crate::identity::Identity;
 use crate::time::Boot;
 
 /// Tells a call's answer from a late answer of an abandoned one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CallId(pub(super) u64);
+
+/// The content of the source's file, as far as it matters here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// Counts contents since the start; 0 before there is any.
+    pub generation: u64,
+    /// Whom it names.
+    pub identity: Identity,
+}
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -20,19 +30,14 @@ pub struct CallId(pub(super) u64);
 pub enum Event {
     /// A snapshot of an earlier process was read; its times are on this boot's clock.
     Restored(Snapshot),
-    /// The token file has new content.
-    Token {
-        /// Counts contents since start.
-        generation: u64,
-        /// Whether issuer, subject or audience differ from the content before.
-        identity_changed: bool,
-    },
+    /// The source's file has new content.
+    Token(Content),
     /// A call ended.
     Answered {
         /// The call, as handed out.
         call: CallId,
-        /// The token content that was really sent, for the first hop.
-        token_generation: u64,
+        /// The file's content when the call was made; for the source, what was sent.
+        sent: Content,
         /// What came back.
         outcome: Result<Reply, Failure>,
     },
@@ -66,6 +71,8 @@ pub enum Action {
         /// Their true end on the boot clock.
         deadline: Boot,
     },
+    /// What is vended was kept for another identity than the source turns out to name: stop vending it.
+    Withdraw,
     /// Nothing is held: answer requests with this failure.
     Refuse {
         /// The newest failure, unless there was none yet.
@@ -113,11 +120,15 @@ pub enum Report {
         /// Whether the attempt before failed in another way, or not at all.
         class_changed: bool,
     },
-    /// The role allows less than was asked for; a shorter session is asked for at once.
+    /// A session this long was refused; a shorter one is asked for at once, so that this is no failure.
     DurationRefused {
         /// Which hop.
         hop: usize,
         /// What was refused.
         asked: SessionDuration,
+        /// In which words.
+        failure: Failure,
     },
+    /// The source's content names another identity than the one before: every hop is made anew.
+    IdentityChanged,
 }

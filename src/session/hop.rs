@@ -10,6 +10,7 @@ use super::schedule::{Attempt, RefreshAt, retry_delay};
 use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
 use crate::credentials::Credentials;
 use crate::failure::{Class, Failure};
+use crate::identity::Identity;
 use crate::time::{Boot, Now, Wall};
 
 /// The longest life STS gives (36 h for federation and session tokens), with room for clocks (A4).
@@ -28,16 +29,18 @@ pub struct Held {
     pub received: Wall,
     /// What else the reply said.
     pub details: ReplyDetails,
+    /// On whose behalf they were issued: whom the source's content named that the chain began with.
+    pub identity: Identity,
 }
 
 impl Held {
-    /// Turns a reply into credentials with an end on the boot clock; `sent` is when the call was made.
+    /// Turns a reply into credentials of `identity` with an end on the boot clock; `sent` is when the call was made.
     ///
     /// The life is the server's expiration minus the server's own date, so that our wall clock is not in it.
     ///
     /// # Errors
     /// When the life makes no sense, or is already over.
-    pub(super) fn from_reply(reply: Reply, sent: Boot, now: Now) -> Result<Self, Failure> {
+    pub(super) fn from_reply(reply: Reply, identity: Identity, sent: Boot, now: Now) -> Result<Self, Failure> {
         let issued = reply.date.unwrap_or_else(|| now.wall.minus(now.boot.since(sent)));
         let lifetime = reply.credentials.expiration.since(issued);
         let deadline = sent.plus(lifetime);
@@ -56,7 +59,8 @@ impl Held {
             let request_id = reply.details.request_id;
             return Err(Failure { class: Class::BadReply, code: code.to_owned(), message, request_id, sent: true });
         }
-        Ok(Self { deadline, credentials: reply.credentials, lifetime, received: now.wall, details: reply.details })
+        let Reply { credentials, details, .. } = reply;
+        Ok(Self { deadline, credentials, lifetime, received: now.wall, details, identity })
     }
 
     /// Whether more than `margin` is left.
@@ -115,6 +119,12 @@ impl Streak {
             ..old
         }
     }
+
+    /// How long its hop waits after its newest failure.
+    fn delay(&self, remaining: Option<Duration>, now: Now) -> Duration {
+        let failing_for = now.boot.since(self.since);
+        retry_delay(Attempt { class: self.class, repeats: self.repeats, failing_for, remaining }, now.jitter)
+    }
 }
 
 /// One hop that held credentials.
@@ -155,7 +165,8 @@ impl Hop {
     }
 
     pub(super) fn next_duration(&mut self, now: Boot) -> SessionDuration {
-        self.ask.next(self.generation, now)
+        let left = self.held.as_ref().map_or(Duration::ZERO, |held| held.deadline.since(now));
+        self.ask.next(self.generation, self.streak.map(|_| left), now)
     }
 
     /// Takes new credentials over and schedules their refresh, counted from when they were asked for.
@@ -163,7 +174,7 @@ impl Hop {
         let issued = held.deadline.minus(held.lifetime);
         self.due = issued.plus(refresh_at.age(held.lifetime, self.generation == 0, now.jitter));
         self.generation += 1;
-        self.ask.worked(asked);
+        self.ask.granted(asked, held.lifetime, self.streak.is_some());
         self.streak = None;
         self.failure = None;
         self.blamed_parent = None;
@@ -172,17 +183,31 @@ impl Hop {
 
     /// Lengthens the streak and schedules the next attempt; tells whether the class is another than before.
     ///
-    /// `remaining` is what is left of the credentials that are vended, when any are.
+    /// `remaining` is for how long credentials will still be vended, when any are, less the time that the calls
+    /// take which must come before the end.
     pub(super) fn fail(&mut self, failure: Failure, remaining: Option<Duration>, now: Now) -> bool {
         let class = failure.class;
         let class_changed = self.streak.is_none_or(|streak| streak.class != class);
         let streak = Streak::grown(self.streak, class, now);
         self.failure = Some(failure);
-        let failing_for = now.boot.since(streak.since);
-        let delay = retry_delay(Attempt { class, repeats: streak.repeats, failing_for, remaining }, now.jitter);
-        self.due = now.boot.plus(delay);
+        self.due = now.boot.plus(streak.delay(remaining, now));
         self.streak = Some(streak);
         class_changed
+    }
+
+    /// Nothing is vended any more: what was to wait longer comes due by the schedule for that.
+    pub(super) fn hurry(&mut self, now: Now) {
+        let alive = self.held.as_ref().is_some_and(|held| held.alive(now.boot, MIN_SERVE));
+        match &self.streak {
+            Some(streak) => self.due = self.due.min(now.boot.plus(streak.delay(None, now))),
+            None if !alive => self.due = self.due.min(now.boot),
+            None => {}
+        }
+    }
+
+    /// Whom its credentials were issued for.
+    pub(super) fn identity(&self) -> Identity {
+        self.held.as_ref().map_or(Identity::Unknown, |held| held.identity)
     }
 
     /// What a process that comes after a crash needs of it.

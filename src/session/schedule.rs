@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::MIN_SERVE;
 use crate::failure::Class;
 use crate::time::Boot;
 
@@ -57,7 +58,9 @@ impl RefreshAt {
             Self::After(after) => after.min(lifetime),
         };
         let spread = if first { 0.5 + 0.5 * jitter } else { 0.9 + 0.2 * jitter };
-        at.mul_f64(spread).min(lifetime.mul_f64(LATEST))
+        // Sessions of less than three minutes are withdrawn before nine tenths of their life, less a call, are over.
+        let served = lifetime.saturating_sub(MIN_SERVE + CALL).max(lifetime / 4);
+        at.mul_f64(spread).min(lifetime.mul_f64(LATEST)).min(served)
     }
 }
 
@@ -70,16 +73,30 @@ pub struct Attempt {
     pub repeats: u32,
     /// How long anything has been failing.
     pub failing_for: Duration,
-    /// What is left of the held credentials; nothing when none are held.
+    /// How long it is until the last moment at which a success still comes before credentials are withdrawn; nothing
+    /// when none are vended.
     pub remaining: Option<Duration>,
 }
+
+/// What a call may take, so that the last try before the end is no race with it: about the time-out of an attempt.
+pub const CALL: Duration = Duration::from_secs(5);
+
+/// No retry is brought forward to less than this.
+const SOONEST: Duration = Duration::from_secs(1);
 
 /// After this long, `AccessDenied` is no longer taken for propagation (IAM is eventually consistent).
 pub const PROPAGATION: Duration = Duration::from_mins(10);
 
 /// How long to wait before the next attempt; `jitter` is a uniform draw from `[0, 1)`.
+///
+/// Whatever the class, the last attempt comes before the end: a role that is repaired in time costs no gap.
 #[must_use]
 pub fn retry_delay(attempt: Attempt, jitter: f64) -> Duration {
+    let delay = delay_of_class(attempt, jitter);
+    attempt.remaining.filter(|last| *last >= SOONEST).map_or(delay, |last| delay.min(last))
+}
+
+fn delay_of_class(attempt: Attempt, jitter: f64) -> Duration {
     let settled = attempt.class == Class::Denied && attempt.failing_for >= PROPAGATION;
     let permanent = settled || matches!(attempt.class, Class::Config | Class::Role | Class::DurationTooLong);
     if attempt.class == Class::Token {
@@ -87,7 +104,8 @@ pub fn retry_delay(attempt: Attempt, jitter: f64) -> Duration {
     }
     match attempt.remaining {
         Some(remaining) => {
-            let cap = if permanent { 300.0 } else { (remaining.as_secs_f64() / 10.0).clamp(30.0, 120.0) };
+            let left = remaining.as_secs_f64();
+            let cap = if permanent { (left / 2.0).clamp(30.0, 300.0) } else { (left / 10.0).clamp(30.0, 120.0) };
             let step = if permanent { cap } else { doubled(0.5, attempt.repeats).min(cap) };
             Duration::from_secs_f64(step * (0.5 + 0.5 * jitter))
         }

@@ -1,7 +1,8 @@
 //! What survives a crash: every hop's credentials with their schedule, bound to the configuration.
 //!
-//! Owns what is saved and how its times move to another boot. It writes no file: `state` does. A snapshot
-//! whose digest differs, or whose credentials have ended, is ignored by `session`.
+//! Owns what is saved and how its times move to another boot. It writes no file: `state` does. `session` ignores a
+//! snapshot whose digest differs, and each hop whose credentials have ended or belong to another identity than the
+//! source names: a crash may come while another identity is on its way through the chain.
 
 use super::Hop;
 pub use super::hop::SavedHop;

@@ -6,6 +6,8 @@
 mod calls;
 mod chains;
 mod failures;
+mod identity;
+mod longest;
 mod postponed;
 mod restored;
 mod time;
@@ -14,10 +16,11 @@ use std::time::Duration;
 
 use super::schedule::RefreshAt;
 use super::snapshot::{Digest, Snapshot};
-use super::{Action, Call, CallId, Event, Report, Session};
+use super::{Action, Call, CallId, Content, Event, Report, Session};
 use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
 use crate::credentials::{Credentials, Secret};
 use crate::failure::{Class, Failure};
+use crate::identity::Identity;
 use crate::time::{Boot, Now, Wall};
 
 const HOUR: DurationSetting = DurationSetting::Fixed(SessionDuration::HOUR);
@@ -33,13 +36,17 @@ struct Stage {
     replies: u32,
     call: Option<Call>,
     saved: Option<Snapshot>,
+    /// Whom each content of the file names, the newest last.
+    contents: Vec<Content>,
 }
 
 impl Stage {
     fn new(durations: &[DurationSetting]) -> Self {
         let now = Now { boot: Boot::default(), wall: Wall::from_unix_seconds(EPOCH), jitter: 0.5 };
-        let session = Session::new(durations, RefreshAt::default(), DIGEST);
-        Self { session, now, server_ahead: Duration::ZERO, replies: 0, call: None, saved: None }
+        let content = content(0, 0);
+        let session = Session::new(durations, RefreshAt::default(), DIGEST, content);
+        let contents = vec![content];
+        Self { session, now, server_ahead: Duration::ZERO, replies: 0, call: None, saved: None, contents }
     }
 
     /// A session of one hour-long hop that holds its first credentials since 0 s.
@@ -64,6 +71,9 @@ impl Stage {
 
     fn step(&mut self, event: Event) -> String {
         let actions = self.session.step(event, self.now);
+        let served = actions.iter().position(|action| matches!(action, Action::Serve { .. }));
+        let saved = actions.iter().rposition(|action| matches!(action, Action::Save(_)));
+        assert!(served.is_none() || saved < served, "kept after it was vended: {actions:?}");
         for action in &actions {
             match action {
                 Action::Call(call) => self.call = Some(call.clone()),
@@ -79,7 +89,15 @@ impl Stage {
     }
 
     fn token(&mut self, generation: u64, identity_changed: bool) -> String {
-        self.step(Event::Token { generation, identity_changed })
+        let former = self.contents.len() as u64;
+        let identity = if identity_changed { content(generation, former).identity } else { self.newest().identity };
+        let content = Content { generation, identity };
+        self.contents.push(content);
+        self.step(Event::Token(content))
+    }
+
+    fn newest(&self) -> Content {
+        *self.contents.last().expect("there is always one")
     }
 
     fn pending(&mut self) -> CallId {
@@ -105,12 +123,26 @@ impl Stage {
 
     fn answer(&mut self, token_generation: u64, outcome: Result<Reply, Failure>) -> String {
         let call = self.pending();
-        self.step(Event::Answered { call, token_generation, outcome })
+        let known = self.contents.iter().rev().find(|content| content.generation <= token_generation);
+        let sent = Content { generation: token_generation, ..*known.expect("the first is 0") };
+        self.step(Event::Answered { call, sent, outcome })
     }
 
     fn grant(&mut self, life: u64) -> String {
         let reply = self.reply(life);
         self.answer(0, Ok(reply))
+    }
+
+    /// As [`Self::grant`], to a call that carried this content.
+    fn grant_sent(&mut self, token_generation: u64) -> String {
+        let reply = self.reply(3600);
+        self.answer(token_generation, Ok(reply))
+    }
+
+    /// As [`Self::grant`], to a call that carried a content of another identity than any before.
+    fn grant_another(&mut self, token_generation: u64) -> String {
+        self.contents.push(content(token_generation, token_generation));
+        self.grant_sent(token_generation)
     }
 
     fn refuse(&mut self, class: Class) -> String {
@@ -127,9 +159,16 @@ impl Stage {
     fn restarted(&self, saved: Snapshot) -> (Self, String) {
         let mut next =
             Self { now: self.now, replies: self.replies, ..Self::new(&vec![HOUR; self.session.hops().len()]) };
+        next.session.content.identity = self.newest().identity;
+        next.contents = vec![next.session.content];
         let line = next.step(Event::Restored(saved));
         (next, line)
     }
+}
+
+/// A content that names the subject of this number.
+fn content(generation: u64, subject: u64) -> Content {
+    Content { generation, identity: Identity::named("token", None, &subject.to_string(), &[]) }
 }
 
 fn failure(class: Class) -> Failure {
@@ -166,7 +205,9 @@ fn shown(action: &Action) -> String {
         Action::Report(Report::Failed { hop, failure, class_changed }) => {
             format!("failed {hop} {}{}", failure.class.reason(), if *class_changed { " anew" } else { "" })
         }
-        Action::Report(Report::DurationRefused { hop, asked }) => format!("refused {hop} {asked}"),
+        Action::Report(Report::DurationRefused { hop, asked, .. }) => format!("refused {hop} {asked}"),
+        Action::Report(Report::IdentityChanged) => "another identity".into(),
+        Action::Withdraw => "withdraw".into(),
         Action::WakeAt(at) => at.map_or("wait".into(), |at| format!("wake {}", seconds(at))),
     }
 }

@@ -1,6 +1,7 @@
 //! What requests are answered with: the last hop's credentials while they live, else why there are none.
 //!
-//! Owns when the answer changes and whether a refusal is permanent. It starts no call: `session` does.
+//! Owns when the answer changes and whether a refusal is permanent. It starts no call, but makes hops due once
+//! nothing is vended any more.
 
 use super::hop::Held;
 use super::schedule::PROPAGATION;
@@ -38,6 +39,7 @@ impl Session {
 
     pub(super) fn withdraw_expired(&mut self, now: Now, actions: &mut Vec<Action>) {
         if self.shown == Shown::Served && !self.vended_alive(now) {
+            self.hops.iter_mut().for_each(|hop| hop.hurry(now));
             self.refuse(now, actions);
         }
     }

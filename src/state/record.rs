@@ -9,29 +9,32 @@ use serde::{Deserialize, Serialize};
 use super::Saved;
 use crate::assume::{ReplyDetails, SessionDuration};
 use crate::credentials::{Credentials, Secret};
+use crate::identity::{Identity, Sum};
 use crate::role::SessionName;
 use crate::session::Held;
 use crate::session::snapshot::{Digest, SavedHop, Snapshot};
 use crate::time::{Boot, Wall};
-use crate::token::Claims;
 
-const VERSION: u32 = 1;
+/// Changes with every change of the form or of what a value means; a file of another version is ignored. 2: an
+/// identity for each hop.
+const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Record {
     version: u32,
     boot_id: String,
     digest: [u8; 32],
-    identity: Option<IdentityRecord>,
+    named: Option<IdentityRecord>,
     session_names: Vec<Option<String>>,
     hops: Vec<Option<HopRecord>>,
 }
 
+/// A digest of whom a content names, or of the content.
 #[derive(Serialize, Deserialize)]
-struct IdentityRecord {
-    issuer: Option<String>,
-    subject: Option<String>,
-    audience: Vec<String>,
+#[serde(rename_all = "snake_case")]
+enum IdentityRecord {
+    Named([u8; 32]),
+    Opaque([u8; 32]),
 }
 
 /// Instants and durations are milliseconds: of the boot clock, of the Unix epoch, of a lifetime.
@@ -49,6 +52,7 @@ struct HopRecord {
     generation: u64,
     worked_seconds: Option<u64>,
     assumed_role_arn: Option<String>,
+    identity: Option<IdentityRecord>,
 }
 
 pub(super) fn encode(saved: &Saved) -> Vec<u8> {
@@ -56,11 +60,7 @@ pub(super) fn encode(saved: &Saved) -> Vec<u8> {
         version: VERSION,
         boot_id: saved.boot_id.clone(),
         digest: saved.snapshot.digest.0,
-        identity: saved.identity.as_ref().map(|claims| IdentityRecord {
-            issuer: claims.issuer.clone(),
-            subject: claims.subject.clone(),
-            audience: claims.audience.clone(),
-        }),
+        named: write_identity(saved.named),
         session_names: saved.session_names.iter().map(|name| name.as_ref().map(ToString::to_string)).collect(),
         hops: saved.snapshot.hops.iter().map(|hop| hop.as_ref().map(write_hop)).collect(),
     };
@@ -71,12 +71,7 @@ pub(super) fn decode(body: &[u8]) -> Option<Saved> {
     let record: Record = serde_json::from_slice(body).ok()?;
     (record.version == VERSION).then(|| Saved {
         boot_id: record.boot_id,
-        identity: record.identity.map(|identity| Claims {
-            issuer: identity.issuer,
-            subject: identity.subject,
-            audience: identity.audience,
-            ..Claims::default()
-        }),
+        named: read_identity(record.named.as_ref()),
         session_names: record.session_names.into_iter().map(read_name).collect(),
         snapshot: Snapshot {
             digest: Digest(record.digest),
@@ -94,7 +89,7 @@ fn boot(milliseconds: u64) -> Boot {
 }
 
 fn write_hop(saved: &SavedHop) -> HopRecord {
-    let Held { credentials, deadline, lifetime, received, details } = &saved.held;
+    let Held { credentials, deadline, lifetime, received, details, identity } = &saved.held;
     HopRecord {
         access_key_id: credentials.access_key_id.clone(),
         secret_access_key: credentials.secret_access_key.expose().to_owned(),
@@ -108,6 +103,23 @@ fn write_hop(saved: &SavedHop) -> HopRecord {
         generation: saved.generation,
         worked_seconds: saved.worked.map(|duration| duration.seconds().into()),
         assumed_role_arn: details.assumed_role_arn.clone(),
+        identity: write_identity(*identity),
+    }
+}
+
+fn write_identity(identity: Identity) -> Option<IdentityRecord> {
+    match identity {
+        Identity::Unknown => None,
+        Identity::Named(sum) => Some(IdentityRecord::Named(sum.0)),
+        Identity::Opaque(sum) => Some(IdentityRecord::Opaque(sum.0)),
+    }
+}
+
+fn read_identity(record: Option<&IdentityRecord>) -> Identity {
+    match record {
+        None => Identity::Unknown,
+        Some(IdentityRecord::Named(sum)) => Identity::Named(Sum(*sum)),
+        Some(IdentityRecord::Opaque(sum)) => Identity::Opaque(Sum(*sum)),
     }
 }
 
@@ -130,6 +142,7 @@ fn read_hop(record: HopRecord) -> SavedHop {
             lifetime: Duration::from_millis(record.lifetime),
             received: Wall::from_unix_milliseconds(record.received),
             details: ReplyDetails { assumed_role_arn: record.assumed_role_arn, ..ReplyDetails::default() },
+            identity: read_identity(record.identity.as_ref()),
         },
         due: boot(record.due),
         generation: record.generation,

@@ -14,6 +14,10 @@ fn name() -> ProfileName {
     ProfileName::parse("default").expect("a name")
 }
 
+fn named() -> Identity {
+    Identity::named("token", Some("issuer"), "subject", &[])
+}
+
 fn saved(secret: &str) -> Saved {
     let credentials = Credentials {
         access_key_id: "ASIAEXAMPLE0000001".into(),
@@ -28,11 +32,12 @@ fn saved(secret: &str) -> Saved {
         lifetime: Duration::from_hours(1),
         received: Wall::from_unix_seconds(1_999_996_400),
         details: ReplyDetails::default(),
+        identity: Identity::opaque("one"),
     };
     let hop = SavedHop { held, due: Boot::from_duration(Duration::from_secs(1700)), generation: 7, worked: None };
     Saved {
         boot_id: "boot".into(),
-        identity: Some(Claims { subject: Some("sub".into()), ..Claims::default() }),
+        named: named(),
         session_names: vec![None, Some(SessionName::sanitised("ns.pod"))],
         snapshot: Snapshot { digest: configuration_digest("one"), hops: vec![None, Some(hop)] },
     }
@@ -50,7 +55,7 @@ fn what_was_saved_is_loaded_and_only_we_can_read_it() {
     assert_eq!(hop.held.credentials, saved("two").snapshot.hops[1].as_ref().expect("it").held.credentials);
     assert_eq!((hop.generation, hop.held.deadline), (7, Boot::from_duration(Duration::from_secs(4600))));
     assert_eq!(loaded.session_names, saved("x").session_names);
-    assert!(loaded.identity.expect("saved").same_identity(&saved("x").identity.expect("given")));
+    assert_eq!((loaded.named, hop.held.identity), (named(), Identity::opaque("one")));
     let mode = mode(&place.path().join("state/stsidecar/default.state"));
     assert_eq!(mode, 0o600);
     assert_eq!(fs::read_dir(place.path().join("state/stsidecar")).expect("listed").count(), 1, "no draft is left");

@@ -2,12 +2,15 @@
 
 use std::net::TcpListener;
 
-use serde_json::json;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
 
-use super::Scene;
 use super::support::agent::{Agent, Launch, ROLE, free_port, until};
 use super::support::client::Client;
+use super::support::fake_sts::Issued;
 use super::support::tokens::ServiceAccountToken;
+use super::{Scene, sources};
 
 const PARTNER: &str = "arn:aws:iam::444455556666:role/partner";
 const ENTRY: &str = "arn:aws:iam::111122223333:role/entry";
@@ -135,4 +138,69 @@ fn both_loopback_addresses_answer_where_both_exist() {
         until("credentials", || (client.credentials().expect("an answer").status == 200).then_some(()));
     }
     assert_eq!(agent.port(), port);
+}
+
+/// A profile of the pod's token with `hops` hops behind its role.
+fn chain(scene: &Scene, hops: usize) -> Value {
+    let chain: Vec<_> = (0..hops).map(|hop| json!({"roleArn": format!("{PARTNER}-{hop}")})).collect();
+    json!({"webIdentity": {"roleArn": ROLE, "tokenFile": sources::path(scene, "volume/token")}, "chain": chain})
+}
+
+/// The call of the source that what is vended stems from.
+fn origin(scene: &Scene, vended: &Issued) -> Issued {
+    let mut issued = vended.clone();
+    while let Some(parent) = &issued.parent {
+        issued = scene.sts.issued(parent).expect("issued here");
+    }
+    issued
+}
+
+#[test]
+fn another_identity_reaches_the_end_of_a_chain_without_waiting_for_a_refresh() {
+    for hops in 0..3 {
+        let mut scene = Scene::new();
+        let agent = sources::launch(&scene, &chain(&scene, hops)).start();
+        let before = origin(&scene, &sources::vended(&scene, &agent));
+        scene.rotate_to(&ServiceAccountToken { service_account: "billing".to_owned(), ..Default::default() });
+        let after = until("credentials that stem from the new identity", || {
+            let after = origin(&scene, &sources::vended(&scene, &agent));
+            (after != before).then_some(after)
+        });
+        assert_eq!(after.operation, "AssumeRoleWithWebIdentity");
+        assert_eq!(scene.sts.calls().len(), 2 * (hops + 1), "each step once more");
+    }
+}
+
+#[test]
+fn the_same_audiences_in_another_order_cost_no_call() {
+    let mut scene = Scene::without_token();
+    let token = |audiences: &[&str]| {
+        let mut claims = ServiceAccountToken::default().claims();
+        claims["aud"] = json!(audiences);
+        format!("eyJhbGciOiJSUzI1NiJ9.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
+    };
+    scene.volume.rotate(token(&["a", "b"]).as_bytes());
+    let agent = scene.launch().start();
+    agent.first_credentials().issued().expect("credentials");
+    for (generation, audiences) in [(2, ["b", "a"]), (3, ["a", "b"])] {
+        scene.volume.rotate(token(&audiences).as_bytes());
+        until("the new content", || (agent.status()["profiles"][0]["token"]["generation"] == generation).then_some(()));
+    }
+    assert_eq!(scene.sts.calls().len(), 1, "the same identity");
+    scene.volume.rotate(token(&["a", "c"]).as_bytes());
+    until("a call for another identity", || (scene.sts.calls().len() == 2).then_some(()));
+}
+
+#[test]
+fn an_opaque_tokens_rotation_is_no_change_of_identity() {
+    let mut scene = Scene::without_token();
+    scene.volume.rotate(b"Atza|first-opaque-token");
+    let profile = json!({"webIdentity": {
+        "roleArn": ROLE, "tokenFile": sources::path(&scene, "volume/token"), "providerId": "www.amazon.com",
+    }});
+    let agent = sources::launch(&scene, &profile).start();
+    let first = sources::vended(&scene, &agent);
+    scene.volume.rotate(b"Atza|second-opaque-token");
+    until("the new content", || (agent.status()["profiles"][0]["token"]["generation"] == 2).then_some(()));
+    assert_eq!((sources::vended(&scene, &agent), scene.sts.calls().len()), (first, 1));
 }

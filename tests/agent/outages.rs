@@ -53,29 +53,29 @@ fn credentials_are_replaced_while_they_are_served() {
 #[test]
 fn whatever_sts_answers_instead_the_credentials_stay() {
     let garbage = |body: &str| Behaviour::Raw { status: 200, content_type: "text/xml", body: body.to_owned() };
+    // Each with the code that only it leads to, so that no retry of the fault before is taken for it.
     let outage = [
-        Behaviour::Throttle,
-        Behaviour::Empty500,
-        Behaviour::MissingFields,
-        Behaviour::Hang,
-        Behaviour::error(403, "AccessDenied", "Not authorized"),
-        Behaviour::ResetMidBody,
-        garbage("<html>welcome to the hotel</html>"),
-        Behaviour::Html502,
-        Behaviour::Oversized,
-        Behaviour::SlowBody,
-        Behaviour::AssumedRole("arn:aws:sts::999999999999:assumed-role/other/x".to_owned()),
+        (Behaviour::Throttle, "Throttling"),
+        (Behaviour::Empty500, "HttpStatus500"),
+        (Behaviour::MissingFields, "InvalidReply"),
+        (Behaviour::Hang, "RequestTimeout"),
+        (Behaviour::error(403, "AccessDenied", "Not authorized"), "AccessDenied"),
+        (Behaviour::ResetMidBody, "ConnectionReset"),
+        (garbage("<html>welcome to the hotel</html>"), "InvalidReply"),
+        (Behaviour::Html502, "HttpStatus502"),
+        (Behaviour::Oversized, "ReplyTooLarge"),
+        (Behaviour::SlowBody, "RequestTimeout"),
+        (Behaviour::AssumedRole("arn:aws:sts::999999999999:assumed-role/other/x".to_owned()), "RoleMismatch"),
     ];
     let mut scene = Scene::new();
     let agent = scene.launch_restless().start();
     let first = serial(&agent);
     let (asked, serials) = asked_meanwhile(&agent, || {
-        for fault in outage {
+        for (fault, code) in outage {
             scene.sts.set_default(fault);
-            let before = errors(&agent);
             // While refreshing fails, a new token is tried at once: no delay is waited for.
             scene.rotate();
-            until("the fault", || (errors(&agent) > before).then_some(()));
+            until(code, || (agent.status()["profiles"][0]["lastError"]["code"] == code).then_some(()));
         }
     });
     assert!(serials.iter().all(|serial| *serial <= first + 1), "one may have come before the outage: {serials:?}");

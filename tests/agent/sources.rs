@@ -14,12 +14,12 @@ const SERIAL: &str = "arn:aws:iam::111122223333:mfa/agent";
 const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 const KEYS: [&str; 2] = ["AKIAFIRST00000000001", "AKIASECOND0000000002"];
 
-fn path(scene: &Scene, name: &str) -> String {
+pub(super) fn path(scene: &Scene, name: &str) -> String {
     scene.path(name).display().to_string()
 }
 
 /// An agent of one profile, which refreshes as often as it may.
-fn launch(scene: &Scene, profile: &Value) -> Launch {
+pub(super) fn launch(scene: &Scene, profile: &Value) -> Launch {
     let token_file = path(scene, "endpoint/token");
     let clients = json!([{"name": "default", "profile": "default", "tokenFile": token_file}]);
     let document = json!({"profiles": {"default": profile}, "clients": clients});
@@ -30,7 +30,7 @@ fn launch(scene: &Scene, profile: &Value) -> Launch {
 }
 
 /// What is vended, once anything is.
-fn vended(scene: &Scene, agent: &Agent) -> Issued {
+pub(super) fn vended(scene: &Scene, agent: &Agent) -> Issued {
     let mut client = agent.client_with(&scene.path("endpoint/token"));
     until("a 200", || {
         let answer = client.credentials().expect("an answer to every request");

@@ -5,17 +5,20 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Scene;
-use super::support::agent::{Agent, Launch, until};
+use serde_json::{Value, json};
+
+use super::support::agent::{Agent, Launch, ROLE, until};
 use super::support::fake_sts::{Behaviour, Issued};
 use super::support::tokens::ServiceAccountToken;
+use super::{Scene, sources};
 
 /// Runs an agent until it holds credentials and has kept them, and kills it.
 fn leave_behind(scene: &Scene) -> Issued {
     let mut agent = scene.launch_with_state().start();
     let issued = agent.first_credentials().issued().expect("credentials");
     until("the mark", || scene.state("started").exists().then_some(()));
-    assert!(scene.state("default.state").exists(), "kept before they are published");
+    let kept = fs::read_to_string(scene.state("default.state")).expect("kept");
+    assert!(kept.contains(&issued.access_key_id), "what was vended is what was kept");
     agent.kill();
     issued
 }
@@ -150,4 +153,83 @@ fn a_state_directory_on_a_disk_is_warned_of() {
         let warned = agent.log().iter().any(|line| line.contains("use an emptyDir with medium Memory"));
         assert_eq!(warned, !stsidecar::state::is_in_memory(directory), "{}", directory.display());
     }
+}
+
+/// What an agent of this profile with a state directory vends, when it has no STS; then STS answers again.
+fn restarted_without_sts(scene: &Scene, profile: &Value) -> Result<Issued, u16> {
+    scene.sts.set_default(Behaviour::Empty500);
+    let agent = launch_of(scene, profile).start();
+    let answer = agent.client_with(&scene.path("endpoint/token")).credentials().expect("an answer");
+    scene.sts.set_default(Behaviour::Ok);
+    if answer.status == 200 { Ok(answer.issued().expect("credentials")) } else { Err(answer.status) }
+}
+
+fn launch_of(scene: &Scene, profile: &Value) -> Launch {
+    sources::launch(scene, profile).flag("state-dir", &sources::path(scene, "state"))
+}
+
+#[test]
+fn a_chain_that_another_identity_had_not_gone_through_restores_nothing_of_the_former_one() {
+    let mut scene = Scene::new();
+    let source = json!({"roleArn": ROLE, "tokenFile": sources::path(&scene, "volume/token")});
+    let chain = [json!({"roleArn": "arn:aws:iam::444455556666:role/partner"})];
+    let profile = json!({"webIdentity": source, "chain": chain});
+    let mut agent = launch_of(&scene, &profile).start();
+    let former = sources::vended(&scene, &agent);
+    scene.sts.script([Behaviour::Ok]);
+    scene.sts.set_default(Behaviour::Empty500);
+    scene.rotate_to(&ServiceAccountToken { service_account: "billing".to_owned(), ..Default::default() });
+    until("the source's new session", || (agent.status()["profiles"][0]["hops"][0]["generation"] == 2).then_some(()));
+    assert_eq!(sources::vended(&scene, &agent), former, "until it is replaced");
+    agent.kill();
+    assert_eq!(restarted_without_sts(&scene, &profile), Err(503), "the former identity's");
+}
+
+#[test]
+fn credentials_of_an_opaque_token_are_restored_with_that_token_alone() {
+    let mut scene = Scene::without_token();
+    let source = json!({
+        "roleArn": ROLE, "tokenFile": sources::path(&scene, "volume/token"), "providerId": "www.amazon.com",
+    });
+    let profile = json!({"webIdentity": source});
+    scene.volume.rotate(b"Atza|alice-opaque-token");
+    let mut agent = launch_of(&scene, &profile).start();
+    let held = sources::vended(&scene, &agent);
+    agent.kill();
+    let kept = fs::read(scene.state("default.state")).expect("kept");
+    assert!(!String::from_utf8_lossy(&kept).contains("opaque-token"), "the token itself is not kept");
+    assert_eq!(restarted_without_sts(&scene, &profile), Ok(held.clone()), "the same token");
+    scene.volume.rotate(b"Atza|bobs--opaque-token");
+    assert_eq!(restarted_without_sts(&scene, &profile), Err(503), "another user's");
+
+    fs::write(scene.state("default.state"), kept).expect("ours");
+    scene.volume.rotate(b"Atza|alice-opaque-token");
+    let mut agent = launch_of(&scene, &profile).start();
+    assert_eq!(sources::vended(&scene, &agent), held);
+    scene.volume.rotate(b"Atza|alice-next-opaque-token");
+    until("the new content", || (agent.status()["profiles"][0]["token"]["generation"] == 2).then_some(()));
+    agent.kill();
+    assert_eq!(restarted_without_sts(&scene, &profile), Ok(held), "rotated while it ran: the same user's");
+}
+
+#[test]
+fn the_state_of_an_earlier_version_is_ignored_with_a_word_about_it() {
+    let scene = Scene::new();
+    leave_behind(&scene);
+    let path = scene.state("default.state");
+    let content = fs::read_to_string(&path).expect("text");
+    let (_, body) = content.split_once('\n').expect("a checksum and a body");
+    let mut record: Value = serde_json::from_str(body).expect("JSON");
+    record["version"] = json!(1);
+    let body = record.to_string();
+    let sum = ring::digest::digest(&ring::digest::SHA256, body.as_bytes());
+    let hex = sum.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    fs::write(&path, format!("{hex}\n{body}")).expect("ours");
+    scene.sts.set_default(Behaviour::Empty500);
+    let agent = scene.launch_with_state().start();
+    assert_eq!(first_answer(&agent), Err(503));
+    let said = agent.event("starting without saved credentials").to_string();
+    assert!(said.contains("another version wrote it"), "{said}");
+    scene.sts.set_default(Behaviour::Ok);
+    agent.first_credentials().issued().expect("credentials");
 }

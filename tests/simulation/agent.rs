@@ -1,11 +1,17 @@
 //! The agent of a run: the very same session, driven as the refresher drives it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use stsidecar::assume::{Profile, ProfileName, Step, WebIdentity};
+use stsidecar::config::fingerprint;
 use stsidecar::credentials::Credentials;
+use stsidecar::role::RoleArn;
 use stsidecar::session::schedule::RefreshAt;
 use stsidecar::session::snapshot::{Digest, Snapshot};
-use stsidecar::session::{Action, Call, CallId, Event, Report, Session};
+use stsidecar::session::{Action, Call, CallId, Content, Event, Report, Session};
+use stsidecar::state::configuration_digest;
+use stsidecar::sts;
 use stsidecar::time::Boot;
 
 use super::faults::Kind;
@@ -43,11 +49,13 @@ pub struct Agent {
     pub is_down: bool,
     pub saved: Option<Snapshot>,
     pub stop_at: Option<Boot>,
+    /// Whom the newest content names that the process knows of.
+    pub identity: u64,
 }
 
 impl Agent {
-    pub fn new(settings: &Settings, digest: Digest) -> Self {
-        let session = Session::new(&settings.durations, RefreshAt::Fraction(settings.fraction), digest);
+    pub fn new(settings: &Settings, digest: Digest, content: Content) -> Self {
+        let session = Session::new(&settings.durations, RefreshAt::Fraction(settings.fraction), digest, content);
         Self {
             session,
             published: None,
@@ -58,6 +66,7 @@ impl Agent {
             is_down: false,
             saved: None,
             stop_at: None,
+            identity: 0,
         }
     }
 
@@ -71,11 +80,13 @@ impl Agent {
     }
 }
 
-/// Names the configuration and the identity, as the state file does.
-pub fn digest(identity: u64, is_foreign: bool) -> Digest {
-    let mut bytes = [u8::from(is_foreign); 32];
-    bytes[..8].copy_from_slice(&identity.to_be_bytes());
-    Digest(bytes)
+/// Names the configuration as production does: of a role, or of another one.
+pub fn digest(is_foreign: bool) -> Digest {
+    let role_arn = format!("arn:aws:iam::111122223333:role/{}", if is_foreign { "another" } else { "this" });
+    let role_arn = Some(RoleArn::parse(&role_arn).expect("a role"));
+    let step = Step::WebIdentity(WebIdentity { role_arn, ..WebIdentity::new("/var/run/token") });
+    let profile = Profile { name: ProfileName::parse("default").expect("a name"), steps: vec![Arc::new(step)] };
+    configuration_digest(&fingerprint(&profile, &sts::Settings::default()))
 }
 
 impl World {
@@ -107,6 +118,7 @@ impl World {
                 let serial = serial(&credentials.access_key_id);
                 let published = Published { credentials, deadline, lifetime, serial };
                 self.note("serve", published.serial as u64, self.clocks.true_time(deadline));
+                self.check_kept(&published);
                 self.check_served(&published);
                 self.agent.published = Some(published);
             }
@@ -118,7 +130,9 @@ impl World {
             Action::Save(snapshot) => self.agent.saved = Some(snapshot),
             Action::Report(Report::Refreshed { hop, .. }) => self.refreshed(hop),
             Action::Report(Report::Failed { hop, failure, .. }) => self.failed(hop, &failure),
-            Action::Report(Report::DurationRefused { hop, asked }) => {
+            Action::Report(Report::IdentityChanged) => self.note("another identity", self.agent.identity, 0),
+            Action::Withdraw => self.violated("I5", "withdrawn, although every process knows its content"),
+            Action::Report(Report::DurationRefused { hop, asked, .. }) => {
                 self.note("duration refused", hop as u64, asked.seconds().into());
             }
             Action::WakeAt(wake) => {
@@ -142,9 +156,8 @@ impl World {
         self.agent.in_flight = Some(call.id);
         let Answer { latency, outcome } =
             self.sts.answer(call, &self.clocks, &self.kubelet, &self.active, &mut self.random);
-        let is_missing = outcome.as_ref().is_err_and(|failure| !failure.sent);
-        let token_generation = if is_missing { 0 } else { self.kubelet.generation };
-        let event = Event::Answered { call: call.id, token_generation, outcome };
+        let sent = self.kubelet.content(self.kubelet.generation);
+        let event = Event::Answered { call: call.id, sent, outcome };
         if self.is_active(Kind::LateAnswers) {
             self.sts.hit(Kind::LateAnswers);
             let late = self.random.u64(1..60_000);
@@ -169,8 +182,10 @@ impl World {
     }
 
     pub fn restart(&mut self, kind: Kind) {
-        let digest = digest(self.kubelet.identity, kind == Kind::CrashForeign);
-        let fresh = Agent { process: self.agent.process + 1, ..Agent::new(&self.settings, digest) };
+        let digest = digest(kind == Kind::CrashForeign);
+        let (process, identity) = (self.agent.process + 1, self.kubelet.identity);
+        let content = self.kubelet.content(self.kubelet.generation);
+        let fresh = Agent { process, identity, ..Agent::new(&self.settings, digest, content) };
         let old = std::mem::replace(&mut self.agent, fresh);
         self.forget();
         match old.saved.filter(|_| kind != Kind::CrashEmpty) {
@@ -184,7 +199,5 @@ impl World {
             }
             None => self.step("started", Event::Tick),
         }
-        let event = Event::Token { generation: self.kubelet.generation, identity_changed: false };
-        self.step("token", event);
     }
 }

@@ -127,8 +127,8 @@ impl World {
                     &format!("hop {at} has {:?} of {:?} left", held.deadline.since(boot), held.lifetime),
                 );
             }
-            if self.sts.issued[serial(&held.credentials.access_key_id)].identity != self.kubelet.identity && at == 0 {
-                self.violated("identity", "the source still acts for the token's former subject");
+            if self.sts.issued[serial(&held.credentials.access_key_id)].identity != self.kubelet.identity {
+                self.violated("identity", &format!("hop {at} still acts for the token's former subject"));
             }
         }
     }

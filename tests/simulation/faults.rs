@@ -159,6 +159,14 @@ pub fn swarm(random: &mut Rng, until: u64) -> Vec<Fault> {
             }
         }
     }
+    // A crash on the way of another identity through the chain, which chance alone would hardly hit.
+    let changes: Vec<u64> =
+        faults.iter().filter(|fault| fault.kind == IdentityChange).map(|fault| fault.from).collect();
+    for from in changes {
+        if random.bool() {
+            faults.push(Fault::new(Crash, from + 1 + random.u64(0..2 * SECOND), SECOND));
+        }
+    }
     // Without a Date the life is counted by our wall clock, so no run may both want that and move the clock.
     let moves = faults.iter().any(|fault| matches!(fault.kind, WallStep | Pause));
     faults.retain(|fault| !(moves && fault.kind == NoDate));

@@ -11,7 +11,7 @@ use stsidecar::assume::{Reply, ReplyDetails};
 use stsidecar::credentials::{Credentials, Secret};
 use stsidecar::failure::Class;
 use stsidecar::session::schedule::RefreshAt;
-use stsidecar::session::{Action, CallId, Event, Session};
+use stsidecar::session::{Action, CallId, Content, Event, Session};
 use stsidecar::time::Wall;
 
 use super::agent::digest;
@@ -52,7 +52,7 @@ fn run(agents: usize, limits: Limits, until: u64, seed: u64) -> Herd {
     let mut fleet: Vec<Agent> = Vec::with_capacity(agents);
     let mut queue = BinaryHeap::new();
     for at in 0..agents {
-        let session = Session::new(&[fixed(60)], RefreshAt::default(), digest(0, false));
+        let session = Session::new(&[fixed(60)], RefreshAt::default(), digest(false), Content::default());
         fleet.push(Agent { session, call: None, is_ready: false });
         queue.push(Reverse((random.u64(0..1000), at)));
     }
@@ -82,7 +82,7 @@ impl Agent {
         } else {
             Ok(reply(t))
         };
-        Event::Answered { call, token_generation: 0, outcome }
+        Event::Answered { call, sent: Content::default(), outcome }
     }
 
     /// Steps the session; tells when the next event is.

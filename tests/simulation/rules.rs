@@ -10,6 +10,9 @@ use super::agent::{Answered, Published};
 use super::sts::serial;
 use super::world::World;
 
+/// How soon something is tried again while nothing is held.
+const WITHIN: Duration = Duration::from_secs(61);
+
 /// What must not change in a step of a certain kind.
 pub struct Before {
     held: Option<Vec<Option<(u64, Boot)>>>,
@@ -20,7 +23,10 @@ pub struct Before {
 impl World {
     pub fn before(&mut self, event: &Event) -> Before {
         match event {
-            Event::Answered { call, .. } if self.agent.in_flight == Some(*call) => self.agent.in_flight = None,
+            Event::Answered { call, sent, .. } if self.agent.in_flight == Some(*call) => {
+                self.agent.in_flight = None;
+                self.agent.identity = self.agent.identity.max(self.kubelet.identity_of(sent.generation));
+            }
             Event::Token { .. } => self.checks.patience[0] += 1.0,
             _ => {}
         }
@@ -64,6 +70,11 @@ impl World {
         if self.agent.published.is_some() != vended.is_some() {
             self.violated("I2", "not withdrawn at the end");
         }
+        let is_waiting = self.agent.in_flight.is_none() && self.agent.stop_at.is_none();
+        let latest = boot.plus(WITHIN);
+        if vended.is_none() && is_waiting && self.agent.wake.is_none_or(|wake| wake > latest) {
+            self.violated("A12", "holds nothing, and tries nothing within a minute");
+        }
         let end = vended.map(|(_, deadline)| deadline.minus(Duration::from_secs(10)));
         if end.is_some_and(|end| self.agent.wake.is_none_or(|wake| wake > end)) {
             self.violated("wake", "would not be woken at the end");
@@ -97,6 +108,9 @@ impl World {
             (None, 0) => {}
             (Some(parent), hop @ 1..) => {
                 let number = serial(&parent.access_key_id);
+                if self.sts.issued[number].identity < self.agent.identity {
+                    self.violated("identity", "signed for a former identity");
+                }
                 if self.sts.issued[number].hop + 1 != hop {
                     self.violated("I1", "signed by another hop than the one before");
                 }
@@ -108,8 +122,19 @@ impl World {
         }
     }
 
+    /// Credentials are kept for the process after this one before a client is given them.
+    pub fn check_kept(&self, new: &Published) {
+        let last = self.agent.saved.as_ref().and_then(|saved| saved.hops.last().cloned().flatten());
+        if last.is_none_or(|kept| kept.held.credentials != new.credentials) {
+            self.violated("kept", "published before they are kept");
+        }
+    }
+
     pub fn check_served(&self, new: &Published) {
         let issued = self.sts.issued[new.serial];
+        if issued.identity < self.agent.identity {
+            self.violated("identity", "vends what was issued to a former identity, and was not vended before");
+        }
         let whole = new.credentials.secret_access_key.expose() == format!("secret{}", new.serial)
             && new.credentials.session_token.expose() == format!("session{}", new.serial)
             && new.credentials.expiration.unix_seconds() == issued.expiration;

@@ -1,6 +1,7 @@
 //! The faults of the design by name, each with the behaviour it must have.
 
 use stsidecar::assume::DurationSetting;
+use stsidecar::failure::Class;
 use stsidecar::time::Boot;
 
 use super::agent::Answered;
@@ -241,12 +242,72 @@ fn a_healthy_day_costs_as_many_calls_as_the_refresh_point_says() {
 }
 
 #[test]
-fn longest_costs_a_probe_a_day_and_settles_on_what_the_role_allows() {
-    let settings = Settings { maximum: 4 * 3600, ..Settings::calm(1, 10 * DAY, vec![DurationSetting::Longest]) };
-    let world = World::finished(settings);
-    let held = world.agent.session.hops()[0].held.as_ref().unwrap();
-    assert_eq!(held.lifetime.as_secs().div_ceil(60), 240);
-    assert!((300..=10 * (30 + 3)).contains(&calls(&world)), "{}", calls(&world));
+fn longest_costs_a_round_of_probes_a_day_in_whatever_words_they_are_refused() {
+    for refusal in [Class::DurationTooLong, Class::Config, Class::Denied, Class::Token, Class::Source] {
+        for (maximum, minutes) in [(3600, 60), (2 * 3600, 120), (4 * 3600, 240), (43_200, 720)] {
+            let calm = Settings::calm(1, 10 * DAY, vec![DurationSetting::Longest]);
+            let mut world = World::new(Settings { maximum, refusal, ..calm });
+            world.run(10 * DAY);
+            let held = world.agent.session.hops()[0].held.as_ref().unwrap();
+            assert_eq!(held.lifetime.as_secs().div_ceil(60), minutes, "{refusal:?}");
+            let needed = 10 * 24 * 60 / (minutes / 5);
+            assert!(calls(&world) <= (needed + 10 * 5) * 11 / 10, "{refusal:?} {minutes}: {}", calls(&world));
+            assert_eq!((world.tally.failed_uses, world.tally.withdrawals), (0, 0), "{refusal:?}");
+        }
+    }
+}
+
+#[test]
+fn a_maximum_that_is_lowered_costs_longest_no_gap_whatever_the_refusals_words() {
+    for refusal in [Class::DurationTooLong, Class::Config, Class::Denied, Class::Token, Class::Source, Class::Transient]
+    {
+        for seed in 0..10 {
+            let lowered = Fault::new(Kind::MaximumLowered, 30 * HOUR + seed * 20 * MINUTE, 3 * DAY);
+            let calm = Settings::calm(seed, 6 * DAY, vec![DurationSetting::Longest]);
+            let mut world = World::new(Settings { refusal, faults: vec![lowered], ..calm });
+            world.run(6 * DAY);
+            assert_eq!((world.tally.failed_uses, world.tally.withdrawals), (0, 0), "{refusal:?}, seed {seed}");
+            let held = world.agent.session.hops()[0].held.as_ref().unwrap();
+            assert!(held.lifetime.as_secs() > 7200, "{refusal:?}, seed {seed}: found again after the trouble");
+        }
+    }
+}
+
+#[test]
+fn a_setting_that_is_repaired_half_a_minute_before_the_end_costs_no_gap() {
+    for amount in [0.0, 1.0] {
+        for seed in 0..40 {
+            // A session that was refreshed right before the trouble ends an hour after it began.
+            let from = 2 * HOUR + seed * 18 * SECOND;
+            let mut world = World::new(Settings::calm(seed, DAY, vec![fixed(60), fixed(60)]));
+            world.run(from);
+            let end = world.agent.published.as_ref().map(|published| world.clocks.true_time(published.deadline));
+            let until = end.expect("a pod that has run for two hours") - 40 * SECOND;
+            let fault = Fault { amount, ..Fault::new(Kind::Misconfigured, from + 1, until - from - 1) };
+            let calm = Settings::calm(seed, DAY, vec![fixed(60), fixed(60)]);
+            let mut world = World::new(Settings { faults: vec![fault], ..calm });
+            world.run(5 * HOUR);
+            assert_eq!((world.tally.failed_uses, world.tally.withdrawals), (0, 0), "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn another_identity_goes_through_a_chain_within_seconds_and_a_crash_on_the_way_brings_none_of_the_former_back() {
+    for seed in 0..200 {
+        let change = Fault::new(Kind::IdentityChange, 2 * HOUR + seed * 4 * SECOND, SECOND);
+        let crash = Fault::new(Kind::Crash, change.from + seed * 10, SECOND);
+        let faults = if seed.is_multiple_of(4) { vec![change] } else { vec![change, crash] };
+        let mut world = pod(seed, &[fixed(60); 4], faults, change.from + 45 * SECOND);
+        let issued = |hop: &stsidecar::session::Hop| {
+            let key = &hop.held.as_ref().expect("held").credentials.access_key_id;
+            world.sts.issued[super::sts::serial(key)].identity
+        };
+        let identities: Vec<u64> = world.agent.session.hops().iter().map(issued).collect();
+        assert_eq!(identities, [1; 4], "seed {seed}");
+        world.run(5 * HOUR);
+        assert_eq!(world.tally.failed_uses, 0, "seed {seed}");
+    }
 }
 
 #[test]

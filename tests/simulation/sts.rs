@@ -37,6 +37,8 @@ pub struct Sts {
     pub revoked: usize,
     /// The role's maximum session duration in seconds, when nobody lowered it.
     pub maximum: u32,
+    /// What this server makes of a session above the maximum: AWS's own refusal, or one in other words.
+    pub refusal: Class,
     /// How often each kind of fault made a difference.
     pub hits: [u64; KINDS],
 }
@@ -53,8 +55,8 @@ pub fn serial(key: &str) -> usize {
 }
 
 impl Sts {
-    pub fn new(maximum: u32) -> Self {
-        Self { issued: Vec::new(), revoked: 0, maximum, hits: [0; KINDS] }
+    pub fn new(maximum: u32, refusal: Class) -> Self {
+        Self { issued: Vec::new(), revoked: 0, maximum, refusal, hits: [0; KINDS] }
     }
 
     pub fn hit(&mut self, kind: Kind) {
@@ -127,7 +129,7 @@ impl Sts {
         let asked = call.duration.seconds();
         let lowered = asked > 3600 && self.active(active, Kind::MaximumLowered, |_| true);
         let chained = call.hop > 0 && u64::from(asked) * 1000 > HOUR;
-        (lowered || chained || asked > self.maximum).then_some(Class::DurationTooLong)
+        (lowered || chained || asked > self.maximum).then_some(self.refusal)
     }
 
     /// What the active faults make of a call; `busy` is its share of an overload.

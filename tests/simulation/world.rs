@@ -7,6 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use stsidecar::assume::{DurationSetting, SessionDuration};
+use stsidecar::failure::Class;
 use stsidecar::session::Event;
 
 use super::agent::{Agent, Answered, digest};
@@ -27,6 +28,8 @@ pub struct Settings {
     pub fraction: f64,
     /// The role's maximum session duration in seconds.
     pub maximum: u32,
+    /// How STS refuses what is above it.
+    pub refusal: Class,
     pub token_life: u64,
     pub faults: Vec<Fault>,
 }
@@ -39,7 +42,16 @@ pub fn fixed(minutes: u64) -> DurationSetting {
 impl Settings {
     /// A pod without faults.
     pub fn calm(seed: u64, until: u64, durations: Vec<DurationSetting>) -> Self {
-        Self { seed, until, durations, fraction: 0.2, maximum: 43_200, token_life: DAY, faults: Vec::new() }
+        Self {
+            seed,
+            until,
+            durations,
+            fraction: 0.2,
+            maximum: 43_200,
+            refusal: Class::DurationTooLong,
+            token_life: DAY,
+            faults: Vec::new(),
+        }
     }
 
     /// Whatever the seed says.
@@ -55,15 +67,18 @@ impl Settings {
             DurationSetting::Longest => [3600, 4 * 3600, 43_200][random.usize(0..3)],
         };
         let fraction = [0.2, 0.2, 0.2, 0.1, 0.33, 0.5][random.usize(0..6)];
+        let words =
+            [Class::DurationTooLong, Class::Config, Class::Denied, Class::Token, Class::Source, Class::Transient];
+        let refusal = words[random.usize(0..words.len())];
         let token_life = [10 * MINUTE, HOUR, DAY][random.usize(0..3)];
-        Self { seed, until, durations, fraction, maximum, token_life, faults: swarm(random, until) }
+        Self { seed, until, durations, fraction, maximum, refusal, token_life, faults: swarm(random, until) }
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Item {
     Answer { process: u64, number: u64 },
-    TokenSeen { generation: u64, identity_changed: bool },
+    TokenSeen { generation: u64 },
     Rotation,
     Client(usize),
     Begin(usize),
@@ -96,11 +111,12 @@ impl World {
         let skewed = settings.faults.iter().find(|fault| fault.kind == Kind::ServerSkew);
         let skew = skewed.map_or(0, |fault| ((fault.amount - 0.5) * 1_200_000.0) as i64);
         let clocks = Clocks { t: 0, paused: 0, wall_error: random.i64(-500..500), skew };
+        let kubelet = Kubelet::new(settings.token_life);
         let mut world = Self {
             clocks,
-            sts: Sts::new(settings.maximum),
-            kubelet: Kubelet::new(settings.token_life),
-            agent: Agent::new(&settings, digest(0, false)),
+            sts: Sts::new(settings.maximum, settings.refusal),
+            agent: Agent::new(&settings, digest(false), kubelet.content(1)),
+            kubelet,
             active: Vec::new(),
             checks: Checks::default(),
             tally: Tally::default(),
@@ -119,7 +135,7 @@ impl World {
         }
         world.schedule(world.kubelet.next(), Item::Rotation);
         (0..3).for_each(|client| world.schedule(MINUTE, Item::Client(client)));
-        world.schedule(0, Item::TokenSeen { generation: 1, identity_changed: false });
+        world.schedule(0, Item::TokenSeen { generation: 1 });
         world
     }
 
@@ -176,9 +192,10 @@ impl World {
                     self.step("answered", event);
                 }
             }
-            Item::TokenSeen { generation, identity_changed } => {
+            Item::TokenSeen { generation } => {
                 if !self.agent.is_down {
-                    self.step("token", Event::Token { generation, identity_changed });
+                    self.agent.identity = self.agent.identity.max(self.kubelet.identity_of(generation));
+                    self.step("token", Event::Token(self.kubelet.content(generation)));
                 }
             }
             Item::Rotation => self.rotation(),
@@ -210,14 +227,13 @@ impl World {
 
     fn rotate(&mut self, identity_changed: bool) {
         let ahead = if self.is_active(Kind::TokenFromFuture) { self.random.u64(0..10 * MINUTE) } else { 0 };
-        self.kubelet.rotate(self.clocks.t, ahead);
-        self.kubelet.identity += u64::from(identity_changed);
+        self.kubelet.rotate(self.clocks.t, ahead, identity_changed);
         let lost = self.is_active(Kind::WatcherLost);
         if lost {
             self.sts.hit(Kind::WatcherLost);
         }
         let seen = self.clocks.t + self.random.u64(1..if lost { 30_000 } else { 300 });
-        self.schedule(seen, Item::TokenSeen { generation: self.kubelet.generation, identity_changed });
+        self.schedule(seen, Item::TokenSeen { generation: self.kubelet.generation });
     }
 
     fn client(&mut self, at: usize) {
@@ -269,7 +285,7 @@ impl World {
             if let Some(Event::Answered { outcome, .. }) = event
                 && self.random.bool()
             {
-                *outcome = Err(failure(stsidecar::failure::Class::Transient));
+                *outcome = Err(failure(Class::Transient));
             }
         }
     }

@@ -145,6 +145,7 @@ struct State {
     requests: u64,
     session_lifetime: Option<Duration>,
     max_session_duration: Option<u64>,
+    beyond: Option<(u64, Behaviour)>,
     clock_offset: i64,
     dialect: Dialect,
     /// Where alone it answers; anywhere without one.
@@ -218,6 +219,11 @@ impl FakeSts {
     /// The roles' `MaxSessionDuration` in seconds; asking for more is refused as STS does.
     pub fn set_max_session_duration(&self, seconds: Option<u64>) {
         self.state().max_session_duration = seconds;
+    }
+
+    /// How sessions of more than `seconds` are refused, by a server that has words of its own for it.
+    pub fn set_beyond(&self, seconds: u64, refusal: Behaviour) {
+        self.state().beyond = Some((seconds, refusal));
     }
 
     /// How far the server's clock is ahead of the real one, in `Date` and `Expiration`.

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use crate::assume::{Profile, Reply, Step};
+use crate::assume::{Profile, Reply, SessionDuration, Step};
+use crate::cli::longest::Found;
 use crate::cli::report::Check;
 use crate::cli::span::about;
 use crate::failure::{Class, Failure};
@@ -55,6 +56,24 @@ fn granted(step: &Step, reply: &Reply, at_sts: Wall) -> String {
 
 fn refused(step: &Step, failure: &Failure) -> String {
     format!("{}: {}: {}", asked(step), failure.code, failure.message)
+}
+
+/// How long a session `longest` comes to, of which the outcomes say that an hour is granted.
+pub(super) fn longest(found: &Found) -> Check {
+    const NAME: &str = "longest session";
+    let Found { step, granted, refused, refusal, open } = found;
+    let step = if *step == 0 { String::new() } else { format!(" of {}", name(*step)) };
+    let most = granted.map_or_else(|| SessionDuration::HOUR.to_string(), about);
+    if let Some((asked, failure)) = open {
+        let message = format!("at least {most}{step}: {asked}: {}: {}", failure.code, failure.message);
+        return Check::warning(NAME, message, failure.hint());
+    }
+    let durations = refused.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let are = if refused.len() == 1 { "is" } else { "are" };
+    match refusal {
+        Some(refusal) => Check::ok(NAME, format!("{most}{step}: {durations} {are} refused ({})", refusal.code)),
+        None => Check::ok(NAME, format!("{most}{step}")),
+    }
 }
 
 /// How far our clock is from STS's.

@@ -12,10 +12,19 @@ fn a_hop_that_waits_for_its_next_code_lets_the_others_go_first() {
     let mut stage = Stage::chain_holding(2);
     assert!(stage.at(540.0).tick().starts_with("call 0"));
     assert_eq!(postpone(&mut stage, 20), "call 1 1h by K1; wake 3590");
-    assert_eq!(stage.grant(3600), "refreshed 1; serve K3 to 4140; save; wake 560");
+    assert_eq!(stage.grant(3600), "refreshed 1; save; serve K3 to 4140; wake 560");
     assert_eq!(stage.at(559.9).tick(), "wake 560");
     assert!(stage.at(560.0).tick().starts_with("call 0 1h"), "in the next half minute");
     assert!(stage.session.newest_failure().is_none());
+}
+
+#[test]
+fn what_was_to_wait_beyond_the_end_comes_due_at_the_end() {
+    let mut stage = Stage::holding();
+    stage.at(540.0).tick();
+    assert_eq!(postpone(&mut stage, 4000), "wake 3590");
+    assert_eq!(stage.at(3589.9).tick(), "wake 3590");
+    assert_eq!(stage.at(3590.0).tick(), "refuse 503 nothing; call 0 1h; wait");
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn every_class_wakes_in_the_future_until_the_end() {
                 Action::Call(call) => Some(call.id),
                 _ => None,
             }) {
-                let answered = Event::Answered { call, token_generation: 0, outcome: Err(failure(class)) };
+                let answered = Event::Answered { call, sent: Content::default(), outcome: Err(failure(class)) };
                 actions = stage.session.step(answered, stage.now);
             }
             let Some(Action::WakeAt(Some(wake))) = actions.last() else { panic!("{class:?}: {actions:?}") };

@@ -55,8 +55,12 @@ async fn answer(
         state.requests += 1;
         let request_id = format!("f4ce575f-0000-4000-8000-{:012}", state.requests);
         let date = DateTime::from_secs(state.now()).fmt(Format::HttpDate).expect("a date in range");
-        let behaviour = state.script.pop_front().unwrap_or_else(|| state.default.clone());
         let is_served = state.path.as_ref().is_none_or(|path| *path == call.path);
+        let asked = call.form.get("DurationSeconds").and_then(|text| text.parse::<u64>().ok());
+        let refusal = state.beyond.as_ref().filter(|(most, _)| asked.is_some_and(|asked| asked > *most));
+        let refusal = refusal.map(|(_, refusal)| refusal.clone());
+        let scripted = refusal.or_else(|| state.script.pop_front());
+        let behaviour = scripted.unwrap_or_else(|| state.default.clone());
         (behaviour, request_id, date, state.dialect.request_id_header(), is_served)
     };
     if let Behaviour::Latency(latency) = behaviour {

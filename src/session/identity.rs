@@ -1,0 +1,53 @@
+//! The identity that is asked for: what new content of the source's file means for what is held.
+//!
+//! Owns the comparison of what is held with whom the source names. Another identity makes every hop anew, one behind
+//! the other; what was issued to the former one is vended until it is replaced or ends. It starts no call.
+
+use super::{Action, Content, Report, Session, Shown, Snapshot};
+use crate::identity::Identity;
+use crate::time::Now;
+
+impl Session {
+    /// Whether `identity` is another than the source names now.
+    pub(super) fn is_former(&self, identity: Identity) -> bool {
+        identity.changes_to(self.content.identity)
+    }
+
+    /// Takes note of the file's content; a call that carried it may bring the news before the watcher does.
+    pub(super) fn noticed(&mut self, content: Content, now: Now, actions: &mut Vec<Action>) {
+        if content.generation <= self.content.generation {
+            return;
+        }
+        let former = std::mem::replace(&mut self.content, content).identity;
+        if former == Identity::Unknown {
+            self.disown(now, actions);
+        } else if former.changes_to(content.identity) {
+            actions.push(Action::Report(Report::IdentityChanged));
+        } else if former != content.identity {
+            self.rename(actions);
+        }
+        if self.hops[0].streak.is_some() || self.is_former(former) {
+            self.hops[0].due = now.boot;
+        }
+    }
+
+    /// Drops what was restored for another identity, while the file held nothing.
+    fn disown(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let own = self.content.identity;
+        for hop in self.hops.iter_mut().filter(|hop| hop.held.is_some() && hop.identity() != own) {
+            (hop.held, hop.due) = (None, now.boot);
+        }
+        if self.shown == Shown::Served && self.vended().is_none() {
+            actions.push(Action::Withdraw);
+            self.refuse(now, actions);
+        }
+    }
+
+    /// The successor of a content without a name: what is held is its own.
+    fn rename(&mut self, actions: &mut Vec<Action>) {
+        for held in self.hops.iter_mut().filter_map(|hop| hop.held.as_mut()) {
+            held.identity = self.content.identity;
+        }
+        actions.push(Action::Save(Snapshot::of(self.digest, &self.hops)));
+    }
+}
