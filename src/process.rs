@@ -55,7 +55,8 @@ pub fn host_name() -> String {
 /// Ends a process whose runtime is blocked: code 70, so that the kubelet restarts the container.
 ///
 /// It takes no lock and writes nothing: the thread that is blocked may hold any lock, the log's too, and what it is
-/// blocked by may be stderr. The code alone has to say it.
+/// blocked by may be stderr. The code alone has to say it. At an exit the standard library flushes stdout only if its
+/// lock is free, and the C library's own handlers are not ours.
 #[allow(clippy::exit, clippy::disallowed_methods, reason = "a blocked main thread returns no exit code")]
 pub fn end_stuck() -> ! {
     std::process::exit(70)

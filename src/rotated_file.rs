@@ -142,16 +142,16 @@ impl<T> RotatedFile<T> {
     /// Starts watching at once. `watches` are the process's: all files share them. Each tick (30 s) reads the file
     /// whether or not anything is watched. Where watching is impossible there is one warning, and the ticks remain.
     pub async fn run(&self, watches: &Watches, mut ticks: watch::Receiver<u64>, stop: impl Future<Output = ()>) {
-        let mut watcher = Watcher::new(watches, &self.0.path);
+        let mut own = Watcher::new(watches, &self.0.path);
         let mut stop = std::pin::pin!(stop);
-        watcher.note_static_mounts();
+        own.note_static_mounts();
         loop {
             // Armed before read: what changes in between is an event.
-            watcher.keep_armed();
+            own.keep_armed();
             let _ = self.reload();
             tokio::select! {
                 () = &mut stop => return,
-                () = watcher.changed() => {}
+                () = own.changed() => {}
                 tick = ticks.changed() => if tick.is_err() {
                     return;
                 },

@@ -166,13 +166,17 @@ fn promtool_finds_nothing_to_complain_about() {
         assert!(std::env::var_os("ALL_TIERS").is_none_or(|all| all != "1"), "ALL_TIERS=1 needs promtool");
         return;
     };
-    lints(&promtool, &text(&registry(&profile(1))));
-    // Another program: some of its families have the names of the agent's.
-    #[cfg(feature = "injector")]
-    lints(&promtool, &text(&injector()));
+    let programs = [
+        text(&registry(&profile(1))),
+        #[cfg(feature = "injector")]
+        text(&injector()),
+    ];
+    for metrics in programs {
+        assert_lints(&promtool, &metrics);
+    }
 }
 
-fn lints(promtool: &Path, metrics: &str) {
+fn assert_lints(promtool: &Path, metrics: &str) {
     let mut child = Command::new(promtool)
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

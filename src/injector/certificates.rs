@@ -65,13 +65,13 @@ pub async fn keep(
     };
     let files = async {
         if let Some(file) = watched {
-            let (watches, mut news) = (Watches::default(), file.subscribe());
+            let (shared, mut news) = (Watches::default(), file.subscribe());
             let tell = async {
                 while news.changed().await.is_ok() {
                     changed.notify_one();
                 }
             };
-            tokio::join!(file.run(&watches, ticks, std::future::pending()), tell);
+            tokio::join!(file.run(&shared, ticks, std::future::pending()), tell);
         }
     };
     let looks = keeper.run(&changed, &ticker);

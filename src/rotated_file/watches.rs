@@ -135,9 +135,13 @@ impl Shared {
             // After its removal or renaming a directory is silent for ever.
             let ends = ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::IGNORED | ReadFlags::UNMOUNT;
             if what.contains(ReadFlags::QUEUE_OVERFLOW) {
-                self.directories.values().flatten().for_each(|signal| signal.tell(true));
+                for signal in self.directories.values().flatten() {
+                    signal.tell(true);
+                }
             } else if let Some(signals) = self.directories.get(&descriptor) {
-                signals.iter().for_each(|signal| signal.tell(what.intersects(ends)));
+                for signal in signals {
+                    signal.tell(what.intersects(ends));
+                }
             }
             if what.contains(ReadFlags::IGNORED) {
                 self.directories.remove(&descriptor);

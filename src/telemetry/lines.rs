@@ -88,8 +88,8 @@ impl Queue {
     fn push(&self, line: &[u8]) {
         let line: Box<[u8]> = line.into();
         let mut waiting = self.lock();
-        // One text may be longer than all the room.
-        if !waiting.lines.is_empty() && waiting.bytes + line.len() > ROOM {
+        // The last text may take more than what is left: one may be longer than all the room.
+        if waiting.bytes >= ROOM {
             drop(waiting);
             return self.dropped.add_one();
         }

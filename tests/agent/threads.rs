@@ -19,8 +19,8 @@ fn listed() -> BTreeSet<String> {
 fn the_documented_threads_are_those_of_the_program() {
     let scene = Scene::new();
     // A name, so that it is looked up.
-    let named = scene.sts.url().replace("127.0.0.1", "localhost");
-    let agent = scene.launch().flag("sts-endpoint", &named).start();
+    let by_name = scene.sts.url().replace("127.0.0.1", "localhost");
+    let agent = scene.launch().flag("sts-endpoint", &by_name).start();
     agent.first_credentials();
     let names = agent.threads();
     assert_eq!(names.iter().filter(|name| *name == "stsidecar").count(), 1, "the main one: {names:?}");

@@ -86,9 +86,9 @@ fn watch_eight_profiles() {
     until("three watched directories", || (watches() >= 3).then_some(()));
 
     let reloads = |number: usize| {
-        let page = client::get(admin, "/metrics").expect("an answer");
+        let metrics = client::get(admin, "/metrics").expect("an answer");
         let series = format!("stsidecar_token_reloads_total{{outcome=\"success\",profile=\"p{number}\"}} ");
-        let value = page.text().lines().find_map(|line| line.strip_prefix(&series)).expect("a series");
+        let value = metrics.text().lines().find_map(|line| line.strip_prefix(&series)).expect("a series");
         value.parse::<u64>().expect("a number")
     };
     for number in 0..8 {

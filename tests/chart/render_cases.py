@@ -181,7 +181,8 @@ def notes():
         chart = Path(folder) / "stsidecar"
         helm("helm4", "package", str(CHART), f"--destination={folder}")
         with tarfile.open(next(Path(folder).glob("*.tgz"))) as package:
-            package.extractall(folder, filter="data")
+            # What Helm has just packed; the argument that says so came with Python 3.11.4.
+            package.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
         text = (chart / "templates" / "NOTES.txt").read_text()
         (chart / "templates" / "notes.yaml").write_text(
             f'{{{{- define "notes" -}}}}{text}{{{{- end -}}}}\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: notes}}\ndata:\n  text: {{{{ include "notes" . | toJson }}}}\n'

@@ -72,8 +72,9 @@ class Agent:
         )
 
     def credentials(self) -> tuple[int, dict]:
-        """One answer of the credentials endpoint: status and JSON."""
-        status, body = self._request(self.port, "/v1/credentials", {"Authorization": self.authorization_token_file.read_text()})
+        """One answer of the credentials endpoint: status and JSON. It may listen a little later than the admin surface."""
+        headers = {"Authorization": self.authorization_token_file.read_text()}
+        status, body = until("the endpoint answers", self._alive_and(lambda: self._request(self.port, "/v1/credentials", headers)), 60)
         return status, json.loads(body)
 
     def status(self) -> dict:

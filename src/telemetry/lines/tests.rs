@@ -86,11 +86,14 @@ fn lines_for_nobody_are_counted() {
 #[test]
 fn one_text_may_be_longer_than_the_room() {
     let (lines, mut reader) = lines(|_| ());
-    let text = vec![b'x'; 2 * ROOM];
-    (&lines).write_all(&text).expect("never an error");
-    let mut read = vec![0; text.len()];
+    let long = vec![b'x'; 2 * ROOM];
+    // Also behind another one, as the configuration is at the start.
+    for text in [&b"short\n"[..], &long] {
+        (&lines).write_all(text).expect("never an error");
+    }
+    let mut read = vec![0; 6 + long.len()];
     reader.read_exact(&mut read).expect("open");
-    assert_eq!((read == text, lines.dropped().count()), (true, 0));
+    assert_eq!((read == [b"short\n", &long[..]].concat(), lines.dropped().count()), (true, 0));
 }
 
 /// Set in the process that panics.
