@@ -11,7 +11,7 @@ mod supervision;
 mod surfaces;
 mod trust;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,6 +108,13 @@ struct Ending {
     closed: watch::Sender<bool>,
 }
 
+impl Ending {
+    fn not_yet() -> Self {
+        let (draining, closed) = (watch::Sender::new(false), watch::Sender::new(false));
+        Self { draining, stopping: watch::Sender::new(None), closed }
+    }
+}
+
 async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace) -> Result<(), Error> {
     let signals = Signals::catch()?;
     let descriptors = process::raise_nofile();
@@ -130,17 +137,8 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
         shutdown,
         log: _,
     } = config;
-    let state = state_dir.as_deref().map(StateDirectory::open).transpose()?;
-    if state.as_ref().is_some_and(|state| !state.is_memory_backed()) {
-        tracing::warn!(
-            "the state directory is not on tmpfs: credentials are written to a disk; use an emptyDir with medium Memory"
-        );
-    }
-    let ending = Ending {
-        draining: watch::Sender::new(false),
-        stopping: watch::Sender::new(None),
-        closed: watch::Sender::new(false),
-    };
+    let state = state_dir.as_deref().map(opened).transpose()?;
+    let ending = Ending::not_yet();
     let heartbeat = Heartbeat::new(clock::boot(), pace);
 
     let stages = profile::Stages::register(&registry)?;
@@ -164,6 +162,17 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
     }
     heartbeat.watch()?;
     end(signals, tasks, &endpoint, &ending, shutdown).await
+}
+
+/// The state directory, with a warning where its files outlive the pod.
+fn opened(directory: &Path) -> Result<StateDirectory, state::Error> {
+    let state = StateDirectory::open(directory)?;
+    if !state.is_memory_backed() {
+        tracing::warn!(
+            "the state directory is not on tmpfs: credentials are written to a disk; use an emptyDir with medium Memory"
+        );
+    }
+    Ok(state)
 }
 
 /// Waits for the wish to stop, then for the end of the drain; whatever ends before is an error.

@@ -130,11 +130,7 @@ impl Settings {
         let sts_endpoint =
             text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint)).url(|text| endpoint(text, insecure))?;
         let config = sources.pod("config").map(|given| given.read(object_name)).transpose()?;
-        let server = match sts_endpoint.as_deref().or(template.extra_endpoint()) {
-            // The author's document may name an endpoint, so its agent judges.
-            None if config.is_some() => Server::Other,
-            endpoint => server(endpoint),
-        };
+        let server = asked_server(sts_endpoint.as_deref().or(template.extra_endpoint()), config.is_some());
         let settings = Self {
             role: role(sources, server)?,
             chain: list(sources.pod("role-chain"), |text| {
@@ -176,6 +172,11 @@ impl Settings {
         together::check(&settings, sources)?;
         Ok(settings)
     }
+}
+
+/// Whose STS the agent will ask: its endpoint's. A configuration of the author's own may name one, so its agent judges.
+fn asked_server(endpoint: Option<&str>, has_own_config: bool) -> Server {
+    if endpoint.is_none() && has_own_config { Server::Other } else { server(endpoint) }
 }
 
 /// A value and its origin, from an annotation or from the chart.

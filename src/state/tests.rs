@@ -121,7 +121,7 @@ fn in_a_directory_that_everybody_may_write_the_files_are_in_a_closed_one_of_ours
             assert_eq!((mode(place.path()), mode(&own)), (given, 0o700), "what is given stays as it is");
             assert_eq!(mode(&own.join("default.state")), 0o600);
             let names: Vec<_> =
-                fs::read_dir(place.path()).expect("listed").map(|one| one.unwrap().file_name()).collect();
+                fs::read_dir(place.path()).expect("listed").map(|one| one.expect("listed").file_name()).collect();
             assert_eq!(names, ["stsidecar"], "nothing beside it");
         }
         fs::remove_dir_all(own).expect("there");

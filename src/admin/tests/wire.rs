@@ -72,6 +72,25 @@ async fn probes_and_metrics_take_any_peer_host_and_forwarding_headers() {
     surface.end().await;
 }
 
+/// Header lines that do not name this pod, or not it alone.
+const FOREIGN: [&str; 15] = [
+    "",
+    "host: \r\n",
+    "host: evil.example\r\n",
+    "host: 10.0.0.7:9912\r\n",
+    "host: 127.0.0.6:9912\r\n",
+    "host: localhost.evil.example\r\n",
+    "host: localhost:\r\n",
+    "host: localhost:99999\r\n",
+    "host: localhost:8080:1\r\n",
+    "host: localhost:+80\r\n",
+    "host: user@localhost\r\n",
+    "host: ::1\r\n",
+    "host: [::1]x\r\n",
+    "host: localhost\r\nhost: localhost\r\n",
+    "host: localhost\r\nhost: evil.example\r\n",
+];
+
 /// Istio hands over what came from the network from 127.0.0.6, and from 127.0.0.1 for a Service's port
 /// (<https://github.com/istio/istio/issues/29603>).
 #[tokio::test]
@@ -96,23 +115,7 @@ async fn status_and_roles_are_for_who_asks_this_pod_directly() {
         assert!(!shown("127.0.0.6", &format!("host: {host}\r\n")).await, "{host} by a mesh");
         assert!(!shown("127.0.0.2", &format!("host: {host}\r\n")).await, "{host} from another loopback address");
     }
-    for lines in [
-        "",
-        "host: \r\n",
-        "host: evil.example\r\n",
-        "host: 10.0.0.7:9912\r\n",
-        "host: 127.0.0.6:9912\r\n",
-        "host: localhost.evil.example\r\n",
-        "host: localhost:\r\n",
-        "host: localhost:99999\r\n",
-        "host: localhost:8080:1\r\n",
-        "host: localhost:+80\r\n",
-        "host: user@localhost\r\n",
-        "host: ::1\r\n",
-        "host: [::1]x\r\n",
-        "host: localhost\r\nhost: localhost\r\n",
-        "host: localhost\r\nhost: evil.example\r\n",
-    ] {
+    for lines in FOREIGN {
         assert!(!shown("127.0.0.1", lines).await, "{lines:?}");
     }
     for name in
