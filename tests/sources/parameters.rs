@@ -34,10 +34,11 @@ fn host() -> String {
     text.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc says its host").to_owned()
 }
 
-/// The folder of the SDK's sources, as Cargo has it.
+/// The folder of the SDK's sources, as Cargo has it. Not offline: Cargo resolves the whole workspace, and fetches what
+/// only the benches need on a machine where nothing but the tests was built.
 fn sdk() -> PathBuf {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", &host(), "--manifest-path"])
+        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", &host(), "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .output()
         .expect("cargo runs");
