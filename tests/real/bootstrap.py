@@ -44,7 +44,7 @@ def install(*groups: str) -> str | None:
     with subprocess.Popen([sys.executable, INSTALL, *groups], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
         for line in running.stderr:
             if line.startswith("installing "):
-                print(line.rstrip(), flush=True)
+                print(line.rstrip(), file=sys.stderr, flush=True)
             elif line.strip():
                 lines.append(line.strip())
     return "; ".join([*lines[:2], *lines[2:][-1:]]) if running.returncode else None
