@@ -167,6 +167,25 @@ fn every_forwarding_and_browser_header_is_refused_in_any_case_empty_or_repeated(
     }
 }
 
+/// Linkerd adds no other (<https://github.com/linkerd/linkerd2-proxy/commit/6d10dd6>), nor do some load balancers.
+#[test]
+fn what_less_common_proxies_add_is_refused() {
+    for name in [
+        "l5d-client-id",
+        "l5d-remote-ip",
+        "l5d-dst-canonical",
+        "X-Client-IP",
+        "X-Cluster-Client-IP",
+        "X-Original-Forwarded-For",
+        "X-Original-Host",
+        "Fastly-Client-IP",
+    ] {
+        assert_eq!(with(&[(name, "10.0.0.7")]), Decision::Refuse(Refusal::Forwarded), "{name}");
+    }
+    // Envoy signs requests too, and asks for the credentials itself.
+    assert_eq!(with(&[("x-envoy-internal", "true"), ("x-envoy-expected-rq-timeout-ms", "5000")]), Decision::Vend(0));
+}
+
 /// Node.js sends the first alone, browsers all of them.
 #[test]
 fn a_fetch_without_a_site_is_no_browsers() {
