@@ -93,7 +93,9 @@ fn say_once(said: &mut bool, error: &BindError) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
     use std::pin::Pin;
+    use std::process::{Command, Stdio};
 
     use super::*;
 
@@ -120,6 +122,33 @@ mod tests {
         }
         let other = std::io::Error::other("no errno at all");
         assert!(!BindError { address, source: other }.is_absent());
+    }
+
+    /// Set in the process that has a network of its own.
+    const ALONE: &str = "STSIDECAR_TEST_V6ONLY";
+
+    /// A host may prefer it otherwise (`net.ipv6.bindv6only`). Probes over IPv4 would be refused then, or reach another
+    /// process on `0.0.0.0`, which is in nobody's way.
+    #[test]
+    fn all_addresses_are_those_of_both_families_whatever_the_host_prefers() {
+        if std::env::var_os(ALONE).is_some() {
+            let listener = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))).expect("a free port");
+            assert!(!rustix::net::sockopt::ipv6_v6only(&listener).expect("of IPv6"));
+            return;
+        }
+        let alone = |then: &str| {
+            let prefer = format!("echo 1 > /proc/sys/net/ipv6/bindv6only && {then}");
+            let mut command = Command::new("unshare");
+            command.args(["--map-root-user", "--net", "sh", "-c", &prefer]).stdout(Stdio::null());
+            command.arg(std::env::current_exe().expect("this test")).env(ALONE, "1").output()
+        };
+        if !alone("true").is_ok_and(|output| output.status.success()) {
+            println!("not run: a network of its own needs user namespaces, unshare(1) and IPv6");
+            return;
+        }
+        let name = "http::bind::tests::all_addresses_are_those_of_both_families_whatever_the_host_prefers";
+        let output = alone(&format!("exec \"$0\" --exact {name} --nocapture")).expect("it starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// 192.0.2.1 is nobody's (RFC 5737).
