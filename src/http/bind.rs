@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 use tokio::time::sleep;
 
 /// Connections that wait in the kernel to be accepted (T17); the kernel caps it at `net.core.somaxconn`.
@@ -40,14 +41,22 @@ impl BindError {
 /// # Errors
 /// When the address does not exist here or the port is in use.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    let listen = || {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        // std asks for a backlog of 128; a second listen() only changes it.
-        rustix::net::listen(&listener, BACKLOG)?;
-        Ok(listener)
-    };
-    listen().map_err(|source| BindError { address, source })
+    listen(address).map_err(|errno| BindError { address, source: errno.into() })
+}
+
+/// Not std's `TcpListener::bind`, which leaves it to the host whether `[::]` means IPv4 too (`net.ipv6.bindv6only`,
+/// <https://docs.kernel.org/networking/ip-sysctl.html>): what asks over IPv4 would be refused, or reach another process.
+fn listen(address: SocketAddr) -> Result<TcpListener, Errno> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    // A restarted process does not wait for the connections of the one before it (TIME_WAIT, tcp(7)).
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, false)?;
+    }
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket.into())
 }
 
 /// Takes `address`, or `instead` where this machine does not have it. Whatever else prevents it is reported once and
