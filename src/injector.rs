@@ -15,7 +15,7 @@ pub mod server;
 pub mod tls;
 pub mod webhook;
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use kube::Client;
@@ -23,7 +23,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::http::take;
+use crate::http::{Listeners, take};
 use crate::metrics::Registry;
 use crate::shutdown::Signals;
 use crate::telemetry::Dropped;
@@ -102,13 +102,8 @@ async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
     let client = client().await?;
     let registry = crate::metrics::registry()?;
     dropped.register(&registry)?;
-    let (webhook, health) = tokio::select! {
-        both = async { tokio::join!(listen(config.port), listen(config.metrics_port)) } => both,
-        signal = signals.next() => {
-            tracing::info!(signal, "ending at once");
-            return Ok(());
-        }
-    };
+    let (bound, is_bound) = watch::channel(false);
+    let (webhook, health) = (listen(config.port, bound), listen(config.metrics_port, watch::Sender::new(false)));
     let mut tasks = JoinSet::new();
     // Kept until the very end: a handshake of the drain needs a certificate too.
     let keeping = watch::Sender::new(false);
@@ -118,7 +113,11 @@ async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
         let readiness = serving.readiness();
         if readiness.ready { Ok(()) } else { Err(readiness.reason.clone()) }
     });
-    let conditions = vec![Condition { name: "certificate", holds }];
+    let mut conditions = vec![Condition { name: "certificate", holds }];
+    let port = config.port;
+    let taken = move || format!("{port} cannot be taken; is another process using it?");
+    let holds = Box::new(move || if *is_bound.borrow() { Ok(()) } else { Err(taken()) });
+    conditions.push(Condition { name: "port", holds });
     let Config { template, namespace, .. } = config;
     let parts = Parts { template, client, namespace, certificate, conditions, webhook, health, registry };
     server::run(parts, tasks, DRAIN, async || signals.next().await).await
@@ -168,12 +167,17 @@ pub fn client_of(mut config: kube::Config) -> Result<Client, kube::Error> {
     Client::try_from(config)
 }
 
-/// A port on every address; without IPv6 on the others.
-async fn listen(port: u16) -> TcpListener {
+/// A port on every address; without IPv6 on the others. It is waited for while everything else runs: health has to say
+/// why nothing is answered, and the kubelet would kill what says nothing.
+fn listen(port: u16, bound: watch::Sender<bool>) -> Listeners {
     let [all, without] = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), (Ipv4Addr::UNSPECIFIED, port).into()];
-    let listener = take(all, Some(without)).await;
-    tracing::info!(port, "listening");
-    listener
+    let taking = async move {
+        let listener = take(all, Some(without)).await;
+        tracing::info!(port, "listening");
+        bound.send_replace(true);
+        Some(listener)
+    };
+    Listeners::and_later(Vec::new(), taking)
 }
 
 /// 256 random bits as text: letters and digits.

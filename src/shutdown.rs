@@ -1,11 +1,12 @@
 //! Signals as values, the wish to stop and the wish to stop now, and the drain between the two.
 //!
-//! Owns SIGTERM and SIGINT, and when nobody is left to be answered. It ends nothing: the compositions, `agent`
-//! and `injector`, do, and decide the exit code.
+//! Owns SIGTERM and SIGINT, that SIGXFSZ is no end, and when nobody is left to be answered. It ends nothing: the
+//! compositions, `agent` and `injector`, do, and decide the exit code.
 
 use std::io;
 use std::time::Duration;
 
+use rustix::process;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock;
@@ -23,6 +24,9 @@ impl Signals {
     /// # Errors
     /// When the system refuses a handler.
     pub fn catch() -> io::Result<Self> {
+        // A write to a log file at its size limit raises it, and then fails like any other (setrlimit(2)). Once caught,
+        // a signal stays so: the handler outlives what hears of it.
+        drop(signal(SignalKind::from_raw(process::Signal::XFSZ.as_raw()))?);
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 

@@ -9,9 +9,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::header::HOST;
 use http::uri::Scheme;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderName, Uri};
 
 use crate::endpoint::guard::is_forwarding;
+
+/// What Envoy adds as a proxy, and as a client of its own too: it may ask for credentials with these, but not for this
+/// (<https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#http-headers-set>).
+const ENVOY: &str = "x-envoy-";
 
 /// `kubectl port-forward` is such a peer too, and its user names localhost with a port of their own.
 pub(super) fn is_local(peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> bool {
@@ -21,7 +25,11 @@ pub(super) fn is_local(peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> bool {
         && hosts.next().is_some_and(|host| host.to_str().is_ok_and(is_loopback))
         && hosts.next().is_none()
         && uri.authority().is_none_or(|target| is_loopback(target.as_str()) && uri.scheme() == Some(&Scheme::HTTP))
-        && !headers.keys().any(is_forwarding)
+        && !headers.keys().any(is_added_on_the_way)
+}
+
+fn is_added_on_the_way(name: &HeaderName) -> bool {
+    is_forwarding(name) || name.as_str().starts_with(ENVOY)
 }
 
 /// One of the three names that this pod has for itself, with any port or none.

@@ -5,6 +5,7 @@
 
 mod page;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -67,25 +68,21 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     } else {
         ask(&listen, "/status", ANSWER_PATIENCE)
     };
+    let foreign = |problem: &str| format!("what listens on {} is not the agent: {problem}", listen.address);
     let answer = match answer {
         Ok(Answer { status: 200, body }) => {
-            serde_json::from_str::<Value>(&body).map_err(|_| "its answer is no JSON".into())
+            serde_json::from_str::<Value>(&body).map_err(|_| foreign("its answer is no JSON"))
         }
-        Ok(Answer { status, .. }) => Err(format!("it answers with HTTP {status}")),
-        Err(error) => return unavailable(arguments, world, &error.to_string()),
+        Ok(Answer { status: 403, .. }) => Err(hidden(listen.address)),
+        Ok(Answer { status, .. }) => Err(foreign(&format!("it answers with HTTP {status}"))),
+        Err(error) => Err(error.to_string()),
     };
     let status = match answer {
         Ok(status) => match &profile {
             Some(profile) => page::of_profile(status, profile.as_str(), (world.wall)()),
             None => status,
         },
-        Err(problem) => {
-            return unavailable(
-                arguments,
-                world,
-                &format!("what listens on {} is not the agent: {problem}", listen.address),
-            );
-        }
+        Err(problem) => return unavailable(arguments, world, &problem),
     };
     let is = |key: &str| status[key] == true;
     let code = |good: bool| if good { exit::OK } else { exit::NOT_READY };
@@ -95,6 +92,14 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         (false, Output::Json) => world.result(&format!("{status:#}\n"), code(is("ready"))),
         (false, Output::Text) => world.result(&page::text(&status, (world.wall)()), code(is("ready"))),
     }
+}
+
+/// Who asks the pod's own address comes from there, as what a mesh hands over does.
+fn hidden(address: SocketAddr) -> String {
+    let port = address.port();
+    format!(
+        "{address} does not show its status: it does on loopback only; let --admin-listen be [::]:{port} or localhost:{port}"
+    )
 }
 
 /// The probe's line goes to stdout without a newline, which the kubelet would keep in the event.

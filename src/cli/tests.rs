@@ -222,6 +222,19 @@ fn status_says_ready_or_not_in_both_forms() {
     }
 }
 
+/// What the agent says of `/status` to who comes from another address than loopback: the pod's own, if it is given.
+#[test]
+fn a_status_that_is_not_shown_is_explained_by_the_address() {
+    for arguments in [["status"].as_slice(), &["status", "--probe", "--wait", "1"]] {
+        let (address, _) = agent(http(403, &json!("/status is for this pod only")));
+        let refused = outcome(arguments, &[("STSIDECAR_ADMIN_LISTEN", &address)]);
+        let said = format!("{}{}", refused.stdout, refused.stderr);
+        assert_eq!(refused.code, 69, "{said}");
+        assert!(said.contains(&address) && said.contains("--admin-listen"), "{said}");
+        assert!(said.contains("loopback") && !said.contains("not the agent"), "{said}");
+    }
+}
+
 #[test]
 fn the_probe_asks_once_waits_there_and_prints_one_line_without_its_newline() {
     let body = json!({"started": false, "profiles": [{"profile": "default", "hops": []}]});

@@ -16,18 +16,22 @@ use crate::credentials::Secret;
 pub const PATH: &str = "/v1/credentials";
 
 /// Headers that a reverse proxy adds and no client (T02), in lower case.
-pub const FORWARDING: [&str; 7] = [
+pub const FORWARDING: [&str; 10] = [
     "cf-connecting-ip",
+    "fastly-client-ip",
     "forwarded",
     "proxy-connection",
     "true-client-ip",
     "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
     "x-envoy-external-address",
     "x-real-ip",
 ];
 
-/// The same, for a family of headers.
-const FORWARDING_FAMILY: &str = "x-forwarded-";
+/// The same, for families of headers. Linkerd adds no others than its own
+/// (<https://github.com/linkerd/linkerd2-proxy/commit/6d10dd6>).
+const FORWARDING_FAMILIES: [&str; 3] = ["l5d-", "x-forwarded-", "x-original-"];
 
 /// Headers that a browser adds and no SDK.
 pub const BROWSER: [&str; 3] = ["cookie", "origin", "referer"];
@@ -250,7 +254,7 @@ fn is_denied(name: &HeaderName) -> bool {
 pub fn is_forwarding(name: &HeaderName) -> bool {
     // `HeaderName` is lower case whatever was sent.
     let name = name.as_str();
-    FORWARDING.contains(&name) || name.starts_with(FORWARDING_FAMILY)
+    FORWARDING.contains(&name) || FORWARDING_FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
 fn is_browser(name: &str) -> bool {
@@ -264,7 +268,7 @@ fn may_be_denied(name: &str) -> bool {
 
 /// A bit for the first letter of each listed name.
 const INITIALS: u32 =
-    initials(&FORWARDING) | initials(&BROWSER) | initials(&[FORWARDING_FAMILY]) | initials(&[BROWSER_FAMILY]);
+    initials(&FORWARDING) | initials(&FORWARDING_FAMILIES) | initials(&BROWSER) | initials(&[BROWSER_FAMILY]);
 
 const fn initials(names: &[&str]) -> u32 {
     let (mut initials, mut index) = (0, 0);

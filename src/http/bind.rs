@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 use tokio::time::sleep;
 
 /// Connections that wait in the kernel to be accepted (T17); the kernel caps it at `net.core.somaxconn`.
@@ -40,14 +41,22 @@ impl BindError {
 /// # Errors
 /// When the address does not exist here or the port is in use.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    let listen = || {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        // std asks for a backlog of 128; a second listen() only changes it.
-        rustix::net::listen(&listener, BACKLOG)?;
-        Ok(listener)
-    };
-    listen().map_err(|source| BindError { address, source })
+    listen(address).map_err(|errno| BindError { address, source: errno.into() })
+}
+
+/// Not std's `TcpListener::bind`, which leaves it to the host whether `[::]` means IPv4 too (`net.ipv6.bindv6only`,
+/// <https://docs.kernel.org/networking/ip-sysctl.html>): what asks over IPv4 would be refused, or reach another process.
+fn listen(address: SocketAddr) -> Result<TcpListener, Errno> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    // A restarted process does not wait for the connections of the one before it (TIME_WAIT, tcp(7)).
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, false)?;
+    }
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket.into())
 }
 
 /// Takes `address`, or `instead` where this machine does not have it. Whatever else prevents it is reported once and
@@ -93,7 +102,9 @@ fn say_once(said: &mut bool, error: &BindError) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
     use std::pin::Pin;
+    use std::process::{Command, Stdio};
 
     use super::*;
 
@@ -120,6 +131,33 @@ mod tests {
         }
         let other = std::io::Error::other("no errno at all");
         assert!(!BindError { address, source: other }.is_absent());
+    }
+
+    /// Set in the process that has a network of its own.
+    const ALONE: &str = "STSIDECAR_TEST_V6ONLY";
+
+    /// A host may prefer it otherwise (`net.ipv6.bindv6only`). Probes over IPv4 would be refused then, or reach another
+    /// process on `0.0.0.0`, which is in nobody's way.
+    #[test]
+    fn all_addresses_are_those_of_both_families_whatever_the_host_prefers() {
+        if std::env::var_os(ALONE).is_some() {
+            let listener = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))).expect("a free port");
+            assert!(!rustix::net::sockopt::ipv6_v6only(&listener).expect("of IPv6"));
+            return;
+        }
+        let alone = |then: &str| {
+            let prefer = format!("echo 1 > /proc/sys/net/ipv6/bindv6only && {then}");
+            let mut command = Command::new("unshare");
+            command.args(["--map-root-user", "--net", "sh", "-c", &prefer]).stdout(Stdio::null());
+            command.arg(std::env::current_exe().expect("this test")).env(ALONE, "1").output()
+        };
+        if !alone("true").is_ok_and(|output| output.status.success()) {
+            println!("not run: a network of its own needs user namespaces, unshare(1) and IPv6");
+            return;
+        }
+        let name = "http::bind::tests::all_addresses_are_those_of_both_families_whatever_the_host_prefers";
+        let output = alone(&format!("exec \"$0\" --exact {name} --nocapture")).expect("it starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// 192.0.2.1 is nobody's (RFC 5737).

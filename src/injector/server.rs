@@ -3,7 +3,6 @@
 //! Owns the tasks, from the first connection to the end of the drain. It makes neither certificate nor client:
 //! both are handed in. Called by the composition, and by tests with a certificate of their own.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use super::objects::{self, Objects};
 use super::tls::Tls;
 use super::webhook::{self, Means, Shared, Webhook};
 use crate::clock;
-use crate::http::{Activity, Limits, serve, serve_over};
+use crate::http::{Activity, Limits, Listeners, serve, serve_over};
 use crate::inject::Template;
 use crate::metrics::Registry;
 use crate::shutdown::drained;
@@ -56,10 +55,10 @@ pub struct Parts {
     pub certificate: Arc<dyn ResolvesServerCert>,
     /// Readiness, besides what is known here.
     pub conditions: Vec<Condition>,
-    /// The webhook's port.
-    pub webhook: TcpListener,
+    /// The webhook's port, taken or still waited for.
+    pub webhook: Listeners,
     /// The port of health and metrics.
-    pub health: TcpListener,
+    pub health: Listeners,
     /// The process's registry.
     pub registry: Registry,
 }
@@ -124,13 +123,13 @@ fn start(
     let answers = answers(template, objects, events, &registry, &activity, draining.subscribe())?;
     let (tls, of_webhook, stop) = (Tls::new(certificate)?, Arc::clone(&activity), closed.subscribe());
     tasks.spawn(async move {
-        let served = serve_over(tls, vec![webhook], Arc::new(answers), webhook::LIMITS, of_webhook, stop).await;
+        let served = serve_over(tls, webhook, Arc::new(answers), webhook::LIMITS, of_webhook, stop).await;
         report("webhook", served)
     });
     let (surface, stop) = (Arc::new(Health { conditions, registry }), closed.subscribe());
     tasks.spawn(async move {
         let limits = Limits::new(HEALTH_CONNECTIONS);
-        report("health", serve(vec![health], surface, limits, Arc::new(Activity::default()), stop).await)
+        report("health", serve(health, surface, limits, Arc::new(Activity::default()), stop).await)
     });
     Ok(activity)
 }

@@ -40,9 +40,10 @@ impl Watcher {
         Self { watches: watches.clone(), directory, armed: None, signal: Arc::default() }
     }
 
-    /// Says once when the directory is not laid out by the kubelet: a `subPath` mount never updates.
+    /// Says once of each directory that it is not laid out by the kubelet: a `subPath` mount never updates.
     pub(super) fn note_static_mounts(&self) {
-        if self.directory.is_dir() && self.directory.join("..data").symlink_metadata().is_err() {
+        let is_plain = self.directory.is_dir() && self.directory.join("..data").symlink_metadata().is_err();
+        if is_plain && self.watches.is_first_plain(&self.directory) {
             let directory = self.directory.display();
             info!(%directory, "no ..data entry here: if this is a subPath mount of a volume, the kubelet never updates it");
         }

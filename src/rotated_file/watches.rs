@@ -37,6 +37,8 @@ struct Shared {
     directories: HashMap<i32, Vec<Arc<Signal>>>,
     /// Directories of which a warning says that they are not watched.
     unwatched: HashSet<PathBuf>,
+    /// Directories of which a line says that the kubelet did not lay them out.
+    plain: HashSet<PathBuf>,
 }
 
 /// What the watcher of one file hears.
@@ -102,6 +104,11 @@ impl Watches {
     pub(super) fn is_news(&self, directory: &Path, watched: bool) -> bool {
         let unwatched = &mut self.lock().unwatched;
         if watched { unwatched.remove(directory) } else { unwatched.insert(directory.to_owned()) }
+    }
+
+    /// Remembers that the kubelet did not lay `directory` out; true when that is news.
+    pub(super) fn is_first_plain(&self, directory: &Path) -> bool {
+        self.lock().plain.insert(directory.to_owned())
     }
 
     /// A panic leaves nothing half done.

@@ -100,10 +100,10 @@ impl Queue {
     }
 
     fn empty_into(&self, mut output: impl Write + AsFd, lost: fn(u64)) {
-        let mut said = 0;
+        let (mut said, mut torn) = (0, false);
         loop {
             let line = self.next();
-            match write(&mut output, &line) {
+            match write(&mut output, &line, &mut torn) {
                 Err(_) => self.dropped.add_one(),
                 // Not while the queue is full: the report would take the room of another line.
                 Ok(()) if self.lock().bytes <= ROOM / 2 => {
@@ -134,17 +134,24 @@ impl Queue {
     }
 }
 
-/// Writes all of it, also where another process has made the shared description non-blocking.
-fn write(output: &mut (impl Write + AsFd), mut text: &[u8]) -> io::Result<()> {
-    while !text.is_empty() {
-        match output.write(text) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => text = &text[written..],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let _ = poll(&mut [PollFd::new(output, PollFlags::OUT)], None);
+/// Writes all of it, also where another process has made the shared description non-blocking. `torn` says whether the
+/// text before broke off, on a full disk: this one then begins a line of its own.
+fn write(output: &mut (impl Write + AsFd), text: &[u8], torn: &mut bool) -> io::Result<()> {
+    let end_of_torn: &[u8] = if *torn { b"\n" } else { b"" };
+    for mut rest in [end_of_torn, text] {
+        while !rest.is_empty() {
+            match output.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    rest = &rest[written..];
+                    *torn = !rest.is_empty();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let _ = poll(&mut [PollFd::new(output, PollFlags::OUT)], None);
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! A log that is not read: credentials are refreshed and served, probes are answered, signals are followed.
 
+use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 
@@ -21,10 +22,14 @@ struct Silent {
 
 impl Silent {
     fn start(launch: &Launch, log: &FullPipe) -> Self {
+        Self::started(launch, |launch| launch.spawn_logging_to(log.stderr()))
+    }
+
+    fn started(launch: &Launch, spawn: impl FnOnce(&Launch) -> Agent) -> Self {
         let (endpoint, admin) = (free_port(), free_port());
         let [listen, admin_listen] = [endpoint, admin].map(|port| format!("127.0.0.1:{port}"));
         let launch = launch.clone().flag("listen", &listen).flag("admin-listen", &admin_listen);
-        let silent = Self { agent: launch.spawn_logging_to(log.stderr()), admin };
+        let silent = Self { agent: spawn(&launch), admin };
         until("that it is ready", || (silent.admin("/readyz")?.status == 200).then_some(()));
         silent
     }
@@ -132,4 +137,25 @@ fn a_closed_log_stops_nothing() {
     until("the exchange", || (!scene.sts.calls().is_empty()).then_some(()));
     agent.signal(Signal::TERM);
     assert_eq!(agent.wait(), Some(0));
+}
+
+/// A write beyond `RLIMIT_FSIZE` is a signal too, which ends a process that does not expect it (setrlimit(2)).
+#[test]
+fn a_log_file_that_may_not_grow_stops_nothing() {
+    let mut scene = Scene::new();
+    let log = scene.path("log");
+    let limited = format!("ulimit -f 8 && exec \"$0\" \"$@\" 2>'{}'", log.display());
+    let mut silent = Silent::started(&noisy(&scene), |launch| {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &limited]).arg(launch.binary());
+        launch.spawn_by(shell)
+    });
+    until("that lines are dropped", || {
+        scene.rotate();
+        (silent.dropped() > 0).then_some(())
+    });
+    assert_eq!(silent.admin("/livez").expect("an answer").status, 200);
+    assert!(std::fs::read_to_string(&log).expect("text").contains("stsidecar is starting"));
+    silent.agent.signal(Signal::TERM);
+    assert_eq!(silent.agent.wait(), Some(0));
 }

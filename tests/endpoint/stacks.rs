@@ -31,7 +31,8 @@ fn every_measured_http_stack_gets_credentials() {
         }
     }
     assert!(refused.is_empty(), "{refused:#?}");
-    for language in ["Node.js", "undici", "Deno", "Bun", "Java", "Python", "Go", "Rust", "curl", "Ruby", "PHP", "Perl"]
+    for language in
+        ["Node.js", "undici", "Deno", "Bun", "Java", ".NET", "Python", "Go", "Rust", "curl", "Ruby", "PHP", "Perl"]
     {
         assert!(measured.iter().any(|row| row.stack.starts_with(language)), "{language} was measured once");
     }

@@ -126,6 +126,36 @@ async fn ports_that_are_taken_are_waited_for() {
     timeout(BOUND, answered).await.expect("tried again");
 }
 
+/// A Deployment in the host's network meets other webhooks on 9443. The kubelet must hear why it is not ready, and
+/// not that nothing answers, for which it would kill the container.
+#[tokio::test]
+async fn health_says_that_the_webhooks_port_is_taken() {
+    let (api, folder) = (ApiServer::start().await, tempfile::tempdir().expect("a folder"));
+    let (config, known) = (folder.path().join("config.yaml"), folder.path().join("kubeconfig"));
+    let holder = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let webhook = holder.local_addr().expect("bound");
+    let health = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    std::fs::write(&config, checks::text(webhook.port(), health.port())).expect("a file");
+    std::fs::write(&known, kubeconfig(&api).to_string()).expect("a file");
+    let mut injector = Command::new(env!("CARGO_BIN_EXE_stsidecar-injector"));
+    injector.arg("run").arg(format!("--config={}", config.display())).env("KUBECONFIG", known);
+    let _child = injector.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().expect("it starts");
+    let says = async |line: &str| {
+        let said = async {
+            while !page(health, "/readyz?verbose").await.is_ok_and(|page| page.text.contains(line)) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(BOUND, said).await.unwrap_or_else(|_| panic!("health never says {line}"));
+    };
+    says("[-]port: ").await;
+    assert_eq!(page(health, "/livez").await.expect("an answer").status, 200);
+    assert_eq!(page(health, "/readyz").await.expect("an answer").status, 503);
+    drop(holder);
+    says("[+]port ok").await;
+    TcpStream::connect(webhook).await.expect("it listens");
+}
+
 #[tokio::test]
 async fn without_a_cluster_it_says_so() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -63,8 +63,8 @@ pub(crate) fn start_with(api: ApiServer, drain: Drain) -> Running {
         namespace: "stsidecar-system".to_owned(),
         certificate: served(),
         conditions: Vec::new(),
-        webhook,
-        health,
+        webhook: vec![webhook].into(),
+        health: vec![health].into(),
         registry,
     };
     let (stop, mut stopped) = mpsc::channel(2);

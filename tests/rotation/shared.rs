@@ -114,3 +114,20 @@ async fn a_directory_that_is_replaced_is_watched_again_for_all_its_files_and_sai
         assert_eq!(log.count(&[message]), 1, "{}", log.text());
     }
 }
+
+#[tokio::test]
+async fn a_directory_that_the_kubelet_did_not_lay_out_is_said_once_for_all_its_files() {
+    let log = Log::default();
+    let _collecting = log.collect();
+    let directory = scratch(&file_systems()[0]);
+    fs::write(directory.path().join("token"), numbered(1)).expect("room");
+    let watches = Watches::default();
+    let mut running = [(); 3].map(|()| Running::start_with(&open(&directory.path().join("token")), &watches));
+    for file in &mut running {
+        file.until_value(1).await;
+    }
+    for file in running {
+        file.end().await;
+    }
+    assert_eq!(log.count(&["no ..data entry here"]), 1, "{}", log.text());
+}

@@ -117,9 +117,15 @@ impl Launch {
         self.spawned(self.run_command().stderr(log))
     }
 
-    /// Starts it by this command, which has no arguments yet, and waits until both ports are open.
+    /// Starts it by this command, which takes the program's arguments behind its own, and waits until both ports are
+    /// open.
     pub fn start_by(&self, command: Command) -> Agent {
-        self.spawned(self.running(command).stderr(Stdio::piped())).opened()
+        self.spawn_by(command).opened()
+    }
+
+    /// The same without waiting.
+    pub fn spawn_by(&self, command: Command) -> Agent {
+        self.spawned(self.running(command).stderr(Stdio::piped()))
     }
 
     fn spawned(&self, command: &mut Command) -> Agent {

@@ -83,6 +83,58 @@ fn lines_for_nobody_are_counted() {
     assert_eq!(lines.dropped().count(), 3);
 }
 
+/// A file whose disk may be full, also in the middle of a line.
+struct Disk {
+    file: std::fs::File,
+    room: Arc<Mutex<usize>>,
+}
+
+impl Write for Disk {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let mut room = self.room.lock().expect("no panic");
+        match text.len().min(*room) {
+            0 => Err(io::ErrorKind::StorageFull.into()),
+            taken => {
+                *room -= taken;
+                self.file.write(&text[..taken])
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Disk {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// A reader of JSON lines would lose the line behind the half one too.
+#[test]
+fn what_breaks_off_spoils_no_other_line() {
+    let kept = tempfile::NamedTempFile::new().expect("a file");
+    let room = Arc::new(Mutex::new(b"first\nsec".len()));
+    let disk = Disk { file: kept.reopen().expect("a file"), room: Arc::clone(&room) };
+    let lines = Lines::start(disk, |_| ()).expect("a thread");
+    let write = |text: &str| {
+        (&lines).write_all(text.as_bytes()).expect("never an error");
+        lines.flush(BOUND);
+    };
+    write("first\n");
+    write("second\n");
+    write("lost\n");
+    *room.lock().expect("no panic") = 1;
+    write("after the end of the half line\n");
+    *room.lock().expect("no panic") = 1024;
+    write("whole\n");
+    write("and whole\n");
+    assert_eq!(std::fs::read_to_string(kept.path()).expect("text"), "first\nsec\nwhole\nand whole\n");
+    assert_eq!(lines.dropped().count(), 3);
+}
+
 #[test]
 fn one_text_may_be_longer_than_the_room() {
     let (lines, mut reader) = lines(|_| ());

@@ -5,7 +5,7 @@ Each client makes one GET with one header of ours, `Authorization`; a socket on 
 `cargo test --test endpoint stacks` sends every head to the endpoint, which must answer it with credentials.
 
     npm install --prefix FOLDER --ignore-scripts deno bun undici axios got node-fetch
-    python3 -m venv FOLDER/venv && FOLDER/venv/bin/pip install requests httpx aiohttp urllib3
+    python3 -m venv FOLDER/venv && FOLDER/venv/bin/pip install requests httpx aiohttp urllib3 pythonnet dotnetcore2
     apt-get install curl wget ruby php-cli php-curl libwww-perl
     python3 tests/clients/stacks/measure.py FOLDER
 
@@ -66,6 +66,7 @@ def clients(folder: Path) -> dict[str, list[str]]:
     deno = [str(modules / "@deno/linux-x64-glibc/deno"), "run", "--quiet", "--allow-all", script]
     bun = [str(modules / "@oven/bun-linux-x64/bin/bun"), script]
     python = [str(folder / "venv/bin/python"), str(HERE / "stacks.py")]
+    dotnet = [python[0], str(HERE / "dotnet.py")]
     rust = folder / "rust"
     (rust / "src").mkdir(parents=True, exist_ok=True)
     (rust / "Cargo.toml").write_text(CARGO)
@@ -87,6 +88,8 @@ def clients(folder: Path) -> dict[str, list[str]]:
         "Bun node:http": [*bun, "http"],
         "Java HttpClient": ["java", str(HERE / "Stacks.java"), "HttpClient"],
         "Java HttpURLConnection": ["java", str(HERE / "Stacks.java"), "HttpURLConnection"],
+        ".NET HttpClient": [*dotnet, "client"],
+        ".NET WebRequest": [*dotnet, "web_request"],
         "Python urllib.request": [*python, "standard"],
         "Python http.client": [*python, "http_client"],
         "Python requests": [*python, "requests"],
