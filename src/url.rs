@@ -146,10 +146,19 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_loopback_unless_allowed() {
-        for url in ["http://127.0.0.1:8333", "http://[::1]:1/path", "http://localhost", "https://sts.example.com"] {
+        for url in [
+            "http://127.0.0.1:8333",
+            "http://[::1]:1/path",
+            "http://localhost",
+            "http://LocalHost:8333/",
+            "http://localhost.:8333",
+            "https://sts.example.com",
+        ] {
             assert!(endpoint(url, false).is_ok(), "{url}");
         }
-        assert_eq!(endpoint("http://sts.svc:8333", false), Err(Error::Insecure));
+        for url in ["http://sts.svc:8333", "http://localhost.svc", "http://localhost..", "http://notlocalhost"] {
+            assert_eq!(endpoint(url, false), Err(Error::Insecure), "{url}");
+        }
         assert!(endpoint("http://sts.svc:8333", true).is_ok());
     }
 
