@@ -71,4 +71,14 @@ mod tests {
         assert_eq!(pem(content).expect("UTF-8"), b"-----A-----\r\nx y\n-----B-----\n-----C-----\n\n");
         assert_eq!(pem(b"\xff\xfe"), Err(Error::Utf16));
     }
+
+    #[test]
+    fn a_block_of_pem_that_begins_where_another_ends_begins_a_line() {
+        let content = b"-----BEGIN A-----\nx\n-----END A----------BEGIN B-----\ny\n-----END B----- -----BEGIN C-----\n";
+        let lines =
+            b"-----BEGIN A-----\nx\n-----END A-----\n-----BEGIN B-----\ny\n-----END B-----\n-----BEGIN C-----\n";
+        assert_eq!(pem(content).expect("UTF-8"), lines);
+        let comment = b"# -----BEGIN A----- follows\n";
+        assert_eq!(pem(comment).expect("UTF-8"), comment);
+    }
 }

@@ -148,15 +148,43 @@ mod tests {
         }
     }
 
+    fn authority() -> String {
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("ring makes keys");
+        params.self_signed(&key).expect("it signs itself").pem()
+    }
+
+    #[test]
+    fn no_certificate_of_a_bundle_is_left_out() {
+        let (one, other) = (authority(), authority());
+        let old = other.replace("CERTIFICATE", "X509 CERTIFICATE");
+        for bundle in [format!("{}{other}", one.trim_end()), format!("{one}{old}"), format!("{old}{one}")] {
+            let Bundle(anchors) = Bundle::parse(bundle.as_bytes()).expect("a bundle");
+            assert_eq!((anchors.roots.len(), anchors.servers.len()), (2, 2), "{bundle}");
+        }
+        let trusted = other.replace("CERTIFICATE", "TRUSTED CERTIFICATE");
+        let pkcs7 = other.replace("CERTIFICATE", "PKCS7");
+        for (bundle, said) in [
+            (
+                format!("{one}{trusted}"),
+                "it has a TRUSTED CERTIFICATE, which only OpenSSL reads: write it with `openssl x509`",
+            ),
+            (
+                format!("{pkcs7}{one}"),
+                "it has a block of PKCS7: write its certificates with `openssl pkcs7 -print_certs`",
+            ),
+            (format!("{one}-----BEGIN CERTIFICATE-----MII\n"), "PEM block 2 is not a certificate"),
+        ] {
+            assert_eq!(Bundle::parse(bundle.as_bytes()).expect_err(&bundle).to_string(), said, "{bundle}");
+        }
+        let request = format!("{one}-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n");
+        assert!(Bundle::parse(request.as_bytes()).is_ok(), "what is no certificate may be beside one");
+    }
+
     #[test]
     fn a_configuration_lasts_until_the_bundle_is_another_one() {
-        let authority = || {
-            let mut params = rcgen::CertificateParams::default();
-            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-            let key = rcgen::KeyPair::generate().expect("ring makes keys");
-            let pem = params.self_signed(&key).expect("it signs itself").pem();
-            Arc::new(Bundle::parse(pem.as_bytes()).expect("a bundle"))
-        };
+        let authority = || Arc::new(Bundle::parse(authority().as_bytes()).expect("a bundle"));
         let newest = Arc::new(Mutex::new(None));
         let read = Arc::clone(&newest);
         let source = move || read.lock().expect("no panic").clone();
