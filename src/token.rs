@@ -206,6 +206,28 @@ mod tests {
     }
 
     #[test]
+    fn a_token_in_a_form_that_others_write_is_refused_by_its_form() {
+        let token = jwt("{}");
+        for (content, said) in [
+            (format!("\"{token}\"\n"), "it is JSON or in quotes: write the token alone"),
+            (format!("'{token}'"), "it is JSON or in quotes: write the token alone"),
+            (format!("{{\"token\":\"{token}\"}}"), "it is JSON or in quotes: write the token alone"),
+            (format!("Bearer {token}"), "it has blanks or line breaks in it: write the token alone, on one line"),
+            (
+                format!("{}\n{}", &token[..9], &token[9..]),
+                "it has blanks or line breaks in it: write the token alone, on one line",
+            ),
+            (format!("{token}\n{token}\n"), "it has blanks or line breaks in it: write the token alone, on one line"),
+            (
+                format!("{token}\0\0"),
+                "it has bytes of zero in it: whoever writes it must write the token alone, and rename the file into place",
+            ),
+        ] {
+            assert_eq!(WebIdentityToken::parse(content.as_bytes()).expect_err(&content).to_string(), said);
+        }
+    }
+
+    #[test]
     fn an_access_token_is_opaque_and_no_jwt() {
         let token = WebIdentityToken::opaque(b"Atza|IQEBLjAsAhRm\n").expect("a token");
         assert_eq!((token.expose(), token.claims()), ("Atza|IQEBLjAsAhRm", &Claims::default()));
