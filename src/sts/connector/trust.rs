@@ -38,6 +38,12 @@ pub enum NotABundle {
     /// One block is broken; its number counts from 1.
     #[error("PEM block {0} is not a certificate")]
     Block(usize),
+    /// A form of OpenSSL alone, with its own notes behind the certificate.
+    #[error("it has a TRUSTED CERTIFICATE, which only OpenSSL reads: write it with `openssl x509`")]
+    Trusted,
+    /// A container of certificates.
+    #[error("it has a block of PKCS7: write its certificates with `openssl pkcs7 -print_certs`")]
+    Pkcs7,
     /// No PEM can be in it.
     #[error("it cannot be read: {0}")]
     Text(#[from] text::Error),
@@ -52,7 +58,7 @@ impl Bundle {
     /// # Errors
     /// When there is no certificate, or one that no root can be made of.
     pub fn parse(content: &[u8]) -> Result<Self, NotABundle> {
-        let content = text::pem(content)?;
+        let content = labelled(&text::pem(content)?)?;
         let (mut roots, mut servers) = (RootCertStore::empty(), Digests::new());
         for (index, block) in CertificateDer::pem_slice_iter(&content).enumerate() {
             let certificate = block.map_err(|_| NotABundle::Block(index + 1))?;
@@ -64,6 +70,23 @@ impl Bundle {
         }
         Ok(Self(Arc::new(Anchors { roots: Arc::new(roots), servers: Arc::new(servers), content: Vec::new() })))
     }
+}
+
+/// PEM with every certificate under the label that is looked for; what is under others is passed over without a word.
+/// OpenSSL reads the older label too (`PEM_STRING_X509_OLD` in
+/// <https://github.com/openssl/openssl/blob/master/include/openssl/pem.h>).
+fn labelled(content: &[u8]) -> Result<Vec<u8>, NotABundle> {
+    let mut lines = Vec::with_capacity(content.len());
+    for line in content.split_inclusive(|byte| *byte == b'\n') {
+        match line.trim_ascii_end() {
+            b"-----BEGIN TRUSTED CERTIFICATE-----" => return Err(NotABundle::Trusted),
+            b"-----BEGIN PKCS7-----" => return Err(NotABundle::Pkcs7),
+            b"-----BEGIN X509 CERTIFICATE-----" => lines.extend(b"-----BEGIN CERTIFICATE-----\n"),
+            b"-----END X509 CERTIFICATE-----" => lines.extend(b"-----END CERTIFICATE-----\n"),
+            _ => lines.extend_from_slice(line),
+        }
+    }
+    Ok(lines)
 }
 
 impl fmt::Debug for Bundle {
