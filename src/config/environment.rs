@@ -150,6 +150,8 @@ impl Sources<'_> {
             let is_url = text.contains(['@', '?', '#']) || text.contains("://");
             return Err(if is_url { Error::url(name, &text, allowed) } else { Error::value(name, &text, allowed) });
         }
+        // The end of a line comes along with a Secret that was made from a file.
+        let text = if text.trim_ascii().is_empty() { text } else { text.trim_ascii().to_owned() };
         Ok(Some(Given { origin: Origin::Variable(name), text }))
     }
 
