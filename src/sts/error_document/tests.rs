@@ -156,6 +156,17 @@ fn a_page_says_its_title_and_its_heading() {
 }
 
 #[test]
+fn names_of_characters_have_an_end() {
+    assert_says(
+        "<p>&#x0000026; &amp &unknown; &verylongnameofacharacter; &#38;",
+        None,
+        Some("& &amp &unknown; &verylongnameofacharacter; &"),
+    );
+    let hostile = "&".repeat(64 * 1024);
+    assert_says(format!("<p>{hostile}"), None, Some(&hostile));
+}
+
+#[test]
 fn other_charsets_are_text_and_what_is_no_text_says_nothing() {
     let utf16 = |text: &str, big: bool| -> Vec<u8> {
         let units = std::iter::once(0xfeff).chain(text.encode_utf16());
