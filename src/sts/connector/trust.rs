@@ -58,7 +58,7 @@ impl Bundle {
     /// # Errors
     /// When there is no certificate, or one that no root can be made of.
     pub fn parse(content: &[u8]) -> Result<Self, NotABundle> {
-        let content = labelled(&text::pem(content)?)?;
+        let content = readable(content)?;
         let (mut roots, mut servers) = (RootCertStore::empty(), Digests::new());
         for (index, block) in CertificateDer::pem_slice_iter(&content).enumerate() {
             let certificate = block.map_err(|_| NotABundle::Block(index + 1))?;
@@ -70,6 +70,14 @@ impl Bundle {
         }
         Ok(Self(Arc::new(Anchors { roots: Arc::new(roots), servers: Arc::new(servers), content: Vec::new() })))
     }
+}
+
+/// A text of PEM in which a parser finds every certificate.
+///
+/// # Errors
+/// When it has some in a form that no parser here reads.
+pub(super) fn readable(content: &[u8]) -> Result<Vec<u8>, NotABundle> {
+    labelled(&text::pem(content)?)
 }
 
 /// PEM with every certificate under the label that is looked for; what is under others is passed over without a word.
