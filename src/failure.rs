@@ -213,12 +213,23 @@ pub fn classify(evidence: Evidence) -> Failure {
             Some(code) => {
                 let class = codes::of_answer(&code, &raw, evidence.signed)
                     .unwrap_or_else(|| codes::of_status(evidence.status, Class::Config));
-                (class, code, safe_line(&raw))
+                (class, code, said(evidence.status, &raw))
             }
             None => without_code(evidence.status, &raw),
         },
     };
     Failure { class, code, message, request_id, sent }
+}
+
+/// What came with a code. Ceph RGW and others leave the message out, and an empty one looks like a fault of ours.
+fn said(status: Option<u16>, raw: &str) -> String {
+    let message = safe_line(raw);
+    match status {
+        Some(status) if message.is_empty() => {
+            format!("the answer has no message, only HTTP status {status} and its error code")
+        }
+        _ => message,
+    }
 }
 
 /// An answer without a code: an HTML page of a proxy, an empty 500, a redirect.

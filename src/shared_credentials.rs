@@ -115,6 +115,8 @@ impl fmt::Debug for AccessKey {
 /// The values of the three keys that matter, in the section of that name.
 fn values<'t>(text: &'t str, profile: &str) -> Result<[Option<&'t str>; 3], Error> {
     let (mut found, mut own) = ([None; 3], None);
+    // Of the setting before, in its section.
+    let mut indentation = None;
     for (at, line) in text.lines().enumerate() {
         let (number, content) = (at + 1, line.trim());
         if content.is_empty() || content.starts_with(['#', ';']) {
@@ -131,12 +133,16 @@ fn values<'t>(text: &'t str, profile: &str) -> Result<[Option<&'t str>; 3], Erro
                 return Err(Error::SectionTwice { section: profile.to_owned(), line: number });
             }
             own = if is_own { Some(true) } else { own.map(|_| false) };
+            indentation = None;
             continue;
         }
-        // An indented line belongs to the setting before it, and is none of ours.
-        if line.starts_with([' ', '\t']) {
+        // A line that is indented deeper belongs to the setting before it, and is none of ours: as Python's
+        // configparser reads it, and so the AWS CLI. A section may be indented as a whole.
+        let indented = line.len() - line.trim_start().len();
+        if indentation.is_some_and(|before| indented > before) {
             continue;
         }
+        indentation = Some(indented);
         let (key, value) = content.split_once('=').ok_or(Error::Line(number))?;
         if own != Some(true) {
             continue;

@@ -36,7 +36,8 @@ pub fn utf8(content: &[u8]) -> Result<&str, Error> {
 }
 
 /// The lines of a PEM file, without the marks and blanks in front of them: readers skip a certificate whose first
-/// line does not begin with its dashes (RFC 7468 lets them), and whatever it vouches for is then not trusted.
+/// line does not begin with its dashes (RFC 7468 lets them), and whatever it vouches for is then not trusted. So a
+/// block that begins behind the end of another, as `cat` joins files without a last line's end, gets a line of its own.
 ///
 /// # Errors
 /// When the mark is that of UTF-16.
@@ -44,10 +45,27 @@ pub fn pem(content: &[u8]) -> Result<Vec<u8>, Error> {
     let mut lines = Vec::with_capacity(content.len());
     for line in unmarked(content)?.split_inclusive(|byte| *byte == b'\n') {
         let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-        let blanks = line.iter().take_while(|byte| b" \t".contains(byte)).count();
-        lines.extend_from_slice(&line[blanks..]);
+        let mut line = without_blanks(line);
+        while let Some(at) = joint(line) {
+            lines.extend_from_slice(line[..at].trim_ascii_end());
+            lines.push(b'\n');
+            line = without_blanks(&line[at..]);
+        }
+        lines.extend_from_slice(line);
     }
     Ok(lines)
+}
+
+fn without_blanks(line: &[u8]) -> &[u8] {
+    let blanks = line.iter().take_while(|byte| b" \t".contains(byte)).count();
+    &line[blanks..]
+}
+
+/// Where another block begins in a line that ends one.
+fn joint(line: &[u8]) -> Option<usize> {
+    let rest = line.strip_prefix(b"-----END ")?;
+    let begin = b"-----BEGIN ";
+    rest.windows(begin.len()).position(|part| part == begin).map(|at| line.len() - rest.len() + at)
 }
 
 #[cfg(test)]
@@ -70,5 +88,15 @@ mod tests {
         let content = b"\xef\xbb\xbf-----A-----\r\nx y\n\xef\xbb\xbf-----B-----\n \t -----C-----\n\n";
         assert_eq!(pem(content).expect("UTF-8"), b"-----A-----\r\nx y\n-----B-----\n-----C-----\n\n");
         assert_eq!(pem(b"\xff\xfe"), Err(Error::Utf16));
+    }
+
+    #[test]
+    fn a_block_of_pem_that_begins_where_another_ends_begins_a_line() {
+        let content = b"-----BEGIN A-----\nx\n-----END A----------BEGIN B-----\ny\n-----END B----- -----BEGIN C-----\n";
+        let lines =
+            b"-----BEGIN A-----\nx\n-----END A-----\n-----BEGIN B-----\ny\n-----END B-----\n-----BEGIN C-----\n";
+        assert_eq!(pem(content).expect("UTF-8"), lines);
+        let comment = b"# -----BEGIN A----- follows\n";
+        assert_eq!(pem(comment).expect("UTF-8"), comment);
     }
 }

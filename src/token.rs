@@ -56,6 +56,15 @@ pub enum Error {
     /// Not three base64url parts.
     #[error("it is not a JWT (three base64url parts joined by dots)")]
     NotAJwt,
+    /// As an API hands it out.
+    #[error("it is JSON or in quotes: write the token alone")]
+    Quoted,
+    /// A scheme in front of it, a broken line, or several tokens.
+    #[error("it has blanks or line breaks in it: write the token alone, on one line")]
+    Lines,
+    /// Of a file that was given its length before its content, or a C string's end.
+    #[error("it has bytes of zero in it: whoever writes it must write the token alone, and rename the file into place")]
+    Zeros,
     /// The middle part is not a JSON object.
     #[error("its claims are not a JSON object")]
     Claims,
@@ -84,9 +93,9 @@ impl WebIdentityToken {
         let parts: Vec<&str> = text.split('.').collect();
         let is_part =
             |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        let [_, payload, _] = parts[..] else { return Err(Error::NotAJwt) };
+        let [_, payload, _] = parts[..] else { return Err(form_of(text)) };
         if !parts.iter().all(is_part) {
-            return Err(Error::NotAJwt);
+            return Err(form_of(text));
         }
         let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Error::NotAJwt)?;
         let claims = serde_json::from_slice::<Value>(&payload).map_err(|_| Error::Claims)?;
@@ -132,6 +141,16 @@ impl WebIdentityToken {
     #[must_use]
     pub fn claims(&self) -> &Claims {
         &self.claims
+    }
+}
+
+/// What a text is that is no JWT.
+fn form_of(text: &str) -> Error {
+    match text {
+        _ if text.starts_with(['"', '\'', '{', '[']) => Error::Quoted,
+        _ if text.contains('\0') => Error::Zeros,
+        _ if text.contains(|c: char| c.is_ascii_whitespace()) => Error::Lines,
+        _ => Error::NotAJwt,
     }
 }
 
@@ -196,13 +215,35 @@ mod tests {
             ("abc", Error::NotAJwt),
             ("a.b.c.d", Error::NotAJwt),
             ("a..c", Error::NotAJwt),
-            ("a.b c.d", Error::NotAJwt),
+            ("a.b c.d", Error::Lines),
             (jwt("[1]").as_str(), Error::Claims),
             (jwt("nonsense").as_str(), Error::Claims),
         ] {
             assert_eq!(WebIdentityToken::parse(content.as_bytes()).err(), Some(reason), "{content:.20}");
         }
         assert_eq!(WebIdentityToken::parse(b"\xff.\xff.\xff").err(), Some(Error::NotAJwt));
+    }
+
+    #[test]
+    fn a_token_in_a_form_that_others_write_is_refused_by_its_form() {
+        let token = jwt("{}");
+        for (content, said) in [
+            (format!("\"{token}\"\n"), "it is JSON or in quotes: write the token alone"),
+            (format!("'{token}'"), "it is JSON or in quotes: write the token alone"),
+            (format!("{{\"token\":\"{token}\"}}"), "it is JSON or in quotes: write the token alone"),
+            (format!("Bearer {token}"), "it has blanks or line breaks in it: write the token alone, on one line"),
+            (
+                format!("{}\n{}", &token[..9], &token[9..]),
+                "it has blanks or line breaks in it: write the token alone, on one line",
+            ),
+            (format!("{token}\n{token}\n"), "it has blanks or line breaks in it: write the token alone, on one line"),
+            (
+                format!("{token}\0\0"),
+                "it has bytes of zero in it: whoever writes it must write the token alone, and rename the file into place",
+            ),
+        ] {
+            assert_eq!(WebIdentityToken::parse(content.as_bytes()).expect_err(&content).to_string(), said);
+        }
     }
 
     #[test]

@@ -90,7 +90,9 @@ pub fn proxy(text: &str) -> Result<Uri, Error> {
 #[must_use]
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    // Names have no case, and one with a dot at its end is the same (RFC 6761, section 6.3, for this one).
+    let name = host.strip_suffix('.').unwrap_or(host);
+    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// Without the white space around it that files leave, and its scheme in lower case (RFC 3986, section 3.1).
@@ -146,10 +148,19 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_loopback_unless_allowed() {
-        for url in ["http://127.0.0.1:8333", "http://[::1]:1/path", "http://localhost", "https://sts.example.com"] {
+        for url in [
+            "http://127.0.0.1:8333",
+            "http://[::1]:1/path",
+            "http://localhost",
+            "http://LocalHost:8333/",
+            "http://localhost.:8333",
+            "https://sts.example.com",
+        ] {
             assert!(endpoint(url, false).is_ok(), "{url}");
         }
-        assert_eq!(endpoint("http://sts.svc:8333", false), Err(Error::Insecure));
+        for url in ["http://sts.svc:8333", "http://localhost.svc", "http://localhost..", "http://notlocalhost"] {
+            assert_eq!(endpoint(url, false), Err(Error::Insecure), "{url}");
+        }
         assert!(endpoint("http://sts.svc:8333", true).is_ok());
     }
 

@@ -150,6 +150,11 @@ impl Sources<'_> {
             let is_url = text.contains(['@', '?', '#']) || text.contains("://");
             return Err(if is_url { Error::url(name, &text, allowed) } else { Error::value(name, &text, allowed) });
         }
+        // The end of a line comes along with a Secret that was made from a file. A document of lines stays as it is.
+        let text = match text.trim_ascii() {
+            value if value.is_empty() || value.contains('\n') => text,
+            value => value.to_owned(),
+        };
         Ok(Some(Given { origin: Origin::Variable(name), text }))
     }
 

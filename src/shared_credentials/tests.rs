@@ -19,6 +19,21 @@ fn the_section_is_found_among_others_whatever_stands_around_its_keys() {
 }
 
 #[test]
+fn a_section_may_be_indented_as_a_whole() {
+    for file in [
+        "[app]\n  aws_access_key_id = AKIAAPP000000001\n  aws_secret_access_key = x\n",
+        "  [app]\n  aws_access_key_id = AKIAAPP000000001\n  aws_secret_access_key = x\n",
+        "[app]\n\taws_access_key_id = AKIAAPP000000001\n\n\taws_secret_access_key = x\n",
+        "[app]\n  s3 =\n    aws_access_key_id = AKIANESTED000000\n  aws_access_key_id = AKIAAPP000000001\n aws_secret_access_key = x\n",
+    ] {
+        let key = read(file).expect(file);
+        assert_eq!((key.id(), key.secret().expose()), ("AKIAAPP000000001", "x"), "{file}");
+    }
+    let continued = "[app]\naws_access_key_id = AKIAAPP000000001\n  aws_secret_access_key = x\n";
+    assert_eq!(read(continued).expect_err(continued).to_string(), "its section [app] has no aws_secret_access_key");
+}
+
+#[test]
 fn what_sdks_would_take_in_different_ways_is_refused_with_its_place() {
     let section = "[app]\naws_access_key_id = AKIAAPP000000001\naws_secret_access_key = x\n";
     for (file, said) in [

@@ -54,7 +54,9 @@ pub enum Error {
     #[error("the CA bundle of AWS_CA_BUNDLE was never usable")]
     NoBundle,
     /// The system has no CA certificates.
-    #[error("this system has no CA certificates to check STS with; name a bundle with AWS_CA_BUNDLE")]
+    #[error(
+        "this system has no CA certificates to check STS with, or none of PEM where SSL_CERT_FILE and SSL_CERT_DIR point; name a bundle with AWS_CA_BUNDLE"
+    )]
     NoSystemRoots,
     /// Not a URL of a proxy. The URL itself may hold a password and is not shown.
     #[error("HTTPS_PROXY must look like http://proxy.example.com:3128")]

@@ -44,6 +44,8 @@ fn decoded(body: &[u8]) -> Option<String> {
         ([0xff, 0xfe, ..], _) => utf16(u16::from_le_bytes),
         ([0xfe, 0xff, ..], _) => utf16(u16::from_be_bytes),
         (_, Ok(text)) => text.to_owned(),
+        // Cut within a character: of a long body only the beginning is read.
+        (_, Err(cut)) if cut.error_len().is_none() => String::from_utf8_lossy(&body[..cut.valid_up_to()]).into_owned(),
         // Latin 1, whose characters are those of Unicode; Windows has others among its controls.
         (_, Err(_)) => {
             body.iter().map(|byte| if (0x80..0xa0).contains(byte) { '\u{fffd}' } else { char::from(*byte) }).collect()

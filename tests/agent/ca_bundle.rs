@@ -74,6 +74,26 @@ fn system_roots_that_are_mounted_are_followed_too() {
 }
 
 #[test]
+fn of_mounted_system_roots_no_certificate_is_left_out() {
+    let (ca, other) = (pem("ca.pem"), pem("other-ca.pem"));
+    for (variable, content) in [
+        ("SSL_CERT_FILE", [b"\xef\xbb\xbf", ca.as_slice()].concat()),
+        ("SSL_CERT_FILE", [other.trim_ascii_end(), ca.as_slice()].concat()),
+        ("SSL_CERT_DIR", [b"\xef\xbb\xbf", ca.as_slice(), other.as_slice()].concat()),
+    ] {
+        let scene = Scene::new();
+        let front = TlsFront::start(scene.sts.port(), "server.pem");
+        let folder = scene.path("roots");
+        fs::create_dir(&folder).expect("room");
+        let file = folder.join("ca.crt");
+        fs::write(&file, content).expect("room");
+        let named = if variable == "SSL_CERT_DIR" { folder } else { file }.display().to_string();
+        let agent = scene.launch().flag("sts-endpoint", &front.url()).variable(variable, &named).start();
+        agent.first_credentials();
+    }
+}
+
+#[test]
 fn a_broken_bundle_takes_no_trust_away_and_is_reported() {
     let scene = Scene::new();
     let front = TlsFront::start(scene.sts.port(), "server.pem");

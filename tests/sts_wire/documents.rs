@@ -44,6 +44,52 @@ async fn every_kind_of_document_keeps_its_message() {
 }
 
 #[tokio::test]
+async fn what_a_printer_put_around_a_code_is_not_the_code() {
+    let printed = format!(
+        "<?xml version=\"1.0\"?>\n<ErrorResponse>\n  <Error>\n    <Code>\n      AccessDenied\n    </Code>\n    \
+         <Message>\n      {WHY}\n    </Message>\n  </Error>\n</ErrorResponse>\n"
+    );
+    for status in [400, 403, 500] {
+        let failure = refused(refusal(status, "text/xml", printed.clone())).await;
+        assert_eq!(
+            (failure.class, failure.code.as_str(), failure.message.as_str()),
+            (Class::Denied, "AccessDenied", WHY)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_code_without_a_message_is_no_empty_line() {
+    for (content_type, body) in [
+        // Ceph RGW, of most of its refusals.
+        ("application/xml", "<Error><Code>AccessDenied</Code><Message></Message><RequestId>tx0</RequestId></Error>"),
+        ("application/xml", "<Error><Code>AccessDenied</Code><RequestId>tx0</RequestId></Error>"),
+        ("text/xml", "<ErrorResponse><Error><Code>AccessDenied</Code><Message> </Message></Error></ErrorResponse>"),
+        ("application/json", r#"{"Code":"AccessDenied"}"#),
+    ] {
+        let failure = refused(refusal(403, content_type, body.to_owned())).await;
+        assert_eq!((failure.class, failure.code.as_str()), (Class::Denied, "AccessDenied"), "{body}");
+        assert_eq!(failure.message, "the answer has no message, only HTTP status 403 and its error code", "{body}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_large_page_what_it_begins_with_is_kept() {
+    let page = format!("<html><head><title>{WHY} \u{fc}</title></head><body>{}", "\u{fc}".repeat(100_000));
+    let error =
+        format!("<Error><Code>AccessDenied</Code><Message>{WHY}</Message><Trace>{}</Trace>", "x".repeat(100_000));
+    for (status, kind, body, class, code) in [
+        (403, "text/html", &page, Class::Denied, "HttpStatus403"),
+        (503, "text/html", &page, Class::Transient, "HttpStatus503"),
+        (400, "application/xml", &error, Class::Denied, "AccessDenied"),
+    ] {
+        let failure = refused(refusal(status, kind, body.clone())).await;
+        assert_eq!((failure.class, failure.code.as_str()), (class, code), "{failure:?}");
+        assert!(failure.message.starts_with(WHY) && !failure.message.contains('\u{c3}'), "{failure:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_code_in_json_that_no_sts_has_is_not_taken_for_one() {
     let body = r#"{"code":"ROUTE_NOT_FOUND","message":"no route"}"#.to_owned();
     let failure = refused(refusal(404, "application/json", body)).await;

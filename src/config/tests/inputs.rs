@@ -38,6 +38,29 @@ fn a_file_in_utf_16_is_refused_by_that_name() {
     assert_eq!(error, "file.yaml: it is in UTF-16: save it as UTF-8");
 }
 
+/// `kubectl create secret --from-file` and `echo ... | base64` keep the line's end, and `envFrom` hands it on.
+#[test]
+fn the_line_end_of_a_variable_is_no_part_of_its_value() {
+    let role = "arn:aws:iam::111122223333:role/app";
+    let plain = Given::variables([REGION, ("AWS_ROLE_ARN", role), ("STSIDECAR_REFRESH_AT", "30%")]);
+    for end in ["\n", "\r\n", " ", "\t \n"] {
+        let [region, role, at, path] = ["eu-central-1", role, "30%", "/token"].map(|value| format!(" {value}{end}"));
+        let given = Given::variables([
+            ("AWS_REGION", region.as_str()),
+            ("AWS_ROLE_ARN", role.as_str()),
+            ("STSIDECAR_REFRESH_AT", at.as_str()),
+        ]);
+        assert_eq!(given.loaded().config.describe(), plain.loaded().config.describe(), "{end:?}");
+        let given = Given::variables([REGION, ("AWS_WEB_IDENTITY_TOKEN_FILE", path.as_str())]);
+        let shown = given.loaded().config.describe().to_string();
+        assert!(shown.contains("\"/token\""), "{shown}");
+    }
+    // Of a document the blanks in front are its indentation.
+    let document = "  region: eu-central-1\n  refreshAt: 30%\n";
+    let given = Given::variables([("STSIDECAR_CONFIG_INLINE", document)]);
+    assert_eq!(given.loaded().config.describe()["refreshAt"], "30%");
+}
+
 /// botocore compares in lower case and takes anything else for false; Go, Rust and Java refuse anything else than
 /// true and false in any case.
 #[test]

@@ -1,9 +1,12 @@
-//! Looks at one answer's head as it comes in, and bounds its body.
+//! Looks at one answer's head as it comes in, and bounds its body: a success that is too long is none, of a refusal
+//! the beginning is read.
 //!
 //! The SDK keeps neither `Date` nor status of a success, and reads a body of any length (agent decisions A3,
 //! B15). One value per call; it changes nothing of the request.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -12,7 +15,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
+use bytes::Bytes;
 use http_body_util::Limited;
+use hyper::body::{Body, Frame};
 
 use crate::sts::reply::Envelope;
 use crate::time::Wall;
@@ -62,8 +67,47 @@ impl Intercept for Capture {
         let response = context.response_mut();
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = envelope(response);
         let body = std::mem::replace(response.body_mut(), SdkBody::taken());
-        *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, LONGEST_BODY));
+        let limited = if response.status().is_success() {
+            SdkBody::from_body_1_x(Limited::new(body, LONGEST_BODY))
+        } else {
+            SdkBody::from_body_1_x(Beginning::of(body))
+        };
+        *response.body_mut() = limited;
         Ok(())
+    }
+}
+
+/// What a refusal begins with: pages of filters hold their images, and say what they say in front of them.
+pub(super) struct Beginning {
+    body: SdkBody,
+    left: usize,
+}
+
+impl Beginning {
+    /// At most [`LONGEST_BODY`] bytes of a body.
+    pub(super) fn of(body: SdkBody) -> Self {
+        Self { body, left: LONGEST_BODY }
+    }
+}
+
+impl Body for Beginning {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let Some(Ok(mut frame)) = frame else { return Poll::Ready(frame) };
+        if let Some(data) = frame.data_mut() {
+            data.truncate(self.left);
+            self.left -= data.len();
+        }
+        Poll::Ready(Some(Ok(frame)))
     }
 }
 

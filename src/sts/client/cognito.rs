@@ -12,7 +12,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 use serde_json::{Value, json};
 
-use super::capture::{LONGEST_BODY, Seen, envelope};
+use super::capture::{Beginning, LONGEST_BODY, Seen, envelope};
 use super::sent::Sent;
 use super::{Client, check, evidence, host};
 use crate::assume::{Cognito, Reply, ReplyDetails};
@@ -160,9 +160,15 @@ impl Client {
         let response = connector.call(request).await;
         let response = response.map_err(|error| broken(evidence::of_connector(&error, host)))?;
         let seen = envelope(&response);
-        let body = Limited::new(response.into_body(), LONGEST_BODY).collect().await;
+        let is_refusal = seen.status != Some(200);
+        let body = response.into_body();
+        let body = if is_refusal {
+            Beginning::of(body).collect().await
+        } else {
+            Limited::new(body, LONGEST_BODY).collect().await
+        };
         let answer = body.map_err(|error| broken(evidence::of_broken_response(&*error, host)))?.to_bytes();
-        if seen.status != Some(200) {
+        if is_refusal {
             return Err(self.refused(answered_error(&answer), &Seen::of(seen), sent));
         }
         match serde_json::from_slice::<Value>(&answer) {

@@ -51,7 +51,7 @@ where
 fn answered(error: &impl ProvideErrorMetadata, raw: &HttpResponse, signed: bool) -> Evidence {
     let document = raw.body().bytes().map(error_document::read).unwrap_or_default();
     // The SDK takes an element with nothing but CDATA for an empty one.
-    let own = |text: Option<&str>| text.filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    let own = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     Evidence {
         kind: Kind::Answered,
         code: own(error.code()).or(document.code),

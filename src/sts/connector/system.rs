@@ -4,14 +4,18 @@
 //! each request, some milliseconds every few minutes. Without any certificate what was read before stays in use.
 //! Called by `trust.rs`.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::{env, fs};
 
 use ring::digest::{Context, SHA256};
 use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::Error;
-use super::trust::Anchors;
+use super::trust::{Anchors, Bundle, readable};
 
 /// The system's roots, as far as this process has seen them.
 pub(super) struct System {
@@ -34,8 +38,20 @@ impl System {
         }
     }
 
+    fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        let mut found = rustls_native_certs::load_native_certs().certs;
+        if self.is_mounted {
+            for certificate in mounted().iter().flat_map(|file| overlooked(file)) {
+                if !found.contains(&certificate) {
+                    found.push(certificate);
+                }
+            }
+        }
+        found
+    }
+
     fn read(&self, held: Option<&Arc<Anchors>>) -> Result<Arc<Anchors>, Error> {
-        let certificates = rustls_native_certs::load_native_certs().certs;
+        let certificates = self.certificates();
         let mut content = Context::new(&SHA256);
         for certificate in &certificates {
             content.update(certificate);
@@ -61,4 +77,21 @@ impl System {
         }
         Ok(Arc::new(Anchors { roots: Arc::new(roots), servers: Arc::default(), content }))
     }
+}
+
+/// The files that the two variables name.
+fn mounted() -> Vec<PathBuf> {
+    let folders = env::var_os("SSL_CERT_DIR").unwrap_or_default();
+    let entries = env::split_paths(&folders).filter_map(|folder| fs::read_dir(folder).ok()).flatten();
+    let files = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    files.into_iter().chain(entries.filter_map(|entry| Some(entry.ok()?.path()))).collect()
+}
+
+/// What `rustls_native_certs` may not see in a file: its parser looks for certificates at the beginnings of lines, and
+/// for one label. What cannot be read is its to pass over.
+fn overlooked(file: &Path) -> Vec<CertificateDer<'static>> {
+    let is_of_size = |file: &fs::Metadata| file.is_file() && file.len() <= Bundle::LONGEST as u64;
+    let content = fs::metadata(file).ok().filter(is_of_size).and_then(|_| fs::read(file).ok());
+    let content = content.and_then(|content| readable(&content).ok()).unwrap_or_default();
+    CertificateDer::pem_slice_iter(&content).filter_map(Result::ok).collect()
 }

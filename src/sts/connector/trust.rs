@@ -38,6 +38,12 @@ pub enum NotABundle {
     /// One block is broken; its number counts from 1.
     #[error("PEM block {0} is not a certificate")]
     Block(usize),
+    /// A form of OpenSSL alone, with its own notes behind the certificate.
+    #[error("it has a TRUSTED CERTIFICATE, which only OpenSSL reads: write it with `openssl x509`")]
+    Trusted,
+    /// A container of certificates.
+    #[error("it has a block of PKCS7: write its certificates with `openssl pkcs7 -print_certs`")]
+    Pkcs7,
     /// No PEM can be in it.
     #[error("it cannot be read: {0}")]
     Text(#[from] text::Error),
@@ -52,7 +58,7 @@ impl Bundle {
     /// # Errors
     /// When there is no certificate, or one that no root can be made of.
     pub fn parse(content: &[u8]) -> Result<Self, NotABundle> {
-        let content = text::pem(content)?;
+        let content = readable(content)?;
         let (mut roots, mut servers) = (RootCertStore::empty(), Digests::new());
         for (index, block) in CertificateDer::pem_slice_iter(&content).enumerate() {
             let certificate = block.map_err(|_| NotABundle::Block(index + 1))?;
@@ -64,6 +70,31 @@ impl Bundle {
         }
         Ok(Self(Arc::new(Anchors { roots: Arc::new(roots), servers: Arc::new(servers), content: Vec::new() })))
     }
+}
+
+/// A text of PEM in which a parser finds every certificate.
+///
+/// # Errors
+/// When it has some in a form that no parser here reads.
+pub(super) fn readable(content: &[u8]) -> Result<Vec<u8>, NotABundle> {
+    labelled(&text::pem(content)?)
+}
+
+/// PEM with every certificate under the label that is looked for; what is under others is passed over without a word.
+/// OpenSSL reads the older label too (`PEM_STRING_X509_OLD` in
+/// <https://github.com/openssl/openssl/blob/master/include/openssl/pem.h>).
+fn labelled(content: &[u8]) -> Result<Vec<u8>, NotABundle> {
+    let mut lines = Vec::with_capacity(content.len());
+    for line in content.split_inclusive(|byte| *byte == b'\n') {
+        match line.trim_ascii_end() {
+            b"-----BEGIN TRUSTED CERTIFICATE-----" => return Err(NotABundle::Trusted),
+            b"-----BEGIN PKCS7-----" => return Err(NotABundle::Pkcs7),
+            b"-----BEGIN X509 CERTIFICATE-----" => lines.extend(b"-----BEGIN CERTIFICATE-----\n"),
+            b"-----END X509 CERTIFICATE-----" => lines.extend(b"-----END CERTIFICATE-----\n"),
+            _ => lines.extend_from_slice(line),
+        }
+    }
+    Ok(lines)
 }
 
 impl fmt::Debug for Bundle {
@@ -148,15 +179,43 @@ mod tests {
         }
     }
 
+    fn authority() -> String {
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("ring makes keys");
+        params.self_signed(&key).expect("it signs itself").pem()
+    }
+
+    #[test]
+    fn no_certificate_of_a_bundle_is_left_out() {
+        let (one, other) = (authority(), authority());
+        let old = other.replace("CERTIFICATE", "X509 CERTIFICATE");
+        for bundle in [format!("{}{other}", one.trim_end()), format!("{one}{old}"), format!("{old}{one}")] {
+            let Bundle(anchors) = Bundle::parse(bundle.as_bytes()).expect("a bundle");
+            assert_eq!((anchors.roots.len(), anchors.servers.len()), (2, 2), "{bundle}");
+        }
+        let trusted = other.replace("CERTIFICATE", "TRUSTED CERTIFICATE");
+        let pkcs7 = other.replace("CERTIFICATE", "PKCS7");
+        for (bundle, said) in [
+            (
+                format!("{one}{trusted}"),
+                "it has a TRUSTED CERTIFICATE, which only OpenSSL reads: write it with `openssl x509`",
+            ),
+            (
+                format!("{pkcs7}{one}"),
+                "it has a block of PKCS7: write its certificates with `openssl pkcs7 -print_certs`",
+            ),
+            (format!("{one}-----BEGIN CERTIFICATE-----MII\n"), "PEM block 2 is not a certificate"),
+        ] {
+            assert_eq!(Bundle::parse(bundle.as_bytes()).expect_err(&bundle).to_string(), said, "{bundle}");
+        }
+        let request = format!("{one}-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n");
+        assert!(Bundle::parse(request.as_bytes()).is_ok(), "what is no certificate may be beside one");
+    }
+
     #[test]
     fn a_configuration_lasts_until_the_bundle_is_another_one() {
-        let authority = || {
-            let mut params = rcgen::CertificateParams::default();
-            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-            let key = rcgen::KeyPair::generate().expect("ring makes keys");
-            let pem = params.self_signed(&key).expect("it signs itself").pem();
-            Arc::new(Bundle::parse(pem.as_bytes()).expect("a bundle"))
-        };
+        let authority = || Arc::new(Bundle::parse(authority().as_bytes()).expect("a bundle"));
         let newest = Arc::new(Mutex::new(None));
         let read = Arc::clone(&newest);
         let source = move || read.lock().expect("no panic").clone();

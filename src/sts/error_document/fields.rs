@@ -19,7 +19,7 @@ const OWN_CODES: [&str; 2] = ["__type", "Code"];
 /// unknown one of an STS would count as a refusal for good.
 const OTHER_CODES: [&str; 5] = ["code", "errorcode", "error_code", "title", "error"];
 /// Names of messages, in any case.
-const MESSAGES: [&str; 9] = [
+const MESSAGES: [&str; 12] = [
     "message",
     "error_description",
     "errormessage",
@@ -29,6 +29,9 @@ const MESSAGES: [&str; 9] = [
     "detail",
     "description",
     "reason_phrase",
+    "reason",
+    "text",
+    "errors",
 ];
 
 impl Fields {

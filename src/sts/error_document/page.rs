@@ -6,6 +6,9 @@
 /// Names of elements that only HTML has, and begins with.
 const HTML: [&str; 12] = ["html", "head", "title", "body", "center", "h1", "h2", "p", "div", "pre", "br", "span"];
 
+/// Of a character: a longer one is none, and looking for its end would take a square of the page's length.
+const LONGEST_NAME: usize = 16;
+
 /// Whether it looks like a document with elements; `<` alone is text.
 pub(super) fn is_markup(text: &str) -> bool {
     text.strip_prefix('<').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() || "?!".contains(c)))
@@ -80,7 +83,8 @@ pub(super) fn unescaped(text: &str) -> String {
     let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once('&') {
         kept.push_str(before);
-        let named = after.split_once(';').and_then(|(name, behind)| Some((character(name)?, behind)));
+        let end = after.bytes().take(LONGEST_NAME + 1).position(|byte| byte == b';');
+        let named = end.and_then(|end| Some((character(&after[..end])?, &after[end + 1..])));
         rest = if let Some((character, behind)) = named {
             kept.push(character);
             behind

@@ -60,6 +60,10 @@ fn xml_is_read_however_it_is_written() {
         "<s:Envelope xmlns:s='x'><s:Body><s:Fault><faultcode>Client</faultcode><faultstring>{WHY}</faultstring></s:Fault></s:Body></s:Envelope>"
     );
     assert_says(soap, None, Some(WHY));
+    let soap = format!(
+        "<s:Envelope xmlns:s='x'><s:Body><s:Fault><s:Code><s:Value>s:Sender</s:Value></s:Code><s:Reason><s:Text xml:lang='en'>{WHY}</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>"
+    );
+    assert_says(soap, None, Some(WHY));
 }
 
 #[test]
@@ -88,6 +92,8 @@ fn json_says_its_message_in_each_of_its_shapes() {
         (r#"{"fault":{"faultstring":"why","detail":{"errorcode":"policies.denied"}}}"#, None, "policies.denied: why"),
         (r#"{"message":"w\u0068y\nand more"}"#, None, "why\nand more"),
         (r#""why""#, None, "why"),
+        (r#"{"errors":["why","more"]}"#, None, "why"),
+        (r#"{"status":"error","reason":"why"}"#, None, "why"),
         (r#"{"reason":7}"#, None, r#"{"reason":7}"#),
         (r#"{"message":"cut o"#, None, r#"{"message":"cut o"#),
     ] {
@@ -147,6 +153,17 @@ fn a_page_says_its_title_and_its_heading() {
         assert_eq!(said(nothing).0, None);
     }
     assert_says("<html><title></title><h1></h1></html>", None, None);
+}
+
+#[test]
+fn names_of_characters_have_an_end() {
+    assert_says(
+        "<p>&#x0000026; &amp &unknown; &verylongnameofacharacter; &#38;",
+        None,
+        Some("& &amp &unknown; &verylongnameofacharacter; &"),
+    );
+    let hostile = "&".repeat(64 * 1024);
+    assert_says(format!("<p>{hostile}"), None, Some(&hostile));
 }
 
 #[test]
