@@ -47,6 +47,13 @@ fn an_assumed_role_is_compared_by_account_and_name_only() {
 }
 
 #[test]
+fn a_server_may_answer_with_the_role_itself_unless_it_is_aws() {
+    let role = RoleArn::parse("arn:aws:iam::111122223333:role/path/app").expect("a role");
+    assert!(role.named(role.as_str()) && !role.issued(role.as_str()));
+    assert!(!role.named("arn:aws:iam::111122223333:role/path/other"));
+}
+
+#[test]
 fn any_text_becomes_a_session_name_that_sts_takes() {
     for text in ["", "a", "ns.pod-0", "ünïcode/and spaces", &"x".repeat(200)] {
         let name = SessionName::sanitised(text);
