@@ -128,10 +128,11 @@ impl RoleArn {
     /// RGW keeps the role's path (`generateAssumedRoleUser` in
     /// <https://github.com/ceph/ceph/blob/main/src/rgw/rgw_sts.cc>), and so does `SeaweedFS`, to which it is a part
     /// of the name (<https://github.com/seaweedfs/seaweedfs/blob/master/weed/iam/utils/arn_utils.go>). So the role is
-    /// all in front of the session, whose name has no slash, and a path that is there is the one asked for.
+    /// all in front of the session, whose name has no slash, and a path that is there is the one asked for. A server
+    /// without a notion of sessions repeats the role.
     #[must_use]
     pub fn named(&self, assumed: &str) -> bool {
-        if !self.is_arn {
+        if !self.is_arn || assumed == self.text {
             return true;
         }
         let resource = assumed.strip_prefix("arn:").and_then(|rest| rest.split_once(":assumed-role/"));
