@@ -67,3 +67,20 @@ async fn a_look_up_ends_with_the_attempt() {
     assert_eq!((late.phase, begun.elapsed().as_millis()), (Phase::LookUp, 3000));
     assert_eq!(late.limit.to_string(), "3s (--sts-timeout, STSIDECAR_STS_TIMEOUT)");
 }
+
+/// What is said of a proxy that answers every CONNECT with 407, asked with this `Proxy-Authorization` or none.
+async fn refused_with_407(authorization: Option<&'static str>) -> String {
+    let (ours, mut theirs) = tokio::io::duplex(1024);
+    theirs.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").await.expect("room");
+    let mut ours: Box<dyn Stream> = Box::new(ours);
+    let authorization = authorization.map(HeaderValue::from_static);
+    open(&mut ours, "sts.example.com", 443, authorization.as_ref()).await.expect_err("a refusal").to_string()
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_credentials_is_told_from_one_that_refuses_them() {
+    assert_eq!(refused_with_407(None).await, "the proxy wants credentials: put them into HTTPS_PROXY");
+    let refused = refused_with_407(Some("Basic dXNlcjpjYW5hcnk=")).await;
+    assert!(refused.starts_with("the proxy refuses the credentials of HTTPS_PROXY: "), "{refused}");
+    assert!(!refused.contains("dXNl") && !refused.contains("canary"), "{refused}");
+}
