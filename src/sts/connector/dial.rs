@@ -54,6 +54,8 @@ pub(in crate::sts) struct AtProxy {
 #[derive(Debug, thiserror::Error)]
 pub(in crate::sts) enum Refusal {
     #[error("the proxy wants credentials: put them into HTTPS_PROXY")]
+    NoCredentials,
+    #[error("the proxy refuses the credentials of HTTPS_PROXY: correct user and password, or let it take Basic ones")]
     Credentials,
     #[error("the proxy refuses the tunnel with status {0}: let it connect to that host and port")]
     Status(u16),
@@ -213,6 +215,7 @@ async fn open(
     let status = status.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u16>().ok());
     match status {
         Some(200..=299) => Ok(()),
+        Some(407) if authorization.is_none() => Err(Refusal::NoCredentials.into()),
         Some(407) => Err(Refusal::Credentials.into()),
         Some(status) => Err(Refusal::Status(status).into()),
         None => Err(Refusal::NoProxy.into()),
