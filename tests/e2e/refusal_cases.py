@@ -11,6 +11,7 @@ from .workloads import Place, container, expect, holds
 
 DENIED = 'admission webhook "pods.stsidecar.dev" denied the request: '
 ASKING = {"inject": "true"}
+AWS = "https://sts.eu-central-1.amazonaws.com"
 
 
 def refused(place: Place, manifest: dict) -> str:
@@ -28,8 +29,10 @@ def h(context: Context) -> str:
     relative = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials"}
     mistakes = {
         "host-network": (place.pod("host-network", annotations=ASKING, hostNetwork=True), ["hostNetwork"]),
+        "bad-name": (place.pod("bad-name", annotations={**ASKING, "role-arn": "my-app"}), ["stsidecar.dev/role-arn", "my-app"]),
+        # The chart's STS is not AWS's and may have such a role; AWS has not.
         "bad-arn": (
-            place.pod("bad-arn", annotations={**ASKING, "role-arn": "arn:aws:iam::1:role/x"}),
+            place.pod("bad-arn", annotations={**ASKING, "role-arn": "arn:aws:iam::1:role/x", "sts-endpoint": AWS}),
             ["stsidecar.dev/role-arn", "arn:aws:iam::1:role/x"],
         ),
         "unknown": (place.pod("unknown", annotations={**ASKING, "role": "x"}), ["stsidecar.dev/role", "role-arn"]),
