@@ -29,7 +29,7 @@ use metrics::Metrics;
 /// PHP and JS v2 give up after a second (R24).
 pub const HOLD: Duration = Duration::from_millis(800);
 
-/// Without a charset, with which Go and Kotlin do not read errors (R28).
+/// Without a charset, with which Go and Kotlin do not read errors.
 const JSON: &str = "application/json";
 
 /// Header lines that a kept map has room for; no SDK without tracers sends more than 12.

@@ -119,7 +119,7 @@ impl Future for Reply {
             Progress::Now(ready) => std::task::ready!(Pin::new(ready).poll(cx)),
             Progress::Later(waiting) => std::task::ready!(waiting.as_mut().poll(cx)),
         };
-        // Nothing behind a refused head is taken for a request (T19). hyper would read over a short body, whatever
+        // Nothing behind a refused head is taken for a request. hyper would read over a short body, whatever
         // the request was refused for, and go on.
         if self.has_body && !response.status().is_success() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

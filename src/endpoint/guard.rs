@@ -15,7 +15,7 @@ use crate::credentials::Secret;
 /// The only path; a trailing slash is accepted too (R3).
 pub const PATH: &str = "/v1/credentials";
 
-/// Headers that a reverse proxy adds and no client (T02), in lower case.
+/// Headers that a reverse proxy adds and no client, in lower case.
 pub const FORWARDING: [&str; 10] = [
     "cf-connecting-ip",
     "fastly-client-ip",

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 use tokio::time::sleep;
 
-/// Connections that wait in the kernel to be accepted (T17); the kernel caps it at `net.core.somaxconn`.
+/// Connections that wait in the kernel to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 1024;
 /// Between two tries to take a port.
 const RETRY: Duration = Duration::from_secs(1);

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::rt::Write;
 
-/// The most that the head of a request may have (T18): what is read is held, so this bounds what a stranger can make us
+/// The most that the head of a request may have: what is read is held, so this bounds what a stranger can make us
 /// hold. Tracers alone may put 8 KiB of baggage into it (<https://www.w3.org/TR/baggage/#limits>).
 pub(super) const HEAD_SIZE: usize = 16 * 1024;
 

@@ -91,6 +91,26 @@ const FOREIGN: [&str; 15] = [
     "host: localhost\r\nhost: evil.example\r\n",
 ];
 
+/// What proxies add.
+const ADDED_ON_THE_WAY: [&str; 16] = [
+    "X-Forwarded-For",
+    "x-forwarded-client-cert",
+    "Forwarded",
+    "Via",
+    "X-Real-IP",
+    "X-Envoy-External-Address",
+    "X-Envoy-Internal",
+    "x-envoy-attempt-count",
+    "x-envoy-decorator-operation",
+    "X-Envoy-Peer-Metadata-Id",
+    "l5d-client-id",
+    "l5d-remote-ip",
+    "X-Original-Forwarded-For",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "Fastly-Client-IP",
+];
+
 /// Istio hands over what came from the network from 127.0.0.6, and from 127.0.0.1 for a Service's port
 /// (<https://github.com/istio/istio/issues/29603>).
 #[tokio::test]
@@ -119,24 +139,7 @@ async fn status_and_roles_are_for_who_asks_this_pod_directly() {
         assert!(!shown("127.0.0.1", lines).await, "{lines:?}");
     }
     // Each of them alone: a mesh may be configured to leave out the others.
-    for name in [
-        "X-Forwarded-For",
-        "x-forwarded-client-cert",
-        "Forwarded",
-        "Via",
-        "X-Real-IP",
-        "X-Envoy-External-Address",
-        "X-Envoy-Internal",
-        "x-envoy-attempt-count",
-        "x-envoy-decorator-operation",
-        "X-Envoy-Peer-Metadata-Id",
-        "l5d-client-id",
-        "l5d-remote-ip",
-        "X-Original-Forwarded-For",
-        "X-Client-IP",
-        "X-Cluster-Client-IP",
-        "Fastly-Client-IP",
-    ] {
+    for name in ADDED_ON_THE_WAY {
         assert!(!shown("127.0.0.1", &format!("host: localhost:9912\r\n{name}: 127.0.0.1\r\n")).await, "{name}");
     }
     // In absolute form the target names a host too.
