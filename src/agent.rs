@@ -32,7 +32,7 @@ use supervision::{Heartbeat, RESTART_EVERY};
 
 pub use supervision::Pace;
 
-/// Name look-ups block a thread each, and may hang for longer than the attempt that asked (fault F05).
+/// Name look-ups block a thread each, and may hang for longer than the attempt that asked.
 const MOST_LOOK_UPS: usize = 4;
 
 /// Why the agent did not run, or ended by itself.

@@ -190,7 +190,7 @@ impl Step {
 pub enum DurationSetting {
     /// Always this long.
     Fixed(SessionDuration),
-    /// 1 h at first, later whatever the role allows, up to 12 h (agent decision A8).
+    /// 1 h at first, later whatever the role allows, up to 12 h.
     Longest,
 }
 

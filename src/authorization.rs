@@ -3,7 +3,7 @@
 //! Owns that file: made when missing, kept when valid, so that a restart of the agent changes nothing for a
 //! running application. It never touches a directory that is there (the kubelet makes subPath directories as
 //! root), and never compares tokens: `endpoint/guard.rs` does. Called by the composition before all else,
-//! because an application that finds no token may fall through to the node's own credentials (rule R10).
+//! because an application that finds no token may fall through to the node's own credentials.
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
@@ -24,7 +24,7 @@ use crate::text;
 const RANDOM_BYTES: usize = 32;
 /// Shorter ones can be guessed.
 const SHORTEST: usize = 32;
-/// SDKs send it as one header (rule R7: under 4 kB).
+/// SDKs send it as one header line.
 const LONGEST: usize = 1024;
 /// Beside the token, so that renaming it stays in one file system.
 const TEMPORARY: &str = ".token.tmp";
@@ -76,7 +76,7 @@ pub enum Error {
 }
 
 /// The token in the file at `path`, which exists with exactly these bytes afterwards, and which every user can
-/// read as far as we may say so (rule R10).
+/// read as far as we may say so.
 ///
 /// With `wanted` (legacy clients, whose token stands in their environment too) the file says that; without,
 /// a valid file is kept and anything else is replaced by a random token.
@@ -114,7 +114,7 @@ pub fn is_kept(path: &Path) -> bool {
     matches!(read(path), Some(Held::Exactly(_)))
 }
 
-/// `[A-Za-z0-9._~-]{32,1024}`: no SDK trims, escapes or refuses these (rule R7). A newline is not among them.
+/// `[A-Za-z0-9._~-]{32,1024}`: no SDK trims, escapes or refuses these. A newline is not among them.
 #[must_use]
 pub fn is_valid(token: &str) -> bool {
     (SHORTEST..=LONGEST).contains(&token.len())

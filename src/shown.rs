@@ -2,7 +2,7 @@
 //!
 //! Owns the rule for every message that repeats a setting, an argument or a parser's words. It reads the raw
 //! text, never a parsed URL: of `http://user:pass#1@proxy` a parser keeps `user` as the host and drops the
-//! rest. What cannot be told apart from a secret is hidden. It never decides whether a value is good: `url` and
+//! rest. It hides what could be a secret. It never decides whether a value is good: `url` and
 //! the types of the settings do. Used by `config`, `inject` and `cli`.
 
 /// What takes the place of a secret.

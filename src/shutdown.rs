@@ -1,6 +1,6 @@
 //! Signals as values, the wish to stop and the wish to stop now, and the drain between the two.
 //!
-//! Owns SIGTERM and SIGINT, that SIGXFSZ is no end, and when nobody is left to be answered. It ends nothing: the
+//! Owns SIGTERM and SIGINT, that SIGXFSZ is no end, and when no request is left to answer. It ends nothing: the
 //! compositions, `agent` and `injector`, do, and decide the exit code.
 
 use std::io;

@@ -93,7 +93,7 @@ impl StateDirectory {
     /// it can be written.
     ///
     /// # Errors
-    /// When it cannot, or when something of another stands in its place.
+    /// When it cannot, or when another uid owns what is at its path.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let path = own_directory(path);
         let probe = path.join(".probe");

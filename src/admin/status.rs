@@ -39,7 +39,7 @@ impl Profile {
     }
 }
 
-/// STS chooses the code, so it is kept from breaking the line (T12).
+/// STS chooses the code, so it is kept from breaking the line.
 fn one_line(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }

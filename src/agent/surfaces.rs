@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(listener.local_addr().expect("bound"), address);
     }
 
-    /// 192.0.2.1 is nobody's (RFC 5737): what a host without IPv6 says of `[::]`.
+    /// No host has 192.0.2.1 (RFC 5737): what a host without IPv6 says of `[::]`.
     #[tokio::test]
     async fn an_admin_address_that_does_not_exist_gives_way_to_the_other_family() {
         let absent = SocketAddr::from(([192, 0, 2, 1], 9912));

@@ -137,7 +137,7 @@ mod tests {
     const ALONE: &str = "STSIDECAR_TEST_V6ONLY";
 
     /// A host may prefer it otherwise (`net.ipv6.bindv6only`). Probes over IPv4 would be refused then, or reach another
-    /// process on `0.0.0.0`, which is in nobody's way.
+    /// process on `0.0.0.0`, which blocks no listener of IPv6.
     #[test]
     fn all_addresses_are_those_of_both_families_whatever_the_host_prefers() {
         if std::env::var_os(ALONE).is_some() {
@@ -160,7 +160,7 @@ mod tests {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// 192.0.2.1 is nobody's (RFC 5737).
+    /// No host has 192.0.2.1 (RFC 5737).
     #[tokio::test]
     async fn an_absent_address_gives_way_to_the_other_or_to_none() {
         let (absent, here) = (SocketAddr::from(([192, 0, 2, 1], 9912)), SocketAddr::from(([127, 0, 0, 1], 0)));

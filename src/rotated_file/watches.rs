@@ -1,7 +1,7 @@
 //! One inotify instance for the process, however many files are watched.
 //!
 //! Owns the instance, the watch on each directory and who hears of it. It never reads a file and never says what
-//! changed: the visible file name stands in no event (the kubelet renames `..data`), so any event means "look again".
+//! changed: no event has the visible file name (the kubelet renames `..data`), so any event means "look again".
 //! Used by `watcher`; a composition makes one and hands it to each [`run`](super::RotatedFile::run).
 //!
 //! A uid has 128 instances on a node by default (`fs.inotify.max_user_instances`, inotify(7)), and all pods of that

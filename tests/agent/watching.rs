@@ -1,6 +1,6 @@
 //! What watching for rotations takes from the node: 128 inotify instances are all that a uid has there by default.
 //!
-//! The agent runs in a process of its own that looks at itself: nobody else may look into it.
+//! The agent runs in a process of its own that looks at itself: its memory is closed to others.
 
 use std::fs;
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use crate::cli::report::Check;
 use crate::config::Client;
 use crate::{authorization, process, state};
 
-/// Variables by which an SDK takes other credentials, before it asks our endpoint (rule R31).
+/// Variables by which an SDK takes other credentials, before it asks our endpoint.
 const COMPETITORS: [&str; 4] =
     ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
 
