@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from chart import kinds
-from chart.helm import CHART, HELMS, KUBECTL, NAMESPACE, OPERATORS, compare, documents, normal, template
+from chart.helm import CHART, HELMS, KUBECTL, NAMESPACE, OPERATORS, VALUES, compare, documents, normal, objects, of_file, template
 from real.bootstrap import ROOT, TARGET
 
 DEPLOY = ROOT / "deploy"
@@ -186,4 +186,21 @@ def guides():
     return f"{len(pages)} pages"
 
 
-CASES = [manifests, examples, injector_agrees, image, archived, guides]
+def removal():
+    """The page on removal by hand deletes every kind of object that the chart makes, the webhooks first"""
+    page = (ROOT / "docs" / "removal.md").read_text()
+    commands = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL))
+    deleted = [kind for line in re.findall(r"^kubectl .*?\bdelete (?:--\S+ )*(\S+)", commands, re.MULTILINE) for kind in line.split(",")]
+    assert deleted[0] == "mutatingwebhookconfigurations", f"while they are there, pods are refused: {deleted}"
+    selector = dict(pair.split("=") for pair in re.search(r"^OURS=(\S+)$", commands, re.MULTILINE)[1].split(","))
+    for values in VALUES:
+        for (kind, name), found in objects(*of_file(values)).items():
+            if (kind, name) == ("ConfigMap", "stsidecar-more"):
+                continue  # of extraObjects, which are their author's
+            plural = {"NetworkPolicy": "networkpolicies", "ValidatingAdmissionPolicy": "validatingadmissionpolicies"}.get(kind, f"{kind.lower()}s")
+            assert plural in deleted, f"{plural} stay behind: {deleted}"
+            assert selector.items() <= found["metadata"]["labels"].items(), f"{kind} {name} is not found by its labels"
+    return f"{len(deleted)} kinds"
+
+
+CASES = [manifests, examples, injector_agrees, image, archived, guides, removal]

@@ -207,17 +207,27 @@ def notes():
         assert shown("--set=injector.enabled=false").splitlines()[-1].strip().startswith("kubectl")
 
 
+def hooks(*arguments: str) -> dict[tuple[str, str], dict]:
+    """What Helm creates at some moment of a release's life only."""
+    return {key: value for key, value in objects(*arguments).items() if "helm.sh/hook" in value["metadata"].get("annotations", {})}
+
+
 def helm_test():
     """All that helm test needs goes away with it, the failed pod excepted"""
-    hooks = {key: value for key, value in objects().items() if "helm.sh/hook" in value["metadata"].get("annotations", {})}
-    assert {kind for kind, _ in hooks} == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Pod"}
-    for (kind, _), found in hooks.items():
+    assert {kind for kind, _ in hooks()} == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Pod"}
+    for (kind, _), found in hooks().items():
         annotations = found["metadata"]["annotations"]
-        assert annotations["helm.sh/hook"] == ("test" if kind == "Pod" else "test,pre-delete")
         policy = set(annotations["helm.sh/hook-delete-policy"].split(","))
         assert policy == {"before-hook-creation", "hook-succeeded"} | (set() if kind == "Pod" else {"hook-failed"})
         assert kind == "Pod" or int(annotations["helm.sh/hook-weight"]) < 0, "the pod comes last"
     refuses("tests.namespace", "--set=tests.namespace=kube-system")
 
 
-CASES = [lint, goldens, clusters, schemas, reproducible, permissions, patience, webhooks, restricted, configuration, notes, helm_test]
+def uninstall():
+    """helm uninstall creates nothing, so that no namespace that is gone and no quota can stop it before it deletes"""
+    for values in VALUES:
+        for (kind, name), found in hooks(*of_file(values)).items():
+            assert found["metadata"]["annotations"]["helm.sh/hook"] == "test", f"{kind} {name} is made at more than helm test"
+
+
+CASES = [lint, goldens, clusters, schemas, reproducible, permissions, patience, webhooks, restricted, configuration, notes, helm_test, uninstall]
