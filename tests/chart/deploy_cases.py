@@ -186,6 +186,15 @@ def guides():
     return f"{len(pages)} pages"
 
 
+# Of kinds whose plural is more than an s.
+PLURALS = {
+    "Certificate": "certificates.cert-manager.io",
+    "Issuer": "issuers.cert-manager.io",
+    "NetworkPolicy": "networkpolicies",
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+}
+
+
 def removal():
     """The page on removal by hand deletes every kind of object that the chart makes, the webhooks first"""
     page = (ROOT / "docs" / "removal.md").read_text()
@@ -197,7 +206,7 @@ def removal():
         for (kind, name), found in objects(*of_file(values)).items():
             if (kind, name) == ("ConfigMap", "stsidecar-more"):
                 continue  # of extraObjects, which are their author's
-            plural = {"NetworkPolicy": "networkpolicies", "ValidatingAdmissionPolicy": "validatingadmissionpolicies"}.get(kind, f"{kind.lower()}s")
+            plural = PLURALS.get(kind, f"{kind.lower()}s")
             assert plural in deleted, f"{plural} stay behind: {deleted}"
             assert selector.items() <= found["metadata"]["labels"].items(), f"{kind} {name} is not found by its labels"
     return f"{len(deleted)} kinds"
