@@ -124,7 +124,7 @@ def webhooks():
         if configuration is None:
             assert values.stem == "monitoring-only"
             continue
-        pods, namespaces = configuration["webhooks"]
+        pods, namespaces = configuration["webhooks"][:2]
         assert [pods["name"], namespaces["name"]] == ["pods.stsidecar.dev", "namespaces.stsidecar.dev"]
         for webhook, wanted in ((pods, ("NotIn", ["disabled"])), (namespaces, ("In", ["enabled"]))):
             names, injection, *_ = webhook["namespaceSelector"]["matchExpressions"]
@@ -141,6 +141,29 @@ def webhooks():
         check = next((value for (kind, _), value in found.items() if kind == "Pod"), None)
         assert check is None or not service["spec"]["selector"].items() <= check["metadata"]["labels"].items()
         assert check is None or not deployment["spec"]["selector"]["matchLabels"].items() <= check["metadata"]["labels"].items()
+
+
+def opted_in():
+    """A system namespace that is labelled gets pods injected that ask, and no webhook there can refuse a pod"""
+
+    def webhooks(*arguments: str, namespace: str = NAMESPACE) -> list[dict]:
+        rendered = documents(template("helm4", *arguments, namespace=namespace))
+        return next(found["webhooks"] for found in rendered if found["kind"] == "MutatingWebhookConfiguration")
+
+    for policy in ("Fail", "Ignore"):
+        pods, _, system = webhooks(f"--set=injector.webhook.pods.failurePolicy={policy}")
+        assert (system["name"], system["failurePolicy"]) == ("system.stsidecar.dev", "Ignore")
+        names, injection = system["namespaceSelector"]["matchExpressions"]
+        assert (names["operator"], names["values"]) == ("In", ["kube-system"])
+        assert (injection["key"], injection["operator"], injection["values"]) == ("stsidecar.dev/injection", "In", ["enabled"])
+        assert system["matchConditions"] == pods["matchConditions"], "the cluster's own pods, which do not ask, are never sent"
+        same = ("clientConfig", "rules", "sideEffects", "timeoutSeconds", "reinvocationPolicy", "matchPolicy")
+        assert all(system[key] == pods[key] for key in same)
+    key = "injector.webhook.optInNamespaces"
+    names = webhooks(f"--set={key}={{monitoring,kube-system}},injector.webhook.excludedNamespaces={{kube-system,kube-public}}")[2]["namespaceSelector"]
+    assert names["matchExpressions"][0]["values"] == ["kube-system"], "monitoring is not excluded: the other webhooks serve it"
+    for arguments, namespace in (([f"--set={key}=null"], NAMESPACE), (["--set=injector.webhook.excludedNamespaces=null"], NAMESPACE), ([], "kube-system")):
+        assert len(webhooks(*arguments, namespace=namespace)) == 2, f"{arguments} in {namespace}"
 
 
 def restricted():
@@ -230,4 +253,4 @@ def uninstall():
             assert found["metadata"]["annotations"]["helm.sh/hook"] == "test", f"{kind} {name} is made at more than helm test"
 
 
-CASES = [lint, goldens, clusters, schemas, reproducible, permissions, patience, webhooks, restricted, configuration, notes, helm_test, uninstall]
+CASES = [lint, goldens, clusters, schemas, reproducible, permissions, patience, webhooks, opted_in, restricted, configuration, notes, helm_test, uninstall]

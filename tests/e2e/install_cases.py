@@ -170,7 +170,7 @@ def forced(context: Context, place: Place, *flags: str) -> str:
         until("CA and caBundle are back", lambda: release.ca_bundles() == trusted and release.secret().get("ca.crt") == before, 30)
         answered = load.answered
         until("admissions after", lambda: load.answered >= answered + 20, 30)
-    holds("there was a CA in both webhooks", len(trusted) == 2 and all(trusted), trusted)
+    holds("there was a CA in each webhook", len(trusted) == 3 and all(trusted), trusted)
     holds("admissions work again within the limit", load.outage <= RECOVERY_SECONDS, f"{load.outage:.1f} s")
     return (
         f"{release.major} {flags[-1]}: {len(load.failures)} of {load.answered + len(load.failures)} refused, "
