@@ -65,7 +65,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* Namespaces that never reach the webhook: the configured ones and the release's. */}}
 {{- define "stsidecar.excludedNamespaces" -}}
-{{- toJson (append .Values.injector.webhook.excludedNamespaces .Release.Namespace | uniq) -}}
+{{- toJson (append (default list .Values.injector.webhook.excludedNamespaces) .Release.Namespace | uniq) -}}
+{{- end -}}
+
+{{/* Excluded namespaces in which pods that ask are injected once they are labelled; the release's is never one. */}}
+{{- define "stsidecar.optInNamespaces" -}}
+{{- $names := list -}}
+{{- range .Values.injector.webhook.optInNamespaces -}}
+{{- if and (has . (default list $.Values.injector.webhook.excludedNamespaces)) (ne . $.Release.Namespace) -}}
+{{- $names = append $names . -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $names -}}
 {{- end -}}
 
 {{/* merge [defaults, values]: the values win, and keys that they set to null are removed. */}}
