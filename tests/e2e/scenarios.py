@@ -10,6 +10,7 @@ from . import dashboard_cases as dashboards
 from . import install_cases as installs
 from . import operator_cases as operators
 from . import outage_cases as outages
+from . import policy_cases as policies
 from . import readme_cases as readmes
 from . import refusal_cases as refusals
 from . import serving_cases as serving
@@ -21,7 +22,7 @@ from .release import NAMESPACE, values_file
 FIRST = [("a", installs.a), ("gone", installs.gone), ("hand", installs.hand), ("readme", readmes.readme)]
 # Beside each other, each row by itself in this order: c and l restart the kubelet, one at a time.
 BESIDE = [
-    [("b", serving.b), ("c", outages.c), ("l", outages.l), ("n", refusals.n)],
+    [("b", serving.b), ("c", outages.c), ("l", outages.l), ("n", refusals.n), ("asks", policies.asks)],
     [("i", outages.i), ("g", serving.g), ("j", operators.j), ("rbac", admissions.rbac)],
     [("d", operators.d), ("e", serving.e), ("m", serving.m), ("dashboard", dashboards.dashboard)],
 ]
