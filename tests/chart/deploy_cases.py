@@ -95,13 +95,17 @@ def injector_agrees():
     """The chart and the injector mean the same annotations and the same port"""
     if not (ROOT / "src" / "inject.rs").exists():
         return "nothing reads any yet"
-    rendered = template("helm4", "--set=validatingPolicies.workloads.enabled=true")
-    listed = [re.findall(r"'([\w-]+)'", line) for line in rendered.splitlines() if line.strip().startswith("['inject', ")]
-    assert len(listed) == 2 and listed[0] == listed[1]
+    policies = [found for found in documents(template("helm4")) if found["kind"] == "ValidatingAdmissionPolicy"]
     table = re.search(r"const ANNOTATIONS: [^=]+= \[(.*?)\];", KEYS.read_text(), re.DOTALL)
     assert table, f"{KEYS.relative_to(ROOT)} has no table of annotations"
-    read = [name for name in re.findall(r'\("([\w-]+)",', table[1]) if name != "status"]
-    assert sorted(listed[0]) == sorted(read), set(listed[0]) ^ set(read)
+    read = [row for row in re.findall(r'\("([\w-]+)", (true|false), (true|false)\)', table[1]) if row[0] != "status"]
+    places = {"accounts": 1, "namespaces": 2}
+    for policy in policies:
+        place = policy["metadata"]["name"].removeprefix("stsidecar-")
+        listed = next(one["expression"] for one in policy["spec"]["variables"] if one["name"] == "known")
+        known = [row[0] for row in read if place not in places or row[places[place]] == "true"]
+        assert re.findall(r"'([\w-]+)'", listed) == known, f"{place}: {listed}, not {known}"
+    assert len(policies) == 5, [policy["metadata"]["name"] for policy in policies]
     port = re.search(r'const PORT_NAME: &str = "(.+)";', (KEYS.parent / "sidecar.rs").read_text())
     monitor = documents(template("helm4", "--set=metrics.podMonitor.enabled=true", *OPERATORS, "--show-only=templates/podmonitor.yaml"))[0]
     assert port and monitor["spec"]["podMetricsEndpoints"][0]["port"] == port[1] and len(port[1]) <= 15, port

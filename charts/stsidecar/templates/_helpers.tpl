@@ -79,6 +79,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- toJson $names -}}
 {{- end -}}
 
+{{/* Namespaces whose pods are never injected, whatever their labels are. */}}
+{{- define "stsidecar.unreachedNamespaces" -}}
+{{- $optIn := include "stsidecar.optInNamespaces" . | fromJsonArray -}}
+{{- $names := list -}}
+{{- range include "stsidecar.excludedNamespaces" . | fromJsonArray -}}
+{{- if not (has . $optIn) -}}{{- $names = append $names . -}}{{- end -}}
+{{- end -}}
+{{- toJson $names -}}
+{{- end -}}
+
 {{/* merge [defaults, values]: the values win, and keys that they set to null are removed. */}}
 {{- define "stsidecar.merged" -}}
 {{- $defaults := index . 0 -}}
