@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import tarfile
 import tempfile
 from itertools import product
@@ -71,7 +72,21 @@ def schemas():
 
 
 def reproducible():
-    """Nothing is random, looked up or written by two: Argo CD sees no difference"""
+    """Two renderings are the same, nothing is looked up or written by two: Argo CD sees no difference"""
+
+    def same(run: tuple[str, Path], chart: Path = CHART) -> bool:
+        command = ("template", "stsidecar", str(chart), f"--namespace={NAMESPACE}", *of_file(run[1]))
+        return helm(run[0], *command) == helm(run[0], *command) == helm(run[0], *command, "--is-upgrade")
+
+    runs = list(product(HELMS, VALUES))
+    assert all(at_once(same, runs))
+    with tempfile.TemporaryDirectory(prefix="stsidecar-chart-") as folder:
+        chart = Path(folder) / "stsidecar"
+        shutil.copytree(CHART, chart)
+        with (chart / "templates" / "extra.yaml").open("a") as template_file:
+            template_file.write('\n---\nkind: ConfigMap\nmetadata:\n  name: x-{{ shuffle "abcdefghijklmnopq" }}\n')
+        assert not same(runs[0], chart), "what is random is not noticed: this case proves nothing"
+    # What two renderings in the same second and without a cluster cannot show.
     words = r"\b(lookup|rand\w+|gen(CA|SelfSignedCert|SignedCert|PrivateKey)\w*|uuidv4|now|date|htpasswd|bcrypt|derivePassword)\b"
     for path in CHART.glob("templates/**/*"):
         for code in re.findall(r"\{\{.*?\}\}", path.read_text(), re.DOTALL) if path.is_file() else []:
