@@ -222,6 +222,55 @@ def namespaces():
     return f"{len(NAMESPACES)} Namespaces, {len(ACCOUNTS)} ServiceAccounts"
 
 
+SELECTED = (
+    '--set-json=injector.webhook.namespaceSelector={"matchLabels":{"tier":"apps"},"matchExpressions":[{"key":"env","operator":"NotIn","values":["test"]}]}',
+    '--set-json=injector.webhook.objectSelector={"matchExpressions":[{"key":"sidecar","operator":"DoesNotExist"},{"key":"kind","operator":"In","values":["a","b"]},{"key":"team","operator":"Exists"}]}',
+)
+LEAVES = "of the chart leaves"
+# Labels of a Namespace and of a pod, what the pod says, and what is said about it.
+SELECTORS = [
+    ({"tier": "apps"}, {"kind": "a", "team": "x"}, ASKING, []),
+    ({"tier": "apps", "env": "prod"}, {"kind": "b", "team": "x"}, ASKING, []),
+    ({}, {"kind": "a", "team": "x"}, ASKING, [f"in namespace team, which injector.webhook.namespaceSelector {LEAVES} out"]),
+    ({"tier": "web"}, {"kind": "a", "team": "x"}, ASKING, [f"which injector.webhook.namespaceSelector {LEAVES} out"]),
+    ({"tier": "apps", "env": "test"}, {"kind": "a", "team": "x"}, ASKING, [f"which injector.webhook.namespaceSelector {LEAVES} out"]),
+    ({"tier": "apps"}, {"kind": "c", "team": "x"}, ASKING, [f"because injector.webhook.objectSelector {LEAVES} its labels out"]),
+    ({"tier": "apps"}, {"kind": "a"}, ASKING, [f"because injector.webhook.objectSelector {LEAVES} its labels out"]),
+    ({"tier": "apps"}, {"kind": "a", "team": "x", "sidecar": ""}, ASKING, [f"because injector.webhook.objectSelector {LEAVES} its labels out"]),
+    ({"tier": "apps", "stsidecar.dev/injection": "enabled"}, {"kind": "a", "team": "x"}, SILENT, []),
+    ({"tier": "web", "stsidecar.dev/injection": "enabled"}, {"kind": "a", "team": "x"}, SILENT, ["role-arn has no effect in namespace team, which injector.webhook"]),
+    ({"tier": "apps"}, {"kind": "a", "team": "x"}, SILENT, ["nothing asks for injection"]),
+    ({"tier": "web"}, {}, {}, []),
+]
+
+
+def selected():
+    """An ask that the chart's own selectors leave out is one that does nothing, too"""
+    policies = Policies(*ON, *SELECTED)
+
+    def made(labels: dict, annotations: dict, kind: str) -> dict:
+        found = workload(annotations, kind=kind)
+        (found if kind == "Pod" else found["spec"]["template"])["metadata"]["labels"] = labels
+        return found
+
+    for kind in ("Deployment", "Pod"):
+        for of_space, of_pod, annotations, parts in SELECTORS:
+            where = space()
+            where["metadata"]["labels"] |= of_space
+            what = f"{kind} {of_pod} in {of_space}"
+            expect(policies, what, parts, made(of_pod, annotations, kind), namespace=where)
+            if kind != "Pod":
+                expect(policies, f"{what} again", [], made(of_pod, annotations, kind), old=made(of_pod, annotations, kind), namespace=where)
+    good, bad = {"kind": "a", "team": "x"}, {"kind": "c", "team": "x"}
+    where = space()
+    where["metadata"]["labels"]["tier"] = "apps"
+    expect(policies, "a label that takes it out", [f"objectSelector {LEAVES}"], made(bad, ASKING, "Deployment"), old=made(good, ASKING, "Deployment"), namespace=where)
+    expect(policies, "a Namespace", [f"namespaceSelector {LEAVES}"], space({"injection": "enabled"}))
+    where["metadata"]["labels"]["stsidecar.dev/injection"] = "enabled"
+    expect(policies, "a Namespace that is selected", [], where)
+    return f"{len(SELECTORS)} asks"
+
+
 def switches():
     """Warn is the default; each policy can refuse instead, or be left out; without an injector there is none"""
     assert len(Policies().said(workload(SILENT), namespace=PLAIN)) == 1
@@ -235,4 +284,4 @@ def switches():
     expect(alone, "asked there", ["never reaches the webhook"], workload(ASKING), namespace=OPTED_IN)
 
 
-CASES = [created, injected_by_hand, updated, running_pods, namespaces, switches]
+CASES = [created, injected_by_hand, updated, running_pods, namespaces, selected, switches]
