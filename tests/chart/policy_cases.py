@@ -67,7 +67,7 @@ CREATED = [
     ("asked by label", SILENT, {"inject": "true"}, PLAIN, []),
     ("asked by its namespace", SILENT, {}, ENABLED, []),
     ("declined", {**SILENT, "inject": "false"}, {}, PLAIN, []),
-    ("a role and nobody asks", SILENT, {}, PLAIN, ["stsidecar.dev/role-arn has no effect, because nothing asks for injection"]),
+    ("a role that nothing asks for", SILENT, {}, PLAIN, ["stsidecar.dev/role-arn has no effect, because nothing asks for injection"]),
     ("the same in a disabled namespace", SILENT, {}, DISABLED, ["nothing asks for injection"]),
     ("asked in a disabled namespace", ASKING, {}, DISABLED, ["labelled stsidecar.dev/injection=disabled"]),
     ("asked in kube-system", ASKING, {}, SYSTEM, ["in namespace kube-system until it is labelled stsidecar.dev/injection=enabled"]),

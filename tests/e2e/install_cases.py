@@ -97,7 +97,7 @@ def gone(context: Context) -> str:
 
 
 def hand(context: Context) -> str:
-    """Removed by the commands of docs/removal.md after somebody deleted the namespace, without a trace"""
+    """Removed by the commands of docs/removal.md after its namespace was deleted, without a trace"""
     cluster = context.cluster
     page = (ROOT / "docs" / "removal.md").read_text().split("## By hand", 1)[1]
     script = re.search(r"```sh\n(.*?)```", page, re.DOTALL)[1]
