@@ -105,6 +105,10 @@ def injector_agrees():
         listed = next(one["expression"] for one in policy["spec"]["variables"] if one["name"] == "known")
         known = [row[0] for row in read if place not in places or row[places[place]] == "true"]
         assert re.findall(r"'([\w-]+)'", listed) == known, f"{place}: {listed}, not {known}"
+        written = re.search(r"let written = \[(.*?)\];", KEYS.read_text())[1].split(", ")
+        own = {re.search(rf'const {name}: &str = "(.+)";', KEYS.read_text())[1] for name in written}
+        listed = [one["expression"] for one in policy["spec"]["variables"] if one["name"] == "written"]
+        assert all(set(re.findall(r"'([^']+)'", names)) == own for names in listed), f"{place}: {listed}, not {own}"
     assert len(policies) == 5, [policy["metadata"]["name"] for policy in policies]
     port = re.search(r'const PORT_NAME: &str = "(.+)";', (KEYS.parent / "sidecar.rs").read_text())
     monitor = documents(template("helm4", "--set=metrics.podMonitor.enabled=true", *OPERATORS, "--show-only=templates/podmonitor.yaml"))[0]

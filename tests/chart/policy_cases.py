@@ -271,6 +271,30 @@ def selected():
     return f"{len(SELECTORS)} asks"
 
 
+def ephemeral():
+    """An ephemeral container that mounts our volumes is refused, and one that is there already stops no other"""
+    policies = Policies("--set=validatingPolicies.ephemeralContainers.enabled=true")
+
+    def pod(*mounts: list[str]) -> dict:
+        containers = [
+            {"name": f"debugger-{number}", "image": "x", **({"volumeMounts": [{"name": name, "mountPath": f"/{name}"} for name in names]} if names else {})}
+            for number, names in enumerate(mounts)
+        ]
+        return workload(kind="Pod", **({"ephemeralContainers": containers} if containers else {}))
+
+    plain, data, token, endpoints = [], ["data"], ["data", "stsidecar-token"], ["stsidecar-endpoints"]
+    for old, new, parts in [
+        (pod(), pod(plain), []),
+        (pod(), pod(data), []),
+        (pod(), pod(token), ["stsidecar-*"]),
+        (pod(plain), pod(plain, endpoints), ["stsidecar-*"]),
+        (pod(token), pod(token), []),
+        (pod(token), pod(token, data), []),
+        (pod(token), pod(token, plain, endpoints), ["stsidecar-*"]),
+    ]:
+        expect(policies, str(new), parts, new, old=old, namespace=PLAIN, subresource="ephemeralcontainers")
+
+
 def switches():
     """Warn is the default; each policy can refuse instead, or be left out; without an injector there is none"""
     assert len(Policies().said(workload(SILENT), namespace=PLAIN)) == 1
@@ -284,4 +308,4 @@ def switches():
     expect(alone, "asked there", ["never reaches the webhook"], workload(ASKING), namespace=OPTED_IN)
 
 
-CASES = [created, injected_by_hand, updated, running_pods, namespaces, selected, switches]
+CASES = [created, injected_by_hand, updated, running_pods, namespaces, selected, ephemeral, switches]
