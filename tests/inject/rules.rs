@@ -1,5 +1,6 @@
 //! What holds for every answer: the patch applies, touches only what it may, is complete after one call, does
-//! not depend on chance, and hands over a configuration that the agent accepts.
+//! not depend on chance, hands over a configuration that the agent accepts, and each container has the environment
+//! that `judged` asks for.
 
 use std::io;
 use std::path::Path;
@@ -9,6 +10,7 @@ use stsidecar::config::{Config, Flags, Loaded, Sources};
 use stsidecar::inject::{Decision, Operation};
 
 use crate::case::{Case, apply, draw};
+use crate::judged;
 
 /// Panics when a rule is broken; answers whether the pod was injected.
 pub(crate) fn hold(case: &Case, name: &str) -> bool {
@@ -32,6 +34,7 @@ pub(crate) fn hold(case: &Case, name: &str) -> bool {
     }
     assert_originals_kept(&case.pod, &pod, name);
     assert_from_the_template(case, &pod, name);
+    judged::hold(case, &pod, &injection.warnings, name);
     assert_accepted(case, &pod, name);
     true
 }
@@ -146,8 +149,9 @@ fn assert_accepted(case: &Case, pod: &Value, name: &str) {
     for list in ["initContainers", "containers"] {
         for container in pod["spec"][list].as_array().into_iter().flatten() {
             let own = container["name"].as_str().expect("a name");
-            let given = container.to_string().contains("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-            assert_eq!(given, clients.contains(&own), "{name}: {own} is a client exactly when it has the variables");
+            if own != "stsidecar" && !clients.contains(&own) {
+                assert_eq!(container, judged::named(&case.pod, own), "{name}: {own} is no client and is left alone");
+            }
         }
     }
 }

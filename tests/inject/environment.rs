@@ -1,0 +1,202 @@
+//! The environment of chosen containers, row by row, judged by what the kubelet makes of it.
+
+use serde_json::{Value, json};
+use stsidecar::inject::Decision;
+
+use crate::case::{Case, apply, draw};
+use crate::effective::{Environment, environment};
+use crate::judged::{FULL_URI, Holding, TOKEN_FILE, holding, named};
+use crate::rules;
+
+const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+
+/// A pod whose container `app` has these fields, in a cluster whose region is `eu-central-1`.
+fn case(container: Value) -> Case {
+    let mut app = json!({ "name": "app", "image": "app" });
+    app.as_object_mut().expect("a map").extend(container.as_object().expect("fields").clone());
+    let annotations = json!({ "stsidecar.dev/inject": "true", "stsidecar.dev/role-arn": ROLE });
+    Case {
+        pod: json!({ "metadata": { "annotations": annotations }, "spec": { "containers": [app, { "name": "other" }] } }),
+        values: json!({ "agent": { "region": "eu-central-1" } }),
+        ..Case::default()
+    }
+}
+
+fn annotated(mut case: Case, key: &str, value: &str) -> Case {
+    case.pod["metadata"]["annotations"][key] = value.into();
+    case
+}
+
+/// The pod as it is admitted, and the warnings.
+fn admitted(case: &Case) -> (Value, Vec<String>) {
+    match case.decide(&case.pod, &mut draw()) {
+        Decision::Inject(injection) => {
+            let mut pod = case.pod.clone();
+            apply(&mut pod, &injection.operations);
+            rules::hold(case, &case.pod.to_string());
+            (pod, injection.warnings)
+        }
+        other => panic!("{}: {other:?}", case.pod),
+    }
+}
+
+fn refused(case: &Case) -> String {
+    match case.decide(&case.pod, &mut draw()) {
+        Decision::Deny(denial) => denial.message,
+        other => panic!("{}: {other:?}", case.pod),
+    }
+}
+
+/// What the container has where its objects hold this.
+fn of(pod: &Value, container: &str, world: &Holding) -> Environment {
+    environment(named(pod, container), world).expect("it starts")
+}
+
+fn value<'a>(all: &'a Environment, name: &str) -> Option<&'a str> {
+    all.get(name).map(String::as_str)
+}
+
+const THEIRS: [(&str, &str); 2] = [("AWS_REGION", "us-east-1"), ("AWS_DEFAULT_REGION", "us-east-1")];
+
+#[test]
+fn a_region_that_an_env_from_could_bring_is_not_overwritten() {
+    for (what, source) in [
+        ("ConfigMap settings", json!({ "configMapRef": { "name": "settings" } })),
+        ("Secret keys", json!({ "secretRef": { "name": "keys", "optional": true } })),
+        ("ConfigMap settings", json!({ "prefix": "AWS_", "configMapRef": { "name": "settings" } })),
+        ("Secret keys", json!({ "prefix": "A", "secretRef": { "name": "keys" } })),
+    ] {
+        let case = case(json!({ "envFrom": [source] }));
+        let (pod, warnings) = admitted(&case);
+        let app = of(&pod, "app", &holding(&THEIRS));
+        assert_eq!(
+            (value(&app, "AWS_REGION"), value(&app, "AWS_DEFAULT_REGION")),
+            (Some("us-east-1"), Some("us-east-1"))
+        );
+        let other = of(&pod, "other", &holding(&THEIRS));
+        assert_eq!(value(&other, "AWS_REGION"), Some("eu-central-1"), "the container beside it has the chart's");
+        let said = |word: &str| {
+            warnings.iter().any(|one| {
+                one.contains("container app ") && one.contains("envFrom") && one.contains(what) && one.contains(word)
+            })
+        };
+        assert!(said("AWS_REGION") && said("stsidecar.dev/region"), "{what}: {warnings:?}");
+        assert!(said("AWS_ACCESS_KEY_ID"), "{what}: {warnings:?}");
+        assert!(!warnings.iter().any(|one| one.contains("container other")), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_prefix_decides_what_an_env_from_could_bring() {
+    for (prefix, could) in [
+        ("", true),
+        ("A", true),
+        ("AWS_", true),
+        ("AWS_R", true),
+        ("DB_", false),
+        ("aws_", false),
+        ("AWS_REGION", false),
+        ("AWS_REGION_", false),
+    ] {
+        let case = case(json!({ "envFrom": [{ "prefix": prefix, "configMapRef": { "name": "m" } }] }));
+        let (pod, warnings) = admitted(&case);
+        let given = value(&of(&pod, "app", &holding(&[])), "AWS_REGION") == Some("eu-central-1");
+        assert_eq!((given, warnings.is_empty()), (!could, !could), "{prefix}: {warnings:?}");
+    }
+    let both = json!({ "envFrom": [{ "prefix": "DB_", "configMapRef": { "name": "db" } }, { "secretRef": { "name": "keys" } }] });
+    let (_, warnings) = admitted(&case(both));
+    assert!(warnings.iter().any(|one| one.contains("Secret keys")), "{warnings:?}");
+    assert!(!warnings.iter().any(|one| one.contains("ConfigMap db")), "it brings nothing of the kind: {warnings:?}");
+}
+
+#[test]
+fn an_env_from_without_sources_is_none() {
+    for none in [json!([]), Value::Null] {
+        let (pod, warnings) = admitted(&case(json!({ "envFrom": none })));
+        assert_eq!(value(&of(&pod, "app", &holding(&[])), "AWS_REGION"), Some("eu-central-1"));
+        assert!(warnings.is_empty(), "{warnings:?}");
+    }
+}
+
+#[test]
+fn an_explicit_region_is_written_over_what_an_env_from_brings() {
+    let from = json!({ "envFrom": [{ "configMapRef": { "name": "m" } }] });
+    let object = json!({ "metadata": { "annotations": { "stsidecar.dev/region": "eu-west-1" } } });
+    for case in [
+        annotated(case(from.clone()), "stsidecar.dev/region", "eu-west-1"),
+        Case { account: Some(object.clone()), ..case(from.clone()) },
+        Case { namespace: Some(object.clone()), ..case(from.clone()) },
+    ] {
+        let (pod, warnings) = admitted(&case);
+        let app = of(&pod, "app", &holding(&THEIRS));
+        assert_eq!(
+            (value(&app, "AWS_REGION"), value(&app, "AWS_DEFAULT_REGION")),
+            (Some("eu-west-1"), Some("eu-west-1"))
+        );
+        let said = warnings.iter().any(|one| one.contains("envFrom") && one.contains("AWS_ACCESS_KEY_ID"));
+        assert!(said && !warnings.iter().any(|one| one.contains("no AWS_REGION")), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_region_of_env_is_not_doubled_over_the_other_name_of_an_env_from() {
+    let container = json!({
+        "envFrom": [{ "configMapRef": { "name": "m" } }],
+        "env": [{ "name": "AWS_REGION", "value": "eu-west-3" }],
+    });
+    let (pod, _) = admitted(&case(container));
+    let app = of(&pod, "app", &holding(&THEIRS));
+    assert_eq!((value(&app, "AWS_REGION"), value(&app, "AWS_DEFAULT_REGION")), (Some("eu-west-3"), Some("us-east-1")));
+}
+
+/// A key that is optional and missing leaves `$(AWS_REGION)` as it is written: a region of that name.
+#[test]
+fn a_region_of_an_optional_key_is_not_doubled() {
+    let key = json!({ "configMapKeyRef": { "name": "m", "key": "region", "optional": true } });
+    let (pod, _) = admitted(&case(json!({ "env": [{ "name": "AWS_REGION", "valueFrom": key }] })));
+    assert_eq!(value(&of(&pod, "app", &holding(&[])), "AWS_DEFAULT_REGION"), None);
+}
+
+#[test]
+fn a_reference_is_no_region_of_the_sidecar() {
+    let from_other =
+        json!({ "env": [{ "name": "OTHER", "value": "x" }, { "name": "AWS_REGION", "value": "$(OTHER)" }] });
+    let mut case = case(from_other);
+    case.values = json!({ "agent": { "stsEndpoint": "https://sts.example.com" } });
+    let (pod, _) = admitted(&case);
+    let sidecar = of(&pod, "stsidecar", &holding(&[]));
+    assert_eq!(value(&sidecar, "AWS_REGION"), None, "the container's own name for it is another container's");
+}
+
+#[test]
+fn strict_env_from_refuses_what_could_win() {
+    let strict = |container: Value| {
+        let mut case = case(container);
+        case.values["injector"] = json!({ "strictEnvFrom": true });
+        case
+    };
+    let message = refused(&strict(json!({ "envFrom": [{ "secretRef": { "name": "keys" } }] })));
+    for word in ["container app", "envFrom", "Secret keys", "AWS_ACCESS_KEY_ID", "injector.strictEnvFrom"] {
+        assert!(message.contains(word), "{message}");
+    }
+    admitted(&strict(json!({ "envFrom": [{ "prefix": "DB_", "secretRef": { "name": "keys" } }] })));
+    admitted(&strict(json!({ "envFrom": [] })));
+}
+
+#[test]
+fn a_proxy_that_an_env_from_could_bring_is_bypassed() {
+    let (pod, _) = admitted(&case(json!({ "envFrom": [{ "configMapRef": { "name": "proxies" } }] })));
+    for (name, hosts) in [("NO_PROXY", ".internal"), ("no_proxy", ".internal")] {
+        let app = of(&pod, "app", &holding(&[("HTTP_PROXY", "http://proxy:3128"), (name, hosts)]));
+        for name in ["NO_PROXY", "no_proxy"] {
+            let value = value(&app, name).expect("exceptions");
+            assert!(value.split(',').any(|host| host == "127.0.0.1"), "{name}={value}");
+            assert!(value.split(',').any(|host| host == ".internal"), "{name}={value}");
+        }
+    }
+    let (pod, _) = admitted(&case(json!({ "envFrom": [{ "prefix": "DB_", "configMapRef": { "name": "m" } }] })));
+    assert_eq!(value(&of(&pod, "app", &holding(&[])), "NO_PROXY"), None, "nothing could bring a proxy");
+    let (pod, _) = admitted(&case(json!({})));
+    let app = of(&pod, "app", &holding(&[]));
+    assert!(app.contains_key(FULL_URI) && app.contains_key(TOKEN_FILE) && !app.contains_key("NO_PROXY"));
+}
