@@ -5,7 +5,7 @@ use stsidecar::inject::Decision;
 
 use crate::case::{Case, apply, draw};
 use crate::effective::{Environment, environment};
-use crate::judged::{FULL_URI, Holding, TOKEN_FILE, holding, named};
+use crate::judged::{FULL_URI, Holding, RELATIVE_URI, TOKEN, TOKEN_FILE, holding, named};
 use crate::rules;
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
@@ -199,4 +199,99 @@ fn a_proxy_that_an_env_from_could_bring_is_bypassed() {
     let (pod, _) = admitted(&case(json!({})));
     let app = of(&pod, "app", &holding(&[]));
     assert!(app.contains_key(FULL_URI) && app.contains_key(TOKEN_FILE) && !app.contains_key("NO_PROXY"));
+}
+
+/// A later variable of the same name beats an earlier one, and an empty one counts.
+#[test]
+fn empty_variables_of_the_endpoint_are_filled() {
+    for name in [FULL_URI, TOKEN_FILE] {
+        for env in [
+            json!([{ "name": name, "value": "" }]),
+            json!([{ "name": name }]),
+            json!([{ "name": name, "value": "http://169.254.170.23" }, { "name": name, "value": "" }]),
+            json!([{ "name": "OTHER", "value": "x" }, { "name": name, "value": "", "valueFrom": null }]),
+        ] {
+            let (pod, _) = admitted(&case(json!({ "env": env })));
+            let app = of(&pod, "app", &holding(&[]));
+            assert_eq!(value(&app, FULL_URI), Some("http://127.0.0.1:9911/v1/credentials"), "{env}");
+            assert_eq!(value(&app, TOKEN_FILE), Some("/var/run/secrets/stsidecar.dev/endpoint/token"), "{env}");
+        }
+    }
+}
+
+/// botocore, Ruby, Swift and Rust take an empty relative URI for one, and Java an empty token.
+#[test]
+fn what_cannot_be_filled_is_refused_by_name() {
+    for name in [RELATIVE_URI, TOKEN] {
+        for env in [
+            json!([{ "name": name, "value": "" }]),
+            json!([{ "name": name }]),
+            json!([{ "name": name, "value": "/v2" }, { "name": name, "value": "" }]),
+            json!([{ "name": name, "value": "/v2" }]),
+            json!([{ "name": name, "valueFrom": { "configMapKeyRef": { "name": "m", "key": "k" } } }]),
+            json!([{ "name": name, "valueFrom": { "secretKeyRef": { "name": "s", "key": "k", "optional": true } } }]),
+        ] {
+            let message = refused(&case(json!({ "env": env })));
+            assert!(message.contains("container app") && message.contains(name), "{env}: {message}");
+        }
+    }
+    let references = json!({ "configMapKeyRef": { "name": "m", "key": "k", "optional": true } });
+    for name in [FULL_URI, TOKEN_FILE] {
+        let message = refused(&case(json!({ "env": [{ "name": name, "valueFrom": references }] })));
+        assert!(message.contains(name), "{message}");
+    }
+}
+
+#[test]
+fn an_empty_token_of_a_legacy_client_is_filled() {
+    let case = case(json!({ "env": [{ "name": TOKEN, "value": "" }] }));
+    let (pod, _) = admitted(&annotated(case, "stsidecar.dev/legacy-clients", "true"));
+    assert!(value(&of(&pod, "app", &holding(&[])), TOKEN).is_some_and(|token| token.len() >= 32));
+}
+
+/// What a namespace alone asked for is left as it is, and said.
+#[test]
+fn a_relative_uri_leaves_a_pod_of_its_namespace_alone() {
+    for own in ["", "/v2"] {
+        let mut case = case(json!({ "env": [{ "name": RELATIVE_URI, "value": own }] }));
+        case.pod["metadata"]["annotations"].as_object_mut().expect("a map").remove("stsidecar.dev/inject");
+        case.namespace = Some(json!({ "metadata": { "labels": { "stsidecar.dev/injection": "enabled" } } }));
+        match case.decide(&case.pod, &mut draw()) {
+            Decision::Skip(skip) => {
+                assert_eq!(skip.reason, "conflict");
+                assert!(skip.message.is_some_and(|message| message.contains(RELATIVE_URI)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Charts render `AWS_REGION: ""` when it has no value; JavaScript's SDK and botocore fail on it.
+#[test]
+fn an_empty_region_is_filled() {
+    let empty = |name: &str| json!({ "name": name, "value": "" });
+    let region = |env: Value| {
+        let (pod, _) = admitted(&case(json!({ "env": env })));
+        let app = of(&pod, "app", &holding(&[]));
+        ["AWS_REGION", "AWS_DEFAULT_REGION"].map(|name| value(&app, name).expect(name).to_owned())
+    };
+    assert_eq!(region(json!([empty("AWS_REGION")])), ["eu-central-1"; 2]);
+    assert_eq!(region(json!([empty("AWS_DEFAULT_REGION"), empty("AWS_REGION")])), ["eu-central-1"; 2]);
+    let west = |name: &str| json!({ "name": name, "value": "eu-west-1" });
+    assert_eq!(region(json!([empty("AWS_REGION"), west("AWS_DEFAULT_REGION")])), ["eu-west-1"; 2]);
+    assert_eq!(region(json!([west("AWS_REGION"), empty("AWS_DEFAULT_REGION")])), ["eu-west-1"; 2]);
+    let referred =
+        |name: &str| json!({ "name": name, "valueFrom": { "configMapKeyRef": { "name": "m", "key": "k" } } });
+    assert_eq!(region(json!([referred("AWS_REGION"), empty("AWS_DEFAULT_REGION")])), ["elsewhere"; 2]);
+    // `$(NAME)` reaches only what was defined before it.
+    assert_eq!(region(json!([empty("AWS_REGION"), referred("AWS_DEFAULT_REGION")])), ["", "elsewhere"]);
+}
+
+/// `AWS_PROFILE=` makes botocore look for a profile without a name: "The config profile () could not be found".
+#[test]
+fn an_empty_profile_is_named() {
+    for name in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"] {
+        let (_, warnings) = admitted(&case(json!({ "env": [{ "name": name, "value": "" }] })));
+        assert!(warnings.iter().any(|one| one.contains("container app") && one.contains(name)), "{warnings:?}");
+    }
 }
