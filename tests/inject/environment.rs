@@ -404,3 +404,21 @@ fn mounts_where_sdks_look_for_files_are_found() {
         assert!(admitted(&case).1.is_empty(), "{path}");
     }
 }
+
+#[test]
+fn a_pod_or_its_namespace_may_keep_the_instance_metadata() {
+    const METADATA: &str = "AWS_EC2_METADATA_DISABLED";
+    let disabled = |case: &Case| value(&of(&admitted(case).0, "app", &holding(&[])), METADATA).map(str::to_owned);
+    assert_eq!(disabled(&case(json!({}))).as_deref(), Some("true"));
+    assert_eq!(disabled(&annotated(case(json!({})), "stsidecar.dev/ec2-metadata", "true")), None);
+    let object = json!({ "metadata": { "annotations": { "stsidecar.dev/ec2-metadata": "true" } } });
+    let of_namespace = Case { namespace: Some(object), ..case(json!({})) };
+    assert_eq!(disabled(&of_namespace), None);
+    assert_eq!(disabled(&annotated(of_namespace, "stsidecar.dev/ec2-metadata", "false")).as_deref(), Some("true"));
+    let mut by_chart = case(json!({}));
+    by_chart.values["agent"]["ec2Metadata"] = true.into();
+    assert_eq!(disabled(&by_chart), None);
+    assert_eq!(disabled(&annotated(by_chart, "stsidecar.dev/ec2-metadata", "false")).as_deref(), Some("true"));
+    let refused = refused(&annotated(case(json!({})), "stsidecar.dev/ec2-metadata", "yes"));
+    assert!(refused.contains("stsidecar.dev/ec2-metadata") && refused.contains("did you mean"), "{refused}");
+}
