@@ -1,6 +1,7 @@
 //! The environment of chosen containers, row by row, judged by what the kubelet makes of it.
 
 use serde_json::{Value, json};
+use stsidecar::config::{Config, Flags, Sources};
 use stsidecar::inject::Decision;
 
 use crate::case::{Case, apply, draw};
@@ -421,4 +422,26 @@ fn a_pod_or_its_namespace_may_keep_the_instance_metadata() {
     assert_eq!(disabled(&annotated(by_chart, "stsidecar.dev/ec2-metadata", "false")).as_deref(), Some("true"));
     let refused = refused(&annotated(case(json!({})), "stsidecar.dev/ec2-metadata", "yes"));
     assert!(refused.contains("stsidecar.dev/ec2-metadata") && refused.contains("did you mean"), "{refused}");
+}
+
+/// Who may write a `ConfigMap` must not be able to send the token in plain text where the operator forbids it.
+#[test]
+fn a_config_map_cannot_allow_plain_text() {
+    let document = "stsEndpoint: http://sts.example.com\nallowInsecureSts: true\nregion: eu-central-1\n\
+                    profiles: {default: {webIdentity: {roleArn: 'arn:aws:iam::111122223333:role/app'}}}\n";
+    let mut case = annotated(case(json!({})), "stsidecar.dev/config", "mine");
+    case.pod["metadata"]["annotations"].as_object_mut().expect("a map").remove("stsidecar.dev/role-arn");
+    for (allowed, accepted) in [(false, false), (true, true)] {
+        case.values["agent"]["allowInsecureSts"] = allowed.into();
+        let Decision::Inject(injection) = case.decide(&case.pod, &mut draw()) else { panic!("not injected") };
+        let mut pod = case.pod.clone();
+        apply(&mut pod, &injection.operations);
+        let sidecar = of(&pod, "stsidecar", &holding(&[]));
+        let loaded = Config::load(&Sources {
+            flags: &Flags::default(),
+            variable: &|name| sidecar.get(name).cloned(),
+            read: &|_| Ok(document.as_bytes().to_vec()),
+        });
+        assert_eq!(loaded.is_ok(), accepted, "{:?}", loaded.err().map(|error| error.to_string()));
+    }
 }
