@@ -63,14 +63,19 @@ fn may_touch(operation: &Operation) -> bool {
     }
 }
 
-/// Everything the author wrote is still there, in its order; only a proxy's exceptions may have grown.
+const FILLED: [&str; 5] = [judged::FULL_URI, judged::TOKEN_FILE, judged::TOKEN, judged::REGIONS[0], judged::REGIONS[1]];
+
+/// Everything the author wrote is still there, in its order; only a proxy's exceptions may have grown, and an empty
+/// variable that leads to the sidecar may have been filled.
 fn assert_originals_kept(before: &Value, after: &Value, name: &str) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
             let is_no_proxy = before.get("name").is_some_and(|name| name == "NO_PROXY" || name == "no_proxy");
             for (key, value) in before {
                 let ours = key.starts_with("stsidecar.dev/") && key != "stsidecar.dev/inject";
-                if value.is_null() || ours || is_no_proxy && key == "value" {
+                let may_fill =
+                    value == "" && before.get("name").is_some_and(|name| FILLED.iter().any(|own| name == own));
+                if value.is_null() || ours || key == "value" && (is_no_proxy || may_fill) {
                     continue;
                 }
                 let own = after.get(key).unwrap_or_else(|| panic!("{name}: {key} is lost"));
