@@ -44,6 +44,18 @@ impl<'a> Container<'a> {
         }
     }
 
+    /// A literal value that the kubelet leaves as it is written: without references to other variables.
+    /// <https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/>
+    pub(super) fn plain(&self, name: &str) -> Option<&'a str> {
+        self.literal(name).filter(|text| !text.contains("$(") && !text.contains("$$"))
+    }
+
+    /// Whether a variable stays unset when the key that it names is missing.
+    pub(super) fn is_optional(&self, name: &str) -> bool {
+        let from = self.variable(name).and_then(|variable| variable.get("valueFrom")).and_then(Value::as_object);
+        from.is_some_and(|from| from.values().any(|reference| reference["optional"] == true))
+    }
+
     /// Whether a variable is set to anything but the empty text, by which many unset one.
     pub(super) fn sets(&self, name: &str) -> bool {
         self.variable(name).is_some() && self.literal(name) != Some("")
@@ -121,7 +133,7 @@ pub(super) fn check_shape(pod: &Value) -> Result<(), Denial> {
                 "spec.{list}[{at}] needs a name of its own, of lower-case letters, digits and dashes"
             ));
         }
-        for key in ["env", "volumeMounts", "ports"] {
+        for key in ["env", "envFrom", "volumeMounts", "ports"] {
             if !is_list(value, key) {
                 return wrong(&format!("spec.{list}[{at}].{key} must be a list of maps"));
             }

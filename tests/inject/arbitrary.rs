@@ -62,8 +62,19 @@ fn variable() -> impl Strategy<Value = Value> {
 }
 
 fn env_from() -> impl Strategy<Value = Value> {
-    let prefix =
-        select(vec![None, None, Some(""), Some("A"), Some("AWS_"), Some("AWS_D"), Some("DB_"), Some("no_"), Some("H")]);
+    let prefix = select(vec![
+        None,
+        None,
+        Some(""),
+        Some("A"),
+        Some("AWS_"),
+        Some("AWS_D"),
+        Some("DB_"),
+        Some("AWS_EC2_"),
+        Some("AWS_S"),
+        Some("no_"),
+        Some("H"),
+    ]);
     (prefix, any::<bool>(), any::<bool>()).prop_map(|(prefix, is_secret, optional)| {
         let (kind, name) = if is_secret { ("secretRef", "s") } else { ("configMapRef", "m") };
         let mut source = json!({ kind: { "name": name } });

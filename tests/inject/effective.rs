@@ -95,7 +95,8 @@ struct Named;
 
 impl World for Named {
     fn all(&self, kind: &str, name: &str, prefix: &str) -> Vec<(String, String)> {
-        vec![("*".to_owned(), format!("<{kind} {name}, prefix {prefix:?}>"))]
+        let all = if prefix.is_empty() { "all" } else { "all with this prefix" };
+        vec![(format!("* <{kind} {name}>"), all.to_owned())]
     }
 
     fn one(&self, kind: &str, name: &str, key: &str, _: bool) -> Option<String> {
@@ -128,20 +129,20 @@ mod tests {
         let container = json!({
             "envFrom": [{ "prefix": "P_", "configMapRef": { "name": "m" } }, { "secretRef": { "name": "s" } }],
             "env": [
-                { "name": "A", "value": "$(B) $$(C) $(P_*) $x $(" }, { "name": "B", "value": "1" },
+                { "name": "A", "value": "$(B) $$(C) $(P_* <configMap m>) $x $(" }, { "name": "B", "value": "1" },
                 { "name": "C", "value": "$(B)$(B)" }, { "name": "B" }, { "name": "D", "value": "$(B)|" },
                 { "name": "E", "valueFrom": { "secretKeyRef": { "name": "s", "key": "k" } } },
             ],
         });
         let all = environment(&container, &Named).expect("it starts");
         let expected = [
-            ("*", "<secret s, prefix \"\">"),
-            ("A", "$(B) $(C) <configMap m, prefix \"P_\"> $x $("),
+            ("* <secret s>", "all"),
+            ("A", "$(B) $(C) all with this prefix $x $("),
             ("B", ""),
             ("C", "11"),
             ("D", "|"),
             ("E", "<secret s: k>"),
-            ("P_*", "<configMap m, prefix \"P_\">"),
+            ("P_* <configMap m>", "all with this prefix"),
         ];
         assert_eq!(all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>(), expected);
     }

@@ -104,6 +104,9 @@ fn a_prefix_decides_what_an_env_from_could_bring() {
         let given = value(&of(&pod, "app", &holding(&[])), "AWS_REGION") == Some("eu-central-1");
         assert_eq!((given, warnings.is_empty()), (!could, !could), "{prefix}: {warnings:?}");
     }
+    let metadata = json!({ "envFrom": [{ "prefix": "AWS_EC2_", "configMapRef": { "name": "m" } }] });
+    let (_, warnings) = admitted(&case(metadata));
+    assert!(warnings.len() == 1 && warnings[0].contains("AWS_EC2_METADATA_DISABLED"), "{warnings:?}");
     let both = json!({ "envFrom": [{ "prefix": "DB_", "configMapRef": { "name": "db" } }, { "secretRef": { "name": "keys" } }] });
     let (_, warnings) = admitted(&case(both));
     assert!(warnings.iter().any(|one| one.contains("Secret keys")), "{warnings:?}");
