@@ -1,9 +1,9 @@
 //! What a chosen container is given: the variables that lead its SDK to the sidecar, and one mount.
 //!
-//! Owns the rule that nothing the author wrote into `env` is overwritten or repeated, `NO_PROXY` included, and what
-//! counts as a conflict that would win over the sidecar. Variables of `env` beat those of an `envFrom`, whose content
-//! the injector does not read: over what one could bring it writes only what the sidecar's clients need. Called by
-//! `inject` for each chosen container.
+//! Owns the rule that nothing the author wrote into `env` is overwritten or repeated, `NO_PROXY` included, unless it is
+//! empty, and what counts as a conflict that would win over the sidecar. Variables of `env` beat those of an `envFrom`,
+//! whose content the injector does not read: over what one could bring it writes only what the sidecar's clients need.
+//! Called by `inject` for each chosen container.
 
 pub(super) mod env_from;
 mod proxy;
@@ -23,6 +23,7 @@ const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+const STS_ENDPOINTS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
 const METADATA: &str = "AWS_EC2_METADATA_DISABLED";
 const WEB_IDENTITY: [&str; 2] = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
 const STATIC: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"];
@@ -55,11 +56,20 @@ impl Surroundings<'_> {
                  eks.amazonaws.com/skip-pod-identity-webhook: \"true\""
             ));
         }
+        // Nothing can be written over these: botocore, Ruby, Swift and Rust take an empty relative URI for one, and the
+        // SDKs for Java, which prefer the variable to the file, an empty token.
+        let emptied = container.variable(TOKEN).filter(|_| token.is_none() && !container.sets(TOKEN)).map(|_| TOKEN);
+        if let Some(variable) = container.variable(RELATIVE_URI).map(|_| RELATIVE_URI).or(emptied) {
+            let empty = if container.sets(variable) { "" } else { " to an empty text" };
+            return Some(format!(
+                "container {name} sets {variable}{empty}, which SDKs follow instead of stsidecar; remove it"
+            ));
+        }
         let own =
             [(FULL_URI, Some(self.uri())), (TOKEN_FILE, Some(Self::token_file())), (TOKEN, token.map(str::to_owned))];
-        let foreign = own
-            .into_iter()
-            .find(|(variable, value)| container.sets(variable) && container.literal(variable) != value.as_deref());
+        let is_ours =
+            |variable: &str, value: &Option<String>| value.is_some() && container.literal(variable) == value.as_deref();
+        let foreign = own.into_iter().find(|(variable, value)| container.sets(variable) && !is_ours(variable, value));
         foreign.map(|(variable, _)| {
             format!("container {name} sets {variable} itself, which would win over stsidecar; remove it")
         })
@@ -70,7 +80,7 @@ impl Surroundings<'_> {
         let pointer = container.pointer();
         let mut added = Vec::new();
         for (name, value) in self.variables(container, token) {
-            draft.append(&format!("{pointer}/env"), json!({ "name": name, "value": value }));
+            put(draft, container, name, &value);
             added.push(name.to_owned());
         }
         added.extend(proxy::bypass(draft, container));
@@ -84,25 +94,25 @@ impl Surroundings<'_> {
     fn variables(&self, container: &Container<'_>, token: Option<&str>) -> Vec<(&'static str, String)> {
         let mut wanted = vec![(FULL_URI, self.uri()), (TOKEN_FILE, Self::token_file())];
         wanted.extend(token.map(|token| (TOKEN, token.to_owned())));
+        wanted.retain(|(name, _)| !container.sets(name));
         wanted.extend(self.regions(container));
-        if !env_from::may_bring(container, STS_ENDPOINTS) {
+        let is_absent = |name: &str| container.variable(name).is_none();
+        if is_absent(STS_ENDPOINTS) && !env_from::may_bring(container, STS_ENDPOINTS) {
             wanted.push((STS_ENDPOINTS, "regional".to_owned()));
         }
         // Over an envFrom's too: without it SDKs take the node's role when the sidecar does not answer.
-        wanted.push((METADATA, "true".to_owned()));
-        wanted.retain(|(name, _)| container.variable(name).is_none());
+        if is_absent(METADATA) {
+            wanted.push((METADATA, "true".to_owned()));
+        }
         wanted
     }
 
     /// The SDKs differ in which of the two they read; an author who set one of them meant both.
     fn regions(&self, container: &Container<'_>) -> Vec<(&'static str, String)> {
-        let could_come = |name: &&str| env_from::may_bring(container, name);
         match REGIONS.into_iter().find(|name| container.sets(name)) {
-            // A reference to what a missing optional key leaves unset stays as it is written.
-            Some(own) if container.is_optional(own) => Vec::new(),
             Some(own) => {
-                let other = REGIONS.into_iter().filter(|name| *name != own && !could_come(name));
-                other.map(|name| (name, format!("$({own})"))).collect()
+                let other = REGIONS.into_iter().filter(|name| !container.sets(name));
+                other.filter_map(|name| Some((name, doubled(container, own, name)?))).collect()
             }
             None if self.leaves_region(container) => Vec::new(),
             None => self.region.iter().flat_map(|region| REGIONS.map(|name| (name, (*region).to_owned()))).collect(),
@@ -116,7 +126,33 @@ impl Surroundings<'_> {
     }
 }
 
-const STS_ENDPOINTS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
+/// The value by which `other`, which is absent or empty, says what `own` says.
+fn doubled(container: &Container<'_>, own: &str, other: &str) -> Option<String> {
+    let reference = || Some(format!("$({own})"));
+    match container.position(other) {
+        // A reference to what a missing optional key leaves unset stays as it is written.
+        _ if container.is_optional(own) => None,
+        None if env_from::may_bring(container, other) => None,
+        None => reference(),
+        // A reference reaches only what stands before it.
+        Some(at) if container.position(own) < Some(at) => reference(),
+        Some(_) => container.plain(own).map(str::to_owned),
+    }
+}
+
+/// Adds a variable, or fills the empty one that counts.
+fn put(draft: &mut Draft, container: &Container<'_>, name: &str, value: &str) {
+    let env = format!("{}/env", container.pointer());
+    let Some(at) = container.position(name) else {
+        draft.append(&env, json!({ "name": name, "value": value }));
+        return;
+    };
+    let path = format!("{env}/{at}/value");
+    match container.value["env"][at].get("value") {
+        Some(_) => draft.replace(path, value.into()),
+        None => draft.add(path, value.into()),
+    }
+}
 
 /// The container's own token, and nobody else's.
 pub(super) fn mount(container: &str) -> Value {
@@ -132,15 +168,9 @@ pub(super) fn warnings(container: &Container<'_>, surroundings: &Surroundings<'_
     keys.chain(env_from::warnings(container, surroundings)).chain(proxy::warnings(container)).collect()
 }
 
-/// Refuses what can never work together with the sidecar.
+/// Refuses what SDKs follow before they ask the sidecar, where the operator wants that.
 pub(super) fn check(container: &Container<'_>, strict: bool) -> Result<(), Denial> {
     let refuse = |message: String| Err(Denial::new(Reason::Environment, message));
-    if container.sets(RELATIVE_URI) {
-        let name = container.name;
-        return refuse(format!(
-            "container {name} sets {RELATIVE_URI}, which SDKs follow instead of stsidecar; remove it"
-        ));
-    }
     let keys = STATIC.into_iter().find(|variable| strict && container.sets(variable));
     match keys {
         Some(variable) => refuse(format!(

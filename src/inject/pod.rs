@@ -30,9 +30,14 @@ impl<'a> Container<'a> {
         format!("/spec/{}/{}", self.list, self.at)
     }
 
+    /// Where a variable stands in `env`; of several with one name Kubernetes takes the last.
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        let all = self.value.get("env")?.as_array()?;
+        all.iter().rposition(|variable| text(variable, "name") == Some(name))
+    }
+
     pub(super) fn variable(&self, name: &str) -> Option<&'a Value> {
-        // Of several with one name Kubernetes takes the last.
-        items(self.value, "env").filter(|variable| text(variable, "name") == Some(name)).last()
+        self.position(name).map(|at| &self.value["env"][at])
     }
 
     /// A variable's literal value, if it has one; without any source it is the empty text.

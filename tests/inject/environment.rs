@@ -291,6 +291,17 @@ fn an_empty_region_is_filled() {
     assert_eq!(region(json!([empty("AWS_REGION"), referred("AWS_DEFAULT_REGION")])), ["", "elsewhere"]);
 }
 
+/// Clients that find the one name empty go on to the other, and must find there what they found before.
+#[test]
+fn an_empty_exception_is_filled_with_what_the_other_holds() {
+    let proxy = json!({ "name": "HTTP_PROXY", "value": "http://proxy:3128" });
+    let (empty, full) = (json!({ "name": "NO_PROXY" }), json!({ "name": "no_proxy", "value": ".internal" }));
+    for env in [json!([proxy, empty, full]), json!([proxy, full, empty])] {
+        let (pod, _) = admitted(&case(json!({ "env": env })));
+        assert_eq!(value(&of(&pod, "app", &holding(&[])), "NO_PROXY"), Some(".internal,127.0.0.1"), "{env}");
+    }
+}
+
 /// `AWS_PROFILE=` makes botocore look for a profile without a name: "The config profile () could not be found".
 #[test]
 fn an_empty_profile_is_named() {

@@ -3,11 +3,9 @@
 //!
 //! Owns the rule that the author's exceptions are only added to. Called by `environment`.
 
-use serde_json::json;
-
-use super::{LOOPBACK, env_from};
+use super::{LOOPBACK, env_from, put};
 use crate::inject::patch::Draft;
-use crate::inject::pod::{Container, text};
+use crate::inject::pod::Container;
 
 const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
@@ -27,47 +25,47 @@ pub(super) fn bypass(draft: &mut Draft, container: &Container<'_>) -> Vec<String
     let is_anywhere = EXCEPTIONS.into_iter().any(is_there);
     let mut changed = Vec::new();
     for name in EXCEPTIONS {
-        let done = if container.variable(name).is_some() {
-            extend(draft, container, name)
+        let value = if container.variable(name).is_some() {
+            extended(container, name)
         } else if could_come(name) {
             // Clients read the one or the other first, and which of them the envFrom brings is not known: both hold
             // what either does. A name that is defined nowhere stays as it is written, and is no host.
             let both: Vec<String> =
                 EXCEPTIONS.into_iter().filter(|name| is_there(name)).map(|name| format!("$({name}),")).collect();
-            append(draft, container, name, &format!("{}{LOOPBACK}", both.concat()))
+            Some(format!("{}{LOOPBACK}", both.concat()))
         } else {
-            !is_anywhere && append(draft, container, name, LOOPBACK)
+            (!is_anywhere).then(|| LOOPBACK.to_owned())
         };
-        if done {
+        if let Some(value) = value {
+            put(draft, container, name, &value);
             changed.push(name.to_owned());
         }
     }
     changed
 }
 
-fn append(draft: &mut Draft, container: &Container<'_>, name: &str, value: &str) -> bool {
-    draft.append(&format!("{}/env", container.pointer()), json!({ "name": name, "value": value }));
-    true
+/// A value that is written in `env` and what it lacks. One that comes from elsewhere cannot be continued; `warnings`
+/// says so.
+fn extended(container: &Container<'_>, name: &str) -> Option<String> {
+    let value = container.literal(name)?;
+    if value.split(',').any(|host| matches!(host.trim(), LOOPBACK | "*")) {
+        return None;
+    }
+    let value = if value.is_empty() { of_the_other(container, name)? } else { value.to_owned() };
+    Some(if value.is_empty() { LOOPBACK.to_owned() } else { format!("{value},{LOOPBACK}") })
 }
 
-/// Adds to a value that is written in `env`. One that comes from elsewhere cannot be continued; `warnings` says so.
-fn extend(draft: &mut Draft, container: &Container<'_>, name: &str) -> bool {
-    let Some(value) = container.literal(name) else { return false };
-    if value.split(',').any(|host| matches!(host.trim(), LOOPBACK | "*")) {
-        return false;
+/// The exceptions under the other name, which an empty value lets through and a filled one would hide. None when they
+/// cannot be named here: a reference reaches only what stands before it.
+fn of_the_other(container: &Container<'_>, name: &str) -> Option<String> {
+    let other = EXCEPTIONS.into_iter().find(|other| *other != name)?;
+    let reference = || format!("$({other})");
+    match (container.position(other), container.literal(other)) {
+        (None, _) if env_from::may_bring(container, other) => Some(reference()),
+        (None, _) => Some(String::new()),
+        (Some(_), Some(value)) => Some(value.to_owned()),
+        (at, None) => (at < container.position(name)).then(reference),
     }
-    let value = if value.is_empty() { LOOPBACK.to_owned() } else { format!("{value},{LOOPBACK}") };
-    // Kubernetes takes the last of several variables with one name.
-    let all = container.value["env"].as_array();
-    let Some(at) = all.and_then(|all| all.iter().rposition(|own| text(own, "name") == Some(name))) else {
-        return false;
-    };
-    let path = format!("{}/env/{at}/value", container.pointer());
-    match container.value["env"][at].get("value") {
-        Some(_) => draft.replace(path, value.into()),
-        None => draft.add(path, value.into()),
-    }
-    true
 }
 
 /// What an author should know about a container's exceptions.
