@@ -153,10 +153,7 @@ pub(super) fn environment(
 ) -> Result<Option<String>, Denial> {
     let chosen: Vec<_> = pod::containers(pod).into_iter().filter(|container| choice.has(container.name)).collect();
     for container in &chosen {
-        environment::check(container, template.injector.strict_environment)?;
-        if template.injector.strict_env_from {
-            environment::env_from::check(container)?;
-        }
+        environment::check(pod, container, &template.injector)?;
     }
     Ok(chosen.iter().find_map(|container| surroundings.winner(container, handover::token(tokens, container.name))))
 }
@@ -166,7 +163,7 @@ pub(super) fn warnings(pod: &Value, plan: &Plan<'_>, surroundings: &Surroundings
     let all = pod::containers(pod);
     let chosen = all.iter().filter(|container| plan.choice.has(container.name));
     let mut warnings: Vec<String> =
-        chosen.flat_map(|container| environment::warnings(container, surroundings)).collect();
+        chosen.flat_map(|container| environment::warnings(pod, container, surroundings)).collect();
     let before = all.iter().take_while(|container| container.name != CONTAINER);
     warnings.extend(before.filter(|container| plan.choice.has(container.name)).map(|container| {
         format!("init container {} runs before the sidecar, so it gets no credentials while it runs", container.name)

@@ -5,13 +5,15 @@
 //! whose content the injector does not read: over what one could bring it writes only what the sidecar's clients need.
 //! Called by `inject` for each chosen container.
 
-pub(super) mod env_from;
+mod env_from;
+mod precedence;
 mod proxy;
 
 use serde_json::{Value, json};
 
 use super::patch::Draft;
 use super::pod::{Container, text};
+use super::template::Injector;
 use super::{Denial, Reason};
 
 /// Where the application finds its authorization token.
@@ -26,7 +28,6 @@ const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 const STS_ENDPOINTS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
 const METADATA: &str = "AWS_EC2_METADATA_DISABLED";
 const WEB_IDENTITY: [&str; 2] = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
-const STATIC: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"];
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 const LOOPBACK: &str = "127.0.0.1";
 
@@ -160,24 +161,19 @@ pub(super) fn mount(container: &str) -> Value {
 }
 
 /// What an author should know about a container's environment.
-pub(super) fn warnings(container: &Container<'_>, surroundings: &Surroundings<'_>) -> Vec<String> {
-    let name = container.name;
-    let keys = STATIC.into_iter().filter(|variable| container.sets(variable)).map(|variable| {
-        format!("container {name} sets {variable}, which SDKs follow before they ask stsidecar; remove it")
-    });
-    keys.chain(env_from::warnings(container, surroundings)).chain(proxy::warnings(container)).collect()
+pub(super) fn warnings(pod: &Value, container: &Container<'_>, surroundings: &Surroundings<'_>) -> Vec<String> {
+    let mut warnings = precedence::findings(pod, container);
+    warnings.extend(env_from::warnings(container, surroundings));
+    warnings.extend(proxy::warnings(container));
+    warnings
 }
 
-/// Refuses what SDKs follow before they ask the sidecar, where the operator wants that.
-pub(super) fn check(container: &Container<'_>, strict: bool) -> Result<(), Denial> {
-    let refuse = |message: String| Err(Denial::new(Reason::Environment, message));
-    let keys = STATIC.into_iter().find(|variable| strict && container.sets(variable));
-    match keys {
-        Some(variable) => refuse(format!(
-            "container {} sets {variable}, which SDKs follow before they ask stsidecar; remove it \
-             (injector.strictEnvironment is true)",
-            container.name
-        )),
-        None => Ok(()),
+/// Refuses what SDKs follow, or could, before they ask the sidecar, as far as the operator wants that.
+pub(super) fn check(pod: &Value, container: &Container<'_>, injector: &Injector) -> Result<(), Denial> {
+    let finding = || precedence::findings(pod, container).into_iter().next();
+    if let Some(finding) = injector.strict_environment.then(finding).flatten() {
+        let message = format!("{finding} (injector.strictEnvironment is true)");
+        return Err(Denial::new(Reason::Environment, message));
     }
+    if injector.strict_env_from { env_from::check(container) } else { Ok(()) }
 }

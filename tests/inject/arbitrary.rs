@@ -29,6 +29,7 @@ fn variable() -> impl Strategy<Value = Value> {
         "http_proxy",
         "AWS_EC2_METADATA_DISABLED",
         "AWS_PROFILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
         "AWS_ROLE_ARN",
         "OTHER",
     ]);

@@ -17,7 +17,7 @@ pub(crate) const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 const PROXIES: [&str; 3] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY"];
 /// What SDKs follow before they ask the sidecar.
-pub(crate) const WINNERS: [&str; 7] = [
+pub(crate) const WINNERS: [&str; 10] = [
     RELATIVE_URI,
     TOKEN,
     "AWS_ROLE_ARN",
@@ -25,6 +25,9 @@ pub(crate) const WINNERS: [&str; 7] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SESSION_TOKEN",
     "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AMAZON_ACCESS_KEY_ID",
 ];
 const LOOPBACK: &str = "127.0.0.1";
 
@@ -108,7 +111,7 @@ pub(crate) fn named<'a>(pod: &'a Value, name: &str) -> &'a Value {
 }
 
 fn is_set(all: &Environment, name: &str) -> bool {
-    all.get(name).is_some_and(|value| !value.is_empty())
+    all.get(name).is_some_and(|value| !value.is_empty() && value != "/dev/null")
 }
 
 impl Judged<'_> {

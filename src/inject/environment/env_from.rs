@@ -7,7 +7,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{METADATA, REGIONS, RELATIVE_URI, STATIC, Surroundings, TOKEN, WEB_IDENTITY};
+use super::precedence::{FILES, KEYS, PROFILES};
+use super::{METADATA, REGIONS, RELATIVE_URI, Surroundings, TOKEN, WEB_IDENTITY};
 use crate::inject::pod::{Container, items, text};
 use crate::inject::{Denial, Reason};
 
@@ -57,7 +58,7 @@ pub(super) fn may_bring(container: &Container<'_>, variable: &str) -> bool {
 
 /// What could come from an `envFrom` and win over the sidecar, as the beginning of a sentence: one of each kind.
 fn winners(container: &Container<'_>) -> Option<String> {
-    let kinds: [&[&str]; 4] = [&STATIC[..3], &STATIC[3..], &WEB_IDENTITY, &[RELATIVE_URI, TOKEN]];
+    let kinds: [&[&str]; 5] = [&KEYS, &PROFILES, &WEB_IDENTITY, &FILES, &[RELATIVE_URI, TOKEN]];
     let is_open = |name: &&&str| container.variable(name).is_none() && may_bring(container, name);
     let open = kinds.map(|kind| kind.iter().filter(is_open).copied().collect::<Vec<&str>>());
     let first: Vec<&str> = open.iter().filter_map(|kind| kind.first()).copied().take(3).collect();
@@ -100,7 +101,7 @@ pub(super) fn warnings(container: &Container<'_>, surroundings: &Surroundings<'_
 }
 
 /// Refuses a container whose `envFrom` could bring what wins over the sidecar.
-pub(crate) fn check(container: &Container<'_>) -> Result<(), Denial> {
+pub(super) fn check(container: &Container<'_>) -> Result<(), Denial> {
     winners(container).map_or(Ok(()), |winners| {
         let way = "give the envFrom a prefix, or name the variables in env (injector.strictEnvFrom is true)";
         Err(Denial::new(Reason::Environment, format!("{winners}; {way}")))
