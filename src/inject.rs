@@ -226,6 +226,7 @@ fn complete(
         port: settings.port,
         region: region.as_deref(),
         has_explicit_region: settings.has_explicit_region,
+        ec2_metadata: settings.ec2_metadata,
     };
     if let Some(message) = checks::environment(pod, choice, &surroundings, &tokens, template)? {
         return match asked {

@@ -37,6 +37,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) region: Option<&'a str>,
     /// Whether an annotation names the region; the chart's is only a default.
     pub(super) has_explicit_region: bool,
+    /// Whether SDKs may ask the instance metadata service: for the region, the instance's id, and the node's role.
+    pub(super) ec2_metadata: bool,
 }
 
 impl Surroundings<'_> {
@@ -102,7 +104,7 @@ impl Surroundings<'_> {
             wanted.push((STS_ENDPOINTS, "regional".to_owned()));
         }
         // Over an envFrom's too: without it SDKs take the node's role when the sidecar does not answer.
-        if is_absent(METADATA) {
+        if is_absent(METADATA) && !self.ec2_metadata {
             wanted.push((METADATA, "true".to_owned()));
         }
         wanted

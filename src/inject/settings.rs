@@ -121,6 +121,8 @@ pub(super) struct Settings {
     pub(super) image: String,
     pub(super) legacy_clients: bool,
     pub(super) wait_for_credentials: bool,
+    /// Whether SDKs of the containers may ask the instance metadata service.
+    pub(super) ec2_metadata: bool,
 }
 
 impl Settings {
@@ -171,6 +173,7 @@ impl Settings {
             image: image(sources, template)?,
             legacy_clients: flag(sources, "legacy-clients", agent.legacy_clients)?,
             wait_for_credentials: flag(sources, "wait-for-credentials", agent.wait_for_credentials)?,
+            ec2_metadata: flag(sources, "ec2-metadata", agent.ec2_metadata)?,
         };
         together::check(&settings, sources)?;
         Ok(settings)
