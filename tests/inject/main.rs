@@ -6,7 +6,9 @@ mod arbitrary;
 mod case;
 mod orders;
 mod rules;
+mod shape;
 mod stream;
+mod volumes;
 
 use std::fs;
 use std::path::{Path, PathBuf};
