@@ -4,6 +4,7 @@
 
 mod arbitrary;
 mod case;
+mod meshes;
 mod orders;
 mod rules;
 mod shape;
