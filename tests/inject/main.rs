@@ -5,6 +5,7 @@
 mod arbitrary;
 mod case;
 mod meshes;
+mod nodes;
 mod orders;
 mod rules;
 mod shape;
