@@ -7,6 +7,7 @@ mod case;
 mod meshes;
 mod nodes;
 mod orders;
+mod resources;
 mod rules;
 mod shape;
 mod stream;
