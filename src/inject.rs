@@ -16,6 +16,7 @@ pub mod patch;
 mod pattern;
 mod pod;
 mod quantity;
+mod resources;
 mod settings;
 mod sidecar;
 mod status;
@@ -208,20 +209,15 @@ fn complete(
     draw: &mut dyn FnMut() -> String,
 ) -> Result<Decision, Denial> {
     let pod = request.pod;
-    let own = pod::own(pod);
     checks::platform(pod, template)?;
     checks::roles(request.namespace, settings, template)?;
     let region = checks::region(pod, settings, choice)?;
-    let plan = Plan {
-        settings,
-        template,
-        choice,
-        region: region.as_deref(),
-        guaranteed: own.is_none() && pod::is_guaranteed(pod),
-    };
+    let resources = resources::of(pod, settings);
+    let plan = Plan { settings, template, choice, region: region.as_deref(), resources };
     plan.check_reserved(pod)?;
     checks::ports(pod, settings)?;
-    let tokens = if settings.legacy_clients { handover::tokens(own.as_ref(), choice, draw) } else { Tokens::new() };
+    let tokens =
+        if settings.legacy_clients { handover::tokens(pod::own(pod).as_ref(), choice, draw) } else { Tokens::new() };
     let surroundings = Surroundings { port: settings.port, region: region.as_deref() };
     if let Some(message) = checks::environment(pod, choice, &surroundings, &tokens, template)? {
         return match asked {

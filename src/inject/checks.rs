@@ -9,6 +9,7 @@ use super::handover::{self, Tokens};
 use super::keys::PREFIX;
 use super::pattern::matches;
 use super::pod::{self, Choice, items, text};
+use super::resources;
 use super::settings::{Settings, Sources};
 use super::sidecar::Plan;
 use super::template::Template;
@@ -171,5 +172,6 @@ pub(super) fn warnings(pod: &Value, plan: &Plan<'_>) -> Vec<String> {
     if !bundle.is_empty() {
         warnings.push(format!("the pod waits until its namespace has the ConfigMap {bundle} (agent.awsCaBundle)"));
     }
+    warnings.extend(resources::warnings(pod, &plan.resources));
     warnings
 }

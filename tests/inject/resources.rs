@@ -135,7 +135,7 @@ fn the_api_server_takes_what_it_took_before_and_derives_the_same_from_it() {
         (json!({ "limits": {} }), json!({ "limits": { "cpu": "1", "memory": "1Gi" } })),
     ];
     for (own, app) in rows {
-        for init in [None, Some(json!({ "requests": { "cpu": "10m", "memory": "32Mi" } }))] {
+        for init in [None, Some(json!({ "requests": { "cpu": "10m", "memory": "16Mi" } }))] {
             for values in [Value::Null, chart.clone()] {
                 let raw = with(&own, &app, init.as_ref());
                 // A file reaches the injector as it is, a review with the API server's defaults.
@@ -176,7 +176,8 @@ fn a_container_that_comes_later_takes_the_room_of_the_sidecar() {
 fn ranged(limits: Value, set: &str) -> Value {
     let mut pod = pod();
     pod["metadata"]["annotations"]["kubernetes.io/limit-ranger"] = format!("LimitRanger plugin set: {set}").into();
-    pod["spec"]["containers"][0]["resources"] = json!({ "limits": limits });
+    pod["spec"]["containers"][0]["resources"] =
+        json!({ "limits": limits, "requests": { "cpu": "1m", "memory": "1Mi" } });
     pod
 }
 

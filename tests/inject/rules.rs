@@ -55,7 +55,7 @@ fn may_touch(operation: &Operation) -> bool {
         }
         ["metadata", "labels", key] => *key == "stsidecar.dev~1injected",
         ["spec", "containers" | "initContainers", _, "env", _, "value"] => true,
-        ["spec", "initContainers", _, "env", _] => !adds,
+        ["spec", "initContainers", _, "env", _] | ["spec", "initContainers", _, "resources"] => !adds,
         _ => false,
     }
 }
