@@ -12,6 +12,7 @@ mod denial;
 mod environment;
 mod handover;
 pub mod keys;
+mod mesh;
 pub mod patch;
 mod pattern;
 mod pod;
@@ -231,6 +232,10 @@ fn complete(
     assembly::add_volumes(&mut draft, &plan);
     assembly::place_sidecar(&mut draft, &plan, &inline);
     status::write(&mut draft, &plan, &added);
-    let warnings = if draft.is_untouched() { Vec::new() } else { checks::warnings(draft.pod(), &plan) };
+    let mut warnings = Vec::new();
+    if !draft.is_untouched() {
+        warnings = checks::warnings(draft.pod(), &plan);
+        warnings.extend(mesh::warnings(draft.pod(), request.namespace_object, &plan));
+    }
     Ok(Decision::Inject(Injection { operations: draft.into_operations(), warnings }))
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::CONTAINER;
 use super::environment::Surroundings;
 use super::handover::{self, Tokens};
+use super::mesh;
 use super::patch::Draft;
 use super::pod::{self, Choice, LISTS};
 use super::sidecar::{self, Plan};
@@ -51,8 +52,8 @@ pub(super) fn place_sidecar(draft: &mut Draft, plan: &Plan<'_>, inline: &str) {
         other.is_native_sidecar() && plan.template.injector.mesh_proxies.iter().any(|name| name == other.name)
     };
     let right = others.iter().rposition(is_proxy).map_or(0, |at| at + 1);
-    let in_order =
-        |now: usize| now >= right && !others[right.min(now)..now].iter().any(|other| plan.choice.has(other.name));
+    let needs_us = |other: &pod::Container<'_>| plan.choice.has(other.name) || mesh::is_redirecting(other.name);
+    let in_order = |now: usize| now >= right && !others[right.min(now)..now].iter().any(needs_us);
     match now {
         None => draft.add(format!("{LIST}/{right}"), plan.container(inline)),
         Some(now) => {
