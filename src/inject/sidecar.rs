@@ -125,12 +125,14 @@ impl Plan<'_> {
     pub(super) fn volumes(&self) -> Vec<Value> {
         let Settings { audience, token_expiration, config, .. } = self.settings;
         let token = json!({ "audience": audience, "expirationSeconds": token_expiration, "path": "token" });
+        // On disk, even an empty one would keep Cluster Autoscaler from removing the pod's node:
+        // https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/utils/drain/drain.go (isLocalVolume).
         let memory = json!({ "medium": "Memory", "sizeLimit": "4Mi" });
         let mut volumes = vec![
             json!({ "name": TOKEN, "projected": { "sources": [{ "serviceAccountToken": token }] } }),
             json!({ "name": ENDPOINTS, "emptyDir": memory }),
             json!({ "name": STATE, "emptyDir": memory }),
-            json!({ "name": NONE, "emptyDir": {} }),
+            json!({ "name": NONE, "emptyDir": memory }),
         ];
         if let Some(name) = config {
             volumes.push(json!({ "name": CONFIG_VOLUME, "configMap": { "name": name } }));
@@ -157,7 +159,7 @@ impl Plan<'_> {
         for volume in items(&pod["spec"], "volumes") {
             let name = text(volume, "name").unwrap_or_default();
             let mut expected = volumes.iter().filter(|own| text(own, "name") == Some(name));
-            if name.starts_with(RESERVED) && !expected.any(|own| covers(volume, own)) {
+            if name.starts_with(RESERVED) && !expected.any(|own| covers(volume, own) || are_empty(volume, own)) {
                 return refuse(&format!("the volume name {name} is reserved"));
             }
         }
@@ -206,6 +208,11 @@ pub(super) fn check_name(pod: &Value) -> Result<(), Denial> {
 
 fn refuse(what: &str) -> Result<(), Denial> {
     Err(Denial::new(Reason::Reserved, format!("{what}; rename or remove it")))
+}
+
+/// Whether both are empty directories, whatever else an older version wrote there: they hold nothing of anybody's.
+fn are_empty(volume: &Value, own: &Value) -> bool {
+    [volume, own].into_iter().all(|volume| volume.get("emptyDir").is_some_and(Value::is_object))
 }
 
 /// Below these nobody else's volume may be mounted.

@@ -51,7 +51,8 @@ fn may_touch(operation: &Operation) -> bool {
         | ["spec", "containers" | "initContainers", _, "env" | "volumeMounts"]
         | ["spec", "containers" | "initContainers", _, "env" | "volumeMounts", "-"] => adds,
         ["metadata", "annotations", key] => {
-            key.starts_with("stsidecar.dev~1") || *key == "kubectl.kubernetes.io~1default-container"
+            let continued = *key == "cluster-autoscaler.kubernetes.io~1safe-to-evict-local-volumes";
+            key.starts_with("stsidecar.dev~1") || *key == "kubectl.kubernetes.io~1default-container" || continued
         }
         ["metadata", "labels", key] => *key == "stsidecar.dev~1injected",
         ["spec", "containers" | "initContainers", _, "env", _, "value"] => true,
@@ -60,13 +61,25 @@ fn may_touch(operation: &Operation) -> bool {
     }
 }
 
-/// Everything the author wrote is still there, in its order; only a proxy's exceptions may have grown.
+/// Everything the author wrote is still there, in its order; only a proxy's exceptions, the names of volumes and the
+/// terms of an affinity may have grown.
 fn assert_originals_kept(before: &Value, after: &Value, name: &str) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
             let is_no_proxy = before.get("name").is_some_and(|name| name == "NO_PROXY" || name == "no_proxy");
             for (key, value) in before {
                 let ours = key.starts_with("stsidecar.dev/") && key != "stsidecar.dev/inject";
+                if key.ends_with("/safe-to-evict-local-volumes") {
+                    let (value, own) = (value.as_str().expect("a text"), after[key].as_str().expect("a text"));
+                    assert!(own.starts_with(value), "{name}: {key} is {own}");
+                    continue;
+                }
+                if key == "nodeSelectorTerms" {
+                    let (terms, own) = (value.as_array().expect("a list"), after[key].as_array().expect("a list"));
+                    assert!(own.len() == terms.len().max(1), "{name}: {own:?}");
+                    terms.iter().zip(own).for_each(|(term, own)| assert_originals_kept(term, own, name));
+                    continue;
+                }
                 if value.is_null() || ours || is_no_proxy && key == "value" {
                     continue;
                 }
