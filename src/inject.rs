@@ -13,6 +13,7 @@ mod environment;
 mod handover;
 pub mod keys;
 mod mesh;
+mod nodes;
 pub mod patch;
 mod pattern;
 mod pod;
@@ -231,6 +232,7 @@ fn complete(
     let added = assembly::give_containers(&mut draft, pod, choice, &surroundings, &tokens);
     assembly::add_volumes(&mut draft, &plan);
     assembly::place_sidecar(&mut draft, &plan, &inline);
+    nodes::narrow(&mut draft, template);
     status::write(&mut draft, &plan, &added);
     let mut warnings = Vec::new();
     if !draft.is_untouched() {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::nodes;
 use super::settings::Settings;
 use super::template::Template;
 use super::{CONTAINER, Denial, Reason};
@@ -112,6 +113,7 @@ pub(super) fn check_shape(pod: &Value) -> Result<(), Denial> {
             return wrong(&format!("spec.{list} must be a list of maps"));
         }
     }
+    nodes::check_shape(spec)?;
     let mut names = BTreeSet::new();
     for Container { list, at, name, value } in containers(pod) {
         // Each is the name of a client and of a directory.

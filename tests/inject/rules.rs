@@ -48,6 +48,7 @@ fn may_touch(operation: &Operation) -> bool {
         | ["metadata", "annotations" | "labels"]
         | ["spec", "volumes" | "initContainers"]
         | ["spec", "volumes", "-"]
+        | ["spec", "affinity", ..]
         | ["spec", "containers" | "initContainers", _, "env" | "volumeMounts"]
         | ["spec", "containers" | "initContainers", _, "env" | "volumeMounts", "-"] => adds,
         ["metadata", "annotations", key] => {
