@@ -7,9 +7,14 @@ mod case;
 mod effective;
 mod environment;
 mod judged;
+mod meshes;
+mod nodes;
 mod orders;
+mod resources;
 mod rules;
+mod shape;
 mod stream;
+mod volumes;
 
 use std::fs;
 use std::path::{Path, PathBuf};
