@@ -99,8 +99,8 @@ def created():
             own = workload(ASKING, kind=kind, own={"role-arn": "x", "region": "x"})
             expect(policies, f"{kind} with its own", ["stsidecar.dev/region on the workload itself is not read"], own, namespace=PLAIN)
     of_job_template = workload(kind="CronJob")
-    of_job_template["spec"]["jobTemplate"]["metadata"] = metadata("", ASKING, None)
-    expect(policies, "on the job's template", ["stsidecar.dev/inject, stsidecar.dev/role-arn on the workload itself"], of_job_template, namespace=PLAIN)
+    of_job_template["spec"]["jobTemplate"]["metadata"] = metadata("", SILENT, None)
+    expect(policies, "on the job's template", ["stsidecar.dev/role-arn on the workload itself"], of_job_template, namespace=PLAIN)
     owned = workload({"nonsense": "x"}, kind="Pod")
     owned["metadata"]["ownerReferences"] = [{"controller": True}]
     expect(policies, "a controller's pod", [], owned, namespace=PLAIN)
