@@ -311,6 +311,23 @@ fn an_empty_profile_is_named() {
     }
 }
 
+/// botocore opens `AWS_CREDENTIAL_FILE`, and Rust's SDK the token file beside a role, also when they are empty; the one
+/// alone is not read.
+#[test]
+fn an_empty_file_that_an_sdk_opens_is_named() {
+    let empty = |name: &str| json!({ "name": name, "value": "" });
+    let (token, role) = (empty("AWS_WEB_IDENTITY_TOKEN_FILE"), empty("AWS_ROLE_ARN"));
+    for (env, name) in [
+        (json!([empty("AWS_CREDENTIAL_FILE")]), "AWS_CREDENTIAL_FILE"),
+        (json!([token, role]), "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    ] {
+        let (_, warnings) = admitted(&case(&json!({ "env": env })));
+        assert!(warnings.iter().any(|one| one.contains("container app") && one.contains(name)), "{env}: {warnings:?}");
+    }
+    let (_, warnings) = admitted(&case(&json!({ "env": [role] })));
+    assert!(warnings.is_empty(), "{warnings:?}");
+}
+
 fn strict(container: &Value) -> Case {
     let mut case = case(container);
     case.values["injector"] = json!({ "strictEnvironment": true });
