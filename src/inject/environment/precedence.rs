@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use super::WEB_IDENTITY;
 use crate::inject::pod::{Container, items, text};
 
 /// The variables and, behind them, whose: without a note every SDK's.
@@ -22,6 +23,7 @@ pub(super) const KEYS: [&str; 8] = [
     "AMAZON_SECRET_ACCESS_KEY",
     "AMAZON_SESSION_TOKEN",
 ];
+const CREDENTIAL_FILE: &str = "AWS_CREDENTIAL_FILE";
 /// C++, botocore and Fluent Bit read the second too.
 pub(super) const PROFILES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 pub(super) const FILES: [&str; 5] = [
@@ -30,7 +32,7 @@ pub(super) const FILES: [&str; 5] = [
     // Java 1.
     "AWS_CREDENTIAL_PROFILES_FILE",
     // botocore, from boto 2 and the first EC2 tools.
-    "AWS_CREDENTIAL_FILE",
+    CREDENTIAL_FILE,
     "BOTO_CONFIG",
 ];
 /// Java's, below `aws.`; 1 and 2 name the secret key differently.
@@ -58,8 +60,8 @@ pub(super) fn findings(pod: &Value, container: &Container<'_>) -> Vec<String> {
     let variables = variables(container)
         .into_iter()
         .map(|variable| format!("container {name} sets {variable}, {before}; remove it"));
-    let empty = PROFILES.into_iter().filter(|variable| container.literal(variable) == Some("")).map(|variable| {
-        format!("container {name} sets {variable} to an empty text, which botocore takes for a profile; remove it")
+    let empty = emptied(container).into_iter().map(|(variable, sdk, what)| {
+        format!("container {name} sets {variable} to an empty text, which {sdk} takes for a {what}; remove it")
     });
     let properties = properties(container)
         .into_iter()
@@ -74,6 +76,17 @@ fn variables(container: &Container<'_>) -> Vec<&'static str> {
     let is_file = |name: &&str| container.sets(name) && container.literal(name) != Some("/dev/null");
     let set = KEYS.into_iter().chain(PROFILES).filter(|name| container.sets(name));
     set.chain(FILES.into_iter().filter(is_file)).collect()
+}
+
+/// Empty variables that an SDK follows all the same: botocore looks for a profile without a name and opens a file without
+/// one, and Rust's SDK a token file when there is a role, empty or not.
+fn emptied(container: &Container<'_>) -> Vec<(&'static str, &'static str, &'static str)> {
+    let is_empty = |name: &str| container.literal(name) == Some("");
+    let profiles = PROFILES.into_iter().map(|name| (name, "botocore", "profile"));
+    let all = profiles.chain([(CREDENTIAL_FILE, "botocore", "file")]);
+    let [role, token_file] = WEB_IDENTITY;
+    let token_file = container.variable(role).map(|_| (token_file, "Rust's SDK", "file"));
+    all.chain(token_file).filter(|(name, ..)| is_empty(name)).collect()
 }
 
 /// Properties and where they are passed: any variable (each start script has its own), command and arguments.
