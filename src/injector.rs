@@ -103,7 +103,7 @@ async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
     let registry = crate::metrics::registry()?;
     dropped.register(&registry)?;
     let (bound, is_bound) = watch::channel(false);
-    let (webhook, health) = (listen(config.port, bound), listen(config.metrics_port, watch::Sender::new(false)));
+    let (of_webhook, health) = (listen(config.port, bound), listen(config.metrics_port, watch::Sender::new(false)));
     let mut tasks = JoinSet::new();
     // Kept until the very end: a handshake of the drain needs a certificate too.
     let keeping = watch::Sender::new(false);
@@ -119,7 +119,9 @@ async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
     let holds = Box::new(move || if *is_bound.borrow() { Ok(()) } else { Err(taken()) });
     conditions.push(Condition { name: "port", holds });
     let Config { template, namespace, .. } = config;
-    let parts = Parts { template, client, namespace, certificate, conditions, webhook, health, registry };
+    let limits = webhook::LIMITS;
+    let parts =
+        Parts { template, client, namespace, certificate, conditions, webhook: of_webhook, limits, health, registry };
     server::run(parts, tasks, DRAIN, async || signals.next().await).await
 }
 

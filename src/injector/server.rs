@@ -17,7 +17,7 @@ use super::health::{Condition, Health};
 use super::metrics::Metrics;
 use super::objects::{self, Objects};
 use super::tls::Tls;
-use super::webhook::{self, Means, Shared, Webhook};
+use super::webhook::{Means, Shared, Webhook};
 use crate::clock;
 use crate::http::{Activity, Limits, Listeners, serve, serve_over};
 use crate::inject::Template;
@@ -57,6 +57,8 @@ pub struct Parts {
     pub conditions: Vec<Condition>,
     /// The webhook's port, taken or still waited for.
     pub webhook: Listeners,
+    /// What its connections may take.
+    pub limits: Limits,
     /// The port of health and metrics.
     pub health: Listeners,
     /// The process's registry.
@@ -104,7 +106,7 @@ fn start(
     draining: &watch::Sender<bool>,
     closed: &watch::Sender<bool>,
 ) -> Result<Arc<Activity>, Error> {
-    let Parts { template, client, namespace, certificate, mut conditions, webhook, health, registry } = parts;
+    let Parts { template, client, namespace, certificate, mut conditions, webhook, limits, health, registry } = parts;
     let objects = Objects::new(client.clone(), objects::LIMIT);
     let (events, poster) = events::queue(client, clock::boot, clock::wall, super::draw);
     tasks.spawn(async move {
@@ -123,7 +125,7 @@ fn start(
     let answers = answers(template, objects, events, &registry, &activity, draining.subscribe())?;
     let (tls, of_webhook, stop) = (Tls::new(certificate)?, Arc::clone(&activity), closed.subscribe());
     tasks.spawn(async move {
-        let served = serve_over(tls, webhook, Arc::new(answers), webhook::LIMITS, of_webhook, stop).await;
+        let served = serve_over(tls, webhook, Arc::new(answers), limits, of_webhook, stop).await;
         report("webhook", served)
     });
     let (surface, stop) = (Arc::new(Health { conditions, registry }), closed.subscribe());

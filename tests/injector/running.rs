@@ -9,8 +9,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use serde_json::{Value, json};
+use stsidecar::http::Limits;
 use stsidecar::inject::Template;
 use stsidecar::injector::server::{Drain, Parts};
+use stsidecar::injector::webhook::LIMITS;
 use stsidecar::injector::{Error, server};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -53,6 +55,10 @@ pub(crate) async fn start() -> Running {
 }
 
 pub(crate) fn start_with(api: ApiServer, drain: Drain) -> Running {
+    start_within(LIMITS, api, drain)
+}
+
+pub(crate) fn start_within(limits: Limits, api: ApiServer, drain: Drain) -> Running {
     let bind = || stsidecar::http::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
     let (webhook, health) = (bind(), bind());
     let addresses = [&webhook, &health].map(|listener| listener.local_addr().expect("bound"));
@@ -64,6 +70,7 @@ pub(crate) fn start_with(api: ApiServer, drain: Drain) -> Running {
         certificate: served(),
         conditions: Vec::new(),
         webhook: vec![webhook].into(),
+        limits,
         health: vec![health].into(),
         registry,
     };
