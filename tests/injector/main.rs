@@ -9,6 +9,7 @@ mod full_pipe;
 
 mod answers;
 mod api_server;
+mod bodies;
 mod checks;
 mod ending;
 mod limits;
