@@ -3,6 +3,7 @@
 //! Owns how its parts are put together, the client of the API server and the process around them. What happens
 //! to a pod is decided by `inject`; nothing here knows it. Called by the injector's command line.
 
+mod body;
 pub mod certificates;
 pub mod check;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod objects;
 pub mod review;
 pub mod server;
 pub mod tls;
+mod turns;
 pub mod webhook;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
