@@ -27,8 +27,8 @@ BESIDE = [
 ]
 # Measures, so before anything else is there.
 QUIET = [("speed", admissions.speed)]
-# Replace or stop injectors. The last one leaves a release of Helm 3.
-ALONE = [("h", refusals.h), ("f", admissions.f), ("k", installs.k)]
+# Flood, replace or stop injectors. The last one leaves a release of Helm 3.
+ALONE = [("bodies", admissions.bodies), ("h", refusals.h), ("f", admissions.f), ("k", installs.k)]
 LONG = [("long", outages.long)]
 NAMES = [name for row in [FIRST, QUIET, *BESIDE, ALONE, LONG] for name, _ in row]
 
