@@ -6,6 +6,7 @@
 mod body;
 pub mod certificates;
 pub mod check;
+pub mod clients;
 pub mod config;
 pub mod events;
 pub mod health;
@@ -31,6 +32,7 @@ use crate::shutdown::Signals;
 use crate::telemetry::Dropped;
 use crate::{clock, process, version};
 use certificates::{Clock, ServingCertificate, Settings};
+use clients::Clients;
 use config::Config;
 use health::Condition;
 use server::{DRAIN, Parts};
@@ -120,10 +122,21 @@ async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
     let taken = move || format!("{port} cannot be taken; is another process using it?");
     let holds = Box::new(move || if *is_bound.borrow() { Ok(()) } else { Err(taken()) });
     conditions.push(Condition { name: "port", holds });
-    let Config { template, namespace, .. } = config;
+    let Config { template, namespace, client_ca_file, .. } = config;
+    let clients = client_ca_file.map(|file| Arc::new(Clients::of(&file)));
     let limits = webhook::LIMITS;
-    let parts =
-        Parts { template, client, namespace, certificate, conditions, webhook: of_webhook, limits, health, registry };
+    let parts = Parts {
+        template,
+        client,
+        namespace,
+        certificate,
+        clients,
+        conditions,
+        webhook: of_webhook,
+        limits,
+        health,
+        registry,
+    };
     server::run(parts, tasks, DRAIN, async || signals.next().await).await
 }
 

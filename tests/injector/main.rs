@@ -11,6 +11,7 @@ mod answers;
 mod api_server;
 mod bodies;
 mod checks;
+mod clients;
 mod ending;
 mod limits;
 mod program;
