@@ -125,6 +125,9 @@ true
   "skippedContainers" $injector.skippedContainers
   "agentArchitectures" $injector.agentArchitectures
 -}}
+{{- if $injector.clientCA.configMap -}}
+{{- $_ := set $settings "clientCaFile" "/etc/stsidecar-injector/client-ca/ca.crt" -}}
+{{- end -}}
 {{- toYaml (dict "image" $image "agent" .Values.agent "injector" $settings) -}}
 {{- end -}}
 
