@@ -42,8 +42,9 @@ BESIDE = [
 ]
 # Measures, so before anything else is there.
 QUIET = [("speed", admissions.speed)]
-# Replace or stop injectors, or cordon the node. The last one leaves a release of Helm 3.
+# Flood, replace or stop injectors, or cordon the node. The last one leaves a release of Helm 3.
 ALONE = [
+    ("bodies", admissions.bodies),
     ("drain", shapes.drain),
     ("h", refusals.h),
     ("system", refusals.system),

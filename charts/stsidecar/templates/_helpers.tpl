@@ -175,6 +175,9 @@ each gets the requirement; one without requirements matches no node, and stays s
   "skippedContainers" $injector.skippedContainers
   "agentArchitectures" $injector.agentArchitectures
 -}}
+{{- if $injector.clientCA.configMap -}}
+{{- $_ := set $settings "clientCaFile" "/etc/stsidecar-injector/client-ca/ca.crt" -}}
+{{- end -}}
 {{- toYaml (dict "image" $image "agent" .Values.agent "injector" $settings) -}}
 {{- end -}}
 
