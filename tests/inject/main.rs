@@ -4,6 +4,7 @@
 
 mod arbitrary;
 mod case;
+mod objects;
 mod orders;
 mod rules;
 mod stream;
