@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::{Number, Value};
 
 use crate::inject::Operation;
-use crate::inject::patch::parts;
+use crate::inject::patch::{escaped, parts};
 use crate::shown;
 
 /// A value of YAML, as far as JSON has it.
@@ -60,6 +60,33 @@ impl Tree {
         match self.get(key)? {
             Self::Text(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// What a path of keys leads to.
+    pub(super) fn at(&self, path: &str) -> Option<&Self> {
+        path.split('/').skip(1).try_fold(self, |tree, key| tree.get(key))
+    }
+
+    /// Everything that a path leads to, with its JSON pointer; a part `*` is every item or member.
+    pub(super) fn every<'a>(&'a self, path: &str) -> Vec<(String, &'a Self)> {
+        let mut found = vec![(String::new(), self)];
+        for part in path.split('/').skip(1) {
+            let children = |(place, tree): (String, &'a Self)| {
+                let children = tree.children().into_iter().filter(|(key, _)| part == "*" || key == part);
+                children.map(move |(key, child)| (format!("{place}/{}", escaped(&key)), child))
+            };
+            found = found.into_iter().flat_map(children).collect();
+        }
+        found
+    }
+
+    /// Members and items with their keys.
+    fn children(&self) -> Vec<(String, &Self)> {
+        match self {
+            Self::Map(pairs) => pairs.iter().map(|(key, value)| (key.clone(), value)).collect(),
+            Self::List(items) => items.iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect(),
+            _ => Vec::new(),
         }
     }
 
