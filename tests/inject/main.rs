@@ -6,6 +6,7 @@ mod arbitrary;
 mod case;
 mod objects;
 mod orders;
+mod reading;
 mod rules;
 mod stream;
 

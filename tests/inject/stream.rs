@@ -50,8 +50,8 @@ fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inject/streams")
 }
 
-const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\nspec:\n  containers:\n  - name: app\n";
-const ROLE: &str = "--role-arn=arn:aws:iam::111122223333:role/app";
+pub(super) const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\nspec:\n  containers:\n  - name: app\n";
+pub(super) const ROLE: &str = "--role-arn=arn:aws:iam::111122223333:role/app";
 
 #[test]
 #[allow(clippy::disallowed_methods, reason = "a developer's switch, not the program's")]
