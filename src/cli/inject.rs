@@ -62,11 +62,11 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         Ok(template) => template,
         Err(problem) => return world.complaint(&format!("stsidecar: {problem}\n"), exit::CONFIG),
     };
-    let text = match manifests(&arguments.filename, world) {
-        Ok(text) => text,
+    let (name, text) = match manifests(&arguments.filename, world) {
+        Ok(input) => input,
         Err(problem) => return world.complaint(&format!("stsidecar: {problem}\n"), exit::NOT_READY),
     };
-    let outcome = documents(&text).and_then(|documents| injected(arguments, &template, &documents));
+    let outcome = documents(&name, &text).and_then(|documents| injected(arguments, &template, &documents));
     match outcome {
         Ok((text, warnings)) => {
             if !warnings.is_empty() {
@@ -100,26 +100,50 @@ fn template(arguments: &Args, world: &World<'_>) -> Result<Template, String> {
     Template::from_values(values).map_err(|error| error.to_string())
 }
 
-fn manifests(path: &Path, world: &World<'_>) -> Result<String, String> {
+/// How the input is called, and what it holds.
+fn manifests(path: &Path, world: &World<'_>) -> Result<(String, String), String> {
     let (file, name) = match path.to_str() {
         Some("-") => (Path::new("/dev/stdin"), "standard input".to_owned()),
         _ => (path, shown::value(&path.display().to_string())),
     };
     let content = (world.read)(file).map_err(|error| format!("cannot read {name}: {error}"))?;
-    text::utf8(&content).map(str::to_owned).map_err(|error| format!("{name}: {error}"))
+    let text = text::utf8(&content).map(str::to_owned).map_err(|error| format!("{name}: {error}"))?;
+    Ok((name, text))
 }
 
 /// The stream's documents; empty ones and comments have no tree.
-fn documents(text: &str) -> Result<Vec<(Document<'_>, Option<Tree>)>, String> {
-    let mut documents = Vec::new();
+fn documents<'a>(name: &str, text: &'a str) -> Result<Vec<(Document<'a>, Option<Tree>)>, String> {
+    let (mut documents, mut problems, mut number) = (Vec::new(), String::new(), 1);
     for document in stream::split(text) {
-        let tree = document.parse().map_err(|error| {
-            let line = document.line;
-            format!("stsidecar: the document that begins at line {line}: {error}\n")
-        })?;
-        documents.push((document, tree));
+        match document.parse() {
+            Ok(tree) => {
+                number += usize::from(tree.is_some());
+                documents.push((document, tree));
+            }
+            Err(error) => {
+                line(
+                    &mut problems,
+                    &format!("{name}: document {number}"),
+                    &format!("{error}{}", unrendered(&document)),
+                );
+                number += 1;
+            }
+        }
     }
-    Ok(documents)
+    if problems.is_empty() { Ok(documents) } else { Err(problems) }
+}
+
+/// What is to be done about a document that is none yet.
+fn unrendered(document: &Document<'_>) -> String {
+    let marks = |text: &str| ["{{", "{%"].into_iter().find(|mark| text.contains(mark));
+    let found = document.text.lines().enumerate().find_map(|(at, text)| Some((document.line + at, marks(text)?)));
+    let hint = |(line, mark)| {
+        format!(
+            "; it looks like a template that was not rendered (line {line} has {mark}): render it first, such as by \
+             helm template"
+        )
+    };
+    found.map(hint).unwrap_or_default()
 }
 
 /// The stream with every workload injected, and the warnings; or everything that is wrong.
@@ -151,11 +175,9 @@ fn injected(
                 line(if arguments.require { &mut said.problems } else { &mut said.warnings }, &name, &what);
             }
         }
-        if changed == *tree {
-            text.push_str(document.text);
-        } else {
-            text.push_str(document.head());
-            text.push_str(&emit::document(&changed));
+        match changed == *tree {
+            true => text.push_str(document.text),
+            false => text.push_str(&document.with(tree, &changed)),
         }
     }
     if said.problems.is_empty() { Ok((text, said.warnings)) } else { Err(said.warnings + &said.problems) }

@@ -8,9 +8,13 @@ fn pod(name: &str) -> String {
     POD.replace("name: app", &format!("name: {name}"))
 }
 
-/// What is printed, as documents.
+/// What is printed, as documents: YAML between dashes, or JSON behind JSON.
 fn documents(text: &str) -> Vec<serde_json::Value> {
-    serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    let json = |text| serde_json::Deserializer::from_str(text).into_iter().collect::<Result<Vec<_>, _>>();
+    let yaml = |text| serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let text: String = text.split_inclusive('\n').filter(|line| !line.starts_with('%')).collect();
+    let parts = text.split("\n---").map(|part| part.trim_start_matches("---"));
+    parts.flat_map(|part| json(part).unwrap_or_else(|_| yaml(part))).collect()
 }
 
 #[test]
@@ -101,7 +105,7 @@ fn an_error_names_the_file_the_document_and_the_line_in_the_file() {
         (
             "a: 1\n---\nname: {{ .Values.name }}\n",
             vec![
-                "stsidecar: standard input: document 2: expected string scalar at line 3, column 8; it looks like a template \
+                "stsidecar: standard input: document 2: a key must be a text at line 3, column 7; it looks like a template \
              that was not rendered (line 3 has {{): render it first, such as by helm template",
             ],
         ),
@@ -130,8 +134,8 @@ fn an_error_names_the_file_the_document_and_the_line_in_the_file() {
 
 #[test]
 fn keys_that_are_no_texts_become_the_texts_that_kubectl_makes_of_them() {
-    let stream =
-        "kind: Pod\nspec:\n  x: {80: a, on: b, 1.5: c, 0644: d, 0x10: e, 'on': f}\n  containers: [{name: a}]\n";
+    let stream = "kind: Pod\nspec:\n  x: {80: a, on: b, 1.50: c, 0644: d, 0x10: e, 1e3: f, n: g, 1e6: h, .00001: i}\n  \
+                  containers: [{name: a}]\n";
     let outcome = inject(&FLAGS, stream, "");
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
     let printed = documents(&outcome.stdout);

@@ -124,7 +124,7 @@ fn whatever_is_wrong_prints_nothing_and_says_where() {
             "stsidecar: Pod default/app: stsidecar.dev/legacy-clients: ",
         ),
         (vec![ROLE], &both, "", 1, "stsidecar: Pod default/app: spec.hostNetwork is true"),
-        (vec![], "a: 1\n---\na: [1\n", "", 1, "stsidecar: the document that begins at line 2: "),
+        (vec![], "a: 1\n---\na: [1\n", "", 1, "stsidecar: standard input: document 2: unclosed bracket '[' at line 3"),
         (vec![], "kind: Pod\nspec: 1\n", "", 1, "stsidecar: Pod default/without a name: not a pod: spec must be a map"),
         (vec!["-f", "/none"], "", "", 1, "stsidecar: cannot read /none: "),
         (vec!["--role-arn=app"], POD, "", 64, "error: invalid value 'app' for '--role-arn <ARN>': not a role ARN"),
