@@ -7,6 +7,7 @@ mod case;
 mod orders;
 mod rules;
 mod stream;
+mod takeover;
 
 use std::fs;
 use std::path::{Path, PathBuf};
