@@ -312,7 +312,6 @@ fn an_empty_variable_that_an_sdk_takes_for_one_is_named() {
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
         "AWS_WEB_IDENTITY_TOKEN_FILE",
-        "AWS_ROLE_ARN",
     ] {
         let container = json!({ "env": [{ "name": name, "value": "" }] });
         let (_, warnings) = admitted(&case(container.clone()));

@@ -1,8 +1,8 @@
 //! What the SDKs follow before they ask the container-credentials endpoint: static keys, profiles and their files,
 //! system properties of Java.
 //!
-//! Owns the list of it, as far as a pod's specification shows it. It never repeats a value: it may be a key.
-//! Called by `environment`.
+//! Owns the list of it, as far as a pod's specification shows it; docs/clients.md has which client follows what.
+//! It never repeats a value: it may be a key. Called by `environment`.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::inject::pod::{Container, items, text};
 
 /// The variables and, behind them, whose: without a note every SDK's.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>
-pub(super) const KEYS: [&str; 8] = [
+pub(super) const KEYS: [&str; 12] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -21,9 +21,19 @@ pub(super) const KEYS: [&str; 8] = [
     "AMAZON_ACCESS_KEY_ID",
     "AMAZON_SECRET_ACCESS_KEY",
     "AMAZON_SESSION_TOKEN",
+    // MinIO's clients and what is made from them, restic for one.
+    // <https://github.com/minio/minio-go/blob/master/pkg/credentials/env_minio.go>
+    "MINIO_ACCESS_KEY",
+    "MINIO_SECRET_KEY",
+    "MINIO_ROOT_USER",
+    "MINIO_ROOT_PASSWORD",
 ];
-/// C++, botocore and Fluent Bit read the second too.
+/// botocore and Go 2 read the second too.
 pub(super) const PROFILES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+/// Empty, and yet one to some: a profile to botocore, keys to object_store, which then does not sign, and a web
+/// identity to the Rust SDK.
+const EMPTY: [&str; 5] =
+    ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_WEB_IDENTITY_TOKEN_FILE"];
 pub(super) const FILES: [&str; 5] = [
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_CONFIG_FILE",
@@ -58,8 +68,8 @@ pub(super) fn findings(pod: &Value, container: &Container<'_>) -> Vec<String> {
     let variables = variables(container)
         .into_iter()
         .map(|variable| format!("container {name} sets {variable}, {before}; remove it"));
-    let empty = PROFILES.into_iter().filter(|variable| container.literal(variable) == Some("")).map(|variable| {
-        format!("container {name} sets {variable} to an empty text, which botocore takes for a profile; remove it")
+    let empty = EMPTY.into_iter().filter(|variable| container.literal(variable) == Some("")).map(|variable| {
+        format!("container {name} sets {variable} to an empty text, which some SDKs do not take for none; remove it")
     });
     let properties = properties(container)
         .into_iter()
