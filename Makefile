@@ -8,7 +8,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 GUNGRAUN = $(shell sed -n '/^name = "gungraun"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test chart sources field manifests e2e e2e-long lint deny doc bench bench-instructions release image presubmit clean
+.PHONY: help demo build test chart sources takeover field manifests e2e e2e-long lint deny doc bench bench-instructions release image presubmit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ e2e: $(if $(IMAGE),,image) ## a live cluster: KUBECONFIG and E2E_LOAD='kind load
 
 e2e-long: $(if $(IMAGE),,image) ## one rotation that the kubelet makes by itself, after 8 minutes
 	@$(PYTHON) tests/e2e/run.py long
+
+takeover: ## measure what beats the endpoint in 28 clients, writes docs/clients.md (half an hour; CLIENTS='boto3 go-v2')
+	@$(CARGO) build --quiet --bin stsidecar
+	@$(PYTHON) tests/real/run.py takeover $(CLIENTS)
 
 manifests: ## write deploy/stsidecar.yaml, the chart's README and goldens anew
 	@UPDATE=1 $(PYTHON) tests/chart/run.py

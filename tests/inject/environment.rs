@@ -302,12 +302,21 @@ fn an_empty_exception_is_filled_with_what_the_other_holds() {
     }
 }
 
-/// `AWS_PROFILE=` makes botocore look for a profile without a name: "The config profile () could not be found".
+/// Measured (docs/clients.md): botocore looks for a profile without a name, object_store asks without a signature where the
+/// keys are empty, and the Rust SDK fails where the web identity is.
 #[test]
-fn an_empty_profile_is_named() {
-    for name in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"] {
-        let (_, warnings) = admitted(&case(&json!({ "env": [{ "name": name, "value": "" }] })));
+fn an_empty_variable_that_an_sdk_takes_for_one_is_named() {
+    for name in [
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+    ] {
+        let container = json!({ "env": [{ "name": name, "value": "" }] });
+        let (_, warnings) = admitted(&case(&container));
         assert!(warnings.iter().any(|one| one.contains("container app") && one.contains(name)), "{warnings:?}");
+        assert!(refused(&strict(&container)).contains(name));
     }
 }
 
@@ -368,6 +377,10 @@ fn every_variable_that_beats_the_endpoint_is_named() {
         "AWS_CREDENTIAL_PROFILES_FILE",
         "AWS_CREDENTIAL_FILE",
         "BOTO_CONFIG",
+        "MINIO_ACCESS_KEY",
+        "MINIO_SECRET_KEY",
+        "MINIO_ROOT_USER",
+        "MINIO_ROOT_PASSWORD",
     ] {
         beats_the_endpoint(&json!({ "env": [{ "name": name, "value": "canary" }] }), None, &[name]);
         let key = json!({ "secretKeyRef": { "name": "s", "key": "k", "optional": true } });
@@ -381,7 +394,6 @@ fn a_file_that_is_none_beats_nothing() {
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
         ("AWS_CONFIG_FILE", "/dev/null"),
         ("AWS_CONFIG_FILE", ""),
-        ("AWS_ACCESS_KEY_ID", ""),
         ("AWS_SDK_LOAD_CONFIG", "1"),
         ("ALIBABA_CLOUD_ACCESS_KEY_ID", "x"),
     ] {

@@ -16,6 +16,7 @@ mod resources;
 mod rules;
 mod shape;
 mod stream;
+mod takeover;
 mod volumes;
 
 use std::fs;

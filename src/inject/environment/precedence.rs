@@ -1,17 +1,16 @@
 //! What the SDKs follow before they ask the container-credentials endpoint: static keys, profiles and their files,
 //! system properties of Java.
 //!
-//! Owns the list of it, as far as a pod's specification shows it. It never repeats a value: it may be a key.
-//! Called by `environment`.
+//! Owns the list of it, as far as a pod's specification shows it; docs/clients.md has which client follows what.
+//! It never repeats a value: it may be a key. Called by `environment`.
 
 use serde_json::Value;
 
-use super::WEB_IDENTITY;
 use crate::inject::pod::{Container, items, text};
 
 /// The variables and, behind them, whose: without a note every SDK's.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>
-pub(super) const KEYS: [&str; 8] = [
+pub(super) const KEYS: [&str; 12] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -22,10 +21,26 @@ pub(super) const KEYS: [&str; 8] = [
     "AMAZON_ACCESS_KEY_ID",
     "AMAZON_SECRET_ACCESS_KEY",
     "AMAZON_SESSION_TOKEN",
+    // MinIO's clients and what is made from them, restic for one.
+    // <https://github.com/minio/minio-go/blob/master/pkg/credentials/env_minio.go>
+    "MINIO_ACCESS_KEY",
+    "MINIO_SECRET_KEY",
+    "MINIO_ROOT_USER",
+    "MINIO_ROOT_PASSWORD",
 ];
 const CREDENTIAL_FILE: &str = "AWS_CREDENTIAL_FILE";
-/// C++, botocore and Fluent Bit read the second too.
+/// botocore and Go read the second too.
 pub(super) const PROFILES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+/// Empty, and yet followed by an SDK, with whose and as what: botocore looks for a profile without a name and opens a file
+/// without one, object_store takes empty keys for the wish not to sign, Rust's SDK opens the token file.
+const EMPTY: [(&str, &str, &str); 6] = [
+    ("AWS_PROFILE", "botocore", "profile"),
+    ("AWS_DEFAULT_PROFILE", "botocore", "profile"),
+    ("AWS_ACCESS_KEY_ID", "object_store", "key"),
+    ("AWS_SECRET_ACCESS_KEY", "object_store", "key"),
+    (CREDENTIAL_FILE, "botocore", "file"),
+    ("AWS_WEB_IDENTITY_TOKEN_FILE", "Rust's SDK", "file"),
+];
 pub(super) const FILES: [&str; 5] = [
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_CONFIG_FILE",
@@ -60,7 +75,8 @@ pub(super) fn findings(pod: &Value, container: &Container<'_>) -> Vec<String> {
     let variables = variables(container)
         .into_iter()
         .map(|variable| format!("container {name} sets {variable}, {before}; remove it"));
-    let empty = emptied(container).into_iter().map(|(variable, sdk, what)| {
+    let emptied = EMPTY.into_iter().filter(|(variable, ..)| container.literal(variable) == Some(""));
+    let empty = emptied.map(|(variable, sdk, what)| {
         format!("container {name} sets {variable} to an empty text, which {sdk} takes for a {what}; remove it")
     });
     let properties = properties(container)
@@ -76,17 +92,6 @@ fn variables(container: &Container<'_>) -> Vec<&'static str> {
     let is_file = |name: &&str| container.sets(name) && container.literal(name) != Some("/dev/null");
     let set = KEYS.into_iter().chain(PROFILES).filter(|name| container.sets(name));
     set.chain(FILES.into_iter().filter(is_file)).collect()
-}
-
-/// Empty variables that an SDK follows all the same: botocore looks for a profile without a name and opens a file without
-/// one, and Rust's SDK a token file when there is a role, empty or not.
-fn emptied(container: &Container<'_>) -> Vec<(&'static str, &'static str, &'static str)> {
-    let is_empty = |name: &str| container.literal(name) == Some("");
-    let profiles = PROFILES.into_iter().map(|name| (name, "botocore", "profile"));
-    let all = profiles.chain([(CREDENTIAL_FILE, "botocore", "file")]);
-    let [role, token_file] = WEB_IDENTITY;
-    let token_file = container.variable(role).map(|_| (token_file, "Rust's SDK", "file"));
-    all.chain(token_file).filter(|(name, ..)| is_empty(name)).collect()
 }
 
 /// Properties and where they are passed: any variable (each start script has its own), command and arguments.
