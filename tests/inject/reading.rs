@@ -160,3 +160,22 @@ fn anchors_and_merges_mean_what_they_meant() {
     assert_eq!((env(0), env(0)), (env(1), env(1)));
     assert_eq!(spec["containers"][1]["name"], "other");
 }
+
+#[test]
+fn quoted_texts_may_go_on_at_the_column_of_their_list() {
+    // So go-yaml, which kubectl reads with, has folded them in the definitions that Istio ships.
+    let folded = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nspec:\n  columns:\n  \
+                  - description: 'when it was\n  created, it''s so.\n\n  More: see #1'\n    jsonPath: .a\n";
+    let outcome = inject(&FLAGS, folded, "");
+    assert_eq!((outcome.code, outcome.stderr.as_str(), outcome.stdout.as_str()), (0, "", folded));
+    let stream = "kind: Pod\nspec:\n  containers:\n  - name: a\n    args:\n    - 'one\n    two'\n    - \"three\n    - \\\"four \\\n    \
+                  five\"\n    -\n      'six\n    seven' # 'eight\n    - |\n      'nine\n    - plain\n      'tis\n    - it's\n    \
+                  - &x \"ten\n    eleven\"\n    - key: 'x\n    y'\n      \"other\": \"z\n    z\"\n";
+    let outcome = inject(&FLAGS, stream, "");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    let expected = serde_json::json!([
+        "one two", "three - \"four five", "six seven", "'nine\n", "plain 'tis", "it's", "ten eleven",
+        { "key": "x y", "other": "z z" },
+    ]);
+    assert_eq!(documents(&outcome.stdout)[0]["spec"]["containers"][0]["args"], expected);
+}
