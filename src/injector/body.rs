@@ -27,8 +27,8 @@ const ROOM: usize = 2 * LARGEST;
 /// For how long a client may keep a large body waiting while others need its memory. The API server has a review
 /// complete when it begins to send it, and is heard within milliseconds.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// What a client pays its debt of waiting with: so many bytes for a second. A byte now and then pays nothing.
-const PACE: f64 = (1 << 20) as f64;
+/// What each byte pays of a client's debt of waiting: a mebibyte a second. A byte now and then pays nothing.
+const PAID: Duration = Duration::from_nanos(1_000_000_000 >> 20);
 /// How often who waits for room looks again for a body that has become slow meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
@@ -203,7 +203,7 @@ impl Place {
     }
 
     fn received(&self, bytes: usize) {
-        let paid = Duration::from_secs_f64(bytes as f64 / PACE);
+        let paid = PAID.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX));
         self.change(|arriving| {
             arriving.debt = arriving.debt(Instant::now()).saturating_sub(paid);
             arriving.since = None;

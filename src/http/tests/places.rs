@@ -100,6 +100,17 @@ async fn who_is_told_to_continue_has_the_limits_of_a_body_and_of_no_pause() {
     assert!(answered(&mut good).await, "kept as any other connection");
 }
 
+/// The agent's pages need none, and answer without it.
+#[tokio::test]
+async fn an_announced_body_that_is_not_read_makes_no_pause_of_its_connection() {
+    let served = started(limits(500, LONG, LONG, 4));
+    let mut stream = served.connect().await;
+    stream.write_all(SILENT.replace("/body", "/").as_bytes()).await.expect("open");
+    assert!(answered(&mut stream).await);
+    end_of(&mut stream).await;
+    becomes_busy(&served, 0).await;
+}
+
 #[tokio::test]
 async fn a_stranger_that_idles_goes_before_who_has_proven_itself() {
     let served = started(limits(LONG, LONG, LONG, 2));

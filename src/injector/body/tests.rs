@@ -94,7 +94,9 @@ async fn a_byte_now_and_then_is_no_progress() {
     let clients: Vec<_> = dripping.iter().map(|(client, _)| client.clone()).collect();
     let dripper = tokio::spawn(async move {
         loop {
-            clients.iter().for_each(|client| send(client, 1));
+            for client in &clients {
+                send(client, 1);
+            }
             pass(Duration::from_millis(50)).await;
         }
     });
