@@ -1,4 +1,4 @@
-//! The sidecar's requests and limits beside pod-level resources (KEP-2837) and a LimitRange: the API server, as its
+//! The sidecar's requests and limits beside pod-level resources (KEP-2837) and a `LimitRange`: the API server, as its
 //! defaulting and validation are written, takes the injected pod whenever it took the pod.
 
 use serde_json::{Value, json};
@@ -14,8 +14,8 @@ fn amount(value: &Value) -> u64 {
     match &text[at..] {
         "" => number * 1000,
         "m" => number,
-        "Mi" => number * 1000 << 20,
-        "Gi" => number * 1000 << 30,
+        "Mi" => (number * 1000) << 20,
+        "Gi" => (number * 1000) << 30,
         other => panic!("{other}"),
     }
 }
@@ -173,7 +173,7 @@ fn a_container_that_comes_later_takes_the_room_of_the_sidecar() {
 }
 
 /// The mark that the API server's own `LimitRanger` leaves before webhooks are called.
-fn ranged(limits: Value, set: &str) -> Value {
+fn ranged(limits: &Value, set: &str) -> Value {
     let mut pod = pod();
     pod["metadata"]["annotations"]["kubernetes.io/limit-ranger"] = format!("LimitRanger plugin set: {set}").into();
     pod["spec"]["containers"][0]["resources"] =
@@ -188,7 +188,7 @@ fn a_default_limit_that_the_sidecar_cannot_live_with_is_told() {
         warnings.into_iter().filter(|text| text.contains("LimitRange")).collect::<Vec<_>>()
     };
     let low = ranged(
-        json!({ "cpu": "20m", "memory": "1Gi" }),
+        &json!({ "cpu": "20m", "memory": "1Gi" }),
         "cpu, memory request for container app; cpu, memory limit for container app",
     );
     let warnings = said(low.clone(), Value::Null);
@@ -197,7 +197,7 @@ fn a_default_limit_that_the_sidecar_cannot_live_with_is_told() {
         assert!(warnings[0].contains(part), "{part}: {warnings:?}");
     }
     let unlimited = json!({ "agent": { "resources": { "limits": { "memory": null } } } });
-    let memory = said(ranged(json!({ "memory": "8Mi" }), "memory limit for container app"), unlimited);
+    let memory = said(ranged(&json!({ "memory": "8Mi" }), "memory limit for container app"), unlimited);
     assert!(
         memory.len() == 1 && memory[0].contains("8Mi") && memory[0].contains("stsidecar.dev/memory-request"),
         "{memory:?}"
@@ -206,8 +206,8 @@ fn a_default_limit_that_the_sidecar_cannot_live_with_is_told() {
     let mut own = low;
     own["metadata"]["annotations"]["stsidecar.dev/cpu-limit"] = "100m".into();
     assert!(said(own, Value::Null).is_empty());
-    assert!(said(ranged(json!({ "cpu": "20m" }), "memory limit for container app"), Value::Null).is_empty());
-    assert!(said(ranged(json!({ "cpu": "500m" }), "cpu limit for container app"), Value::Null).is_empty());
-    assert!(said(ranged(json!({ "cpu": "20m" }), "cpu limit for container other"), Value::Null).is_empty());
-    assert!(said(ranged(json!({}), "anything, at all; for container; limit for"), Value::Null).is_empty());
+    assert!(said(ranged(&json!({ "cpu": "20m" }), "memory limit for container app"), Value::Null).is_empty());
+    assert!(said(ranged(&json!({ "cpu": "500m" }), "cpu limit for container app"), Value::Null).is_empty());
+    assert!(said(ranged(&json!({ "cpu": "20m" }), "cpu limit for container other"), Value::Null).is_empty());
+    assert!(said(ranged(&json!({}), "anything, at all; for container; limit for"), Value::Null).is_empty());
 }
