@@ -172,6 +172,21 @@ fn a_container_that_comes_later_takes_the_room_of_the_sidecar() {
     assert_eq!(sidecar(&again)["resources"]["limits"]["memory"], "32Mi", "what fits is kept");
 }
 
+/// `IsPodLevelResourcesSet` of component-helpers: an empty map sets nothing, so the containers decide.
+#[test]
+fn a_pod_that_is_guaranteed_by_its_containers_stays_so_beside_an_empty_map() {
+    let whole = json!({ "limits": { "cpu": "1", "memory": "1Gi" } });
+    for own in [json!(null), json!({}), json!({ "requests": {}, "limits": {} }), json!({ "limits": null })] {
+        let (after, _) = injected_by(&Case { pod: with(&own, &whole, None), ..Case::default() });
+        let resources = &sidecar(&after)["resources"];
+        assert_eq!(resources["limits"], json!({ "cpu": "100m", "memory": "32Mi" }), "{own}");
+        assert_eq!(resources["requests"], resources["limits"], "{own}");
+    }
+    let named = json!({ "requests": { "cpu": "2" } });
+    let (after, _) = injected_by(&Case { pod: with(&named, &whole, None), ..Case::default() });
+    assert_eq!(sidecar(&after)["resources"]["limits"].get("cpu"), None, "the pod's own decide");
+}
+
 /// The mark that the API server's own `LimitRanger` leaves before webhooks are called.
 fn ranged(limits: &Value, set: &str) -> Value {
     let mut pod = pod();
