@@ -220,7 +220,12 @@ fn complete(
     checks::ports(pod, settings)?;
     let tokens =
         if settings.legacy_clients { handover::tokens(pod::own(pod).as_ref(), choice, draw) } else { Tokens::new() };
-    let surroundings = Surroundings { port: settings.port, region: region.as_deref() };
+    let surroundings = Surroundings {
+        port: settings.port,
+        region: region.as_deref(),
+        has_explicit_region: settings.has_explicit_region,
+        ec2_metadata: settings.ec2_metadata,
+    };
     if let Some(message) = checks::environment(pod, choice, &surroundings, &tokens, template)? {
         return match asked {
             Asked::Explicitly => Err(Denial::new(Reason::Environment, message)),
@@ -236,7 +241,7 @@ fn complete(
     status::write(&mut draft, &plan, &added);
     let mut warnings = Vec::new();
     if !draft.is_untouched() {
-        warnings = checks::warnings(draft.pod(), &plan);
+        warnings = checks::warnings(draft.pod(), &plan, &surroundings);
         warnings.extend(mesh::warnings(draft.pod(), request.namespace_object, &plan));
     }
     Ok(Decision::Inject(Injection { operations: draft.into_operations(), warnings }))

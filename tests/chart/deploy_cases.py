@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from chart import kinds
-from chart.helm import CHART, HELMS, KUBECTL, NAMESPACE, OPERATORS, compare, documents, normal, template
+from chart.helm import CHART, HELMS, KUBECTL, NAMESPACE, OPERATORS, VALUES, compare, documents, normal, objects, of_file, template
 from real.bootstrap import ROOT, TARGET
 
 DEPLOY = ROOT / "deploy"
@@ -95,13 +95,21 @@ def injector_agrees():
     """The chart and the injector mean the same annotations and the same port"""
     if not (ROOT / "src" / "inject.rs").exists():
         return "nothing reads any yet"
-    rendered = template("helm4", "--set=validatingPolicies.workloads.enabled=true")
-    listed = [re.findall(r"'([\w-]+)'", line) for line in rendered.splitlines() if line.strip().startswith("['inject', ")]
-    assert len(listed) == 2 and listed[0] == listed[1]
+    policies = [found for found in documents(template("helm4")) if found["kind"] == "ValidatingAdmissionPolicy"]
     table = re.search(r"const ANNOTATIONS: [^=]+= \[(.*?)\];", KEYS.read_text(), re.DOTALL)
     assert table, f"{KEYS.relative_to(ROOT)} has no table of annotations"
-    read = [name for name in re.findall(r'\("([\w-]+)",', table[1]) if name != "status"]
-    assert sorted(listed[0]) == sorted(read), set(listed[0]) ^ set(read)
+    read = [row for row in re.findall(r'\("([\w-]+)", (true|false), (true|false)\)', table[1]) if row[0] != "status"]
+    places = {"accounts": 1, "namespaces": 2}
+    for policy in policies:
+        place = policy["metadata"]["name"].removeprefix("stsidecar-")
+        listed = next(one["expression"] for one in policy["spec"]["variables"] if one["name"] == "known")
+        known = [row[0] for row in read if place not in places or row[places[place]] == "true"]
+        assert re.findall(r"'([\w-]+)'", listed) == known, f"{place}: {listed}, not {known}"
+        written = re.search(r"let written = \[(.*?)\];", KEYS.read_text())[1].split(", ")
+        own = {re.search(rf'const {name}: &str = "(.+)";', KEYS.read_text())[1] for name in written}
+        listed = [one["expression"] for one in policy["spec"]["variables"] if one["name"] == "written"]
+        assert all(set(re.findall(r"'([^']+)'", names)) == own for names in listed), f"{place}: {listed}, not {own}"
+    assert len(policies) == 5, [policy["metadata"]["name"] for policy in policies]
     port = re.search(r'const PORT_NAME: &str = "(.+)";', (KEYS.parent / "sidecar.rs").read_text())
     monitor = documents(template("helm4", "--set=metrics.podMonitor.enabled=true", *OPERATORS, "--show-only=templates/podmonitor.yaml"))[0]
     assert port and monitor["spec"]["podMetricsEndpoints"][0]["port"] == port[1] and len(port[1]) <= 15, port
@@ -186,4 +194,30 @@ def guides():
     return f"{len(pages)} pages"
 
 
-CASES = [manifests, examples, injector_agrees, image, archived, guides]
+# Of kinds whose plural is more than an s.
+PLURALS = {
+    "Certificate": "certificates.cert-manager.io",
+    "Issuer": "issuers.cert-manager.io",
+    "NetworkPolicy": "networkpolicies",
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+}
+
+
+def removal():
+    """The page on removal by hand deletes every kind of object that the chart makes, the webhooks first"""
+    page = (ROOT / "docs" / "removal.md").read_text()
+    commands = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL))
+    deleted = [kind for line in re.findall(r"^kubectl .*?\bdelete (?:--\S+ )*(\S+)", commands, re.MULTILINE) for kind in line.split(",")]
+    assert deleted[0] == "mutatingwebhookconfigurations", f"while they are there, pods are refused: {deleted}"
+    selector = dict(pair.split("=") for pair in re.search(r"^OURS=(\S+)$", commands, re.MULTILINE)[1].split(","))
+    for values in VALUES:
+        for (kind, name), found in objects(*of_file(values)).items():
+            if (kind, name) == ("ConfigMap", "stsidecar-more"):
+                continue  # of extraObjects, which are their author's
+            plural = PLURALS.get(kind, f"{kind.lower()}s")
+            assert plural in deleted, f"{plural} stay behind: {deleted}"
+            assert selector.items() <= found["metadata"]["labels"].items(), f"{kind} {name} is not found by its labels"
+    return f"{len(deleted)} kinds"
+
+
+CASES = [manifests, examples, injector_agrees, image, archived, guides, removal]

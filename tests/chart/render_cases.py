@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import tarfile
 import tempfile
 from itertools import product
@@ -71,7 +72,21 @@ def schemas():
 
 
 def reproducible():
-    """Nothing is random, looked up or written by two: Argo CD sees no difference"""
+    """Two renderings are the same, nothing is looked up or written by two: Argo CD sees no difference"""
+
+    def same(run: tuple[str, Path], chart: Path = CHART) -> bool:
+        command = ("template", "stsidecar", str(chart), f"--namespace={NAMESPACE}", *of_file(run[1]))
+        return helm(run[0], *command) == helm(run[0], *command) == helm(run[0], *command, "--is-upgrade")
+
+    runs = list(product(HELMS, VALUES))
+    assert all(at_once(same, runs))
+    with tempfile.TemporaryDirectory(prefix="stsidecar-chart-") as folder:
+        chart = Path(folder) / "stsidecar"
+        shutil.copytree(CHART, chart)
+        with (chart / "templates" / "extra.yaml").open("a") as template_file:
+            template_file.write('\n---\nkind: ConfigMap\nmetadata:\n  name: x-{{ shuffle "abcdefghijklmnopq" }}\n')
+        assert not same(runs[0], chart), "what is random is not noticed: this case proves nothing"
+    # What two renderings in the same second and without a cluster cannot show.
     words = r"\b(lookup|rand\w+|gen(CA|SelfSignedCert|SignedCert|PrivateKey)\w*|uuidv4|now|date|htpasswd|bcrypt|derivePassword)\b"
     for path in CHART.glob("templates/**/*"):
         for code in re.findall(r"\{\{.*?\}\}", path.read_text(), re.DOTALL) if path.is_file() else []:
@@ -124,7 +139,7 @@ def webhooks():
         if configuration is None:
             assert values.stem == "monitoring-only"
             continue
-        pods, namespaces = configuration["webhooks"]
+        pods, namespaces = configuration["webhooks"][:2]
         assert [pods["name"], namespaces["name"]] == ["pods.stsidecar.dev", "namespaces.stsidecar.dev"]
         for webhook, wanted in ((pods, ("NotIn", ["disabled"])), (namespaces, ("In", ["enabled"]))):
             names, injection, *_ = webhook["namespaceSelector"]["matchExpressions"]
@@ -141,6 +156,29 @@ def webhooks():
         check = next((value for (kind, _), value in found.items() if kind == "Pod"), None)
         assert check is None or not service["spec"]["selector"].items() <= check["metadata"]["labels"].items()
         assert check is None or not deployment["spec"]["selector"]["matchLabels"].items() <= check["metadata"]["labels"].items()
+
+
+def opted_in():
+    """A system namespace that is labelled gets pods injected that ask, and no webhook there can refuse a pod"""
+
+    def webhooks(*arguments: str, namespace: str = NAMESPACE) -> list[dict]:
+        rendered = documents(template("helm4", *arguments, namespace=namespace))
+        return next(found["webhooks"] for found in rendered if found["kind"] == "MutatingWebhookConfiguration")
+
+    for policy in ("Fail", "Ignore"):
+        pods, _, system = webhooks(f"--set=injector.webhook.pods.failurePolicy={policy}")
+        assert (system["name"], system["failurePolicy"]) == ("system.stsidecar.dev", "Ignore")
+        names, injection = system["namespaceSelector"]["matchExpressions"]
+        assert (names["operator"], names["values"]) == ("In", ["kube-system"])
+        assert (injection["key"], injection["operator"], injection["values"]) == ("stsidecar.dev/injection", "In", ["enabled"])
+        assert system["matchConditions"] == pods["matchConditions"], "the cluster's own pods, which do not ask, are never sent"
+        same = ("clientConfig", "rules", "sideEffects", "timeoutSeconds", "reinvocationPolicy", "matchPolicy")
+        assert all(system[key] == pods[key] for key in same)
+    key = "injector.webhook.optInNamespaces"
+    names = webhooks(f"--set={key}={{monitoring,kube-system}},injector.webhook.excludedNamespaces={{kube-system,kube-public}}")[2]["namespaceSelector"]
+    assert names["matchExpressions"][0]["values"] == ["kube-system"], "monitoring is not excluded: the other webhooks serve it"
+    for arguments, namespace in (([f"--set={key}=null"], NAMESPACE), (["--set=injector.webhook.excludedNamespaces=null"], NAMESPACE), ([], "kube-system")):
+        assert len(webhooks(*arguments, namespace=namespace)) == 2, f"{arguments} in {namespace}"
 
 
 def restricted():
@@ -164,12 +202,14 @@ def configuration():
         config = yaml.safe_load(found["data"]["config.yaml"])
         assert set(config) == {"image", "agent", "injector"} and set(config["agent"]) == set(defaults["agent"])
         assert set(config["image"]) == set(defaults["image"]) and config["image"]["tag"] == "0.1.0"
-        computed = {"namespace", "serviceName", "webhookConfiguration", "excludedNamespaces"}
+        computed = {"namespace", "serviceName", "webhookConfiguration", "excludedNamespaces", "clientCaFile"}
         taken = set(config["injector"]) - computed
         assert taken <= set(defaults["injector"]), taken
         for key in taken - {"certs"}:
             assert config["injector"][key] == own.get("injector", {}).get(key, defaults["injector"][key]), key
         assert NAMESPACE in config["injector"]["excludedNamespaces"]
+        has_authority = bool(own.get("injector", {}).get("clientCA", {}).get("configMap"))
+        assert ("clientCaFile" in config["injector"]) == has_authority, "asked for where the ConfigMap is mounted"
         mode = own.get("injector", {}).get("certs", {}).get("mode", "self")
         assert set(config["injector"]["certs"]) == ({"mode", "secretName"} | ({"caDuration", "leafDuration"} if mode == "self" else set()))
     assert config["agent"]["securityContext"] == {"runAsUser": None, "runAsGroup": None}, "a null reaches the injector"
@@ -207,17 +247,27 @@ def notes():
         assert shown("--set=injector.enabled=false").splitlines()[-1].strip().startswith("kubectl")
 
 
+def hooks(*arguments: str) -> dict[tuple[str, str], dict]:
+    """What Helm creates at some moment of a release's life only."""
+    return {key: value for key, value in objects(*arguments).items() if "helm.sh/hook" in value["metadata"].get("annotations", {})}
+
+
 def helm_test():
     """All that helm test needs goes away with it, the failed pod excepted"""
-    hooks = {key: value for key, value in objects().items() if "helm.sh/hook" in value["metadata"].get("annotations", {})}
-    assert {kind for kind, _ in hooks} == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Pod"}
-    for (kind, _), found in hooks.items():
+    assert {kind for kind, _ in hooks()} == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Pod"}
+    for (kind, _), found in hooks().items():
         annotations = found["metadata"]["annotations"]
-        assert annotations["helm.sh/hook"] == ("test" if kind == "Pod" else "test,pre-delete")
         policy = set(annotations["helm.sh/hook-delete-policy"].split(","))
         assert policy == {"before-hook-creation", "hook-succeeded"} | (set() if kind == "Pod" else {"hook-failed"})
         assert kind == "Pod" or int(annotations["helm.sh/hook-weight"]) < 0, "the pod comes last"
     refuses("tests.namespace", "--set=tests.namespace=kube-system")
 
 
-CASES = [lint, goldens, clusters, schemas, reproducible, permissions, patience, webhooks, restricted, configuration, notes, helm_test]
+def uninstall():
+    """helm uninstall creates nothing, so that no namespace that is gone and no quota can stop it before it deletes"""
+    for values in VALUES:
+        for (kind, name), found in hooks(*of_file(values)).items():
+            assert found["metadata"]["annotations"]["helm.sh/hook"] == "test", f"{kind} {name} is made at more than helm test"
+
+
+CASES = [lint, goldens, clusters, schemas, reproducible, permissions, patience, webhooks, opted_in, restricted, configuration, notes, helm_test, uninstall]

@@ -2,13 +2,17 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
 
 import yaml
 
-from chart.helm import CHART, HELMS, compare, template
+from chart.helm import CHART, HELMS, compare, documents, template
 from chart.render_cases import refuses
 from real.bootstrap import ROOT
 
@@ -31,6 +35,7 @@ MISTAKES = [
     ("injector.agentArchitectures[0]=riscv64", 'one of the following: "amd64", "arm64"', "one of 'amd64', 'arm64'"),
     ("image.digest=latest", "image.digest: Does not match pattern", "at '/image/digest': "),
     ("metrics.podMonitor.renderMode=never", "metrics.podMonitor.renderMode", "at '/metrics/podMonitor/renderMode': "),
+    ("enabled=maybe", "enabled: Invalid type. Expected: boolean", "at '/enabled': got string, want boolean"),
     ("tests.roleArn=my-role", "tests.roleArn: Does not match pattern", "at '/tests/roleArn': "),
     # What no schema can say is said by a template, the same with both.
     ("injector.certs.mode=external", "injector.certs.external.secretName is needed", ""),
@@ -75,7 +80,7 @@ def entries() -> Iterator[tuple[str, str, str]]:
         if text.startswith("#"):
             comment.append(text.lstrip("#").strip())
             continue
-        key = re.match(r"( *)([A-Za-z]+):", line)
+        key = re.match(r"( *)([A-Za-z][A-Za-z0-9]*):", line)
         if key is None:
             comment = []
             continue
@@ -136,10 +141,13 @@ def schema_is_closed():
     walk(schema, "")
     values = yaml.safe_load((CHART / "values.yaml").read_text())
 
+    # Helm's key for conditions. A default here would be a condition that holds, and beat every tag of a parent chart.
+    assert "enabled" not in values
+
     def same_keys(part: dict, value: dict, path: str) -> None:
         for key, inner in part.get("properties", {}).items():
             optional = path.endswith(("resources", "requests", "limits", "Probe", "Selector", "issuerRef"))
-            assert optional or key in value, f"the schema knows {path}.{key}, values.yaml does not"
+            assert optional or key in value or (path, key) == ("", "enabled"), f"the schema knows {path}.{key}, values.yaml does not"
             if isinstance(value.get(key), dict) and value[key]:
                 same_keys(inner, value[key], f"{path}.{key}")
 
@@ -159,4 +167,41 @@ def names():
         assert found and all(len(name) <= 63 for name in found), [name for name in found if len(name) > 63]
 
 
-CASES = [mistakes, private_clouds, documented, schema_is_closed, names]
+# Values of a parent chart, and whether our objects are rendered; a condition beats a tag, and says nothing when it is not set.
+PARENT_VALUES = [
+    ([], True),
+    (["stsidecar.enabled=true"], True),
+    (["stsidecar.enabled=false"], False),
+    (["tags.aws=true"], True),
+    (["tags.aws=false"], False),
+    (["tags.aws=false,stsidecar.enabled=true"], True),
+    (["tags.aws=true,stsidecar.enabled=false"], False),
+    (["global.storageClass=fast,global.imagePullSecrets[0]=mirror,global.security.allowInsecureImages=true"], True),
+]
+
+
+def subchart():
+    """Under a parent chart: Helm's own keys (enabled, global, tags), by condition, tag and alias"""
+
+    def rendered(major: str, folder: Path, *settings: str) -> list[dict]:
+        return documents(template(major, *(f"--set={setting}" for setting in settings), chart=folder))
+
+    with tempfile.TemporaryDirectory(prefix="stsidecar-chart-") as place:
+        for alias in ("", "aws"):
+            folder, key = Path(place) / f"parent{alias}", alias or "stsidecar"
+            dependency = {"name": "stsidecar", "version": ">=0-0", "condition": f"{key}.enabled", "tags": ["aws"], **({"alias": alias} if alias else {})}
+            shutil.copytree(CHART, folder / "charts" / "stsidecar")
+            (folder / "Chart.yaml").write_text(yaml.safe_dump({"apiVersion": "v2", "name": "platform", "version": "1.0.0", "dependencies": [dependency]}))
+            for major, (settings, there) in product(HELMS, PARENT_VALUES):
+                found = rendered(major, folder, *(setting.replace("stsidecar.", f"{key}.") for setting in settings))
+                assert bool(found) == there, f"{major} {key} {settings}: {len(found)} objects"
+            image = f"{key}.image.registry=ghcr.io,global.imageRegistry=mirror.example"
+            deployment = next(one for one in rendered("helm4", folder, image) if one["kind"] == "Deployment")
+            assert deployment["spec"]["template"]["spec"]["containers"][0]["image"].startswith("mirror.example/")
+    for major in HELMS:
+        template(major, "--set=enabled=true")
+        refuses("enabled=false is for the condition of a parent chart", "--set=enabled=false", major=major)
+    return f"{len(PARENT_VALUES)} settings, with and without an alias"
+
+
+CASES = [mistakes, private_clouds, documented, schema_is_closed, names, subchart]

@@ -1,9 +1,16 @@
-"""The chart's life: a, and the injector's certificates: k."""
+"""The chart's life: a, its end in a cluster that has changed: gone, hand; and the injector's certificates: k."""
 
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from real.bootstrap import ROOT
 from real.processes import Failed, until
 
 from .admission_cases import injector_metrics
-from .cluster import Cluster, is_ready, metric, seconds_until
+from .cluster import KUBECTL, Cluster, Refusal, is_ready, metric, seconds_until
 from .context import Context
 from .load import Load
 from .release import INJECTOR, NAME, NAMESPACE, SECRET, Release, values_file
@@ -26,11 +33,18 @@ def inventory(cluster: Cluster) -> set[str]:
 
 def a(context: Context) -> str:
     """Installed with defaults, tested, upgraded, removed without a trace; by Helm 3 and 4"""
-    try:
+    with swept(context):
         return "; ".join(life(context.cluster, major) for major in ("helm3", "helm4"))
-    finally:  # a life that was cut short must not stop the other scenarios
+
+
+@contextmanager
+def swept(context: Context, *namespaces: str) -> Iterator[None]:
+    """A life that was cut short must not stop the other scenarios: removes the release and namespaces at the end."""
+    try:
+        yield
+    finally:
         context.release.helm("uninstall", NAME, "--ignore-not-found", "--wait")
-        context.cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s", seconds=70)
+        context.cluster.kubectl("delete", "namespace", NAMESPACE, *namespaces, "--ignore-not-found", "--timeout=60s", seconds=70)
 
 
 def life(cluster: Cluster, major: str) -> str:
@@ -47,6 +61,12 @@ def life(cluster: Cluster, major: str) -> str:
     holds("the upgrade changed the injector's configuration", "region: eu-central-1" in config)
     release.test()
     release.uninstall()
+    nothing_left(cluster, before, f"{major} uninstall")
+    return f"{major}: ready after {seconds:.0f} s, helm test passed, upgraded to 1 replica, tested, uninstall left nothing"
+
+
+def nothing_left(cluster: Cluster, before: set[str], what: str) -> None:
+    """Fails when the cluster has objects that it had not before."""
     left: set[str] = set()
 
     def clean() -> bool:
@@ -57,8 +77,50 @@ def life(cluster: Cluster, major: str) -> str:
     try:
         until("nothing is left", clean, 60, every=0.5)
     except Failed as failure:
-        raise Failed(f"{major} uninstall leaves {sorted(left)}") from failure
-    return f"{major}: ready after {seconds:.0f} s, helm test passed, upgraded to 1 replica, tested, uninstall left nothing"
+        raise Failed(f"{what} leaves {sorted(left)}") from failure
+
+
+def gone(context: Context) -> str:
+    """Uninstalled after its test namespace was deleted, by Helm 3 and 4, without a trace"""
+    cluster, space = context.cluster, "e2e-gone"
+    before = inventory(cluster)
+    with swept(context, space):
+        for major in ("helm3", "helm4"):
+            release = Release(cluster, major)
+            cluster.kubectl("create", "namespace", space)
+            release.install("--set", f"injector.replicas=1,tests.namespace={space}")
+            release.test()
+            cluster.kubectl("delete", "namespace", space, "--timeout=60s", seconds=70)
+            release.uninstall()
+            nothing_left(cluster, before, f"{major} uninstall without {space}")
+    return f"helm3, helm4: helm test passed in {space}, which was deleted; uninstall left nothing"
+
+
+def hand(context: Context) -> str:
+    """Removed by the commands of docs/removal.md after its namespace was deleted, without a trace"""
+    cluster = context.cluster
+    page = (ROOT / "docs" / "removal.md").read_text().split("## By hand", 1)[1]
+    script = re.search(r"```sh\n(.*?)```", page, re.DOTALL)[1]
+    before = inventory(cluster)
+    pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "app", "image": "none"}]}}
+    pod["metadata"] = {"name": "asking", "namespace": "default", "annotations": {f"{PREFIX}inject": "true"}}
+    with swept(context):
+        Release(cluster, "helm4").install("--set", "injector.replicas=1")
+        cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=60s", seconds=70)
+        try:
+            cluster.create(pod, "?dryRun=All")
+        except Refusal as refusal:
+            said = refusal.message
+        else:
+            raise Failed("a pod that asks was admitted, although the webhooks are there and no injector is")
+        holds("the refusal names the webhook", 'failed calling webhook "pods.stsidecar.dev"' in said, said)
+        path = os.pathsep.join([str(KUBECTL.parent), cluster.environment["PATH"]])
+        environment = {**cluster.environment, "PATH": path}
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], env=environment, capture_output=True, text=True, timeout=120)
+        expect(f"exit code of the page's commands, which say {done.stderr.strip()}", done.returncode, 0)
+        cluster.create(pod, "?dryRun=All")
+        nothing_left(cluster, before, "removal by hand")
+    return f"{len(script.strip().splitlines())} lines run; a pod that asks is refused before and admitted after; nothing is left"
 
 
 def k(context: Context) -> str:
@@ -108,7 +170,7 @@ def forced(context: Context, place: Place, *flags: str) -> str:
         until("CA and caBundle are back", lambda: release.ca_bundles() == trusted and release.secret().get("ca.crt") == before, 30)
         answered = load.answered
         until("admissions after", lambda: load.answered >= answered + 20, 30)
-    holds("there was a CA in both webhooks", len(trusted) == 2 and all(trusted), trusted)
+    holds("there was a CA in each webhook", len(trusted) == 3 and all(trusted), trusted)
     holds("admissions work again within the limit", load.outage <= RECOVERY_SECONDS, f"{load.outage:.1f} s")
     return (
         f"{release.major} {flags[-1]}: {len(load.failures)} of {load.answered + len(load.failures)} refused, "

@@ -1,4 +1,7 @@
-"""Mistakes are explained where they are made, and nobody else is touched: h, n."""
+"""Mistakes are explained where they are made, and nobody else is touched: h, n, system."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import yaml
 
@@ -6,8 +9,9 @@ from real.processes import Failed, until
 
 from . import store
 from .context import Context
+from .load import injected
 from .release import INJECTOR, NAMESPACE
-from .workloads import Place, container, expect, holds
+from .workloads import PREFIX, Place, container, expect, holds
 
 DENIED = 'admission webhook "pods.stsidecar.dev" denied the request: '
 ASKING = {"inject": "true"}
@@ -47,29 +51,62 @@ def h(context: Context) -> str:
     return f"{' | '.join(f'{name}: {text}' for name, text in said.items())} | no injector runs: {untouched}"
 
 
-def without_injectors(context: Context, place: Place) -> str:
-    """Scales the injector to nothing, and asks for pods as server-side dry runs."""
+@contextmanager
+def no_injector(context: Context) -> Iterator[None]:
+    """Scales the injector to nothing for a while."""
     cluster = context.cluster
     replicas = cluster.object("Deployment", NAMESPACE, INJECTOR)["spec"]["replicas"]
     cluster.patch("Deployment", NAMESPACE, INJECTOR, {"spec": {"replicas": 0}})
     try:
         until("no injector is left", lambda: not cluster.objects("Pod", NAMESPACE, "app.kubernetes.io/component=injector"), 60)
+        yield
+    finally:
+        cluster.patch("Deployment", NAMESPACE, INJECTOR, {"spec": {"replicas": replicas}})
+        context.release.rolled_out()
+
+
+def without_injectors(context: Context, place: Place) -> str:
+    """Asks for pods as server-side dry runs while no injector runs."""
+    cluster = context.cluster
+    with no_injector(context):
         spaces = {
             "a silent pod": (place.namespace, {}),
             **{f"one asking in {space}": (space, ASKING) for space in ("kube-system", NAMESPACE)},
         }
         spaces["one marked false"] = (place.namespace, {"inject": "false"})
         for space, annotations in spaces.values():
-            pod = place.pod("untouched", annotations=annotations, account="default")
-            pod["metadata"]["namespace"] = space
-            cluster.create(pod, "?dryRun=All")
+            dry_run(place, space, annotations)
         done = cluster.try_kubectl("create", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(place.pod("asking", annotations=ASKING)))
         expect("exit code for a pod that asks", done.returncode, 1)
         holds("a pod that asks is refused", 'failed calling webhook "pods.stsidecar.dev"' in done.stderr, done.stderr)
-    finally:
-        cluster.patch("Deployment", NAMESPACE, INJECTOR, {"spec": {"replicas": replicas}})
-        context.release.rolled_out()
     return f"{', '.join(spaces)} admitted; one asking in {place.namespace} refused"
+
+
+def dry_run(place: Place, space: str, annotations: dict) -> dict:
+    """A pod as the API server would create it in a namespace."""
+    pod = place.pod("untouched", annotations=annotations, account="default")
+    pod["metadata"]["namespace"] = space
+    return place.cluster.create(pod, "?dryRun=All")
+
+
+def system(context: Context) -> str:
+    """kube-system opts in by its label: pods there that ask are injected, and created also while no injector answers"""
+    place, space = context.place("system", labels={}), "kube-system"
+    asking = {**ASKING, "role-arn": store.arn("e2e-system"), "sts-endpoint": store.endpoint(0)}
+    label = ("label", "namespace", space, "--overwrite")
+    holds("without the label a pod that asks is left alone", not injected(dry_run(place, space, asking)))
+    try:
+        context.cluster.kubectl(*label, f"{PREFIX}injection=enabled")
+        until("a pod that asks is injected", lambda: injected(dry_run(place, space, asking)), 30)
+        holds("one that only names a role is left alone", not injected(dry_run(place, space, {"role-arn": asking["role-arn"]})))
+        holds("a silent one is left alone", not injected(dry_run(place, space, {})))
+        with no_injector(context):
+            for annotations in (asking, {}):
+                holds("it is created without the sidecar", not injected(dry_run(place, space, annotations)))
+    finally:
+        context.cluster.kubectl(*label, f"{PREFIX}injection-")
+    until("without the label it is left alone again", lambda: not injected(dry_run(place, space, asking)), 30)
+    return f"in {space}, labelled: one that asks is injected, others are not; without injectors both are created"
 
 
 def n(context: Context) -> str:

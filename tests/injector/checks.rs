@@ -60,6 +60,15 @@ fn right() -> Value {
     ] })
 }
 
+/// The chart's webhook for system namespaces that opt in.
+fn system() -> Value {
+    let mut webhook = webhook("system.stsidecar.dev", "In", "enabled", "asks-for-injection");
+    webhook["failurePolicy"] = "Ignore".into();
+    webhook["namespaceSelector"]["matchExpressions"][0] =
+        json!({ "key": "kubernetes.io/metadata.name", "operator": "In", "values": ["kube-system"] });
+    webhook
+}
+
 async fn findings(running: &Running, configuration: &Value) -> Vec<Finding> {
     running.api.set(CONFIGURATION, 200, configuration.clone());
     let address = running.webhook.to_string();
@@ -132,6 +141,35 @@ async fn each_thing_that_is_not_as_it_should_be_is_named() {
         assert!(said(&found, "pods.stsidecar.dev").starts_with(expected), "{expected}: {found:?}");
         assert!(said(&found, "namespaces.stsidecar.dev").starts_with("ok "), "{found:?}");
         assert!(said(&found, "dry run").contains("comes back without the sidecar"), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_webhook_of_system_namespaces_is_judged_where_it_is() {
+    let running = start().await;
+    let subject = "system.stsidecar.dev";
+    let without = findings(&running, &right()).await;
+    assert!(without.iter().all(|finding| finding.subject != subject), "no namespace may opt in: {without:?}");
+    for (pointer, value, expected) in [
+        ("/sideEffects", json!("None"), "ok "),
+        ("/failurePolicy", json!("Fail"), "failure failurePolicy is not Ignore"),
+        ("/namespaceSelector/matchExpressions/0/operator", json!("NotIn"), "failure its namespaceSelector names no"),
+        (
+            "/namespaceSelector/matchExpressions/0/values",
+            json!(["kube-system", "stsidecar-system"]),
+            "failure its namespaceSelector includes stsidecar-system",
+        ),
+        ("/namespaceSelector/matchExpressions/1", json!({}), "failure its namespaceSelector lacks stsidecar.dev/inj"),
+        ("/matchConditions", json!([]), "failure its matchConditions lack asks-for-injection"),
+        ("/clientConfig/caBundle", Value::Null, "failure caBundle is not set"),
+    ] {
+        let mut webhook = system();
+        webhook["sideEffects"] = "None".into();
+        *webhook.pointer_mut(pointer).expect("there") = value;
+        let mut configuration = right();
+        configuration["webhooks"].as_array_mut().expect("webhooks").push(webhook);
+        let found = findings(&running, &configuration).await;
+        assert!(said(&found, subject).starts_with(expected), "{expected}: {found:?}");
     }
 }
 

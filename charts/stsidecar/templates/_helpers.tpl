@@ -65,7 +65,28 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* Namespaces that never reach the webhook: the configured ones and the release's. */}}
 {{- define "stsidecar.excludedNamespaces" -}}
-{{- toJson (append .Values.injector.webhook.excludedNamespaces .Release.Namespace | uniq) -}}
+{{- toJson (append (default list .Values.injector.webhook.excludedNamespaces) .Release.Namespace | uniq) -}}
+{{- end -}}
+
+{{/* Excluded namespaces in which pods that ask are injected once they are labelled; the release's is never one. */}}
+{{- define "stsidecar.optInNamespaces" -}}
+{{- $names := list -}}
+{{- range .Values.injector.webhook.optInNamespaces -}}
+{{- if and (has . (default list $.Values.injector.webhook.excludedNamespaces)) (ne . $.Release.Namespace) -}}
+{{- $names = append $names . -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $names -}}
+{{- end -}}
+
+{{/* Namespaces whose pods are never injected, whatever their labels are. */}}
+{{- define "stsidecar.unreachedNamespaces" -}}
+{{- $optIn := include "stsidecar.optInNamespaces" . | fromJsonArray -}}
+{{- $names := list -}}
+{{- range include "stsidecar.excludedNamespaces" . | fromJsonArray -}}
+{{- if not (has . $optIn) -}}{{- $names = append $names . -}}{{- end -}}
+{{- end -}}
+{{- toJson $names -}}
 {{- end -}}
 
 {{/* merge [defaults, values]: the values win, and keys that they set to null are removed. */}}
@@ -149,10 +170,14 @@ each gets the requirement; one without requirements matches no node, and stays s
   "allowImageOverride" $injector.allowImageOverride
   "allowedRoleArns" $injector.allowedRoleArns
   "strictEnvironment" $injector.strictEnvironment
+  "strictEnvFrom" $injector.strictEnvFrom
   "meshProxies" $injector.meshProxies
   "skippedContainers" $injector.skippedContainers
   "agentArchitectures" $injector.agentArchitectures
 -}}
+{{- if $injector.clientCA.configMap -}}
+{{- $_ := set $settings "clientCaFile" "/etc/stsidecar-injector/client-ca/ca.crt" -}}
+{{- end -}}
 {{- toYaml (dict "image" $image "agent" .Values.agent "injector" $settings) -}}
 {{- end -}}
 

@@ -1,6 +1,6 @@
 //! The `MutatingWebhookConfiguration` as it stands in the cluster, against what the chart makes.
 //!
-//! Owns what must be true of both webhooks for pods to be injected and no others to be touched. It reads values
+//! Owns what must be true of each webhook for pods to be injected and no others to be touched. It reads values
 //! only; `check` fetches them.
 
 use base64::Engine;
@@ -11,21 +11,53 @@ use super::Finding;
 use crate::injector::config::Config;
 use crate::injector::webhook::PATH;
 
-/// A webhook's name, how it selects namespaces by the label, and its first CEL condition.
-const WEBHOOKS: [(&str, &str, &str, &str); 2] = [
-    ("pods.stsidecar.dev", "NotIn", "disabled", "asks-for-injection"),
-    ("namespaces.stsidecar.dev", "In", "enabled", "says-nothing-itself"),
+/// A webhook as the chart makes it.
+struct Expected {
+    name: &'static str,
+    /// How it selects namespaces by the label.
+    operator: &'static str,
+    value: &'static str,
+    /// Its first CEL condition.
+    condition: &'static str,
+    /// Serves excluded namespaces that opted in: it may be missing, and must never refuse a pod.
+    opt_in: bool,
+}
+
+const WEBHOOKS: [Expected; 3] = [
+    Expected {
+        name: "pods.stsidecar.dev",
+        operator: "NotIn",
+        value: "disabled",
+        condition: "asks-for-injection",
+        opt_in: false,
+    },
+    Expected {
+        name: "namespaces.stsidecar.dev",
+        operator: "In",
+        value: "enabled",
+        condition: "says-nothing-itself",
+        opt_in: false,
+    },
+    Expected {
+        name: "system.stsidecar.dev",
+        operator: "In",
+        value: "enabled",
+        condition: "asks-for-injection",
+        opt_in: true,
+    },
 ];
 const UPGRADE: &str = "run helm upgrade, and keep other tools from changing the object";
 
 pub(super) fn judge(configuration: &Value, config: &Config) -> Vec<Finding> {
-    let one = |&(name, operator, value, condition): &(&'static str, &str, &str, &str)| {
+    let one = |expected: &Expected| {
+        let name = expected.name;
         let Some(webhook) = find(configuration, name) else {
-            return Finding::wrong(name, format!("it is missing from {}", config.webhook_configuration), UPGRADE);
+            let missing = format!("it is missing from {}", config.webhook_configuration);
+            return (!expected.opt_in).then(|| Finding::wrong(name, missing, UPGRADE));
         };
-        let label = (operator, value);
-        match problem(webhook, config, label, condition) {
+        Some(match problem(webhook, config, expected) {
             Some((message, fix)) => Finding::wrong(name, message, fix),
+            None if expected.opt_in => Finding::fine(name, "selectors, conditions and caBundle are set, never refuses"),
             None if webhook["failurePolicy"] == "Fail" => {
                 Finding::fine(name, "selectors, conditions and caBundle are set, failurePolicy Fail")
             }
@@ -34,15 +66,15 @@ pub(super) fn judge(configuration: &Value, config: &Config) -> Vec<Finding> {
                 "failurePolicy is not Fail: while no injector answers, pods start without credentials",
                 "set injector.webhook.*.failurePolicy to Fail, or leave it if that is meant",
             ),
-        }
+        })
     };
-    WEBHOOKS.iter().map(one).collect()
+    WEBHOOKS.iter().filter_map(one).collect()
 }
 
 /// The bundles of the webhooks that have one, as PEM.
 pub(super) fn bundles(configuration: &Value) -> Vec<Vec<u8>> {
-    let bundle = |(name, ..): &(&str, &str, &str, &str)| {
-        let text = find(configuration, name)?["clientConfig"]["caBundle"].as_str()?;
+    let bundle = |expected: &Expected| {
+        let text = find(configuration, expected.name)?["clientConfig"]["caBundle"].as_str()?;
         STANDARD.decode(text).ok().filter(|bundle| !bundle.is_empty())
     };
     WEBHOOKS.iter().filter_map(bundle).collect()
@@ -53,7 +85,7 @@ fn find<'a>(configuration: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 /// What is wrong with one webhook, and what to do about it.
-fn problem(webhook: &Value, config: &Config, label: (&str, &str), condition: &str) -> Option<(String, &'static str)> {
+fn problem(webhook: &Value, config: &Config, expected: &Expected) -> Option<(String, &'static str)> {
     let client = &webhook["clientConfig"];
     let service = &client["service"];
     if service["name"] != *config.service_name || service["namespace"] != *config.namespace || service["path"] != PATH {
@@ -64,21 +96,43 @@ fn problem(webhook: &Value, config: &Config, label: (&str, &str), condition: &st
         let fix = "look into the injector's log, or cert-manager's: one of them writes it";
         return Some(("caBundle is not set, so the API server trusts no injector".to_owned(), fix));
     }
-    let listed = |key: &str, operator: &str| -> Vec<&str> {
-        let expressions = webhook["namespaceSelector"]["matchExpressions"].as_array().into_iter().flatten();
-        let of_key = expressions.filter(|one| one["key"] == key && one["operator"] == operator);
-        of_key.filter_map(|one| one["values"].as_array()).flatten().filter_map(Value::as_str).collect()
-    };
-    let excluded = listed("kubernetes.io/metadata.name", "NotIn");
-    if let Some(name) = config.excluded_namespaces.iter().find(|name| !excluded.contains(&name.as_str())) {
-        return Some((format!("its namespaceSelector does not exclude {name}"), UPGRADE));
+    if expected.opt_in && webhook["failurePolicy"] != "Ignore" {
+        let message = "failurePolicy is not Ignore: while no injector answers, pods of a system namespace are refused";
+        return Some((message.to_owned(), UPGRADE));
     }
-    if !listed("stsidecar.dev/injection", label.0).contains(&label.1) {
-        return Some((format!("its namespaceSelector lacks stsidecar.dev/injection {} {}", label.0, label.1), UPGRADE));
+    if let Some(message) = namespaces(webhook, config, expected) {
+        return Some((format!("its namespaceSelector {message}"), UPGRADE));
     }
+    let condition = expected.condition;
     let mut conditions = webhook["matchConditions"].as_array().into_iter().flatten();
     if !conditions.any(|one| one["name"] == condition) {
         return Some((format!("its matchConditions lack {condition}, so pods that did not ask reach it"), UPGRADE));
     }
     None
+}
+
+/// What is wrong with the namespaces that a webhook selects.
+fn namespaces(webhook: &Value, config: &Config, expected: &Expected) -> Option<String> {
+    let listed = |key: &str, operator: &str| -> Vec<&str> {
+        let expressions = webhook["namespaceSelector"]["matchExpressions"].as_array().into_iter().flatten();
+        let of_key = expressions.filter(|one| one["key"] == key && one["operator"] == operator);
+        of_key.filter_map(|one| one["values"].as_array()).flatten().filter_map(Value::as_str).collect()
+    };
+    if expected.opt_in {
+        let included = listed("kubernetes.io/metadata.name", "In");
+        if included.is_empty() {
+            return Some("names no namespaces that may opt in".to_owned());
+        }
+        if included.contains(&config.namespace.as_str()) {
+            return Some(format!("includes {}, the injector's own", config.namespace));
+        }
+    } else {
+        let excluded = listed("kubernetes.io/metadata.name", "NotIn");
+        if let Some(name) = config.excluded_namespaces.iter().find(|name| !excluded.contains(&name.as_str())) {
+            return Some(format!("does not exclude {name}"));
+        }
+    }
+    let (operator, value) = (expected.operator, expected.value);
+    let selects = listed("stsidecar.dev/injection", operator).contains(&value);
+    (!selects).then(|| format!("lacks stsidecar.dev/injection {operator} {value}"))
 }
