@@ -17,6 +17,8 @@ const ISTIO_STATUS: &str = "sidecar.istio.io/status";
 const ISTIO_MODE: &str = "sidecar.istio.io/interceptionMode";
 const LINKERD_KEYS: &str = "config.linkerd.io/";
 
+type Annotations<'a> = Option<&'a Map<String, Value>>;
+
 /// One mesh.
 struct Mesh {
     proxy: &'static str,
@@ -70,9 +72,8 @@ pub(super) fn is_redirecting(name: &str) -> bool {
 pub(super) fn warnings(pod: &Value, namespace: Option<&Value>, plan: &Plan<'_>) -> Vec<String> {
     let Some((container, mesh)) = late_proxy(pod, &plan.template.injector.mesh_proxies) else { return Vec::new() };
     let Some(port) = called_port(plan).filter(|_| plan.settings.wait_for_credentials) else { return Vec::new() };
-    let annotations =
-        (metadata(pod, "annotations"), namespace.and_then(|namespace| metadata(namespace, "annotations")));
-    if mesh.is_some_and(|mesh| mesh.excludes(annotations, port)) {
+    let annotations = |object| metadata(object, "annotations");
+    if mesh.is_some_and(|mesh| mesh.excludes(annotations(pod), namespace.and_then(annotations), port)) {
         return Vec::new();
     }
     let native = mesh.map_or_else(String::new, |mesh| format!(" ({})", mesh.native));
@@ -95,7 +96,7 @@ fn late_proxy<'a>(pod: &'a Value, proxies: &[String]) -> Option<(&'a str, Option
     let is_proxy = |container: &&Container<'_>| {
         proxies.iter().chain(&marked).any(|name| name == container.name) && !is_gateway(container)
     };
-    if all.iter().filter(is_proxy).any(|container| container.is_native_sidecar()) {
+    if all.iter().filter(is_proxy).any(Container::is_native_sidecar) {
         return None;
     }
     let checking = all.iter().find(|container| MESHES.iter().any(|mesh| mesh.checking == container.name));
@@ -138,8 +139,7 @@ fn called_port(plan: &Plan<'_>) -> Option<u16> {
 impl Mesh {
     /// Whether an annotation keeps calls to this port from being redirected. Which addresses STS has is not known
     /// here: whoever excludes any beyond the node's own is taken to know them.
-    fn excludes(&self, annotations: (Option<&Map<String, Value>>, Option<&Map<String, Value>>), port: u16) -> bool {
-        let (pod, namespace) = annotations;
+    fn excludes(&self, pod: Annotations<'_>, namespace: Annotations<'_>, port: u16) -> bool {
         // Of these meshes, Linkerd alone reads its keys on Namespaces too.
         let said = |key: &str| {
             let namespace = namespace.filter(|_| key.starts_with(LINKERD_KEYS));

@@ -113,7 +113,7 @@ fn is_guaranteed(pod: &Value) -> bool {
         })
     };
     // With pod-level resources these alone decide.
-    if pod["spec"].get("resources").is_some_and(|value| !value.is_null()) {
+    if KINDS.into_iter().any(|what| request(&pod["spec"], what).is_some()) {
         return false;
     }
     pod::containers(pod).iter().filter(|container| container.name != CONTAINER).all(|container| whole(container.value))

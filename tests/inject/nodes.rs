@@ -80,7 +80,7 @@ impl Node {
     }
 }
 
-fn with_affinity(terms: Value) -> Value {
+fn with_affinity(terms: &Value) -> Value {
     let mut pod = pod();
     pod["spec"]["affinity"] =
         json!({ "nodeAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": terms } } });
@@ -149,10 +149,10 @@ fn every_term_is_narrowed_and_what_is_narrow_stays_as_it_is() {
         json!([fields, {}]),
         json!([{ "matchExpressions": null, "matchFields": [] }, { "matchExpressions": [pool] }]),
     ] {
-        judge(&with_affinity(terms), &["amd64"]);
+        judge(&with_affinity(&terms), &["amd64"]);
     }
     for terms in [terms(&[vec![expression(ARCH, "In", &["amd64"])]]), json!([{}])] {
-        let pod = with_affinity(terms);
+        let pod = with_affinity(&terms);
         let (after, _) = injected_by(&Case { pod: pod.clone(), ..Case::default() });
         assert_eq!(after["spec"]["affinity"], pod["spec"]["affinity"]);
     }
@@ -201,7 +201,7 @@ fn another_architecture_or_system_is_refused_however_it_is_asked_for() {
         pod
     };
     let only =
-        |key: &str, operator: &str, values: &[&str]| with_affinity(terms(&[vec![expression(key, operator, values)]]));
+        |key: &str, operator: &str, values: &[&str]| with_affinity(&terms(&[vec![expression(key, operator, values)]]));
     let mut both = only(ARCH, "In", &["amd64", "arm64"]);
     both["spec"]["nodeSelector"] = json!({ "beta.kubernetes.io/arch": "arm64" });
     for (pod, said) in [
@@ -283,7 +283,7 @@ proptest! {
         selector in proptest::option::of(select(vec![(ARCH, "amd64"), (ARCH, "arm64"), (OS, "linux"), ("pool", "batch")])),
         architectures in select(vec![vec!["amd64"], vec!["arm64"], vec!["amd64", "arm64"]]),
     ) {
-        let mut pod = terms.map_or_else(pod, |terms| with_affinity(terms.into()));
+        let mut pod = terms.map_or_else(pod, |terms| with_affinity(&terms.into()));
         if let Some((key, value)) = selector {
             pod["spec"]["nodeSelector"] = json!({ key: value });
         }

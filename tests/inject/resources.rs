@@ -1,4 +1,4 @@
-//! The sidecar's requests and limits beside pod-level resources (KEP-2837) and a LimitRange: the API server, as its
+//! The sidecar's requests and limits beside pod-level resources (KEP-2837) and a `LimitRange`: the API server, as its
 //! defaulting and validation are written, takes the injected pod whenever it took the pod.
 
 use serde_json::{Value, json};
@@ -14,8 +14,8 @@ fn amount(value: &Value) -> u64 {
     match &text[at..] {
         "" => number * 1000,
         "m" => number,
-        "Mi" => number * 1000 << 20,
-        "Gi" => number * 1000 << 30,
+        "Mi" => (number * 1000) << 20,
+        "Gi" => (number * 1000) << 30,
         other => panic!("{other}"),
     }
 }
@@ -172,8 +172,23 @@ fn a_container_that_comes_later_takes_the_room_of_the_sidecar() {
     assert_eq!(sidecar(&again)["resources"]["limits"]["memory"], "32Mi", "what fits is kept");
 }
 
+/// `IsPodLevelResourcesSet` of component-helpers: an empty map sets nothing, so the containers decide.
+#[test]
+fn a_pod_that_is_guaranteed_by_its_containers_stays_so_beside_an_empty_map() {
+    let whole = json!({ "limits": { "cpu": "1", "memory": "1Gi" } });
+    for own in [json!(null), json!({}), json!({ "requests": {}, "limits": {} }), json!({ "limits": null })] {
+        let (after, _) = injected_by(&Case { pod: with(&own, &whole, None), ..Case::default() });
+        let resources = &sidecar(&after)["resources"];
+        assert_eq!(resources["limits"], json!({ "cpu": "100m", "memory": "32Mi" }), "{own}");
+        assert_eq!(resources["requests"], resources["limits"], "{own}");
+    }
+    let named = json!({ "requests": { "cpu": "2" } });
+    let (after, _) = injected_by(&Case { pod: with(&named, &whole, None), ..Case::default() });
+    assert_eq!(sidecar(&after)["resources"]["limits"].get("cpu"), None, "the pod's own decide");
+}
+
 /// The mark that the API server's own `LimitRanger` leaves before webhooks are called.
-fn ranged(limits: Value, set: &str) -> Value {
+fn ranged(limits: &Value, set: &str) -> Value {
     let mut pod = pod();
     pod["metadata"]["annotations"]["kubernetes.io/limit-ranger"] = format!("LimitRanger plugin set: {set}").into();
     pod["spec"]["containers"][0]["resources"] =
@@ -188,7 +203,7 @@ fn a_default_limit_that_the_sidecar_cannot_live_with_is_told() {
         warnings.into_iter().filter(|text| text.contains("LimitRange")).collect::<Vec<_>>()
     };
     let low = ranged(
-        json!({ "cpu": "20m", "memory": "1Gi" }),
+        &json!({ "cpu": "20m", "memory": "1Gi" }),
         "cpu, memory request for container app; cpu, memory limit for container app",
     );
     let warnings = said(low.clone(), Value::Null);
@@ -197,7 +212,7 @@ fn a_default_limit_that_the_sidecar_cannot_live_with_is_told() {
         assert!(warnings[0].contains(part), "{part}: {warnings:?}");
     }
     let unlimited = json!({ "agent": { "resources": { "limits": { "memory": null } } } });
-    let memory = said(ranged(json!({ "memory": "8Mi" }), "memory limit for container app"), unlimited);
+    let memory = said(ranged(&json!({ "memory": "8Mi" }), "memory limit for container app"), unlimited);
     assert!(
         memory.len() == 1 && memory[0].contains("8Mi") && memory[0].contains("stsidecar.dev/memory-request"),
         "{memory:?}"
@@ -206,8 +221,8 @@ fn a_default_limit_that_the_sidecar_cannot_live_with_is_told() {
     let mut own = low;
     own["metadata"]["annotations"]["stsidecar.dev/cpu-limit"] = "100m".into();
     assert!(said(own, Value::Null).is_empty());
-    assert!(said(ranged(json!({ "cpu": "20m" }), "memory limit for container app"), Value::Null).is_empty());
-    assert!(said(ranged(json!({ "cpu": "500m" }), "cpu limit for container app"), Value::Null).is_empty());
-    assert!(said(ranged(json!({ "cpu": "20m" }), "cpu limit for container other"), Value::Null).is_empty());
-    assert!(said(ranged(json!({}), "anything, at all; for container; limit for"), Value::Null).is_empty());
+    assert!(said(ranged(&json!({ "cpu": "20m" }), "memory limit for container app"), Value::Null).is_empty());
+    assert!(said(ranged(&json!({ "cpu": "500m" }), "cpu limit for container app"), Value::Null).is_empty());
+    assert!(said(ranged(&json!({ "cpu": "20m" }), "cpu limit for container other"), Value::Null).is_empty());
+    assert!(said(ranged(&json!({}), "anything, at all; for container; limit for"), Value::Null).is_empty());
 }

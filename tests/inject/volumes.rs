@@ -16,8 +16,8 @@ fn blocking(pod: &Value) -> Vec<&str> {
         let on_disk = volume.get("emptyDir").is_some_and(|dir| dir["medium"] != "Memory");
         on_disk || volume.get("hostPath").is_some()
     };
-    let names = volumes.iter().filter(is_local).map(|volume| volume["name"].as_str().expect("a name"));
-    names.filter(|name| !named.contains(name)).collect()
+    let local = volumes.iter().filter(is_local).map(|volume| volume["name"].as_str().expect("a name"));
+    local.filter(|name| !named.contains(name)).collect()
 }
 
 #[test]
