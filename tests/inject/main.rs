@@ -4,6 +4,8 @@
 
 mod arbitrary;
 mod case;
+mod earlier;
+mod kubelet;
 mod orders;
 mod rules;
 mod stream;
