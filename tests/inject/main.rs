@@ -2,6 +2,7 @@
 //! ServiceAccount, Namespace, Values of the chart, ConfigMap, and a `LaterInjector`'s patch), `NAME.patch.json`
 //! the answer, one operation a line. `UPDATE_FIXTURES=1` writes the answers anew, for review.
 
+mod agreement;
 mod arbitrary;
 mod case;
 mod earlier;
