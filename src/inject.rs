@@ -9,6 +9,7 @@
 mod assembly;
 mod checks;
 mod denial;
+mod earlier;
 mod environment;
 mod handover;
 pub mod keys;
@@ -157,7 +158,7 @@ fn consider(request: &Request<'_>, template: &Template, draw: &mut dyn FnMut() -
     }
     keys::check_annotations(Place::Namespace, &format!("Namespace {}: ", request.namespace), sources.namespace)?;
     let settings = Settings::of(&sources, template)?;
-    sidecar::check_name(pod)?;
+    earlier::check_name(pod)?;
     let choice = Choice::of(pod, &settings, template)?;
     match (asked, checks::lacks_role(&sources, &settings, &choice)) {
         (Asked::ByNamespace, Some(message)) => {
@@ -207,7 +208,9 @@ fn complete(
     choice: &Choice,
     draw: &mut dyn FnMut() -> String,
 ) -> Result<Decision, Denial> {
-    let pod = request.pod;
+    // From here on an earlier call's share that would be another now was never there.
+    let renewed = earlier::take_back(request.pod, settings, choice);
+    let pod = renewed.as_ref().map_or(request.pod, Draft::pod);
     let own = pod::own(pod);
     checks::platform(pod, template)?;
     checks::roles(request.namespace, settings, template)?;
@@ -219,10 +222,11 @@ fn complete(
         region: region.as_deref(),
         guaranteed: own.is_none() && pod::is_guaranteed(pod),
     };
-    plan.check_reserved(pod)?;
+    earlier::check(pod, &plan)?;
     checks::ports(pod, settings)?;
     let tokens = if settings.legacy_clients { handover::tokens(own.as_ref(), choice, draw) } else { Tokens::new() };
-    let surroundings = Surroundings { port: settings.port, region: region.as_deref() };
+    let in_variables = region.as_deref().map(sidecar::literal);
+    let surroundings = Surroundings { port: settings.port, region: in_variables.as_deref() };
     if let Some(message) = checks::environment(pod, choice, &surroundings, &tokens, template)? {
         return match asked {
             Asked::Explicitly => Err(Denial::new(Reason::Environment, message)),
@@ -230,9 +234,9 @@ fn complete(
         };
     }
     let inline = handover::document(settings, choice, &tokens)?;
-    let mut draft = Draft::of(pod);
+    let mut draft = renewed.clone().unwrap_or_else(|| Draft::of(pod));
     let added = assembly::give_containers(&mut draft, pod, choice, &surroundings, &tokens);
-    assembly::add_volumes(&mut draft, &plan);
+    earlier::volumes(&mut draft, &plan);
     assembly::place_sidecar(&mut draft, &plan, &inline);
     status::write(&mut draft, &plan, &added);
     let warnings = if draft.is_untouched() { Vec::new() } else { checks::warnings(draft.pod(), &plan) };

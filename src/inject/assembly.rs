@@ -6,11 +6,12 @@
 use serde_json::Value;
 
 use super::CONTAINER;
+use super::earlier;
 use super::environment::Surroundings;
 use super::handover::{self, Tokens};
 use super::patch::Draft;
 use super::pod::{self, Choice, LISTS};
-use super::sidecar::{self, Plan};
+use super::sidecar::Plan;
 
 /// Gives each chosen container what it lacks; the variables that were added, by container.
 pub(super) fn give_containers(
@@ -27,16 +28,7 @@ pub(super) fn give_containers(
     chosen.map(give).collect()
 }
 
-pub(super) fn add_volumes(draft: &mut Draft, plan: &Plan<'_>) {
-    for volume in plan.volumes() {
-        let is_there = pod::items(&draft.pod()["spec"], "volumes").any(|own| own["name"] == volume["name"]);
-        if !is_there {
-            draft.append("/spec/volumes", volume);
-        }
-    }
-}
-
-/// Adds the sidecar, or completes the one that is there, and puts it before everybody who needs it.
+/// Adds the sidecar, or renews the one that is there, and puts it before everybody who needs it.
 pub(super) fn place_sidecar(draft: &mut Draft, plan: &Plan<'_>, inline: &str) {
     const LIST: &str = "/spec/initContainers";
     draft.ensure(LIST, || Value::Array(Vec::new()));
@@ -57,7 +49,7 @@ pub(super) fn place_sidecar(draft: &mut Draft, plan: &Plan<'_>, inline: &str) {
         None => draft.add(format!("{LIST}/{right}"), plan.container(inline)),
         Some(now) => {
             let stays = in_order(now);
-            sidecar::complete(draft, &format!("{LIST}/{now}"), plan, inline);
+            earlier::renew(draft, &format!("{LIST}/{now}"), plan, inline);
             if !stays {
                 let own = draft.take(LIST, now);
                 draft.add(format!("{LIST}/{right}"), own);

@@ -276,7 +276,10 @@ fn our_volumes_are_for_us_alone() {
 /// The pod with its lists in an order that does not matter, and without what only says who patched what.
 fn plain(pod: &Value) -> Value {
     let mut pod = pod.clone();
-    pod["metadata"]["annotations"].as_object_mut().expect("a map").remove("stsidecar.dev/status");
+    // kubectl's annotation may be the author's, so it stays as it was found.
+    for key in ["stsidecar.dev/status", "kubectl.kubernetes.io/default-container"] {
+        pod["metadata"]["annotations"].as_object_mut().expect("a map").remove(key);
+    }
     for list in ["initContainers", "containers"] {
         for container in pod["spec"][list].as_array_mut().into_iter().flatten() {
             // What a container has for its size may be an autoscaler's.
@@ -358,7 +361,6 @@ fn annotations_that_changed_since_renew_what_was_rendered() {
 fn values_of_the_chart_that_changed_since_renew_what_was_rendered() {
     for values in [
         json!({ "image": { "tag": "9.9.9" } }),
-        json!({ "image": { "digest": "sha256:00" } }),
         json!({ "agent": { "credentialsPort": 20011 } }),
         json!({ "agent": { "metrics": { "enabled": false } } }),
         json!({ "agent": { "metrics": { "port": 20012 } } }),
@@ -373,6 +375,8 @@ fn values_of_the_chart_that_changed_since_renew_what_was_rendered() {
         assert_renewed(&what, &case(Value::Null), case(values.clone()), &[]);
         assert_renewed(&format!("without {what}"), &case(values), case(Value::Null), &[]);
     }
+    let pinned = json!({ "image": { "digest": "sha256:00" } });
+    assert_renewed("a digest", &case(Value::Null), case(pinned), &[]);
 }
 
 #[test]
