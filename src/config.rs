@@ -14,6 +14,8 @@ mod listen;
 pub mod mistyped;
 mod profile;
 mod reach;
+#[cfg(feature = "injector")]
+pub mod rendered;
 pub mod setting;
 #[cfg(test)]
 mod tests;

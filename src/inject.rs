@@ -190,7 +190,7 @@ fn asked(request: &Request<'_>) -> Result<Result<Asked, Skip>, Denial> {
         Some((kind.trim_end_matches('s'), text))
     });
     if let Some((kind, text)) = said {
-        let given = settings::Given { origin: format!("{kind} {}", keys::INJECT), text };
+        let given = settings::Given::new(format!("{kind} {}", keys::INJECT), text);
         return if given.read(settings::boolean)? { Ok(Ok(Asked::Explicitly)) } else { skip("disabled") };
     }
     match namespace {

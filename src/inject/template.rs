@@ -237,11 +237,13 @@ impl Template {
 
     /// The STS endpoint among the agent's further variables, by the agent's own precedence.
     pub(super) fn extra_endpoint(&self) -> Option<&str> {
-        let value = |name: &str| {
-            let set = self.agent.extra_env.iter().find(|variable| variable["name"] == name)?;
-            set["value"].as_str().filter(|url| !url.is_empty())
-        };
-        value("AWS_ENDPOINT_URL_STS").or_else(|| value("AWS_ENDPOINT_URL"))
+        self.extra("AWS_ENDPOINT_URL_STS").or_else(|| self.extra("AWS_ENDPOINT_URL"))
+    }
+
+    /// The literal value of one of the agent's further variables, unless it is empty.
+    pub(super) fn extra(&self, name: &str) -> Option<&str> {
+        let set = self.agent.extra_env.iter().find(|variable| variable["name"] == name)?;
+        set["value"].as_str().filter(|text| !text.is_empty())
     }
 
     pub(super) fn pull_policy(&self) -> &str {
