@@ -8,6 +8,7 @@ mod case;
 mod earlier;
 mod kubelet;
 mod orders;
+mod pull_secrets;
 mod rules;
 mod stream;
 
