@@ -16,6 +16,7 @@ pub mod keys;
 pub mod patch;
 mod pattern;
 mod pod;
+mod pull_secrets;
 mod quantity;
 mod settings;
 mod sidecar;
@@ -239,6 +240,8 @@ fn complete(
     earlier::volumes(&mut draft, &plan);
     assembly::place_sidecar(&mut draft, &plan, &inline);
     status::write(&mut draft, &plan, &added);
-    let warnings = if draft.is_untouched() { Vec::new() } else { checks::warnings(draft.pod(), &plan) };
+    let of_secrets = pull_secrets::add(&mut draft, request, template);
+    let mut warnings = if draft.is_untouched() { Vec::new() } else { checks::warnings(draft.pod(), &plan) };
+    warnings.extend(of_secrets.filter(|_| !draft.is_untouched()));
     Ok(Decision::Inject(Injection { operations: draft.into_operations(), warnings }))
 }

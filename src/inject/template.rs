@@ -80,6 +80,7 @@ pub(super) struct Agent {
     pub(super) extra_env: Vec<Value>,
     pub(super) aws_ca_bundle: CaBundle,
     pub(super) http_proxy: HttpProxy,
+    pub(super) image_pull_secrets: Vec<SecretName>,
 }
 
 impl Default for Agent {
@@ -103,8 +104,16 @@ impl Default for Agent {
             extra_env: Vec::new(),
             aws_ca_bundle: CaBundle::default(),
             http_proxy: HttpProxy::default(),
+            image_pull_secrets: Vec::new(),
         }
     }
+}
+
+/// A Secret in the pod's namespace.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretName {
+    pub(super) name: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

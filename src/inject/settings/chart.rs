@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::super::template::{CaBundle, Error, Template};
-use super::values::is_config_map_key;
+use super::values::{is_config_map_key, is_object_name};
 use super::{Denial, Settings, Sources};
 use crate::inject::{CONTAINER, Decision, Operation, Request, decide, keys};
 use crate::{shown, url};
@@ -39,6 +39,11 @@ impl Template {
         let proxy = &template.agent.http_proxy.https_proxy;
         if let (false, Err(allowed)) = (proxy.is_empty(), url::proxy(proxy)) {
             return Err(Error::Value(Denial::url("agent.httpProxy.httpsProxy", proxy, allowed).message));
+        }
+        let secrets = &template.agent.image_pull_secrets;
+        if let Some(secret) = secrets.iter().find(|secret| !is_object_name(&secret.name)) {
+            let allowed = "the name of a Secret in the namespaces of the pods";
+            return Err(Error::Value(Denial::value("agent.imagePullSecrets", &secret.name, allowed).message));
         }
         let named = |variable: &Value| variable.get("name").is_some_and(Value::is_string);
         if !template.agent.extra_env.iter().all(named) {

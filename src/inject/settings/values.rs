@@ -33,9 +33,13 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     if sound { Ok(text.to_owned()) } else { Err("names of containers, separated by commas".to_owned()) }
 }
 
+/// Whether an object can have this name (a DNS subdomain).
+pub(super) fn is_object_name(text: &str) -> bool {
+    (1..=253).contains(&text.len()) && text.split('.').all(|part| ProfileName::parse(part).is_ok())
+}
+
 pub(super) fn object_name(text: &str) -> Result<String, &'static str> {
-    let sound = (1..=253).contains(&text.len()) && text.split('.').all(|part| ProfileName::parse(part).is_ok());
-    if sound {
+    if is_object_name(text) {
         Ok(text.to_owned())
     } else {
         Err("the name of a ConfigMap in the pod's namespace, with the key config.yaml")
