@@ -12,6 +12,7 @@ from . import operator_cases as operators
 from . import outage_cases as outages
 from . import readme_cases as readmes
 from . import refusal_cases as refusals
+from . import reinvocation_cases as reinvocations
 from . import serving_cases as serving
 from . import store
 from .context import PLACES, Context
@@ -23,7 +24,7 @@ FIRST = [("a", installs.a), ("readme", readmes.readme)]
 BESIDE = [
     [("b", serving.b), ("c", outages.c), ("l", outages.l), ("n", refusals.n)],
     [("i", outages.i), ("g", serving.g), ("j", operators.j), ("rbac", admissions.rbac)],
-    [("d", operators.d), ("e", serving.e), ("m", serving.m), ("dashboard", dashboards.dashboard)],
+    [("d", operators.d), ("e", serving.e), ("o", reinvocations.o), ("p", reinvocations.p), ("m", serving.m), ("dashboard", dashboards.dashboard)],
 ]
 # Measures, so before anything else is there.
 QUIET = [("speed", admissions.speed)]

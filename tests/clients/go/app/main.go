@@ -7,6 +7,7 @@
 //	app reviews R S URL REVIEW    the same with an admission review, to a webhook
 //	app token         the authorization token of this container
 //	app matrix B S    writes to bucket B and reads for S seconds, for tests/real/sdk_matrix.py
+//	app webhook HOST  a mutating webhook that adds to every container, under a certificate that it makes and prints
 //	app kill ID       SIGKILL to the first process of a container, found by its cgroup (needs hostPID)
 package main
 
@@ -16,9 +17,9 @@ import (
 )
 
 func main() {
-	commands := map[string]func([]string) error{"run": run, "ask": ask, "load": load, "reviews": reviews, "token": token, "matrix": matrix, "kill": kill}
+	commands := map[string]func([]string) error{"run": run, "ask": ask, "load": load, "reviews": reviews, "token": token, "matrix": matrix, "webhook": webhook, "kill": kill}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: app run | ask [TOKEN] | load RATE SECONDS | reviews RATE SECONDS URL REVIEW | token | matrix BUCKET SECONDS | kill CONTAINER-ID")
+		fmt.Fprintln(os.Stderr, "usage: app run | ask [TOKEN] | load RATE SECONDS | reviews RATE SECONDS URL REVIEW | token | matrix BUCKET SECONDS | webhook HOST | kill CONTAINER-ID")
 		os.Exit(64)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
