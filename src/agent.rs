@@ -136,6 +136,7 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
         state_dir,
         shutdown,
         log: _,
+        file: _,
     } = config;
     let state = state_dir.as_deref().map(opened).transpose()?;
     let ending = Ending::not_yet();

@@ -14,12 +14,16 @@ mod listen;
 pub mod mistyped;
 mod profile;
 mod reach;
+#[cfg(feature = "injector")]
+pub mod rendered;
 pub mod setting;
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+use ring::digest::{SHA256, digest};
 
 pub use access::{Access, Alone, profile_of};
 pub use clients::Client;
@@ -59,6 +63,17 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// What is logged, and how.
     pub log: telemetry::Settings,
+    /// The configuration file as it was read, if there was one.
+    pub file: Option<ReadFile>,
+}
+
+/// A configuration file that was read. It is read once: what it holds later counts after a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadFile {
+    /// Where.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes, in lower-case hexadecimal.
+    pub sha256: String,
 }
 
 /// How the agent ends after SIGTERM.
@@ -86,7 +101,7 @@ impl Config {
     /// At the first thing that is wrong, naming it.
     pub fn load(sources: &Sources<'_>) -> Result<Loaded, Error> {
         let mut warnings = Vec::new();
-        let document = document(sources, &mut warnings)?;
+        let (document, file) = document(sources, &mut warnings)?;
         let value = |setting| sources.value(setting, &document);
         let endpoints = reach::Endpoints::read(sources, &document)?;
         let profiles = profile::all(sources, &document, endpoints.servers(), &mut warnings)?;
@@ -110,6 +125,7 @@ impl Config {
                 filter: parsed(value(&setting::LOG_LEVEL)?.as_ref(), |given| given.parse(telemetry::Filter::parse))?
                     .unwrap_or_default(),
             },
+            file,
         };
         Ok(Loaded { config, warnings })
     }
@@ -129,44 +145,47 @@ impl AdminListen {
     pub fn load(sources: &Sources<'_>) -> Result<Self, Error> {
         let document = match sources.outer(&setting::ADMIN_LISTEN)? {
             Some(_) => Document::default(),
-            None => document(sources, &mut Vec::new())?,
+            None => document(sources, &mut Vec::new())?.0,
         };
         listen::admin(sources, &document)
     }
 }
 
-/// The file's document, the inline one, or the file's with the inline one's clients.
-fn document(sources: &Sources<'_>, warnings: &mut Vec<String>) -> Result<Document, Error> {
-    let file = match sources.outer(&setting::CONFIG)? {
-        Some(given) => {
-            let path = given.file()?;
-            let content = (sources.read)(&path).map_err(|source| Error::Unreadable {
-                origin: given.origin.to_string(),
-                path: path.clone(),
-                source,
-            })?;
-            Some(Document::read(&path.display().to_string(), &content)?)
-        }
-        None => None,
-    };
+/// The file's document, the inline one, or the file's with the inline one's clients; and the file.
+fn document(sources: &Sources<'_>, warnings: &mut Vec<String>) -> Result<(Document, Option<ReadFile>), Error> {
+    let (file, read) = file_document(sources)?.unzip();
     let inline_name = setting::CONFIG_INLINE.names[0];
     let inline = match sources.variable(setting::CONFIG_INLINE.names)? {
         Some(given) => Some(Document::read(inline_name, given.text.as_bytes())?),
         None => None,
     };
-    match (file, inline) {
+    let document = match (file, inline) {
         (Some(file), Some(inline)) if inline.is_only_clients() => {
             if file.clients.is_some() && inline.clients.is_some() {
                 warnings.push(format!("clients of the configuration file are ignored: {inline_name} lists them"));
             }
-            Ok(Document { clients: inline.clients.or(file.clients), ..file })
+            Document { clients: inline.clients.or(file.clients), ..file }
         }
         (Some(_), Some(_)) => {
             let problem = "beside a configuration file it may hold clients only; put the rest into the file";
-            Err(Error::setting(inline_name, problem))
+            return Err(Error::setting(inline_name, problem));
         }
-        (file, inline) => Ok(file.or(inline).unwrap_or_default()),
-    }
+        (file, inline) => file.or(inline).unwrap_or_default(),
+    };
+    Ok((document, read))
+}
+
+fn file_document(sources: &Sources<'_>) -> Result<Option<(Document, ReadFile)>, Error> {
+    let Some(given) = sources.outer(&setting::CONFIG)? else { return Ok(None) };
+    let path = given.file()?;
+    let content = (sources.read)(&path).map_err(|source| Error::Unreadable {
+        origin: given.origin.to_string(),
+        path: path.clone(),
+        source,
+    })?;
+    let document = Document::read(&path.display().to_string(), &content)?;
+    let sha256 = digest(&SHA256, &content).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Some((document, ReadFile { path, sha256 })))
 }
 
 fn parsed<T>(given: Option<&Given>, parse: impl FnOnce(&Given) -> Result<T, Error>) -> Result<Option<T>, Error> {

@@ -9,6 +9,7 @@
 mod assembly;
 mod checks;
 mod denial;
+mod earlier;
 mod environment;
 mod handover;
 pub mod keys;
@@ -17,6 +18,7 @@ mod nodes;
 pub mod patch;
 mod pattern;
 mod pod;
+mod pull_secrets;
 mod quantity;
 mod resources;
 mod settings;
@@ -160,7 +162,7 @@ fn consider(request: &Request<'_>, template: &Template, draw: &mut dyn FnMut() -
     }
     keys::check_annotations(Place::Namespace, &format!("Namespace {}: ", request.namespace), sources.namespace)?;
     let settings = Settings::of(&sources, template)?;
-    sidecar::check_name(pod)?;
+    earlier::check_name(pod)?;
     let choice = Choice::of(pod, &settings, template)?;
     match (asked, checks::lacks_role(&sources, &settings, &choice)) {
         (Asked::ByNamespace, Some(message)) => {
@@ -192,7 +194,7 @@ fn asked(request: &Request<'_>) -> Result<Result<Asked, Skip>, Denial> {
         Some((kind.trim_end_matches('s'), text))
     });
     if let Some((kind, text)) = said {
-        let given = settings::Given { origin: format!("{kind} {}", keys::INJECT), text };
+        let given = settings::Given::new(format!("{kind} {}", keys::INJECT), text);
         return if given.read(settings::boolean)? { Ok(Ok(Asked::Explicitly)) } else { skip("disabled") };
     }
     match namespace {
@@ -210,19 +212,22 @@ fn complete(
     choice: &Choice,
     draw: &mut dyn FnMut() -> String,
 ) -> Result<Decision, Denial> {
-    let pod = request.pod;
+    // From here on an earlier call's share that would be another now was never there.
+    let renewed = earlier::take_back(request.pod, settings, choice);
+    let pod = renewed.as_ref().map_or(request.pod, Draft::pod);
+    let own = pod::own(pod);
     checks::platform(pod, template)?;
     checks::roles(request.namespace, settings, template)?;
     let region = checks::region(pod, settings, choice)?;
     let resources = resources::of(pod, settings);
     let plan = Plan { settings, template, choice, region: region.as_deref(), resources };
-    plan.check_reserved(pod)?;
+    earlier::check(pod, &plan)?;
     checks::ports(pod, settings)?;
-    let tokens =
-        if settings.legacy_clients { handover::tokens(pod::own(pod).as_ref(), choice, draw) } else { Tokens::new() };
+    let tokens = if settings.legacy_clients { handover::tokens(own.as_ref(), choice, draw) } else { Tokens::new() };
+    let in_variables = region.as_deref().map(sidecar::literal);
     let surroundings = Surroundings {
         port: settings.port,
-        region: region.as_deref(),
+        region: in_variables.as_deref(),
         has_explicit_region: settings.has_explicit_region,
         ec2_metadata: settings.ec2_metadata,
     };
@@ -233,16 +238,19 @@ fn complete(
         };
     }
     let inline = handover::document(settings, choice, &tokens)?;
-    let mut draft = Draft::of(pod);
+    let mut draft = renewed.clone().unwrap_or_else(|| Draft::of(pod));
     let added = assembly::give_containers(&mut draft, pod, choice, &surroundings, &tokens);
-    assembly::add_volumes(&mut draft, &plan);
+    earlier::volumes(&mut draft, &plan);
+    assembly::name_safe_volumes(&mut draft, &plan);
     assembly::place_sidecar(&mut draft, &plan, &inline);
     nodes::narrow(&mut draft, template);
     status::write(&mut draft, &plan, &added);
+    let of_secrets = pull_secrets::add(&mut draft, request, template);
     let mut warnings = Vec::new();
     if !draft.is_untouched() {
         warnings = checks::warnings(draft.pod(), &plan, &surroundings);
         warnings.extend(mesh::warnings(draft.pod(), request.namespace_object, &plan));
+        warnings.extend(of_secrets);
     }
     Ok(Decision::Inject(Injection { operations: draft.into_operations(), warnings }))
 }

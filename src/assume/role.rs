@@ -66,6 +66,20 @@ pub struct Restriction {
     pub policy_arns: Vec<PolicyArn>,
 }
 
+impl Restriction {
+    /// As many as STS takes (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
+    pub const MOST_POLICY_ARNS: usize = 10;
+    /// Of inline and managed policies together.
+    pub const MOST_CHARACTERS: usize = 2048;
+
+    /// The characters that STS counts.
+    #[must_use]
+    pub fn characters(&self) -> usize {
+        let inline = self.policy.as_ref().map_or(0, |policy| policy.as_str().chars().count());
+        inline + self.policy_arns.iter().map(|arn| arn.as_str().len()).sum::<usize>()
+    }
+}
+
 /// A device for multi-factor authentication.
 #[derive(Clone, Debug)]
 pub struct Mfa {

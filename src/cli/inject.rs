@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{World, exit};
+use crate::config::rendered;
 use crate::inject::{self, Decision, Denial, Request, Skip, Template, keys};
 use crate::role::{RoleArn, Server};
 use crate::{shown, text};
@@ -97,7 +98,7 @@ fn template(arguments: &Args, world: &World<'_>) -> Result<Template, String> {
             agent.insert("region".to_owned(), region.as_str().into());
         }
     }
-    Template::from_values(values).map_err(|error| error.to_string())
+    rendered::template(values).map_err(|error| error.to_string())
 }
 
 /// How the input is called, and what it holds.

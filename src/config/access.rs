@@ -27,7 +27,7 @@ impl Access {
         if let Some(given @ Given { origin: Origin::Flag(_), .. }) =
             &sources.outer(&setting::AUTHORIZATION_TOKEN_FILE)?
         {
-            let document = document(sources, &mut Vec::new())?;
+            let (document, _) = document(sources, &mut Vec::new())?;
             let (listen, _) = listen::both(sources, &document, &mut Vec::new())?;
             return Ok(Self { listen, token_file: given.file()? });
         }

@@ -16,7 +16,7 @@ use crate::{shown, sts};
 
 pub(super) fn config(config: &Config) -> Value {
     let Config { profiles, clients, sts, refresh_at, listen, admin_listen, .. } = config;
-    let Config { wait_for_credentials, state_dir, shutdown: Shutdown { grace, idle }, log, .. } = config;
+    let Config { wait_for_credentials, state_dir, shutdown: Shutdown { grace, idle }, log, file, .. } = config;
     shown_texts(json!({
         "profiles": profiles.iter().map(|profile| (profile.name.to_string(), steps(profile))).collect::<Map<_, _>>(),
         "clients": clients.iter().map(client).collect::<Vec<_>>(),
@@ -33,6 +33,7 @@ pub(super) fn config(config: &Config) -> Value {
         "shutdownIdle": humantime::format_duration(*idle).to_string(),
         "logFormat": log.format.map(Format::as_str),
         "logLevel": log.filter.as_str(),
+        "file": file.as_ref().map(|file| json!({ "path": file.path, "sha256": file.sha256 })),
     }))
 }
 

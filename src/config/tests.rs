@@ -95,6 +95,16 @@ fn every_key_of_the_file_that_is_a_setting_is_read_from_it() {
     assert_eq!((&shown["waitForCredentials"], &shown["stateDir"]), (&json!(false), &json!("/s")));
 }
 
+/// Who changed a ConfigMap sees by it what an agent that runs has read.
+#[test]
+fn the_file_is_shown_with_the_hash_of_its_content() {
+    let file = "region: r\nprofiles: {default: {webIdentity: {}}}";
+    let sha256 = "fa6848df143a454595afcdd3f1d9b94bdbb429fba6ccd51fce42ba5588f3453a";
+    let shown = Given::file(file).loaded().config.describe();
+    assert_eq!(shown["file"], json!({ "path": "file.yaml", "sha256": sha256 }));
+    assert_eq!(Given::variables([REGION]).loaded().config.describe()["file"], json!(null));
+}
+
 #[test]
 fn without_any_profile_there_is_one_from_flags_and_variables() {
     let given = Given::variables([REGION, ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/app")]);

@@ -6,12 +6,13 @@
 use serde_json::Value;
 
 use super::CONTAINER;
+use super::earlier;
 use super::environment::Surroundings;
 use super::handover::{self, Tokens};
 use super::mesh;
 use super::patch::Draft;
 use super::pod::{self, Choice, LISTS};
-use super::sidecar::{self, Plan};
+use super::sidecar::Plan;
 
 /// Gives each chosen container what it lacks; the variables that were added, by container.
 pub(super) fn give_containers(
@@ -28,27 +29,13 @@ pub(super) fn give_containers(
     chosen.map(give).collect()
 }
 
-/// Adds the volumes that are missing, and renews those of an older version.
-pub(super) fn add_volumes(draft: &mut Draft, plan: &Plan<'_>) {
-    let volumes = plan.volumes();
-    for volume in &volumes {
-        let now =
-            pod::items(&draft.pod()["spec"], "volumes").enumerate().find(|(_, own)| own["name"] == volume["name"]);
-        match now.map(|(at, own)| (at, sidecar::covers(own, volume))) {
-            None => draft.append("/spec/volumes", volume.clone()),
-            Some((_, true)) => {}
-            Some((at, false)) => draft.replace(format!("/spec/volumes/{at}"), volume.clone()),
-        }
-    }
-    name_safe_volumes(draft, &volumes);
-}
-
 /// Continues the author's list of volumes that may be lost with a node. Cluster Autoscaler takes its commas for all that
 /// stands between names, and passes over directories in memory; others, and older ones, count them too.
-fn name_safe_volumes(draft: &mut Draft, volumes: &[Value]) {
+pub(super) fn name_safe_volumes(draft: &mut Draft, plan: &Plan<'_>) {
     const SAFE: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
     let said = pod::metadata(draft.pod(), "annotations").and_then(|map| map.get(SAFE)).and_then(Value::as_str);
     let Some(said) = said else { return };
+    let volumes = plan.volumes();
     let mut names: Vec<&str> = said.split(',').filter(|name| !name.is_empty()).collect();
     for name in volumes.iter().filter(|own| own.get("emptyDir").is_some()).filter_map(|own| pod::text(own, "name")) {
         if !names.contains(&name) {
@@ -59,7 +46,7 @@ fn name_safe_volumes(draft: &mut Draft, volumes: &[Value]) {
     draft.set("/metadata/annotations", SAFE, &names);
 }
 
-/// Adds the sidecar, or completes the one that is there, and puts it before everybody who needs it.
+/// Adds the sidecar, or renews the one that is there, and puts it before everybody who needs it.
 pub(super) fn place_sidecar(draft: &mut Draft, plan: &Plan<'_>, inline: &str) {
     const LIST: &str = "/spec/initContainers";
     draft.ensure(LIST, || Value::Array(Vec::new()));
@@ -80,7 +67,7 @@ pub(super) fn place_sidecar(draft: &mut Draft, plan: &Plan<'_>, inline: &str) {
         None => draft.add(format!("{LIST}/{right}"), plan.container(inline)),
         Some(now) => {
             let stays = in_order(now);
-            sidecar::complete(draft, &format!("{LIST}/{now}"), plan, inline);
+            earlier::renew(draft, &format!("{LIST}/{now}"), plan, inline);
             if !stays {
                 let own = draft.take(LIST, now);
                 draft.add(format!("{LIST}/{right}"), own);

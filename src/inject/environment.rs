@@ -21,14 +21,14 @@ pub(super) const TOKEN_DIRECTORY: &str = "/var/run/secrets/stsidecar.dev/endpoin
 /// The volume with every container's token.
 pub(super) const ENDPOINTS: &str = "stsidecar-endpoints";
 
-const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+pub(super) const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
-const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
-const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+pub(super) const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+pub(super) const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 const STS_ENDPOINTS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
 const METADATA: &str = "AWS_EC2_METADATA_DISABLED";
 const WEB_IDENTITY: [&str; 2] = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
-const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+pub(super) const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 const LOOPBACK: &str = "127.0.0.1";
 
 /// What every chosen container of a pod is given.
@@ -43,10 +43,15 @@ pub(super) struct Surroundings<'a> {
 
 impl Surroundings<'_> {
     fn uri(&self) -> String {
-        format!("http://{LOOPBACK}:{}/v1/credentials", self.port)
+        Self::uri_at(self.port)
     }
 
-    fn token_file() -> String {
+    /// The credentials endpoint of a sidecar that listens on `port`.
+    pub(super) fn uri_at(port: u16) -> String {
+        format!("http://{LOOPBACK}:{port}/v1/credentials")
+    }
+
+    pub(super) fn token_file() -> String {
         format!("{TOKEN_DIRECTORY}/token")
     }
 

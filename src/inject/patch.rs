@@ -66,6 +66,7 @@ pub(crate) fn parts(path: &str) -> Vec<String> {
 }
 
 /// A pod on its way to being injected, with the operations so far.
+#[derive(Clone)]
 pub(super) struct Draft {
     pod: Value,
     operations: Vec<Operation>,

@@ -125,7 +125,7 @@ pub(super) fn check_shape(pod: &Value) -> Result<(), Denial> {
         let list = value.get(key).filter(|list| !list.is_null());
         list.is_none_or(|list| list.as_array().is_some_and(|list| list.iter().all(Value::is_object)))
     };
-    for list in ["containers", "initContainers", "volumes"] {
+    for list in ["containers", "initContainers", "volumes", "imagePullSecrets"] {
         if !is_list(spec, list) {
             return wrong(&format!("spec.{list} must be a list of maps"));
         }

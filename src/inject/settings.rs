@@ -15,11 +15,11 @@ use super::keys::{PREFIX, Place};
 use super::quantity::{self, Quantity};
 use super::template::Template;
 use super::{Denial, Reason};
-use crate::assume::{AttemptTimeout, PolicyArn};
+use crate::assume::AttemptTimeout;
 use crate::role::{Region, RoleArn, Server};
 pub(super) use values::boolean;
 use values::{
-    audience, container_role, endpoint, expiration, log_level, name, object_name, one_of, port, server,
+    audience, container_role, endpoint, expiration, log_format, log_level, name, object_name, policies, port, server,
     session_duration, session_name,
 };
 
@@ -42,7 +42,13 @@ pub(super) struct Given<'a> {
     pub(super) text: &'a str,
 }
 
-impl Given<'_> {
+impl<'a> Given<'a> {
+    /// Without the blanks and line ends around it, which YAML's block scalars leave and the agent takes off its
+    /// variables too.
+    pub(super) fn new(origin: String, text: &'a str) -> Self {
+        Self { origin, text: text.trim_ascii() }
+    }
+
     pub(super) fn read<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Denial> {
         parse(self.text).map_err(|allowed| Denial::value(&self.origin, self.text, allowed))
     }
@@ -57,14 +63,14 @@ impl<'a> Sources<'a> {
     pub(super) fn pod(&self, name: &str) -> Option<Given<'a>> {
         let key = format!("{PREFIX}{name}");
         let text = self.pod?.get(&key)?.as_str()?;
-        Some(Given { origin: format!("annotation {key}"), text })
+        Some(Given::new(format!("annotation {key}"), text))
     }
 
     /// The first object that has the annotation: pod, ServiceAccount under both prefixes, Namespace.
     pub(super) fn any(&self, name: &str) -> Option<Given<'a>> {
         let of = |place: Place, own: &str, key: String, map: Option<&'a Map<String, Value>>| {
             let text = map?.get(&key)?.as_str()?;
-            Some(Given { origin: format!("{} {own}: annotation {key}", place.name()), text })
+            Some(Given::new(format!("{} {own}: annotation {key}", place.name()), text))
         };
         let key = format!("{PREFIX}{name}");
         let eks = format!("eks.amazonaws.com/{name}");
@@ -128,7 +134,11 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn of(sources: &Sources<'_>, template: &Template) -> Result<Self, Denial> {
-        let chart = |key: &str, text: &str| (!text.is_empty()).then(|| (format!("agent.{key}"), text.to_owned()));
+        let chart = |key: &str, text: &str| {
+            Some(text.trim_ascii())
+                .filter(|text| !text.is_empty())
+                .map(|text| (format!("agent.{key}"), text.to_owned()))
+        };
         let agent = &template.agent;
         let text = |name: &str, default: Option<(String, String)>| Text::of(sources.any(name), default);
         let insecure = agent.allow_insecure_sts;
@@ -168,7 +178,7 @@ impl Settings {
             log_level: text("log-level", chart("log.level", &agent.log.level))
                 .required("agent.log.level", log_level)?,
             log_format: text("log-format", chart("log.format", &agent.log.format))
-                .required("agent.log.format", |text| one_of(text, &["json", "text"]))?,
+                .required("agent.log.format", log_format)?,
             requests: amounts(sources, template, "request")?,
             limits: amounts(sources, template, "limit")?,
             image: image(sources, template)?,
@@ -176,7 +186,7 @@ impl Settings {
             wait_for_credentials: flag(sources, "wait-for-credentials", agent.wait_for_credentials)?,
             ec2_metadata: flag(sources, "ec2-metadata", agent.ec2_metadata)?,
         };
-        together::check(&settings, sources)?;
+        together::check(&settings, sources, template)?;
         Ok(settings)
     }
 }
@@ -224,7 +234,7 @@ fn list<T>(given: Option<Given<'_>>, parse: impl Fn(&str) -> Result<T, String>) 
 }
 
 fn role(sources: &Sources<'_>, server: Server) -> Result<Option<RoleArn>, Denial> {
-    let fallback = || sources.fallback_role.map(|text| Given { origin: "--role-arn".to_owned(), text });
+    let fallback = || sources.fallback_role.map(|text| Given::new("--role-arn".to_owned(), text));
     sources
         .any("role-arn")
         .or_else(fallback)
@@ -234,12 +244,8 @@ fn role(sources: &Sources<'_>, server: Server) -> Result<Option<RoleArn>, Denial
 
 fn policy_arns(sources: &Sources<'_>, server: Server) -> Result<Vec<String>, Denial> {
     let Some(given) = sources.pod("session-policy-arns") else { return Ok(Vec::new()) };
-    let (origin, text) = (given.origin.clone(), given.text);
-    let read = |text: &str| {
-        PolicyArn::parse_at(server, text).map(|arn| arn.as_str().to_owned()).map_err(|error| error.to_string())
-    };
-    let arns = list(Some(given), read)?;
-    if arns.len() > 10 { Err(Denial::value(&origin, text, "at most 10 policies")) } else { Ok(arns) }
+    let texts: Vec<&str> = given.text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
+    given.read(|_| policies(server, &texts))
 }
 
 fn image(sources: &Sources<'_>, template: &Template) -> Result<String, Denial> {

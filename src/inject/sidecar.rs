@@ -1,32 +1,31 @@
-//! The sidecar itself: its container and volumes, rendered from the settings; and whether one that is there
-//! already is ours.
+//! The sidecar itself: its container and volumes, rendered from the settings.
 //!
 //! Owns every field of the container. What annotations can change in it is bounded: image (when allowed),
-//! environment, ports and resources. Called by `inject`.
+//! environment, ports and resources. One that is there already is `earlier`'s. Called by `inject`.
 
 use serde_json::{Value, json};
 
+use super::CONTAINER;
 use super::environment::ENDPOINTS;
 use super::handover::{self, CONFIG_DIRECTORY, CONFIG_VOLUME};
-use super::patch::Draft;
-use super::pod::{self, Choice, Container, items, text};
-use super::resources;
+use super::pod::{Choice, text};
 use super::settings::Settings;
 use super::template::Template;
-use super::{CONTAINER, Denial, Reason};
 use crate::assume::AttemptTimeout;
 
-const TOKEN: &str = "stsidecar-token";
-const STATE: &str = "stsidecar-state";
-const NONE: &str = "stsidecar-none";
-const CA: &str = "stsidecar-ca";
-const CA_DIRECTORY: &str = "/var/run/stsidecar/ca";
+pub(super) const TOKEN: &str = "stsidecar-token";
+pub(super) const STATE: &str = "stsidecar-state";
+pub(super) const NONE: &str = "stsidecar-none";
+pub(super) const CA: &str = "stsidecar-ca";
+pub(super) const CA_DIRECTORY: &str = "/var/run/stsidecar/ca";
 const STATE_DIRECTORY: &str = "/var/run/stsidecar/state";
 const ALLOW_INSECURE: &str = "STSIDECAR_ALLOW_INSECURE_STS";
-/// What our volumes begin with; nobody else's may.
-pub(super) const RESERVED: &str = "stsidecar-";
+/// The program that runs in it.
+pub(super) const PROGRAM: &str = "/stsidecar";
+/// Where the API server mounts the pod's API token, unless something else is mounted there.
+pub(super) const API_TOKEN_DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// The metrics port's name, by which the chart's `PodMonitor` finds it; such a name has 15 letters at most.
-const PORT_NAME: &str = "stsidecar";
+pub(super) const PORT_NAME: &str = "stsidecar";
 
 /// What the container is rendered from.
 pub(super) struct Plan<'a> {
@@ -45,7 +44,7 @@ impl Plan<'_> {
             "name": CONTAINER,
             "image": self.settings.image,
             "imagePullPolicy": self.template.pull_policy(),
-            "command": ["/stsidecar"],
+            "command": [PROGRAM],
             "args": ["run"],
             "restartPolicy": "Always",
             "env": self.environment(inline),
@@ -53,7 +52,7 @@ impl Plan<'_> {
             "securityContext": self.template.security_context(),
             // It blocks, is sticky, and must never run out: then the kubelet would restart a waiting agent.
             "startupProbe": {
-                "exec": { "command": ["/stsidecar", "status", "--probe"] },
+                "exec": { "command": [PROGRAM, "status", "--probe"] },
                 "periodSeconds": 1,
                 "timeoutSeconds": 30,
                 "failureThreshold": 1_000_000,
@@ -68,7 +67,7 @@ impl Plan<'_> {
         container
     }
 
-    fn environment(&self, inline: &str) -> Vec<Value> {
+    pub(super) fn environment(&self, inline: &str) -> Vec<Value> {
         let Settings { port, metrics_port, .. } = self.settings;
         let agent = &self.template.agent;
         let admin = if agent.metrics.enabled { "[::]" } else { "localhost" };
@@ -98,7 +97,8 @@ impl Plan<'_> {
             ("HTTPS_PROXY", set(&agent.http_proxy.https_proxy)),
             ("NO_PROXY", set(&agent.http_proxy.no_proxy)),
         ];
-        let own = variables.into_iter().filter_map(|(name, value)| Some(json!({ "name": name, "value": value? })));
+        let own =
+            variables.into_iter().filter_map(|(name, value)| Some(json!({ "name": name, "value": literal(&value?) })));
         let mut all: Vec<Value> = own.collect();
         for extra in &agent.extra_env {
             if !all.iter().any(|variable| text(variable, "name") == text(extra, "name")) {
@@ -108,13 +108,13 @@ impl Plan<'_> {
         all
     }
 
-    fn mounts(&self) -> Vec<Value> {
+    pub(super) fn mounts(&self) -> Vec<Value> {
         let mut mounts = vec![
             json!({ "mountPath": "/var/run/secrets/stsidecar.dev/serviceaccount", "name": TOKEN, "readOnly": true }),
             json!({ "mountPath": "/var/run/secrets/stsidecar.dev/endpoints", "name": ENDPOINTS }),
             json!({ "mountPath": STATE_DIRECTORY, "name": STATE }),
             // Else the API server mounts the pod's API token here.
-            json!({ "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "name": NONE, "readOnly": true }),
+            json!({ "mountPath": API_TOKEN_DIRECTORY, "name": NONE, "readOnly": true }),
         ];
         if self.settings.config.is_some() {
             mounts.push(json!({ "mountPath": CONFIG_DIRECTORY, "name": CONFIG_VOLUME, "readOnly": true }));
@@ -146,82 +146,12 @@ impl Plan<'_> {
         }
         volumes
     }
-
-    /// Refuses a container or volume under our names that is not what would be rendered, and every mount of
-    /// our volumes that is not ours: by structure, since anybody can write an annotation.
-    pub(super) fn check_reserved(&self, pod: &Value) -> Result<(), Denial> {
-        let all = pod::containers(pod);
-        let own = pod::own(pod);
-        if let Some(field) = own.and_then(|own| self.difference(own.value)) {
-            return refuse(&format!(
-                "the container name {CONTAINER} is reserved, \
-                 and this one is not what stsidecar adds (its {field} differs)"
-            ));
-        }
-        let volumes = if own.is_some() { self.volumes() } else { Vec::new() };
-        for volume in items(&pod["spec"], "volumes") {
-            let name = text(volume, "name").unwrap_or_default();
-            let mut expected = volumes.iter().filter(|own| text(own, "name") == Some(name));
-            if name.starts_with(RESERVED) && !expected.any(|own| covers(volume, own) || are_empty(volume, own)) {
-                return refuse(&format!("the volume name {name} is reserved"));
-            }
-        }
-        for container in all.iter().filter(|container| container.name != CONTAINER) {
-            for mount in container.mounts() {
-                let (name, path) = (text(mount, "name").unwrap_or_default(), text(mount, "mountPath"));
-                let reserved = name.starts_with(RESERVED) || path.is_some_and(is_reserved_path);
-                let ours = own.is_some()
-                    && self.choice.has(container.name)
-                    && covers(mount, &super::environment::mount(container.name));
-                if reserved && !ours {
-                    let path = path.unwrap_or_default();
-                    return refuse(&format!("container {} mounts {name} at {path}, which is reserved", container.name));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The first field by which a container is not ours. What other injectors and the API server add is no
-    /// difference: variables, mounts, resources, another registry's image, defaults.
-    fn difference(&self, container: &Value) -> Option<&'static str> {
-        const FIXED: [&str; 5] = ["restartPolicy", "command", "args", "securityContext", "startupProbe"];
-        const OTHERS: [&str; 6] =
-            ["envFrom", "lifecycle", "livenessProbe", "readinessProbe", "workingDir", "volumeDevices"];
-        let expected = self.container("");
-        let fixed = FIXED.into_iter().find(|key| !covers(&container[*key], &expected[*key]));
-        let other = || OTHERS.into_iter().find(|key| container.get(key).is_some_and(|value| !value.is_null()));
-        let lists = || {
-            let all = self.mounts();
-            let mounted = |mount: &Value| items(container, "volumeMounts").any(|own| covers(own, mount));
-            (!all.iter().all(mounted)).then_some("volumeMounts")
-        };
-        fixed.or_else(other).or_else(lists)
-    }
 }
 
-/// Refuses an application container under our name. Before containers are chosen: it would be none of them.
-pub(super) fn check_name(pod: &Value) -> Result<(), Denial> {
-    let own = |container: &Container<'_>| container.name == CONTAINER && container.list == pod::LISTS[1];
-    if pod::containers(pod).iter().any(own) {
-        return refuse(&format!("the name {CONTAINER} of a container in spec.containers is reserved"));
-    }
-    Ok(())
-}
-
-fn refuse(what: &str) -> Result<(), Denial> {
-    Err(Denial::new(Reason::Reserved, format!("{what}; rename or remove it")))
-}
-
-/// Whether both are empty directories, whatever else an older version wrote there: they hold nothing of anybody's.
-fn are_empty(volume: &Value, own: &Value) -> bool {
-    [volume, own].into_iter().all(|volume| volume.get("emptyDir").is_some_and(Value::is_object))
-}
-
-/// Below these nobody else's volume may be mounted.
-fn is_reserved_path(path: &str) -> bool {
-    let path = path.trim_end_matches('/');
-    path == "/var/run/secrets/stsidecar.dev" || path.starts_with("/var/run/secrets/stsidecar.dev/")
+/// A text as the value of a variable, in which the kubelet expands `$(NAME)` and takes `$$` for a dollar
+/// (<https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/>).
+pub(super) fn literal(text: &str) -> String {
+    text.replace('$', "$$")
 }
 
 /// Whether `actual` has everything of `expected`; maps may have more, lists may not.
@@ -234,30 +164,5 @@ pub(super) fn covers(actual: &Value, expected: &Value) -> bool {
             actual.len() == expected.len() && actual.iter().zip(expected).all(|(own, value)| covers(own, value))
         }
         (actual, expected) => actual == expected,
-    }
-}
-
-/// Brings a sidecar that is there up to date: the variables, the handed over clients above all, and what it may still
-/// ask for beside containers that came after it.
-pub(super) fn complete(draft: &mut Draft, pointer: &str, plan: &Plan<'_>, inline: &str) {
-    let env = format!("{pointer}/env");
-    for wanted in plan.environment(inline) {
-        let own = draft.pod().pointer(&env).and_then(Value::as_array);
-        let at = own.and_then(|own| own.iter().rposition(|variable| variable["name"] == wanted["name"]));
-        match at {
-            None => draft.append(&env, wanted),
-            Some(at) => {
-                let is = &draft.pod().pointer(&env).expect("found above")[at];
-                if !covers(is, &wanted) {
-                    draft.replace(format!("{env}/{at}"), wanted);
-                }
-            }
-        }
-    }
-    let resources = format!("{pointer}/resources");
-    let now = draft.pod().pointer(&resources).cloned().unwrap_or_default();
-    let fitted = resources::fitted(draft.pod(), &now);
-    if !now.is_null() && fitted != now {
-        draft.replace(resources, fitted);
     }
 }

@@ -34,13 +34,17 @@ pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[(String, Vec<St
         *known = all.into();
     }
     let volumes: Vec<Value> = plan.volumes().iter().map(|volume| volume["name"].clone()).collect();
-    let status = json!({
+    let mut status = json!({
         "container": CONTAINER,
         "env": env,
         "skipped": plan.choice.skipped,
         "version": version::VERSION,
         "volumes": volumes,
     });
+    // What is in it the injector has no right to read; the agent logs the hash of what it has read.
+    if let Some(config_map) = &plan.settings.config {
+        status["config"] = config_map.as_str().into();
+    }
     let app = default_container(draft.pod(), plan);
     draft.set(ANNOTATIONS, STATUS, &status.to_string());
     draft.set(ANNOTATIONS, INJECTED_BY, &format!("stsidecar-injector/{}", version::VERSION));

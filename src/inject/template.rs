@@ -81,6 +81,7 @@ pub(super) struct Agent {
     pub(super) extra_env: Vec<Value>,
     pub(super) aws_ca_bundle: CaBundle,
     pub(super) http_proxy: HttpProxy,
+    pub(super) image_pull_secrets: Vec<SecretName>,
 }
 
 impl Default for Agent {
@@ -105,8 +106,16 @@ impl Default for Agent {
             extra_env: Vec::new(),
             aws_ca_bundle: CaBundle::default(),
             http_proxy: HttpProxy::default(),
+            image_pull_secrets: Vec::new(),
         }
     }
+}
+
+/// A Secret in the pod's namespace.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretName {
+    pub(super) name: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -245,11 +254,13 @@ impl Template {
 
     /// The STS endpoint among the agent's further variables, by the agent's own precedence.
     pub(super) fn extra_endpoint(&self) -> Option<&str> {
-        let value = |name: &str| {
-            let set = self.agent.extra_env.iter().find(|variable| variable["name"] == name)?;
-            set["value"].as_str().filter(|url| !url.is_empty())
-        };
-        value("AWS_ENDPOINT_URL_STS").or_else(|| value("AWS_ENDPOINT_URL"))
+        self.extra("AWS_ENDPOINT_URL_STS").or_else(|| self.extra("AWS_ENDPOINT_URL"))
+    }
+
+    /// The literal value of one of the agent's further variables, unless it is empty.
+    pub(super) fn extra(&self, name: &str) -> Option<&str> {
+        let set = self.agent.extra_env.iter().find(|variable| variable["name"] == name)?;
+        set["value"].as_str().filter(|text| !text.is_empty())
     }
 
     pub(super) fn pull_policy(&self) -> &str {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::certificates::Mode;
-use crate::config::Error;
+use crate::config::{Error, rendered};
 use crate::inject::Template;
 use crate::{shown, telemetry, text};
 
@@ -124,7 +124,7 @@ impl Config {
         let text = text::utf8(content).map_err(|error| Error::setting(&origin, error))?;
         let Document { injector, .. } = parse(&origin, text)?;
         let values: Value = parse(&origin, text)?;
-        let template = Template::from_values(values).map_err(|error| Error::setting(&origin, error))?;
+        let template = rendered::template(values).map_err(|error| Error::setting(&origin, error))?;
         let Injector {
             namespace, service_name, webhook_configuration, excluded_namespaces, port, metrics_port, ..
         } = injector;

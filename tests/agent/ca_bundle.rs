@@ -93,6 +93,35 @@ fn of_mounted_system_roots_no_certificate_is_left_out() {
     }
 }
 
+/// What the injector writes over an `envFrom`: the agent takes an empty variable for none.
+#[test]
+fn an_empty_variable_of_the_system_roots_is_none() {
+    let scene = Scene::new();
+    let front = TlsFront::start(scene.sts.port(), "server.pem");
+    let folder = scene.path("roots");
+    fs::create_dir(&folder).expect("room");
+    fs::write(folder.join("ca.crt"), pem("ca.pem")).expect("room");
+    let folder = folder.display().to_string();
+    let launch = scene.launch().flag("sts-endpoint", &front.url());
+    let agent = launch.variable("SSL_CERT_FILE", "").variable("SSL_CERT_DIR", &folder).start();
+    agent.first_credentials();
+}
+
+#[test]
+fn the_systems_own_roots_are_found_behind_empty_variables() {
+    // Whether this machine has any is not the question, but that both find the same.
+    let misses_roots = |variables: &[&str]| {
+        let scene = Scene::new();
+        let launch = scene.launch().flag("sts-endpoint", "https://127.0.0.1:1");
+        let agent = variables.iter().fold(launch, |launch, name| launch.variable(name, "")).start();
+        let said = |line: &String| line.contains("no CA certificates") || line.contains("127.0.0.1:1");
+        let line =
+            until("a failed call", || agent.log().iter().find(|line| line.contains("WARN") && said(line)).cloned());
+        line.contains("no CA certificates")
+    };
+    assert_eq!(misses_roots(&["SSL_CERT_FILE", "SSL_CERT_DIR"]), misses_roots(&[]));
+}
+
 #[test]
 fn a_broken_bundle_takes_no_trust_away_and_is_reported() {
     let scene = Scene::new();

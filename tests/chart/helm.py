@@ -26,10 +26,10 @@ class Refused(Exception):
     """Helm ended with an error; the text is what the user reads."""
 
 
-def helm(major: str, *arguments: str) -> str:
-    """Runs Helm without any cluster or settings of whoever runs the tests."""
+def helm(major: str, *arguments: str, zone: str = "UTC") -> str:
+    """Runs Helm without any cluster or settings of whoever runs the tests, in a time zone."""
     with tempfile.TemporaryDirectory(prefix="stsidecar-helm-") as home:
-        environment = {"PATH": os.environ["PATH"], "HOME": home, "KUBECONFIG": f"{home}/none"}
+        environment = {"PATH": os.environ["PATH"], "HOME": home, "KUBECONFIG": f"{home}/none", "TZ": zone}
         done = subprocess.run([HELMS[major], *arguments], capture_output=True, text=True, env=environment, timeout=300)
     if done.returncode != 0:
         raise Refused(done.stderr.strip())

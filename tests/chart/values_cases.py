@@ -44,6 +44,11 @@ MISTAKES = [
     ("agent.credentialsPort=9912", "agent.credentialsPort and agent.metrics.port are both 9912", ""),
     ("tests.namespace=kube-system", "tests.namespace: kube-system never reaches the webhook", ""),
     ("agent.stsEndpoint=http://sts.example", "agent.stsEndpoint is plain http", ""),
+    ("agent.stsEndpoint=http://127.1", "agent.stsEndpoint is plain http", ""),
+    ("agent.stsEndpoint=http://127.0.0.1.", "agent.stsEndpoint is plain http", ""),
+    ("agent.stsEndpoint=http://127.0.0.256:80", "agent.stsEndpoint is plain http", ""),
+    ("agent.stsEndpoint=http://127.0.0.01/", "agent.stsEndpoint is plain http", ""),
+    ("agent.stsEndpoint=http://127.0.0.1.evil.example", "agent.stsEndpoint is plain http", ""),
     ("agent.region=RegionOne", "agent.region RegionOne is no region of AWS", ""),
     ("metrics.podMonitor.enabled=true,metrics.podMonitor.renderMode=failIfMissing", "does not know monitoring.coreos.com/v1", ""),
 ]
@@ -59,6 +64,18 @@ def private_clouds():
         for major in HELMS:
             template(major, f"--set={setting}")
     return f"{len(PRIVATE)} settings"
+
+
+# What the agent takes for this machine, so the chart does.
+LOOPBACK = ["http://127.0.0.1:8333", "http://127.255.1.20/sts", "http://localhost", "http://LocalHost.:8333", "http://[::1]:1"]
+
+
+def loopback():
+    """Plain http is taken where the agent takes it: to this machine"""
+    for endpoint in LOOPBACK:
+        for major in HELMS:
+            template(major, f"--set=agent.stsEndpoint={endpoint}")
+    return f"{len(LOOPBACK)} endpoints"
 
 
 def mistakes():
@@ -204,4 +221,4 @@ def subchart():
     return f"{len(PARENT_VALUES)} settings, with and without an alias"
 
 
-CASES = [mistakes, private_clouds, documented, schema_is_closed, names, subchart]
+CASES = [mistakes, private_clouds, loopback, documented, schema_is_closed, names, subchart]

@@ -13,6 +13,7 @@ from . import outage_cases as outages
 from . import policy_cases as policies
 from . import readme_cases as readmes
 from . import refusal_cases as refusals
+from . import reinvocation_cases as reinvocations
 from . import serving_cases as serving
 from . import shape_cases as shapes
 from . import store
@@ -34,6 +35,8 @@ BESIDE = [
     [
         ("d", operators.d),
         ("e", serving.e),
+        ("o", reinvocations.o),
+        ("p", reinvocations.p),
         ("m", serving.m),
         ("dashboard", dashboards.dashboard),
         ("nodes", shapes.nodes),

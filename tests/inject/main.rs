@@ -2,15 +2,19 @@
 //! ServiceAccount, Namespace, Values of the chart, ConfigMap, and a `LaterInjector`'s patch), `NAME.patch.json`
 //! the answer, one operation a line. `UPDATE_FIXTURES=1` writes the answers anew, for review.
 
+mod agreement;
 mod arbitrary;
 mod case;
+mod earlier;
 mod effective;
 mod environment;
 mod judged;
+mod kubelet;
 mod meshes;
 mod nodes;
 mod objects;
 mod orders;
+mod pull_secrets;
 mod reading;
 mod resources;
 mod rules;
@@ -178,4 +182,20 @@ fn the_token_of_a_legacy_client_is_not_printed() {
     let decision = case.decide(&case.pod, &mut || "canary-canary-canary-canary-canary".to_owned());
     assert!(matches!(&decision, Decision::Inject(injection) if injection.patch().to_string().contains("canary")));
     assert!(!format!("{decision:?}").contains("canary"));
+}
+
+/// The agent reads it once, so whoever changed it asks by this name which pods to replace.
+#[test]
+fn the_status_names_the_config_map_of_the_author() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inject");
+    for (fixture, expected) in [("config-map", json!("roles")), ("plain", Value::Null)] {
+        let case = Case::read(&folder.join(format!("{fixture}.pod.yaml")));
+        let Decision::Inject(injection) = case.decide(&case.pod, &mut case::draw()) else { panic!("a good pod") };
+        let patch = injection.patch();
+        let written = patch.as_array().into_iter().flatten();
+        let status = written.into_iter().find(|one| one["path"] == "/metadata/annotations/stsidecar.dev~1status");
+        let status: Value =
+            serde_json::from_str(status.expect("a status")["value"].as_str().expect("text")).expect("JSON");
+        assert_eq!(status["config"], expected, "{fixture}");
+    }
 }

@@ -49,8 +49,8 @@ fn may_touch(operation: &Operation) -> bool {
         _ if removes => false,
         ["metadata"]
         | ["metadata", "annotations" | "labels"]
-        | ["spec", "volumes" | "initContainers"]
-        | ["spec", "volumes", "-"]
+        | ["spec", "volumes" | "initContainers" | "imagePullSecrets"]
+        | ["spec", "volumes" | "imagePullSecrets", "-"]
         | ["spec", "affinity", ..]
         | ["spec", "containers" | "initContainers", _, "env" | "volumeMounts"]
         | ["spec", "containers" | "initContainers", _, "env" | "volumeMounts", "-"] => adds,

@@ -11,13 +11,13 @@ use stsidecar::cli::{self, World};
 use stsidecar::telemetry::Lines;
 use stsidecar::time::Wall;
 
-pub(super) struct Outcome {
-    pub(super) code: u8,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) code: u8,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-pub(super) fn inject(arguments: &[&str], stdin: &str, values: &str) -> Outcome {
+pub(crate) fn inject(arguments: &[&str], stdin: &str, values: &str) -> Outcome {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let code = cli::main(
         ["stsidecar", "inject"].iter().chain(arguments).map(OsString::from),

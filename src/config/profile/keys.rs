@@ -19,10 +19,7 @@ use crate::text;
 
 /// STS's limits on lists.
 const MOST_TAGS: usize = 50;
-const MOST_POLICY_ARNS: usize = 10;
 const MOST_CONTEXTS: usize = 5;
-/// Of inline and managed session policies together.
-const MOST_POLICY_CHARACTERS: usize = 2048;
 
 /// One mapping of the document, for errors that tell the whole path.
 pub(super) struct Keys<'a> {
@@ -83,16 +80,16 @@ impl Keys<'_> {
             (None, None) => None,
         };
         let policy = policy.transpose().map_err(|(path, error)| Error::setting(path, error))?;
-        let policy_arns =
-            self.each("policyArns", arns, MOST_POLICY_ARNS, |text| PolicyArn::parse_at(self.servers.sts, text))?;
-        let inline = policy.as_ref().map_or(0, |policy| policy.as_str().chars().count());
-        let together = inline + policy_arns.iter().map(|arn| arn.as_str().len()).sum::<usize>();
-        if together > MOST_POLICY_CHARACTERS {
-            let problem =
-                format!("with the policy this has {together} characters, and STS takes {MOST_POLICY_CHARACTERS}");
+        let policy_arns = self.each("policyArns", arns, Restriction::MOST_POLICY_ARNS, |text| {
+            PolicyArn::parse_at(self.servers.sts, text)
+        })?;
+        let restriction = Restriction { policy, policy_arns };
+        let (together, most) = (restriction.characters(), Restriction::MOST_CHARACTERS);
+        if together > most {
+            let problem = format!("with the policy this has {together} characters, and STS takes {most}");
             return Err(Error::setting(self.path("policyArns"), problem));
         }
-        Ok(Restriction { policy, policy_arns })
+        Ok(restriction)
     }
 
     fn read(&self, key: &str, file: &str) -> Result<String, Error> {

@@ -3,10 +3,12 @@
 //! Owns the checks that need no pod. Their shape is `template`'s. Called wherever values come in: the injector's
 //! configuration and `stsidecar inject --values`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::template::{CaBundle, Error, Template};
+use super::values::{is_config_map_key, is_object_name};
 use super::{Denial, Settings, Sources};
+use crate::inject::{CONTAINER, Decision, Operation, Request, decide, keys};
 use crate::{shown, url};
 
 impl Template {
@@ -30,17 +32,51 @@ impl Template {
         };
         Settings::of(&silent, &template).map_err(|denial| Error::Value(denial.message))?;
         let CaBundle { config_map, key } = &template.agent.aws_ca_bundle;
-        if !config_map.is_empty() && key.is_empty() {
-            return Err(Error::Value("agent.awsCaBundle.key: name the key of the ConfigMap".to_owned()));
+        if !config_map.is_empty() && !is_config_map_key(key) {
+            let allowed = "name the key of the ConfigMap: letters, digits and -._ only";
+            return Err(Error::Value(format!("agent.awsCaBundle.key: {allowed}")));
         }
         let proxy = &template.agent.http_proxy.https_proxy;
         if let (false, Err(allowed)) = (proxy.is_empty(), url::proxy(proxy)) {
             return Err(Error::Value(Denial::url("agent.httpProxy.httpsProxy", proxy, allowed).message));
+        }
+        let secrets = &template.agent.image_pull_secrets;
+        if let Some(secret) = secrets.iter().find(|secret| !is_object_name(&secret.name)) {
+            let allowed = "the name of a Secret in the namespaces of the pods";
+            return Err(Error::Value(Denial::value("agent.imagePullSecrets", &secret.name, allowed).message));
         }
         let named = |variable: &Value| variable.get("name").is_some_and(Value::is_string);
         if !template.agent.extra_env.iter().all(named) {
             return Err(Error::Value("agent.extraEnv: every variable needs a name".to_owned()));
         }
         Ok(template)
+    }
+
+    /// The sidecar of a pod that says nothing, for whoever reads it as the agent will.
+    #[must_use]
+    pub fn sample(&self) -> Option<Value> {
+        let mut open = self.clone();
+        open.injector.allowed_role_arns.clear();
+        let pod = json!({
+            "metadata": { "annotations": {
+                keys::INJECT: "true",
+                "stsidecar.dev/role-arn": "arn:aws:iam::111122223333:role/sample",
+                "stsidecar.dev/region": "eu-central-1",
+            }},
+            "spec": { "containers": [{ "name": "app" }] },
+        });
+        let request = Request {
+            pod: &pod,
+            namespace: "default",
+            account: None,
+            namespace_object: None,
+            asked_by_caller: true,
+            fallback_role: None,
+        };
+        let Decision::Inject(injection) = decide(&request, &open, &mut || "0".repeat(32)) else { return None };
+        injection.operations.into_iter().find_map(|operation| match operation {
+            Operation::Add { value, .. } if value["name"] == CONTAINER => Some(value),
+            _ => None,
+        })
     }
 }

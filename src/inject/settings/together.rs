@@ -5,13 +5,15 @@
 use super::{Settings, Sources};
 use crate::inject::keys::PREFIX;
 use crate::inject::quantity::Quantity;
+use crate::inject::template::Template;
 use crate::inject::{Denial, Reason};
+use crate::shown;
 
 /// What the author's `ConfigMap` decides instead.
 const OF_THE_DOCUMENT: [&str; 6] =
     ["role-arn", "role-chain", "container-roles", "session-name", "session-duration", "session-policy-arns"];
 
-pub(super) fn check(settings: &Settings, sources: &Sources<'_>) -> Result<(), Denial> {
+pub(super) fn check(settings: &Settings, sources: &Sources<'_>, template: &Template) -> Result<(), Denial> {
     if settings.port == settings.metrics_port {
         return refuse(format!(
             "port {} is both the credentials port and the metrics port: set {PREFIX}port or {PREFIX}metrics-port",
@@ -34,7 +36,20 @@ pub(super) fn check(settings: &Settings, sources: &Sources<'_>) -> Result<(), De
     if let Some([container, ..]) = twice {
         return refuse(format!("annotation {PREFIX}container-roles: container {container} has several roles there"));
     }
+    check_variants(settings, template)?;
     check_amounts(settings)
+}
+
+/// FIPS and dual stack are variants of AWS's own endpoints; the agent refuses them beside another.
+fn check_variants(settings: &Settings, template: &Template) -> Result<(), Denial> {
+    let is_on = |name: &&str| template.extra(name).is_some_and(|text| text.trim_ascii().eq_ignore_ascii_case("true"));
+    let variant = ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"].into_iter().find(is_on);
+    let endpoint = settings.sts_endpoint.as_deref().or(template.extra_endpoint());
+    let (Some(variant), Some(endpoint)) = (variant, endpoint) else { return Ok(()) };
+    refuse(format!(
+        "agent.extraEnv sets {variant}, which selects an endpoint of AWS, but the STS endpoint is {}: unset one",
+        shown::url(endpoint)
+    ))
 }
 
 fn check_amounts(settings: &Settings) -> Result<(), Denial> {

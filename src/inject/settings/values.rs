@@ -3,7 +3,8 @@
 //! Owns the grammar of annotation values that no type of the lower layer has. It never knows where a value
 //! came from.
 
-use crate::assume::{ProfileName, SessionDuration, SessionNameTemplate};
+use crate::assume::{PolicyArn, ProfileName, Restriction, SessionDuration, SessionNameTemplate};
+use crate::logging::{Filter, Format};
 use crate::role::{RoleArn, Server};
 use crate::url;
 
@@ -32,17 +33,17 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     if sound { Ok(text.to_owned()) } else { Err("names of containers, separated by commas".to_owned()) }
 }
 
+/// Whether an object can have this name (a DNS subdomain).
+pub(super) fn is_object_name(text: &str) -> bool {
+    (1..=253).contains(&text.len()) && text.split('.').all(|part| ProfileName::parse(part).is_ok())
+}
+
 pub(super) fn object_name(text: &str) -> Result<String, &'static str> {
-    let sound = (1..=253).contains(&text.len()) && text.split('.').all(|part| ProfileName::parse(part).is_ok());
-    if sound {
+    if is_object_name(text) {
         Ok(text.to_owned())
     } else {
         Err("the name of a ConfigMap in the pod's namespace, with the key config.yaml")
     }
-}
-
-pub(super) fn one_of(text: &str, allowed: &[&str]) -> Result<String, String> {
-    if allowed.contains(&text) { Ok(text.to_owned()) } else { Err(allowed.join(", ")) }
 }
 
 pub(super) fn audience(text: &str) -> Result<String, &'static str> {
@@ -96,14 +97,37 @@ pub(super) fn server(endpoint: Option<&str>) -> Server {
 }
 
 /// What the agent's `--log-level` takes.
-pub(super) fn log_level(text: &str) -> Result<String, &'static str> {
-    let is_level = |text: &str| matches!(text, "off" | "error" | "warn" | "info" | "debug" | "trace");
-    let is_target = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':');
-    let one = |part: &str| match part.split_once('=') {
-        Some((target, level)) => !target.is_empty() && is_target(target) && is_level(level),
-        None => is_level(part),
-    };
-    let sound = text.split(',').all(one);
-    let allowed = "off, error, warn, info, debug or trace, also by target: info,stsidecar=debug";
-    if sound { Ok(text.to_owned()) } else { Err(allowed) }
+pub(super) fn log_level(text: &str) -> Result<String, String> {
+    Filter::parse(text).map(|filter| filter.as_str().to_owned())
+}
+
+/// What the agent's `--log-format` takes.
+pub(super) fn log_format(text: &str) -> Result<String, &'static str> {
+    Format::parse(text).map(|format| format.as_str().to_owned())
+}
+
+/// Managed policies that STS takes together.
+pub(super) fn policies(server: Server, texts: &[&str]) -> Result<Vec<String>, String> {
+    let read = |text: &&str| PolicyArn::parse_at(server, text).map_err(|error| error.to_string());
+    let policy_arns = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let restriction = Restriction { policy: None, policy_arns };
+    if restriction.policy_arns.len() > Restriction::MOST_POLICY_ARNS {
+        return Err(format!("at most {} policies", Restriction::MOST_POLICY_ARNS));
+    }
+    if restriction.characters() > Restriction::MOST_CHARACTERS {
+        return Err(format!(
+            "together at most {} characters, which is all that STS takes",
+            Restriction::MOST_CHARACTERS
+        ));
+    }
+    Ok(restriction.policy_arns.iter().map(|arn| arn.as_str().to_owned()).collect())
+}
+
+/// A key of a ConfigMap, which is also a file's name (`IsConfigMapKey` in
+/// <https://github.com/kubernetes/apimachinery/blob/master/pkg/util/validation/validation.go>).
+pub(super) fn is_config_map_key(text: &str) -> bool {
+    (1..=253).contains(&text.len())
+        && text != "."
+        && !text.starts_with("..")
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
 }

@@ -13,6 +13,7 @@ use ring::digest::{Context, SHA256};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls_native_certs::load_certs_from_paths;
 
 use super::Error;
 use super::trust::{Anchors, Bundle, readable};
@@ -39,7 +40,7 @@ impl System {
     }
 
     fn certificates(&self) -> Vec<CertificateDer<'static>> {
-        let mut found = rustls_native_certs::load_native_certs().certs;
+        let mut found = native();
         if self.is_mounted {
             for certificate in mounted().iter().flat_map(|file| overlooked(file)) {
                 if !found.contains(&certificate) {
@@ -77,6 +78,27 @@ impl System {
         }
         Ok(Arc::new(Anchors { roots: Arc::new(roots), servers: Arc::default(), content }))
     }
+}
+
+/// What the two variables name, else what this system has. An empty variable is none; `rustls_native_certs` would take
+/// it for a file.
+fn native() -> Vec<CertificateDer<'static>> {
+    if env::var_os("SSL_CERT_FILE").is_none_or(|file| !file.is_empty()) {
+        return rustls_native_certs::load_native_certs().certs;
+    }
+    let folders: Vec<PathBuf> = env::split_paths(&env::var_os("SSL_CERT_DIR").unwrap_or_default()).collect();
+    let folders: Vec<PathBuf> = folders.into_iter().filter(|folder| !folder.as_os_str().is_empty()).collect();
+    let (file, folders) = if folders.is_empty() {
+        let found = openssl_probe::probe();
+        (found.cert_file, found.cert_dir)
+    } else {
+        (None, folders)
+    };
+    let mut certificates = load_certs_from_paths(file.as_deref(), None).certs;
+    certificates.extend(folders.iter().flat_map(|folder| load_certs_from_paths(None, Some(folder)).certs));
+    certificates.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
+    certificates.dedup();
+    certificates
 }
 
 /// The files that the two variables name.

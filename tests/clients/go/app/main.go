@@ -9,6 +9,7 @@
 //	app token         the authorization token of this container
 //	app matrix B S    writes to bucket B and reads for S seconds, for tests/real/sdk_matrix.py
 //	app relay FROM=TO...    carries connections, as a mesh's proxy does; without any it ends at once
+//	app webhook HOST  a mutating webhook that adds to every container, under a certificate that it makes and prints
 //	app kill ID       SIGKILL to the first process of a container, found by its cgroup (needs hostPID)
 package main
 
@@ -18,9 +19,12 @@ import (
 )
 
 func main() {
-	commands := map[string]func([]string) error{"run": run, "ask": ask, "load": load, "reviews": reviews, "bodies": bodies, "token": token, "matrix": matrix, "relay": relay, "kill": kill}
+	commands := map[string]func([]string) error{
+		"run": run, "ask": ask, "load": load, "reviews": reviews, "bodies": bodies, "token": token, "matrix": matrix,
+		"relay": relay, "webhook": webhook, "kill": kill,
+	}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: app run | ask [TOKEN] | load RATE SECONDS | reviews RATE SECONDS URL REVIEW | bodies COUNT SECONDS ADDRESS... | token | matrix BUCKET SECONDS | relay [FROM=TO]... | kill CONTAINER-ID")
+		fmt.Fprintln(os.Stderr, "usage: app run | ask [TOKEN] | load RATE SECONDS | reviews RATE SECONDS URL REVIEW | bodies COUNT SECONDS ADDRESS... | token | matrix BUCKET SECONDS | relay [FROM=TO]... | webhook HOST | kill CONTAINER-ID")
 		os.Exit(64)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {

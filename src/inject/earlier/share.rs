@@ -1,0 +1,114 @@
+//! What an earlier call gave the application's containers, taken back where it would be another now.
+//!
+//! Owns how it is recognised: by the values that the sidecar beside it was rendered with, and for variables that an
+//! author could have written as well, by the status of that injection. What is taken back is given anew, or was of a
+//! container that is skipped now. It never touches what an author wrote: no value of theirs is in both places.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{normal, status};
+use crate::inject::CONTAINER;
+use crate::inject::environment::{ENDPOINTS, FULL_URI, REGIONS, Surroundings, TOKEN, TOKEN_DIRECTORY, TOKEN_FILE};
+use crate::inject::handover::INLINE;
+use crate::inject::patch::Draft;
+use crate::inject::pod::{self, Choice, Container, items, text};
+use crate::inject::settings::Settings;
+
+/// The pod without it, if there is any.
+pub(in crate::inject) fn take_back(pod: &Value, settings: &Settings, choice: &Choice) -> Option<Draft> {
+    let before = Before::of(pod)?;
+    let mut draft: Option<Draft> = None;
+    for container in pod::containers(pod).into_iter().filter(|container| container.name != CONTAINER) {
+        let stale: [(&str, Vec<usize>); 2] = [
+            ("env", places(container.value, "env", |own| before.is_stale(&container, own, settings, choice))),
+            ("volumeMounts", places(container.value, "volumeMounts", |own| before.is_moved(&container, own, choice))),
+        ];
+        for (key, places) in stale {
+            let list = format!("{}/{key}", container.pointer());
+            for at in places.into_iter().rev() {
+                draft.get_or_insert_with(|| Draft::of(pod)).take(&list, at);
+            }
+        }
+    }
+    draft
+}
+
+fn places(container: &Value, key: &str, is_stale: impl Fn(&Value) -> bool) -> Vec<usize> {
+    items(container, key).enumerate().filter(|(_, item)| is_stale(item)).map(|(at, _)| at).collect()
+}
+
+/// What the sidecar that is there was rendered with.
+struct Before {
+    port: u16,
+    region: Option<String>,
+    /// The tokens of legacy clients, with whose they are.
+    tokens: Vec<(String, String)>,
+    /// The variables that were added, as `CONTAINER/VARIABLE`.
+    listed: BTreeSet<String>,
+    /// Of the pod as it is.
+    names: Vec<String>,
+}
+
+impl Before {
+    fn of(pod: &Value) -> Option<Self> {
+        let own = pod::own(pod)?;
+        let port = own.literal("STSIDECAR_LISTEN").and_then(|listen| listen.rsplit_once(':')?.1.parse().ok());
+        let document: Value =
+            own.literal(INLINE).and_then(|inline| serde_json::from_str(inline).ok()).unwrap_or_default();
+        let token =
+            |client: &Value| Some((text(client, "name")?.to_owned(), text(client, "authorizationToken")?.to_owned()));
+        let status = status(pod).unwrap_or_default();
+        let env = status.get("env").and_then(Value::as_object).into_iter().flatten();
+        let listed = env.flat_map(|(container, names)| {
+            let names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
+            names.map(move |name| format!("{container}/{name}"))
+        });
+        Some(Self {
+            port: port?,
+            region: own.literal("AWS_REGION").map(str::to_owned),
+            tokens: items(&document, "clients").filter_map(token).collect(),
+            listed: listed.collect(),
+            names: pod::containers(pod).iter().map(|container| container.name.to_owned()).collect(),
+        })
+    }
+
+    /// Whether a variable was rendered and would be another now, or none.
+    fn is_stale(&self, container: &Container<'_>, variable: &Value, settings: &Settings, choice: &Choice) -> bool {
+        let (Some(name), Some(value)) = (text(variable, "name"), text(variable, "value")) else { return false };
+        let is_skipped = !choice.has(container.name);
+        let is_listed = || self.listed.contains(&format!("{}/{name}", container.name));
+        match name {
+            FULL_URI => {
+                let is_moved = self.port != settings.port;
+                value == Surroundings::uri_at(self.port) && (is_moved || is_skipped && is_listed())
+            }
+            TOKEN_FILE => is_skipped && is_listed() && value == Surroundings::token_file(),
+            TOKEN => {
+                let is_own = |(owner, _): &&(String, String)| owner == container.name;
+                let holder = self.tokens.iter().find(|(_, token)| token == value);
+                holder.is_some() && (is_skipped || !settings.legacy_clients || holder.filter(is_own).is_none())
+            }
+            _ if REGIONS.contains(&name) => {
+                let was = self.region.as_deref() == Some(value);
+                let is_another = settings.region.as_ref().is_some_and(|region| region.as_str() != value);
+                was && is_listed() && (is_skipped || is_another)
+            }
+            "AWS_STS_REGIONAL_ENDPOINTS" => is_skipped && is_listed() && value == "regional",
+            "AWS_EC2_METADATA_DISABLED" => (is_skipped || settings.ec2_metadata) && is_listed() && value == "true",
+            _ => false,
+        }
+    }
+
+    /// Whether a mount is the token's of a container that is skipped now, or had another name when it was rendered.
+    fn is_moved(&self, container: &Container<'_>, mount: &Value, choice: &Choice) -> bool {
+        let whose = text(mount, "subPath").unwrap_or_default();
+        let is_ours = text(mount, "name") == Some(ENDPOINTS)
+            && text(mount, "mountPath").is_some_and(|path| normal(path) == TOKEN_DIRECTORY)
+            && mount["readOnly"] == true;
+        let is_own = whose == container.name;
+        // Of a container that is there it would be another's token.
+        is_ours && (is_own && !choice.has(container.name) || !self.names.iter().any(|name| name == whose))
+    }
+}
