@@ -5,6 +5,7 @@
 
 mod containers;
 mod emit;
+mod folded;
 mod kinds;
 mod stream;
 mod tree;

@@ -111,6 +111,7 @@ proptest! {
         let text = emit::document(&tree);
         let read = Tree::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         prop_assert_eq!(read.unwrap_or(Tree::Null), tree, "{}", text);
+        prop_assert_eq!(folded::deeper(&text), None);
     }
 
     #[test]
