@@ -21,6 +21,8 @@ const PLACES: &[(&str, &str, &[&str])] = &[
     ("apps.openshift.io/v1", "DeploymentConfig", &["/spec/template"]),
     ("v1", "DeploymentConfig", &["/spec/template"]),
     ("argoproj.io/v1alpha1", "Rollout", &["/spec/template"]),
+    ("argoproj.io/v1alpha1", "Experiment", &["/spec/templates/0/template"]),
+    ("argoproj.io/v1alpha1", "AnalysisTemplate", &["/spec/metrics/0/provider/job/spec/template"]),
     ("keda.sh/v1alpha1", "ScaledJob", &["/spec/jobTargetRef/template"]),
     ("serving.knative.dev/v1", "Service", &["/spec/template"]),
     ("serving.knative.dev/v1", "Configuration", &["/spec/template"]),
