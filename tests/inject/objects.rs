@@ -40,6 +40,11 @@ const PLACES: &[(&str, &str, &[&str])] = &[
     ),
     ("kubeflow.org/v2beta1", "MPIJob", &["/spec/mpiReplicaSpecs/Launcher/template"]),
     ("kubeflow.org/v1", "Notebook", &["/spec/template"]),
+    (
+        "trainer.kubeflow.org/v1alpha1",
+        "ClusterTrainingRuntime",
+        &["/spec/template/spec/replicatedJobs/0/template/spec/template"],
+    ),
     ("jobset.x-k8s.io/v1alpha2", "JobSet", &["/spec/replicatedJobs/0/template/spec/template"]),
     (
         "leaderworkerset.x-k8s.io/v1",

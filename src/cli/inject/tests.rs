@@ -163,3 +163,18 @@ fn yaml_is_read_as_kubernetes_does() {
     assert!(Tree::parse("a: .inf\n").is_err());
     assert!(Tree::parse(&"[".repeat(100_000)).is_err());
 }
+
+#[test]
+fn the_documented_kinds_are_those_of_the_table() {
+    let page = include_str!("../../../docs/inject.md");
+    let table =
+        page.split("<!-- kinds: begin -->\n").nth(1).and_then(|rest| rest.split("\n<!-- kinds: end -->").next());
+    let code = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let mut rows = vec!["| API group | kinds | pod templates |".to_owned(), "|---|---|---|".to_owned()];
+    for (group, names, places) in kinds::TABLE {
+        let group = if group.is_empty() { "core".to_owned() } else { format!("`{group}`") };
+        let places: Vec<_> = places.iter().map(|place| if place.is_empty() { "/" } else { place }).collect();
+        rows.push(format!("| {group} | {} | {} |", code(names), code(&places)));
+    }
+    assert_eq!(table.unwrap_or_default(), rows.join("\n"), "{}", rows.join("\n"));
+}
