@@ -5,6 +5,7 @@
 
 mod containers;
 mod emit;
+mod folded;
 mod kinds;
 mod stream;
 mod tree;
@@ -167,7 +168,9 @@ fn injected(
             for workload in &workloads {
                 match inject(arguments, template, &surroundings, workload, &mut changed) {
                     Ok(warnings) => {
-                        warnings.iter().for_each(|warning| line(&mut said.warnings, &workload.name, warning))
+                        for warning in &warnings {
+                            line(&mut said.warnings, &workload.name, warning);
+                        }
                     }
                     Err(denial) => line(&mut said.problems, &workload.name, &denial.message),
                 }
@@ -176,9 +179,10 @@ fn injected(
                 line(if arguments.require { &mut said.problems } else { &mut said.warnings }, &name, &what);
             }
         }
-        match changed == *tree {
-            true => text.push_str(document.text),
-            false => text.push_str(&document.with(tree, &changed)),
+        if changed == *tree {
+            text.push_str(document.text);
+        } else {
+            text.push_str(&document.with(tree, &changed));
         }
     }
     if said.problems.is_empty() { Ok((text, said.warnings)) } else { Err(said.warnings + &said.problems) }

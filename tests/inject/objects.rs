@@ -21,6 +21,8 @@ const PLACES: &[(&str, &str, &[&str])] = &[
     ("apps.openshift.io/v1", "DeploymentConfig", &["/spec/template"]),
     ("v1", "DeploymentConfig", &["/spec/template"]),
     ("argoproj.io/v1alpha1", "Rollout", &["/spec/template"]),
+    ("argoproj.io/v1alpha1", "Experiment", &["/spec/templates/0/template"]),
+    ("argoproj.io/v1alpha1", "AnalysisTemplate", &["/spec/metrics/0/provider/job/spec/template"]),
     ("keda.sh/v1alpha1", "ScaledJob", &["/spec/jobTargetRef/template"]),
     ("serving.knative.dev/v1", "Service", &["/spec/template"]),
     ("serving.knative.dev/v1", "Configuration", &["/spec/template"]),
@@ -38,6 +40,11 @@ const PLACES: &[(&str, &str, &[&str])] = &[
     ),
     ("kubeflow.org/v2beta1", "MPIJob", &["/spec/mpiReplicaSpecs/Launcher/template"]),
     ("kubeflow.org/v1", "Notebook", &["/spec/template"]),
+    (
+        "trainer.kubeflow.org/v1alpha1",
+        "ClusterTrainingRuntime",
+        &["/spec/template/spec/replicatedJobs/0/template/spec/template"],
+    ),
     ("jobset.x-k8s.io/v1alpha2", "JobSet", &["/spec/replicatedJobs/0/template/spec/template"]),
     (
         "leaderworkerset.x-k8s.io/v1",

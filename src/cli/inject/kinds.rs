@@ -57,8 +57,10 @@ impl PodTemplate {
     }
 }
 
+const TRAINING: &[&str] = &["/spec/template/spec/replicatedJobs/*/template/spec/template"];
+
 /// API group, kind and places, as JSON pointers (RFC 6901) in which `*` is every item or member.
-const TABLE: &[(&str, &[&str], &[&str])] = &[
+pub(super) const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("", &["Pod"], &[""]),
     ("", &["PodTemplate"], &["/template"]),
     // OpenShift's before it had API groups of its own.
@@ -79,10 +81,18 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     // statefulSetTemplate, advancedStatefulSetTemplate, cloneSetTemplate, deploymentTemplate
     ("apps.kruise.io", &["UnitedDeployment"], &["/spec/template/*/spec/template"]),
     ("apps.openshift.io", &["DeploymentConfig"], &["/spec/template"]),
+    (
+        "argoproj.io",
+        &["AnalysisRun", "AnalysisTemplate", "ClusterAnalysisTemplate"],
+        &["/spec/metrics/*/provider/job/spec/template"],
+    ),
+    ("argoproj.io", &["Experiment"], &["/spec/templates/*/template"]),
     ("argoproj.io", &["Rollout"], &["/spec/template"]),
     ("batch.volcano.sh", &["Job"], &["/spec/tasks/*/template"]),
     ("jobset.x-k8s.io", &["JobSet"], &["/spec/replicatedJobs/*/template/spec/template"]),
     ("keda.sh", &["ScaledJob"], &["/spec/jobTargetRef/template"]),
+    // Before it had a group of its own.
+    ("kubeflow.org", &["ClusterTrainingRuntime", "TrainingRuntime"], TRAINING),
     ("kubeflow.org", &["JAXJob"], &["/spec/jaxReplicaSpecs/*/template"]),
     ("kubeflow.org", &["MPIJob"], &["/spec/mpiReplicaSpecs/*/template"]),
     ("kubeflow.org", &["MXJob"], &["/spec/mxReplicaSpecs/*/template"]),
@@ -115,11 +125,7 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("serving.knative.dev", &["Service", "Configuration"], &["/spec/template"]),
     ("serving.knative.dev", &["Revision"], &[""]),
     ("sources.knative.dev", &["ContainerSource"], &["/spec/template"]),
-    (
-        "trainer.kubeflow.org",
-        &["TrainingRuntime", "ClusterTrainingRuntime"],
-        &["/spec/template/spec/replicatedJobs/*/template/spec/template"],
-    ),
+    ("trainer.kubeflow.org", &["ClusterTrainingRuntime", "TrainingRuntime"], TRAINING),
 ];
 
 /// Objects that hold whole objects: API group, kind and the place of their list. `List`s are not in it.

@@ -118,10 +118,8 @@ impl<'a> Document<'a> {
                 break;
             }
             at += line.len();
-            match line.starts_with('#') || line.trim().is_empty() {
-                true => comments = comments.min(at - line.len()),
-                false => comments = self.text.len(),
-            }
+            let is_comment = line.starts_with('#') || line.trim().is_empty();
+            comments = if is_comment { comments.min(at - line.len()) } else { self.text.len() };
         }
         // Blank lines can be a block's, and a line of a text in quotes can begin like a comment.
         let is_apart = comments < dots

@@ -111,6 +111,7 @@ proptest! {
         let text = emit::document(&tree);
         let read = Tree::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         prop_assert_eq!(read.unwrap_or(Tree::Null), tree, "{}", text);
+        prop_assert_eq!(folded::deeper(&text), None);
     }
 
     #[test]
@@ -161,4 +162,19 @@ fn yaml_is_read_as_kubernetes_does() {
     assert!(Tree::parse("a: 1\na: 2\n").is_err() && Tree::parse("{\"a\": 1, \"a\": 2}").is_err());
     assert!(Tree::parse("a: .inf\n").is_err());
     assert!(Tree::parse(&"[".repeat(100_000)).is_err());
+}
+
+#[test]
+fn the_documented_kinds_are_those_of_the_table() {
+    let page = include_str!("../../../docs/inject.md");
+    let table =
+        page.split("<!-- kinds: begin -->\n").nth(1).and_then(|rest| rest.split("\n<!-- kinds: end -->").next());
+    let code = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let mut rows = vec!["| API group | kinds | pod templates |".to_owned(), "|---|---|---|".to_owned()];
+    for (group, names, places) in kinds::TABLE {
+        let group = if group.is_empty() { "core".to_owned() } else { format!("`{group}`") };
+        let places: Vec<_> = places.iter().map(|place| if place.is_empty() { "/" } else { place }).collect();
+        rows.push(format!("| {group} | {} | {} |", code(names), code(&places)));
+    }
+    assert_eq!(table.unwrap_or_default(), rows.join("\n"), "{}", rows.join("\n"));
 }

@@ -9,6 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde::ser::{Serialize, Serializer};
 use serde_json::{Number, Value};
 
+use super::folded;
 use crate::inject::Operation;
 use crate::inject::patch::{escaped, parts};
 use crate::shown;
@@ -43,6 +44,13 @@ impl Tree {
         {
             return Ok(Some(tree));
         }
+        Self::parse_yaml(text).or_else(|error| match folded::deeper(text) {
+            Some(text) => Self::parse_yaml(&text).map_err(|_| error),
+            None => Err(error),
+        })
+    }
+
+    fn parse_yaml(text: &str) -> Result<Option<Self>, Error> {
         let budget = serde_saphyr::budget! { max_depth: DEEPEST, max_nodes: MOST, max_events: MOST };
         let options = serde_saphyr::options! { with_snippet: false, legacy_octal_numbers: true, budget: budget };
         serde_saphyr::from_str_with_options::<Option<Self>>(text, options)
