@@ -28,9 +28,9 @@ pub(super) const KEYS: [&str; 12] = [
     "MINIO_ROOT_USER",
     "MINIO_ROOT_PASSWORD",
 ];
-/// botocore and Go 2 read the second too.
+/// botocore and Go read the second too.
 pub(super) const PROFILES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
-/// Empty, and yet one to some: a profile to botocore, keys to object_store, which then does not sign, and a web
+/// Empty, and yet one to some: a profile to botocore, keys to `object_store`, which then does not sign, and a web
 /// identity to the Rust SDK.
 const EMPTY: [&str; 5] =
     ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_WEB_IDENTITY_TOKEN_FILE"];
