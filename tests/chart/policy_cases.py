@@ -99,8 +99,8 @@ def created():
             own = workload(ASKING, kind=kind, own={"role-arn": "x", "region": "x"})
             expect(policies, f"{kind} with its own", ["stsidecar.dev/region on the workload itself is not read"], own, namespace=PLAIN)
     of_job_template = workload(kind="CronJob")
-    of_job_template["spec"]["jobTemplate"]["metadata"] = metadata("", ASKING, None)
-    expect(policies, "on the job's template", ["stsidecar.dev/inject, stsidecar.dev/role-arn on the workload itself"], of_job_template, namespace=PLAIN)
+    of_job_template["spec"]["jobTemplate"]["metadata"] = metadata("", SILENT, None)
+    expect(policies, "on the job's template", ["stsidecar.dev/role-arn on the workload itself"], of_job_template, namespace=PLAIN)
     owned = workload({"nonsense": "x"}, kind="Pod")
     owned["metadata"]["ownerReferences"] = [{"controller": True}]
     expect(policies, "a controller's pod", [], owned, namespace=PLAIN)
@@ -222,6 +222,28 @@ def namespaces():
     return f"{len(NAMESPACES)} Namespaces, {len(ACCOUNTS)} ServiceAccounts"
 
 
+def accounts():
+    """A role on a ServiceAccount in a namespace where no pod is ever injected is one that does nothing"""
+    policies, role = Policies(), account(SILENT)
+    for where, parts in [
+        (PLAIN, []),
+        (ENABLED, []),
+        (OPTED_IN, []),
+        (DISABLED, ["role-arn has no effect in namespace team, which is labelled stsidecar.dev/injection=disabled"]),
+        (SYSTEM, ["role-arn has no effect in namespace kube-system until it is labelled"]),
+        (OWN, [f"role-arn has no effect in namespace {NAMESPACE}, which never reaches the webhook"]),
+    ]:
+        what = where["metadata"]
+        expect(policies, f"made in {what}", parts, role, namespace=where)
+        expect(policies, f"annotated in {what}", parts, role, old=account(), namespace=where)
+        expect(policies, f"there before in {what}", [], account({**SILENT, "example.org/x": "x"}), old=role, namespace=where)
+        expect(policies, f"of IRSA in {what}", [], account({"eks.amazonaws.com/role-arn": "x"}), namespace=where)
+        expect(policies, f"taken off in {what}", [], account(), old=role, namespace=where)
+    expect(policies, "a typo", ["role-anr is not read"], account({"role-anr": "x"}), namespace=DISABLED)
+    left_out = Policies(*SELECTED)
+    expect(left_out, "left out", ["which injector.webhook.namespaceSelector of the chart leaves out"], role, namespace=PLAIN)
+
+
 SELECTED = (
     '--set-json=injector.webhook.namespaceSelector={"matchLabels":{"tier":"apps"},"matchExpressions":[{"key":"env","operator":"NotIn","values":["test"]}]}',
     '--set-json=injector.webhook.objectSelector={"matchExpressions":[{"key":"sidecar","operator":"DoesNotExist"},{"key":"kind","operator":"In","values":["a","b"]},{"key":"team","operator":"Exists"}]}',
@@ -308,4 +330,4 @@ def switches():
     expect(alone, "asked there", ["never reaches the webhook"], workload(ASKING), namespace=OPTED_IN)
 
 
-CASES = [created, injected_by_hand, updated, running_pods, namespaces, selected, ephemeral, switches]
+CASES = [created, injected_by_hand, updated, running_pods, namespaces, accounts, selected, ephemeral, switches]

@@ -28,19 +28,26 @@ pub(super) const KEYS: [&str; 12] = [
     "MINIO_ROOT_USER",
     "MINIO_ROOT_PASSWORD",
 ];
+const CREDENTIAL_FILE: &str = "AWS_CREDENTIAL_FILE";
 /// botocore and Go read the second too.
 pub(super) const PROFILES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
-/// Empty, and yet one to some: a profile to botocore, keys to `object_store`, which then does not sign, and a web
-/// identity to the Rust SDK.
-const EMPTY: [&str; 5] =
-    ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+/// Empty, and yet followed by an SDK, with whose and as what: botocore looks for a profile without a name and opens a file
+/// without one, object_store takes empty keys for the wish not to sign, Rust's SDK opens the token file.
+const EMPTY: [(&str, &str, &str); 6] = [
+    ("AWS_PROFILE", "botocore", "profile"),
+    ("AWS_DEFAULT_PROFILE", "botocore", "profile"),
+    ("AWS_ACCESS_KEY_ID", "object_store", "key"),
+    ("AWS_SECRET_ACCESS_KEY", "object_store", "key"),
+    (CREDENTIAL_FILE, "botocore", "file"),
+    ("AWS_WEB_IDENTITY_TOKEN_FILE", "Rust's SDK", "file"),
+];
 pub(super) const FILES: [&str; 5] = [
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_CONFIG_FILE",
     // Java 1.
     "AWS_CREDENTIAL_PROFILES_FILE",
     // botocore, from boto 2 and the first EC2 tools.
-    "AWS_CREDENTIAL_FILE",
+    CREDENTIAL_FILE,
     "BOTO_CONFIG",
 ];
 /// Java's, below `aws.`; 1 and 2 name the secret key differently.
@@ -68,8 +75,9 @@ pub(super) fn findings(pod: &Value, container: &Container<'_>) -> Vec<String> {
     let variables = variables(container)
         .into_iter()
         .map(|variable| format!("container {name} sets {variable}, {before}; remove it"));
-    let empty = EMPTY.into_iter().filter(|variable| container.literal(variable) == Some("")).map(|variable| {
-        format!("container {name} sets {variable} to an empty text, which some SDKs do not take for none; remove it")
+    let emptied = EMPTY.into_iter().filter(|(variable, ..)| container.literal(variable) == Some(""));
+    let empty = emptied.map(|(variable, sdk, what)| {
+        format!("container {name} sets {variable} to an empty text, which {sdk} takes for a {what}; remove it")
     });
     let properties = properties(container)
         .into_iter()
