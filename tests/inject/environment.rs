@@ -302,8 +302,8 @@ fn an_empty_exception_is_filled_with_what_the_other_holds() {
     }
 }
 
-/// Measured (docs/clients.md): botocore looks for a profile without a name, object_store asks without a signature where the
-/// keys are empty, and the Rust SDK fails where the web identity is.
+/// Measured (docs/clients.md): botocore looks for a profile without a name, `object_store` asks without a signature where
+/// the keys are empty, and the Rust SDK fails where the web identity is.
 #[test]
 fn an_empty_variable_that_an_sdk_takes_for_one_is_named() {
     for name in [

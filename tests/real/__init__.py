@@ -9,4 +9,5 @@ tap         what passes on the wire between a client and a server: access keys, 
 agent       the stsidecar binary under test
 sts_cases   the cases of the tier "agent against a real STS and S3"
 sdk_matrix  the cases of the tier "real SDKs"
+takeover    what beats the endpoint in each client, as a table
 """

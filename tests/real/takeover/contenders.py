@@ -15,7 +15,9 @@ NOBODY = "http://127.0.0.1:9/v1/credentials"
 
 _STATIC = f"aws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
 _PROCESS = "credential_process = cat {folder}/process.json\n"
-_OUTPUT = f'{{"Version": 1, "AccessKeyId": "{KEY}", "SecretAccessKey": "{SECRET}"}}'
+# A session, and one that expires: without either Kotlin takes the output for none.
+_SESSION = '"SessionToken": "contender-session", "Expiration": "2100-01-01T00:00:00Z"'
+_OUTPUT = f'{{"Version": 1, "AccessKeyId": "{KEY}", "SecretAccessKey": "{SECRET}", {_SESSION}}}'
 _ROLE = "role_arn = arn:aws:iam::111122223333:role/contender\nweb_identity_token_file = {folder}/token\n"
 _DEFAULT = "[default]\n"
 

@@ -60,7 +60,9 @@ def _matrix(script: str) -> Program:
 
 def _java(profile: str, program: str) -> Program:
     folder = TOOLS / "takeover" / "java" / profile
-    return Program(["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{folder}:{folder}/*", program], "takeover-java")
+    # Java takes the home from the user's entry in /etc/passwd, which says the same as HOME in a container.
+    options = ["-Duser.home={home}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+    return Program(["java", *options, "-cp", f"{folder}:{folder}/*", program], "takeover-java")
 
 
 _NODE_PATH = {"NODE_PATH": str(NODE_MODULES)}

@@ -72,9 +72,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _body(self) -> str:
         return self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode(errors="replace")
 
-    def _send(self, status: int, content: bytes, kind: str = "text/xml") -> None:
+    def _send(self, status: int, content: bytes, kind: str = "text/xml", **headers: str) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
@@ -119,7 +121,7 @@ class _Instance(_Handler):
     def answer(self, asked: str) -> None:
         path = asked.split()[0].rstrip("/")
         if path == "/latest/api/token":
-            return self._send(200, b"session-of-metadata", "text/plain")
+            return self._send(200, b"session-of-metadata", "text/plain", X_Aws_Ec2_Metadata_Token_Ttl_Seconds="21600")
         if path.endswith("/iam/security-credentials"):
             return self._send(200, b"node-role", "text/plain")
         if path.endswith("/iam/security-credentials/node-role"):

@@ -32,12 +32,13 @@ the access key with which it then asks S3.
 |---|---|
 | – | the endpoint, as if nothing else were there |
 | **wins** | the other source: the application works with other rights, without a word |
-| fails | no credentials; a few clients keep asking |
+| fails | no credentials; some clients crash, some keep asking |
 | **node** | the role of the instance metadata |
 | **unsigned** | none, and the client asks S3 without a signature |
 
-The injector warns of a container that has what wins or fails here, and refuses it with `injector.strictEnvironment`. Empty
-values of the endpoint's variables it replaces or refuses. What an image's own `ENV` or home has it cannot see.
+The injector warns of a container that has what wins or fails here, and refuses it with `injector.strictEnvironment`; a web
+identity and another endpoint's variables it refuses always, and empty ones of the endpoint it replaces or refuses. What an
+image's own `ENV` or home has it cannot see. `cargo test --test inject takeover` holds it to this page.
 
 ## The clients
 
@@ -78,7 +79,8 @@ def _summary(contender: Contender, rows: list[dict]) -> list[str]:
 
 def _lines(rows: list[dict]) -> Iterator[str]:
     yield INTRODUCTION
-    yield from _table(["client", "file", "and variable"], [[_client(row), CELLS[row["alone"]], CELLS[row["with_token"]]] for row in rows])
+    asks = {**CELLS, "endpoint": "yes"}
+    yield from _table(["client", "file", "and variable"], [[_client(row), asks[row["alone"]], asks[row["with_token"]]] for row in rows])
     asking = [row for row in rows if row["answers"]]
     yield f"\n## In how many of {len(asking)} clients\n"
     for group in GROUPS:
