@@ -20,6 +20,7 @@ pub mod setting;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -184,7 +185,10 @@ fn file_document(sources: &Sources<'_>) -> Result<Option<(Document, ReadFile)>, 
         source,
     })?;
     let document = Document::read(&path.display().to_string(), &content)?;
-    let sha256 = digest(&SHA256, &content).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut sha256 = String::new();
+    for byte in digest(&SHA256, &content).as_ref() {
+        write!(sha256, "{byte:02x}").expect("a String takes every text");
+    }
     Ok(Some((document, ReadFile { path, sha256 })))
 }
 

@@ -30,7 +30,7 @@ const RESERVED: &str = "stsidecar-";
 /// Where tokens are, in our container and in those of the application.
 const RESERVED_PATH: &str = "/var/run/secrets/stsidecar.dev";
 
-/// Refuses what stands under our names and was never rendered, and every mount of our volumes that is not ours.
+/// Refuses what is under our names and was never rendered, and every mount of our volumes that is not ours.
 pub(super) fn check(pod: &Value, plan: &Plan<'_>) -> Result<(), Denial> {
     let (own, status) = (pod::own(pod), status(pod));
     if let Some(difference) = own.and_then(|own| container::difference(own.value, plan, status.is_some())) {

@@ -104,7 +104,7 @@ def p(context: Context) -> str:
 
 
 def copied(running: dict, name: str) -> dict:
-    """What is left of `kubectl get pod -o yaml` when somebody makes a manifest of it."""
+    """What is left of `kubectl get pod -o yaml` for a manifest."""
     made = copy.deepcopy(running)
     made.pop("status", None)
     for key in WRITTEN:

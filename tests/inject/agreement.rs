@@ -16,6 +16,57 @@ use crate::{kubelet, stream};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 
+/// Hosts that are this machine, that some resolvers take for it, and that are not; parts that would be dropped.
+const ENDPOINTS: [&str; 25] = [
+    "https://sts.example.com",
+    "https://sts.eu-central-1.amazonaws.com",
+    "http://127.0.0.1:8333",
+    "http://127.0.0.1.evil.example",
+    "http://127.1",
+    "http://127.0.0.1.:80",
+    "http://0x7f.0.0.1",
+    "http://2130706433",
+    "http://[::1]:1/a",
+    "http://[::ffff:127.0.0.1]",
+    "http://[::1",
+    "http://localhost.",
+    "http://localhost.evil.example",
+    "HTTP://LOCALHOST:8333",
+    "http://127.255.255.254",
+    "http://127.0.0.256",
+    "http://127.0.0.01",
+    "http://sts.svc",
+    "https://sts.example.com/$$a/$(AWS_REGION)",
+    "https://sts.example.com/%24",
+    "https://user@sts.example.com",
+    "https://sts.example.com:65536",
+    "https://sts.example.com?x",
+    "https://ä.example.com",
+    "sts.example.com",
+];
+
+const FILTERS: [&str; 19] = [
+    "info",
+    "INFO",
+    "off",
+    "loud",
+    "info,stsidecar=debug",
+    "info,",
+    ",",
+    "stsidecar",
+    "stsidecar=debug",
+    "stsidecar::session = debug",
+    "stsidecar-x=info",
+    "a:b=info",
+    "::=info",
+    "a==info",
+    "a=b=info",
+    "info,[span]=debug",
+    "1",
+    "stsidecar=",
+    "warn , stsidecar=trace",
+];
+
 /// Each annotation with values on both sides of what it takes.
 fn around(key: &str) -> Vec<String> {
     let long = |text: &str, length: usize| format!("{text}{}", "x".repeat(length - text.len()));
@@ -40,35 +91,7 @@ fn around(key: &str) -> Vec<String> {
         "region" => {
             ["eu-central-1", "EU", "RegionOne", "a", "-a", "x y", "a$$b$(AWS_REGION)", "ä"].map(String::from).into()
         }
-        "sts-endpoint" => [
-            "https://sts.example.com",
-            "https://sts.eu-central-1.amazonaws.com",
-            "http://127.0.0.1:8333",
-            "http://127.0.0.1.evil.example",
-            "http://127.1",
-            "http://127.0.0.1.:80",
-            "http://0x7f.0.0.1",
-            "http://2130706433",
-            "http://[::1]:1/a",
-            "http://[::ffff:127.0.0.1]",
-            "http://[::1",
-            "http://localhost.",
-            "http://localhost.evil.example",
-            "HTTP://LOCALHOST:8333",
-            "http://127.255.255.254",
-            "http://127.0.0.256",
-            "http://127.0.0.01",
-            "http://sts.svc",
-            "https://sts.example.com/$$a/$(AWS_REGION)",
-            "https://sts.example.com/%24",
-            "https://user@sts.example.com",
-            "https://sts.example.com:65536",
-            "https://sts.example.com?x",
-            "https://ä.example.com",
-            "sts.example.com",
-        ]
-        .map(String::from)
-        .into(),
+        "sts-endpoint" => ENDPOINTS.map(String::from).into(),
         "sts-timeout" => {
             ["1s", "999ms", "30s", "31s", "1500ms", "1s 1ns", "3", "3 s", "1m", "2.5s"].map(String::from).into()
         }
@@ -95,8 +118,8 @@ fn around(key: &str) -> Vec<String> {
         "session-policy-arns" => vec![
             "arn:aws:iam::aws:policy/ReadOnlyAccess".into(),
             "arn:aws:iam::aws:role/ReadOnlyAccess".into(),
-            vec!["arn:aws:iam::aws:policy/ReadOnlyAccess"; 10].join(","),
-            vec!["arn:aws:iam::aws:policy/ReadOnlyAccess"; 11].join(","),
+            ["arn:aws:iam::aws:policy/ReadOnlyAccess"; 10].join(","),
+            ["arn:aws:iam::aws:policy/ReadOnlyAccess"; 11].join(","),
             vec![long("arn:aws:iam::aws:policy/", 204); 10].join(","),
             vec![long("arn:aws:iam::aws:policy/", 205); 10].join(","),
             long("arn:aws:iam::aws:policy/", 2048),
@@ -107,29 +130,7 @@ fn around(key: &str) -> Vec<String> {
         "port" | "metrics-port" => {
             ["1024", "1023", "65535", "65536", "9911", "9912", "+2000", "02000", "0"].map(String::from).into()
         }
-        "log-level" => [
-            "info",
-            "INFO",
-            "off",
-            "loud",
-            "info,stsidecar=debug",
-            "info,",
-            ",",
-            "stsidecar",
-            "stsidecar=debug",
-            "stsidecar::session = debug",
-            "stsidecar-x=info",
-            "a:b=info",
-            "::=info",
-            "a==info",
-            "a=b=info",
-            "info,[span]=debug",
-            "1",
-            "stsidecar=",
-            "warn , stsidecar=trace",
-        ]
-        .map(String::from)
-        .into(),
+        "log-level" => FILTERS.map(String::from).into(),
         "log-format" => ["json", "text", "JSON", "plain"].map(String::from).into(),
         "legacy-clients" | "wait-for-credentials" => ["true", "false", "TRUE", "yes", "1"].map(String::from).into(),
         other => panic!("no values for {other}"),

@@ -37,7 +37,7 @@ fn expanded(text: &str, defined: &BTreeMap<String, String>) -> String {
             Some((name, behind)) => {
                 match defined.get(name) {
                     Some(value) => result.push_str(value),
-                    None => result.push_str(&format!("$({name})")),
+                    None => result.extend(["$(", name, ")"]),
                 }
                 behind
             }

@@ -25,7 +25,8 @@ pub(super) fn difference(container: &Value, plan: &Plan<'_>, is_marked: bool) ->
     }
     let (found, ours) = (text(container, "image").unwrap_or_default(), plan.settings.image.as_str());
     // Of a marked pod it is replaced, so whatever it was does not run.
-    if !image::is_same(found, ours) && !(is_marked && image::is_of_a_version(found, ours)) {
+    let is_ours = image::is_same(found, ours) || is_marked && image::is_of_a_version(found, ours);
+    if !is_ours {
         let found: String = shown::value(found).chars().take(LONGEST_SHOWN).collect();
         return Some(format!("its image {found:?} is neither {ours} nor a mirror's copy of it"));
     }

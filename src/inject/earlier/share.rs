@@ -86,9 +86,8 @@ impl Before {
             }
             TOKEN_FILE => is_skipped && is_listed() && value == Surroundings::token_file(),
             TOKEN => {
-                let is_own = |(owner, _): &&(String, String)| owner == container.name;
-                let holder = self.tokens.iter().find(|(_, token)| token == value);
-                holder.is_some() && (is_skipped || !settings.legacy_clients || holder.filter(is_own).is_none())
+                let owner = self.tokens.iter().find(|(_, token)| token == value).map(|(owner, _)| owner);
+                owner.is_some_and(|owner| is_skipped || !settings.legacy_clients || owner != container.name)
             }
             _ if REGIONS.contains(&name) => {
                 let was = self.region.as_deref() == Some(value);

@@ -52,7 +52,7 @@ pub(super) fn renew(draft: &mut Draft, pointer: &str, mut wanted: Vec<Value>) {
     if has_env_from {
         // The agent takes an empty variable for none, and one of `env` beats one of `envFrom`.
         let own = found["env"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let open = |name: &&str| !is_in(&wanted, name) && !(REACH.contains(name) && is_in(own, name));
+        let open = |name: &&str| !(is_in(&wanted, name) || REACH.contains(name) && is_in(own, name));
         let names = SETTINGS.into_iter().chain([LOG_FILTER]).chain(REACH);
         let closed: Vec<Value> = names.filter(open).map(|name| json!({ "name": name, "value": "" })).collect();
         wanted.extend(closed);
