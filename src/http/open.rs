@@ -3,9 +3,9 @@
 //! Owns the connection limit and its victims, the sweep that ends what takes too long, and the joining of
 //! every connection's task. It never accepts: `http.rs` does, and hands over what it accepted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub(super) struct Open<T> {
     http: http1::Builder,
     tasks: JoinSet<()>,
     entries: HashMap<Id, Entry>,
+    /// How many of them each peer has.
+    peers: HashMap<IpAddr, usize>,
     /// Accepting fails since the last connection; said once.
     starving: bool,
     /// Somebody lost a place to another since there were half as many; said once.
@@ -43,6 +45,26 @@ struct Entry {
     task: AbortHandle,
 }
 
+impl Entry {
+    /// How soon it goes, the smallest first: who has kept others waiting, whoever it is; then those of a peer that
+    /// crowds others out, even if they only wait for their turn; then by rank.
+    fn order(&self, crowding: Option<IpAddr>) -> Option<(bool, bool, Rank, u64)> {
+        let (rank, until) = self.connection.precedence()?;
+        let is_crowding = crowding == Some(self.connection.peer());
+        (rank != Rank::Queued || is_crowding).then_some((rank != Rank::Slow, !is_crowding, rank, until))
+    }
+}
+
+/// One connection of `peer` less.
+fn leave(peers: &mut HashMap<IpAddr, usize>, peer: IpAddr) {
+    if let hash_map::Entry::Occupied(mut places) = peers.entry(peer) {
+        *places.get_mut() -= 1;
+        if *places.get() == 0 {
+            places.remove();
+        }
+    }
+}
+
 impl<T: Transport> Open<T> {
     pub(super) fn new(transport: T, respond: Arc<dyn Respond>, limits: &Limits, activity: Arc<Activity>) -> Self {
         let mut http = http1::Builder::new();
@@ -52,9 +74,9 @@ impl<T: Transport> Open<T> {
         // same until something is written to it, so the limit of its answer ends its connection.
         http.half_close(true);
         let sweeps = Arc::new(Sweeps::new(limits, activity));
-        let (tasks, entries) = (JoinSet::new(), HashMap::new());
+        let (tasks, entries, peers) = (JoinSet::new(), HashMap::new(), HashMap::new());
         let (most, starving, crowded) = (limits.connections.max(1), false, false);
-        Self { transport, respond, most, sweeps, http, tasks, entries, starving, crowded }
+        Self { transport, respond, most, sweeps, http, tasks, entries, peers, starving, crowded }
     }
 
     pub(super) async fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
@@ -84,6 +106,7 @@ impl<T: Transport> Open<T> {
                 }
             }
         });
+        *self.peers.entry(connection.peer()).or_default() += 1;
         self.entries.insert(task.id(), Entry { connection, task });
     }
 
@@ -108,7 +131,13 @@ impl<T: Transport> Open<T> {
                 error.id()
             }
         };
-        self.entries.remove(&id);
+        self.remove(id);
+    }
+
+    fn remove(&mut self, id: Id) -> Option<Entry> {
+        let entry = self.entries.remove(&id)?;
+        leave(&mut self.peers, entry.connection.peer());
+        Some(entry)
     }
 
     fn say_crowded(&mut self) {
@@ -126,6 +155,7 @@ impl<T: Transport> Open<T> {
             let keep = !entry.connection.is_overdue();
             if !keep {
                 entry.task.abort();
+                leave(&mut self.peers, entry.connection.peer());
             }
             keep
         });
@@ -133,28 +163,21 @@ impl<T: Transport> Open<T> {
 
     /// Whether a newcomer could be served, if need be in place of another.
     pub(super) fn has_room(&self) -> bool {
-        self.entries.len() < self.most || self.victim().is_some()
+        let crowding = self.crowding();
+        self.entries.len() < self.most || self.entries.values().any(|entry| entry.order(crowding).is_some())
     }
 
-    /// Who has kept others waiting goes first, whoever it is; then those of a peer that has more than half of the
-    /// places, so that no peer has them all.
-    fn victim(&self) -> Option<Id> {
-        let mut places = HashMap::new();
-        for entry in self.entries.values() {
-            *places.entry(entry.connection.peer()).or_insert(0) += 1;
-        }
-        // Alone a peer crowds nobody out.
-        let share = if places.len() > 1 { self.most / 2 } else { self.most };
-        let candidate = |(id, entry): (&Id, &Entry)| {
-            let (rank, until) = entry.connection.precedence()?;
-            let is_crowding = places[&entry.connection.peer()] > share;
-            (rank != Rank::Queued || is_crowding).then_some(((rank != Rank::Slow, !is_crowding, rank, until), *id))
-        };
-        self.entries.iter().filter_map(candidate).min_by_key(|(order, _)| *order).map(|(_, id)| id)
+    /// The peer that has more than half of the places, so that no peer has them all. Alone it crowds nobody out.
+    fn crowding(&self) -> Option<IpAddr> {
+        let mut peers = self.peers.iter().filter(|_| self.peers.len() > 1);
+        peers.find(|(_, places)| **places > self.most / 2).map(|(peer, _)| *peer)
     }
 
     fn evict(&mut self) {
-        if let Some(entry) = self.victim().and_then(|id| self.entries.remove(&id)) {
+        let crowding = self.crowding();
+        let candidates = self.entries.iter().filter_map(|(id, entry)| Some((entry.order(crowding)?, *id)));
+        let victim = candidates.min_by_key(|(order, _)| *order).map(|(_, id)| id);
+        if let Some(entry) = victim.and_then(|id| self.remove(id)) {
             entry.task.abort();
         }
     }

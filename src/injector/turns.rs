@@ -3,11 +3,14 @@
 //! Owns who waits for whom. Each peer waits behind itself first, and what it may have in the queue of all is as much as
 //! is granted at a time: one that asks for a thousand reviews delays those of another by one turn. It measures
 //! nothing. The webhook asks it before each decision.
+//!
+//! A peer that does not read its answers waits behind them too, and delays nobody else.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// An amount of memory, in KiB, and its queues.
@@ -18,10 +21,29 @@ pub(super) struct Turns {
     peers: Mutex<HashMap<IpAddr, Weak<Semaphore>>>,
 }
 
-/// A turn; it ends when it is dropped.
+/// A turn; it ends when it is dropped, or with its answer.
 pub(super) struct Turn {
-    _of_all: OwnedSemaphorePermit,
+    of_all: OwnedSemaphorePermit,
+    of_peer: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    /// Ends the turn for all others. For the peer itself it ends when its answer has left, or its connection ended.
+    pub(super) fn answer(self, bytes: Vec<u8>) -> Bytes {
+        drop(self.of_all);
+        Bytes::from_owner(Answer { bytes, _of_peer: self.of_peer })
+    }
+}
+
+struct Answer {
+    bytes: Vec<u8>,
     _of_peer: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Answer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl Turns {
@@ -35,7 +57,7 @@ impl Turns {
         let kib = kib.min(self.most);
         let of_peer = self.of(peer).acquire_many_owned(kib).await.expect("never closed");
         let of_all = Arc::clone(&self.all).acquire_many_owned(kib).await.expect("never closed");
-        Turn { _of_all: of_all, _of_peer: of_peer }
+        Turn { of_all, of_peer }
     }
 
     /// The queue of one peer; those that nobody is in any more are forgotten.
@@ -101,6 +123,17 @@ mod tests {
         }
         assert_eq!(before, 1, "the turn that was being taken");
         drop(tasks);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_read_keeps_its_own_peer_waiting_and_no_other() {
+        let turns = Turns::new(100);
+        let answer = granted(&turns, A, 60).await.expect("free").answer(vec![1, 2, 3]);
+        assert_eq!(answer, [1, 2, 3].as_slice());
+        assert!(granted(&turns, A, 60).await.is_none());
+        assert!(granted(&turns, B, 100).await.is_some());
+        drop(answer);
+        assert!(granted(&turns, A, 60).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]

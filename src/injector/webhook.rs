@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderValue};
 use http::{Method, StatusCode};
 use tokio::sync::watch;
@@ -116,7 +117,7 @@ impl Webhook {
     }
 
     /// The answer to a body, or why it is no review.
-    async fn reviewed(self: &Arc<Self>, body: Whole, connection: &Connection) -> Result<Vec<u8>, String> {
+    async fn reviewed(self: &Arc<Self>, body: Whole, connection: &Connection) -> Result<Bytes, String> {
         let is_large = body.len() > SMALL;
         let (body, needed) = apart(is_large, move || {
             let needed = memory_needed(&body);
@@ -124,7 +125,7 @@ impl Webhook {
         })
         .await;
         let turns = if is_large { &self.large } else { &self.small };
-        let _turn = turns.take(connection.peer(), needed).await;
+        let turn = turns.take(connection.peer(), needed).await;
         connection.take_up();
         let review = apart(is_large, move || Review::parse(&body)).await.map_err(|error| error.to_string())?;
         let account = inject::service_account_name(&review.pod);
@@ -134,11 +135,12 @@ impl Webhook {
                 let (namespace, owner) = (safe_line(&review.namespace), shown(&review));
                 tracing::error!(namespace, owner, %error, "a pod is refused");
                 self.metrics.count(Outcome::Error(Failure::ReadFailed));
-                return Ok(Verdict::Refused { code: 500, message: format!("stsidecar: {error}") }.body(&review.uid));
+                let refused = Verdict::Refused { code: 500, message: format!("stsidecar: {error}") };
+                return Ok(turn.answer(refused.body(&review.uid)));
             }
         };
         let webhook = Arc::clone(self);
-        Ok(apart(is_large, move || webhook.decide(&review, &surroundings).body(&review.uid)).await)
+        Ok(turn.answer(apart(is_large, move || webhook.decide(&review, &surroundings).body(&review.uid)).await))
     }
 
     fn decide(&self, review: &Review, surroundings: &Surroundings) -> Verdict {
