@@ -237,6 +237,8 @@ fn complete(
     let added = assembly::give_containers(&mut draft, pod, choice, &surroundings, &tokens);
     assembly::add_volumes(&mut draft, &plan);
     assembly::place_sidecar(&mut draft, &plan, &inline);
+    resources::refit(&mut draft);
+    assembly::name_safe_volumes(&mut draft, &plan);
     nodes::narrow(&mut draft, template);
     status::write(&mut draft, &plan, &added);
     let mut warnings = Vec::new();

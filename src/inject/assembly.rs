@@ -40,16 +40,16 @@ pub(super) fn add_volumes(draft: &mut Draft, plan: &Plan<'_>) {
             Some((at, false)) => draft.replace(format!("/spec/volumes/{at}"), volume.clone()),
         }
     }
-    name_safe_volumes(draft, &volumes);
 }
 
 /// Continues the author's list of volumes that may be lost with a node. Cluster Autoscaler takes its commas for all that
 /// stands between names, and passes over directories in memory; others, and older ones, count them too.
-fn name_safe_volumes(draft: &mut Draft, volumes: &[Value]) {
+pub(super) fn name_safe_volumes(draft: &mut Draft, plan: &Plan<'_>) {
     const SAFE: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
     let said = pod::metadata(draft.pod(), "annotations").and_then(|map| map.get(SAFE)).and_then(Value::as_str);
     let Some(said) = said else { return };
     let mut names: Vec<&str> = said.split(',').filter(|name| !name.is_empty()).collect();
+    let volumes = plan.volumes();
     for name in volumes.iter().filter(|own| own.get("emptyDir").is_some()).filter_map(|own| pod::text(own, "name")) {
         if !names.contains(&name) {
             names.push(name);

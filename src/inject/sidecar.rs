@@ -10,7 +10,6 @@ use super::environment::ENDPOINTS;
 use super::handover::{self, CONFIG_DIRECTORY, CONFIG_VOLUME};
 use super::patch::Draft;
 use super::pod::{self, Choice, Container, items, text};
-use super::resources;
 use super::settings::Settings;
 use super::template::Template;
 use super::{CONTAINER, Denial, Reason};
@@ -237,8 +236,7 @@ pub(super) fn covers(actual: &Value, expected: &Value) -> bool {
     }
 }
 
-/// Brings a sidecar that is there up to date: the variables, the handed over clients above all, and what it may still
-/// ask for beside containers that came after it.
+/// Brings the variables of a sidecar that is there up to date, the handed over clients above all.
 pub(super) fn complete(draft: &mut Draft, pointer: &str, plan: &Plan<'_>, inline: &str) {
     let env = format!("{pointer}/env");
     for wanted in plan.environment(inline) {
@@ -253,11 +251,5 @@ pub(super) fn complete(draft: &mut Draft, pointer: &str, plan: &Plan<'_>, inline
                 }
             }
         }
-    }
-    let resources = format!("{pointer}/resources");
-    let now = draft.pod().pointer(&resources).cloned().unwrap_or_default();
-    let fitted = resources::fitted(draft.pod(), &now);
-    if !now.is_null() && fitted != now {
-        draft.replace(resources, fitted);
     }
 }
