@@ -241,8 +241,9 @@ fn complete(
     let mut draft = renewed.clone().unwrap_or_else(|| Draft::of(pod));
     let added = assembly::give_containers(&mut draft, pod, choice, &surroundings, &tokens);
     earlier::volumes(&mut draft, &plan);
-    assembly::name_safe_volumes(&mut draft, &plan);
     assembly::place_sidecar(&mut draft, &plan, &inline);
+    resources::refit(&mut draft);
+    assembly::name_safe_volumes(&mut draft, &plan);
     nodes::narrow(&mut draft, template);
     status::write(&mut draft, &plan, &added);
     let of_secrets = pull_secrets::add(&mut draft, request, template);

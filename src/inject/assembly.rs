@@ -35,8 +35,8 @@ pub(super) fn name_safe_volumes(draft: &mut Draft, plan: &Plan<'_>) {
     const SAFE: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
     let said = pod::metadata(draft.pod(), "annotations").and_then(|map| map.get(SAFE)).and_then(Value::as_str);
     let Some(said) = said else { return };
-    let volumes = plan.volumes();
     let mut names: Vec<&str> = said.split(',').filter(|name| !name.is_empty()).collect();
+    let volumes = plan.volumes();
     for name in volumes.iter().filter(|own| own.get("emptyDir").is_some()).filter_map(|own| pod::text(own, "name")) {
         if !names.contains(&name) {
             names.push(name);

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::CONTAINER;
 use super::keys::PREFIX;
+use super::patch::Draft;
 use super::pod::{self, Container, LISTS, metadata};
 use super::quantity::Quantity;
 use super::settings::{Amounts, Settings};
@@ -53,7 +54,7 @@ pub(super) fn of(pod: &Value, settings: &Settings) -> Value {
 /// may not exceed the pod's, nor any limit the pod's. The rules are `defaultPodRequests` and
 /// `validatePodResourceConsistency` of Kubernetes 1.34,
 /// <https://github.com/kubernetes/enhancements/tree/master/keps/sig-node/2837-pod-level-resource-spec>.
-pub(super) fn fitted(pod: &Value, resources: &Value) -> Value {
+fn fitted(pod: &Value, resources: &Value) -> Value {
     let whole = &pod["spec"];
     let mut own = json!({ "resources": if resources.is_null() { json!({}) } else { resources.clone() } });
     let remove = |own: &mut Value, kind: &str, what: &str| {
@@ -88,6 +89,16 @@ pub(super) fn fitted(pod: &Value, resources: &Value) -> Value {
         map.retain(|_, value| value.as_object().is_none_or(|map| !map.is_empty()));
     }
     own
+}
+
+/// Fits the sidecar that is in the pod again, for what containers that came after it ask for.
+pub(super) fn refit(draft: &mut Draft) {
+    let Some(own) = pod::own(draft.pod()) else { return };
+    let Some(now) = own.value.get("resources").filter(|resources| resources.is_object()) else { return };
+    let (path, fitted) = (format!("{}/resources", own.pointer()), fitted(draft.pod(), now));
+    if fitted != *now {
+        draft.replace(path, fitted);
+    }
 }
 
 /// What all other containers ask for at the time when it is most. The sidecar runs beside each of them but those

@@ -1,6 +1,6 @@
 //! The container under our name: whether some version rendered it, and bringing it up to date.
 //!
-//! Owns the fields that make it ours, and those that are renewed. Resources that fit, the pull policy, an envFrom, a lifecycle,
+//! Owns the fields that make it ours, and those that are renewed. Resources, the pull policy, an envFrom, a lifecycle,
 //! other probes and other mounts belong to whoever set them.
 
 use serde_json::Value;
@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::{RESERVED, context, image, is_within, normal, take_all, variables};
 use crate::inject::patch::Draft;
 use crate::inject::pod::{items, text};
-use crate::inject::resources;
 use crate::inject::sidecar::{API_TOKEN_DIRECTORY, PORT_NAME, PROGRAM, Plan, covers};
 use crate::shown;
 
@@ -68,16 +67,6 @@ pub(in crate::inject) fn renew(draft: &mut Draft, pointer: &str, plan: &Plan<'_>
     mounts(draft, pointer, &plan.mounts());
     port(draft, pointer, expected["ports"].get(0));
     variables::renew(draft, pointer, plan.environment(inline));
-    fit(draft, pointer);
-}
-
-/// Takes away what the container may not ask for any more beside containers that came after it.
-fn fit(draft: &mut Draft, pointer: &str) {
-    let found = draft.pod().pointer(pointer).map(|own| own["resources"].clone()).unwrap_or_default();
-    let fitted = resources::fitted(draft.pod(), &found);
-    if !found.is_null() && fitted != found {
-        set(draft, pointer, "resources", fitted);
-    }
 }
 
 fn set(draft: &mut Draft, pointer: &str, key: &str, value: Value) {
