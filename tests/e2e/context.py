@@ -10,7 +10,7 @@ from .store import Role, Store
 from .workloads import Place
 
 # Roles and whom they trust: one for each scenario's namespace, by the same name, and these.
-PLACES = ["b", "c", "d", "dashboard", "e", "f", "g", "h", "i", "j", "k", "l", "m", "m-restricted", "m-quota", "n", "speed"]
+PLACES = ["b", "c", "d", "dashboard", "e", "env", "f", "g", "h", "i", "j", "k", "l", "m", "m-restricted", "m-quota", "n", "speed"]
 ROLES = [
     *(Role(f"e2e-{name}", f"e2e-{name}") for name in PLACES if name != "d"),
     Role("e2e-g-two", "e2e-g"),

@@ -7,6 +7,7 @@ from real.processes import Failed
 
 from . import admission_cases as admissions
 from . import dashboard_cases as dashboards
+from . import environment_cases as environments
 from . import install_cases as installs
 from . import operator_cases as operators
 from . import outage_cases as outages
@@ -22,7 +23,7 @@ FIRST = [("a", installs.a), ("readme", readmes.readme)]
 # Beside each other, each row by itself in this order: c and l restart the kubelet, one at a time.
 BESIDE = [
     [("b", serving.b), ("c", outages.c), ("l", outages.l), ("n", refusals.n)],
-    [("i", outages.i), ("g", serving.g), ("j", operators.j), ("rbac", admissions.rbac)],
+    [("i", outages.i), ("g", serving.g), ("j", operators.j), ("rbac", admissions.rbac), ("env", environments.env)],
     [("d", operators.d), ("e", serving.e), ("m", serving.m), ("dashboard", dashboards.dashboard)],
 ]
 # Measures, so before anything else is there.

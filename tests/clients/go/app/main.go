@@ -6,6 +6,7 @@
 //	app load R S      R requests a second for S seconds to the credentials endpoint: how long they took
 //	app reviews R S URL REVIEW    the same with an admission review, to a webhook
 //	app token         the authorization token of this container
+//	app environment   its variables as JSON, as the kubelet made them
 //	app matrix B S    writes to bucket B and reads for S seconds, for tests/real/sdk_matrix.py
 //	app kill ID       SIGKILL to the first process of a container, found by its cgroup (needs hostPID)
 package main
@@ -16,9 +17,9 @@ import (
 )
 
 func main() {
-	commands := map[string]func([]string) error{"run": run, "ask": ask, "load": load, "reviews": reviews, "token": token, "matrix": matrix, "kill": kill}
+	commands := map[string]func([]string) error{"run": run, "ask": ask, "load": load, "reviews": reviews, "token": token, "environment": environment, "matrix": matrix, "kill": kill}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: app run | ask [TOKEN] | load RATE SECONDS | reviews RATE SECONDS URL REVIEW | token | matrix BUCKET SECONDS | kill CONTAINER-ID")
+		fmt.Fprintln(os.Stderr, "usage: app run | ask [TOKEN] | load RATE SECONDS | reviews RATE SECONDS URL REVIEW | token | environment | matrix BUCKET SECONDS | kill CONTAINER-ID")
 		os.Exit(64)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
