@@ -7,6 +7,7 @@ from real.processes import Failed
 
 from . import admission_cases as admissions
 from . import dashboard_cases as dashboards
+from . import environment_cases as environments
 from . import install_cases as installs
 from . import operator_cases as operators
 from . import outage_cases as outages
@@ -30,6 +31,7 @@ BESIDE = [
         ("g", serving.g),
         ("j", operators.j),
         ("rbac", admissions.rbac),
+        ("env", environments.env),
         ("mesh", shapes.mesh),
     ],
     [

@@ -205,6 +205,27 @@ fn a_proxy_that_an_env_from_could_bring_is_bypassed() {
     assert!(app.contains_key(FULL_URI) && app.contains_key(TOKEN_FILE) && !app.contains_key("NO_PROXY"));
 }
 
+/// An injector after ours adds to every container; what was given before stays, and a third call changes nothing.
+#[test]
+fn an_env_from_of_a_later_injector_is_completed_once() {
+    let mut case = case(&json!({}));
+    let (mut pod, _) = admitted(&case);
+    let app = pod["spec"]["containers"][0].as_object_mut().expect("a container");
+    app.insert("envFrom".to_owned(), json!([{ "secretRef": { "name": "keys" } }]));
+    case.pod = pod;
+    let Decision::Inject(second) = case.decide(&case.pod, &mut draw()) else { panic!("the second call refuses") };
+    assert!(second.warnings.iter().any(|one| one.contains("Secret keys")), "{:?}", second.warnings);
+    let mut pod = case.pod.clone();
+    apply(&mut pod, &second.operations);
+    let app = of(&pod, "app", &holding(&[("AWS_REGION", "us-east-1"), ("NO_PROXY", ".internal")]));
+    assert_eq!(value(&app, "AWS_REGION"), Some("eu-central-1"), "it was given when nothing else could bring one");
+    assert!(value(&app, "NO_PROXY").is_some_and(|hosts| hosts.starts_with(".internal,")), "{app:?}");
+    match case.decide(&pod, &mut draw()) {
+        Decision::Inject(third) => assert!(third.operations.is_empty(), "{:?}", third.operations),
+        other => panic!("the third call says {other:?}"),
+    }
+}
+
 /// A later variable of the same name beats an earlier one, and an empty one counts.
 #[test]
 fn empty_variables_of_the_endpoint_are_filled() {

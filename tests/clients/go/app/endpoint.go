@@ -25,6 +25,10 @@ func token([]string) error {
 	return err
 }
 
+func environment([]string) error {
+	return json.NewEncoder(os.Stdout).Encode(os.Environ())
+}
+
 // get makes one request. The address is a constant: a container without credentials knows it too.
 func get(client *http.Client, authorization string) (int, []byte, error) {
 	request, err := http.NewRequest(http.MethodGet, endpoint, nil)

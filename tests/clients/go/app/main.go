@@ -7,6 +7,7 @@
 //	app reviews R S URL REVIEW    the same with an admission review, to a webhook
 //	app bodies N S ADDRESS...     N connections to each webhook for S seconds, whose bodies do not come or are none
 //	app token         the authorization token of this container
+//	app environment   its variables as JSON, as the kubelet made them
 //	app matrix B S    writes to bucket B and reads for S seconds, for tests/real/sdk_matrix.py
 //	app relay FROM=TO...    carries connections, as a mesh's proxy does; without any it ends at once
 //	app webhook HOST  a mutating webhook that adds to every container, under a certificate that it makes and prints
@@ -20,11 +21,11 @@ import (
 
 func main() {
 	commands := map[string]func([]string) error{
-		"run": run, "ask": ask, "load": load, "reviews": reviews, "bodies": bodies, "token": token, "matrix": matrix,
+		"run": run, "ask": ask, "load": load, "reviews": reviews, "bodies": bodies, "token": token, "environment": environment, "matrix": matrix,
 		"relay": relay, "webhook": webhook, "kill": kill,
 	}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: app run | ask [TOKEN] | load RATE SECONDS | reviews RATE SECONDS URL REVIEW | bodies COUNT SECONDS ADDRESS... | token | matrix BUCKET SECONDS | relay [FROM=TO]... | webhook HOST | kill CONTAINER-ID")
+		fmt.Fprintln(os.Stderr, "usage: app run | ask [TOKEN] | load RATE SECONDS | reviews RATE SECONDS URL REVIEW | bodies COUNT SECONDS ADDRESS... | token | environment | matrix BUCKET SECONDS | relay [FROM=TO]... | webhook HOST | kill CONTAINER-ID")
 		os.Exit(64)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
