@@ -222,7 +222,12 @@ fn complete(
     plan.check_reserved(pod)?;
     checks::ports(pod, settings)?;
     let tokens = if settings.legacy_clients { handover::tokens(own.as_ref(), choice, draw) } else { Tokens::new() };
-    let surroundings = Surroundings { port: settings.port, region: region.as_deref() };
+    let surroundings = Surroundings {
+        port: settings.port,
+        region: region.as_deref(),
+        has_explicit_region: settings.has_explicit_region,
+        ec2_metadata: settings.ec2_metadata,
+    };
     if let Some(message) = checks::environment(pod, choice, &surroundings, &tokens, template)? {
         return match asked {
             Asked::Explicitly => Err(Denial::new(Reason::Environment, message)),
@@ -235,6 +240,6 @@ fn complete(
     assembly::add_volumes(&mut draft, &plan);
     assembly::place_sidecar(&mut draft, &plan, &inline);
     status::write(&mut draft, &plan, &added);
-    let warnings = if draft.is_untouched() { Vec::new() } else { checks::warnings(draft.pod(), &plan) };
+    let warnings = if draft.is_untouched() { Vec::new() } else { checks::warnings(draft.pod(), &plan, &surroundings) };
     Ok(Decision::Inject(Injection { operations: draft.into_operations(), warnings }))
 }

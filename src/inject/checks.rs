@@ -107,7 +107,7 @@ pub(super) fn region(pod: &Value, settings: &Settings, choice: &Choice) -> Resul
     }
     let literal = |container: pod::Container<'_>| {
         container
-            .literal("AWS_REGION")
+            .plain("AWS_REGION")
             .and_then(|text| Region::parse_at(settings.server, text).ok())
             .map(|region| region.as_str().to_owned())
     };
@@ -153,16 +153,17 @@ pub(super) fn environment(
 ) -> Result<Option<String>, Denial> {
     let chosen: Vec<_> = pod::containers(pod).into_iter().filter(|container| choice.has(container.name)).collect();
     for container in &chosen {
-        environment::check(container, template.injector.strict_environment)?;
+        environment::check(pod, container, &template.injector)?;
     }
     Ok(chosen.iter().find_map(|container| surroundings.winner(container, handover::token(tokens, container.name))))
 }
 
 /// What the author should know, of the pod as it is now.
-pub(super) fn warnings(pod: &Value, plan: &Plan<'_>) -> Vec<String> {
+pub(super) fn warnings(pod: &Value, plan: &Plan<'_>, surroundings: &Surroundings<'_>) -> Vec<String> {
     let all = pod::containers(pod);
+    let chosen = all.iter().filter(|container| plan.choice.has(container.name));
     let mut warnings: Vec<String> =
-        all.iter().filter(|container| plan.choice.has(container.name)).flat_map(environment::warnings).collect();
+        chosen.flat_map(|container| environment::warnings(pod, container, surroundings)).collect();
     let before = all.iter().take_while(|container| container.name != CONTAINER);
     warnings.extend(before.filter(|container| plan.choice.has(container.name)).map(|container| {
         format!("init container {} runs before the sidecar, so it gets no credentials while it runs", container.name)

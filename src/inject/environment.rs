@@ -1,12 +1,19 @@
 //! What a chosen container is given: the variables that lead its SDK to the sidecar, and one mount.
 //!
-//! Owns the rule that nothing the author set is overwritten or repeated, `NO_PROXY` included, and what
-//! counts as a conflict that would win over the sidecar. Called by `inject` for each chosen container.
+//! Owns the rule that nothing the author wrote into `env` is overwritten or repeated, `NO_PROXY` included, unless it is
+//! empty, and what counts as a conflict that would win over the sidecar. Variables of `env` beat those of an `envFrom`,
+//! whose content the injector does not read: over what one could bring it writes only what the sidecar's clients need.
+//! Called by `inject` for each chosen container.
+
+mod env_from;
+mod precedence;
+mod proxy;
 
 use serde_json::{Value, json};
 
 use super::patch::Draft;
 use super::pod::{Container, text};
+use super::template::Injector;
 use super::{Denial, Reason};
 
 /// Where the application finds its authorization token.
@@ -18,17 +25,20 @@ const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+const STS_ENDPOINTS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
+const METADATA: &str = "AWS_EC2_METADATA_DISABLED";
 const WEB_IDENTITY: [&str; 2] = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
-const STATIC: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"];
-const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 const LOOPBACK: &str = "127.0.0.1";
 
 /// What every chosen container of a pod is given.
 pub(super) struct Surroundings<'a> {
     pub(super) port: u16,
     pub(super) region: Option<&'a str>,
+    /// Whether an annotation names the region; the chart's is only a default.
+    pub(super) has_explicit_region: bool,
+    /// Whether SDKs may ask the instance metadata service: for the region, the instance's id, and the node's role.
+    pub(super) ec2_metadata: bool,
 }
 
 impl Surroundings<'_> {
@@ -49,11 +59,20 @@ impl Surroundings<'_> {
                  eks.amazonaws.com/skip-pod-identity-webhook: \"true\""
             ));
         }
+        // Nothing can be written over these: botocore, Ruby, Swift and Rust take an empty relative URI for one, and the
+        // SDKs for Java, which prefer the variable to the file, an empty token.
+        let emptied = container.variable(TOKEN).filter(|_| token.is_none() && !container.sets(TOKEN)).map(|_| TOKEN);
+        if let Some(variable) = container.variable(RELATIVE_URI).map(|_| RELATIVE_URI).or(emptied) {
+            let empty = if container.sets(variable) { "" } else { " to an empty text" };
+            return Some(format!(
+                "container {name} sets {variable}{empty}, which SDKs follow instead of stsidecar; remove it"
+            ));
+        }
         let own =
             [(FULL_URI, Some(self.uri())), (TOKEN_FILE, Some(Self::token_file())), (TOKEN, token.map(str::to_owned))];
-        let foreign = own
-            .into_iter()
-            .find(|(variable, value)| container.sets(variable) && container.literal(variable) != value.as_deref());
+        let is_ours =
+            |variable: &str, value: &Option<String>| value.is_some() && container.literal(variable) == value.as_deref();
+        let foreign = own.into_iter().find(|(variable, value)| container.sets(variable) && !is_ours(variable, value));
         foreign.map(|(variable, _)| {
             format!("container {name} sets {variable} itself, which would win over stsidecar; remove it")
         })
@@ -64,12 +83,10 @@ impl Surroundings<'_> {
         let pointer = container.pointer();
         let mut added = Vec::new();
         for (name, value) in self.variables(container, token) {
-            draft.append(&format!("{pointer}/env"), json!({ "name": name, "value": value }));
+            put(draft, container, name, &value);
             added.push(name.to_owned());
         }
-        if has_proxy(container) {
-            added.extend(bypass(draft, container));
-        }
+        added.extend(proxy::bypass(draft, container));
         if !container.mounts().any(|mount| text(mount, "name") == Some(ENDPOINTS)) {
             draft.append(&format!("{pointer}/volumeMounts"), mount(container.name));
         }
@@ -80,16 +97,63 @@ impl Surroundings<'_> {
     fn variables(&self, container: &Container<'_>, token: Option<&str>) -> Vec<(&'static str, String)> {
         let mut wanted = vec![(FULL_URI, self.uri()), (TOKEN_FILE, Self::token_file())];
         wanted.extend(token.map(|token| (TOKEN, token.to_owned())));
-        // The SDKs differ in which of the two they read; an author who set one of them meant both.
-        let region = match REGIONS.into_iter().find(|name| container.sets(name)) {
-            Some(own) => Some(format!("$({own})")),
-            None => self.region.map(str::to_owned),
-        };
-        wanted.extend(region.iter().flat_map(|region| REGIONS.map(|name| (name, region.clone()))));
-        wanted.push(("AWS_STS_REGIONAL_ENDPOINTS", "regional".to_owned()));
-        wanted.push(("AWS_EC2_METADATA_DISABLED", "true".to_owned()));
-        wanted.retain(|(name, _)| container.variable(name).is_none());
+        wanted.retain(|(name, _)| !container.sets(name));
+        wanted.extend(self.regions(container));
+        let is_absent = |name: &str| container.variable(name).is_none();
+        if is_absent(STS_ENDPOINTS) && !env_from::may_bring(container, STS_ENDPOINTS) {
+            wanted.push((STS_ENDPOINTS, "regional".to_owned()));
+        }
+        // Over an envFrom's too: without it SDKs take the node's role when the sidecar does not answer.
+        if is_absent(METADATA) && !self.ec2_metadata {
+            wanted.push((METADATA, "true".to_owned()));
+        }
         wanted
+    }
+
+    /// The SDKs differ in which of the two they read; an author who set one of them meant both.
+    fn regions(&self, container: &Container<'_>) -> Vec<(&'static str, String)> {
+        match REGIONS.into_iter().find(|name| container.sets(name)) {
+            Some(own) => {
+                let other = REGIONS.into_iter().filter(|name| !container.sets(name));
+                other.filter_map(|name| Some((name, doubled(container, own, name)?))).collect()
+            }
+            None if self.leaves_region(container) => Vec::new(),
+            None => self.region.iter().flat_map(|region| REGIONS.map(|name| (name, (*region).to_owned()))).collect(),
+        }
+    }
+
+    /// Whether an envFrom may hold the container's region, so that the chart's is not written over it.
+    pub(super) fn leaves_region(&self, container: &Container<'_>) -> bool {
+        let is_open = |name: &&str| container.variable(name).is_none() && env_from::may_bring(container, name);
+        !self.has_explicit_region && !REGIONS.iter().any(|name| container.sets(name)) && REGIONS.iter().any(is_open)
+    }
+}
+
+/// The value by which `other`, which is absent or empty, says what `own` says.
+fn doubled(container: &Container<'_>, own: &str, other: &str) -> Option<String> {
+    let reference = || Some(format!("$({own})"));
+    match container.position(other) {
+        // A reference to what a missing optional key leaves unset stays as it is written.
+        _ if container.is_optional(own) => None,
+        None if env_from::may_bring(container, other) => None,
+        None => reference(),
+        // A reference reaches only what stands before it.
+        Some(at) if container.position(own) < Some(at) => reference(),
+        Some(_) => container.plain(own).map(str::to_owned),
+    }
+}
+
+/// Adds a variable, or fills the empty one that counts.
+fn put(draft: &mut Draft, container: &Container<'_>, name: &str, value: &str) {
+    let env = format!("{}/env", container.pointer());
+    let Some(at) = container.position(name) else {
+        draft.append(&env, json!({ "name": name, "value": value }));
+        return;
+    };
+    let path = format!("{env}/{at}/value");
+    match container.value["env"][at].get("value") {
+        Some(_) => draft.replace(path, value.into()),
+        None => draft.add(path, value.into()),
     }
 }
 
@@ -98,81 +162,20 @@ pub(super) fn mount(container: &str) -> Value {
     json!({ "mountPath": TOKEN_DIRECTORY, "name": ENDPOINTS, "readOnly": true, "subPath": container })
 }
 
-fn has_proxy(container: &Container<'_>) -> bool {
-    PROXIES.into_iter().any(|name| container.sets(name))
-}
-
-/// Keeps the SDK's plain HTTP request to the sidecar away from a proxy.
-fn bypass(draft: &mut Draft, container: &Container<'_>) -> Vec<String> {
-    let env = format!("{}/env", container.pointer());
-    let present: Vec<&str> = EXCEPTIONS.into_iter().filter(|name| container.variable(name).is_some()).collect();
-    if present.is_empty() {
-        // `$(NO_PROXY)` is the value of an envFrom; a name that is defined nowhere stays as it is, harmlessly.
-        let from = container.value.get("envFrom").and_then(Value::as_array).is_some_and(|from| !from.is_empty());
-        let variables = if from {
-            vec![("NO_PROXY", format!("$(NO_PROXY),{LOOPBACK}"))]
-        } else {
-            EXCEPTIONS.map(|name| (name, LOOPBACK.to_owned())).to_vec()
-        };
-        for (name, value) in &variables {
-            draft.append(&env, json!({ "name": name, "value": value }));
-        }
-        return variables.into_iter().map(|(name, _)| name.to_owned()).collect();
-    }
-    let mut changed = Vec::new();
-    for name in present {
-        // A value that comes from elsewhere cannot be continued; `warnings` says so.
-        let Some(value) = container.literal(name) else { continue };
-        if value.split(',').any(|host| matches!(host.trim(), LOOPBACK | "*")) {
-            continue;
-        }
-        let value = if value.is_empty() { LOOPBACK.to_owned() } else { format!("{value},{LOOPBACK}") };
-        // Kubernetes takes the last of several variables with one name.
-        let all = container.value["env"].as_array();
-        let Some(at) = all.and_then(|all| all.iter().rposition(|own| text(own, "name") == Some(name))) else {
-            continue;
-        };
-        let path = format!("{env}/{at}/value");
-        match container.value["env"][at].get("value") {
-            Some(_) => draft.replace(path, value.into()),
-            None => draft.add(path, value.into()),
-        }
-        changed.push(name.to_owned());
-    }
-    changed
-}
-
 /// What an author should know about a container's environment.
-pub(super) fn warnings(container: &Container<'_>) -> Vec<String> {
-    let name = container.name;
-    let keys = STATIC.into_iter().filter(|variable| container.sets(variable)).map(|variable| {
-        format!("container {name} sets {variable}, which SDKs follow before they ask stsidecar; remove it")
-    });
-    let unknown = EXCEPTIONS.into_iter().filter(|variable| {
-        has_proxy(container) && container.variable(variable).is_some() && container.literal(variable).is_none()
-    });
-    let proxy = unknown.map(|variable| {
-        format!("container {name} sets a proxy and takes {variable} from elsewhere; it must hold {LOOPBACK}")
-    });
-    keys.chain(proxy).collect()
+pub(super) fn warnings(pod: &Value, container: &Container<'_>, surroundings: &Surroundings<'_>) -> Vec<String> {
+    let mut warnings = precedence::findings(pod, container);
+    warnings.extend(env_from::warnings(container, surroundings));
+    warnings.extend(proxy::warnings(container));
+    warnings
 }
 
-/// Refuses what can never work together with the sidecar.
-pub(super) fn check(container: &Container<'_>, strict: bool) -> Result<(), Denial> {
-    let refuse = |message: String| Err(Denial::new(Reason::Environment, message));
-    if container.sets(RELATIVE_URI) {
-        let name = container.name;
-        return refuse(format!(
-            "container {name} sets {RELATIVE_URI}, which SDKs follow instead of stsidecar; remove it"
-        ));
+/// Refuses what SDKs follow, or could, before they ask the sidecar, as far as the operator wants that.
+pub(super) fn check(pod: &Value, container: &Container<'_>, injector: &Injector) -> Result<(), Denial> {
+    let finding = || precedence::findings(pod, container).into_iter().next();
+    if let Some(finding) = injector.strict_environment.then(finding).flatten() {
+        let message = format!("{finding} (injector.strictEnvironment is true)");
+        return Err(Denial::new(Reason::Environment, message));
     }
-    let keys = STATIC.into_iter().find(|variable| strict && container.sets(variable));
-    match keys {
-        Some(variable) => refuse(format!(
-            "container {} sets {variable}, which SDKs follow before they ask stsidecar; remove it \
-             (injector.strictEnvironment is true)",
-            container.name
-        )),
-        None => Ok(()),
-    }
+    if injector.strict_env_from { env_from::check(container) } else { Ok(()) }
 }

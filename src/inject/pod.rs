@@ -30,9 +30,14 @@ impl<'a> Container<'a> {
         format!("/spec/{}/{}", self.list, self.at)
     }
 
+    /// Where a variable stands in `env`; of several with one name Kubernetes takes the last.
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        let all = self.value.get("env")?.as_array()?;
+        all.iter().rposition(|variable| text(variable, "name") == Some(name))
+    }
+
     pub(super) fn variable(&self, name: &str) -> Option<&'a Value> {
-        // Of several with one name Kubernetes takes the last.
-        items(self.value, "env").filter(|variable| text(variable, "name") == Some(name)).last()
+        self.position(name).map(|at| &self.value["env"][at])
     }
 
     /// A variable's literal value, if it has one; without any source it is the empty text.
@@ -42,6 +47,18 @@ impl<'a> Container<'a> {
             Some(Value::String(text)) => Some(text),
             _ => variable.get("valueFrom").is_none_or(Value::is_null).then_some(""),
         }
+    }
+
+    /// A literal value that the kubelet leaves as it is written: without references to other variables.
+    /// <https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/>
+    pub(super) fn plain(&self, name: &str) -> Option<&'a str> {
+        self.literal(name).filter(|text| !text.contains("$(") && !text.contains("$$"))
+    }
+
+    /// Whether a variable stays unset when the key that it names is missing.
+    pub(super) fn is_optional(&self, name: &str) -> bool {
+        let from = self.variable(name).and_then(|variable| variable.get("valueFrom")).and_then(Value::as_object);
+        from.is_some_and(|from| from.values().any(|reference| reference["optional"] == true))
     }
 
     /// Whether a variable is set to anything but the empty text, by which many unset one.
@@ -121,7 +138,7 @@ pub(super) fn check_shape(pod: &Value) -> Result<(), Denial> {
                 "spec.{list}[{at}] needs a name of its own, of lower-case letters, digits and dashes"
             ));
         }
-        for key in ["env", "volumeMounts", "ports"] {
+        for key in ["env", "envFrom", "volumeMounts", "ports"] {
             if !is_list(value, key) {
                 return wrong(&format!("spec.{list}[{at}].{key} must be a list of maps"));
             }

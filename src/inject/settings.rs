@@ -99,6 +99,8 @@ pub(super) struct Settings {
     pub(super) container_roles: Vec<(String, RoleArn)>,
     pub(super) config: Option<String>,
     pub(super) region: Option<Region>,
+    /// Whether an annotation names the region; the chart's is only a default.
+    pub(super) has_explicit_region: bool,
     pub(super) sts_endpoint: Option<String>,
     pub(super) sts_timeout: AttemptTimeout,
     /// Whose STS the agent will ask, as far as can be known here.
@@ -119,6 +121,8 @@ pub(super) struct Settings {
     pub(super) image: String,
     pub(super) legacy_clients: bool,
     pub(super) wait_for_credentials: bool,
+    /// Whether SDKs of the containers may ask the instance metadata service.
+    pub(super) ec2_metadata: bool,
 }
 
 impl Settings {
@@ -139,6 +143,7 @@ impl Settings {
             container_roles: list(sources.pod("container-roles"), |text| container_role(server, text))?,
             config,
             region: text("region", chart("region", &agent.region)).parse(|text| Region::parse_at(server, text))?,
+            has_explicit_region: sources.any("region").is_some(),
             sts_endpoint,
             server,
             sts_timeout: text("sts-timeout", chart("stsTimeout", &agent.sts_timeout))
@@ -168,6 +173,7 @@ impl Settings {
             image: image(sources, template)?,
             legacy_clients: flag(sources, "legacy-clients", agent.legacy_clients)?,
             wait_for_credentials: flag(sources, "wait-for-credentials", agent.wait_for_credentials)?,
+            ec2_metadata: flag(sources, "ec2-metadata", agent.ec2_metadata)?,
         };
         together::check(&settings, sources)?;
         Ok(settings)

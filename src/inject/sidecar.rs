@@ -21,6 +21,7 @@ const NONE: &str = "stsidecar-none";
 const CA: &str = "stsidecar-ca";
 const CA_DIRECTORY: &str = "/var/run/stsidecar/ca";
 const STATE_DIRECTORY: &str = "/var/run/stsidecar/state";
+const ALLOW_INSECURE: &str = "STSIDECAR_ALLOW_INSECURE_STS";
 /// What our volumes begin with; nobody else's may.
 pub(super) const RESERVED: &str = "stsidecar-";
 /// The metrics port's name, by which the chart's `PodMonitor` finds it; such a name has 15 letters at most.
@@ -71,6 +72,7 @@ impl Plan<'_> {
         let admin = if agent.metrics.enabled { "[::]" } else { "localhost" };
         let (own, bundle) = (&self.settings, &agent.aws_ca_bundle);
         let set = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let has_own = agent.extra_env.iter().any(|extra| text(extra, "name") == Some(ALLOW_INSECURE));
         let unless = |text: &str, default: &str| Some(text.to_owned()).filter(|text| text != default);
         let variables = [
             (handover::INLINE, set(inline)),
@@ -80,8 +82,9 @@ impl Plan<'_> {
             ("STSIDECAR_LISTEN", Some(format!("localhost:{port}"))),
             ("STSIDECAR_ADMIN_LISTEN", Some(format!("{admin}:{metrics_port}"))),
             ("STSIDECAR_STATE_DIR", set(STATE_DIRECTORY)),
-            // Only what differs from the agent's own default: a variable would beat the ConfigMap's document.
-            ("STSIDECAR_ALLOW_INSECURE_STS", agent.allow_insecure_sts.then(|| "true".to_owned())),
+            // Always: a variable beats the document of the author's ConfigMap, and this is the operator's to allow.
+            (ALLOW_INSECURE, set(if agent.allow_insecure_sts { "true" } else { "false" }).filter(|_| !has_own)),
+            // Only what differs from the agent's own default, which the document may change.
             (
                 "STSIDECAR_STS_TIMEOUT",
                 (own.sts_timeout != AttemptTimeout::default()).then(|| own.sts_timeout.to_string()),

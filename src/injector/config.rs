@@ -52,7 +52,7 @@ struct Document {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[allow(dead_code, reason = "the last six are read by the template; here their keys are allowed")]
+#[allow(dead_code, reason = "the last seven are read by the template; here their keys are allowed")]
 struct Injector {
     namespace: String,
     service_name: String,
@@ -70,6 +70,8 @@ struct Injector {
     allowed_role_arns: Value,
     #[serde(default)]
     strict_environment: Value,
+    #[serde(default)]
+    strict_env_from: Value,
     #[serde(default)]
     mesh_proxies: Value,
     #[serde(default)]

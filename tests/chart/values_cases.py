@@ -80,7 +80,7 @@ def entries() -> Iterator[tuple[str, str, str]]:
         if text.startswith("#"):
             comment.append(text.lstrip("#").strip())
             continue
-        key = re.match(r"( *)([A-Za-z]+):", line)
+        key = re.match(r"( *)([A-Za-z][A-Za-z0-9]*):", line)
         if key is None:
             comment = []
             continue

@@ -18,8 +18,9 @@ fn maybe(value: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value =
     proptest::option::of(value)
 }
 
+/// Ours among them, and twice now and then: Kubernetes takes the last.
 fn variable() -> impl Strategy<Value = Value> {
-    let names = select(vec![
+    let usual = select(vec![
         "AWS_REGION",
         "AWS_DEFAULT_REGION",
         "NO_PROXY",
@@ -28,21 +29,71 @@ fn variable() -> impl Strategy<Value = Value> {
         "http_proxy",
         "AWS_EC2_METADATA_DISABLED",
         "AWS_PROFILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
         "AWS_ROLE_ARN",
         "OTHER",
     ]);
-    let values = select(vec!["", "eu-west-1", "a,b", "127.0.0.1", "*", "$(OTHER)"]);
-    (names, values, any::<u8>()).prop_map(|(name, value, kind)| match kind % 8 {
+    let ours = select(vec![
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        "AWS_STS_REGIONAL_ENDPOINTS",
+    ]);
+    let values = select(vec![
+        "",
+        "",
+        "eu-west-1",
+        "a,b",
+        "127.0.0.1",
+        "*",
+        "$(OTHER)",
+        "$$(OTHER)",
+        "$(NOWHERE)",
+        "http://127.0.0.1:9911/v1/credentials",
+        "/var/run/secrets/stsidecar.dev/endpoint/token",
+    ]);
+    (prop_oneof![4 => usual, 1 => ours], values, any::<u8>()).prop_map(|(name, value, kind)| match kind % 16 {
         0 => json!({ "name": name, "valueFrom": { "configMapKeyRef": { "name": "m", "key": "k" } } }),
-        1 => json!({ "name": name }),
+        1 => json!({ "name": name, "valueFrom": { "secretKeyRef": { "name": "s", "key": "k", "optional": true } } }),
+        2 => json!({ "name": name }),
+        3 => json!({ "name": name, "value": value, "valueFrom": null }),
         _ => json!({ "name": name, "value": value }),
+    })
+}
+
+fn env_from() -> impl Strategy<Value = Value> {
+    let prefix = select(vec![
+        None,
+        None,
+        Some(""),
+        Some("A"),
+        Some("AWS_"),
+        Some("AWS_D"),
+        Some("DB_"),
+        Some("AWS_EC2_"),
+        Some("AWS_S"),
+        Some("no_"),
+        Some("H"),
+    ]);
+    (prefix, any::<bool>(), any::<bool>()).prop_map(|(prefix, is_secret, optional)| {
+        let (kind, name) = if is_secret { ("secretRef", "s") } else { ("configMapRef", "m") };
+        let mut source = json!({ kind: { "name": name } });
+        if optional {
+            source[kind]["optional"] = true.into();
+        }
+        if let Some(prefix) = prefix {
+            source["prefix"] = prefix.into();
+        }
+        source
     })
 }
 
 fn container(name: String, is_init: bool) -> impl Strategy<Value = Value> {
     let env = maybe(vec(variable(), 0..5).prop_map(Value::from));
+    let from = maybe(vec(env_from(), 0..3).prop_map(Value::from));
     let mounts = maybe(Just(json!([{ "name": "data", "mountPath": "/data", "future": { "x": 1.5 } }])));
-    (env, mounts, any::<u8>()).prop_map(move |(env, mounts, bits)| {
+    (env, from, mounts, any::<u8>()).prop_map(move |(env, from, mounts, bits)| {
         let mut value = json!({ "name": name, "image": "app", "futureField": { "keep": [1, null, "x"] } });
         let mut set = |key: &str, of: Option<Value>| {
             if let Some(of) = of {
@@ -51,7 +102,7 @@ fn container(name: String, is_init: bool) -> impl Strategy<Value = Value> {
         };
         set("env", env);
         set("volumeMounts", mounts);
-        set("envFrom", (bits & 1 != 0).then(|| json!([{ "configMapRef": { "name": "m" } }])));
+        set("envFrom", from);
         set("restartPolicy", (is_init && bits & 2 != 0).then(|| "Always".into()));
         set("resources", (bits & 0x0c != 0).then(|| json!({ "limits": { "cpu": "1", "memory": "1Gi" } })));
         set("ports", (bits & 0x70 == 0).then(|| json!([{ "containerPort": 9911 }])));

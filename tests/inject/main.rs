@@ -4,6 +4,9 @@
 
 mod arbitrary;
 mod case;
+mod effective;
+mod environment;
+mod judged;
 mod orders;
 mod rules;
 mod stream;
@@ -72,6 +75,23 @@ fn every_case_keeps_the_rules() {
     for file in cases() {
         rules::hold(&Case::read(&file), &file.display().to_string());
     }
+}
+
+/// `cargo test --test inject the_environment_of_every_case -- --nocapture` prints them, for reading.
+#[test]
+fn the_environment_of_every_case() {
+    let mut injected = 0;
+    for file in cases() {
+        let case = Case::read(&file);
+        if let Decision::Inject(injection) = case.decide(&case.pod, &mut case::draw()) {
+            let mut pod = case.pod.clone();
+            case::apply(&mut pod, &injection.operations);
+            let name = file.file_name().expect("a file").to_string_lossy().replace(".pod.yaml", "");
+            println!("{name}\n{}", effective::printed(&pod));
+            injected += 1;
+        }
+    }
+    assert!(injected >= 30, "only {injected} are injected");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What holds for every answer: the patch applies, touches only what it may, is complete after one call, does
-//! not depend on chance, and hands over a configuration that the agent accepts.
+//! not depend on chance, hands over a configuration that the agent accepts, and each container has the environment
+//! that `judged` asks for.
 
 use std::io;
 use std::path::Path;
@@ -9,6 +10,7 @@ use stsidecar::config::{Config, Flags, Loaded, Sources};
 use stsidecar::inject::{Decision, Operation};
 
 use crate::case::{Case, apply, draw};
+use crate::judged;
 
 /// Panics when a rule is broken; answers whether the pod was injected.
 pub(crate) fn hold(case: &Case, name: &str) -> bool {
@@ -32,6 +34,7 @@ pub(crate) fn hold(case: &Case, name: &str) -> bool {
     }
     assert_originals_kept(&case.pod, &pod, name);
     assert_from_the_template(case, &pod, name);
+    judged::hold(case, &pod, &injection.warnings, name);
     assert_accepted(case, &pod, name);
     true
 }
@@ -60,14 +63,19 @@ fn may_touch(operation: &Operation) -> bool {
     }
 }
 
-/// Everything the author wrote is still there, in its order; only a proxy's exceptions may have grown.
+const FILLED: [&str; 5] = [judged::FULL_URI, judged::TOKEN_FILE, judged::TOKEN, judged::REGIONS[0], judged::REGIONS[1]];
+
+/// Everything the author wrote is still there, in its order; only a proxy's exceptions may have grown, and an empty
+/// variable that leads to the sidecar may have been filled.
 fn assert_originals_kept(before: &Value, after: &Value, name: &str) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
             let is_no_proxy = before.get("name").is_some_and(|name| name == "NO_PROXY" || name == "no_proxy");
             for (key, value) in before {
                 let ours = key.starts_with("stsidecar.dev/") && key != "stsidecar.dev/inject";
-                if value.is_null() || ours || is_no_proxy && key == "value" {
+                let may_fill =
+                    value == "" && before.get("name").is_some_and(|name| FILLED.iter().any(|own| name == own));
+                if value.is_null() || ours || key == "value" && (is_no_proxy || may_fill) {
                     continue;
                 }
                 let own = after.get(key).unwrap_or_else(|| panic!("{name}: {key} is lost"));
@@ -146,8 +154,9 @@ fn assert_accepted(case: &Case, pod: &Value, name: &str) {
     for list in ["initContainers", "containers"] {
         for container in pod["spec"][list].as_array().into_iter().flatten() {
             let own = container["name"].as_str().expect("a name");
-            let given = container.to_string().contains("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-            assert_eq!(given, clients.contains(&own), "{name}: {own} is a client exactly when it has the variables");
+            if own != "stsidecar" && !clients.contains(&own) {
+                assert_eq!(container, judged::named(&case.pod, own), "{name}: {own} is no client and is left alone");
+            }
         }
     }
 }

@@ -142,6 +142,7 @@ true
   "allowImageOverride" $injector.allowImageOverride
   "allowedRoleArns" $injector.allowedRoleArns
   "strictEnvironment" $injector.strictEnvironment
+  "strictEnvFrom" $injector.strictEnvFrom
   "meshProxies" $injector.meshProxies
   "skippedContainers" $injector.skippedContainers
   "agentArchitectures" $injector.agentArchitectures

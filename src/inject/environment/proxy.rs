@@ -1,0 +1,82 @@
+//! `NO_PROXY` of a container that has a proxy, or may have one: the SDK's plain HTTP request to the sidecar must not
+//! be sent to it.
+//!
+//! Owns the rule that the author's exceptions are only added to. Called by `environment`.
+
+use super::{LOOPBACK, env_from, put};
+use crate::inject::patch::Draft;
+use crate::inject::pod::Container;
+
+const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+fn may_have_proxy(container: &Container<'_>) -> bool {
+    let is_open = |name: &str| container.variable(name).is_none() && env_from::may_bring(container, name);
+    PROXIES.into_iter().any(|name| container.sets(name) || is_open(name))
+}
+
+/// Excepts the sidecar from the proxy; the names of the variables that were added or changed.
+pub(super) fn bypass(draft: &mut Draft, container: &Container<'_>) -> Vec<String> {
+    if !may_have_proxy(container) {
+        return Vec::new();
+    }
+    let could_come = |name: &str| container.variable(name).is_none() && env_from::may_bring(container, name);
+    let is_there = |name: &str| container.variable(name).is_some() || could_come(name);
+    let is_anywhere = EXCEPTIONS.into_iter().any(is_there);
+    let mut changed = Vec::new();
+    for name in EXCEPTIONS {
+        let value = if container.variable(name).is_some() {
+            extended(container, name)
+        } else if could_come(name) {
+            // Clients read the one or the other first, and which of them the envFrom brings is not known: both hold
+            // what either does. A name that is defined nowhere stays as it is written, and is no host.
+            let both: Vec<String> =
+                EXCEPTIONS.into_iter().filter(|name| is_there(name)).map(|name| format!("$({name}),")).collect();
+            Some(format!("{}{LOOPBACK}", both.concat()))
+        } else {
+            (!is_anywhere).then(|| LOOPBACK.to_owned())
+        };
+        if let Some(value) = value {
+            put(draft, container, name, &value);
+            changed.push(name.to_owned());
+        }
+    }
+    changed
+}
+
+/// A value that is written in `env` and what it lacks. One that comes from elsewhere cannot be continued; `warnings`
+/// says so.
+fn extended(container: &Container<'_>, name: &str) -> Option<String> {
+    let value = container.literal(name)?;
+    if value.split(',').any(|host| matches!(host.trim(), LOOPBACK | "*")) {
+        return None;
+    }
+    let value = if value.is_empty() { of_the_other(container, name)? } else { value.to_owned() };
+    Some(if value.is_empty() { LOOPBACK.to_owned() } else { format!("{value},{LOOPBACK}") })
+}
+
+/// The exceptions under the other name, which an empty value lets through and a filled one would hide. None when they
+/// cannot be named here: a reference reaches only what stands before it.
+fn of_the_other(container: &Container<'_>, name: &str) -> Option<String> {
+    let other = EXCEPTIONS.into_iter().find(|other| *other != name)?;
+    let reference = || format!("$({other})");
+    match (container.position(other), container.literal(other)) {
+        (None, _) if env_from::may_bring(container, other) => Some(reference()),
+        (None, _) => Some(String::new()),
+        (Some(_), Some(value)) => Some(value.to_owned()),
+        (at, None) => (at < container.position(name)).then(reference),
+    }
+}
+
+/// What an author should know about a container's exceptions.
+pub(super) fn warnings(container: &Container<'_>) -> Vec<String> {
+    let unknown = EXCEPTIONS.into_iter().filter(|variable| {
+        may_have_proxy(container) && container.variable(variable).is_some() && container.literal(variable).is_none()
+    });
+    let name = container.name;
+    unknown
+        .map(|variable| {
+            format!("container {name} takes {variable} from elsewhere; behind a proxy it must hold {LOOPBACK}")
+        })
+        .collect()
+}
