@@ -8,7 +8,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 GUNGRAUN = $(shell sed -n '/^name = "gungraun"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test chart sources manifests e2e e2e-long lint deny doc bench bench-instructions release image presubmit clean
+.PHONY: help demo build test chart sources takeover field manifests e2e e2e-long lint deny doc bench bench-instructions release image presubmit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,11 +29,19 @@ chart: ## only the tests of the chart, its alerts and dashboard, and deploy/
 sources: ## every source of credentials through the real binary, as a table
 	@$(CARGO) test --quiet --test sources every_source -- --nocapture
 
+field: ## stsidecar inject over what public projects ship, as a table (two minutes after downloads)
+	@$(CARGO) build --quiet --bin stsidecar
+	@$(PYTHON) tests/field/run.py
+
 e2e: $(if $(IMAGE),,image) ## a live cluster: KUBECONFIG and E2E_LOAD='kind load image-archive {archive}', or KUBE_NODE (5 minutes)
 	@$(PYTHON) tests/e2e/run.py
 
 e2e-long: $(if $(IMAGE),,image) ## one rotation that the kubelet makes by itself, after 8 minutes
 	@$(PYTHON) tests/e2e/run.py long
+
+takeover: ## measure what beats the endpoint in 28 clients, writes docs/clients.md (half an hour; CLIENTS='boto3 go-v2')
+	@$(CARGO) build --quiet --bin stsidecar
+	@$(PYTHON) tests/real/run.py takeover $(CLIENTS)
 
 manifests: ## write deploy/stsidecar.yaml, the chart's README and goldens anew
 	@UPDATE=1 $(PYTHON) tests/chart/run.py

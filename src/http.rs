@@ -84,8 +84,8 @@ pub trait Respond: Send + Sync + 'static {
 /// An answer, now or later.
 pub struct Reply {
     progress: Progress,
-    /// The request has a body, of which a refusal leaves something unread.
-    has_body: bool,
+    /// Whose request has a body, of which a refusal leaves something unread.
+    body_of: Option<Arc<Connection>>,
 }
 
 enum Progress {
@@ -97,17 +97,17 @@ impl Reply {
     /// An answer that is there.
     #[must_use]
     pub fn now(response: Response) -> Self {
-        Self { progress: Progress::Now(std::future::ready(response)), has_body: false }
+        Self { progress: Progress::Now(std::future::ready(response)), body_of: None }
     }
 
     /// An answer that something must be waited for, within the limit of [`Limits::answering`].
     pub fn later(response: impl Future<Output = Response> + Send + 'static) -> Self {
-        Self { progress: Progress::Later(Box::pin(response)), has_body: false }
+        Self { progress: Progress::Later(Box::pin(response)), body_of: None }
     }
 
     /// The same, as the answer to a request with a body or without one.
-    fn answering(self, has_body: bool) -> Self {
-        Self { has_body, ..self }
+    fn answering(self, body_of: Option<Arc<Connection>>) -> Self {
+        Self { body_of, ..self }
     }
 }
 
@@ -121,8 +121,11 @@ impl Future for Reply {
         };
         // Nothing behind a refused head is taken for a request. hyper would read over a short body, whatever
         // the request was refused for, and go on.
-        if self.has_body && !response.status().is_success() {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        if let Some(connection) = &self.body_of {
+            connection.take_up();
+            if !response.status().is_success() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
         }
         Poll::Ready(Ok(response))
     }

@@ -12,10 +12,13 @@ mod denial;
 mod environment;
 mod handover;
 pub mod keys;
+mod mesh;
+mod nodes;
 pub mod patch;
 mod pattern;
 mod pod;
 mod quantity;
+mod resources;
 mod settings;
 mod sidecar;
 mod status;
@@ -208,20 +211,15 @@ fn complete(
     draw: &mut dyn FnMut() -> String,
 ) -> Result<Decision, Denial> {
     let pod = request.pod;
-    let own = pod::own(pod);
     checks::platform(pod, template)?;
     checks::roles(request.namespace, settings, template)?;
     let region = checks::region(pod, settings, choice)?;
-    let plan = Plan {
-        settings,
-        template,
-        choice,
-        region: region.as_deref(),
-        guaranteed: own.is_none() && pod::is_guaranteed(pod),
-    };
+    let resources = resources::of(pod, settings);
+    let plan = Plan { settings, template, choice, region: region.as_deref(), resources };
     plan.check_reserved(pod)?;
     checks::ports(pod, settings)?;
-    let tokens = if settings.legacy_clients { handover::tokens(own.as_ref(), choice, draw) } else { Tokens::new() };
+    let tokens =
+        if settings.legacy_clients { handover::tokens(pod::own(pod).as_ref(), choice, draw) } else { Tokens::new() };
     let surroundings = Surroundings {
         port: settings.port,
         region: region.as_deref(),
@@ -239,7 +237,12 @@ fn complete(
     let added = assembly::give_containers(&mut draft, pod, choice, &surroundings, &tokens);
     assembly::add_volumes(&mut draft, &plan);
     assembly::place_sidecar(&mut draft, &plan, &inline);
+    nodes::narrow(&mut draft, template);
     status::write(&mut draft, &plan, &added);
-    let warnings = if draft.is_untouched() { Vec::new() } else { checks::warnings(draft.pod(), &plan, &surroundings) };
+    let mut warnings = Vec::new();
+    if !draft.is_untouched() {
+        warnings = checks::warnings(draft.pod(), &plan, &surroundings);
+        warnings.extend(mesh::warnings(draft.pod(), request.namespace_object, &plan));
+    }
     Ok(Decision::Inject(Injection { operations: draft.into_operations(), warnings }))
 }

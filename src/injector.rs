@@ -3,8 +3,10 @@
 //! Owns how its parts are put together, the client of the API server and the process around them. What happens
 //! to a pod is decided by `inject`; nothing here knows it. Called by the injector's command line.
 
+mod body;
 pub mod certificates;
 pub mod check;
+pub mod clients;
 pub mod config;
 pub mod events;
 pub mod health;
@@ -13,6 +15,7 @@ pub mod objects;
 pub mod review;
 pub mod server;
 pub mod tls;
+mod turns;
 pub mod webhook;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -29,6 +32,7 @@ use crate::shutdown::Signals;
 use crate::telemetry::Dropped;
 use crate::{clock, process, version};
 use certificates::{Clock, ServingCertificate, Settings};
+use clients::Clients;
 use config::Config;
 use health::Condition;
 use server::{DRAIN, Parts};
@@ -103,7 +107,7 @@ async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
     let registry = crate::metrics::registry()?;
     dropped.register(&registry)?;
     let (bound, is_bound) = watch::channel(false);
-    let (webhook, health) = (listen(config.port, bound), listen(config.metrics_port, watch::Sender::new(false)));
+    let (of_webhook, health) = (listen(config.port, bound), listen(config.metrics_port, watch::Sender::new(false)));
     let mut tasks = JoinSet::new();
     // Kept until the very end: a handshake of the drain needs a certificate too.
     let keeping = watch::Sender::new(false);
@@ -118,8 +122,21 @@ async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
     let taken = move || format!("{port} cannot be taken; is another process using it?");
     let holds = Box::new(move || if *is_bound.borrow() { Ok(()) } else { Err(taken()) });
     conditions.push(Condition { name: "port", holds });
-    let Config { template, namespace, .. } = config;
-    let parts = Parts { template, client, namespace, certificate, conditions, webhook, health, registry };
+    let Config { template, namespace, client_ca_file, .. } = config;
+    let clients = client_ca_file.map(|file| Arc::new(Clients::of(&file)));
+    let limits = webhook::LIMITS;
+    let parts = Parts {
+        template,
+        client,
+        namespace,
+        certificate,
+        clients,
+        conditions,
+        webhook: of_webhook,
+        limits,
+        health,
+        registry,
+    };
     server::run(parts, tasks, DRAIN, async || signals.next().await).await
 }
 

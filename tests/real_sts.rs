@@ -53,3 +53,8 @@ fn unmodified_sdks_work_through_renewals_under_load() {
 fn the_demo_keeps_its_promises() {
     passes("demo/demo.py", &[]);
 }
+
+#[test]
+fn the_table_of_what_beats_the_endpoint_is_of_the_pinned_clients() {
+    passes("real/takeover/table.py", &["--check"]);
+}

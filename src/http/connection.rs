@@ -50,12 +50,33 @@ pub(super) enum Phase {
     Idle = 0,
     /// A request's head is awaited (on a new connection) or has begun to arrive.
     Head = 1,
+    /// The head announced a body, whose end is awaited.
+    Body = 2,
+    /// All of the body is here, and waits for its turn.
+    Queued = 3,
     /// The service works on a request; nothing of the answer is written.
-    Answering = 2,
+    Answering = 4,
     /// Some of the answer is written.
-    Writing = 3,
+    Writing = 5,
     /// The socket is closed.
-    Ended = 4,
+    Ended = 6,
+}
+
+/// Which connections go first when another needs a place; of one rank, the one whose phase ends first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// Its head or body is awaited for so long that it is no client in the middle of sending one, proven or not.
+    Slow,
+    /// It has proven nothing, and its head or body is awaited.
+    Stranger,
+    /// It has proven nothing, and asks for nothing.
+    IdleStranger,
+    /// It has proven itself, and asks for nothing.
+    Idle,
+    /// It has proven itself, and its body is awaited.
+    Sending,
+    /// Its request waits for those before it; it goes only if its peer has more than its share of the places.
+    Queued,
 }
 
 /// The time of one server, in sweeps, and its limits in the same unit.
@@ -65,10 +86,14 @@ pub(super) struct Sweeps {
     /// Phases entered so far: which of two that began within one sweep is the older one.
     entered: AtomicU32,
     head: u32,
+    body: u32,
     answering: u32,
     idle: u32,
     activity: Arc<Activity>,
 }
+
+/// Sweeps after which a head or a body counts as slow: more than one, since a phase begins within a sweep.
+const SLOW: u32 = 2;
 
 impl Sweeps {
     /// Four sweeps in the shortest limit: what exceeds it ends after at most 1.25 times that.
@@ -76,7 +101,8 @@ impl Sweeps {
         let shortest = limits.head.min(limits.answering).min(limits.idle);
         let every = (shortest / 4).max(Duration::from_millis(1));
         let [head, answering, idle] = [limits.head, limits.answering, limits.idle].map(|limit| sweeps(limit, every));
-        Self { every, now: AtomicU32::new(0), entered: AtomicU32::new(0), head, answering, idle, activity }
+        let (now, entered, body) = (AtomicU32::new(0), AtomicU32::new(0), head.min(answering));
+        Self { every, now, entered, head, body, answering, idle, activity }
     }
 
     /// Counts one more.
@@ -138,13 +164,36 @@ impl Connection {
         self.until.store(until, Relaxed);
     }
 
-    /// A request was read and goes to the service. A pipelined one may come before the answer to the one
+    /// All of the request's body is here. For services that wait for one: until then, and until
+    /// [`Connection::take_up`], the connection may lose its place to others.
+    pub fn arrived(&self) {
+        if self.phase() == Phase::Body {
+            self.phase.store(Phase::Queued as u8, Relaxed);
+            // The limit of an answer goes on from the end of the head.
+            let rest = self.sweeps.answering - self.sweeps.body;
+            self.until.store(self.until.load(Relaxed).saturating_add(u64::from(rest) << 32), Relaxed);
+        }
+    }
+
+    /// The answer to a request with a body is being made, or is there.
+    pub fn take_up(&self) {
+        self.arrived();
+        if self.phase() == Phase::Queued {
+            self.phase.store(Phase::Answering as u8, Relaxed);
+        }
+    }
+
+    /// A request's head was read and goes to the service. A pipelined one may come before the answer to the one
     /// before it has left.
-    pub(super) fn begin(&self) {
+    pub(super) fn begin(&self, has_body: bool) {
         if self.awaits_request() {
             self.sweeps.activity.busy.fetch_add(1, Relaxed);
         }
-        self.enter(Phase::Answering, self.sweeps.answering);
+        if has_body {
+            self.enter(Phase::Body, self.sweeps.body);
+        } else {
+            self.enter(Phase::Answering, self.sweeps.answering);
+        }
     }
 
     pub(super) fn is_overdue(&self) -> bool {
@@ -152,29 +201,38 @@ impl Connection {
         u64::from(self.sweeps.now.load(Relaxed)) > self.until.load(Relaxed) >> 32
     }
 
-    /// How soon this connection goes when another needs its place: strangers that do not get on with their
-    /// first request, then whoever idles longest. The smallest goes first, `None` never goes.
-    pub(super) fn precedence(&self) -> Option<(u8, u64)> {
-        match self.phase() {
-            Phase::Head if !self.authenticated.load(Relaxed) => Some((0, self.until.load(Relaxed))),
-            Phase::Idle => Some((1, self.until.load(Relaxed))),
-            _ => None,
-        }
+    /// How soon this connection goes when another needs its place; the smallest goes first, `None` never goes.
+    pub(super) fn precedence(&self) -> Option<(Rank, u64)> {
+        let (phase, until, is_known) = (self.phase(), self.until.load(Relaxed), self.authenticated.load(Relaxed));
+        let limit = if phase == Phase::Body { self.sweeps.body } else { self.sweeps.head };
+        let is_slow = || u64::from(self.sweeps.now.load(Relaxed)) + u64::from(limit) >= (until >> 32) + u64::from(SLOW);
+        let rank = match phase {
+            Phase::Head | Phase::Body if is_slow() => Rank::Slow,
+            Phase::Head | Phase::Body if !is_known => Rank::Stranger,
+            Phase::Idle if !is_known => Rank::IdleStranger,
+            Phase::Idle => Rank::Idle,
+            Phase::Body => Rank::Sending,
+            Phase::Queued => Rank::Queued,
+            Phase::Head | Phase::Answering | Phase::Writing | Phase::Ended => return None,
+        };
+        Some((rank, until))
     }
 
     pub(super) fn phase(&self) -> Phase {
         match self.phase.load(Relaxed) {
             0 => Phase::Idle,
             1 => Phase::Head,
-            2 => Phase::Answering,
-            3 => Phase::Writing,
+            2 => Phase::Body,
+            3 => Phase::Queued,
+            4 => Phase::Answering,
+            5 => Phase::Writing,
             _ => Phase::Ended,
         }
     }
 
     /// No service has seen the request yet: what hyper writes now is a refusal of its own.
     pub(super) fn awaits_request(&self) -> bool {
-        self.phase() < Phase::Answering
+        self.phase() < Phase::Body
     }
 
     fn enter(&self, phase: Phase, limit: u32) {
@@ -188,6 +246,7 @@ impl Connection {
         }
     }
 
+    /// Something was written. While a body is awaited that is hyper's `100 Continue`, and no part of an answer.
     pub(super) fn wrote(&self) {
         // The limit of the whole answer goes on: a client that reads a byte a second is not progress.
         if self.phase() == Phase::Answering {
@@ -205,7 +264,7 @@ impl Connection {
     }
 
     pub(super) fn ended(&self) {
-        if matches!(self.phase(), Phase::Answering | Phase::Writing) {
+        if (Phase::Body..=Phase::Writing).contains(&self.phase()) {
             self.sweeps.activity.busy.fetch_sub(1, Relaxed);
         }
         self.phase.store(Phase::Ended as u8, Relaxed);

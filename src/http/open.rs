@@ -15,7 +15,7 @@ use hyper::service::Service;
 use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use super::connection::Sweeps;
+use super::connection::{Rank, Sweeps};
 use super::refusal::HEAD_SIZE;
 use super::watched::Watched;
 use super::{Activity, Connection, Limits, Reply, Request, Respond, Response, Transport};
@@ -34,6 +34,8 @@ pub(super) struct Open<T> {
     entries: HashMap<Id, Entry>,
     /// Accepting fails since the last connection; said once.
     starving: bool,
+    /// Somebody lost a place to another since there were half as many; said once.
+    crowded: bool,
 }
 
 struct Entry {
@@ -51,12 +53,14 @@ impl<T: Transport> Open<T> {
         http.half_close(true);
         let sweeps = Arc::new(Sweeps::new(limits, activity));
         let (tasks, entries) = (JoinSet::new(), HashMap::new());
-        Self { transport, respond, most: limits.connections.max(1), sweeps, http, tasks, entries, starving: false }
+        let (most, starving, crowded) = (limits.connections.max(1), false, false);
+        Self { transport, respond, most, sweeps, http, tasks, entries, starving, crowded }
     }
 
     pub(super) async fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
         self.starving = false;
         if self.entries.len() >= self.most {
+            self.say_crowded();
             self.evict();
             // The descriptor is free once the task was dropped, which happens when it is its turn.
             tokio::task::yield_now().await;
@@ -107,9 +111,17 @@ impl<T: Transport> Open<T> {
         self.entries.remove(&id);
     }
 
+    fn say_crowded(&mut self) {
+        if !std::mem::replace(&mut self.crowded, true) {
+            let connections = self.entries.len();
+            tracing::warn!(connections, "all places are taken: those that send nothing, and then idle ones, give way");
+        }
+    }
+
     /// Ends what has been in one phase for too long.
     pub(super) fn sweep(&mut self) {
         self.sweeps.advance();
+        self.crowded &= self.entries.len() > self.most / 2;
         self.entries.retain(|_, entry| {
             let keep = !entry.connection.is_overdue();
             if !keep {
@@ -124,9 +136,21 @@ impl<T: Transport> Open<T> {
         self.entries.len() < self.most || self.victim().is_some()
     }
 
+    /// Who has kept others waiting goes first, whoever it is; then those of a peer that has more than half of the
+    /// places, so that no peer has them all.
     fn victim(&self) -> Option<Id> {
-        let candidates = self.entries.iter().filter_map(|(id, entry)| Some((entry.connection.precedence()?, *id)));
-        candidates.min_by_key(|(precedence, _)| *precedence).map(|(_, id)| id)
+        let mut places = HashMap::new();
+        for entry in self.entries.values() {
+            *places.entry(entry.connection.peer()).or_insert(0) += 1;
+        }
+        // Alone a peer crowds nobody out.
+        let share = if places.len() > 1 { self.most / 2 } else { self.most };
+        let candidate = |(id, entry): (&Id, &Entry)| {
+            let (rank, until) = entry.connection.precedence()?;
+            let is_crowding = places[&entry.connection.peer()] > share;
+            (rank != Rank::Queued || is_crowding).then_some(((rank != Rank::Slow, !is_crowding, rank, until), *id))
+        };
+        self.entries.iter().filter_map(candidate).min_by_key(|(order, _)| *order).map(|(_, id)| id)
     }
 
     fn evict(&mut self) {
@@ -158,8 +182,9 @@ impl Service<Request> for Requests {
     type Future = Reply;
 
     fn call(&self, request: Request) -> Reply {
-        self.connection.begin();
         let has_body = !request.body().is_end_stream();
-        self.respond.respond(request, &self.connection).answering(has_body)
+        self.connection.begin(has_body);
+        let body_of = has_body.then(|| Arc::clone(&self.connection));
+        self.respond.respond(request, &self.connection).answering(body_of)
     }
 }

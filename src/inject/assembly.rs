@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::CONTAINER;
 use super::environment::Surroundings;
 use super::handover::{self, Tokens};
+use super::mesh;
 use super::patch::Draft;
 use super::pod::{self, Choice, LISTS};
 use super::sidecar::{self, Plan};
@@ -27,13 +28,35 @@ pub(super) fn give_containers(
     chosen.map(give).collect()
 }
 
+/// Adds the volumes that are missing, and renews those of an older version.
 pub(super) fn add_volumes(draft: &mut Draft, plan: &Plan<'_>) {
-    for volume in plan.volumes() {
-        let is_there = pod::items(&draft.pod()["spec"], "volumes").any(|own| own["name"] == volume["name"]);
-        if !is_there {
-            draft.append("/spec/volumes", volume);
+    let volumes = plan.volumes();
+    for volume in &volumes {
+        let now =
+            pod::items(&draft.pod()["spec"], "volumes").enumerate().find(|(_, own)| own["name"] == volume["name"]);
+        match now.map(|(at, own)| (at, sidecar::covers(own, volume))) {
+            None => draft.append("/spec/volumes", volume.clone()),
+            Some((_, true)) => {}
+            Some((at, false)) => draft.replace(format!("/spec/volumes/{at}"), volume.clone()),
         }
     }
+    name_safe_volumes(draft, &volumes);
+}
+
+/// Continues the author's list of volumes that may be lost with a node. Cluster Autoscaler takes its commas for all that
+/// stands between names, and passes over directories in memory; others, and older ones, count them too.
+fn name_safe_volumes(draft: &mut Draft, volumes: &[Value]) {
+    const SAFE: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
+    let said = pod::metadata(draft.pod(), "annotations").and_then(|map| map.get(SAFE)).and_then(Value::as_str);
+    let Some(said) = said else { return };
+    let mut names: Vec<&str> = said.split(',').filter(|name| !name.is_empty()).collect();
+    for name in volumes.iter().filter(|own| own.get("emptyDir").is_some()).filter_map(|own| pod::text(own, "name")) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let names = names.join(",");
+    draft.set("/metadata/annotations", SAFE, &names);
 }
 
 /// Adds the sidecar, or completes the one that is there, and puts it before everybody who needs it.
@@ -51,8 +74,8 @@ pub(super) fn place_sidecar(draft: &mut Draft, plan: &Plan<'_>, inline: &str) {
         other.is_native_sidecar() && plan.template.injector.mesh_proxies.iter().any(|name| name == other.name)
     };
     let right = others.iter().rposition(is_proxy).map_or(0, |at| at + 1);
-    let in_order =
-        |now: usize| now >= right && !others[right.min(now)..now].iter().any(|other| plan.choice.has(other.name));
+    let needs_us = |other: &pod::Container<'_>| plan.choice.has(other.name) || mesh::is_redirecting(other.name);
+    let in_order = |now: usize| now >= right && !others[right.min(now)..now].iter().any(needs_us);
     match now {
         None => draft.add(format!("{LIST}/{right}"), plan.container(inline)),
         Some(now) => {

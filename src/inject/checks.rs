@@ -7,8 +7,10 @@ use serde_json::Value;
 use super::environment::{self, Surroundings};
 use super::handover::{self, Tokens};
 use super::keys::PREFIX;
+use super::nodes;
 use super::pattern::matches;
 use super::pod::{self, Choice, items, text};
+use super::resources;
 use super::settings::{Settings, Sources};
 use super::sidecar::Plan;
 use super::template::Template;
@@ -43,32 +45,7 @@ pub(super) fn platform(pod: &Value, template: &Template) -> Result<(), Denial> {
              remove hostNetwork, or set stsidecar.dev/inject: \"false\"",
         );
     }
-    let selected = |keys: [&str; 2]| {
-        let selector = spec.get("nodeSelector");
-        keys.into_iter().find_map(|key| selector.and_then(|map| text(map, key)))
-    };
-    let os = spec
-        .get("os")
-        .and_then(|os| text(os, "name"))
-        .or_else(|| selected(["kubernetes.io/os", "beta.kubernetes.io/os"]));
-    if os.is_some_and(|os| os == "windows") {
-        return refuse(
-            Reason::Platform,
-            "the pod is for Windows nodes, and stsidecar is for Linux: set stsidecar.dev/inject: \"false\"",
-        );
-    }
-    let built = &template.injector.agent_architectures;
-    match selected(["kubernetes.io/arch", "beta.kubernetes.io/arch"]) {
-        Some(arch) if !built.is_empty() && !built.iter().any(|own| own == arch) => refuse(
-            Reason::Platform,
-            format!(
-                "the pod's nodeSelector asks for {arch}, and the sidecar's image is built for {} \
-                 (injector.agentArchitectures)",
-                built.join(", ")
-            ),
-        ),
-        _ => Ok(()),
-    }
+    nodes::check(spec, template)
 }
 
 /// Holds the roles against the operator's list.
@@ -172,5 +149,6 @@ pub(super) fn warnings(pod: &Value, plan: &Plan<'_>, surroundings: &Surroundings
     if !bundle.is_empty() {
         warnings.push(format!("the pod waits until its namespace has the ConfigMap {bundle} (agent.awsCaBundle)"));
     }
+    warnings.extend(resources::warnings(pod, &plan.resources));
     warnings
 }

@@ -56,7 +56,7 @@ impl fmt::Debug for Operation {
 }
 
 /// A key as a part of a JSON pointer.
-pub(super) fn escaped(key: &str) -> String {
+pub(crate) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::quantity::Quantity;
+use super::nodes;
 use super::settings::Settings;
 use super::template::Template;
 use super::{CONTAINER, Denial, Reason};
@@ -130,6 +130,7 @@ pub(super) fn check_shape(pod: &Value) -> Result<(), Denial> {
             return wrong(&format!("spec.{list} must be a list of maps"));
         }
     }
+    nodes::check_shape(spec)?;
     let mut names = BTreeSet::new();
     for Container { list, at, name, value } in containers(pod) {
         // Each is the name of a client and of a directory.
@@ -189,26 +190,4 @@ impl Choice {
     pub(super) fn has(&self, name: &str) -> bool {
         self.chosen.iter().any(|own| own == name)
     }
-}
-
-/// Whether the kubelet would class the pod as Guaranteed: limits of cpu and memory everywhere, requests equal.
-pub(super) fn is_guaranteed(pod: &Value) -> bool {
-    let amount = |value: &Value, kind: &str, what: &str| {
-        let value = value.get("resources")?.get(kind)?.get(what)?;
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        Quantity::parse(&text)
-    };
-    let whole = |value: &Value| {
-        ["cpu", "memory"].into_iter().all(|what| {
-            let limit = amount(value, "limits", what);
-            // A request that nobody wrote becomes the limit.
-            limit.is_some() && amount(value, "requests", what).is_none_or(|request| Some(request) == limit)
-        })
-    };
-    let spec = &pod["spec"];
-    // With pod-level resources (Kubernetes 1.34) these alone decide.
-    if spec.get("resources").is_some_and(|value| !value.is_null()) {
-        return false;
-    }
-    containers(pod).iter().filter(|container| container.name != CONTAINER).all(|container| whole(container.value))
 }

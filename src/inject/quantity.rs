@@ -12,7 +12,13 @@ pub(super) const ALLOWED: &str = "a quantity such as 50m, 0.1, 32Mi or 1G";
 const BILLION: u128 = 1_000_000_000;
 
 impl Quantity {
+    pub(super) const ZERO: Self = Self(0);
     pub(super) const CPU_FLOOR: Self = Self(50 * BILLION / 1000);
+
+    /// The sum of two, or the most that there is.
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());

@@ -93,6 +93,7 @@ pub(super) struct Amounts {
 
 /// One pod's settings; what may be absent is optional.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(super) struct Settings {
     pub(super) role: Option<RoleArn>,
     pub(super) chain: Vec<RoleArn>,

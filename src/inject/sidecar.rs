@@ -4,13 +4,14 @@
 //! Owns every field of the container. What annotations can change in it is bounded: image (when allowed),
 //! environment, ports and resources. Called by `inject`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::environment::ENDPOINTS;
 use super::handover::{self, CONFIG_DIRECTORY, CONFIG_VOLUME};
 use super::patch::Draft;
 use super::pod::{self, Choice, Container, items, text};
-use super::settings::{Amounts, Settings};
+use super::resources;
+use super::settings::Settings;
 use super::template::Template;
 use super::{CONTAINER, Denial, Reason};
 use crate::assume::AttemptTimeout;
@@ -33,7 +34,8 @@ pub(super) struct Plan<'a> {
     pub(super) template: &'a Template,
     pub(super) choice: &'a Choice,
     pub(super) region: Option<&'a str>,
-    pub(super) guaranteed: bool,
+    /// Its requests and limits.
+    pub(super) resources: Value,
 }
 
 impl Plan<'_> {
@@ -47,7 +49,7 @@ impl Plan<'_> {
             "args": ["run"],
             "restartPolicy": "Always",
             "env": self.environment(inline),
-            "resources": self.resources(),
+            "resources": self.resources,
             "securityContext": self.template.security_context(),
             // It blocks, is sticky, and must never run out: then the kubelet would restart a waiting agent.
             "startupProbe": {
@@ -106,28 +108,6 @@ impl Plan<'_> {
         all
     }
 
-    /// A Guaranteed pod stays so only when its sidecar has limits equal to its requests.
-    fn resources(&self) -> Value {
-        let Settings { requests, limits, .. } = self.settings;
-        let amounts = |amounts: &Amounts| {
-            let pairs = [("cpu", &amounts.cpu), ("memory", &amounts.memory)];
-            pairs.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.clone()?.into()))).collect()
-        };
-        if self.guaranteed {
-            let whole = Amounts {
-                cpu: Some(limits.cpu.clone().unwrap_or_else(|| "100m".to_owned())),
-                memory: Some(limits.memory.clone().unwrap_or_else(|| "32Mi".to_owned())),
-            };
-            let whole: Map<String, Value> = amounts(&whole);
-            return json!({ "requests": whole, "limits": whole });
-        }
-        let both: [(&str, Map<String, Value>); 2] = [("requests", amounts(requests)), ("limits", amounts(limits))];
-        both.into_iter()
-            .filter(|(_, map)| !map.is_empty())
-            .map(|(key, map)| (key.to_owned(), Value::Object(map)))
-            .collect()
-    }
-
     fn mounts(&self) -> Vec<Value> {
         let mut mounts = vec![
             json!({ "mountPath": "/var/run/secrets/stsidecar.dev/serviceaccount", "name": TOKEN, "readOnly": true }),
@@ -148,12 +128,14 @@ impl Plan<'_> {
     pub(super) fn volumes(&self) -> Vec<Value> {
         let Settings { audience, token_expiration, config, .. } = self.settings;
         let token = json!({ "audience": audience, "expirationSeconds": token_expiration, "path": "token" });
+        // On disk, even an empty one would keep Cluster Autoscaler from removing the pod's node:
+        // https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/utils/drain/drain.go (isLocalVolume).
         let memory = json!({ "medium": "Memory", "sizeLimit": "4Mi" });
         let mut volumes = vec![
             json!({ "name": TOKEN, "projected": { "sources": [{ "serviceAccountToken": token }] } }),
             json!({ "name": ENDPOINTS, "emptyDir": memory }),
             json!({ "name": STATE, "emptyDir": memory }),
-            json!({ "name": NONE, "emptyDir": {} }),
+            json!({ "name": NONE, "emptyDir": memory }),
         ];
         if let Some(name) = config {
             volumes.push(json!({ "name": CONFIG_VOLUME, "configMap": { "name": name } }));
@@ -180,7 +162,7 @@ impl Plan<'_> {
         for volume in items(&pod["spec"], "volumes") {
             let name = text(volume, "name").unwrap_or_default();
             let mut expected = volumes.iter().filter(|own| text(own, "name") == Some(name));
-            if name.starts_with(RESERVED) && !expected.any(|own| covers(volume, own)) {
+            if name.starts_with(RESERVED) && !expected.any(|own| covers(volume, own) || are_empty(volume, own)) {
                 return refuse(&format!("the volume name {name} is reserved"));
             }
         }
@@ -231,6 +213,11 @@ fn refuse(what: &str) -> Result<(), Denial> {
     Err(Denial::new(Reason::Reserved, format!("{what}; rename or remove it")))
 }
 
+/// Whether both are empty directories, whatever else an older version wrote there: they hold nothing of anybody's.
+fn are_empty(volume: &Value, own: &Value) -> bool {
+    [volume, own].into_iter().all(|volume| volume.get("emptyDir").is_some_and(Value::is_object))
+}
+
 /// Below these nobody else's volume may be mounted.
 fn is_reserved_path(path: &str) -> bool {
     let path = path.trim_end_matches('/');
@@ -250,7 +237,8 @@ pub(super) fn covers(actual: &Value, expected: &Value) -> bool {
     }
 }
 
-/// Brings the variables of a sidecar that is there up to date, the handed over clients above all.
+/// Brings a sidecar that is there up to date: the variables, the handed over clients above all, and what it may still
+/// ask for beside containers that came after it.
 pub(super) fn complete(draft: &mut Draft, pointer: &str, plan: &Plan<'_>, inline: &str) {
     let env = format!("{pointer}/env");
     for wanted in plan.environment(inline) {
@@ -265,5 +253,11 @@ pub(super) fn complete(draft: &mut Draft, pointer: &str, plan: &Plan<'_>, inline
                 }
             }
         }
+    }
+    let resources = format!("{pointer}/resources");
+    let now = draft.pod().pointer(&resources).cloned().unwrap_or_default();
+    let fitted = resources::fitted(draft.pod(), &now);
+    if !now.is_null() && fitted != now {
+        draft.replace(resources, fitted);
     }
 }

@@ -198,13 +198,17 @@ impl Default for Injector {
     fn default() -> Self {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Self {
-            mesh_proxies: names(&["istio-proxy", "linkerd-proxy"]),
+            mesh_proxies: names(&["istio-proxy", "linkerd-proxy", "kuma-sidecar"]),
             skipped_containers: names(&[
                 "istio-proxy",
                 "istio-init",
                 "istio-validation",
                 "linkerd-proxy",
                 "linkerd-init",
+                "linkerd-network-validator",
+                "kuma-sidecar",
+                "kuma-init",
+                "kuma-validation",
                 "vault-agent",
                 "vault-agent-init",
             ]),

@@ -3,7 +3,7 @@
 //! Owns its shape: closed, so that a mistyped key is an error at start and not a setting that does nothing. What
 //! describes the sidecar is read by `inject`; values that need the cluster are judged where they are used.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -37,6 +37,8 @@ pub struct Config {
     pub certificates: Mode,
     /// The Secret that holds it.
     pub secret_name: String,
+    /// The authorities of the clients that may call the webhook; nothing when all may.
+    pub client_ca_file: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +66,7 @@ struct Injector {
     #[serde(default)]
     log: Log,
     certs: Certs,
+    client_ca_file: Option<String>,
     #[serde(default)]
     allow_image_override: Value,
     #[serde(default)]
@@ -142,6 +145,7 @@ impl Config {
             let problem = format!("it is {port}, as injector.port: choose another");
             return Err(Error::setting(format!("{origin}: injector.metricsPort"), problem));
         }
+        let client_ca_file = injector.client_ca_file.map(|path| absolute(&origin, path)).transpose()?;
         let log = log(&origin.to_string(), injector.log)?;
         let secret_name = injector.certs.secret_name.clone();
         let certificates = certificates(&origin.to_string(), injector.certs)?;
@@ -156,6 +160,7 @@ impl Config {
             log,
             certificates,
             secret_name,
+            client_ca_file,
         })
     }
 }
@@ -163,6 +168,13 @@ impl Config {
 fn read_port(origin: &impl std::fmt::Display, key: &str, port: u64) -> Result<u16, Error> {
     let given = u16::try_from(port).ok().filter(|port| *port > 0);
     given.ok_or_else(|| Error::value(format!("{origin}: injector.{key}"), &port.to_string(), "1 to 65535"))
+}
+
+fn absolute(origin: &impl std::fmt::Display, path: String) -> Result<PathBuf, Error> {
+    if Path::new(&path).is_absolute() {
+        return Ok(path.into());
+    }
+    Err(Error::value(format!("{origin}: injector.clientCaFile"), &path, "an absolute path"))
 }
 
 /// Errors tell line and column.

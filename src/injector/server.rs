@@ -12,12 +12,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Error;
+use super::clients::Clients;
 use super::events::{self, Events};
 use super::health::{Condition, Health};
 use super::metrics::Metrics;
 use super::objects::{self, Objects};
 use super::tls::Tls;
-use super::webhook::{self, Means, Shared, Webhook};
+use super::webhook::{Means, Shared, Webhook};
 use crate::clock;
 use crate::http::{Activity, Limits, Listeners, serve, serve_over};
 use crate::inject::Template;
@@ -53,10 +54,14 @@ pub struct Parts {
     pub namespace: String,
     /// Shown at each handshake.
     pub certificate: Arc<dyn ResolvesServerCert>,
+    /// Who may call the webhook; nothing when all may.
+    pub clients: Option<Arc<Clients>>,
     /// Readiness, besides what is known here.
     pub conditions: Vec<Condition>,
     /// The webhook's port, taken or still waited for.
     pub webhook: Listeners,
+    /// What its connections may take.
+    pub limits: Limits,
     /// The port of health and metrics.
     pub health: Listeners,
     /// The process's registry.
@@ -104,7 +109,8 @@ fn start(
     draining: &watch::Sender<bool>,
     closed: &watch::Sender<bool>,
 ) -> Result<Arc<Activity>, Error> {
-    let Parts { template, client, namespace, certificate, mut conditions, webhook, health, registry } = parts;
+    let Parts { template, client, namespace, certificate, clients, mut conditions, webhook, limits, health, registry } =
+        parts;
     let objects = Objects::new(client.clone(), objects::LIMIT);
     let (events, poster) = events::queue(client, clock::boot, clock::wall, super::draw);
     tasks.spawn(async move {
@@ -119,11 +125,14 @@ fn start(
     conditions.push(Condition { name: "reads", holds });
     let holds = Box::new(move || unless(*stopping.borrow(), "the injector is shutting down"));
     conditions.push(Condition { name: "draining", holds });
+    if let Some(clients) = clients.clone() {
+        conditions.push(Condition { name: "client-ca", holds: Box::new(move || clients.known()) });
+    }
     let activity = Arc::new(Activity::default());
     let answers = answers(template, objects, events, &registry, &activity, draining.subscribe())?;
-    let (tls, of_webhook, stop) = (Tls::new(certificate)?, Arc::clone(&activity), closed.subscribe());
+    let (tls, of_webhook, stop) = (Tls::new(certificate, clients)?, Arc::clone(&activity), closed.subscribe());
     tasks.spawn(async move {
-        let served = serve_over(tls, webhook, Arc::new(answers), webhook::LIMITS, of_webhook, stop).await;
+        let served = serve_over(tls, webhook, Arc::new(answers), limits, of_webhook, stop).await;
         report("webhook", served)
     });
     let (surface, stop) = (Arc::new(Health { conditions, registry }), closed.subscribe());

@@ -7,16 +7,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderValue};
 use http::{Method, StatusCode};
-use http_body_util::BodyExt;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+use super::body::{LARGEST, Problem, Room, SMALL, Whole};
 use super::events::{Event, Events, Owner, Reason as EventReason};
 use super::metrics::{Failure, Metrics, Outcome};
 use super::objects::{Objects, Surroundings};
 use super::review::{MOST_MEMORY, Review, Verdict, memory_needed};
+use super::turns::Turns;
 use crate::admin::{answer, text};
 use crate::failure::safe_line;
 use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response};
@@ -26,13 +26,8 @@ use crate::time::Boot;
 /// Where the API server posts reviews.
 pub const PATH: &str = "/inject";
 
-/// The largest review. etcd takes 1.5 MiB of an object in protobuf, whose JSON may be twice as long; the rest is
-/// the review around it. What is larger could not be stored.
-const LARGEST: usize = 4 << 20;
-/// Up to here a review is read without waiting for others, and decided where it is read: it takes a fraction of a
-/// millisecond. Nearly all are smaller.
-const SMALL: usize = 32 << 10;
-const KIB: usize = 1 << 10;
+/// KiB that all small reviews may need at a time once they are read: an ordinary one needs 25, a forged one 3,600.
+const MEMORY_OF_SMALL: u32 = 8 << 10;
 
 /// Limits of the webhook's connections. A handshake and a head have two seconds together; an answer ends before
 /// the API server gives up, which is after 5 s. An idle connection outlives the 90 s after which the API server
@@ -54,10 +49,11 @@ pub struct Webhook {
     draining: watch::Receiver<bool>,
     clock: fn() -> Boot,
     draw: fn() -> String,
-    /// KiB of large reviews that are held at a time; forged ones cannot use up the memory (threat T30).
-    room: Semaphore,
-    /// KiB that all reviews may need at a time.
-    memory: Semaphore,
+    /// Memory of bodies on their way.
+    room: Arc<Room>,
+    /// Memory that small reviews need once they are read, and large ones: no small one waits for a large one.
+    small: Turns,
+    large: Turns,
 }
 
 /// What [`Webhook::new`] takes besides the template.
@@ -83,9 +79,8 @@ impl Webhook {
     #[must_use]
     pub fn new(template: Template, means: Means) -> Self {
         let Means { objects, events, metrics, activity, draining, clock, draw } = means;
-        let memory = Semaphore::new(MOST_MEMORY as usize);
-        let room = Semaphore::new(LARGEST / KIB);
-        Self { template, objects, events, metrics, activity, draining, clock, draw, room, memory }
+        let (room, small, large) = (Room::new(), Turns::new(MEMORY_OF_SMALL), Turns::new(MOST_MEMORY));
+        Self { template, objects, events, metrics, activity, draining, clock, draw, room, small, large }
     }
 
     async fn answer(self: Arc<Self>, request: Request, connection: Arc<Connection>) -> Response {
@@ -95,16 +90,17 @@ impl Webhook {
             Some(_) => return text(StatusCode::PAYLOAD_TOO_LARGE, "a review has at most 4 MiB\n"),
             None => return text(StatusCode::LENGTH_REQUIRED, "a review needs a Content-Length\n"),
         };
-        let _room = if length > SMALL {
-            let kib = u32::try_from(length.div_ceil(KIB)).expect("at most LARGEST");
-            Some(self.room.acquire_many(kib).await.expect("never closed"))
-        } else {
-            None
+        let body = match self.room.read(request.into_body(), length).await {
+            Ok(body) => body,
+            Err(problem @ Problem::Cut) => return text(StatusCode::BAD_REQUEST, format!("{problem}\n")),
+            Err(problem @ Problem::Slow) => {
+                tracing::warn!(peer = %connection.peer(), length, "a review is given up: {problem}");
+                return text(StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n"));
+            }
         };
-        let Ok(body) = request.into_body().collect().await else {
-            return text(StatusCode::BAD_REQUEST, "the body ended too early\n");
-        };
-        let response = match self.reviewed(body.to_bytes()).await {
+        connection.arrived();
+        self.activity.note((self.clock)());
+        let response = match self.reviewed(body, &connection).await {
             Ok(body) => {
                 connection.authenticate();
                 answer(StatusCode::OK, "application/json", body)
@@ -120,9 +116,16 @@ impl Webhook {
     }
 
     /// The answer to a body, or why it is no review.
-    async fn reviewed(self: &Arc<Self>, body: Bytes) -> Result<Vec<u8>, String> {
-        let _memory = self.memory.acquire_many(memory_needed(&body)).await.expect("never closed");
+    async fn reviewed(self: &Arc<Self>, body: Whole, connection: &Connection) -> Result<Vec<u8>, String> {
         let is_large = body.len() > SMALL;
+        let (body, needed) = apart(is_large, move || {
+            let needed = memory_needed(&body);
+            (body, needed)
+        })
+        .await;
+        let turns = if is_large { &self.large } else { &self.small };
+        let _turn = turns.take(connection.peer(), needed).await;
+        connection.take_up();
         let review = apart(is_large, move || Review::parse(&body)).await.map_err(|error| error.to_string())?;
         let account = inject::service_account_name(&review.pod);
         let surroundings = match self.objects.read(&review.namespace, account).await {
@@ -222,7 +225,6 @@ pub struct Shared(pub Arc<Webhook>);
 impl Respond for Shared {
     fn respond(&self, request: Request, connection: &Arc<Connection>) -> Reply {
         let webhook = Arc::clone(&self.0);
-        webhook.activity.note((webhook.clock)());
         let connection = Arc::clone(connection);
         Reply::later(async move {
             let draining = webhook.draining.clone();

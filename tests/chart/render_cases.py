@@ -202,12 +202,14 @@ def configuration():
         config = yaml.safe_load(found["data"]["config.yaml"])
         assert set(config) == {"image", "agent", "injector"} and set(config["agent"]) == set(defaults["agent"])
         assert set(config["image"]) == set(defaults["image"]) and config["image"]["tag"] == "0.1.0"
-        computed = {"namespace", "serviceName", "webhookConfiguration", "excludedNamespaces"}
+        computed = {"namespace", "serviceName", "webhookConfiguration", "excludedNamespaces", "clientCaFile"}
         taken = set(config["injector"]) - computed
         assert taken <= set(defaults["injector"]), taken
         for key in taken - {"certs"}:
             assert config["injector"][key] == own.get("injector", {}).get(key, defaults["injector"][key]), key
         assert NAMESPACE in config["injector"]["excludedNamespaces"]
+        has_authority = bool(own.get("injector", {}).get("clientCA", {}).get("configMap"))
+        assert ("clientCaFile" in config["injector"]) == has_authority, "asked for where the ConfigMap is mounted"
         mode = own.get("injector", {}).get("certs", {}).get("mode", "self")
         assert set(config["injector"]["certs"]) == ({"mode", "secretName"} | ({"caDuration", "leafDuration"} if mode == "self" else set()))
     assert config["agent"]["securityContext"] == {"runAsUser": None, "runAsGroup": None}, "a null reaches the injector"

@@ -50,10 +50,18 @@ def main(arguments: list[str]) -> int:
     code = into_venv()
     if code is not None:
         return code
-    from chart import deploy_cases, monitoring_cases, policy_cases, prometheus_cases, render_cases, values_cases
+    from chart import (
+        deploy_cases,
+        monitoring_cases,
+        node_cases,
+        policy_cases,
+        prometheus_cases,
+        render_cases,
+        values_cases,
+    )
 
     groups = {
-        "chart": [*render_cases.CASES, *values_cases.CASES, *policy_cases.CASES],
+        "chart": [*render_cases.CASES, *values_cases.CASES, *policy_cases.CASES, *node_cases.CASES],
         "monitoring": [*monitoring_cases.CASES, *prometheus_cases.CASES],
         "deploy": deploy_cases.CASES,
     }

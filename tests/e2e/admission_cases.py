@@ -1,4 +1,4 @@
-"""Nothing is missed and everything is fast: f, speed, rbac."""
+"""Nothing is missed and everything is fast: f, speed, bodies, rbac."""
 
 import json
 import os
@@ -12,14 +12,17 @@ from pathlib import Path
 from real.processes import Failed
 
 from . import images, store
-from .cluster import Cluster, metric
+from .cluster import Cluster, metric, statuses
 from .context import Context
-from .load import NOWHERE, injected
+from .load import NOWHERE, Load, injected
 from .release import INJECTOR, NAMESPACE
 from .workloads import PREFIX, Place, container, expect, holds
 
 PAIRS = 200
 WINDOWS = 4
+# More than a webhook takes at a time.
+SILENT = 300
+FLOOD_SECONDS = 15
 SLOW_SECONDS = 0.005
 SLOW_SHARE = 0.01
 # The cluster under this load leaves 80 % of two processors idle.
@@ -169,14 +172,54 @@ def reads(cluster: Cluster) -> tuple[float, float]:
     return slow("serviceaccounts"), slow("namespaces")
 
 
+def large_manifest(place: Place) -> dict:
+    """A pod of 1.5 MiB."""
+    containers = [container(f"app-{number}", environment={"LARGE": "x" * 128 * 1024}) for number in range(12)]
+    return place.pod("large", containers=containers, nodeSelector=NOWHERE)
+
+
 def large_pod(context: Context, place: Place) -> float:
     """How long the admission of a pod of 1.5 MiB took in the webhook, in seconds (the mean, should it be reviewed twice)."""
-    containers = [container(f"app-{number}", environment={"LARGE": "x" * 128 * 1024}) for number in range(12)]
     total = {key: sum(metric(text, f"{DURATION}_{key}") for text in injector_metrics(context)) for key in ("sum", "count")}
-    pod = context.cluster.create(place.pod("large", containers=containers, nodeSelector=NOWHERE), "?dryRun=All")
+    pod = context.cluster.create(large_manifest(place), "?dryRun=All")
     holds("the large pod is injected", injected(pod))
     now = {key: sum(metric(text, f"{DURATION}_{key}") for text in injector_metrics(context)) for key in ("sum", "count")}
     return (now["sum"] - total["sum"]) / (now["count"] - total["count"])
+
+
+def bodies(context: Context) -> str:
+    """50 admissions a second, and large ones, while a pod fills every webhook with bodies that do not come or are none"""
+    place, name = context.place("bodies"), "bodies"
+    before = {pod["metadata"]["name"]: restarts(pod) for pod in context.release.injectors()}
+    addresses = [f"[{pod['status']['podIP']}]:9443" for pod in context.release.injectors()]
+    attacker = {"name": "app", "image": images.APP, "args": ["bodies", str(SILENT), str(FLOOD_SECONDS), *addresses]}
+    spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "containers": [attacker]}
+    metadata = {"name": name, "namespace": store.NAMESPACE}
+    context.cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    context.cluster.pod_until("the flood begins", store.NAMESPACE, name, lambda pod: pod["status"]["phase"] == "Running", 30)
+    large: list[float] = []
+    with Load(place, 50) as load:
+        while not large or context.cluster.object("Pod", store.NAMESPACE, name)["status"]["phase"] == "Running":
+            began = time.monotonic()
+            holds("the large pod is injected", injected(context.cluster.create(large_manifest(place), "?dryRun=All")))
+            large.append(time.monotonic() - began)
+    pod = context.cluster.pod_until("its end", store.NAMESPACE, name, lambda pod: pod["status"]["phase"] == "Succeeded", 30)
+    report = json.loads(context.cluster.kubectl("-n", store.NAMESPACE, "logs", name))
+    context.cluster.delete("Pod", store.NAMESPACE, pod["metadata"]["name"])
+    expect("failed admissions", [said for _, said in load.failures], [])
+    holds("most of the admissions were asked for in time", load.answered >= 50 * FLOOD_SECONDS / 2, load.answered)
+    holds("every webhook was full", report["opened"] >= SILENT * len(addresses), report)
+    after = {pod["metadata"]["name"]: restarts(pod) for pod in context.release.injectors()}
+    expect("injectors and their restarts", after, before)
+    return (
+        f"{load.answered} admissions at 50/s and {len(large)} of 1.5 MiB (at most {max(large) * 1000:.0f} ms), 0 failed, while a pod opened "
+        f"{report['opened']} connections to {len(addresses)} webhooks"
+    )
+
+
+def restarts(pod: dict) -> int:
+    """How often the injector's container was started again."""
+    return statuses(pod)["injector"]["restartCount"]
 
 
 def injector_metrics(context: Context) -> list[str]:

@@ -10,7 +10,10 @@ from .store import Role, Store
 from .workloads import Place
 
 # Roles and whom they trust: one for each scenario's namespace, by the same name, and these.
-PLACES = ["asks", "b", "c", "d", "dashboard", "e", "f", "g", "h", "i", "j", "k", "l", "m", "m-restricted", "m-quota", "n", "speed", "system"]
+PLACES = [
+    "asks", "b", "bodies", "c", "d", "dashboard", "drain", "e", "f", "g", "h", "i", "j", "k", "l", "m",
+    "m-quota", "m-restricted", "mesh", "n", "nodes", "speed", "system", "whole",
+]
 ROLES = [
     *(Role(f"e2e-{name}", f"e2e-{name}") for name in PLACES if name != "d"),
     Role("e2e-g-two", "e2e-g"),

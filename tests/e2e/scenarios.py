@@ -14,6 +14,7 @@ from . import policy_cases as policies
 from . import readme_cases as readmes
 from . import refusal_cases as refusals
 from . import serving_cases as serving
+from . import shape_cases as shapes
 from . import store
 from .context import PLACES, Context
 from .release import NAMESPACE, values_file
@@ -23,13 +24,33 @@ FIRST = [("a", installs.a), ("gone", installs.gone), ("hand", installs.hand), ("
 # Beside each other, each row by itself in this order: c and l restart the kubelet, one at a time.
 BESIDE = [
     [("b", serving.b), ("c", outages.c), ("l", outages.l), ("n", refusals.n), ("asks", policies.asks)],
-    [("i", outages.i), ("g", serving.g), ("j", operators.j), ("rbac", admissions.rbac)],
-    [("d", operators.d), ("e", serving.e), ("m", serving.m), ("dashboard", dashboards.dashboard)],
+    [
+        ("i", outages.i),
+        ("g", serving.g),
+        ("j", operators.j),
+        ("rbac", admissions.rbac),
+        ("mesh", shapes.mesh),
+    ],
+    [
+        ("d", operators.d),
+        ("e", serving.e),
+        ("m", serving.m),
+        ("dashboard", dashboards.dashboard),
+        ("nodes", shapes.nodes),
+        ("whole", shapes.whole),
+    ],
 ]
 # Measures, so before anything else is there.
 QUIET = [("speed", admissions.speed)]
-# Replace or stop injectors. The last one leaves a release of Helm 3.
-ALONE = [("h", refusals.h), ("system", refusals.system), ("f", admissions.f), ("k", installs.k)]
+# Flood, replace or stop injectors, or cordon the node. The last one leaves a release of Helm 3.
+ALONE = [
+    ("bodies", admissions.bodies),
+    ("drain", shapes.drain),
+    ("h", refusals.h),
+    ("system", refusals.system),
+    ("f", admissions.f),
+    ("k", installs.k),
+]
 LONG = [("long", outages.long)]
 NAMES = [name for row in [FIRST, QUIET, *BESIDE, ALONE, LONG] for name, _ in row]
 

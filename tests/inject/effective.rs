@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use Referred::{Known, Missing};
+
 pub(crate) type Environment = BTreeMap<String, String>;
 
 /// What `ConfigMaps` and Secrets hold.
@@ -47,24 +49,36 @@ pub(crate) fn environment(container: &Value, world: &dyn World) -> Option<Enviro
     for variable in list(container, "env") {
         let (name, literal) = (text(variable, "name").to_owned(), text(variable, "value"));
         let value =
-            if literal.is_empty() { referred(&variable["valueFrom"], world)? } else { Some(expanded(literal, &all)) };
-        // A key that is optional and missing leaves what was there before.
-        all.extend(value.map(|value| (name, value)));
+            if literal.is_empty() { referred(&variable["valueFrom"], world) } else { Known(expanded(literal, &all)) };
+        match value {
+            Known(value) => drop(all.insert(name, value)),
+            Missing { optional: true } => {}
+            Missing { optional: false } => return None,
+        }
     }
     Some(all)
 }
 
-fn referred(from: &Value, world: &dyn World) -> Option<Option<String>> {
+/// What a variable's source says.
+enum Referred {
+    Known(String),
+    /// A key that is optional and missing leaves what was there before; one that is not lets nothing start.
+    Missing {
+        optional: bool,
+    },
+}
+
+fn referred(from: &Value, world: &dyn World) -> Referred {
     for kind in ["configMap", "secret"] {
         let reference = &from[format!("{kind}KeyRef")];
         if reference.is_object() {
             let optional = reference["optional"] == true;
             let value = world.one(kind, text(reference, "name"), text(reference, "key"), optional);
-            return if value.is_some() || optional { Some(value) } else { None };
+            return value.map_or(Missing { optional }, Known);
         }
     }
     let field = &from["fieldRef"];
-    Some(Some(if field.is_object() { format!("<{}>", text(field, "fieldPath")) } else { String::new() }))
+    Known(if field.is_object() { format!("<{}>", text(field, "fieldPath")) } else { String::new() })
 }
 
 fn expanded(text: &str, known: &Environment) -> String {

@@ -7,9 +7,17 @@ mod case;
 mod effective;
 mod environment;
 mod judged;
+mod meshes;
+mod nodes;
+mod objects;
 mod orders;
+mod reading;
+mod resources;
 mod rules;
+mod shape;
 mod stream;
+mod takeover;
+mod volumes;
 
 use std::fs;
 use std::path::{Path, PathBuf};

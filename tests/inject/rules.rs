@@ -51,28 +51,41 @@ fn may_touch(operation: &Operation) -> bool {
         | ["metadata", "annotations" | "labels"]
         | ["spec", "volumes" | "initContainers"]
         | ["spec", "volumes", "-"]
+        | ["spec", "affinity", ..]
         | ["spec", "containers" | "initContainers", _, "env" | "volumeMounts"]
         | ["spec", "containers" | "initContainers", _, "env" | "volumeMounts", "-"] => adds,
         ["metadata", "annotations", key] => {
-            key.starts_with("stsidecar.dev~1") || *key == "kubectl.kubernetes.io~1default-container"
+            let continued = *key == "cluster-autoscaler.kubernetes.io~1safe-to-evict-local-volumes";
+            key.starts_with("stsidecar.dev~1") || *key == "kubectl.kubernetes.io~1default-container" || continued
         }
         ["metadata", "labels", key] => *key == "stsidecar.dev~1injected",
         ["spec", "containers" | "initContainers", _, "env", _, "value"] => true,
-        ["spec", "initContainers", _, "env", _] => !adds,
+        ["spec", "initContainers", _, "env", _] | ["spec", "initContainers", _, "resources"] => !adds,
         _ => false,
     }
 }
 
 const FILLED: [&str; 5] = [judged::FULL_URI, judged::TOKEN_FILE, judged::TOKEN, judged::REGIONS[0], judged::REGIONS[1]];
 
-/// Everything the author wrote is still there, in its order; only a proxy's exceptions may have grown, and an empty
-/// variable that leads to the sidecar may have been filled.
+/// Everything the author wrote is still there, in its order; only a proxy's exceptions, the names of volumes and the
+/// terms of an affinity may have grown, and an empty variable that leads to the sidecar may have been filled.
 fn assert_originals_kept(before: &Value, after: &Value, name: &str) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
             let is_no_proxy = before.get("name").is_some_and(|name| name == "NO_PROXY" || name == "no_proxy");
             for (key, value) in before {
                 let ours = key.starts_with("stsidecar.dev/") && key != "stsidecar.dev/inject";
+                if key.ends_with("/safe-to-evict-local-volumes") {
+                    let (value, own) = (value.as_str().expect("a text"), after[key].as_str().expect("a text"));
+                    assert!(own.starts_with(value), "{name}: {key} is {own}");
+                    continue;
+                }
+                if key == "nodeSelectorTerms" {
+                    let (terms, own) = (value.as_array().expect("a list"), after[key].as_array().expect("a list"));
+                    assert!(own.len() == terms.len().max(1), "{name}: {own:?}");
+                    terms.iter().zip(own).for_each(|(term, own)| assert_originals_kept(term, own, name));
+                    continue;
+                }
                 let may_fill =
                     value == "" && before.get("name").is_some_and(|name| FILLED.iter().any(|own| name == own));
                 if value.is_null() || ours || key == "value" && (is_no_proxy || may_fill) {

@@ -9,7 +9,9 @@ mod full_pipe;
 
 mod answers;
 mod api_server;
+mod bodies;
 mod checks;
+mod clients;
 mod ending;
 mod limits;
 mod program;

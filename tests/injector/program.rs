@@ -156,6 +156,34 @@ async fn health_says_that_the_webhooks_port_is_taken() {
     TcpStream::connect(webhook).await.expect("it listens");
 }
 
+/// Without it nobody could be let in, so it must not count as ready.
+#[tokio::test]
+async fn health_says_that_the_clients_authority_is_not_there_yet() {
+    let (api, folder) = (ApiServer::start().await, tempfile::tempdir().expect("a folder"));
+    let [config, known, authority] =
+        ["config.yaml", "kubeconfig", "client-ca.crt"].map(|name| folder.path().join(name));
+    let health = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let own = format!("  clientCaFile: {}\n", authority.display());
+    std::fs::write(&config, checks::text(free_port(), health.port()) + &own).expect("a file");
+    std::fs::write(&known, kubeconfig(&api).to_string()).expect("a file");
+    let mut injector = Command::new(env!("CARGO_BIN_EXE_stsidecar-injector"));
+    injector.arg("run").arg(format!("--config={}", config.display())).env("KUBECONFIG", known);
+    let _child = injector.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().expect("it starts");
+    let says = async |line: &str| {
+        let said = async {
+            while !page(health, "/readyz?verbose").await.is_ok_and(|page| page.text.contains(line)) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(BOUND, said).await.unwrap_or_else(|_| panic!("health never says {line}"));
+    };
+    says("[-]client-ca: ").await;
+    std::fs::write(&authority, "no certificate").expect("a file");
+    says("[-]client-ca: ").await;
+    std::fs::copy(certificates::file("ca.pem"), &authority).expect("a file");
+    says("[+]client-ca ok").await;
+}
+
 #[tokio::test]
 async fn without_a_cluster_it_says_so() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -9,8 +9,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use serde_json::{Value, json};
+use stsidecar::http::Limits;
 use stsidecar::inject::Template;
+use stsidecar::injector::clients::Clients;
 use stsidecar::injector::server::{Drain, Parts};
+use stsidecar::injector::webhook::LIMITS;
 use stsidecar::injector::{Error, server};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -53,6 +56,14 @@ pub(crate) async fn start() -> Running {
 }
 
 pub(crate) fn start_with(api: ApiServer, drain: Drain) -> Running {
+    start_within(LIMITS, api, drain)
+}
+
+pub(crate) fn start_within(limits: Limits, api: ApiServer, drain: Drain) -> Running {
+    start_for(None, limits, api, drain)
+}
+
+pub(crate) fn start_for(clients: Option<Clients>, limits: Limits, api: ApiServer, drain: Drain) -> Running {
     let bind = || stsidecar::http::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
     let (webhook, health) = (bind(), bind());
     let addresses = [&webhook, &health].map(|listener| listener.local_addr().expect("bound"));
@@ -62,8 +73,10 @@ pub(crate) fn start_with(api: ApiServer, drain: Drain) -> Running {
         client: api.client(),
         namespace: "stsidecar-system".to_owned(),
         certificate: served(),
+        clients: clients.map(Arc::new),
         conditions: Vec::new(),
         webhook: vec![webhook].into(),
+        limits,
         health: vec![health].into(),
         registry,
     };
@@ -133,13 +146,30 @@ pub(crate) async fn page(of: SocketAddr, target: &str) -> std::io::Result<Answer
 }
 
 pub(crate) async fn connect(to: SocketAddr, ca: &str, name: &'static str) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_as(None, to, ca, name).await
+}
+
+/// The same with a certificate of the client's own, whose key is `server.key`.
+pub(crate) async fn connect_as(
+    own: Option<&str>,
+    to: SocketAddr,
+    ca: &str,
+    name: &'static str,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(certificates::file(ca)).expect("PEM")).expect("a CA");
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring has them")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let config = match own {
+        None => builder.with_no_client_auth(),
+        Some(own) => {
+            let chain = CertificateDer::pem_file_iter(certificates::file(own)).expect("a file");
+            let key = PrivateKeyDer::from_pem_file(certificates::file("server.key")).expect("a key");
+            builder.with_client_auth_cert(chain.map(|one| one.expect("PEM")).collect(), key).expect("a pair")
+        }
+    };
     let socket = TcpStream::connect(to).await?;
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name).expect("a name"), socket).await
 }

@@ -122,6 +122,34 @@ true
 {{- end -}}
 {{- end -}}
 
+{{/*
+affinity [context, affinity]: the affinity, narrowed to nodes that the image is built for. One of the terms must hold, so
+each gets the requirement; one without requirements matches no node, and stays so.
+*/}}
+{{- define "stsidecar.affinity" -}}
+{{- $built := (index . 0).Values.injector.agentArchitectures -}}
+{{- $affinity := deepCopy (default dict (index . 1)) -}}
+{{- if not (and (has "amd64" $built) (has "arm64" $built)) -}}
+{{- $wanted := dict "key" "kubernetes.io/arch" "operator" "In" "values" $built -}}
+{{- $node := default dict $affinity.nodeAffinity -}}
+{{- $required := default dict $node.requiredDuringSchedulingIgnoredDuringExecution -}}
+{{- $terms := list -}}
+{{- range $required.nodeSelectorTerms -}}
+{{- if or .matchExpressions .matchFields -}}
+{{- $terms = append $terms (set . "matchExpressions" (append (default list .matchExpressions) $wanted)) -}}
+{{- else -}}
+{{- $terms = append $terms . -}}
+{{- end -}}
+{{- end -}}
+{{- $terms = default (list (dict "matchExpressions" (list $wanted))) $terms -}}
+{{- $node = set $node "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" $terms) -}}
+{{- $affinity = set $affinity "nodeAffinity" $node -}}
+{{- end -}}
+{{- with $affinity -}}
+{{- toYaml . -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The injector's configuration file; configmap.yaml describes it. */}}
 {{- define "stsidecar.config" -}}
 {{- $injector := .Values.injector -}}
@@ -147,6 +175,9 @@ true
   "skippedContainers" $injector.skippedContainers
   "agentArchitectures" $injector.agentArchitectures
 -}}
+{{- if $injector.clientCA.configMap -}}
+{{- $_ := set $settings "clientCaFile" "/etc/stsidecar-injector/client-ca/ca.crt" -}}
+{{- end -}}
 {{- toYaml (dict "image" $image "agent" .Values.agent "injector" $settings) -}}
 {{- end -}}
 

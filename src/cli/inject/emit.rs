@@ -1,7 +1,10 @@
-//! A document as YAML text, in the style of `kubectl get -o yaml`.
+//! A document as YAML text, in the style of `kubectl get -o yaml`, or as JSON in the style of what was read.
 //!
 //! Owns quoting: a text is plain only when every reader, of YAML 1.1 and 1.2, takes it for a text. What is
 //! read back is what was given; a test draws documents to show it.
+
+use serde::Serialize;
+use serde_json::ser::PrettyFormatter;
 
 use super::tree::Tree;
 
@@ -16,6 +19,21 @@ pub(super) fn document(tree: &Tree) -> String {
         }
     }
     out
+}
+
+/// As JSON, on one line or indented as `like` is.
+pub(super) fn json(tree: &Tree, like: &str) -> String {
+    let indent = like.lines().nth(1).map(|line| &line[..line.len() - line.trim_start().len()]);
+    let mut out = Vec::new();
+    let done = match indent.filter(|_| like.starts_with("{\n") || like.starts_with("{\r\n")) {
+        None => tree.serialize(&mut serde_json::Serializer::new(&mut out)),
+        Some(indent) => {
+            let formatter = PrettyFormatter::with_indent(indent.as_bytes());
+            tree.serialize(&mut serde_json::Serializer::with_formatter(&mut out, formatter))
+        }
+    };
+    done.expect("keys are texts, and a Vec takes every byte");
+    String::from_utf8(out).expect("JSON is text")
 }
 
 fn map(pairs: &[(String, Tree)], indent: usize, out: &mut String) {

@@ -1,9 +1,13 @@
-//! A YAML stream cut into its documents, without touching a byte of them.
+//! A stream cut into its documents, without touching a byte of them: YAML, JSON, or one behind the other.
 //!
-//! Owns where a document begins: at a line of three dashes, which YAML allows nowhere else. What is in a
-//! document is `tree`'s.
+//! Owns where a document begins: at a line of three dashes and behind one of three dots, which YAML allows nowhere
+//! else (YAML 1.2.2, 9.1), and behind a JSON value; and what of it is around its value. What is in a document is
+//! `tree`'s.
 
-use super::tree::{self, Tree};
+use serde::de::IgnoredAny;
+
+use super::emit;
+use super::tree::{Error, Tree};
 
 /// One document of a stream; the texts of all of them are the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,46 +18,127 @@ pub(super) struct Document<'a> {
     pub(super) line: usize,
 }
 
+const MARK: char = '\u{feff}';
+
 pub(super) fn split(text: &str) -> Vec<Document<'_>> {
     let mut documents = Vec::new();
     let (mut from, mut at, mut line) = (0, 0, 1);
+    let mut is_over = false;
     for (number, own) in text.split_inclusive('\n').enumerate() {
-        if is_separator(own) && at > from {
-            documents.push(Document { text: &text[from..at], line });
+        if (is_separator(own) || is_over) && at > from {
+            Document { text: &text[from..at], line }.values(&mut documents);
             (from, line) = (at, number + 1);
         }
+        is_over = is_end(own);
         at += own.len();
     }
-    documents.push(Document { text: &text[from..], line });
+    Document { text: &text[from..], line }.values(&mut documents);
     documents
 }
 
 fn is_separator(line: &str) -> bool {
-    line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']))
+    is_marker(line.trim_start_matches(MARK), "---")
+}
+
+fn is_end(line: &str) -> bool {
+    is_marker(line, "...")
+}
+
+fn is_marker(line: &str, marker: &str) -> bool {
+    line.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']))
 }
 
 /// Nothing that is part of a value: blank, a comment, a directive, dashes with at most a comment behind them.
 fn is_empty(line: &str) -> bool {
-    let line = line.trim_start_matches('\u{feff}');
-    let rest = if is_separator(line) { &line[3..] } else { line };
+    let line = line.trim_start_matches(MARK);
+    let rest = if is_separator(line) || is_end(line) { &line[3..] } else { line };
     let rest = rest.trim();
     rest.is_empty() || rest.starts_with('#') || line.starts_with('%')
 }
 
 impl<'a> Document<'a> {
-    /// What it holds; none when that is nothing.
-    pub(super) fn parse(&self) -> Result<Option<Tree>, tree::Error> {
-        if self.text.lines().all(is_empty) { Ok(None) } else { Tree::parse(self.text) }
+    /// Several, when JSON stands behind JSON.
+    fn values(self, documents: &mut Vec<Self>) {
+        let from = self.text.len() - self.json().len();
+        let mut values = serde_json::Deserializer::from_str(&self.text[from..]).into_iter::<IgnoredAny>();
+        let mut ends = Vec::new();
+        while let Some(Ok(_)) = values.next() {
+            ends.push(from + values.byte_offset());
+        }
+        let rest = ends.last().map_or("", |end| &self.text[*end..]);
+        if ends.len() < 2 || !self.json().starts_with('{') || !rest.trim().is_empty() {
+            return documents.push(self);
+        }
+        ends.pop();
+        let (mut from, mut line) = (0, self.line);
+        for end in ends.into_iter().chain([self.text.len()]) {
+            let text = &self.text[from..end];
+            documents.push(Self { text, line });
+            (from, line) = (end, line + text.matches('\n').count());
+        }
     }
 
-    /// The dashes and comments before its first value.
-    pub(super) fn head(&self) -> &'a str {
-        let lines = self.text.split_inclusive('\n').take_while(|line| is_empty(line));
-        let end: usize = lines.map(str::len).sum();
-        match &self.text[..end] {
-            // The dashes stand before a value on the same line.
-            "" if is_separator(self.text) => "---\n",
-            head => head,
+    /// What it holds; none when that is nothing.
+    pub(super) fn parse(&self) -> Result<Option<Tree>, Error> {
+        let value = self.value();
+        if value.is_empty() {
+            return Ok(None);
         }
+        // An error names its line; so it names the stream's.
+        Tree::parse(value).or_else(|_| {
+            let before = self.line - 1 + self.head().matches('\n').count();
+            Tree::parse(&("\n".repeat(before) + value))
+        })
+    }
+
+    /// The dashes and comments before its value.
+    fn head(&self) -> &'a str {
+        let lines = self.text.split_inclusive('\n').take_while(|line| is_empty(line));
+        &self.text[..lines.map(str::len).sum()]
+    }
+
+    /// Its value and what follows, with the dashes when they stand on the same line.
+    fn value(&self) -> &'a str {
+        self.text[self.head().len()..].trim_start_matches(MARK)
+    }
+
+    /// The same without these dashes: where JSON begins.
+    fn json(&self) -> &'a str {
+        let value = self.value();
+        let value = if is_separator(value) { &value[3..] } else { value };
+        value.trim_start()
+    }
+
+    /// The comments behind its value, and the line of dots.
+    fn tail(&self, tree: &Tree) -> &'a str {
+        let (mut dots, mut comments, mut at) = (self.text.len(), self.text.len(), 0);
+        for line in self.text.split_inclusive('\n') {
+            if is_end(line) {
+                dots = at;
+                break;
+            }
+            at += line.len();
+            match line.starts_with('#') || line.trim().is_empty() {
+                true => comments = comments.min(at - line.len()),
+                false => comments = self.text.len(),
+            }
+        }
+        // Blank lines can be a block's, and a line of a text in quotes can begin like a comment.
+        let is_apart = comments < dots
+            && Document { text: &self.text[..comments], line: 1 }.parse().is_ok_and(|own| own.as_ref() == Some(tree));
+        &self.text[if is_apart { comments } else { dots }..]
+    }
+
+    /// The document with another value in place of `tree`: JSON stays JSON.
+    pub(super) fn with(&self, tree: &Tree, changed: &Tree) -> String {
+        let json = self.json();
+        if json.starts_with('{') && serde_json::from_str::<IgnoredAny>(json).is_ok() {
+            let before = &self.text[..self.text.len() - json.len()];
+            let behind = &json[json.trim_end().len()..];
+            return format!("{}{}{behind}", before.replace(MARK, ""), emit::json(changed, json));
+        }
+        // Dashes on the line of the value get one of their own.
+        let dashes = if is_separator(self.value()) { "---\n" } else { "" };
+        format!("{}{dashes}{}{}", self.head().replace(MARK, ""), emit::document(changed), self.tail(tree))
     }
 }

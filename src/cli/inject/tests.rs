@@ -115,13 +115,14 @@ proptest! {
 
     #[test]
     fn the_parts_of_a_stream_are_the_stream(
-        text in "(---( #c)?\n|[a-c]: 1\n|# c\n|\n|--- x\n|-----\n|  --- \n){0,12}(a: 1)?",
+        text in "(---( #c)?\n|[a-c]: 1\n|# c\n|\n|--- x\n|-----\n|  --- \n|[.]{3}\n|\u{feff}|\\{\\}|\\{\n\\} ){0,12}(a: 1)?",
     ) {
         let parts = stream::split(&text);
         let whole: String = parts.iter().map(|part| part.text).collect();
         prop_assert_eq!(&whole, &text);
         for part in parts {
-            prop_assert_eq!(text.lines().nth(part.line - 1), part.text.lines().next());
+            let line = text.lines().nth(part.line - 1).unwrap_or_default();
+            prop_assert!(line.ends_with(part.text.lines().next().unwrap_or_default()), "{:?}", part);
         }
     }
 }
@@ -153,7 +154,7 @@ fn yaml_is_read_as_kubernetes_does() {
     assert_eq!(
         read("{mode: 0644, a: yes, b: 'yes', on: off, big: 1e3}"),
         serde_json::json!({
-            "mode": 420, "a": true, "b": "yes", "on": false, "big": 1000.0,
+            "mode": 420, "a": true, "b": "yes", "true": false, "big": 1000.0,
         })
     );
     assert_eq!(read("a: &x [1]\nb: *x\n"), serde_json::json!({ "a": [1], "b": [1] }));

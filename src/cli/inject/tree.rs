@@ -6,10 +6,11 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::{Number, Value};
 
 use crate::inject::Operation;
-use crate::inject::patch::parts;
+use crate::inject::patch::{escaped, parts};
 use crate::shown;
 
 /// A value of YAML, as far as JSON has it.
@@ -63,6 +64,33 @@ impl Tree {
         }
     }
 
+    /// What a path of keys leads to.
+    pub(super) fn at(&self, path: &str) -> Option<&Self> {
+        path.split('/').skip(1).try_fold(self, |tree, key| tree.get(key))
+    }
+
+    /// Everything that a path leads to, with its JSON pointer; a part `*` is every item or member.
+    pub(super) fn every<'a>(&'a self, path: &str) -> Vec<(String, &'a Self)> {
+        let mut found = vec![(String::new(), self)];
+        for part in path.split('/').skip(1) {
+            let children = |(place, tree): (String, &'a Self)| {
+                let children = tree.children().into_iter().filter(|(key, _)| part == "*" || key == part);
+                children.map(move |(key, child)| (format!("{place}/{}", escaped(&key)), child))
+            };
+            found = found.into_iter().flat_map(children).collect();
+        }
+        found
+    }
+
+    /// Members and items with their keys.
+    fn children(&self) -> Vec<(String, &Self)> {
+        match self {
+            Self::Map(pairs) => pairs.iter().map(|(key, value)| (key.clone(), value)).collect(),
+            Self::List(items) => items.iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     pub(super) fn to_value(&self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -71,6 +99,17 @@ impl Tree {
             Self::Text(text) => text.as_str().into(),
             Self::List(items) => items.iter().map(Self::to_value).collect(),
             Self::Map(pairs) => pairs.iter().map(|(key, value)| (key.clone(), value.to_value())).collect(),
+        }
+    }
+
+    /// As kubectl makes a key of it (sigs.k8s.io/yaml, `convertToJSONableObject`): `on` is "true", `0644` "420".
+    fn into_key(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Bool(own) => Some(own.to_string()),
+            Self::Number(number) if number.is_f64() => number.as_f64().map(shortest),
+            Self::Number(number) => Some(number.to_string()),
+            Self::Null | Self::List(_) | Self::Map(_) => None,
         }
     }
 
@@ -187,12 +226,37 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
         let mut pairs: Vec<(String, Tree)> = Vec::new();
-        while let Some((key, value)) = access.next_entry::<String, Tree>()? {
-            if pairs.iter().any(|(own, _)| *own == key) {
-                return Err(A::Error::custom(format!("the key {key:?} stands there twice")));
-            }
-            pairs.push((key, value));
+        while let Some((key, value)) = access.next_entry::<Tree, Tree>()? {
+            pairs.push((key.into_key().ok_or_else(|| A::Error::custom("a key must be a text"))?, value));
         }
-        Ok(Tree::Map(pairs))
+        let mut keys: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
+        keys.sort_unstable();
+        match keys.windows(2).find(|two| two[0] == two[1]) {
+            Some(two) => Err(A::Error::custom(format!("the key {:?} stands there twice", two[0]))),
+            None => Ok(Tree::Map(pairs)),
+        }
+    }
+}
+
+impl Serialize for Tree {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(own) => serializer.serialize_bool(*own),
+            Self::Number(number) => number.serialize(serializer),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Map(pairs) => serializer.collect_map(pairs.iter().map(|(key, value)| (key, value))),
+        }
+    }
+}
+
+/// A number as Go's `strconv.FormatFloat(number, 'g', -1, 64)` spells it.
+fn shortest(number: f64) -> String {
+    let spelled = format!("{number:e}");
+    let (digits, exponent) = spelled.split_once('e').expect("it was asked for");
+    match exponent.parse::<i32>().expect("a small number") {
+        -4..6 => number.to_string(),
+        exponent => format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs()),
     }
 }

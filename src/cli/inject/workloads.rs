@@ -1,12 +1,13 @@
 //! What of a stream creates pods, and what stands around them: ServiceAccounts and Namespaces, also in Lists.
 //!
-//! Owns the table of kinds with where each has its pod. A kind that it does not know is left alone: a
-//! foreign `Job` has another shape.
+//! Owns how objects and pods are found in a document; which kinds hold pods, and where, is `kinds`'. A kind that is
+//! not known is left alone: a foreign `Job` has another shape.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::kinds::{self, Kinds};
 use super::tree::Tree;
 
 /// One pod to be, inside a document.
@@ -20,56 +21,81 @@ pub(super) struct Workload {
     pub(super) pod: Value,
 }
 
-/// API group, kind and the place of the pod.
-const KINDS: [(&str, &str, &str); 10] = [
-    ("", "Pod", ""),
-    ("", "PodTemplate", "/template"),
-    ("", "ReplicationController", "/spec/template"),
-    ("apps", "Deployment", "/spec/template"),
-    ("apps", "StatefulSet", "/spec/template"),
-    ("apps", "DaemonSet", "/spec/template"),
-    ("apps", "ReplicaSet", "/spec/template"),
-    ("batch", "Job", "/spec/template"),
-    ("batch", "CronJob", "/spec/jobTemplate/spec/template"),
-    ("extensions", "Deployment", "/spec/template"),
-];
-
-fn kind(object: &Tree) -> Option<(&str, &str)> {
-    let version = object.text("apiVersion").unwrap_or("v1");
-    Some((version.split_once('/').map_or("", |(group, _)| group), object.text("kind")?))
+/// One object of a document.
+pub(super) struct Object<'a> {
+    pub(super) group: &'a str,
+    /// Empty when it has none.
+    pub(super) kind: &'a str,
+    pub(super) tree: &'a Tree,
+    /// Where it stands in the document.
+    pub(super) place: String,
 }
 
-fn at<'a>(tree: &'a Tree, pointer: &str) -> Option<&'a Tree> {
-    pointer.split('/').skip(1).try_fold(tree, |tree, key| tree.get(key))
+/// The objects of a document: itself, or what it holds, in turn.
+pub(super) fn objects(document: &Tree) -> Vec<Object<'_>> {
+    let mut found = Vec::new();
+    collect(document, String::new(), ("", ""), &mut found);
+    found
 }
 
-/// The objects of a document with their places: itself, or a List's items.
-fn objects(document: &Tree) -> Vec<(String, &Tree)> {
-    let is_list = matches!(kind(document), Some(("" | "apps" | "batch", kind)) if kind.ends_with("List"));
-    match document.get("items") {
-        Some(Tree::List(items)) if is_list => {
-            items.iter().enumerate().map(|(at, item)| (format!("/items/{at}"), item)).collect()
+/// `of` is what an object is that does not say so: the API server leaves both out of a list's items.
+fn collect<'a>(tree: &'a Tree, place: String, of: (&'a str, &'a str), found: &mut Vec<Object<'a>>) {
+    let (group, kind) = match tree.text("kind") {
+        Some(kind) => (group(tree).unwrap_or_default(), kind),
+        None => of,
+    };
+    let items = kinds::held(group, kind).and_then(|path| Some((path, tree.at(path)?)));
+    let Some((path, Tree::List(items))) = items else {
+        return found.push(Object { group, kind, tree, place });
+    };
+    let of = (group, kind.strip_suffix("List").unwrap_or_default());
+    for (at, item) in items.iter().enumerate() {
+        collect(item, format!("{place}{path}/{at}"), of, found);
+    }
+}
+
+fn group(tree: &Tree) -> Option<&str> {
+    Some(tree.text("apiVersion")?.split_once('/')?.0)
+}
+
+impl Object<'_> {
+    /// Kind, namespace and name.
+    pub(super) fn name(&self, namespace: &str) -> String {
+        let name = named(self.tree, "name").or_else(|| named(self.tree, "generateName"));
+        format!("{} {}/{}", self.kind, self.namespace(namespace), name.unwrap_or("without a name"))
+    }
+
+    fn namespace<'n>(&'n self, namespace: &'n str) -> &'n str {
+        named(self.tree, "namespace").unwrap_or(namespace)
+    }
+
+    /// Its pods; `namespace` is that of objects which name none.
+    pub(super) fn workloads(&self, kinds: &Kinds<'_>, namespace: &str) -> Vec<Workload> {
+        let places = kinds.places(self.group, self.kind);
+        let mut pods: Vec<(String, Value)> =
+            places.iter().flat_map(|path| self.tree.every(path)).map(|(at, pod)| (at, pod.to_value())).collect();
+        if kinds::needs_a_template(self.group) {
+            // Refused as what it is.
+            pods.extend(places.first().filter(|_| pods.is_empty()).map(|path| ((*path).to_owned(), Value::Null)));
+        } else {
+            pods.retain(|(_, pod)| pod["spec"]["containers"].as_array().is_some_and(|list| !list.is_empty()));
         }
-        _ => vec![(String::new(), document)],
+        let is_one_of_many = pods.len() > 1;
+        let workload = |(at, pod): (String, Value)| {
+            let name = self.name(namespace);
+            Workload {
+                name: if is_one_of_many { format!("{name} ({at})") } else { name },
+                namespace: self.namespace(namespace).to_owned(),
+                pointer: format!("{}{at}", self.place),
+                pod,
+            }
+        };
+        pods.into_iter().map(workload).collect()
     }
 }
 
 fn named<'a>(object: &'a Tree, key: &str) -> Option<&'a str> {
     object.get("metadata")?.text(key).filter(|text| !text.is_empty())
-}
-
-/// The pods of a document; `namespace` is that of objects which name none.
-pub(super) fn of(document: &Tree, namespace: &str) -> Vec<Workload> {
-    let workload = |(place, object): (String, &Tree)| {
-        let (group, own) = kind(object)?;
-        let (.., path) = KINDS.into_iter().find(|(known, kind, _)| (*known, *kind) == (group, own))?;
-        let pod = at(object, path).map_or(Value::Null, Tree::to_value);
-        let namespace = named(object, "namespace").unwrap_or(namespace).to_owned();
-        let name = named(object, "name").or_else(|| named(object, "generateName")).unwrap_or("without a name");
-        let name = format!("{own} {namespace}/{name}");
-        Some(Workload { name, namespace, pointer: format!("{place}{path}"), pod })
-    };
-    objects(document).into_iter().filter_map(workload).collect()
 }
 
 /// The ServiceAccounts and Namespaces of a stream.
@@ -81,14 +107,14 @@ pub(super) struct Surroundings {
 impl Surroundings {
     pub(super) fn of<'a>(documents: impl Iterator<Item = &'a Tree>, namespace: &str) -> Self {
         let mut found = Self { accounts: BTreeMap::new(), namespaces: BTreeMap::new() };
-        for (_, object) in documents.flat_map(objects) {
-            let Some(name) = named(object, "name") else { continue };
-            match kind(object) {
-                Some(("", "ServiceAccount")) => {
-                    let namespace = named(object, "namespace").unwrap_or(namespace);
-                    found.accounts.insert((namespace.to_owned(), name.to_owned()), object.to_value());
+        for object in documents.flat_map(objects) {
+            let Some(name) = named(object.tree, "name") else { continue };
+            match (object.group, object.kind) {
+                ("", "ServiceAccount") => {
+                    let key = (object.namespace(namespace).to_owned(), name.to_owned());
+                    found.accounts.insert(key, object.tree.to_value());
                 }
-                Some(("", "Namespace")) => drop(found.namespaces.insert(name.to_owned(), object.to_value())),
+                ("", "Namespace") => drop(found.namespaces.insert(name.to_owned(), object.tree.to_value())),
                 _ => {}
             }
         }

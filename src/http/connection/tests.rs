@@ -43,7 +43,7 @@ fn a_silent_or_slow_head_ends_at_its_limit_however_often_it_drips() {
 #[test]
 fn an_idle_connection_outlives_the_sdks_pools() {
     let (_, connection) = connection();
-    connection.begin();
+    connection.begin(false);
     connection.wrote();
     connection.flushed();
     assert_eq!(connection.phase(), Phase::Idle);
@@ -53,7 +53,7 @@ fn an_idle_connection_outlives_the_sdks_pools() {
 #[test]
 fn a_further_request_has_the_limit_of_a_head_again() {
     let (_, connection) = connection();
-    connection.begin();
+    connection.begin(false);
     connection.wrote();
     connection.flushed();
     connection.received();
@@ -64,7 +64,7 @@ fn a_further_request_has_the_limit_of_a_head_again() {
 #[test]
 fn an_answer_that_is_not_read_ends_although_some_of_it_was_written() {
     let (activity, connection) = connection();
-    connection.begin();
+    connection.begin(false);
     connection.sweeps.advance();
     connection.wrote();
     assert_eq!(activity.busy(), 1);
@@ -74,7 +74,7 @@ fn an_answer_that_is_not_read_ends_although_some_of_it_was_written() {
 #[test]
 fn an_answer_that_waits_for_something_may_take_that_much_longer() {
     let (_, connection) = connection();
-    connection.begin();
+    connection.begin(false);
     connection.extend(Duration::from_secs(25));
     assert!(is_about(survives(&connection), 28));
 }
@@ -82,7 +82,7 @@ fn an_answer_that_waits_for_something_may_take_that_much_longer() {
 #[test]
 fn a_flush_before_the_answer_does_not_end_it() {
     let (activity, connection) = connection();
-    connection.begin();
+    connection.begin(false);
     connection.flushed();
     assert_eq!((connection.phase(), activity.busy()), (Phase::Answering, 1));
 }
@@ -92,8 +92,8 @@ fn busy_returns_to_zero_in_whatever_phase_a_connection_ends() {
     for steps in 0..=3 {
         let (activity, connection) = connection();
         if steps > 0 {
-            connection.begin();
-            connection.begin();
+            connection.begin(false);
+            connection.begin(false);
             assert_eq!(activity.busy(), 1, "a pipelined request is not a second connection");
         }
         if steps > 1 {
@@ -114,7 +114,7 @@ fn strangers_go_before_idle_ones_and_who_is_being_answered_never() {
     let (_, known) = connection();
     known.authenticate();
     assert_eq!(known.precedence(), None, "proven, and sending its head");
-    known.begin();
+    known.begin(false);
     assert_eq!(known.precedence(), None, "being answered");
     known.wrote();
     assert_eq!(known.precedence(), None, "being written to");
@@ -144,4 +144,66 @@ fn the_last_request_is_nothing_before_the_first() {
     let now = Boot::from_duration(Duration::from_millis(1234));
     activity.note(now);
     assert_eq!(activity.last_request(), Some(now));
+}
+
+#[test]
+fn a_body_has_the_limit_of_a_head_and_its_answer_the_rest() {
+    let (activity, connection) = connection();
+    connection.begin(true);
+    assert_eq!((connection.phase(), activity.busy()), (Phase::Body, 1));
+    for _ in 0..3 {
+        connection.received();
+        connection.wrote();
+        connection.flushed();
+    }
+    assert_eq!(connection.phase(), Phase::Body, "whatever comes of it, and whatever hyper says of that");
+    connection.sweeps.advance();
+    connection.arrived();
+    assert!(is_about(survives(&connection) + connection.sweeps.every, 3), "counted from the head");
+    let (activity, silent) = self::connection();
+    silent.begin(true);
+    assert!(is_about(survives(&silent), 2));
+    silent.ended();
+    assert_eq!(activity.busy(), 0);
+}
+
+#[test]
+fn an_answer_without_the_body_is_an_answer() {
+    let (activity, connection) = connection();
+    connection.begin(true);
+    connection.take_up();
+    connection.wrote();
+    connection.flushed();
+    assert_eq!((connection.phase(), activity.busy()), (Phase::Idle, 0));
+    connection.take_up();
+    assert_eq!(connection.phase(), Phase::Idle, "it answers nothing any more");
+}
+
+#[test]
+fn who_is_slow_goes_first_and_who_has_sent_all_last() {
+    let (_, connection) = connection();
+    let rank = |connection: &Connection| connection.precedence().map(|(rank, _)| rank);
+    assert_eq!(rank(&connection), Some(Rank::Stranger));
+    connection.begin(true);
+    assert_eq!(rank(&connection), Some(Rank::Stranger));
+    connection.authenticate();
+    assert_eq!(rank(&connection), Some(Rank::Sending));
+    connection.sweeps.advance();
+    assert_eq!(rank(&connection), Some(Rank::Sending), "it may have begun just before");
+    connection.sweeps.advance();
+    assert_eq!(rank(&connection), Some(Rank::Slow));
+    connection.arrived();
+    assert_eq!(rank(&connection), Some(Rank::Queued));
+    connection.take_up();
+    assert_eq!(rank(&connection), None);
+    connection.wrote();
+    connection.flushed();
+    assert_eq!(rank(&connection), Some(Rank::Idle));
+    connection.received();
+    assert_eq!(rank(&connection), None);
+    connection.sweeps.advance();
+    connection.sweeps.advance();
+    assert_eq!(rank(&connection), Some(Rank::Slow), "a head too");
+    let order = [Rank::Slow, Rank::Stranger, Rank::IdleStranger, Rank::Idle, Rank::Sending, Rank::Queued];
+    assert!(order.is_sorted());
 }

@@ -1,8 +1,8 @@
 //! What the SDKs follow before they ask the container-credentials endpoint: static keys, profiles and their files,
 //! system properties of Java.
 //!
-//! Owns the list of it, as far as a pod's specification shows it. It never repeats a value: it may be a key.
-//! Called by `environment`.
+//! Owns the list of it, as far as a pod's specification shows it; docs/clients.md has which client follows what.
+//! It never repeats a value: it may be a key. Called by `environment`.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::inject::pod::{Container, items, text};
 
 /// The variables and, behind them, whose: without a note every SDK's.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>
-pub(super) const KEYS: [&str; 8] = [
+pub(super) const KEYS: [&str; 12] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -21,16 +21,33 @@ pub(super) const KEYS: [&str; 8] = [
     "AMAZON_ACCESS_KEY_ID",
     "AMAZON_SECRET_ACCESS_KEY",
     "AMAZON_SESSION_TOKEN",
+    // MinIO's clients and what is made from them, restic for one.
+    // <https://github.com/minio/minio-go/blob/master/pkg/credentials/env_minio.go>
+    "MINIO_ACCESS_KEY",
+    "MINIO_SECRET_KEY",
+    "MINIO_ROOT_USER",
+    "MINIO_ROOT_PASSWORD",
 ];
-/// C++, botocore and Fluent Bit read the second too.
+const CREDENTIAL_FILE: &str = "AWS_CREDENTIAL_FILE";
+/// botocore and Go read the second too.
 pub(super) const PROFILES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+/// Empty, and yet followed by an SDK, with whose and as what: botocore looks for a profile without a name and opens a file
+/// without one, object_store takes empty keys for the wish not to sign, Rust's SDK opens the token file.
+const EMPTY: [(&str, &str, &str); 6] = [
+    ("AWS_PROFILE", "botocore", "profile"),
+    ("AWS_DEFAULT_PROFILE", "botocore", "profile"),
+    ("AWS_ACCESS_KEY_ID", "object_store", "key"),
+    ("AWS_SECRET_ACCESS_KEY", "object_store", "key"),
+    (CREDENTIAL_FILE, "botocore", "file"),
+    ("AWS_WEB_IDENTITY_TOKEN_FILE", "Rust's SDK", "file"),
+];
 pub(super) const FILES: [&str; 5] = [
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_CONFIG_FILE",
     // Java 1.
     "AWS_CREDENTIAL_PROFILES_FILE",
     // botocore, from boto 2 and the first EC2 tools.
-    "AWS_CREDENTIAL_FILE",
+    CREDENTIAL_FILE,
     "BOTO_CONFIG",
 ];
 /// Java's, below `aws.`; 1 and 2 name the secret key differently.
@@ -58,8 +75,9 @@ pub(super) fn findings(pod: &Value, container: &Container<'_>) -> Vec<String> {
     let variables = variables(container)
         .into_iter()
         .map(|variable| format!("container {name} sets {variable}, {before}; remove it"));
-    let empty = PROFILES.into_iter().filter(|variable| container.literal(variable) == Some("")).map(|variable| {
-        format!("container {name} sets {variable} to an empty text, which botocore takes for a profile; remove it")
+    let emptied = EMPTY.into_iter().filter(|(variable, ..)| container.literal(variable) == Some(""));
+    let empty = emptied.map(|(variable, sdk, what)| {
+        format!("container {name} sets {variable} to an empty text, which {sdk} takes for a {what}; remove it")
     });
     let properties = properties(container)
         .into_iter()

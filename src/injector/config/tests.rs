@@ -44,6 +44,16 @@ fn every_mode_is_read() {
 }
 
 #[test]
+fn who_may_call_the_webhook_is_an_authority_in_a_file() {
+    let with = |path: &str| GOOD.replace("  port: 9443\n", &format!("  port: 9443\n  clientCaFile: {path}\n"));
+    read(&with("/etc/stsidecar-injector/client-ca/ca.crt")).expect("a path");
+    for path in ["''", "ca.crt"] {
+        let error = read(&with(path)).expect_err(path);
+        assert!(error.contains("injector.clientCaFile") && error.contains("an absolute path"), "{error}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named_with_the_file() {
     for (from, to, said) in [
         ("port: 9443", "prot: 9443", "unknown field `prot`"),

@@ -5,8 +5,10 @@
 //	app ask [TOKEN]   one request to the credentials endpoint: its status and the access key, never the secret
 //	app load R S      R requests a second for S seconds to the credentials endpoint: how long they took
 //	app reviews R S URL REVIEW    the same with an admission review, to a webhook
+//	app bodies N S ADDRESS...     N connections to each webhook for S seconds, whose bodies do not come or are none
 //	app token         the authorization token of this container
 //	app matrix B S    writes to bucket B and reads for S seconds, for tests/real/sdk_matrix.py
+//	app relay FROM=TO...    carries connections, as a mesh's proxy does; without any it ends at once
 //	app kill ID       SIGKILL to the first process of a container, found by its cgroup (needs hostPID)
 package main
 
@@ -16,9 +18,9 @@ import (
 )
 
 func main() {
-	commands := map[string]func([]string) error{"run": run, "ask": ask, "load": load, "reviews": reviews, "token": token, "matrix": matrix, "kill": kill}
+	commands := map[string]func([]string) error{"run": run, "ask": ask, "load": load, "reviews": reviews, "bodies": bodies, "token": token, "matrix": matrix, "relay": relay, "kill": kill}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: app run | ask [TOKEN] | load RATE SECONDS | reviews RATE SECONDS URL REVIEW | token | matrix BUCKET SECONDS | kill CONTAINER-ID")
+		fmt.Fprintln(os.Stderr, "usage: app run | ask [TOKEN] | load RATE SECONDS | reviews RATE SECONDS URL REVIEW | bodies COUNT SECONDS ADDRESS... | token | matrix BUCKET SECONDS | relay [FROM=TO]... | kill CONTAINER-ID")
 		os.Exit(64)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {

@@ -1,0 +1,159 @@
+//! Service meshes that redirect a pod's traffic to a proxy in it: their containers, by name and mark, and pods in which
+//! the sidecar would wait for a proxy that waits for the sidecar.
+//!
+//! Owns what is known of Istio, Linkerd and Kuma. It forbids nothing: what a mesh really redirects is decided outside
+//! the pod. Called by `inject`.
+
+use serde_json::{Map, Value};
+
+use super::keys::PREFIX;
+use super::pod::{self, Container, LISTS, items, metadata};
+use super::sidecar::Plan;
+use crate::url;
+
+/// Where Istio's injector lists what it added.
+const ISTIO_STATUS: &str = "sidecar.istio.io/status";
+/// `NONE`: nothing is redirected.
+const ISTIO_MODE: &str = "sidecar.istio.io/interceptionMode";
+const LINKERD_KEYS: &str = "config.linkerd.io/";
+
+type Annotations<'a> = Option<&'a Map<String, Value>>;
+
+/// One mesh.
+struct Mesh {
+    proxy: &'static str,
+    /// The init container that redirects, where no CNI plugin does.
+    redirecting: &'static str,
+    /// The init container that checks whether a CNI plugin has redirected; it is there only with such a plugin.
+    checking: &'static str,
+    /// What makes the proxy a native sidecar.
+    native: &'static str,
+    /// The annotation with ports, and the one with addresses, that are not redirected.
+    ports: &'static str,
+    ranges: &'static str,
+}
+
+/// Istio: <https://istio.io/latest/docs/setup/additional-setup/cni/#compatibility-with-application-init-containers>;
+/// Linkerd: <https://linkerd.io/2-edge/reference/proxy-configuration/>;
+/// Kuma: <https://kuma.io/docs/latest/reference/kubernetes-annotations/>.
+const MESHES: [Mesh; 3] = [
+    Mesh {
+        proxy: "istio-proxy",
+        redirecting: "istio-init",
+        checking: "istio-validation",
+        native: "sidecar.istio.io/nativeSidecar: \"true\"",
+        ports: "traffic.sidecar.istio.io/excludeOutboundPorts",
+        ranges: "traffic.sidecar.istio.io/excludeOutboundIPRanges",
+    },
+    Mesh {
+        proxy: "linkerd-proxy",
+        redirecting: "linkerd-init",
+        checking: "linkerd-network-validator",
+        native: "config.beta.linkerd.io/proxy-enable-native-sidecar: \"true\"",
+        ports: "config.linkerd.io/skip-outbound-ports",
+        ranges: "config.linkerd.io/skip-subnets",
+    },
+    Mesh {
+        proxy: "kuma-sidecar",
+        redirecting: "kuma-init",
+        checking: "kuma-validation",
+        native: "experimental.sidecarContainers of Kuma's chart",
+        ports: "traffic.kuma.io/exclude-outbound-ports",
+        ranges: "traffic.kuma.io/exclude-outbound-ips",
+    },
+];
+
+/// Whether this init container redirects traffic, which nothing answers before an ordinary proxy runs.
+pub(super) fn is_redirecting(name: &str) -> bool {
+    MESHES.iter().any(|mesh| mesh.redirecting == name)
+}
+
+/// What to say about a pod that may wait in Init for ever: first why, then the ways out.
+pub(super) fn warnings(pod: &Value, namespace: Option<&Value>, plan: &Plan<'_>) -> Vec<String> {
+    let Some((container, mesh)) = late_proxy(pod, &plan.template.injector.mesh_proxies) else { return Vec::new() };
+    let Some(port) = called_port(plan).filter(|_| plan.settings.wait_for_credentials) else { return Vec::new() };
+    let annotations = |object| metadata(object, "annotations");
+    if mesh.is_some_and(|mesh| mesh.excludes(annotations(pod), namespace.and_then(annotations), port)) {
+        return Vec::new();
+    }
+    let native = mesh.map_or_else(String::new, |mesh| format!(" ({})", mesh.native));
+    let ports = mesh.map_or_else(String::new, |mesh| format!(", or {}: \"{port}\"", mesh.ports));
+    vec![
+        format!(
+            "container {container}: its mesh redirects the sidecar's calls of STS to a proxy that starts after the \
+             sidecar, so the pod can wait in Init for ever (docs/meshes.md)"
+        ),
+        format!(
+            "ways out (docs/meshes.md): a native proxy{native}, {PREFIX}wait-for-credentials: \"false\"{ports} on the pod"
+        ),
+    ]
+}
+
+/// The container that shows that the sidecar's calls are redirected before a proxy runs, and whose it is.
+fn late_proxy<'a>(pod: &'a Value, proxies: &[String]) -> Option<(&'a str, Option<&'static Mesh>)> {
+    let all = pod::containers(pod);
+    let marked = marked(pod);
+    let is_proxy = |container: &&Container<'_>| {
+        proxies.iter().chain(&marked).any(|name| name == container.name) && !is_gateway(container)
+    };
+    if all.iter().filter(is_proxy).any(Container::is_native_sidecar) {
+        return None;
+    }
+    let checking = all.iter().find(|container| MESHES.iter().any(|mesh| mesh.checking == container.name));
+    let ordinary = all.iter().filter(|container| container.list == LISTS[1]).find(is_proxy);
+    let redirects_later = checking.is_none() && all.iter().any(|container| is_redirecting(container.name));
+    let found = ordinary.filter(|_| !redirects_later).or(checking)?;
+    let by_name = MESHES.iter().find(|mesh| [mesh.proxy, mesh.checking].contains(&found.name));
+    let by_mark = || marked.iter().any(|name| name == found.name).then_some(&MESHES[0]);
+    Some((found.name, by_name.or_else(by_mark)))
+}
+
+/// The containers that Istio's injector says it added, whatever a template of one's own calls them.
+fn marked(pod: &Value) -> Vec<String> {
+    let status = metadata(pod, "annotations").and_then(|map| map.get(ISTIO_STATUS)).and_then(Value::as_str);
+    let status: Value = status.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    items(&status, "containers").filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Istio's gateways run the same proxy under the same name, for the traffic of others.
+fn is_gateway(container: &Container<'_>) -> bool {
+    items(container.value, "args").any(|argument| argument == "router")
+}
+
+/// The port of the agent's calls; none when they stay in the pod.
+fn called_port(plan: &Plan<'_>) -> Option<u16> {
+    let proxy = &plan.template.agent.http_proxy.https_proxy;
+    let endpoint = plan.settings.sts_endpoint.as_deref().or(plan.template.extra_endpoint());
+    let called = match (proxy.as_str(), endpoint) {
+        ("", None) => return Some(443),
+        ("", Some(endpoint)) => url::endpoint(endpoint, true),
+        (proxy, _) => url::proxy(proxy),
+    };
+    // Both were read before, when the settings were.
+    let called = called.ok()?;
+    let default = if called.scheme_str() == Some("http") { 80 } else { 443 };
+    let is_here = called.host().is_some_and(url::is_loopback);
+    (!is_here).then(|| called.port_u16().unwrap_or(default))
+}
+
+impl Mesh {
+    /// Whether an annotation keeps calls to this port from being redirected. Which addresses STS has is not known
+    /// here: whoever excludes any beyond the node's own is taken to know them.
+    fn excludes(&self, pod: Annotations<'_>, namespace: Annotations<'_>, port: u16) -> bool {
+        // Of these meshes, Linkerd alone reads its keys on Namespaces too.
+        let said = |key: &str| {
+            let namespace = namespace.filter(|_| key.starts_with(LINKERD_KEYS));
+            let text = [pod, namespace].into_iter().flatten().find_map(|map| map.get(key)?.as_str());
+            text.unwrap_or_default().split(',').map(str::trim).filter(|item| !item.is_empty())
+        };
+        let holds = |range: &str| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let within = || Some((first.parse().ok()?..=last.parse().ok()?).contains(&port));
+            range == "*" || within() == Some(true)
+        };
+        let is_nodes_own = |range: &str| range.starts_with("169.254.") || range.starts_with("127.");
+        said(self.ports).any(holds)
+            || said(self.ranges).any(|range| !is_nodes_own(range))
+            || self.proxy == MESHES[0].proxy && said(ISTIO_MODE).any(|mode| mode == "NONE")
+    }
+}

@@ -1,0 +1,147 @@
+//! Bodies that come at once, slowly, in part or never; the time is tokio's.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::body::Frame;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::*;
+
+/// A client that sends what the test says.
+struct Sent(mpsc::UnboundedReceiver<Result<Bytes, &'static str>>);
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        self.0.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+    }
+}
+
+type Client = mpsc::UnboundedSender<Result<Bytes, &'static str>>;
+type Reading = JoinHandle<Result<usize, Problem>>;
+
+/// Begins to read a body; what it ends with is how long it was. A whole one is given back at once.
+fn begin(room: &Arc<Room>, length: usize) -> (Client, Reading) {
+    let (client, sent) = mpsc::unbounded_channel();
+    let room = Arc::clone(room);
+    let reading = tokio::spawn(async move { room.read(Sent(sent), length).await.map(|whole| whole.len()) });
+    (client, reading)
+}
+
+fn send(client: &Client, bytes: usize) {
+    // A body that was given up is not received.
+    let _ = client.send(Ok(vec![b' '; bytes].into()));
+}
+
+async fn pass(time: Duration) {
+    sleep(time).await;
+}
+
+fn free(room: &Room) -> usize {
+    room.state().free
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_announced_takes_nothing_and_what_has_come_takes_at_most_twice_of_it() {
+    let room = Room::new();
+    let held: Vec<_> = (0..300).map(|_| begin(&room, LARGEST)).collect();
+    pass(PATIENCE).await;
+    assert_eq!(free(&room), ROOM);
+    send(&held[0].0, SMALL);
+    send(&held[1].0, 100 << 10);
+    for _ in 0..1000 {
+        send(&held[1].0, 1);
+    }
+    pass(PATIENCE).await;
+    let taken = ROOM - free(&room);
+    assert!((68 << 10..=168 << 10).contains(&taken), "{taken}");
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_lets_others_wait_gives_way_and_nobody_does_while_there_is_room() {
+    let room = Room::new();
+    let stalled: Vec<_> = (0..2).map(|_| begin(&room, LARGEST)).collect();
+    for (client, _) in &stalled {
+        send(client, 2 << 20);
+    }
+    pass(Duration::from_hours(1)).await;
+    assert!(stalled.iter().all(|(_, reading)| !reading.is_finished()), "nobody needs it");
+    let (client, reading) = begin(&room, 1 << 20);
+    send(&client, 1 << 20);
+    drop(client);
+    assert_eq!(reading.await.expect("no panic"), Ok(1 << 20));
+    let mut given_up = 0;
+    for (client, reading) in stalled {
+        send(&client, 2 << 20);
+        drop(client);
+        given_up += usize::from(reading.await.expect("no panic") == Err(Problem::Slow));
+    }
+    assert_eq!((given_up, free(&room)), (1, ROOM), "as many as it takes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_byte_now_and_then_is_no_progress() {
+    let room = Room::new();
+    let dripping: Vec<_> = (0..4).map(|_| begin(&room, LARGEST)).collect();
+    for (client, _) in &dripping {
+        send(client, 1 << 20);
+    }
+    let clients: Vec<_> = dripping.iter().map(|(client, _)| client.clone()).collect();
+    let dripper = tokio::spawn(async move {
+        loop {
+            for client in &clients {
+                send(client, 1);
+            }
+            pass(Duration::from_millis(50)).await;
+        }
+    });
+    let (client, reading) = begin(&room, LARGEST);
+    send(&client, LARGEST);
+    drop(client);
+    assert_eq!(reading.await.expect("no panic"), Ok(LARGEST));
+    dripper.abort();
+}
+
+/// Four times of what there is room for, in pieces as a busy network brings them: none waits for ever for another.
+#[tokio::test(start_paused = true)]
+async fn honest_bodies_that_come_together_all_come_to_their_end() {
+    const PIECE: usize = 16 << 10;
+    let room = Room::new();
+    let all: Vec<_> = (0..8).map(|_| begin(&room, LARGEST)).collect();
+    for (client, _) in &all {
+        let client = client.clone();
+        tokio::spawn(async move {
+            for _ in 0..LARGEST / PIECE {
+                send(&client, PIECE);
+                pass(Duration::from_millis(10)).await;
+            }
+        });
+    }
+    for (client, reading) in all {
+        drop(client);
+        assert_eq!(reading.await.expect("no panic"), Ok(LARGEST));
+    }
+    assert_eq!(free(&room), ROOM);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_early_gives_everything_back() {
+    let room = Room::new();
+    let (client, reading) = begin(&room, LARGEST);
+    send(&client, 1 << 20);
+    client.send(Err("reset")).expect("read");
+    assert_eq!(reading.await.expect("no panic"), Err(Problem::Cut));
+    let (client, reading) = begin(&room, LARGEST);
+    send(&client, 1 << 20);
+    pass(PATIENCE).await;
+    assert!(free(&room) < ROOM);
+    reading.abort();
+    assert!(reading.await.is_err());
+    assert_eq!(free(&room), ROOM);
+    assert!(room.state().bodies.is_empty());
+}
