@@ -32,7 +32,7 @@ const CREDENTIAL_FILE: &str = "AWS_CREDENTIAL_FILE";
 /// botocore and Go read the second too.
 pub(super) const PROFILES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 /// Empty, and yet followed by an SDK, with whose and as what: botocore looks for a profile without a name and opens a file
-/// without one, object_store takes empty keys for the wish not to sign, Rust's SDK opens the token file.
+/// without one, `object_store` takes empty keys for the wish not to sign, Rust's SDK opens the token file.
 const EMPTY: [(&str, &str, &str); 6] = [
     ("AWS_PROFILE", "botocore", "profile"),
     ("AWS_DEFAULT_PROFILE", "botocore", "profile"),
