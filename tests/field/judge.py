@@ -18,10 +18,10 @@ class Loader(yaml.CSafeLoader):
     yaml_implicit_resolvers: dict = {}
 
     def construct_mapping(self, node, deep=False):
-        """As the parent, without keys that stand there twice."""
+        """As the parent, without keys that are there twice."""
         keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
         if len(keys) != len({repr(key) for key in keys}):
-            raise yaml.constructor.ConstructorError(None, None, "a key stands there twice", node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, "a key is there twice", node.start_mark)
         return super().construct_mapping(node, deep)
 
 
