@@ -110,7 +110,7 @@ OURS = (
     (r"/metadata/labels/stsidecar\.dev~1[a-z-]+", None),
     (r"/spec/initContainers/\d+", "stsidecar"),
     (r"/spec/volumes/\d+", r"stsidecar-[a-z]+"),
-    (r"/spec/(init)?[cC]ontainers/\d+/env/\d+", r"AWS_[A-Z0-9_]+"),
+    (r"/spec/(init)?[cC]ontainers/\d+/env/\d+", r"AWS_[A-Z0-9_]+|NO_PROXY|no_proxy"),
     (r"/spec/(init)?[cC]ontainers/\d+/volumeMounts/\d+", r"stsidecar-[a-z]+"),
     (r"/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/.*", None),
     (r"/spec/imagePullSecrets/\d+", r".*"),
