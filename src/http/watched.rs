@@ -3,7 +3,6 @@
 //! Owns the calls that [`Connection`] learns from, and the place where hyper's own refusals get their body. It holds no
 //! limit and no rule. `open.rs` puts one below each connection of hyper.
 
-use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -44,6 +43,8 @@ impl<S: Read + Unpin> Read for Watched<S> {
     }
 }
 
+/// Not vectored, so that hyper copies head and body into one buffer: `writev` of two small parts costs the kernel more
+/// than the copy costs us. The buffer is the connection's; what is freed is zeroed.
 impl<S: Write + Unpin> Write for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
         let Self { socket, connection, respond, refusal } = &mut *self;
@@ -60,25 +61,6 @@ impl<S: Write + Unpin> Write for Watched<S> {
             self.connection.wrote();
         }
         written
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        if let ([head], true) = (bufs, self.connection.awaits_request()) {
-            return self.poll_write(cx, head);
-        }
-        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
-        if written.is_ready() {
-            self.connection.wrote();
-        }
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
