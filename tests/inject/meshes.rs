@@ -112,6 +112,62 @@ fn a_proxy_that_runs_first_or_a_way_out_is_no_reason_to_warn() {
     assert_eq!(about_the_mesh(&injected_by(&case).1), Vec::<&String>::new());
 }
 
+/// Many clusters redirect the addresses of their own Services only, for which Istio's injector writes the annotation
+/// with a CNI plugin. Istio's waypoints and node proxies are Envoys of the same container name that redirect nothing.
+#[test]
+fn a_pod_whose_calls_of_sts_are_not_redirected_is_not_warned_of() {
+    const RANGES: &str = "traffic.sidecar.istio.io/includeOutboundIPRanges";
+    const PORTS: &str = "traffic.sidecar.istio.io/includeOutboundPorts";
+    const IMDS: &str = "traffic.sidecar.istio.io/excludeOutboundIPRanges";
+    let istio = |annotations: Value| meshed(&["istio-validation"], &["istio-proxy"], &annotations);
+    let kuma = |said: &str| {
+        meshed(&["kuma-validation"], &["kuma-sidecar"], &json!({ "kuma.io/transparent-proxying": said }))
+    };
+    let mut waypoint = meshed(&[], &["istio-proxy"], &json!({}));
+    waypoint["spec"]["containers"][1]["args"] = json!(["proxy", "waypoint", "--domain", "shop.svc.cluster.local"]);
+    for (pod, is_warned) in [
+        (istio(json!({ RANGES: "10.96.0.0/12" })), false),
+        (istio(json!({ RANGES: "10.96.0.0/12,fd00:10:96::/112" })), false),
+        (istio(json!({ RANGES: "" })), false),
+        (istio(json!({ RANGES: "*" })), true),
+        (istio(json!({ RANGES: "0.0.0.0/0" })), true),
+        (istio(json!({ RANGES: "10.96.0.0/12,::/0" })), true),
+        // Ports are redirected whatever the addresses.
+        (istio(json!({ RANGES: "", PORTS: "8080,443" })), true),
+        (istio(json!({ RANGES: "", PORTS: "*" })), true),
+        (istio(json!({ RANGES: "", PORTS: "4317" })), false),
+        (istio(json!({ PORTS: "4317" })), true),
+        // The instance metadata by IPv6 is the node's own too.
+        (istio(json!({ IMDS: "169.254.169.254/32,fd00:ec2::254/128,::1/128" })), true),
+        (kuma("disabled"), false),
+        (kuma("false"), false),
+        (kuma("enabled"), true),
+        (waypoint, false),
+    ] {
+        let (_, warnings) = injected(&pod);
+        assert_eq!(!about_the_mesh(&warnings).is_empty(), is_warned, "{pod}: {warnings:?}");
+    }
+}
+
+/// Istio's annotation names native proxies among the init containers, and templates of one's own call them otherwise.
+#[test]
+fn a_native_proxy_that_istio_only_marks_starts_before_the_sidecar() {
+    let marked = |containers: Value| {
+        let status = json!({ "initContainers": ["istio-validation", "mesh-proxy"], "containers": containers });
+        json!({ "sidecar.istio.io/status": status.to_string() })
+    };
+    let native = meshed(&["istio-validation", "mesh-proxy+"], &[], &marked(Value::Null));
+    let (after, warnings) = injected(&native);
+    assert_eq!(order(&after), ["istio-validation", "mesh-proxy", "stsidecar"]);
+    assert_eq!(about_the_mesh(&warnings), Vec::<&String>::new());
+    assert_eq!(injected(&after).0, after);
+    // Beside a proxy of the usual name, another native container of the template is no proxy.
+    let both = meshed(&["istio-validation", "mesh-proxy+"], &["istio-proxy"], &marked(json!(["istio-proxy"])));
+    let (after, warnings) = injected(&both);
+    assert_eq!(order(&after)[0], "stsidecar");
+    assert_eq!(about_the_mesh(&warnings).len(), 2, "{warnings:?}");
+}
+
 #[test]
 fn what_is_excluded_must_be_the_port_that_the_agent_calls() {
     let pod = |ports: &str, endpoint: &str| {
