@@ -29,8 +29,8 @@ pub(super) fn give_containers(
     chosen.map(give).collect()
 }
 
-/// Continues the author's list of volumes that may be lost with a node. Cluster Autoscaler takes its commas for all that
-/// stands between names, and passes over directories in memory; others, and older ones, count them too.
+/// Continues the author's list of volumes that may be lost with a node. Cluster Autoscaler splits it at commas and
+/// keeps blanks as parts of names. It passes over directories in memory; others, and older ones, count them too.
 pub(super) fn name_safe_volumes(draft: &mut Draft, plan: &Plan<'_>) {
     const SAFE: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
     let said = pod::metadata(draft.pod(), "annotations").and_then(|map| map.get(SAFE)).and_then(Value::as_str);

@@ -99,9 +99,8 @@ pub(super) fn warnings(pod: &Value, namespace: Option<&Value>, plan: &Plan<'_>) 
 fn late_proxy<'a>(pod: &'a Value, proxies: &[String]) -> Option<(&'a str, Option<&'static Mesh>)> {
     let all = pod::containers(pod);
     let proxies = self::proxies(pod, proxies);
-    let is_proxy = |container: &&Container<'_>| {
-        proxies.iter().any(|name| name == container.name) && !redirects_nothing(container)
-    };
+    let is_proxy =
+        |container: &&Container<'_>| proxies.iter().any(|name| name == container.name) && !redirects_nothing(container);
     if all.iter().filter(is_proxy).any(Container::is_native_sidecar) {
         return None;
     }

@@ -30,7 +30,7 @@ impl<'a> Container<'a> {
         format!("/spec/{}/{}", self.list, self.at)
     }
 
-    /// Where a variable stands in `env`; of several with one name Kubernetes takes the last.
+    /// The place of a variable in `env`; of several with one name Kubernetes takes the last.
     pub(super) fn position(&self, name: &str) -> Option<usize> {
         let all = self.value.get("env")?.as_array()?;
         all.iter().rposition(|variable| text(variable, "name") == Some(name))
@@ -156,7 +156,8 @@ fn check_maps(value: &Value, path: &str, keys: &[&str]) -> Result<(), Denial> {
     let resources = value.get("resources").unwrap_or(&Value::Null);
     let of = |key: &&str| (!is_map(value, key)).then(|| (*key).to_owned());
     let within = |key: &&str| (!is_map(resources, key)).then(|| format!("resources.{key}"));
-    let wrong = ["resources"].iter().chain(keys).find_map(of).or_else(|| ["requests", "limits"].iter().find_map(within));
+    let wrong =
+        ["resources"].iter().chain(keys).find_map(of).or_else(|| ["requests", "limits"].iter().find_map(within));
     let denial = |key| Denial::new(Reason::Malformed, format!("not a pod: {path}.{key} must be a map"));
     wrong.map_or(Ok(()), |key| Err(denial(key)))
 }

@@ -28,7 +28,7 @@ fn amount(value: &Value, kind: &str, what: &str) -> Option<Quantity> {
     amount_text(value, kind, what).and_then(|text| Quantity::parse(&text))
 }
 
-/// A request that nobody wrote becomes the limit.
+/// Kubernetes takes the limit for a request that is absent.
 fn request(value: &Value, what: &str) -> Option<Quantity> {
     amount(value, "requests", what).or_else(|| amount(value, "limits", what))
 }

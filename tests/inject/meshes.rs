@@ -1,4 +1,4 @@
-//! Meshes that redirect a pod's traffic: where the sidecar stands among their containers, and which pods would wait
+//! Meshes that redirect a pod's traffic: where the sidecar is among their containers, and which pods would wait
 //! for ever, because STS is reached through a proxy that starts after the sidecar.
 
 use serde_json::{Value, json};
@@ -120,9 +120,8 @@ fn a_pod_whose_calls_of_sts_are_not_redirected_is_not_warned_of() {
     const PORTS: &str = "traffic.sidecar.istio.io/includeOutboundPorts";
     const IMDS: &str = "traffic.sidecar.istio.io/excludeOutboundIPRanges";
     let istio = |annotations: Value| meshed(&["istio-validation"], &["istio-proxy"], &annotations);
-    let kuma = |said: &str| {
-        meshed(&["kuma-validation"], &["kuma-sidecar"], &json!({ "kuma.io/transparent-proxying": said }))
-    };
+    let kuma =
+        |said: &str| meshed(&["kuma-validation"], &["kuma-sidecar"], &json!({ "kuma.io/transparent-proxying": said }));
     let mut waypoint = meshed(&[], &["istio-proxy"], &json!({}));
     waypoint["spec"]["containers"][1]["args"] = json!(["proxy", "waypoint", "--domain", "shop.svc.cluster.local"]);
     for (pod, is_warned) in [
