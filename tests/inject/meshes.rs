@@ -148,6 +148,34 @@ fn a_pod_whose_calls_of_sts_are_not_redirected_is_not_warned_of() {
     }
 }
 
+/// Of an STS in the cluster the address is one of those that are redirected.
+#[test]
+fn redirecting_the_clusters_own_addresses_catches_an_sts_in_the_cluster() {
+    let pod = |ranges: &str, endpoint: &str| {
+        let said = json!({
+            "traffic.sidecar.istio.io/includeOutboundIPRanges": ranges,
+            "stsidecar.dev/sts-endpoint": endpoint,
+        });
+        meshed(&["istio-validation"], &["istio-proxy"], &said)
+    };
+    for endpoint in [
+        "https://sts.storage.svc",
+        "https://sts.storage.svc.cluster.local:8333",
+        "https://sts.storage",
+        "https://sts",
+        "https://10.96.4.7:8333",
+        "https://[fd00:10:96::7]",
+    ] {
+        let warnings = injected(&pod("10.96.0.0/12,fd00:10:96::/112", endpoint)).1;
+        assert_eq!(about_the_mesh(&warnings).len(), 2, "{endpoint}");
+        let warnings = injected(&pod("", endpoint)).1;
+        assert_eq!(about_the_mesh(&warnings), Vec::<&String>::new(), "{endpoint}: nothing is redirected");
+    }
+    for endpoint in ["https://sts.eu-central-1.amazonaws.com", "https://sts.example.com", "https://svc.example.com"] {
+        assert_eq!(about_the_mesh(&injected(&pod("10.96.0.0/12", endpoint)).1), Vec::<&String>::new(), "{endpoint}");
+    }
+}
+
 /// Istio's annotation names native proxies among the init containers, and templates of one's own call them otherwise.
 #[test]
 fn a_native_proxy_that_istio_only_marks_starts_before_the_sidecar() {
