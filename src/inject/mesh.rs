@@ -77,11 +77,12 @@ pub(super) fn is_redirecting(name: &str) -> bool {
 /// What to say about a pod that may wait in Init for ever: first why, then the ways out.
 pub(super) fn warnings(pod: &Value, namespace: Option<&Value>, plan: &Plan<'_>) -> Vec<String> {
     let Some((container, mesh)) = late_proxy(pod, &plan.template.injector.mesh_proxies) else { return Vec::new() };
-    let Some(port) = called_port(plan).filter(|_| plan.settings.wait_for_credentials) else { return Vec::new() };
+    let Some(called) = Called::of(plan).filter(|_| plan.settings.wait_for_credentials) else { return Vec::new() };
     let annotations = |object| metadata(object, "annotations");
-    if mesh.is_some_and(|mesh| mesh.excludes(annotations(pod), namespace.and_then(annotations), port)) {
+    if mesh.is_some_and(|mesh| mesh.excludes(annotations(pod), namespace.and_then(annotations), called)) {
         return Vec::new();
     }
+    let port = called.port;
     let native = mesh.map_or_else(String::new, |mesh| format!(" ({})", mesh.native));
     let ports = mesh.map_or_else(String::new, |mesh| format!(", or {}: \"{port}\"", mesh.ports));
     vec![
@@ -133,26 +134,44 @@ fn redirects_nothing(container: &Container<'_>) -> bool {
     items(container.value, "args").any(|argument| argument.as_str().is_some_and(|text| ROLES.contains(&text)))
 }
 
-/// The port of the agent's calls; none when they stay in the pod.
-fn called_port(plan: &Plan<'_>) -> Option<u16> {
-    let proxy = &plan.template.agent.http_proxy.https_proxy;
-    let endpoint = plan.settings.sts_endpoint.as_deref().or(plan.template.extra_endpoint());
-    let called = match (proxy.as_str(), endpoint) {
-        ("", None) => return Some(443),
-        ("", Some(endpoint)) => url::endpoint(endpoint, true),
-        (proxy, _) => url::proxy(proxy),
-    };
-    // Both were read before, when the settings were.
-    let called = called.ok()?;
-    let default = if called.scheme_str() == Some("http") { 80 } else { 443 };
-    let is_here = called.host().is_some_and(url::is_loopback);
-    (!is_here).then(|| called.port_u16().unwrap_or(default))
+/// Whom the agent calls.
+#[derive(Clone, Copy)]
+struct Called {
+    port: u16,
+    /// Whether its address may be one of the cluster's own: it has a Service's name, or is written as an address.
+    may_be_in_cluster: bool,
+}
+
+impl Called {
+    /// STS, or the proxy before it; none when the call stays in the pod.
+    fn of(plan: &Plan<'_>) -> Option<Self> {
+        let proxy = &plan.template.agent.http_proxy.https_proxy;
+        let endpoint = plan.settings.sts_endpoint.as_deref().or(plan.template.extra_endpoint());
+        let called = match (proxy.as_str(), endpoint) {
+            ("", None) => return Some(Self { port: 443, may_be_in_cluster: false }),
+            ("", Some(endpoint)) => url::endpoint(endpoint, true),
+            (proxy, _) => url::proxy(proxy),
+        };
+        // Both were read before, when the settings were.
+        let called = called.ok()?;
+        let host = called.host().filter(|host| !url::is_loopback(host))?;
+        let default = if called.scheme_str() == Some("http") { 80 } else { 443 };
+        Some(Self { port: called.port_u16().unwrap_or(default), may_be_in_cluster: may_be_in_cluster(host) })
+    }
+}
+
+/// Names of Services are `NAME`, `NAME.NAMESPACE`, and `NAME.NAMESPACE.svc` with the cluster's domain or without:
+/// <https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/>.
+fn may_be_in_cluster(host: &str) -> bool {
+    let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
+    let is_address = host.starts_with('[') || labels.iter().all(|label| label.parse::<u8>().is_ok());
+    is_address || labels.len() <= 2 || labels[2].eq_ignore_ascii_case("svc")
 }
 
 impl Mesh {
     /// Whether an annotation keeps calls to this port from being redirected. Which addresses STS has is not known
     /// here: whoever names any beyond the node's own, or the only ones that are redirected, is taken to know them.
-    fn excludes(&self, pod: Annotations<'_>, namespace: Annotations<'_>, port: u16) -> bool {
+    fn excludes(&self, pod: Annotations<'_>, namespace: Annotations<'_>, called: Called) -> bool {
         // Of these meshes, Linkerd alone reads its keys on Namespaces too.
         let text = |key: &str| {
             let namespace = namespace.filter(|_| key.starts_with(LINKERD_KEYS));
@@ -160,12 +179,12 @@ impl Mesh {
         };
         let said = |key: &str| items_of(text(key).unwrap_or_default());
         let is_istio = self.proxy == MESHES[0].proxy;
+        let is_beside = |range: &str| !called.may_be_in_cluster && !is_everything(range);
         // An empty list redirects no address.
-        let only = text(ISTIO_RANGES).filter(|_| is_istio);
-        let elsewhere = only.is_some_and(|only| !items_of(only).any(is_everything));
-        said(self.ports).any(|range| holds(range, port))
+        let elsewhere = is_istio && text(ISTIO_RANGES).is_some_and(|only| items_of(only).all(is_beside));
+        said(self.ports).any(|range| holds(range, called.port))
             || said(self.ranges).any(|range| !is_nodes_own(range))
-            || elsewhere && !said(ISTIO_PORTS).any(|range| holds(range, port))
+            || elsewhere && !said(ISTIO_PORTS).any(|range| holds(range, called.port))
             || is_istio && text(ISTIO_MODE) == Some("NONE")
             || !is_istio && matches!(text(KUMA_TRANSPARENT), Some("disabled" | "false"))
     }
