@@ -40,7 +40,7 @@ pub(super) fn of(pod: &Value, settings: &Settings) -> Value {
         let pairs = [("cpu", &amounts.cpu), ("memory", &amounts.memory)];
         pairs.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.clone()?.into()))).collect()
     };
-    if pod::own(pod).is_none() && is_guaranteed(pod) {
+    if is_guaranteed(pod) {
         let whole = map(&Amounts {
             cpu: Some(limits.cpu.clone().unwrap_or_else(|| "100m".to_owned())),
             memory: Some(limits.memory.clone().unwrap_or_else(|| "32Mi".to_owned())),

@@ -122,8 +122,11 @@ fn a_pod_whose_calls_of_sts_are_not_redirected_is_not_warned_of() {
     let istio = |annotations: Value| meshed(&["istio-validation"], &["istio-proxy"], &annotations);
     let kuma =
         |said: &str| meshed(&["kuma-validation"], &["kuma-sidecar"], &json!({ "kuma.io/transparent-proxying": said }));
-    let mut waypoint = meshed(&[], &["istio-proxy"], &json!({}));
-    waypoint["spec"]["containers"][1]["args"] = json!(["proxy", "waypoint", "--domain", "shop.svc.cluster.local"]);
+    let run = |role: &str| {
+        let mut pod = meshed(&[], &["istio-proxy"], &json!({}));
+        pod["spec"]["containers"][1]["args"] = json!(["proxy", role, "--domain", "shop.svc.cluster.local"]);
+        pod
+    };
     for (pod, is_warned) in [
         (istio(json!({ RANGES: "10.96.0.0/12" })), false),
         (istio(json!({ RANGES: "10.96.0.0/12,fd00:10:96::/112" })), false),
@@ -141,7 +144,10 @@ fn a_pod_whose_calls_of_sts_are_not_redirected_is_not_warned_of() {
         (kuma("disabled"), false),
         (kuma("false"), false),
         (kuma("enabled"), true),
-        (waypoint, false),
+        (run("router"), false),
+        (run("waypoint"), false),
+        (run("ztunnel"), false),
+        (run("sidecar"), true),
     ] {
         let (_, warnings) = injected(&pod);
         assert_eq!(!about_the_mesh(&warnings).is_empty(), is_warned, "{pod}: {warnings:?}");
