@@ -182,6 +182,33 @@ fn redirecting_the_clusters_own_addresses_catches_an_sts_in_the_cluster() {
     }
 }
 
+/// Kuma leaves out calls by port and user, of which the sidecar has one of its own.
+#[test]
+fn a_kuma_that_leaves_out_the_sidecars_user_is_no_reason_to_warn() {
+    let rules = "traffic.kuma.io/exclude-outbound-ports-for-uids";
+    for (rule, is_warned) in [
+        ("tcp:443:65532", false),
+        ("443:65532", false),
+        ("65532", false),
+        ("tcp:22,400-500:65000-66000", false),
+        ("udp:53:65532; tcp:*:65532", false),
+        ("udp:443:65532", true),
+        ("tcp:443:1000", true),
+        ("tcp:8443:65532;tcp:443:1000", true),
+        ("", true),
+    ] {
+        let pod = meshed(&["kuma-validation"], &["kuma-sidecar"], &json!({ rules: rule }));
+        let (_, warnings) = injected(&pod);
+        assert_eq!(!about_the_mesh(&warnings).is_empty(), is_warned, "{rule}");
+    }
+    let pod = meshed(&["kuma-validation"], &["kuma-sidecar"], &json!({ rules: "443:65532" }));
+    for user in [json!(1000), Value::Null] {
+        let values = json!({ "agent": { "securityContext": { "runAsUser": user } } });
+        let (_, warnings) = injected_by(&Case { pod: pod.clone(), values, ..Case::default() });
+        assert_eq!(about_the_mesh(&warnings).len(), 2, "the sidecar has another user");
+    }
+}
+
 /// Istio's annotation names native proxies among the init containers, and templates of one's own call them otherwise.
 #[test]
 fn a_native_proxy_that_istio_only_marks_starts_before_the_sidecar() {
