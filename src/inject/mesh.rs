@@ -21,6 +21,8 @@ const ISTIO_RANGES: &str = "traffic.sidecar.istio.io/includeOutboundIPRanges";
 const ISTIO_PORTS: &str = "traffic.sidecar.istio.io/includeOutboundPorts";
 /// `disabled` or `false`: nothing is redirected.
 const KUMA_TRANSPARENT: &str = "kuma.io/transparent-proxying";
+/// `PROTOCOL:PORTS:USERS` behind each other with `;`, of which the first two may be absent.
+const KUMA_USERS: &str = "traffic.kuma.io/exclude-outbound-ports-for-uids";
 const LINKERD_KEYS: &str = "config.linkerd.io/";
 
 type Annotations<'a> = Option<&'a Map<String, Value>>;
@@ -138,6 +140,8 @@ fn redirects_nothing(container: &Container<'_>) -> bool {
 #[derive(Clone, Copy)]
 struct Called {
     port: u16,
+    /// The agent's user, where the chart names one.
+    user: Option<u64>,
     /// Whether its address may be one of the cluster's own: it has a Service's name, or is written as an address.
     may_be_in_cluster: bool,
 }
@@ -147,8 +151,9 @@ impl Called {
     fn of(plan: &Plan<'_>) -> Option<Self> {
         let proxy = &plan.template.agent.http_proxy.https_proxy;
         let endpoint = plan.settings.sts_endpoint.as_deref().or(plan.template.extra_endpoint());
+        let user = plan.template.security_context()["runAsUser"].as_u64();
         let called = match (proxy.as_str(), endpoint) {
-            ("", None) => return Some(Self { port: 443, may_be_in_cluster: false }),
+            ("", None) => return Some(Self { port: 443, user, may_be_in_cluster: false }),
             ("", Some(endpoint)) => url::endpoint(endpoint, true),
             (proxy, _) => url::proxy(proxy),
         };
@@ -156,7 +161,20 @@ impl Called {
         let called = called.ok()?;
         let host = called.host().filter(|host| !url::is_loopback(host))?;
         let default = if called.scheme_str() == Some("http") { 80 } else { 443 };
-        Some(Self { port: called.port_u16().unwrap_or(default), may_be_in_cluster: may_be_in_cluster(host) })
+        Some(Self { port: called.port_u16().unwrap_or(default), user, may_be_in_cluster: may_be_in_cluster(host) })
+    }
+}
+
+impl Called {
+    /// Whether one of Kuma's rules is about this port and the agent's user.
+    fn is_of(self, rule: &str) -> bool {
+        let mut parts = rule.trim().rsplit(':');
+        let users = parts.next().unwrap_or_default();
+        let ports = parts.next().unwrap_or("*");
+        let is_tcp = parts.next().is_none_or(|protocol| protocol == "tcp");
+        is_tcp
+            && self.user.is_some_and(|user| holds(users, user))
+            && items_of(ports).any(|range| holds(range, self.port))
     }
 }
 
@@ -187,6 +205,7 @@ impl Mesh {
             || elsewhere && !said(ISTIO_PORTS).any(|range| holds(range, called.port))
             || is_istio && text(ISTIO_MODE) == Some("NONE")
             || !is_istio && matches!(text(KUMA_TRANSPARENT), Some("disabled" | "false"))
+            || !is_istio && text(KUMA_USERS).is_some_and(|rules| rules.split(';').any(|rule| called.is_of(rule)))
     }
 }
 
@@ -194,10 +213,11 @@ fn items_of(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-/// Whether a port, a range of ports or `*` has this port in it.
-fn holds(range: &str, port: u16) -> bool {
+/// Whether a number, a range of numbers or `*` has this one in it.
+fn holds(range: &str, number: impl Into<u64>) -> bool {
     let (first, last) = range.split_once('-').unwrap_or((range, range));
-    let within = || Some((first.parse().ok()?..=last.parse().ok()?).contains(&port));
+    let number = number.into();
+    let within = || Some((first.parse().ok()?..=last.parse().ok()?).contains(&number));
     range == "*" || within() == Some(true)
 }
 
