@@ -168,10 +168,10 @@ impl Called {
 impl Called {
     /// Whether one of Kuma's rules is about this port and the agent's user.
     fn is_of(self, rule: &str) -> bool {
-        let mut parts = rule.trim().rsplit(':');
-        let users = parts.next().unwrap_or_default();
-        let ports = parts.next().unwrap_or("*");
-        let is_tcp = parts.next().is_none_or(|protocol| protocol == "tcp");
+        let mut fields = rule.trim().rsplit(':');
+        let users = fields.next().unwrap_or_default();
+        let ports = fields.next().unwrap_or("*");
+        let is_tcp = fields.next().is_none_or(|protocol| protocol == "tcp");
         is_tcp
             && self.user.is_some_and(|user| holds(users, user))
             && items_of(ports).any(|range| holds(range, self.port))
