@@ -167,7 +167,7 @@ impl<T: Transport> Open<T> {
         self.entries.len() < self.most || self.entries.values().any(|entry| entry.order(crowding).is_some())
     }
 
-    /// The peer that has more than half of the places, so that no peer has them all. Alone it crowds nobody out.
+    /// The peer that has more than half of the places, so that no peer has them all. A peer alone crowds out no other.
     fn crowding(&self) -> Option<IpAddr> {
         let mut peers = self.peers.iter().filter(|_| self.peers.len() > 1);
         peers.find(|(_, places)| **places > self.most / 2).map(|(peer, _)| *peer)

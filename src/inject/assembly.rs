@@ -29,8 +29,8 @@ pub(super) fn give_containers(
     chosen.map(give).collect()
 }
 
-/// Continues the author's list of volumes that may be lost with a node. Cluster Autoscaler takes its commas for all that
-/// stands between names, and passes over directories in memory; others, and older ones, count them too.
+/// Continues the author's list of volumes that may be lost with a node. Cluster Autoscaler splits it at commas and
+/// keeps blanks as parts of names. It passes over directories in memory; others, and older ones, count them too.
 pub(super) fn name_safe_volumes(draft: &mut Draft, plan: &Plan<'_>) {
     const SAFE: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
     let said = pod::metadata(draft.pod(), "annotations").and_then(|map| map.get(SAFE)).and_then(Value::as_str);
@@ -57,9 +57,9 @@ pub(super) fn place_sidecar(draft: &mut Draft, plan: &Plan<'_>, inline: &str) {
         others.remove(at);
     }
     // Under a CNI mesh our own call to STS goes through the mesh's proxy, so that one starts first.
-    let is_proxy = |other: &pod::Container<'_>| {
-        other.is_native_sidecar() && plan.template.injector.mesh_proxies.iter().any(|name| name == other.name)
-    };
+    let proxies = mesh::proxies(draft.pod(), &plan.template.injector.mesh_proxies);
+    let is_proxy =
+        |other: &pod::Container<'_>| other.is_native_sidecar() && proxies.iter().any(|name| name == other.name);
     let right = others.iter().rposition(is_proxy).map_or(0, |at| at + 1);
     let needs_us = |other: &pod::Container<'_>| plan.choice.has(other.name) || mesh::is_redirecting(other.name);
     let in_order = |now: usize| now >= right && !others[right.min(now)..now].iter().any(needs_us);

@@ -142,7 +142,7 @@ fn doubled(container: &Container<'_>, own: &str, other: &str) -> Option<String> 
         _ if container.is_optional(own) => None,
         None if env_from::may_bring(container, other) => None,
         None => reference(),
-        // A reference reaches only what stands before it.
+        // A reference reaches only variables before it.
         Some(at) if container.position(own) < Some(at) => reference(),
         Some(_) => container.plain(own).map(str::to_owned),
     }
@@ -162,7 +162,7 @@ fn put(draft: &mut Draft, container: &Container<'_>, name: &str, value: &str) {
     }
 }
 
-/// The container's own token, and nobody else's.
+/// The container's own token.
 pub(super) fn mount(container: &str) -> Value {
     json!({ "mountPath": TOKEN_DIRECTORY, "name": ENDPOINTS, "readOnly": true, "subPath": container })
 }

@@ -148,7 +148,7 @@ pub(super) fn narrow(draft: &mut Draft, template: &Template) {
     }
 }
 
-/// What stands between `spec` and a requirement must have the API's shape, so that it can be read and added to.
+/// All from `spec` to a requirement must have the API's shape, so that it can be read and added to.
 pub(super) fn check_shape(spec: &Value) -> Result<(), Denial> {
     let wrong = |path: &str, what: &str| {
         Err(Denial::new(Reason::Malformed, format!("not a pod: spec.{path} must be a {what}")))

@@ -30,7 +30,7 @@ impl<'a> Container<'a> {
         format!("/spec/{}/{}", self.list, self.at)
     }
 
-    /// Where a variable stands in `env`; of several with one name Kubernetes takes the last.
+    /// The place of a variable in `env`; of several with one name Kubernetes takes the last.
     pub(super) fn position(&self, name: &str) -> Option<usize> {
         let all = self.value.get("env")?.as_array()?;
         all.iter().rposition(|variable| text(variable, "name") == Some(name))
@@ -130,6 +130,7 @@ pub(super) fn check_shape(pod: &Value) -> Result<(), Denial> {
             return wrong(&format!("spec.{list} must be a list of maps"));
         }
     }
+    check_maps(spec, "spec", &["nodeSelector"])?;
     nodes::check_shape(spec)?;
     let mut names = BTreeSet::new();
     for Container { list, at, name, value } in containers(pod) {
@@ -144,8 +145,21 @@ pub(super) fn check_shape(pod: &Value) -> Result<(), Denial> {
                 return wrong(&format!("spec.{list}[{at}].{key} must be a list of maps"));
             }
         }
+        check_maps(value, &format!("spec.{list}[{at}]"), &[])?;
     }
     if items(spec, "containers").next().is_none() { wrong("spec.containers is empty") } else { Ok(()) }
+}
+
+/// Refuses resources that are no maps of maps, which are read and added to, and whatever else must be a map.
+fn check_maps(value: &Value, path: &str, keys: &[&str]) -> Result<(), Denial> {
+    let is_map = |value: &Value, key: &str| value.get(key).is_none_or(|map| map.is_object() || map.is_null());
+    let resources = value.get("resources").unwrap_or(&Value::Null);
+    let of = |key: &&str| (!is_map(value, key)).then(|| (*key).to_owned());
+    let within = |key: &&str| (!is_map(resources, key)).then(|| format!("resources.{key}"));
+    let wrong =
+        ["resources"].iter().chain(keys).find_map(of).or_else(|| ["requests", "limits"].iter().find_map(within));
+    let denial = |key| Denial::new(Reason::Malformed, format!("not a pod: {path}.{key} must be a map"));
+    wrong.map_or(Ok(()), |key| Err(denial(key)))
 }
 
 /// Which containers get credentials, by name, and which do not.

@@ -21,6 +21,7 @@ impl Quantity {
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
+        let text = text.strip_prefix('+').unwrap_or(text);
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (number, suffix) = text.split_at(end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
@@ -71,7 +72,9 @@ mod tests {
 
     #[test]
     fn the_same_amount_is_equal_in_every_spelling() {
-        for (one, other) in [("100m", "0.1"), ("1", "1000m"), ("1Ki", "1024"), ("1e3", "1k"), (".5", "500m")] {
+        for (one, other) in
+            [("100m", "0.1"), ("1", "1000m"), ("1Ki", "1024"), ("1e3", "1k"), (".5", "500m"), ("+5m", "5m")]
+        {
             assert_eq!(Quantity::parse(one), Quantity::parse(other), "{one} {other}");
             assert!(Quantity::parse(one).is_some(), "{one}");
         }

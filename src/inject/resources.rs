@@ -28,7 +28,7 @@ fn amount(value: &Value, kind: &str, what: &str) -> Option<Quantity> {
     amount_text(value, kind, what).and_then(|text| Quantity::parse(&text))
 }
 
-/// A request that nobody wrote becomes the limit.
+/// Kubernetes takes the limit for a request that is absent.
 fn request(value: &Value, what: &str) -> Option<Quantity> {
     amount(value, "requests", what).or_else(|| amount(value, "limits", what))
 }
@@ -40,7 +40,7 @@ pub(super) fn of(pod: &Value, settings: &Settings) -> Value {
         let pairs = [("cpu", &amounts.cpu), ("memory", &amounts.memory)];
         pairs.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.clone()?.into()))).collect()
     };
-    if pod::own(pod).is_none() && is_guaranteed(pod) {
+    if is_guaranteed(pod) {
         let whole = map(&Amounts {
             cpu: Some(limits.cpu.clone().unwrap_or_else(|| "100m".to_owned())),
             memory: Some(limits.memory.clone().unwrap_or_else(|| "32Mi".to_owned())),

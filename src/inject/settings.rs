@@ -134,11 +134,6 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn of(sources: &Sources<'_>, template: &Template) -> Result<Self, Denial> {
-        let chart = |key: &str, text: &str| {
-            Some(text.trim_ascii())
-                .filter(|text| !text.is_empty())
-                .map(|text| (format!("agent.{key}"), text.to_owned()))
-        };
         let agent = &template.agent;
         let text = |name: &str, default: Option<(String, String)>| Text::of(sources.any(name), default);
         let insecure = agent.allow_insecure_sts;
@@ -189,6 +184,12 @@ impl Settings {
         together::check(&settings, sources, template)?;
         Ok(settings)
     }
+}
+
+/// A text of the chart and what it is called there; an empty one says nothing.
+fn chart(key: &str, text: &str) -> Option<(String, String)> {
+    let text = text.trim_ascii();
+    (!text.is_empty()).then(|| (format!("agent.{key}"), text.to_owned()))
 }
 
 /// Whose STS the agent will ask: its endpoint's. A configuration of the author's own may name one, so its agent judges.

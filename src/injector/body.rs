@@ -4,7 +4,7 @@
 //! into a body, and limits no time while there is room: the server's limits do. The webhook reads every body here.
 //!
 //! No body waits for ever for another one: a part of the room is for the oldest alone, so that it can always come to
-//! its end, and the oldest is nobody who lets it wait.
+//! its end, and one whose bytes do not come is never taken for the oldest.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;

@@ -4,7 +4,7 @@
 //! is granted at a time: one that asks for a thousand reviews delays those of another by one turn. It measures
 //! nothing. The webhook asks it before each decision.
 //!
-//! A peer that does not read its answers waits behind them too, and delays nobody else.
+//! A peer that does not read its answers waits behind them too, and delays no other.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -60,7 +60,7 @@ impl Turns {
         Turn { of_all, of_peer }
     }
 
-    /// The queue of one peer; those that nobody is in any more are forgotten.
+    /// The queue of one peer; empty ones are forgotten.
     fn of(&self, peer: IpAddr) -> Arc<Semaphore> {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(queue) = peers.get(&peer).and_then(Weak::upgrade) {

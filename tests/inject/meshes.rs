@@ -1,4 +1,4 @@
-//! Meshes that redirect a pod's traffic: where the sidecar stands among their containers, and which pods would wait
+//! Meshes that redirect a pod's traffic: where the sidecar is among their containers, and which pods would wait
 //! for ever, because STS is reached through a proxy that starts after the sidecar.
 
 use serde_json::{Value, json};
@@ -110,6 +110,122 @@ fn a_proxy_that_runs_first_or_a_way_out_is_no_reason_to_warn() {
     let pod = meshed(&["linkerd-network-validator"], &["linkerd-proxy"], &json!({}));
     let case = Case { pod, namespace: Some(namespace), ..Case::default() };
     assert_eq!(about_the_mesh(&injected_by(&case).1), Vec::<&String>::new());
+}
+
+/// Many clusters redirect the addresses of their own Services only, for which Istio's injector writes the annotation
+/// with a CNI plugin. Istio's waypoints and node proxies are Envoys of the same container name that redirect nothing.
+#[test]
+fn a_pod_whose_calls_of_sts_are_not_redirected_is_not_warned_of() {
+    const RANGES: &str = "traffic.sidecar.istio.io/includeOutboundIPRanges";
+    const PORTS: &str = "traffic.sidecar.istio.io/includeOutboundPorts";
+    const IMDS: &str = "traffic.sidecar.istio.io/excludeOutboundIPRanges";
+    let istio = |annotations: Value| meshed(&["istio-validation"], &["istio-proxy"], &annotations);
+    let kuma =
+        |said: &str| meshed(&["kuma-validation"], &["kuma-sidecar"], &json!({ "kuma.io/transparent-proxying": said }));
+    let run = |role: &str| {
+        let mut pod = meshed(&[], &["istio-proxy"], &json!({}));
+        pod["spec"]["containers"][1]["args"] = json!(["proxy", role, "--domain", "shop.svc.cluster.local"]);
+        pod
+    };
+    for (pod, is_warned) in [
+        (istio(json!({ RANGES: "10.96.0.0/12" })), false),
+        (istio(json!({ RANGES: "10.96.0.0/12,fd00:10:96::/112" })), false),
+        (istio(json!({ RANGES: "" })), false),
+        (istio(json!({ RANGES: "*" })), true),
+        (istio(json!({ RANGES: "0.0.0.0/0" })), true),
+        (istio(json!({ RANGES: "10.96.0.0/12,::/0" })), true),
+        // Ports are redirected whatever the addresses.
+        (istio(json!({ RANGES: "", PORTS: "8080,443" })), true),
+        (istio(json!({ RANGES: "", PORTS: "*" })), true),
+        (istio(json!({ RANGES: "", PORTS: "4317" })), false),
+        (istio(json!({ PORTS: "4317" })), true),
+        // The instance metadata by IPv6 is the node's own too.
+        (istio(json!({ IMDS: "169.254.169.254/32,fd00:ec2::254/128,::1/128" })), true),
+        (kuma("disabled"), false),
+        (kuma("false"), false),
+        (kuma("enabled"), true),
+        (run("router"), false),
+        (run("waypoint"), false),
+        (run("ztunnel"), false),
+        (run("sidecar"), true),
+    ] {
+        let (_, warnings) = injected(&pod);
+        assert_eq!(!about_the_mesh(&warnings).is_empty(), is_warned, "{pod}: {warnings:?}");
+    }
+}
+
+/// Of an STS in the cluster the address is one of those that are redirected.
+#[test]
+fn redirecting_the_clusters_own_addresses_catches_an_sts_in_the_cluster() {
+    let pod = |ranges: &str, endpoint: &str| {
+        let said = json!({
+            "traffic.sidecar.istio.io/includeOutboundIPRanges": ranges,
+            "stsidecar.dev/sts-endpoint": endpoint,
+        });
+        meshed(&["istio-validation"], &["istio-proxy"], &said)
+    };
+    for endpoint in [
+        "https://sts.storage.svc",
+        "https://sts.storage.svc.cluster.local:8333",
+        "https://sts.storage",
+        "https://sts",
+        "https://10.96.4.7:8333",
+        "https://[fd00:10:96::7]",
+    ] {
+        let warnings = injected(&pod("10.96.0.0/12,fd00:10:96::/112", endpoint)).1;
+        assert_eq!(about_the_mesh(&warnings).len(), 2, "{endpoint}");
+        let warnings = injected(&pod("", endpoint)).1;
+        assert_eq!(about_the_mesh(&warnings), Vec::<&String>::new(), "{endpoint}: nothing is redirected");
+    }
+    for endpoint in ["https://sts.eu-central-1.amazonaws.com", "https://sts.example.com", "https://svc.example.com"] {
+        assert_eq!(about_the_mesh(&injected(&pod("10.96.0.0/12", endpoint)).1), Vec::<&String>::new(), "{endpoint}");
+    }
+}
+
+/// Kuma leaves out calls by port and user, of which the sidecar has one of its own.
+#[test]
+fn a_kuma_that_leaves_out_the_sidecars_user_is_no_reason_to_warn() {
+    let rules = "traffic.kuma.io/exclude-outbound-ports-for-uids";
+    for (rule, is_warned) in [
+        ("tcp:443:65532", false),
+        ("443:65532", false),
+        ("65532", false),
+        ("tcp:22,400-500:65000-66000", false),
+        ("udp:53:65532; tcp:*:65532", false),
+        ("udp:443:65532", true),
+        ("tcp:443:1000", true),
+        ("tcp:8443:65532;tcp:443:1000", true),
+        ("", true),
+    ] {
+        let pod = meshed(&["kuma-validation"], &["kuma-sidecar"], &json!({ rules: rule }));
+        let (_, warnings) = injected(&pod);
+        assert_eq!(!about_the_mesh(&warnings).is_empty(), is_warned, "{rule}");
+    }
+    let pod = meshed(&["kuma-validation"], &["kuma-sidecar"], &json!({ rules: "443:65532" }));
+    for user in [json!(1000), Value::Null] {
+        let values = json!({ "agent": { "securityContext": { "runAsUser": user } } });
+        let (_, warnings) = injected_by(&Case { pod: pod.clone(), values, ..Case::default() });
+        assert_eq!(about_the_mesh(&warnings).len(), 2, "the sidecar has another user");
+    }
+}
+
+/// Istio's annotation names native proxies among the init containers, and templates of one's own call them otherwise.
+#[test]
+fn a_native_proxy_that_istio_only_marks_starts_before_the_sidecar() {
+    let marked = |containers: Value| {
+        let status = json!({ "initContainers": ["istio-validation", "mesh-proxy"], "containers": containers });
+        json!({ "sidecar.istio.io/status": status.to_string() })
+    };
+    let native = meshed(&["istio-validation", "mesh-proxy+"], &[], &marked(Value::Null));
+    let (after, warnings) = injected(&native);
+    assert_eq!(order(&after), ["istio-validation", "mesh-proxy", "stsidecar"]);
+    assert_eq!(about_the_mesh(&warnings), Vec::<&String>::new());
+    assert_eq!(injected(&after).0, after);
+    // Beside a proxy of the usual name, another native container of the template is no proxy.
+    let both = meshed(&["istio-validation", "mesh-proxy+"], &["istio-proxy"], &marked(json!(["istio-proxy"])));
+    let (after, warnings) = injected(&both);
+    assert_eq!(order(&after)[0], "stsidecar");
+    assert_eq!(about_the_mesh(&warnings).len(), 2, "{warnings:?}");
 }
 
 #[test]

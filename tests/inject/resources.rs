@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::case::Case;
-use crate::shape::{injected_by, pod, sidecar};
+use crate::shape::{denied, injected_by, pod, sidecar};
 
 /// An amount in thousandths, of the few spellings that these tests use.
 fn amount(value: &Value) -> u64 {
@@ -170,6 +170,38 @@ fn a_container_that_comes_later_takes_the_room_of_the_sidecar() {
     let (again, _) = injected_by(&Case { pod: after, ..Case::default() });
     accepted(&defaulted(&again)).expect("accepted");
     assert_eq!(sidecar(&again)["resources"]["limits"]["memory"], "32Mi", "what fits is kept");
+}
+
+/// The API server sends none of these; a file and a forged review can hold them.
+#[test]
+fn resources_of_another_shape_are_refused_by_name() {
+    for (own, said) in [
+        (json!({ "resources": "x" }), "spec.resources must be a map"),
+        (json!({ "resources": { "requests": [1] } }), "spec.resources.requests must be a map"),
+        (json!({ "nodeSelector": ["kubernetes.io/arch"] }), "spec.nodeSelector must be a map"),
+    ] {
+        let mut pod = pod();
+        pod["spec"].as_object_mut().expect("a map").extend(own.as_object().cloned().expect("a map"));
+        let (reason, message) = denied(&Case { pod, ..Case::default() });
+        assert_eq!(reason, "malformed");
+        assert!(message.contains(said), "{message}");
+    }
+    let (after, _) = injected_by(&Case { pod: pod(), ..Case::default() });
+    for (list, name) in [("containers", "app"), ("initContainers", "stsidecar")] {
+        for (resources, said) in [
+            (json!("x"), "resources must be a map"),
+            (json!({ "requests": "x", "limits": { "cpu": "1" } }), "resources.requests must be a map"),
+            (json!({ "limits": [{ "cpu": "1" }] }), "resources.limits must be a map"),
+        ] {
+            let mut pod = after.clone();
+            pod["spec"]["resources"] = json!({ "requests": { "cpu": "10m" } });
+            pod["spec"][list][0]["resources"] = resources;
+            assert_eq!(pod["spec"][list][0]["name"], name);
+            let (reason, message) = denied(&Case { pod, ..Case::default() });
+            assert_eq!(reason, "malformed");
+            assert!(message.contains(&format!("spec.{list}[0].{said}")), "{message}");
+        }
+    }
 }
 
 /// `IsPodLevelResourcesSet` of component-helpers: an empty map sets nothing, so the containers decide.

@@ -8,7 +8,7 @@ use stsidecar::inject::Decision;
 
 use crate::case::{Case, apply, draw};
 
-/// What stands in the container: the contender's variables, and the mount of its files.
+/// What is in the container: the contender's variables, and the mount of its files.
 fn case(contender: &Value, strict: bool) -> Case {
     let env: Vec<Value> = contender["variables"]
         .as_object()

@@ -156,7 +156,7 @@ async fn health_says_that_the_webhooks_port_is_taken() {
     TcpStream::connect(webhook).await.expect("it listens");
 }
 
-/// Without it nobody could be let in, so it must not count as ready.
+/// Without it no client could be let in, so it must not count as ready.
 #[tokio::test]
 async fn health_says_that_the_clients_authority_is_not_there_yet() {
     let (api, folder) = (ApiServer::start().await, tempfile::tempdir().expect("a folder"));

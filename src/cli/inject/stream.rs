@@ -57,7 +57,7 @@ fn is_empty(line: &str) -> bool {
 }
 
 impl<'a> Document<'a> {
-    /// Several, when JSON follows JSON.
+    /// Several, when one JSON value follows another.
     fn values(self, documents: &mut Vec<Self>) {
         let from = self.text.len() - self.json().len();
         let mut values = serde_json::Deserializer::from_str(&self.text[from..]).into_iter::<IgnoredAny>();

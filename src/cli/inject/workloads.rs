@@ -27,7 +27,7 @@ pub(super) struct Object<'a> {
     /// Empty when it has none.
     pub(super) kind: &'a str,
     pub(super) tree: &'a Tree,
-    /// Where it stands in the document.
+    /// Its place in the document.
     pub(super) place: String,
 }
 

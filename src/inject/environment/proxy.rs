@@ -56,7 +56,7 @@ fn extended(container: &Container<'_>, name: &str) -> Option<String> {
 }
 
 /// The exceptions under the other name, which an empty value lets through and a filled one would hide. None when they
-/// cannot be named here: a reference reaches only what stands before it.
+/// cannot be named here: a reference reaches only variables before it.
 fn of_the_other(container: &Container<'_>, name: &str) -> Option<String> {
     let other = EXCEPTIONS.into_iter().find(|other| *other != name)?;
     let reference = || format!("$({other})");
