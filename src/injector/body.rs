@@ -7,6 +7,7 @@
 //! its end, and the oldest is nobody who lets it wait.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -110,7 +111,7 @@ impl Room {
     ///
     /// # Errors
     /// When it does not come to its end.
-    pub(super) async fn read<B>(self: &Arc<Self>, mut body: B, length: usize) -> Result<Whole, Problem>
+    pub(super) async fn read<B>(self: &Arc<Self>, mut body: B, length: usize, _peer: IpAddr) -> Result<Whole, Problem>
     where
         B: Body<Data = Bytes> + Unpin,
     {
