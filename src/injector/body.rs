@@ -3,8 +3,9 @@
 //! Owns the memory of all bodies together, and which of them gives its memory up while others need it. It never looks
 //! into a body, and limits no time while there is room: the server's limits do. The webhook reads every body here.
 //!
-//! No body waits for ever for another one: a part of the room is for the oldest alone, so that it can always come to
-//! its end, and the oldest is nobody who lets it wait.
+//! No body waits for ever for another one: a part of the room is for the first of the queue alone, so that it can always
+//! come to its end, and the first is no body that lets it wait. Peers take turns in the queue, so a peer that fills it
+//! delays those of another by one of its bodies.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -23,7 +24,7 @@ use tokio::time::{Instant, sleep};
 pub(super) const LARGEST: usize = 4 << 20;
 /// Up to here a body takes nothing of the room: 256 connections hold 8 MiB of such at most. Nearly all are smaller.
 pub(super) const SMALL: usize = 32 << 10;
-/// What all bodies may hold beyond [`SMALL`]: half of it for the oldest alone, which may be one of [`LARGEST`].
+/// What all bodies may hold beyond [`SMALL`]: half of it for the first alone, which may be one of [`LARGEST`].
 const ROOM: usize = 2 * LARGEST;
 /// For how long a client may keep a large body waiting while others need its memory. The API server has a review
 /// complete when it begins to send it, and is heard within milliseconds.
@@ -54,13 +55,24 @@ pub(super) struct Room {
 struct State {
     free: usize,
     entered: u64,
-    /// In the order in which they began.
+    /// How many have wanted room so far.
+    queued: u64,
     bodies: BTreeMap<u64, Arriving>,
 }
 
+/// The first of the queue is the smallest. A body's round is the one after that of its peer's last body, but no round
+/// that is over: start-time fair queuing (Goyal, Vin and Cheng, SIGCOMM 1996).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    round: u64,
+    number: u64,
+}
+
 /// One body on its way.
-#[derive(Default)]
 struct Arriving {
+    peer: IpAddr,
+    /// From the first time that it wants room.
+    turn: Option<Turn>,
     /// Of the room.
     held: usize,
     /// It needs more of it to go on.
@@ -73,10 +85,18 @@ struct Arriving {
     debt: Duration,
     /// Since when it waits for its client.
     since: Option<Instant>,
+    /// Since when it is known to be slow, if nothing came since.
+    slow: Option<Instant>,
     leave: Arc<Notify>,
 }
 
 impl Arriving {
+    fn of(peer: IpAddr) -> Self {
+        let (held, debt, leave) = (0, Duration::ZERO, Arc::default());
+        let (wants, complete, leaving) = (false, false, false);
+        Self { peer, turn: None, held, wants, complete, leaving, debt, since: None, slow: None, leave }
+    }
+
     fn debt(&self, now: Instant) -> Duration {
         self.debt + self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
@@ -84,6 +104,13 @@ impl Arriving {
     /// It holds or needs memory, and can still lose it.
     fn is_on_its_way(&self) -> bool {
         !self.complete && !self.leaving && (self.held > 0 || self.wants)
+    }
+
+    /// It has kept others waiting, also when somebody looked at it before. One look is not enough: in a process that
+    /// was stopped, or had no CPU, what has arrived is not read yet.
+    fn is_slow(&mut self, now: Instant) -> bool {
+        let is_slow = self.is_on_its_way() && self.held > 0 && self.debt(now) >= PATIENCE;
+        is_slow && now.saturating_duration_since(*self.slow.get_or_insert(now)) >= LOOK_AGAIN
     }
 }
 
@@ -103,7 +130,7 @@ impl Deref for Whole {
 
 impl Room {
     pub(super) fn new() -> Arc<Self> {
-        let state = State { free: ROOM, entered: 0, bodies: BTreeMap::new() };
+        let state = State { free: ROOM, entered: 0, queued: 0, bodies: BTreeMap::new() };
         Arc::new(Self { state: Mutex::new(state), changed: Notify::new() })
     }
 
@@ -111,11 +138,11 @@ impl Room {
     ///
     /// # Errors
     /// When it does not come to its end.
-    pub(super) async fn read<B>(self: &Arc<Self>, mut body: B, length: usize, _peer: IpAddr) -> Result<Whole, Problem>
+    pub(super) async fn read<B>(self: &Arc<Self>, mut body: B, length: usize, peer: IpAddr) -> Result<Whole, Problem>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let (place, leave) = self.enter();
+        let (place, leave) = self.enter(peer);
         let mut bytes = Vec::new();
         loop {
             place.awaits_client();
@@ -142,8 +169,8 @@ impl Room {
         Ok(Whole { bytes, _place: place })
     }
 
-    fn enter(self: &Arc<Self>) -> (Place, Arc<Notify>) {
-        let (arriving, mut state) = (Arriving::default(), self.state());
+    fn enter(self: &Arc<Self>, peer: IpAddr) -> (Place, Arc<Notify>) {
+        let (arriving, mut state) = (Arriving::of(peer), self.state());
         let (id, leave) = (state.entered, Arc::clone(&arriving.leave));
         state.entered += 1;
         state.bodies.insert(id, arriving);
@@ -157,10 +184,32 @@ impl Room {
 }
 
 impl State {
+    fn first(&self) -> Option<Turn> {
+        self.bodies.values().filter(|one| one.is_on_its_way()).filter_map(|one| one.turn).min()
+    }
+
+    /// How much `id` lacks of what it wants to hold. The first time, it gets its turn.
+    fn want(&mut self, id: u64, wanted: usize) -> usize {
+        let first = self.first();
+        let Some(arriving) = self.bodies.get_mut(&id) else { return 0 };
+        let by = wanted.saturating_sub(arriving.held);
+        arriving.wants = by > 0;
+        if by > 0 && arriving.turn.is_none() {
+            let peer = arriving.peer;
+            let own = self.bodies.values().filter(|one| one.peer == peer).filter_map(|one| one.turn);
+            let round = own.map(|turn| turn.round + 1).chain(first.map(|turn| turn.round)).max().unwrap_or_default();
+            let turn = Some(Turn { round, number: self.queued });
+            self.queued += 1;
+            self.bodies.entry(id).and_modify(|arriving| arriving.turn = turn);
+        }
+        by
+    }
+
     /// Takes `by` more for `id`. Where there is not enough, who is slow is asked to leave.
     fn take(&mut self, id: u64, by: usize, now: Instant) -> bool {
-        let oldest = self.bodies.iter().find(|(_, arriving)| arriving.is_on_its_way()).map(|(id, _)| *id);
-        let needed = by + if oldest == Some(id) { 0 } else { LARGEST };
+        let first = self.first();
+        let arriving = self.bodies.get(&id).expect("it is here until its place is dropped");
+        let needed = by + if arriving.turn == first { 0 } else { LARGEST };
         let arriving = self.bodies.get_mut(&id).expect("it is here until its place is dropped");
         if self.free >= needed {
             self.free -= by;
@@ -170,9 +219,8 @@ impl State {
         }
         let leaving: usize = self.bodies.values().filter(|one| one.leaving).map(|one| one.held).sum();
         let mut missing = needed.saturating_sub(self.free + leaving);
-        let is_slow = |one: &Arriving| one.is_on_its_way() && one.held > 0 && one.debt(now) >= PATIENCE;
-        let others = self.bodies.iter_mut().filter(|(other, one)| **other != id && is_slow(one));
-        let mut slow: Vec<_> = others.map(|(_, one)| one).collect();
+        let others = self.bodies.iter_mut().filter(|(other, _)| **other != id).map(|(_, one)| one);
+        let mut slow: Vec<_> = others.filter_map(|one| one.is_slow(now).then_some(one)).collect();
         slow.sort_by_key(|one| std::cmp::Reverse(one.debt(now)));
         for one in slow {
             if missing == 0 {
@@ -206,8 +254,9 @@ impl Place {
     fn received(&self, bytes: usize) {
         let paid = PAID.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX));
         self.change(|arriving| {
-            arriving.debt = arriving.debt(Instant::now()).saturating_sub(paid);
-            arriving.since = None;
+            // No more than makes it slow, so that what it sends now counts, however long we did not read it.
+            arriving.debt = arriving.debt(Instant::now()).min(PATIENCE).saturating_sub(paid);
+            (arriving.since, arriving.slow) = (None, None);
         });
     }
 
@@ -218,11 +267,7 @@ impl Place {
             let mut changed = std::pin::pin!(self.room.changed.notified());
             // From here on no change is missed.
             changed.as_mut().enable();
-            let mut by = 0;
-            self.change(|arriving| {
-                by = wanted.saturating_sub(arriving.held);
-                arriving.wants = by > 0;
-            });
+            let by = self.room.state().want(self.id, wanted);
             if by == 0 || self.room.state().take(self.id, by, Instant::now()) {
                 return;
             }
