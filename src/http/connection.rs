@@ -132,13 +132,15 @@ pub struct Connection {
     phase: AtomicU8,
     until: AtomicU64,
     authenticated: AtomicBool,
+    held_up: AtomicBool,
 }
 
 impl Connection {
     pub(super) fn new(sweeps: Arc<Sweeps>, peer: IpAddr) -> Self {
-        let (phase, authenticated) = (AtomicU8::new(Phase::Head as u8), AtomicBool::new(false));
+        let phase = AtomicU8::new(Phase::Head as u8);
+        let [authenticated, held_up] = [false; 2].map(AtomicBool::new);
         let until = AtomicU64::new(sweeps.after(sweeps.head));
-        Self { sweeps, peer: peer.to_canonical(), phase, until, authenticated }
+        Self { sweeps, peer: peer.to_canonical(), phase, until, authenticated, held_up }
     }
 
     /// A connection of its own, for tests of the surfaces.
@@ -162,6 +164,17 @@ impl Connection {
     pub fn extend(&self, by: Duration) {
         let until = self.until.load(Relaxed).saturating_add(u64::from(sweeps(by, self.sweeps.every)) << 32);
         self.until.store(until, Relaxed);
+    }
+
+    /// The service reads no more of the body for now, so that the client cannot end it within the limit of bodies: that
+    /// of the whole answer counts instead. It may still lose its place to others.
+    pub fn hold_up(&self) {
+        self.held_up.store(true, Relaxed);
+    }
+
+    /// Whether the body of the current request was held up.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.held_up.load(Relaxed)
     }
 
     /// All of the request's body is here. For services that wait for one: until then, and until

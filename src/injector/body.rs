@@ -19,6 +19,8 @@ use hyper::body::Body;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use crate::http::Connection;
+
 /// The largest review. etcd takes 1.5 MiB of an object in protobuf, whose JSON may be twice as long; the rest is
 /// the review around it. What is larger could not be stored.
 pub(super) const LARGEST: usize = 4 << 20;
@@ -138,11 +140,16 @@ impl Room {
     ///
     /// # Errors
     /// When it does not come to its end.
-    pub(super) async fn read<B>(self: &Arc<Self>, mut body: B, length: usize, peer: IpAddr) -> Result<Whole, Problem>
+    pub(super) async fn read<B>(
+        self: &Arc<Self>,
+        mut body: B,
+        length: usize,
+        connection: &Connection,
+    ) -> Result<Whole, Problem>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let (place, leave) = self.enter(peer);
+        let (place, leave) = self.enter(connection.peer());
         let mut bytes = Vec::new();
         loop {
             place.awaits_client();

@@ -33,9 +33,18 @@ fn begin(room: &Arc<Room>, length: usize) -> (Client, Reading) {
 /// The same from the peer with this number.
 fn begin_of(peer: u8, room: &Arc<Room>, length: usize) -> (Client, Reading) {
     let (client, sent) = mpsc::unbounded_channel();
-    let (room, peer) = (Arc::clone(room), Ipv4Addr::new(192, 0, 2, peer).into());
-    let reading = tokio::spawn(async move { room.read(Sent(sent), length, peer).await.map(|whole| whole.len()) });
-    (client, reading)
+    let connection = Arc::new(Connection::from_peer(Ipv4Addr::new(192, 0, 2, peer).into()));
+    (client, read(room, sent, length, connection))
+}
+
+fn read(
+    room: &Arc<Room>,
+    sent: mpsc::UnboundedReceiver<Result<Bytes, &'static str>>,
+    length: usize,
+    connection: Arc<Connection>,
+) -> Reading {
+    let room = Arc::clone(room);
+    tokio::spawn(async move { room.read(Sent(sent), length, &connection).await.map(|whole| whole.len()) })
 }
 
 fn send(client: &Client, bytes: usize) {
@@ -129,6 +138,26 @@ async fn a_peer_that_never_ends_its_bodies_delays_another_peer_by_one_of_them() 
         drop(client);
         assert_eq!(reading.await.expect("no panic"), Ok(length));
         assert!(began.elapsed() < 2 * PATIENCE, "{length} bytes: {:?}", began.elapsed());
+    }
+}
+
+/// Its client cannot send on, so the limit of a body is not for it.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_memory_is_held_up_and_nobody_else() {
+    let room = Room::new();
+    let first = begin(&room, LARGEST);
+    send(&first.0, LARGEST - 1);
+    pass(Duration::from_millis(1)).await;
+    let connections = [SMALL, LARGEST].map(|length| {
+        let (client, sent) = mpsc::unbounded_channel();
+        let connection = Arc::new(Connection::from_peer(Ipv4Addr::LOCALHOST.into()));
+        send(&client, length);
+        (read(&room, sent, length, Arc::clone(&connection)), connection)
+    });
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(connections.each_ref().map(|(_, connection)| connection.is_held_up()), [false, true]);
+    for (reading, _) in connections {
+        reading.await.expect("no panic").expect("in the end it comes");
     }
 }
 
