@@ -202,6 +202,7 @@ impl Connection {
         if self.awaits_request() {
             self.sweeps.activity.busy.fetch_add(1, Relaxed);
         }
+        self.held_up.store(false, Relaxed);
         if has_body {
             self.enter(Phase::Body, self.sweeps.body);
         } else {
@@ -210,8 +211,10 @@ impl Connection {
     }
 
     pub(super) fn is_overdue(&self) -> bool {
+        let is_held_up = self.phase() == Phase::Body && self.is_held_up();
+        let more = if is_held_up { self.sweeps.answering - self.sweeps.body } else { 0 };
         // One more than the limit: the phase began somewhere within the sweep it is counted from.
-        u64::from(self.sweeps.now.load(Relaxed)) > self.until.load(Relaxed) >> 32
+        u64::from(self.sweeps.now.load(Relaxed)) > (self.until.load(Relaxed) >> 32) + u64::from(more)
     }
 
     /// How soon this connection goes when another needs its place; the smallest goes first, `None` never goes.

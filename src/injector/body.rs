@@ -94,9 +94,8 @@ struct Arriving {
 
 impl Arriving {
     fn of(peer: IpAddr) -> Self {
-        let (held, debt, leave) = (0, Duration::ZERO, Arc::default());
-        let (wants, complete, leaving) = (false, false, false);
-        Self { peer, turn: None, held, wants, complete, leaving, debt, since: None, slow: None, leave }
+        let ([wants, complete, leaving], debt, leave) = ([false; 3], Duration::ZERO, Arc::default());
+        Self { peer, turn: None, held: 0, wants, complete, leaving, debt, since: None, slow: None, leave }
     }
 
     fn debt(&self, now: Instant) -> Duration {
@@ -165,7 +164,7 @@ impl Room {
                 // Copied, not kept: a piece of one byte keeps all of hyper's buffer that it came in.
                 let capacity = needed.max(length.min(2 * bytes.capacity()));
                 tokio::select! {
-                    () = place.grow_to(capacity) => {}
+                    () = place.grow_to(capacity, connection) => {}
                     () = leave.notified() => return Err(Problem::Slow),
                 }
                 bytes.reserve_exact(capacity - bytes.len());
@@ -197,27 +196,25 @@ impl State {
 
     /// How much `id` lacks of what it wants to hold. The first time, it gets its turn.
     fn want(&mut self, id: u64, wanted: usize) -> usize {
-        let first = self.first();
-        let Some(arriving) = self.bodies.get_mut(&id) else { return 0 };
-        let by = wanted.saturating_sub(arriving.held);
-        arriving.wants = by > 0;
-        if by > 0 && arriving.turn.is_none() {
-            let peer = arriving.peer;
-            let own = self.bodies.values().filter(|one| one.peer == peer).filter_map(|one| one.turn);
-            let round = own.map(|turn| turn.round + 1).chain(first.map(|turn| turn.round)).max().unwrap_or_default();
-            let turn = Some(Turn { round, number: self.queued });
-            self.queued += 1;
-            self.bodies.entry(id).and_modify(|arriving| arriving.turn = turn);
-        }
+        let Some(&Arriving { peer, held, turn, .. }) = self.bodies.get(&id) else { return 0 };
+        let by = wanted.saturating_sub(held);
+        let turn = turn.or_else(|| (by > 0).then(|| self.next_turn(peer)));
+        self.bodies.entry(id).and_modify(|arriving| (arriving.wants, arriving.turn) = (by > 0, turn));
         by
+    }
+
+    fn next_turn(&mut self, peer: IpAddr) -> Turn {
+        let own = self.bodies.values().filter(|one| one.peer == peer).filter_map(|one| one.turn);
+        let rounds = own.map(|turn| turn.round + 1).chain(self.first().map(|turn| turn.round));
+        self.queued += 1;
+        Turn { round: rounds.max().unwrap_or_default(), number: self.queued }
     }
 
     /// Takes `by` more for `id`. Where there is not enough, who is slow is asked to leave.
     fn take(&mut self, id: u64, by: usize, now: Instant) -> bool {
         let first = self.first();
-        let arriving = self.bodies.get(&id).expect("it is here until its place is dropped");
-        let needed = by + if arriving.turn == first { 0 } else { LARGEST };
         let arriving = self.bodies.get_mut(&id).expect("it is here until its place is dropped");
+        let needed = by + if arriving.turn == first { 0 } else { LARGEST };
         if self.free >= needed {
             self.free -= by;
             arriving.held += by;
@@ -268,7 +265,7 @@ impl Place {
     }
 
     /// Waits until `capacity` bytes may be held.
-    async fn grow_to(&self, capacity: usize) {
+    async fn grow_to(&self, capacity: usize, connection: &Connection) {
         let wanted = capacity.saturating_sub(SMALL);
         loop {
             let mut changed = std::pin::pin!(self.room.changed.notified());
@@ -278,6 +275,7 @@ impl Place {
             if by == 0 || self.room.state().take(self.id, by, Instant::now()) {
                 return;
             }
+            connection.hold_up();
             tokio::select! {
                 () = changed => {}
                 () = sleep(LOOK_AGAIN) => {}
