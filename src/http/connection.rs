@@ -132,13 +132,15 @@ pub struct Connection {
     phase: AtomicU8,
     until: AtomicU64,
     authenticated: AtomicBool,
+    held_up: AtomicBool,
 }
 
 impl Connection {
     pub(super) fn new(sweeps: Arc<Sweeps>, peer: IpAddr) -> Self {
-        let (phase, authenticated) = (AtomicU8::new(Phase::Head as u8), AtomicBool::new(false));
+        let phase = AtomicU8::new(Phase::Head as u8);
+        let [authenticated, held_up] = [false; 2].map(AtomicBool::new);
         let until = AtomicU64::new(sweeps.after(sweeps.head));
-        Self { sweeps, peer: peer.to_canonical(), phase, until, authenticated }
+        Self { sweeps, peer: peer.to_canonical(), phase, until, authenticated, held_up }
     }
 
     /// A connection of its own, for tests of the surfaces.
@@ -162,6 +164,17 @@ impl Connection {
     pub fn extend(&self, by: Duration) {
         let until = self.until.load(Relaxed).saturating_add(u64::from(sweeps(by, self.sweeps.every)) << 32);
         self.until.store(until, Relaxed);
+    }
+
+    /// The service reads no more of the body for now, so that the client cannot end it within the limit of bodies: that
+    /// of the whole answer counts instead. It may still lose its place to others.
+    pub fn hold_up(&self) {
+        self.held_up.store(true, Relaxed);
+    }
+
+    /// Whether the body of the current request was held up.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.held_up.load(Relaxed)
     }
 
     /// All of the request's body is here. For services that wait for one: until then, and until
@@ -189,6 +202,7 @@ impl Connection {
         if self.awaits_request() {
             self.sweeps.activity.busy.fetch_add(1, Relaxed);
         }
+        self.held_up.store(false, Relaxed);
         if has_body {
             self.enter(Phase::Body, self.sweeps.body);
         } else {
@@ -197,8 +211,10 @@ impl Connection {
     }
 
     pub(super) fn is_overdue(&self) -> bool {
+        let is_held_up = self.phase() == Phase::Body && self.is_held_up();
+        let more = if is_held_up { self.sweeps.answering - self.sweeps.body } else { 0 };
         // One more than the limit: the phase began somewhere within the sweep it is counted from.
-        u64::from(self.sweeps.now.load(Relaxed)) > self.until.load(Relaxed) >> 32
+        u64::from(self.sweeps.now.load(Relaxed)) > (self.until.load(Relaxed) >> 32) + u64::from(more)
     }
 
     /// How soon this connection goes when another needs its place; the smallest goes first, `None` never goes.

@@ -91,7 +91,7 @@ impl Webhook {
             Some(_) => return text(StatusCode::PAYLOAD_TOO_LARGE, "a review has at most 4 MiB\n"),
             None => return text(StatusCode::LENGTH_REQUIRED, "a review needs a Content-Length\n"),
         };
-        let body = match self.room.read(request.into_body(), length).await {
+        let body = match self.room.read(request.into_body(), length, &connection).await {
             Ok(body) => body,
             Err(problem @ Problem::Cut) => return text(StatusCode::BAD_REQUEST, format!("{problem}\n")),
             Err(problem @ Problem::Slow) => {

@@ -122,12 +122,17 @@ true
 {{- end -}}
 {{- end -}}
 
+{{/* What the image is built for; a value that is taken out is the default. */}}
+{{- define "stsidecar.architectures" -}}
+{{- toJson (default (list "amd64") .Values.injector.agentArchitectures) -}}
+{{- end -}}
+
 {{/*
 affinity [context, affinity]: the affinity, narrowed to nodes that the image is built for. One of the terms must hold, so
 each gets the requirement; one without requirements matches no node, and stays so.
 */}}
 {{- define "stsidecar.affinity" -}}
-{{- $built := (index . 0).Values.injector.agentArchitectures -}}
+{{- $built := include "stsidecar.architectures" (index . 0) | fromJsonArray -}}
 {{- $affinity := deepCopy (default dict (index . 1)) -}}
 {{- if not (and (has "amd64" $built) (has "arm64" $built)) -}}
 {{- $wanted := dict "key" "kubernetes.io/arch" "operator" "In" "values" $built -}}
@@ -173,7 +178,7 @@ each gets the requirement; one without requirements matches no node, and stays s
   "strictEnvFrom" $injector.strictEnvFrom
   "meshProxies" $injector.meshProxies
   "skippedContainers" $injector.skippedContainers
-  "agentArchitectures" $injector.agentArchitectures
+  "agentArchitectures" (include "stsidecar.architectures" . | fromJsonArray)
 -}}
 {{- if $injector.clientCA.configMap -}}
 {{- $_ := set $settings "clientCaFile" "/etc/stsidecar-injector/client-ca/ca.crt" -}}

@@ -207,3 +207,16 @@ fn who_is_slow_goes_first_and_who_has_sent_all_last() {
     let order = [Rank::Slow, Rank::Stranger, Rank::IdleStranger, Rank::Idle, Rank::Sending, Rank::Queued];
     assert!(order.is_sorted());
 }
+
+#[test]
+fn a_body_that_is_held_up_has_the_time_of_the_answer_and_the_next_one_its_own() {
+    let (_, connection) = connection();
+    connection.begin(true);
+    let before = connection.precedence();
+    connection.hold_up();
+    assert_eq!(connection.precedence(), before, "it gives way as before");
+    assert!(is_about(survives(&connection), 3));
+    connection.begin(true);
+    assert!(!connection.is_held_up());
+    assert!(is_about(survives(&connection), 2));
+}

@@ -1,5 +1,6 @@
 //! Bodies that come at once, slowly, in part or never; the time is tokio's.
 
+use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -26,10 +27,24 @@ type Reading = JoinHandle<Result<usize, Problem>>;
 
 /// Begins to read a body; what it ends with is how long it was. A whole one is given back at once.
 fn begin(room: &Arc<Room>, length: usize) -> (Client, Reading) {
+    begin_of(1, room, length)
+}
+
+/// The same from the peer with this number.
+fn begin_of(peer: u8, room: &Arc<Room>, length: usize) -> (Client, Reading) {
     let (client, sent) = mpsc::unbounded_channel();
+    let connection = Arc::new(Connection::from_peer(Ipv4Addr::new(192, 0, 2, peer).into()));
+    (client, read(room, sent, length, connection))
+}
+
+fn read(
+    room: &Arc<Room>,
+    sent: mpsc::UnboundedReceiver<Result<Bytes, &'static str>>,
+    length: usize,
+    connection: Arc<Connection>,
+) -> Reading {
     let room = Arc::clone(room);
-    let reading = tokio::spawn(async move { room.read(Sent(sent), length).await.map(|whole| whole.len()) });
-    (client, reading)
+    tokio::spawn(async move { room.read(Sent(sent), length, &connection).await.map(|whole| whole.len()) })
 }
 
 fn send(client: &Client, bytes: usize) {
@@ -105,6 +120,65 @@ async fn a_byte_now_and_then_is_no_progress() {
     drop(client);
     assert_eq!(reading.await.expect("no panic"), Ok(LARGEST));
     dripper.abort();
+}
+
+/// All but the last byte, from many connections: each holds memory until it has kept the others waiting.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_never_ends_its_bodies_delays_another_peer_by_one_of_them() {
+    let room = Room::new();
+    let stalled: Vec<_> = (0..60).map(|_| begin_of(1, &room, LARGEST)).collect();
+    for (client, _) in &stalled {
+        send(client, LARGEST - 1);
+    }
+    pass(Duration::from_millis(1)).await;
+    for length in [SMALL + 1, 1 << 20, LARGEST] {
+        let began = Instant::now();
+        let (client, reading) = begin_of(2, &room, length);
+        send(&client, length);
+        drop(client);
+        assert_eq!(reading.await.expect("no panic"), Ok(length));
+        assert!(began.elapsed() < 2 * PATIENCE, "{length} bytes: {:?}", began.elapsed());
+    }
+}
+
+/// Its client cannot send on, so the limit of a body is not for it.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_memory_is_held_up_and_nobody_else() {
+    let room = Room::new();
+    let first = begin(&room, LARGEST);
+    send(&first.0, LARGEST - 1);
+    pass(Duration::from_millis(1)).await;
+    let connections = [SMALL, LARGEST].map(|length| {
+        let (client, sent) = mpsc::unbounded_channel();
+        let connection = Arc::new(Connection::from_peer(Ipv4Addr::LOCALHOST.into()));
+        send(&client, length);
+        (read(&room, sent, length, Arc::clone(&connection)), connection)
+    });
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(connections.each_ref().map(|(_, connection)| connection.is_held_up()), [false, true]);
+    for (reading, _) in connections {
+        reading.await.expect("no panic").expect("in the end it comes");
+    }
+}
+
+/// What arrives meanwhile is read late, which is not the fault of its clients.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_stopped_gives_no_body_up_for_it() {
+    let room = Room::new();
+    let bodies: Vec<_> = (0..2).map(|_| begin(&room, LARGEST)).collect();
+    send(&bodies[0].0, 2 << 20);
+    send(&bodies[1].0, 1 << 20);
+    let waiting = begin(&room, LARGEST);
+    send(&waiting.0, LARGEST);
+    pass(Duration::from_millis(1)).await;
+    assert!(free(&room) < LARGEST + (2 << 20), "the last one has to wait");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    send(&bodies[0].0, 2 << 20);
+    send(&bodies[1].0, 3 << 20);
+    for (client, reading) in bodies.into_iter().chain([waiting]) {
+        drop(client);
+        assert_eq!(reading.await.expect("no panic"), Ok(LARGEST));
+    }
 }
 
 /// Four times of what there is room for, in pieces as a busy network brings them: none waits for ever for another.
