@@ -205,7 +205,7 @@ fn a_proxy_that_an_env_from_could_bring_is_bypassed() {
     assert!(app.contains_key(FULL_URI) && app.contains_key(TOKEN_FILE) && !app.contains_key("NO_PROXY"));
 }
 
-/// An injector after ours adds to every container; what was given before stays, and a third call changes nothing.
+/// An injector after ours adds to every container: its region may be in there, and a third call changes nothing.
 #[test]
 fn an_env_from_of_a_later_injector_is_completed_once() {
     let mut case = case(&json!({}));
@@ -218,7 +218,7 @@ fn an_env_from_of_a_later_injector_is_completed_once() {
     let mut pod = case.pod.clone();
     apply(&mut pod, &second.operations);
     let app = of(&pod, "app", &holding(&[("AWS_REGION", "us-east-1"), ("NO_PROXY", ".internal")]));
-    assert_eq!(value(&app, "AWS_REGION"), Some("eu-central-1"), "it was given when nothing else could bring one");
+    assert_eq!(value(&app, "AWS_REGION"), Some("us-east-1"), "the chart's is only a default");
     assert!(value(&app, "NO_PROXY").is_some_and(|hosts| hosts.starts_with(".internal,")), "{app:?}");
     match case.decide(&pod, &mut draw()) {
         Decision::Inject(third) => assert!(third.operations.is_empty(), "{:?}", third.operations),

@@ -8,7 +8,7 @@ use crate::inject::patch::Draft;
 use crate::inject::pod::Container;
 
 const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
-const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+pub(in crate::inject) const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 fn may_have_proxy(container: &Container<'_>) -> bool {
     let is_open = |name: &str| container.variable(name).is_none() && env_from::may_bring(container, name);
