@@ -512,3 +512,41 @@ fn the_status_names_no_variable_that_was_taken_back() {
     };
     assert_eq!(status(&pod), status(&injected(&after)));
 }
+
+#[test]
+fn an_env_from_brings_nothing_in_the_place_of_what_leaves() {
+    let before = case(json!({ "agent": {
+        "awsCaBundle": { "configMap": "ca" }, "httpProxy": { "httpsProxy": "http://proxy:3128", "noProxy": "a" },
+    }}));
+    let case = case(Value::Null);
+    let mut pod = injected(&before);
+    lay(sidecar_mut(&mut pod), &json!({ "envFrom": [{ "configMapRef": { "name": "platform" } }] }));
+    let pod = called(&case, &pod).expect("a copy");
+    let from = BTreeMap::from([("AWS_CA_BUNDLE".to_owned(), "/theirs".to_owned())]);
+    assert_eq!(kubelet::environment(sidecar(&pod), &from)["AWS_CA_BUNDLE"], "");
+    assert_eq!(called(&case, &pod).expect("a third call"), pod);
+}
+
+/// A sidecar that would not start keeps the application from starting.
+#[test]
+fn a_proxy_of_others_that_the_agent_would_refuse_leaves() {
+    let case = case(Value::Null);
+    let first = injected(&case);
+    for (name, url, stays) in [
+        ("HTTPS_PROXY", "http://proxy:3128", true),
+        ("https_proxy", "me:p%23@proxy:3128", true),
+        ("HTTPS_PROXY", "http://$(HOST_IP):3128", true),
+        ("HTTPS_PROXY", "socks5://proxy:1080", false),
+        ("https_proxy", "http://me:p#1@proxy", false),
+        ("HTTPS_PROXY", "http://proxy:99999", false),
+    ] {
+        let mut pod = first.clone();
+        lay(sidecar_mut(&mut pod), &json!({ "env": [{ "name": name, "value": url }] }));
+        let pod = called(&case, &pod).expect("an addition");
+        let environment = kubelet::environment(sidecar(&pod), &BTreeMap::new());
+        assert_eq!(environment.contains_key(name), stays, "{name}={url}");
+        if !url.contains('$') {
+            load(&environment);
+        }
+    }
+}
