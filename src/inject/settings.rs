@@ -141,7 +141,7 @@ impl Settings {
         };
         let agent = &template.agent;
         let text = |name: &str, default: Option<(String, String)>| Text::of(sources.any(name), default);
-        let insecure = agent.allow_insecure_sts;
+        let insecure = template.allows_insecure_sts();
         let sts_endpoint =
             text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint)).url(|text| endpoint(text, insecure))?;
         let config = sources.pod("config").map(|given| given.read(object_name)).transpose()?;
