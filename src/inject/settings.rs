@@ -102,6 +102,8 @@ pub(super) struct Amounts {
 #[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(super) struct Settings {
     pub(super) role: Option<RoleArn>,
+    /// Whether the role is the caller's, so that no other call would find it.
+    pub(super) has_callers_role: bool,
     pub(super) chain: Vec<RoleArn>,
     pub(super) container_roles: Vec<(String, RoleArn)>,
     pub(super) config: Option<String>,
@@ -148,6 +150,7 @@ impl Settings {
         let server = asked_server(sts_endpoint.as_deref().or(template.extra_endpoint()), config.is_some());
         let settings = Self {
             role: role(sources, server)?,
+            has_callers_role: sources.any("role-arn").is_none() && sources.fallback_role.is_some(),
             chain: list(sources.pod("role-chain"), |text| {
                 RoleArn::parse_at(server, text).map_err(|error| error.to_string())
             })?,

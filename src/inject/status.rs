@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::CONTAINER;
-use super::keys::{INJECTED, INJECTED_BY, STATUS};
+use super::keys::{INJECTED, INJECTED_BY, PREFIX, STATUS};
 use super::patch::Draft;
 use super::pod::{self, metadata};
 use super::sidecar::Plan;
@@ -71,6 +71,10 @@ pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added]) {
     draft.set(ANNOTATIONS, INJECTED_BY, &format!("stsidecar-injector/{}", version::VERSION));
     if !metadata(draft.pod(), "annotations").is_some_and(|map| map.contains_key(DEFAULT_CONTAINER)) {
         draft.set(ANNOTATIONS, DEFAULT_CONTAINER, &app);
+    }
+    // The webhook comes behind `stsidecar inject` and does not know its flags. A ConfigMap has its own roles.
+    if let (Some(role), true, None) = (&plan.settings.role, plan.settings.has_callers_role, &plan.settings.config) {
+        draft.set(ANNOTATIONS, &format!("{PREFIX}role-arn"), role.as_str());
     }
     draft.set("/metadata/labels", INJECTED, "true");
 }
