@@ -176,3 +176,17 @@ fn what_a_flag_said_of_the_role_stays_with_the_workload() {
     let first = inject(&[ROLE, "--values=values.yaml"], &own, "agent: {region: eu-central-1}\n");
     assert!(!first.stdout.contains("stsidecar.dev/role-arn"), "the ConfigMap decides: {}", first.stdout);
 }
+
+/// Else the webhook would move the application to the chart's region without a word.
+#[test]
+fn what_a_flag_said_of_the_region_stays_with_the_workload() {
+    let first = inject(&[ROLE, "--region=eu-west-1"], POD, "");
+    let again = inject(&["--values=values.yaml"], &first.stdout, "agent: {region: eu-central-1}\n");
+    assert_eq!((again.code, again.stdout.as_str()), (0, first.stdout.as_str()), "{}", again.stderr);
+    // Over what an envFrom may hold only an annotation writes it, which a flag for all workloads is not.
+    let unknown = format!("{POD}    envFrom: [{{configMapRef: {{name: platform}}}}]\n");
+    let first = inject(&[ROLE, "--region=eu-west-1"], &unknown, "");
+    let again = inject(&["--region=eu-west-1"], &first.stdout, "");
+    assert_eq!((again.code, again.stdout.as_str()), (0, first.stdout.as_str()), "{}", again.stderr);
+    assert!(!first.stdout.contains("name: AWS_DEFAULT_REGION"), "{}", first.stdout);
+}
