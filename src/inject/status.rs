@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::CONTAINER;
+use super::environment::{REGIONS, env_from};
 use super::keys::{INJECTED, INJECTED_BY, PREFIX, STATUS};
 use super::patch::Draft;
 use super::pod::{self, metadata};
@@ -32,7 +33,7 @@ pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added]) {
     let before: Value =
         before.filter(|_| !is_first).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let (mut env, mut filled) = (Map::new(), Map::new());
-    for container in pod::containers(draft.pod()).iter().filter(|container| plan.choice.has(container.name)) {
+    for container in chosen(draft.pod(), plan) {
         let now = added.iter().find(|added| added.container == container.name);
         let (names, own) = now.map_or((&[][..], &[][..]), |now| (&now.names, &now.filled));
         let is_there = |name: &str| container.variable(name).is_some();
@@ -76,7 +77,21 @@ pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added]) {
     if let (Some(role), true, None) = (&plan.settings.role, plan.settings.has_callers_role, &plan.settings.config) {
         draft.set(ANNOTATIONS, &format!("{PREFIX}role-arn"), role.as_str());
     }
+    let region = plan
+        .settings
+        .region
+        .as_ref()
+        .filter(|_| plan.template.has_callers_region && !plan.settings.has_explicit_region);
+    // As an annotation it would be written over what an envFrom may hold.
+    let is_known = |name: &str| !chosen(draft.pod(), plan).any(|container| env_from::may_bring(&container, name));
+    if let Some(region) = region.filter(|_| REGIONS.into_iter().all(is_known)) {
+        draft.set(ANNOTATIONS, &format!("{PREFIX}region"), region.as_str());
+    }
     draft.set("/metadata/labels", INJECTED, "true");
+}
+
+fn chosen<'a>(pod: &'a Value, plan: &Plan<'_>) -> impl Iterator<Item = pod::Container<'a>> {
+    pod::containers(pod).into_iter().filter(|container| plan.choice.has(container.name))
 }
 
 /// The variables of a container in one of a status's maps.
