@@ -99,7 +99,8 @@ fn template(arguments: &Args, world: &World<'_>) -> Result<Template, String> {
             agent.insert("region".to_owned(), region.as_str().into());
         }
     }
-    rendered::template(values).map_err(|error| error.to_string())
+    let template = rendered::template(values).map_err(|error| error.to_string())?;
+    Ok(if arguments.region.is_some() { template.with_callers_region() } else { template })
 }
 
 /// How the input is called, and what it holds.

@@ -13,18 +13,21 @@ use super::mesh;
 use super::patch::Draft;
 use super::pod::{self, Choice, LISTS};
 use super::sidecar::Plan;
+use super::status::Added;
 
-/// Gives each chosen container what it lacks; the variables that were added, by container.
+/// Gives each chosen container what it lacks; the variables that were added or filled, by container.
 pub(super) fn give_containers(
     draft: &mut Draft,
     pod: &Value,
     choice: &Choice,
     surroundings: &Surroundings<'_>,
     tokens: &Tokens,
-) -> Vec<(String, Vec<String>)> {
+) -> Vec<Added> {
     let chosen = pod::containers(pod).into_iter().filter(|container| choice.has(container.name));
     let give = |container: pod::Container<'_>| {
-        (container.name.to_owned(), surroundings.give(draft, &container, handover::token(tokens, container.name)))
+        let names = surroundings.give(draft, &container, handover::token(tokens, container.name));
+        let filled = names.iter().filter(|name| container.variable(name).is_some()).cloned().collect();
+        Added { container: container.name.to_owned(), names, filled }
     };
     chosen.map(give).collect()
 }

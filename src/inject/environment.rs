@@ -5,9 +5,9 @@
 //! whose content the injector does not read: over what one could bring it writes only what the sidecar's clients need.
 //! Called by `inject` for each chosen container.
 
-mod env_from;
+pub(super) mod env_from;
 mod precedence;
-mod proxy;
+pub(super) mod proxy;
 
 use serde_json::{Value, json};
 
@@ -25,11 +25,11 @@ pub(super) const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 pub(super) const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 pub(super) const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
-const STS_ENDPOINTS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
-const METADATA: &str = "AWS_EC2_METADATA_DISABLED";
+pub(super) const STS_ENDPOINTS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
+pub(super) const METADATA: &str = "AWS_EC2_METADATA_DISABLED";
 const WEB_IDENTITY: [&str; 2] = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
 pub(super) const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-const LOOPBACK: &str = "127.0.0.1";
+pub(super) const LOOPBACK: &str = "127.0.0.1";
 
 /// What every chosen container of a pod is given.
 pub(super) struct Surroundings<'a> {

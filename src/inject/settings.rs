@@ -102,6 +102,8 @@ pub(super) struct Amounts {
 #[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(super) struct Settings {
     pub(super) role: Option<RoleArn>,
+    /// Whether the role is the caller's, so that no other call would find it.
+    pub(super) has_callers_role: bool,
     pub(super) chain: Vec<RoleArn>,
     pub(super) container_roles: Vec<(String, RoleArn)>,
     pub(super) config: Option<String>,
@@ -136,13 +138,14 @@ impl Settings {
     pub(super) fn of(sources: &Sources<'_>, template: &Template) -> Result<Self, Denial> {
         let agent = &template.agent;
         let text = |name: &str, default: Option<(String, String)>| Text::of(sources.any(name), default);
-        let insecure = agent.allow_insecure_sts;
+        let insecure = template.allows_insecure_sts();
         let sts_endpoint =
             text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint)).url(|text| endpoint(text, insecure))?;
         let config = sources.pod("config").map(|given| given.read(object_name)).transpose()?;
         let server = asked_server(sts_endpoint.as_deref().or(template.extra_endpoint()), config.is_some());
         let settings = Self {
             role: role(sources, server)?,
+            has_callers_role: sources.any("role-arn").is_none() && sources.fallback_role.is_some(),
             chain: list(sources.pod("role-chain"), |text| {
                 RoleArn::parse_at(server, text).map_err(|error| error.to_string())
             })?,

@@ -1,11 +1,13 @@
 //! What stays readable on an injected pod: annotations and a label.
 //!
-//! Owns their content. They are for people and selectors; no decision reads them.
+//! Owns their content. They are for people and selectors; of decisions, only `earlier` reads them, to know its own share
+//! of a container from the author's.
 
 use serde_json::{Map, Value, json};
 
 use super::CONTAINER;
-use super::keys::{INJECTED, INJECTED_BY, STATUS};
+use super::environment::{REGIONS, env_from};
+use super::keys::{INJECTED, INJECTED_BY, PREFIX, STATUS};
 use super::patch::Draft;
 use super::pod::{self, metadata};
 use super::sidecar::Plan;
@@ -14,24 +16,38 @@ use crate::version;
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 const ANNOTATIONS: &str = "/metadata/annotations";
 
-/// Writes them; `added` are the variables that this call added, by container.
-pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[(String, Vec<String>)]) {
+/// What a call gave to one container.
+pub(super) struct Added {
+    pub(super) container: String,
+    /// The variables that were added or changed.
+    pub(super) names: Vec<String>,
+    /// Those of them that the author had written.
+    pub(super) filled: Vec<String>,
+}
+
+/// Writes them.
+pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added]) {
     draft.ensure("/metadata", || Value::Object(Map::new()));
     let is_first = !metadata(draft.pod(), "labels").is_some_and(|labels| labels.contains_key(INJECTED));
     let before = metadata(draft.pod(), "annotations").and_then(|map| map.get(STATUS)).and_then(Value::as_str);
     let before: Value =
         before.filter(|_| !is_first).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let mut env: Map<String, Value> = before.get("env").and_then(Value::as_object).cloned().unwrap_or_default();
-    env.retain(|name, _| plan.choice.has(name));
-    for (container, names) in added.iter().filter(|(_, names)| !names.is_empty()) {
-        let known = env.entry(container.clone()).or_insert_with(|| json!([]));
-        let mut all: Vec<Value> = known.as_array().cloned().unwrap_or_default();
-        for name in names {
-            if !all.iter().any(|own| own == name) {
-                all.push(name.as_str().into());
+    let (mut env, mut filled) = (Map::new(), Map::new());
+    for container in chosen(draft.pod(), plan) {
+        let now = added.iter().find(|added| added.container == container.name);
+        let (names, own) = now.map_or((&[][..], &[][..]), |now| (&now.names, &now.filled));
+        let is_there = |name: &str| container.variable(name).is_some();
+        let mut all = listed(&before["env"], container.name);
+        all.extend(names.iter().filter(|name| !all.contains(name)).cloned().collect::<Vec<_>>());
+        let mut kept = listed(&before["filled"], container.name);
+        kept.retain(|name| !names.contains(name));
+        kept.extend_from_slice(own);
+        for (map, mut names) in [(&mut env, all), (&mut filled, kept)] {
+            names.retain(|name| is_there(name));
+            if !names.is_empty() {
+                map.insert(container.name.to_owned(), names.into());
             }
         }
-        *known = all.into();
     }
     let volumes: Vec<Value> = plan.volumes().iter().map(|volume| volume["name"].clone()).collect();
     let mut status = json!({
@@ -41,6 +57,12 @@ pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[(String, Vec<St
         "version": version::VERSION,
         "volumes": volumes,
     });
+    if !filled.is_empty() {
+        status["filled"] = filled.into();
+    }
+    if let Some(region) = plan.region {
+        status["region"] = region.into();
+    }
     // What is in it the injector has no right to read; the agent logs the hash of what it has read.
     if let Some(config_map) = &plan.settings.config {
         status["config"] = config_map.as_str().into();
@@ -51,7 +73,31 @@ pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[(String, Vec<St
     if !metadata(draft.pod(), "annotations").is_some_and(|map| map.contains_key(DEFAULT_CONTAINER)) {
         draft.set(ANNOTATIONS, DEFAULT_CONTAINER, &app);
     }
+    // The webhook comes behind `stsidecar inject` and does not know its flags. A ConfigMap has its own roles.
+    if let (Some(role), true, None) = (&plan.settings.role, plan.settings.has_callers_role, &plan.settings.config) {
+        draft.set(ANNOTATIONS, &format!("{PREFIX}role-arn"), role.as_str());
+    }
+    let region = plan
+        .settings
+        .region
+        .as_ref()
+        .filter(|_| plan.template.has_callers_region && !plan.settings.has_explicit_region);
+    // As an annotation it would be written over what an envFrom may hold.
+    let is_known = |name: &str| !chosen(draft.pod(), plan).any(|container| env_from::may_bring(&container, name));
+    if let Some(region) = region.filter(|_| REGIONS.into_iter().all(is_known)) {
+        draft.set(ANNOTATIONS, &format!("{PREFIX}region"), region.as_str());
+    }
     draft.set("/metadata/labels", INJECTED, "true");
+}
+
+fn chosen<'a>(pod: &'a Value, plan: &Plan<'_>) -> impl Iterator<Item = pod::Container<'a>> {
+    pod::containers(pod).into_iter().filter(|container| plan.choice.has(container.name))
+}
+
+/// The variables of a container in one of a status's maps.
+pub(super) fn listed(map: &Value, container: &str) -> Vec<String> {
+    let names = map.get(container).and_then(Value::as_array).into_iter().flatten();
+    names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// The application's: the first ordinary container that gets credentials, else the first.

@@ -4,6 +4,8 @@
 //! Owns their shape and defaults, the same as the chart's. Other keys of a values file are not its concern;
 //! an unknown key under `agent` is refused. Values that annotations can replace are texts; `settings` reads and checks them.
 
+mod extra;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -17,6 +19,9 @@ pub struct Template {
     image: Image,
     pub(super) agent: Agent,
     pub(super) injector: Injector,
+    /// Whether `agent.region` is a caller's, which no other call would know.
+    #[serde(skip)]
+    pub(super) has_callers_region: bool,
 }
 
 /// Why values cannot be a template.
@@ -252,15 +257,10 @@ impl Template {
         }
     }
 
-    /// The STS endpoint among the agent's further variables, by the agent's own precedence.
-    pub(super) fn extra_endpoint(&self) -> Option<&str> {
-        self.extra("AWS_ENDPOINT_URL_STS").or_else(|| self.extra("AWS_ENDPOINT_URL"))
-    }
-
-    /// The literal value of one of the agent's further variables, unless it is empty.
-    pub(super) fn extra(&self, name: &str) -> Option<&str> {
-        let set = self.agent.extra_env.iter().find(|variable| variable["name"] == name)?;
-        set["value"].as_str().filter(|text| !text.is_empty())
+    /// The same for a caller whose flag named the region: it stays with what is injected.
+    #[must_use]
+    pub fn with_callers_region(self) -> Self {
+        Self { has_callers_region: true, ..self }
     }
 
     pub(super) fn pull_policy(&self) -> &str {

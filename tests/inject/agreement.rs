@@ -326,6 +326,36 @@ fn values_of_the_chart_that_the_agent_would_refuse_are_refused() {
         assert_eq!(outcome.code, 78, "{name}");
         assert!(outcome.stderr.contains("agent.extraEnv") && outcome.stderr.contains(name), "{}", outcome.stderr);
     }
+    // Behind a value of the chart that an annotation can take back to the default, or beside an endpoint of its own.
+    for (values, name, value) in [
+        (json!({ "stsEndpoint": "https://sts.example.com" }), "AWS_REGION", "not a region"),
+        (json!({ "region": "eu-central-1" }), "AWS_DEFAULT_REGION", "x y"),
+        (json!({ "stsEndpoint": "http://localhost:1" }), "HTTPS_PROXY", "socks5://proxy:1080"),
+        (json!({ "waitForCredentials": false }), "STSIDECAR_WAIT_FOR_CREDENTIALS", "maybe"),
+        (json!({ "log": { "level": "debug" } }), "STSIDECAR_LOG_LEVEL", "loud"),
+        (json!({ "log": { "format": "text" } }), "STSIDECAR_LOG_FORMAT", "xml"),
+        (json!({ "stsTimeout": "5s" }), "STSIDECAR_STS_TIMEOUT", "soon"),
+    ] {
+        let mut agent = values.clone();
+        agent["extraEnv"] = json!([{ "name": name, "value": value }]);
+        let outcome = stream::inject(&["--values=values.yaml"], "", &json!({ "agent": agent }).to_string());
+        assert_eq!(outcome.code, 78, "{values}, {name}");
+        assert!(outcome.stderr.contains("agent.extraEnv") && outcome.stderr.contains(name), "{}", outcome.stderr);
+    }
+    for extra in [
+        json!([{ "name": "AWS_REGION", "value": "RegionOne" }, { "name": "AWS_USE_FIPS_ENDPOINT", "value": "true" }]),
+        json!([{ "name": "HTTPS_PROXY", "value": "http://$(HOST_IP):3128" }, { "name": "STSIDECAR_LOG_LEVEL", "value": "" }]),
+    ] {
+        let outcome =
+            stream::inject(&["--values=values.yaml"], "", &json!({ "agent": { "extraEnv": extra } }).to_string());
+        assert_eq!(outcome.code, 0, "{extra}: {}", outcome.stderr);
+    }
+    let insecure = json!({ "agent": {
+        "allowInsecureSts": true, "extraEnv": [{ "name": "STSIDECAR_ALLOW_INSECURE_STS", "value": "false" }],
+    }});
+    let annotated = [("sts-endpoint".to_owned(), "http://sts.svc".to_owned())];
+    let case = Case { pod: pod(&annotated), values: insecure, ..Case::default() };
+    assert!(matches!(case.decide(&case.pod, &mut draw()), Decision::Deny(_)), "extraEnv says what the agent allows");
     let both = json!({ "agent": { "extraEnv": [{ "name": "AWS_USE_FIPS_ENDPOINT", "value": "true" }] } });
     let annotated = [("sts-endpoint".to_owned(), "https://sts.example.com".to_owned())];
     let case = Case { pod: pod(&annotated), values: both, ..Case::default() };

@@ -205,7 +205,35 @@ fn a_proxy_that_an_env_from_could_bring_is_bypassed() {
     assert!(app.contains_key(FULL_URI) && app.contains_key(TOKEN_FILE) && !app.contains_key("NO_PROXY"));
 }
 
-/// An injector after ours adds to every container; what was given before stays, and a third call changes nothing.
+/// Clients take the other name's exceptions for empty ones: those must be in ours, wherever they come from.
+#[test]
+fn exceptions_that_may_come_out_empty_hide_none_of_the_others() {
+    let from = json!([{ "configMapRef": { "name": "proxies" } }]);
+    for (name, other) in [("NO_PROXY", "no_proxy"), ("no_proxy", "NO_PROXY")] {
+        let nothing = json!({ "name": "OTHER" });
+        let refers = json!({ "name": name, "value": "$(OTHER)" });
+        let proxy = json!({ "name": "HTTPS_PROXY", "value": "http://proxy:3128" });
+        let literal = json!({ "name": other, "value": "theirs" });
+        for container in [
+            json!({ "env": [nothing, proxy, refers], "envFrom": from }),
+            json!({ "env": [nothing, proxy, literal, refers] }),
+            json!({ "env": [nothing, proxy, refers, literal] }),
+        ] {
+            let (pod, _) = admitted(&case(&container));
+            let app = of(&pod, "app", &holding(&[(other, "theirs")]));
+            for name in [name, other] {
+                let hosts = value(&app, name).unwrap_or_default().split(',').collect::<Vec<_>>();
+                assert!(hosts.contains(&"theirs") && hosts.contains(&"127.0.0.1"), "{container}: {name}={hosts:?}");
+            }
+        }
+    }
+    let alone =
+        json!({ "env": [{ "name": "HTTPS_PROXY", "value": "http://p" }, { "name": "NO_PROXY", "value": "$(A)" }] });
+    let (pod, _) = admitted(&case(&alone));
+    assert_eq!(value(&of(&pod, "app", &holding(&[])), "NO_PROXY"), Some("$(A),127.0.0.1"));
+}
+
+/// An injector after ours adds to every container: its region may be in there, and a third call changes nothing.
 #[test]
 fn an_env_from_of_a_later_injector_is_completed_once() {
     let mut case = case(&json!({}));
@@ -218,7 +246,7 @@ fn an_env_from_of_a_later_injector_is_completed_once() {
     let mut pod = case.pod.clone();
     apply(&mut pod, &second.operations);
     let app = of(&pod, "app", &holding(&[("AWS_REGION", "us-east-1"), ("NO_PROXY", ".internal")]));
-    assert_eq!(value(&app, "AWS_REGION"), Some("eu-central-1"), "it was given when nothing else could bring one");
+    assert_eq!(value(&app, "AWS_REGION"), Some("us-east-1"), "the chart's is only a default");
     assert!(value(&app, "NO_PROXY").is_some_and(|hosts| hosts.starts_with(".internal,")), "{app:?}");
     match case.decide(&pod, &mut draw()) {
         Decision::Inject(third) => assert!(third.operations.is_empty(), "{:?}", third.operations),

@@ -159,3 +159,34 @@ fn a_byte_order_mark_in_front_of_manifests_and_values_is_ignored() {
     assert_eq!(marked.stdout, plain.stdout);
     assert!(marked.stdout.starts_with("---\n"), "{}", marked.stdout);
 }
+
+/// The webhook knows no flag of the command line: what was injected by a role of a flag is renewed, not refused.
+#[test]
+fn what_a_flag_said_of_the_role_stays_with_the_workload() {
+    let asking = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\n  annotations: {stsidecar.dev/inject: \"true\"}\n\
+                  spec:\n  containers:\n  - name: app\n";
+    for pod in [POD, asking] {
+        let values = "agent: {region: eu-central-1}\n";
+        let first = inject(&[ROLE, "--values=values.yaml"], pod, values);
+        assert_eq!(first.code, 0, "{}", first.stderr);
+        let again = inject(&["--values=values.yaml"], &first.stdout, values);
+        assert_eq!((again.code, again.stdout.as_str()), (0, first.stdout.as_str()), "{}", again.stderr);
+    }
+    let own = asking.replace("\"true\"", "\"true\", stsidecar.dev/config: mine");
+    let first = inject(&[ROLE, "--values=values.yaml"], &own, "agent: {region: eu-central-1}\n");
+    assert!(!first.stdout.contains("stsidecar.dev/role-arn"), "the ConfigMap decides: {}", first.stdout);
+}
+
+/// Else the webhook would move the application to the chart's region without a word.
+#[test]
+fn what_a_flag_said_of_the_region_stays_with_the_workload() {
+    let first = inject(&[ROLE, "--region=eu-west-1"], POD, "");
+    let again = inject(&["--values=values.yaml"], &first.stdout, "agent: {region: eu-central-1}\n");
+    assert_eq!((again.code, again.stdout.as_str()), (0, first.stdout.as_str()), "{}", again.stderr);
+    // Over what an envFrom may hold only an annotation writes it, which a flag for all workloads is not.
+    let unknown = format!("{POD}    envFrom: [{{configMapRef: {{name: platform}}}}]\n");
+    let first = inject(&[ROLE, "--region=eu-west-1"], &unknown, "");
+    let again = inject(&["--region=eu-west-1"], &first.stdout, "");
+    assert_eq!((again.code, again.stdout.as_str()), (0, first.stdout.as_str()), "{}", again.stderr);
+    assert!(!first.stdout.contains("name: AWS_DEFAULT_REGION"), "{}", first.stdout);
+}

@@ -4,17 +4,21 @@
 //! author could have written as well, by the status of that injection. What is taken back is given anew, or was of a
 //! container that is skipped now. It never touches what an author wrote: no value of theirs is in both places.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::{normal, status};
 use crate::inject::CONTAINER;
-use crate::inject::environment::{ENDPOINTS, FULL_URI, REGIONS, Surroundings, TOKEN, TOKEN_DIRECTORY, TOKEN_FILE};
+use crate::inject::environment::proxy::EXCEPTIONS;
+use crate::inject::environment::{
+    ENDPOINTS, FULL_URI, LOOPBACK, METADATA, REGIONS, STS_ENDPOINTS, Surroundings, TOKEN, TOKEN_DIRECTORY, TOKEN_FILE,
+    env_from,
+};
 use crate::inject::handover::INLINE;
 use crate::inject::patch::Draft;
 use crate::inject::pod::{self, Choice, Container, items, text};
 use crate::inject::settings::Settings;
+use crate::inject::sidecar::literal;
+use crate::inject::status::listed;
 
 /// The pod without it, if there is any.
 pub(in crate::inject) fn take_back(pod: &Value, settings: &Settings, choice: &Choice) -> Option<Draft> {
@@ -45,8 +49,8 @@ struct Before {
     region: Option<String>,
     /// The tokens of legacy clients, with whose they are.
     tokens: Vec<(String, String)>,
-    /// The variables that were added, as `CONTAINER/VARIABLE`.
-    listed: BTreeSet<String>,
+    /// What that injection wrote about itself.
+    status: Value,
     /// Of the pod as it is.
     names: Vec<String>,
 }
@@ -60,16 +64,13 @@ impl Before {
         let token =
             |client: &Value| Some((text(client, "name")?.to_owned(), text(client, "authorizationToken")?.to_owned()));
         let status = status(pod).unwrap_or_default();
-        let env = status.get("env").and_then(Value::as_object).into_iter().flatten();
-        let listed = env.flat_map(|(container, names)| {
-            let names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
-            names.map(move |name| format!("{container}/{name}"))
-        });
+        // Others may have given the sidecar another region, as they did to the application's containers.
+        let region = text(&status, "region").map(literal).or_else(|| own.literal("AWS_REGION").map(str::to_owned));
         Some(Self {
             port: port?,
-            region: own.literal("AWS_REGION").map(str::to_owned),
+            region,
             tokens: items(&document, "clients").filter_map(token).collect(),
-            listed: listed.collect(),
+            status,
             names: pod::containers(pod).iter().map(|container| container.name.to_owned()).collect(),
         })
     }
@@ -78,7 +79,10 @@ impl Before {
     fn is_stale(&self, container: &Container<'_>, variable: &Value, settings: &Settings, choice: &Choice) -> bool {
         let (Some(name), Some(value)) = (text(variable, "name"), text(variable, "value")) else { return false };
         let is_skipped = !choice.has(container.name);
-        let is_listed = || self.listed.contains(&format!("{}/{name}", container.name));
+        let is_in = |key: &str| listed(&self.status[key], container.name).iter().any(|own| own == name);
+        let is_listed = || is_in("env");
+        // Over an envFrom that was there it would not have been written, unless the author named the variable.
+        let is_late = || !is_in("filled") && env_from::may_bring(container, name);
         match name {
             FULL_URI => {
                 let is_moved = self.port != settings.port;
@@ -89,13 +93,16 @@ impl Before {
                 let owner = self.tokens.iter().find(|(_, token)| token == value).map(|(owner, _)| owner);
                 owner.is_some_and(|owner| is_skipped || !settings.legacy_clients || owner != container.name)
             }
-            _ if REGIONS.contains(&name) => {
-                let was = self.region.as_deref() == Some(value);
-                let is_another = settings.region.as_ref().is_some_and(|region| region.as_str() != value);
-                was && is_listed() && (is_skipped || is_another)
+            _ if REGIONS.contains(&name) && is_listed() => {
+                let is_reference = REGIONS.iter().any(|other| *other != name && value == format!("$({other})"));
+                let is_rendered = self.region.as_deref() == Some(value);
+                let is_unknown = is_late() && (is_reference || !settings.has_explicit_region);
+                (is_reference || is_rendered) && (is_skipped || is_unknown)
+                    || is_rendered && is_another_now(container, value, settings)
             }
-            "AWS_STS_REGIONAL_ENDPOINTS" => is_skipped && is_listed() && value == "regional",
-            "AWS_EC2_METADATA_DISABLED" => (is_skipped || settings.ec2_metadata) && is_listed() && value == "true",
+            STS_ENDPOINTS => is_skipped && is_listed() && value == "regional",
+            METADATA => (is_skipped || settings.ec2_metadata) && is_listed() && value == "true",
+            _ if EXCEPTIONS.contains(&name) => is_listed() && value == LOOPBACK && is_late(),
             _ => false,
         }
     }
@@ -110,4 +117,10 @@ impl Before {
         // Of a container that is there it would be another's token.
         is_ours && (is_own && !choice.has(container.name) || !self.names.iter().any(|name| name == whose))
     }
+}
+
+/// Whether a region that was rendered would be another: the settings', or one that others have written beside it since.
+fn is_another_now(container: &Container<'_>, value: &str, settings: &Settings) -> bool {
+    let is_outvoted = |name: &&str| container.sets(name) && container.literal(name) != Some(value);
+    settings.region.as_ref().is_some_and(|region| literal(region.as_str()) != value) || REGIONS.iter().any(is_outvoted)
 }

@@ -7,7 +7,9 @@
 use serde_json::{Value, json};
 
 use crate::inject::patch::Draft;
+use crate::inject::pod::text;
 use crate::inject::sidecar::{CA_DIRECTORY, covers};
+use crate::url;
 
 /// Every variable of the agent's settings.
 const SETTINGS: [&str; 25] = [
@@ -43,6 +45,21 @@ const LOG_FILTER: &str = "RUST_LOG";
 const REACH: [&str; 7] =
     ["AWS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"];
 
+/// Of these, those that hold a proxy.
+const PROXIES: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
+
+/// Whether it names the certificates of an earlier rendering.
+fn is_left(variable: &Value) -> bool {
+    text(variable, "value").is_some_and(|value| value.starts_with(CA_DIRECTORY))
+}
+
+/// Whether it is a proxy that would end the agent, and the pod with it.
+fn is_refused(variable: &Value) -> bool {
+    let is_proxy = text(variable, "name").is_some_and(|name| PROXIES.contains(&name));
+    let known = text(variable, "value").filter(|value| is_proxy && !value.is_empty() && !value.contains('$'));
+    known.is_some_and(|value| url::proxy(value).is_err())
+}
+
 /// Brings the variables of the container at `pointer` up to date with those that are `wanted`.
 pub(super) fn renew(draft: &mut Draft, pointer: &str, mut wanted: Vec<Value>) {
     let list = format!("{pointer}/env");
@@ -52,18 +69,18 @@ pub(super) fn renew(draft: &mut Draft, pointer: &str, mut wanted: Vec<Value>) {
     if has_env_from {
         // The agent takes an empty variable for none, and one of `env` beats one of `envFrom`.
         let own = found["env"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let open = |name: &&str| !(is_in(&wanted, name) || REACH.contains(name) && is_in(own, name));
+        let stays = |name: &str| own.iter().any(|one| one["name"] == name && !is_left(one) && !is_refused(one));
+        let open = |name: &&str| !(is_in(&wanted, name) || REACH.contains(name) && stays(name));
         let names = SETTINGS.into_iter().chain([LOG_FILTER]).chain(REACH);
         let closed: Vec<Value> = names.filter(open).map(|name| json!({ "name": name, "value": "" })).collect();
         wanted.extend(closed);
     }
     let is_stale = |variable: &Value| {
-        let name = variable["name"].as_str().unwrap_or_default();
-        let value = variable["value"].as_str().unwrap_or_default();
-        let is_left = REACH.contains(&name)
-            && (value.is_empty() && !has_env_from && variable["valueFrom"].is_null()
-                || value.starts_with(CA_DIRECTORY));
-        !is_in(&wanted, name) && (SETTINGS.contains(&name) || name == LOG_FILTER || is_left)
+        let name = text(variable, "name").unwrap_or_default();
+        let is_closed = || text(variable, "value").unwrap_or_default().is_empty() && variable["valueFrom"].is_null();
+        let leaves =
+            REACH.contains(&name) && (is_left(variable) || is_refused(variable) || is_closed() && !has_env_from);
+        !is_in(&wanted, name) && (SETTINGS.contains(&name) || name == LOG_FILTER || leaves)
     };
     super::take_all(draft, &list, is_stale);
     for variable in wanted {

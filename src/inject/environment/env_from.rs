@@ -52,7 +52,7 @@ fn sources<'a>(container: &Container<'a>) -> impl Iterator<Item = Source<'a>> + 
 }
 
 /// Whether the variable may come from an `envFrom`; one of `env` would beat it.
-pub(super) fn may_bring(container: &Container<'_>, variable: &str) -> bool {
+pub(in crate::inject) fn may_bring(container: &Container<'_>, variable: &str) -> bool {
     sources(container).any(|source| source.may_bring(variable))
 }
 

@@ -8,7 +8,7 @@ use crate::inject::patch::Draft;
 use crate::inject::pod::Container;
 
 const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
-const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+pub(in crate::inject) const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 fn may_have_proxy(container: &Container<'_>) -> bool {
     let is_open = |name: &str| container.variable(name).is_none() && env_from::may_bring(container, name);
@@ -51,8 +51,22 @@ fn extended(container: &Container<'_>, name: &str) -> Option<String> {
     if value.split(',').any(|host| matches!(host.trim(), LOOPBACK | "*")) {
         return None;
     }
-    let value = if value.is_empty() { of_the_other(container, name)? } else { value.to_owned() };
-    Some(if value.is_empty() { LOOPBACK.to_owned() } else { format!("{value},{LOOPBACK}") })
+    let others = match value {
+        "" => of_the_other(container, name)?,
+        // One that refers to this one would come back empty as well.
+        value if may_be_empty(value) => of_the_other(container, name)
+            .filter(|other| other != value && !other.contains(&format!("$({name})")))
+            .unwrap_or_default(),
+        _ => String::new(),
+    };
+    let all = [value, &others, LOOPBACK].into_iter().filter(|hosts| !hosts.is_empty());
+    Some(all.collect::<Vec<_>>().join(","))
+}
+
+/// Whether there is nothing but references in it, each of which can be to an empty variable.
+fn may_be_empty(value: &str) -> bool {
+    let is_reference = |host: &str| host.starts_with("$(") && host.ends_with(')');
+    value.split(',').map(str::trim).all(|host| host.is_empty() || is_reference(host))
 }
 
 /// The exceptions under the other name, which an empty value lets through and a filled one would hide. None when they
