@@ -141,6 +141,7 @@ impl Settings {
         let insecure = template.allows_insecure_sts();
         let sts_endpoint =
             text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint)).url(|text| endpoint(text, insecure))?;
+        let token_expiration = number("tokenExpirationSeconds", agent.token_expiration_seconds);
         let config = sources.pod("config").map(|given| given.read(object_name)).transpose()?;
         let server = asked_server(sts_endpoint.as_deref().or(template.extra_endpoint()), config.is_some());
         let settings = Self {
@@ -158,11 +159,8 @@ impl Settings {
             sts_timeout: text("sts-timeout", chart("stsTimeout", &agent.sts_timeout))
                 .required("agent.stsTimeout", AttemptTimeout::parse)?,
             audience: text("audience", chart("audience", &agent.audience)).required("agent.audience", audience)?,
-            token_expiration: text(
-                "token-expiration",
-                Some(number("tokenExpirationSeconds", agent.token_expiration_seconds)),
-            )
-            .required("agent.tokenExpirationSeconds", expiration)?,
+            token_expiration: text("token-expiration", Some(token_expiration))
+                .required("agent.tokenExpirationSeconds", expiration)?,
             session_name: sources.pod("session-name").map(|given| given.read(session_name)).transpose()?,
             session_duration: text("session-duration", chart("sessionDuration", &agent.session_duration))
                 .required("agent.sessionDuration", session_duration)?,

@@ -28,27 +28,19 @@ pub(super) struct Added {
 /// Writes them.
 pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added]) {
     draft.ensure("/metadata", || Value::Object(Map::new()));
-    let is_first = !metadata(draft.pod(), "labels").is_some_and(|labels| labels.contains_key(INJECTED));
-    let before = metadata(draft.pod(), "annotations").and_then(|map| map.get(STATUS)).and_then(Value::as_str);
-    let before: Value =
-        before.filter(|_| !is_first).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let (mut env, mut filled) = (Map::new(), Map::new());
-    for container in chosen(draft.pod(), plan) {
-        let now = added.iter().find(|added| added.container == container.name);
-        let (names, own) = now.map_or((&[][..], &[][..]), |now| (&now.names, &now.filled));
-        let is_there = |name: &str| container.variable(name).is_some();
-        let mut all = listed(&before["env"], container.name);
-        all.extend(names.iter().filter(|name| !all.contains(name)).cloned().collect::<Vec<_>>());
-        let mut kept = listed(&before["filled"], container.name);
-        kept.retain(|name| !names.contains(name));
-        kept.extend_from_slice(own);
-        for (map, mut names) in [(&mut env, all), (&mut filled, kept)] {
-            names.retain(|name| is_there(name));
-            if !names.is_empty() {
-                map.insert(container.name.to_owned(), names.into());
-            }
-        }
+    let status = status(draft.pod(), plan, added);
+    let app = default_container(draft.pod(), plan);
+    draft.set(ANNOTATIONS, STATUS, &status.to_string());
+    draft.set(ANNOTATIONS, INJECTED_BY, &format!("stsidecar-injector/{}", version::VERSION));
+    if !metadata(draft.pod(), "annotations").is_some_and(|map| map.contains_key(DEFAULT_CONTAINER)) {
+        draft.set(ANNOTATIONS, DEFAULT_CONTAINER, &app);
     }
+    write_callers_answers(draft, plan);
+    draft.set("/metadata/labels", INJECTED, "true");
+}
+
+fn status(pod: &Value, plan: &Plan<'_>, added: &[Added]) -> Value {
+    let (env, filled) = variables(pod, plan, added);
     let volumes: Vec<Value> = plan.volumes().iter().map(|volume| volume["name"].clone()).collect();
     let mut status = json!({
         "container": CONTAINER,
@@ -67,27 +59,50 @@ pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added]) {
     if let Some(config_map) = &plan.settings.config {
         status["config"] = config_map.as_str().into();
     }
-    let app = default_container(draft.pod(), plan);
-    draft.set(ANNOTATIONS, STATUS, &status.to_string());
-    draft.set(ANNOTATIONS, INJECTED_BY, &format!("stsidecar-injector/{}", version::VERSION));
-    if !metadata(draft.pod(), "annotations").is_some_and(|map| map.contains_key(DEFAULT_CONTAINER)) {
-        draft.set(ANNOTATIONS, DEFAULT_CONTAINER, &app);
+    status
+}
+
+/// By container, the variables that this call and those before it have given, and those of them that the author had
+/// written.
+fn variables(pod: &Value, plan: &Plan<'_>, added: &[Added]) -> (Map<String, Value>, Map<String, Value>) {
+    let is_first = !metadata(pod, "labels").is_some_and(|labels| labels.contains_key(INJECTED));
+    let before = metadata(pod, "annotations").and_then(|map| map.get(STATUS)).and_then(Value::as_str);
+    let before: Value =
+        before.filter(|_| !is_first).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let (mut env, mut filled) = (Map::new(), Map::new());
+    for container in chosen(pod, plan) {
+        let now = added.iter().find(|added| added.container == container.name);
+        let (names, own) = now.map_or((&[][..], &[][..]), |now| (&now.names, &now.filled));
+        let is_there = |name: &str| container.variable(name).is_some();
+        let mut all = listed(&before["env"], container.name);
+        all.extend(names.iter().filter(|name| !all.contains(name)).cloned().collect::<Vec<_>>());
+        let mut kept = listed(&before["filled"], container.name);
+        kept.retain(|name| !names.contains(name));
+        kept.extend_from_slice(own);
+        for (map, mut names) in [(&mut env, all), (&mut filled, kept)] {
+            names.retain(|name| is_there(name));
+            if !names.is_empty() {
+                map.insert(container.name.to_owned(), names.into());
+            }
+        }
     }
-    // The webhook comes behind `stsidecar inject` and does not know its flags. A ConfigMap has its own roles.
-    if let (Some(role), true, None) = (&plan.settings.role, plan.settings.has_callers_role, &plan.settings.config) {
+    (env, filled)
+}
+
+/// Keeps the flags of `stsidecar inject` for the webhook behind it, which does not know them.
+fn write_callers_answers(draft: &mut Draft, plan: &Plan<'_>) {
+    let settings = plan.settings;
+    // A ConfigMap has its own roles.
+    if let (Some(role), true, None) = (&settings.role, settings.has_callers_role, &settings.config) {
         draft.set(ANNOTATIONS, &format!("{PREFIX}role-arn"), role.as_str());
     }
-    let region = plan
-        .settings
-        .region
-        .as_ref()
-        .filter(|_| plan.template.has_callers_region && !plan.settings.has_explicit_region);
+    let is_callers = plan.template.has_callers_region && !settings.has_explicit_region;
     // As an annotation it would be written over what an envFrom may hold.
     let is_known = |name: &str| !chosen(draft.pod(), plan).any(|container| env_from::may_bring(&container, name));
-    if let Some(region) = region.filter(|_| REGIONS.into_iter().all(is_known)) {
+    let region = settings.region.as_ref().filter(|_| is_callers && REGIONS.into_iter().all(is_known));
+    if let Some(region) = region {
         draft.set(ANNOTATIONS, &format!("{PREFIX}region"), region.as_str());
     }
-    draft.set("/metadata/labels", INJECTED, "true");
 }
 
 fn chosen<'a>(pod: &'a Value, plan: &Plan<'_>) -> impl Iterator<Item = pod::Container<'a>> {

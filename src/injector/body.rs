@@ -107,8 +107,8 @@ impl Arriving {
         !self.complete && !self.leaving && (self.held > 0 || self.wants)
     }
 
-    /// It has kept others waiting, also when somebody looked at it before. One look is not enough: in a process that
-    /// was stopped, or had no CPU, what has arrived is not read yet.
+    /// It has kept others waiting at this look and at the one before. One look is not enough: in a process that was
+    /// stopped, or had no CPU, what has arrived is not read yet.
     fn is_slow(&mut self, now: Instant) -> bool {
         let is_slow = self.is_on_its_way() && self.held > 0 && self.debt(now) >= PATIENCE;
         is_slow && now.saturating_duration_since(*self.slow.get_or_insert(now)) >= LOOK_AGAIN
