@@ -370,6 +370,8 @@ fn values_of_the_chart_that_changed_since_renew_what_was_rendered() {
         json!({ "agent": { "allowInsecureSts": true } }),
         json!({ "agent": { "audience": "other", "tokenExpirationSeconds": 3600 } }),
         json!({ "agent": { "log": { "level": "warn", "format": "text" } } }),
+        json!({ "injector": { "agentArchitectures": ["arm64"] } }),
+        json!({ "injector": { "agentArchitectures": ["amd64", "arm64"] } }),
     ] {
         let what = values.to_string();
         assert_renewed(&what, &case(Value::Null), case(values.clone()), &[]);
@@ -377,6 +379,26 @@ fn values_of_the_chart_that_changed_since_renew_what_was_rendered() {
     }
     let pinned = json!({ "image": { "digest": "sha256:00" } });
     assert_renewed("a digest", &case(Value::Null), case(pinned), &[]);
+}
+
+/// What the author wrote beside our requirement stays, and so does one that only looks like ours.
+#[test]
+fn architectures_that_changed_since_leave_the_authors_terms() {
+    let architectures = |of: Value| case(json!({ "injector": { "agentArchitectures": of } }));
+    let required =
+        |terms: Value| json!({ "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": terms } });
+    let pool = json!({ "key": "pool", "operator": "Exists" });
+    let own = json!({ "key": "kubernetes.io/arch", "operator": "In", "values": ["amd64"] });
+    let ids = json!([{ "key": "metadata.name", "operator": "In", "values": ["one"] }]);
+    for (terms, after) in [
+        (json!([{ "matchExpressions": [pool] }, { "matchFields": ids }]), json!(["arm64"])),
+        (json!([{ "matchExpressions": [pool] }, { "matchFields": ids }]), json!(["amd64", "arm64"])),
+        (json!([{ "matchExpressions": [own, pool] }]), json!(["amd64", "arm64"])),
+    ] {
+        let mut before = architectures(json!(["amd64"]));
+        before.pod["spec"]["affinity"] = json!({ "nodeAffinity": required(terms.clone()), "podAffinity": {} });
+        assert_renewed(&format!("{terms} for {after}"), &before, architectures(after), &[]);
+    }
 }
 
 #[test]
