@@ -213,7 +213,7 @@ fn complete(
     draw: &mut dyn FnMut() -> String,
 ) -> Result<Decision, Denial> {
     // From here on an earlier call's share that would be another now was never there.
-    let renewed = earlier::take_back(request.pod, settings, choice);
+    let renewed = earlier::take_back(request.pod, settings, template, choice);
     let pod = renewed.as_ref().map_or(request.pod, Draft::pod);
     let own = pod::own(pod);
     checks::platform(pod, template)?;
@@ -244,8 +244,8 @@ fn complete(
     assembly::place_sidecar(&mut draft, &plan, &inline);
     resources::refit(&mut draft);
     assembly::name_safe_volumes(&mut draft, &plan);
-    nodes::narrow(&mut draft, template);
-    status::write(&mut draft, &plan, &added);
+    let is_narrowed = nodes::narrow(&mut draft, template);
+    status::write(&mut draft, &plan, &added, is_narrowed);
     let of_secrets = pull_secrets::add(&mut draft, request, template);
     let mut warnings = Vec::new();
     if !draft.is_untouched() {

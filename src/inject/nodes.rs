@@ -114,21 +114,26 @@ pub(super) fn check(spec: &Value, template: &Template) -> Result<(), Denial> {
     ))
 }
 
-/// Keeps the pod on nodes of the image's architectures. A pod that is bound to a node already stays as it is: the
+/// What a term is given for the image's architectures.
+fn requirement(built: impl Into<Value>) -> Value {
+    json!({ "key": ARCH[0], "operator": "In", "values": built.into() })
+}
+
+/// Keeps the pod on nodes of the image's architectures; whether that took a change. A pod that is bound to a node already stays as it is: the
 /// kubelet would refuse it for an affinity that does not hold there.
-pub(super) fn narrow(draft: &mut Draft, template: &Template) {
+pub(super) fn narrow(draft: &mut Draft, template: &Template) -> bool {
     let built = &template.injector.agent_architectures;
     let spec = &draft.pod()["spec"];
     let is_bound = text(spec, "nodeName").is_some_and(|name| !name.is_empty());
     if built.is_empty() || is_bound || BUILDABLE.iter().all(|arch| built.iter().any(|own| own == arch)) {
-        return;
+        return false;
     }
     let others: Vec<String> = candidates(spec, built).into_iter().map(str::to_owned).collect();
     let strays = |term: &Value| {
         let strange = others.iter().filter(|arch| !built.contains(arch));
         strange.into_iter().any(|arch| ["linux", "windows"].iter().any(|os| Node { arch, os }.takes(spec, term)))
     };
-    let wanted = json!({ "key": ARCH[0], "operator": "In", "values": built });
+    let wanted = requirement(built.clone());
     let required = format!("/spec/affinity/nodeAffinity/{REQUIRED}");
     match terms(spec) {
         None if strays(&Value::Null) => {
@@ -136,13 +141,43 @@ pub(super) fn narrow(draft: &mut Draft, template: &Template) {
                 draft.ensure(path, || json!({}));
             }
             draft.append(&format!("{required}/{TERMS}"), json!({ EXPRESSIONS: [wanted] }));
+            true
         }
-        None => {}
+        None => false,
         Some(terms) => {
             let wide = terms.into_iter().enumerate().filter(|(_, term)| !is_empty(term) && strays(term));
             let wide: Vec<usize> = wide.map(|(at, _)| at).collect();
-            for at in wide {
+            for at in &wide {
                 draft.append(&format!("{required}/{TERMS}/{at}/{EXPRESSIONS}"), wanted.clone());
+            }
+            !wide.is_empty()
+        }
+    }
+}
+
+/// Takes back what [`narrow`] wrote for the architectures `built`: its requirements, and what is empty without them.
+pub(super) fn widen(draft: &mut Draft, built: &Value) {
+    let ours = requirement(built.clone());
+    let required = format!("/spec/affinity/nodeAffinity/{REQUIRED}");
+    let place = |term: &Value| items(term, EXPRESSIONS).collect::<Vec<_>>().iter().rposition(|own| **own == ours);
+    let places: Vec<Option<usize>> = terms(&draft.pod()["spec"]).into_iter().flatten().map(place).collect();
+    for (at, place) in places.into_iter().enumerate().rev() {
+        let Some(place) = place else { continue };
+        let term = format!("{required}/{TERMS}/{at}");
+        let expressions = format!("{term}/{EXPRESSIONS}");
+        draft.take(&expressions, place);
+        if draft.pod().pointer(&term).is_some_and(is_empty) {
+            draft.take(&format!("{required}/{TERMS}"), at);
+        } else if draft.pod().pointer(&expressions) == Some(&json!([])) {
+            draft.remove(&expressions);
+        }
+    }
+    // The API server refuses a list without terms.
+    if draft.pod().pointer(&required).is_some() && terms(&draft.pod()["spec"]).is_none() {
+        draft.remove(&required);
+        for path in ["/spec/affinity/nodeAffinity", "/spec/affinity"] {
+            if draft.pod().pointer(path) == Some(&json!({})) {
+                draft.remove(path);
             }
         }
     }

@@ -118,6 +118,14 @@ impl Draft {
         item
     }
 
+    /// Takes a map's member out.
+    pub(super) fn remove(&mut self, path: &str) {
+        let (parent, _) = path.rsplit_once('/').expect("a pointer has a slash");
+        let map = self.pod.pointer_mut(parent).and_then(Value::as_object_mut).expect("only a map's member is removed");
+        map.remove(&parts(path).pop().unwrap_or_default());
+        self.operations.push(Operation::Remove { path: path.to_owned() });
+    }
+
     /// Appends to a list that may be absent or null.
     pub(super) fn append(&mut self, list: &str, value: Value) {
         self.ensure(list, || Value::Array(Vec::new()));

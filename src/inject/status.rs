@@ -14,6 +14,8 @@ use super::sidecar::Plan;
 use crate::version;
 
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+/// The key of the architectures that the pod's affinity was narrowed to, for the next call.
+pub(super) const ARCHITECTURES: &str = "architectures";
 const ANNOTATIONS: &str = "/metadata/annotations";
 
 /// What a call gave to one container.
@@ -25,10 +27,10 @@ pub(super) struct Added {
     pub(super) filled: Vec<String>,
 }
 
-/// Writes them.
-pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added]) {
+/// Writes them; `is_narrowed`: this call has narrowed the pod's affinity.
+pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added], is_narrowed: bool) {
     draft.ensure("/metadata", || Value::Object(Map::new()));
-    let status = status(draft.pod(), plan, added);
+    let status = status(draft.pod(), plan, added, is_narrowed);
     let app = default_container(draft.pod(), plan);
     draft.set(ANNOTATIONS, STATUS, &status.to_string());
     draft.set(ANNOTATIONS, INJECTED_BY, &format!("stsidecar-injector/{}", version::VERSION));
@@ -39,8 +41,9 @@ pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added]) {
     draft.set("/metadata/labels", INJECTED, "true");
 }
 
-fn status(pod: &Value, plan: &Plan<'_>, added: &[Added]) -> Value {
-    let (env, filled) = variables(pod, plan, added);
+fn status(pod: &Value, plan: &Plan<'_>, added: &[Added], is_narrowed: bool) -> Value {
+    let before = before(pod);
+    let (env, filled) = variables(pod, plan, added, &before);
     let volumes: Vec<Value> = plan.volumes().iter().map(|volume| volume["name"].clone()).collect();
     let mut status = json!({
         "container": CONTAINER,
@@ -49,6 +52,10 @@ fn status(pod: &Value, plan: &Plan<'_>, added: &[Added]) -> Value {
         "version": version::VERSION,
         "volumes": volumes,
     });
+    let architectures = json!(plan.template.injector.agent_architectures);
+    if is_narrowed || before[ARCHITECTURES] == architectures {
+        status[ARCHITECTURES] = architectures;
+    }
     if !filled.is_empty() {
         status["filled"] = filled.into();
     }
@@ -62,13 +69,21 @@ fn status(pod: &Value, plan: &Plan<'_>, added: &[Added]) -> Value {
     status
 }
 
-/// By container, the variables that this call and those before it have given, and those of them that the author had
-/// written.
-fn variables(pod: &Value, plan: &Plan<'_>, added: &[Added]) -> (Map<String, Value>, Map<String, Value>) {
+/// What the call before this one wrote, if there was one.
+fn before(pod: &Value) -> Value {
     let is_first = !metadata(pod, "labels").is_some_and(|labels| labels.contains_key(INJECTED));
     let before = metadata(pod, "annotations").and_then(|map| map.get(STATUS)).and_then(Value::as_str);
-    let before: Value =
-        before.filter(|_| !is_first).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    before.filter(|_| !is_first).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// By container, the variables that this call and those before it have given, and those of them that the author had
+/// written.
+fn variables(
+    pod: &Value,
+    plan: &Plan<'_>,
+    added: &[Added],
+    before: &Value,
+) -> (Map<String, Value>, Map<String, Value>) {
     let (mut env, mut filled) = (Map::new(), Map::new());
     for container in chosen(pod, plan) {
         let now = added.iter().find(|added| added.container == container.name);

@@ -162,7 +162,11 @@ fn assert_accepted(case: &Case, pod: &Value, name: &str) {
     };
     let loaded = Config::load(&Sources { flags: &Flags::default(), variable: &variable, read: &read });
     let Loaded { config, warnings } = loaded.unwrap_or_else(|error| panic!("{name}: the agent refuses it: {error}"));
-    assert!(warnings.is_empty() || case.config_map.is_some(), "{name}: the agent warns: {warnings:?}");
+    // At an STS of one's own nobody has to name a region; the agent says which one it takes.
+    let has_no_region = variable("AWS_REGION").is_none() && variable("AWS_ENDPOINT_URL_STS").is_some();
+    let is_due = |warning: &String| has_no_region && warning.starts_with("no region is set");
+    let undue = warnings.iter().find(|warning| case.config_map.is_none() && !is_due(warning));
+    assert!(undue.is_none(), "{name}: the agent warns: {undue:?}");
     let clients: Vec<&str> = config.clients.iter().map(|client| client.name.as_str()).collect();
     for list in ["initContainers", "containers"] {
         for container in pod["spec"][list].as_array().into_iter().flatten() {

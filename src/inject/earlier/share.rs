@@ -1,10 +1,11 @@
-//! What an earlier call gave the application's containers, taken back where it would be another now.
+//! What an earlier call gave the application's containers and the pod's affinity, taken back where it would be another
+//! now.
 //!
 //! Owns how it is recognised: by the values that the sidecar beside it was rendered with, and for variables that an
 //! author could have written as well, by the status of that injection. What is taken back is given anew, or was of a
 //! container that is skipped now. It never touches what an author wrote: no value of theirs is in both places.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{normal, status};
 use crate::inject::CONTAINER;
@@ -14,14 +15,21 @@ use crate::inject::environment::{
     env_from,
 };
 use crate::inject::handover::INLINE;
+use crate::inject::nodes;
 use crate::inject::patch::Draft;
 use crate::inject::pod::{self, Choice, Container, items, text};
 use crate::inject::settings::Settings;
 use crate::inject::sidecar::literal;
-use crate::inject::status::listed;
+use crate::inject::status::{ARCHITECTURES, listed};
+use crate::inject::template::Template;
 
 /// The pod without it, if there is any.
-pub(in crate::inject) fn take_back(pod: &Value, settings: &Settings, choice: &Choice) -> Option<Draft> {
+pub(in crate::inject) fn take_back(
+    pod: &Value,
+    settings: &Settings,
+    template: &Template,
+    choice: &Choice,
+) -> Option<Draft> {
     let before = Before::of(pod)?;
     let mut draft: Option<Draft> = None;
     for container in pod::containers(pod).into_iter().filter(|container| container.name != CONTAINER) {
@@ -35,6 +43,10 @@ pub(in crate::inject) fn take_back(pod: &Value, settings: &Settings, choice: &Ch
                 draft.get_or_insert_with(|| Draft::of(pod)).take(&list, at);
             }
         }
+    }
+    let architectures = &before.status[ARCHITECTURES];
+    if architectures.is_array() && *architectures != json!(template.injector.agent_architectures) {
+        nodes::widen(draft.get_or_insert_with(|| Draft::of(pod)), architectures);
     }
     draft
 }
