@@ -26,7 +26,7 @@ use guard::{Decision, Guard, Refusal};
 use metrics::Metrics;
 
 /// How long a request is held for credentials that may come at any moment; then it is told 503. Java, C++,
-/// PHP and JS v2 give up after a second (R24).
+/// PHP and JS v2 give up after a second.
 pub const HOLD: Duration = Duration::from_millis(800);
 
 /// Without a charset, with which Go and Kotlin do not read errors.
@@ -112,7 +112,7 @@ impl Endpoint {
         let (status, body) = match answer {
             Answer::Served(served) => (StatusCode::OK, served.body),
             Answer::Refused(Refused { status: 403, body }) => (StatusCode::FORBIDDEN, body),
-            // Never 404 or 429 for a credential problem (R26, R29), whatever is published.
+            // Never 404, whose body the SDKs for Java discard, nor 429, which Rust and Java do not try again.
             Answer::Refused(Refused { body, .. }) => (StatusCode::SERVICE_UNAVAILABLE, body),
         };
         self.metrics.answered(status.as_u16());

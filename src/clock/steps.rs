@@ -1,4 +1,4 @@
-//! Steps of the wall clock: somebody set it, or a paused virtual machine was corrected (faults F16, F18).
+//! Steps of the wall clock: an operator or NTP set it, or a paused virtual machine was corrected.
 //!
 //! Owns the realtime timerfd that the kernel cancels when the clock is set, so a step is known at once and
 //! nothing polls. It never says what a step means: the driver turns one into a single event.

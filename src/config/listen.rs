@@ -72,7 +72,7 @@ impl AdminListen {
     }
 }
 
-/// Whether the guard takes this address as `Host` (rules R1 and R12); the rest of 127.0.0.0/8 it does not.
+/// Whether the guard takes this address as `Host`; the rest of 127.0.0.0/8 it does not.
 fn is_vendable(ip: IpAddr) -> bool {
     [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].contains(&ip.to_canonical())
 }

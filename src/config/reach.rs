@@ -1,6 +1,7 @@
 //! Where STS is: region, endpoint, FIPS and dual-stack, certificates and proxy.
 //!
-//! Owns the rules between them (agent decisions B10, B21). It opens no file and no connection.
+//! Owns the rules between them. The proxy is resolved here, so that no client reads the environment behind the
+//! configuration. It opens no file and no connection.
 
 use super::environment::{Given, Sources};
 use super::error::Error;

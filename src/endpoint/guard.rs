@@ -1,6 +1,6 @@
 //! Whether a request may have credentials: request line and headers in, decision out.
 //!
-//! Owns every rule that keeps others away from them (threats T01-T03, T13, T18-T20): the path, the method,
+//! Owns every rule that keeps others away from them: the path, the method,
 //! the Host allow-list against DNS rebinding, the deny-list against reverse proxies and browsers, and the
 //! clients' authorization tokens. It is pure, takes one pass over the headers, and never sees credentials.
 //! `endpoint` asks it for each request.
@@ -12,7 +12,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::credentials::Secret;
 
-/// The only path; a trailing slash is accepted too (R3).
+/// The only path; a trailing slash is accepted too.
 pub const PATH: &str = "/v1/credentials";
 
 /// Headers that a reverse proxy adds and no client, in lower case.
@@ -74,7 +74,7 @@ impl Refusal {
     /// All of them, in the order of their checks.
     pub const ALL: [Self; 6] = [Self::Path, Self::Method, Self::Body, Self::Host, Self::Forwarded, Self::Token];
 
-    /// The HTTP status. 403 and not 401, so that no HTTP library starts an authentication dialogue (R29).
+    /// The HTTP status. 403 and not 401, so that no HTTP library starts an authentication dialogue.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -191,7 +191,8 @@ impl Guard {
             || self.hosts.iter().any(|ours| host.eq_ignore_ascii_case(ours.as_bytes()))
     }
 
-    /// A target in absolute form names the host a second time, and both must be ours (T03).
+    /// A target in absolute form names the host a second time, and both must be ours
+    /// (<https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2>).
     fn is_our_target(&self, uri: &Uri) -> bool {
         match (uri.scheme(), uri.authority()) {
             (None, None) => true,
@@ -202,7 +203,7 @@ impl Guard {
         }
     }
 
-    /// The client whose token this is. Every token is compared to its end, so that time says nothing (T13).
+    /// The client whose token this is. Every token is compared to its end, so that time says nothing.
     fn client_of(&self, sent: &[u8]) -> Option<usize> {
         let mut found = Choice::from(0);
         let mut client = 0_u64;
@@ -239,7 +240,7 @@ fn equal(token: &[u8], sent: &[u8]) -> Choice {
     words.chain(rest).fold(0, |differences, difference| differences | difference).ct_eq(&0)
 }
 
-/// Byte for byte on the raw path (T20): nothing is decoded, folded or normalised.
+/// Byte for byte on the raw path: nothing is decoded, folded or normalised.
 fn is_our_path(uri: &Uri) -> bool {
     let path = uri.path();
     uri.query().is_none() && path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest == "/")

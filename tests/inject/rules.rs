@@ -162,7 +162,7 @@ fn assert_accepted(case: &Case, pod: &Value, name: &str) {
     };
     let loaded = Config::load(&Sources { flags: &Flags::default(), variable: &variable, read: &read });
     let Loaded { config, warnings } = loaded.unwrap_or_else(|error| panic!("{name}: the agent refuses it: {error}"));
-    // At an STS of one's own nobody has to name a region; the agent says which one it takes.
+    // An STS that is not AWS's needs no region; the agent warns which one it signs for.
     let has_no_region = variable("AWS_REGION").is_none() && variable("AWS_ENDPOINT_URL_STS").is_some();
     let is_due = |warning: &String| has_no_region && warning.starts_with("no region is set");
     let undue = warnings.iter().find(|warning| case.config_map.is_none() && !is_due(warning));

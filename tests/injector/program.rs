@@ -1,6 +1,7 @@
 //! The program itself, from its configuration file to its end.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -137,23 +138,30 @@ async fn health_says_that_the_webhooks_port_is_taken() {
     let health = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
     std::fs::write(&config, checks::text(webhook.port(), health.port())).expect("a file");
     std::fs::write(&known, kubeconfig(&api).to_string()).expect("a file");
-    let mut injector = Command::new(env!("CARGO_BIN_EXE_stsidecar-injector"));
-    injector.arg("run").arg(format!("--config={}", config.display())).env("KUBECONFIG", known);
-    let _child = injector.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().expect("it starts");
-    let says = async |line: &str| {
-        let said = async {
-            while !page(health, "/readyz?verbose").await.is_ok_and(|page| page.text.contains(line)) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(BOUND, said).await.unwrap_or_else(|_| panic!("health never says {line}"));
-    };
-    says("[-]port: ").await;
+    let _child = silent(&config, &known);
+    says(health, "[-]port: ").await;
     assert_eq!(page(health, "/livez").await.expect("an answer").status, 200);
     assert_eq!(page(health, "/readyz").await.expect("an answer").status, 503);
     drop(holder);
-    says("[+]port ok").await;
+    says(health, "[+]port ok").await;
     TcpStream::connect(webhook).await.expect("it listens");
+}
+
+/// The program, whose log does not matter; it ends with the value.
+fn silent(config: &Path, known: &Path) -> tokio::process::Child {
+    let mut injector = Command::new(env!("CARGO_BIN_EXE_stsidecar-injector"));
+    injector.arg("run").arg(format!("--config={}", config.display())).env("KUBECONFIG", known);
+    injector.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().expect("it starts")
+}
+
+/// Waits until a line is in what health says.
+async fn says(health: SocketAddr, line: &str) {
+    let said = async {
+        while !page(health, "/readyz?verbose").await.is_ok_and(|page| page.text.contains(line)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(BOUND, said).await.unwrap_or_else(|_| panic!("health never says {line}"));
 }
 
 /// Without it no client could be let in, so it must not count as ready.
@@ -166,22 +174,12 @@ async fn health_says_that_the_clients_authority_is_not_there_yet() {
     let own = format!("  clientCaFile: {}\n", authority.display());
     std::fs::write(&config, checks::text(free_port(), health.port()) + &own).expect("a file");
     std::fs::write(&known, kubeconfig(&api).to_string()).expect("a file");
-    let mut injector = Command::new(env!("CARGO_BIN_EXE_stsidecar-injector"));
-    injector.arg("run").arg(format!("--config={}", config.display())).env("KUBECONFIG", known);
-    let _child = injector.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().expect("it starts");
-    let says = async |line: &str| {
-        let said = async {
-            while !page(health, "/readyz?verbose").await.is_ok_and(|page| page.text.contains(line)) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(BOUND, said).await.unwrap_or_else(|_| panic!("health never says {line}"));
-    };
-    says("[-]client-ca: ").await;
+    let _child = silent(&config, &known);
+    says(health, "[-]client-ca: ").await;
     std::fs::write(&authority, "no certificate").expect("a file");
-    says("[-]client-ca: ").await;
+    says(health, "[-]client-ca: ").await;
     std::fs::copy(certificates::file("ca.pem"), &authority).expect("a file");
-    says("[+]client-ca ok").await;
+    says(health, "[+]client-ca ok").await;
 }
 
 #[tokio::test]
