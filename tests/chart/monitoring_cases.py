@@ -15,6 +15,8 @@ from real.bootstrap import ROOT, TOOLS
 PROMTOOL = TOOLS / "promtool" / "promtool"
 ALERTS = CHART / "files" / "alerts.yaml"
 TESTS = HERE / "alerts.test.yaml"
+INCIDENTS = HERE / "incidents.test.yaml"
+ORDINARY = HERE / "ordinary.test.yaml"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
 # Of strangers: the API server, kube-state-metrics, the Prometheus client.
@@ -105,6 +107,44 @@ def alerts_fire():
     assert fires == names, f"not shown to fire: {names - fires}"
     assert silent == names, f"not shown to be silent: {names - silent}"
     return f"{len(names)} alerts"
+
+
+def first_incidents():
+    """Each alert fires at its first incident, whose series nothing has counted before"""
+    promtool("test", "rules", str(INCIDENTS))
+    seen = set()
+    for test in yaml.safe_load(INCIDENTS.read_text())["tests"]:
+        # What is scraped is known before; all else begins with the incident.
+        known = [series["series"] for series in test["input_series"] if not series["values"].startswith("_")]
+        if all(name.startswith("up{") for name in known):
+            samples = [sample["labels"] for check in test["promql_expr_test"] for sample in check["exp_samples"]]
+            seen |= set(re.findall(r'alertname="(\w+)"', " ".join(samples)))
+    names = {rule["alert"] for rule in rules() if "alert" in rule}
+    assert seen == names, f"not shown to fire at its first incident: {names - seen}"
+    return f"{len(names)} alerts"
+
+
+def metrics_of(expression: str) -> set[str]:
+    """The metrics that an expression asks for, through recorded ones."""
+    recorded = {rule["record"]: rule["expr"] for rule in rules() if "record" in rule}
+    for name in re.findall(r"stsidecar:[\w:]+", expression):
+        expression += recorded[name]
+    return set(re.findall(r"\b(?:stsidecar|apiserver|kube|process)_\w+\b", re.sub(r'"[^"]*"|stsidecar:[\w:]+', "", expression)))
+
+
+def ordinary_life():
+    """No alert fires in ordinary life, in which the series of each are seen"""
+    promtool("test", "rules", str(ORDINARY))
+    tests = yaml.safe_load(ORDINARY.read_text())["tests"]
+    checks = [check for test in tests for check in test["promql_expr_test"]]
+    assert all(check["expr"].startswith('count_over_time(ALERTS{alertstate="firing"}[') for check in checks)
+    assert not any(check["exp_samples"] for check in checks), "no alert is expected"
+    seen = {re.match(r"\w+", series["series"]).group() for test in tests for series in test["input_series"]}
+    for rule in rules():
+        if "alert" in rule:
+            missing = metrics_of(rule["expr"]) - seen
+            assert not missing, f"{rule['alert']} is not shown to be silent: no test has {missing}"
+    return f"{len(tests)} scenes"
 
 
 def runbooks():
@@ -222,4 +262,4 @@ def dashboard_queries():
     return f"{len(found)} queries"
 
 
-CASES = [rules_are_right, alerts_fire, runbooks, rendered_rules, dashboard, dashboard_queries]
+CASES = [rules_are_right, alerts_fire, first_incidents, ordinary_life, runbooks, rendered_rules, dashboard, dashboard_queries]
