@@ -19,9 +19,10 @@ INCIDENTS = HERE / "incidents.test.yaml"
 ORDINARY = HERE / "ordinary.test.yaml"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
-# Of strangers: the API server, kube-state-metrics, the Prometheus client.
+# Of strangers: Prometheus itself, the API server, kube-state-metrics, the Prometheus client.
 HOOK = {"name": set(), "type": {"admit"}}
 STRANGERS = {
+    "up": ("gauge", {}),
     "apiserver_admission_webhook_rejection_count": (
         "counter",
         {**HOOK, "error_type": {"calling_webhook_error", "apiserver_internal_error", "no_error"}, "rejection_code": set()},
@@ -29,7 +30,9 @@ STRANGERS = {
     "apiserver_admission_webhook_fail_open_count": ("counter", HOOK),
     "apiserver_admission_webhook_admission_duration_seconds": ("histogram", HOOK),
     "apiserver_admission_match_condition_evaluation_errors_total": ("counter", HOOK),
+    "kube_pod_created": ("gauge", {}),
     "kube_pod_init_container_status_restarts_total": ("counter", {}),
+    "process_start_time_seconds": ("gauge", {}),
     "process_resident_memory_bytes": ("gauge", {}),
     "process_cpu_seconds_total": ("counter", {}),
     "process_open_fds": ("gauge", {}),
@@ -61,13 +64,27 @@ def rules() -> Iterator[dict]:
         yield from group["rules"]
 
 
+def names_in(expression: str) -> set[str]:
+    """The metrics and recorded series that an expression asks for: each word that is no function, keyword or label."""
+    plain = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^\]]*\]', "", expression)
+    plain = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", "", plain)
+    words = re.findall(r"(?<![\w:.])[a-z_][\w:]*(?!\s*\(|[\w:])", plain, re.IGNORECASE)
+    return set(words) - {"and", "or", "unless", "offset", "bool", "by", "on"}
+
+
+def metrics_of(expression: str) -> set[str]:
+    """The metrics that an expression asks for, through recorded ones."""
+    recorded = {rule["record"]: rule["expr"] for rule in rules() if "record" in rule}
+    return set().union(*(metrics_of(recorded[name]) if name in recorded else {name} for name in names_in(expression)))
+
+
 def check_selectors(expression: str) -> None:
     """Every metric exists, and every matcher names a label and values that it has."""
     known = metrics()
     recorded = {rule["record"] for rule in rules() if "record" in rule}
-    names = set(re.findall(r"\b(?:stsidecar|apiserver|kube|process)_\w+\b", re.sub(r'"[^"]*"|stsidecar:[\w:]+', "", expression)))
-    assert names or set(re.findall(r"stsidecar:[\w:]+", expression)) <= recorded, expression
-    for name in names:
+    names = names_in(expression)
+    assert names, expression
+    for name in names - recorded:
         kind, labels = known.get(name) or known.get(re.sub(r"_(bucket|count|sum)$", "", name)) or (None, {})
         assert kind, f"nothing exports {name}"
         assert (name in known) != (kind == "histogram"), f"{name} is a {kind}"
@@ -122,14 +139,6 @@ def first_incidents():
     names = {rule["alert"] for rule in rules() if "alert" in rule}
     assert seen == names, f"not shown to fire at its first incident: {names - seen}"
     return f"{len(names)} alerts"
-
-
-def metrics_of(expression: str) -> set[str]:
-    """The metrics that an expression asks for, through recorded ones."""
-    recorded = {rule["record"]: rule["expr"] for rule in rules() if "record" in rule}
-    for name in re.findall(r"stsidecar:[\w:]+", expression):
-        expression += recorded[name]
-    return set(re.findall(r"\b(?:stsidecar|apiserver|kube|process)_\w+\b", re.sub(r'"[^"]*"|stsidecar:[\w:]+', "", expression)))
 
 
 def ordinary_life():
