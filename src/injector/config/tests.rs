@@ -44,6 +44,14 @@ fn every_mode_is_read() {
 }
 
 #[test]
+fn when_cert_manager_renews_comes_with_the_chart() {
+    let with = |value: &str| GOOD.replace("mode: self", &format!("mode: certManager, renewBefore: {value}"));
+    read(&with("720h")).expect("as cert-manager writes it");
+    let error = read(&with("soon")).expect_err("no duration");
+    assert!(error.contains("injector.certs.renewBefore: \"soon\" is not accepted: a duration"), "{error}");
+}
+
+#[test]
 fn who_may_call_the_webhook_is_an_authority_in_a_file() {
     let with = |path: &str| GOOD.replace("  port: 9443\n", &format!("  port: 9443\n  clientCaFile: {path}\n"));
     read(&with("/etc/stsidecar-injector/client-ca/ca.crt")).expect("a path");
