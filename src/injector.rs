@@ -115,12 +115,13 @@ async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
     let serving = Arc::clone(&certificate);
     let holds = Box::new(move || {
         let readiness = serving.readiness();
-        if readiness.ready { Ok(()) } else { Err(readiness.reason.clone()) }
+        let end = readiness.ends.map(|end| format!("ends {}", end.rfc3339()));
+        if readiness.ready { Ok(end) } else { Err(readiness.reason.clone()) }
     });
     let mut conditions = vec![Condition { name: "certificate", holds }];
     let port = config.port;
     let taken = move || format!("{port} cannot be taken; is another process using it?");
-    let holds = Box::new(move || if *is_bound.borrow() { Ok(()) } else { Err(taken()) });
+    let holds = Box::new(move || if *is_bound.borrow() { Ok(None) } else { Err(taken()) });
     conditions.push(Condition { name: "port", holds });
     let Config { template, namespace, client_ca_file, .. } = config;
     let clients = client_ca_file.map(|file| Arc::new(Clients::of(&file)));

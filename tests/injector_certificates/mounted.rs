@@ -124,7 +124,7 @@ async fn with_cert_manager_the_bundle_is_only_read() {
     let (first, second) = (issuer("first"), issuer("second"));
     mount(folder.path(), &first, 1);
     fs::remove_file(folder.path().join("ca.crt")).expect("an ACME issuer writes none");
-    let replica = Replica::mounted(&api, time, Mode::CertManager, 0.1, folder.path().to_owned());
+    let replica = Replica::mounted(&api, time, Mode::CertManager { renew_before: None }, 0.1, folder.path().to_owned());
     sleep(10 * SECOND).await;
     let readiness = replica.serving.readiness();
     assert!(!readiness.ready && readiness.reason.contains("not trusted by caBundle"), "{readiness:?}");

@@ -13,9 +13,11 @@ use tracing::{info, warn};
 
 use super::bundle::{self, Bundle};
 use super::files::Files;
+use super::inspect::Life;
 use super::metrics::Metrics;
 use super::object::{self, Object};
 use super::own::Own;
+use super::plan;
 use super::reference::Reference;
 use super::serving::{Readiness, Servable, ServingCertificate, Trust, gives_way};
 use super::settings::{Clock, Durations, Mode, Settings};
@@ -36,7 +38,11 @@ const IN_A_ROW: u32 = 6;
 /// Where certificates come from.
 pub(super) enum Origin {
     Own(Box<Own>),
-    Files(Files),
+    /// Others renew them, of which the leaf's time may be known.
+    Files {
+        files: Files,
+        renew_before: Option<Duration>,
+    },
 }
 
 /// All that a look needs.
@@ -56,10 +62,10 @@ pub(super) struct Keeper {
 
 impl Origin {
     pub(super) fn new(settings: &Settings, secret: Object, jitter: f64, metrics: &Metrics) -> Self {
-        let files = |writes_bundle| Self::Files(Files::new(&settings.folder, writes_bundle, metrics.clone()));
+        let files = |writes_bundle| Files::new(&settings.folder, writes_bundle, metrics.clone());
         match settings.mode {
-            Mode::CertManager => files(false),
-            Mode::External => files(true),
+            Mode::CertManager { renew_before } => Self::Files { files: files(false), renew_before },
+            Mode::External => Self::Files { files: files(true), renew_before: None },
             Mode::SelfSigned { ca_duration, leaf_duration } => {
                 let lasts = Durations { authority: ca_duration, leaf: leaf_duration };
                 Self::Own(Box::new(Own::new(secret, settings.names(), lasts, jitter, metrics.clone())))
@@ -71,7 +77,7 @@ impl Origin {
     pub(super) fn watched(&self) -> Option<RotatedFile<Vec<CertificateDer<'static>>>> {
         match self {
             Self::Own(_) => None,
-            Self::Files(files) => Some(files.watched()),
+            Self::Files { files, .. } => Some(files.watched()),
         }
     }
 
@@ -79,21 +85,37 @@ impl Origin {
     async fn look(&mut self, sightings: &Sightings, now: Wall) -> Result<bool, String> {
         match self {
             Self::Own(own) => own.look(sightings, now).await.map_err(|error| error.to_string()),
-            Self::Files(files) => files.look().map(|()| false).map_err(|error| error.to_string()),
+            Self::Files { files, .. } => files.look().map(|()| false).map_err(|error| error.to_string()),
         }
     }
 
     fn candidate(&self) -> Option<Servable> {
         match self {
             Self::Own(own) => own.candidate(),
-            Self::Files(files) => files.candidate(),
+            Self::Files { files, .. } => files.candidate(),
         }
     }
 
     fn wanted(&self, present: &Bundle, now: Wall) -> Option<Vec<CertificateDer<'static>>> {
         match self {
             Self::Own(own) => own.wanted(now),
-            Self::Files(files) => files.wanted(&present.trusted(), now),
+            Self::Files { files, .. } => files.wanted(&present.trusted(), now),
+        }
+    }
+
+    /// When a leaf's renewal is due at the latest.
+    fn leaf_due(&self, life: Life) -> Wall {
+        match self {
+            Self::Own(_) => plan::leaf_due(life, 0.0),
+            Self::Files { renew_before, .. } => plan::others_due(life, *renew_before),
+        }
+    }
+
+    /// When the renewal of the CA that a leaf is trusted by is due at the latest.
+    fn authority_due(&self, life: Life) -> Wall {
+        match self {
+            Self::Own(_) => plan::authority_due(life, 0.0),
+            Self::Files { .. } => plan::others_due(life, None),
         }
     }
 }
@@ -196,11 +218,11 @@ impl Keeper {
     fn report(&self, problems: &[String], now: Wall) {
         let Some(served) = &self.served else {
             let reason = format!("no certificate yet: {}", problems.join("; "));
-            return self.serving.report(Readiness { ready: false, reason });
+            return self.serving.report(Readiness { ready: false, reason, ends: None });
         };
-        self.metrics.leaf_expires(served.life.not_after);
-        if let Some(end) = self.sightings.trusted_until(served, &self.name, now) {
-            self.metrics.authority_expires(end);
+        self.metrics.leaf(served.life.not_after, self.origin.leaf_due(served.life));
+        if let Some(life) = self.sightings.trusted_by(served, &self.name, now) {
+            self.metrics.authority(life.not_after, self.origin.authority_due(life));
         }
         let until = served.life.not_after.rfc3339();
         let (ready, how) = match self.sightings.trust(served, &self.name, now) {
@@ -213,7 +235,7 @@ impl Keeper {
         if !problems.is_empty() {
             reason = format!("{reason}; {}", problems.join("; "));
         }
-        self.serving.report(Readiness { ready, reason });
+        self.serving.report(Readiness { ready, reason, ends: Some(served.life.not_after) });
     }
 
     /// Logs what changed, not each failed look.

@@ -22,7 +22,10 @@ pub enum Mode {
         leaf_duration: Duration,
     },
     /// `certManager`: mounted files; cert-manager's cainjector writes caBundle.
-    CertManager,
+    CertManager {
+        /// How long before a leaf's end cert-manager renews it; nothing when the configuration does not say.
+        renew_before: Option<Duration>,
+    },
     /// `external`: mounted files of the operator's own Secret; caBundle is written here, from its `ca.crt`.
     External,
 }

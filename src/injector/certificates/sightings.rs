@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 
-use super::inspect;
+use super::inspect::{self, Life};
 use super::serving::{Servable, Trust};
 use crate::time::Wall;
 
@@ -47,12 +47,12 @@ impl Sightings {
         longest.map_or(Trust::None, Trust::Since)
     }
 
-    /// When the last of the seen CAs that trust this certificate ends.
-    pub(super) fn trusted_until(&self, servable: &Servable, name: &str, now: Wall) -> Option<Wall> {
+    /// The life of the seen CA that trusts this certificate for longest.
+    pub(super) fn trusted_by(&self, servable: &Servable, name: &str, now: Wall) -> Option<Life> {
         let seen = self.0.iter().flatten().map(|one| &one.authority);
         let verifies = |ca: &&CertificateDer<'_>| {
             inspect::verify(&servable.key.cert, std::slice::from_ref(*ca), name, now).is_ok()
         };
-        seen.filter(verifies).filter_map(|ca| inspect::life(ca).ok()).map(|life| life.not_after).max()
+        seen.filter(verifies).filter_map(|ca| inspect::life(ca).ok()).max_by_key(|life| life.not_after)
     }
 }
