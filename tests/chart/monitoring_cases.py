@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from chart.helm import CHART, HERE, OPERATORS, objects
+from chart.helm import CHART, HERE, OPERATORS, compare, objects
 from real.bootstrap import ROOT, TOOLS
 
 PROMTOOL = TOOLS / "promtool" / "promtool"
@@ -198,6 +198,19 @@ def rendered_rules():
     assert all(rule["annotations"]["runbook_url"] == f"https://r.example/x/{rule['alert']}.md" for rule in alerts)
 
 
+def alerts_table():
+    """The chart's README lists the alerts"""
+    lines = ["| alert | severity | when |", "|---|---|---|"]
+    for rule in rules():
+        if "alert" in rule:
+            lines.append(f"| {rule['alert']} | {rule['labels']['severity']} | {rule['annotations']['summary']} |")
+    readme = CHART / "README.md"
+    before, rest = readme.read_text().split("<!-- alerts: begin", 1)
+    mark, rest = rest.split("-->\n", 1)
+    _, after = rest.split("<!-- alerts: end -->", 1)
+    compare(readme, f"{before}<!-- alerts: begin{mark}-->\n\n{chr(10).join(lines)}\n\n<!-- alerts: end -->{after}")
+
+
 def filled_in(query: str) -> str:
     """A query of the dashboard with Grafana's variables filled in."""
     for name, value in {"$__rate_interval": "5m", "$cluster": ".*", "$namespace": ".*", "$pod": ".*"}.items():
@@ -271,4 +284,4 @@ def dashboard_queries():
     return f"{len(found)} queries"
 
 
-CASES = [rules_are_right, alerts_fire, first_incidents, ordinary_life, runbooks, rendered_rules, dashboard, dashboard_queries]
+CASES = [rules_are_right, alerts_fire, first_incidents, ordinary_life, runbooks, rendered_rules, alerts_table, dashboard, dashboard_queries]
