@@ -22,6 +22,7 @@ mod support {
 }
 
 mod ca_bundle;
+mod clients;
 mod ending;
 mod flood;
 mod identity;
