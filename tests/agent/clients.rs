@@ -1,13 +1,11 @@
 //! Each client by itself: when it last asked, in `/status`, on the status page and in the metrics.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
 
-use super::Scene;
 use super::support::agent::{Agent, until};
 use super::support::client::Client;
 use super::support::fake_sts::Behaviour;
+use super::{Scene, status};
 use stsidecar::time::Wall;
 
 const APP: &str = "stsidecar_client_last_request_timestamp_seconds{client=\"app\"}";
@@ -60,7 +58,7 @@ fn each_client_says_when_it_last_asked_whatever_it_was_answered() {
     assert!(asked.contains(&shown), "{shown}");
     assert_eq!((last(&agent, "worker"), agent.metric::<i64>(WORKER)), (Value::Null, 0));
 
-    let page = page(&agent, &[]);
+    let page = status(&agent, &[]).stdout;
     assert!(page.contains("\n  clients       app: last asked "), "{page}");
     assert!(page.contains("\n                worker: never asked since the agent's start "), "{page}");
 }
@@ -80,12 +78,4 @@ fn the_one_client_of_an_agent_without_a_list_is_shown_too() {
         let now = agent.metric::<i64>("stsidecar_client_last_request_timestamp_seconds{client=\"default\"}");
         (now > newest).then_some(())
     });
-}
-
-/// What `stsidecar status` prints for people.
-fn page(agent: &Agent, arguments: &[&str]) -> String {
-    let listen = format!("--admin-listen=127.0.0.1:{}", agent.admin_port());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stsidecar"));
-    let output = command.arg("status").arg(listen).args(arguments).env_clear().output().expect("it runs");
-    String::from_utf8(output.stdout).expect("text")
 }
