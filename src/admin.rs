@@ -4,6 +4,7 @@
 //! Probes and metrics take any Host and forwarding headers, because the API server's proxy sends them; role and
 //! claims are for who asks from this pod (`locality.rs`). It never decides anything: readers, reports and flags come in.
 
+mod clients;
 mod locality;
 pub mod metrics;
 mod status;
@@ -19,6 +20,8 @@ use http_body_util::Full;
 use tokio::sync::{Semaphore, watch};
 
 use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response, serve};
+use crate::time::{Boot, Now};
+pub use clients::Client;
 use locality::is_local;
 use metrics::Metrics;
 pub use status::Profile;
@@ -37,6 +40,12 @@ const JSON: &str = "application/json";
 pub struct Admin {
     /// In the order of the configuration.
     pub profiles: Vec<Profile>,
+    /// In the order of the configuration.
+    pub clients: Vec<Client>,
+    /// Reads the clocks.
+    pub clock: fn() -> Now,
+    /// When the agent started: before it nothing is known of the clients.
+    pub since: Boot,
     /// Whether the process and its tasks run; never depends on STS.
     pub live: Box<dyn Fn() -> bool + Send + Sync>,
     /// True for good once all profiles held credentials at the same time.
@@ -98,7 +107,11 @@ impl Admin {
     }
 
     fn scrape(&self) -> Response {
-        answer(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.render(self.is_ready()))
+        answer(
+            StatusCode::OK,
+            metrics::CONTENT_TYPE,
+            self.metrics.render(self.is_ready(), &self.clients, (self.clock)()),
+        )
     }
 
     fn status(&self) -> Response {
@@ -108,7 +121,7 @@ impl Admin {
             listening: *self.listening.borrow(),
             draining: *self.draining.borrow(),
         };
-        answer(StatusCode::OK, JSON, status::document(&self.profiles, flags))
+        answer(StatusCode::OK, JSON, status::document(self, flags))
     }
 }
 

@@ -145,11 +145,12 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
     let stages = profile::Stages::register(&registry)?;
     let made = profile::Shared { refresh_at, sts, settings: &sts_settings, state: state.as_ref() };
     let assembled = profile::assemble(profiles, &made, &stages);
-    let endpoint = surfaces::start_endpoint(&registry, &listen, &clients, tokens, &assembled, descriptors, &ending)?;
+    let mut endpoint =
+        surfaces::start_endpoint(&registry, &listen, &clients, tokens, &assembled, descriptors, &ending)?;
     let mut tasks = JoinSet::new();
     let started = supervision::started(&mut tasks, &assembled, state, wait_for_credentials, endpoint.bound());
-    let flags = (started, endpoint.bound());
-    surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, flags, &heartbeat, &ending)?;
+    let shown = (started, &mut endpoint);
+    surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, shown, &heartbeat, &ending)?;
     let watches = Watches::default();
     let (ticks, wall_steps) = supervision::time(&mut tasks, pace.tick);
     for Assembled { parts, .. } in &assembled {

@@ -75,7 +75,7 @@ fn registry(profile: &Profile) -> Registry {
     let _ = rotated_file::metrics::Metrics::register(&registry).expect(registered).profile(profile.name.as_str());
     let _ = rotated_file::metrics::Reloads::of_ca_bundle(&registry).expect(registered);
     endpoint::metrics::Metrics::register(&registry).expect(registered);
-    admin::metrics::Metrics::register(&registry).expect(registered);
+    admin::metrics::Metrics::register(&registry, ["default"]).expect(registered);
     telemetry::Dropped::default().register(&registry).expect(registered);
     registry
 }
@@ -130,7 +130,7 @@ fn labels(family: &MetricFamily) -> String {
     for pair in family.get_metric().iter().flat_map(prometheus::proto::Metric::get_label) {
         values.entry(pair.name()).or_default().insert(pair.value());
     }
-    let is_open = |name: &str| ["profile", "version", "revision", "rustc"].contains(&name);
+    let is_open = |name: &str| ["client", "profile", "version", "revision", "rustc"].contains(&name);
     let shown = values.into_iter().map(|(name, values)| {
         let values: Vec<&str> = values.into_iter().filter(|value| !value.is_empty()).collect();
         if is_open(name) { format!("`{name}`") } else { format!("`{name}`: {}", values.join(", ")) }

@@ -6,6 +6,8 @@
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::Admin;
+use super::clients::{self, on_the_wall};
 use crate::cache::Reader;
 use crate::report::Report;
 use crate::version;
@@ -57,16 +59,22 @@ pub(super) struct Flags {
 
 /// The document of `/status`.
 #[derive(Serialize)]
-struct Status {
+struct Status<'a> {
     version: &'static str,
+    /// When the agent started.
+    since: String,
     #[serde(flatten)]
     flags: Flags,
     profiles: Vec<Report>,
+    clients: Vec<clients::Shown<'a>>,
 }
 
 /// `/status` as JSON.
-pub(super) fn document(profiles: &[Profile], flags: Flags) -> Vec<u8> {
-    let profiles = profiles.iter().map(|profile| profile.report.borrow().clone()).collect();
-    let status = Status { version: version::VERSION, flags, profiles };
+pub(super) fn document(admin: &Admin, flags: Flags) -> Vec<u8> {
+    let now = (admin.clock)();
+    let profiles = admin.profiles.iter().map(|profile| profile.report.borrow().clone()).collect();
+    let since = on_the_wall(admin.since, now).rfc3339();
+    let clients = clients::shown(&admin.clients, now);
+    let status = Status { version: version::VERSION, since, flags, profiles, clients };
     serde_json::to_vec(&status).expect("strings, numbers and instants serialize")
 }

@@ -10,7 +10,7 @@ use super::*;
 use crate::cache::{self, Answer, Publisher, Refused, Served};
 use crate::failure::Class;
 use crate::report::{ErrorReport, Report};
-use crate::time::Boot;
+use crate::time::Wall;
 
 const ARN: &str = "arn:aws:iam::111122223333:role/app";
 
@@ -26,6 +26,14 @@ struct Agent {
 
 fn frozen() -> Boot {
     Boot::from_duration(Duration::from_secs(1_000))
+}
+
+fn now() -> Now {
+    Now { boot: frozen(), wall: Wall::from_unix_seconds(1_800_000_000), jitter: 0.0 }
+}
+
+fn client(name: &str) -> Client {
+    Client { name: name.into(), profile: "default".into(), last_request: Arc::default() }
 }
 
 fn credentials(seconds_left: u64) -> Answer {
@@ -48,6 +56,9 @@ fn agent(names: &[&str], live: bool) -> Agent {
     let (listening, listening_seen) = watch::channel(true);
     let admin = Admin {
         profiles,
+        clients: vec![client("app"), client("worker")],
+        clock: now,
+        since: frozen().minus(Duration::from_hours(1)),
         live: Box::new(move || live),
         started: started_seen,
         listening: listening_seen,

@@ -3,6 +3,7 @@
 //! Owns the startup probe (`--probe`): it waits instead of polling, since each failure the kubelet sees
 //! becomes an event, and prints one stable line, because every new text becomes a new event.
 
+mod clients;
 mod page;
 
 use std::net::SocketAddr;
@@ -79,7 +80,11 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     };
     let status = match answer {
         Ok(status) => match &profile {
-            Some(profile) => page::of_profile(status, profile.as_str(), (world.wall)()),
+            Some(profile) => {
+                let mut status = page::of_profile(status, profile.as_str(), (world.wall)());
+                clients::retain(&mut status, arguments.client.as_deref().unwrap_or_default());
+                status
+            }
             None => status,
         },
         Err(problem) => return unavailable(arguments, world, &problem),

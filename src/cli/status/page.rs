@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::clients;
 use crate::cli::span::span;
 use crate::failure::hint;
 use crate::time::Wall;
@@ -68,7 +69,7 @@ pub(super) fn text(status: &Value, now: Wall) -> String {
         page.push('\n');
         block(&mut page, profile, now);
     }
-    page
+    page + &clients::block(status, now)
 }
 
 fn block(page: &mut String, profile: &Value, now: Wall) {
@@ -137,7 +138,7 @@ fn last_error(page: &mut String, error: &Value, now: Wall) {
     line(page, "what to do", &shown(&error["hint"]));
 }
 
-fn instant(value: &Value) -> Option<Wall> {
+pub(super) fn instant(value: &Value) -> Option<Wall> {
     value.as_str().and_then(Wall::parse_rfc3339)
 }
 
@@ -149,12 +150,12 @@ fn expiry(end: Wall, now: Wall) -> String {
     }
 }
 
-fn ago(words: &str, instant: Option<Wall>, now: Wall) -> String {
+pub(super) fn ago(words: &str, instant: Option<Wall>, now: Wall) -> String {
     instant.map(|at| format!("{words} {} ago", span(now.since(at)))).unwrap_or_default()
 }
 
 /// A text as it may be printed.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     let text = value.as_str().unwrap_or("unknown");
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }
