@@ -7,6 +7,7 @@ from real.processes import Failed
 
 from . import admission_cases as admissions
 from . import dashboard_cases as dashboards
+from . import debug_cases as debugs
 from . import environment_cases as environments
 from . import install_cases as installs
 from . import operator_cases as operators
@@ -32,6 +33,7 @@ BESIDE = [
         ("j", operators.j),
         ("rbac", admissions.rbac),
         ("env", environments.env),
+        ("debug", debugs.debug),
         ("mesh", shapes.mesh),
     ],
     [
