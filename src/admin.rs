@@ -1,12 +1,14 @@
 //! The admin surface: probes, metrics and status, for kubelet, Prometheus and `stsidecar status`.
 //!
-//! Owns `/livez`, `/readyz`, `/metrics` and `/status` on a port of its own that never serves credentials.
+//! Owns `/livez`, `/readyz`, `/metrics`, `/status` and `/retry` on a port of its own that never serves credentials.
 //! Probes and metrics take any Host and forwarding headers, because the API server's proxy sends them; role and
-//! claims are for who asks from this pod (`locality.rs`). It never decides anything: readers, reports and flags come in.
+//! claims are for who asks from this pod (`locality.rs`). It never decides anything: readers, reports and flags come in, and
+//! the wish for a retry goes out (`retry.rs`).
 
 mod clients;
 mod locality;
 pub mod metrics;
+mod retry;
 mod status;
 
 use std::net::TcpListener;
@@ -31,7 +33,7 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
 /// How many may wait at a time; others are answered at once.
 const WAITERS: usize = 8;
 
-const FOR_THIS_POD: &str = "/status is for this pod only: ask 127.0.0.1, localhost or [::1] directly, from within or by kubectl port-forward\n";
+const FOR_THIS_POD: &str = "/status and /retry are for this pod only: ask 127.0.0.1, localhost or [::1] directly, from within or by kubectl port-forward\n";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -69,7 +71,7 @@ impl Admin {
         limits: Limits,
         stop: watch::Receiver<bool>,
     ) -> std::io::Result<()> {
-        let surface = Surface { admin: Arc::new(self), waiters: Arc::new(Semaphore::new(WAITERS)) };
+        let surface = Surface::new(self);
         serve(vec![listener], Arc::new(surface), limits, Arc::new(Activity::default()), stop).await
     }
 
@@ -114,14 +116,14 @@ impl Admin {
         )
     }
 
-    fn status(&self) -> Response {
+    fn status(&self, retries: Option<Vec<retry::Retried>>) -> Response {
         let flags = status::Flags {
             started: *self.started.borrow(),
             ready: self.is_ready(),
             listening: *self.listening.borrow(),
             draining: *self.draining.borrow(),
         };
-        answer(StatusCode::OK, JSON, status::document(self, flags))
+        answer(StatusCode::OK, JSON, status::document(self, flags, retries))
     }
 }
 
@@ -129,6 +131,7 @@ impl Admin {
 struct Surface {
     admin: Arc<Admin>,
     waiters: Arc<Semaphore>,
+    turn: retry::Turn,
 }
 
 impl Respond for Surface {
@@ -138,14 +141,20 @@ impl Respond for Surface {
 }
 
 impl Surface {
+    fn new(admin: Admin) -> Self {
+        Self { admin: Arc::new(admin), waiters: Arc::new(Semaphore::new(WAITERS)), turn: retry::Turn::default() }
+    }
+
     fn route(&self, method: &Method, uri: &Uri, headers: &HeaderMap, connection: &Connection) -> Reply {
         let path = uri.path();
-        if !matches!(path, "/livez" | "/readyz" | "/metrics" | "/status") {
-            return Reply::now(text(StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status\n"));
-        }
-        if method != Method::GET && method != Method::HEAD {
-            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "use GET\n");
-            refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        let (allowed, use_it) = match path {
+            "/livez" | "/readyz" | "/metrics" | "/status" => ("GET, HEAD", "use GET\n"),
+            "/retry" => ("POST", "use POST\n"),
+            _ => return Reply::now(text(StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status /retry\n")),
+        };
+        if !allowed.split(", ").any(|allowed| method == allowed) {
+            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, use_it);
+            refused.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
             return Reply::now(refused);
         }
         let local = is_local(connection.peer(), uri, headers);
@@ -155,23 +164,23 @@ impl Surface {
             "/readyz" => Reply::now(self.admin.readiness(parameter(query, "verbose").is_some(), local)),
             "/metrics" => Reply::now(self.admin.scrape()),
             _ if !local => Reply::now(text(StatusCode::FORBIDDEN, FOR_THIS_POD)),
+            "/retry" => self.retry(query, headers, connection),
             _ => self.status(query, connection),
         }
     }
 
     /// `/status`, at once or when the agent has started, at most `?wait=SECONDS` later.
     fn status(&self, query: &str, connection: &Connection) -> Reply {
-        let wait = match parameter(query, "wait").map(str::parse::<u16>) {
-            None => Duration::ZERO,
-            Some(Ok(seconds)) => Duration::from_secs(seconds.into()).min(LONGEST_WAIT),
-            Some(Err(_)) => return Reply::now(text(StatusCode::BAD_REQUEST, "wait is a number of seconds\n")),
+        let wait = match wait(query) {
+            Ok(wait) => wait,
+            Err(refusal) => return Reply::now(*refusal),
         };
         let admin = Arc::clone(&self.admin);
         if wait.is_zero() || *admin.started.borrow() {
-            return Reply::now(admin.status());
+            return Reply::now(admin.status(None));
         }
         let Ok(place) = Arc::clone(&self.waiters).try_acquire_owned() else {
-            return Reply::now(admin.status());
+            return Reply::now(admin.status(None));
         };
         connection.extend(wait);
         Reply::later(async move {
@@ -179,8 +188,17 @@ impl Surface {
             let mut started = admin.started.clone();
             // Timed out, or whoever says so is gone: the document says how things stand.
             let _ = tokio::time::timeout(wait, started.wait_for(|started| *started)).await;
-            admin.status()
+            admin.status(None)
         })
+    }
+}
+
+/// For how long `?wait=SECONDS` lets an answer wait, or the refusal of what is no number.
+fn wait(query: &str) -> Result<Duration, Box<Response>> {
+    match parameter(query, "wait").map(str::parse::<u16>) {
+        None => Ok(Duration::ZERO),
+        Some(Ok(seconds)) => Ok(Duration::from_secs(seconds.into()).min(LONGEST_WAIT)),
+        Some(Err(_)) => Err(Box::new(text(StatusCode::BAD_REQUEST, "wait is a number of seconds\n"))),
     }
 }
 

@@ -153,8 +153,8 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
     surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, shown, &heartbeat, &ending)?;
     let watches = Watches::default();
     let (ticks, wall_steps) = supervision::time(&mut tasks, pace.tick);
-    for Assembled { parts, .. } in &assembled {
-        let inputs = supervision::inputs(&ticks, &wall_steps, &ending.stopping, &heartbeat);
+    for Assembled { parts, retries, .. } in &assembled {
+        let inputs = supervision::inputs(&ticks, &wall_steps, retries, &ending.stopping, &heartbeat);
         tasks.spawn(supervision::refresh(Arc::clone(parts), inputs, RESTART_EVERY));
         let (source, report) = (parts.source.clone(), parts.report.subscribe());
         tasks.spawn(supervision::watch_source(source, watches.clone(), report, ticks.clone()));

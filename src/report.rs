@@ -25,6 +25,24 @@ pub struct Report {
     pub token: Option<TokenReport>,
     /// The newest failure since the last success, if any.
     pub last_error: Option<ErrorReport>,
+    /// By which the admin surface knows what became of a retry that it asked for.
+    #[serde(skip)]
+    pub retry: Retry,
+}
+
+/// The newest retry that was asked for, and what has come of it so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retry {
+    /// Its number, as the admin surface counts; 0 = none yet.
+    pub taken: u64,
+    /// Whether anything was failing when it was taken.
+    pub was_failing: bool,
+    /// Whether the call budget had no call at that moment.
+    pub waited_for_budget: bool,
+    /// Failed attempts since.
+    pub failures: u32,
+    /// Whether a call is under way, or due and waits for nothing but the call budget.
+    pub is_calling: bool,
 }
 
 impl Report {

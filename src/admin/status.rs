@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::Admin;
 use super::clients::{self, on_the_wall};
+use super::retry::Retried;
 use crate::cache::Reader;
 use crate::report::Report;
 use crate::version;
@@ -20,6 +21,8 @@ pub struct Profile {
     pub answers: Reader,
     /// Its newest report.
     pub report: watch::Receiver<Report>,
+    /// Counts the retries that were asked for; its refresher listens.
+    pub retries: watch::Sender<u64>,
 }
 
 impl Profile {
@@ -67,14 +70,17 @@ struct Status<'a> {
     flags: Flags,
     profiles: Vec<Report>,
     clients: Vec<clients::Shown<'a>>,
+    /// What became of the retry that is answered with this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retries: Option<Vec<Retried>>,
 }
 
 /// `/status` as JSON.
-pub(super) fn document(admin: &Admin, flags: Flags) -> Vec<u8> {
+pub(super) fn document(admin: &Admin, flags: Flags, retries: Option<Vec<Retried>>) -> Vec<u8> {
     let now = (admin.clock)();
     let profiles = admin.profiles.iter().map(|profile| profile.report.borrow().clone()).collect();
     let since = on_the_wall(admin.since, now).rfc3339();
     let clients = clients::shown(&admin.clients, now);
-    let status = Status { version: version::VERSION, since, flags, profiles, clients };
+    let status = Status { version: version::VERSION, since, flags, profiles, clients, retries };
     serde_json::to_vec(&status).expect("strings, numbers and instants serialize")
 }

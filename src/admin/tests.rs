@@ -1,5 +1,6 @@
 //! The admin surface as kubelet, Prometheus and the command line see it.
 
+mod retried;
 mod wire;
 
 use std::net::IpAddr;
@@ -48,7 +49,7 @@ fn agent(names: &[&str], live: bool) -> Agent {
         let (publisher, answers) = cache::channel(Answer::Refused(refused), frozen);
         let report = Report { profile: (*name).into(), role_arn: Some(ARN.into()), ..Report::default() };
         let (sender, report) = watch::channel(report);
-        profiles.push(Profile { name: (*name).into(), answers, report });
+        profiles.push(Profile { name: (*name).into(), answers, report, retries: watch::Sender::new(0) });
         publishers.push(publisher);
         reports.push(sender);
     }
@@ -65,7 +66,7 @@ fn agent(names: &[&str], live: bool) -> Agent {
         draining: draining_seen,
         metrics: Metrics::alone(),
     };
-    let surface = Surface { admin: Arc::new(admin), waiters: Arc::new(Semaphore::new(WAITERS)) };
+    let surface = Surface::new(admin);
     Agent { surface, publishers, reports, started, draining, listening }
 }
 

@@ -164,6 +164,7 @@ pub(super) fn start_admin(
                 name: one.parts.profile.name.to_string(),
                 answers: one.answers.clone(),
                 report: one.report.clone(),
+                retries: one.retries.clone(),
             })
             .collect(),
         clients,

@@ -118,8 +118,8 @@ fn ask(arguments: &Args, world: &World<'_>) -> Asked {
         Ok(token) => token.trim(),
         Err(error) => return unread(&error),
     };
-    let request = Request { path: "/v1/credentials", authorization: Some(token), within: PATIENCE };
-    Asked::Answered(match request::get(&access.listen.reachable(), &request) {
+    let request = Request { method: "GET", path: "/v1/credentials", authorization: Some(token), within: PATIENCE };
+    Asked::Answered(match request::ask(&access.listen.reachable(), &request) {
         Ok(Answer { status: 200, body }) => match translated(&Zeroizing::new(body)) {
             Some(text) => End::Credentials(text),
             None => End::Complaint("the agent's answer holds no credentials".to_owned(), exit::NOT_READY),

@@ -5,6 +5,7 @@
 
 mod clients;
 mod page;
+mod retry;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use super::flags::{OfAdmin, SettingFlags};
 use super::request::{self, Answer, Error, Request};
 use super::{World, exit};
+use crate::assume::ProfileName;
 use crate::clock;
 use crate::config::{self, AdminListen};
 
@@ -37,6 +39,9 @@ pub(super) struct Args {
     #[arg(long, hide = true, value_name = "SECONDS", default_value_t = PROBE_PATIENCE.as_secs(), requires = "probe",
           value_parser = clap::value_parser!(u64).range(..=PROBE_PATIENCE.as_secs()))]
     wait: u64,
+    /// Try now what fails, instead of after its backoff, and say what came of it within 25 s
+    #[arg(long, conflicts_with = "probe")]
+    retry: bool,
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = Output::Text, conflicts_with = "probe")]
     output: Output,
@@ -66,8 +71,11 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     };
     let answer = if arguments.probe {
         wait(&listen, Duration::from_secs(arguments.wait))
+    } else if arguments.retry {
+        let target = retry::target(profile.as_ref().map(ProfileName::as_str), PROBE_PATIENCE.as_secs());
+        ask(&listen, "POST", &target, PROBE_PATIENCE + ANSWER_PATIENCE)
     } else {
-        ask(&listen, "/status", ANSWER_PATIENCE)
+        ask(&listen, "GET", "/status", ANSWER_PATIENCE)
     };
     let foreign = |problem: &str| format!("what listens on {} is not the agent: {problem}", listen.address);
     let answer = match answer {
@@ -75,6 +83,9 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
             serde_json::from_str::<Value>(&body).map_err(|_| foreign("its answer is no JSON"))
         }
         Ok(Answer { status: 403, .. }) => Err(hidden(listen.address)),
+        Ok(Answer { body, .. }) if arguments.retry => {
+            return world.complaint(&format!("stsidecar: {}\n", body.trim_end()), exit::NOT_READY);
+        }
         Ok(Answer { status, .. }) => Err(foreign(&format!("it answers with HTTP {status}"))),
         Err(error) => Err(error.to_string()),
     };
@@ -90,7 +101,7 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         Err(problem) => return unavailable(arguments, world, &problem),
     };
     let is = |key: &str| status[key] == true;
-    let code = |good: bool| if good { exit::OK } else { exit::NOT_READY };
+    let code = |good: bool| if good && retry::is_done(&status) { exit::OK } else { exit::NOT_READY };
     match (arguments.probe, arguments.output) {
         (true, _) if is("started") => exit::OK,
         (true, _) => world.result(&page::probe_line(&status, (world.wall)()), exit::NOT_READY),
@@ -117,8 +128,8 @@ fn unavailable(arguments: &Args, world: &mut World<'_>, problem: &str) -> u8 {
     }
 }
 
-fn ask(listen: &AdminListen, path: &str, within: Duration) -> Result<Answer, Error> {
-    request::get(&listen.reachable(), &Request { path, authorization: None, within })
+fn ask(listen: &AdminListen, method: &'static str, path: &str, within: Duration) -> Result<Answer, Error> {
+    request::ask(&listen.reachable(), &Request { method, path, authorization: None, within })
 }
 
 /// One long request, once somebody listens: the agent answers when it has started, or when the time is over.
@@ -126,7 +137,7 @@ fn wait(listen: &AdminListen, patience: Duration) -> Result<Answer, Error> {
     let end = clock::boot().plus(patience);
     loop {
         let left = end.since(clock::boot());
-        match ask(listen, &format!("/status?wait={}", left.as_secs()), left + ANSWER_PATIENCE) {
+        match ask(listen, "GET", &format!("/status?wait={}", left.as_secs()), left + ANSWER_PATIENCE) {
             Err(Error::NoAgent(_)) if left > RETRY => std::thread::sleep(RETRY),
             answer => return answer,
         }

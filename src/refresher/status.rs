@@ -5,14 +5,20 @@
 
 use super::Parts;
 use crate::material::Material;
-use crate::report::{ErrorReport, HopReport, Report, TokenReport};
+use crate::report::{ErrorReport, HopReport, Report, Retry, TokenReport};
 use crate::role::SessionName;
 use crate::saml::Facts;
 use crate::session::{Hop, Session};
 use crate::time::{Boot, Now, Wall};
 use crate::token::Claims;
 
-pub(super) fn report<A>(parts: &Parts<A>, session: &Session, names: &[Option<SessionName>], now: Now) -> Report {
+pub(super) fn report<A>(
+    parts: &Parts<A>,
+    session: &Session,
+    names: &[Option<SessionName>],
+    retry: Retry,
+    now: Now,
+) -> Report {
     let steps = &parts.profile.steps;
     let last = steps.last();
     Report {
@@ -33,6 +39,7 @@ pub(super) fn report<A>(parts: &Parts<A>, session: &Session, names: &[Option<Ses
             })
             .collect(),
         token: Some(token_report(parts)),
+        retry,
         last_error: session.newest_failure().map(|(at, failure)| {
             let streak = session.hops()[at].streak;
             ErrorReport {

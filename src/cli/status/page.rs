@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::clients;
+use super::{clients, retry};
 use crate::cli::span::span;
 use crate::failure::hint;
 use crate::time::Wall;
@@ -69,7 +69,7 @@ pub(super) fn text(status: &Value, now: Wall) -> String {
         page.push('\n');
         block(&mut page, profile, now);
     }
-    page + &clients::block(status, now)
+    page + &clients::block(status, now) + &retry::block(status)
 }
 
 fn block(page: &mut String, profile: &Value, now: Wall) {
