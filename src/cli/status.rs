@@ -84,7 +84,7 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         }
         Ok(Answer { status: 403, .. }) => Err(hidden(listen.address)),
         Ok(Answer { body, .. }) if arguments.retry => {
-            return world.complaint(&format!("stsidecar: {}\n", body.trim_end()), exit::NOT_READY);
+            return world.complaint(&retry::refused(&body), exit::NOT_READY);
         }
         Ok(Answer { status, .. }) => Err(foreign(&format!("it answers with HTTP {status}"))),
         Err(error) => Err(error.to_string()),
@@ -92,9 +92,8 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     let status = match answer {
         Ok(status) => match &profile {
             Some(profile) => {
-                let mut status = page::of_profile(status, profile.as_str(), (world.wall)());
-                clients::retain(&mut status, arguments.client.as_deref().unwrap_or_default());
-                status
+                let status = page::of_profile(status, profile.as_str(), (world.wall)());
+                clients::only(status, arguments.client.as_deref().unwrap_or_default())
             }
             None => status,
         },

@@ -18,6 +18,7 @@ from . import refusal_cases as refusals
 from . import reinvocation_cases as reinvocations
 from . import serving_cases as serving
 from . import shape_cases as shapes
+from . import status_cases as statuses
 from . import store
 from .context import PLACES, Context
 from .release import NAMESPACE, values_file
@@ -34,6 +35,7 @@ BESIDE = [
         ("rbac", admissions.rbac),
         ("env", environments.env),
         ("debug", debugs.debug),
+        ("status", statuses.status),
         ("mesh", shapes.mesh),
     ],
     [

@@ -26,11 +26,12 @@ pub(super) fn block(status: &Value, now: Wall) -> String {
     block
 }
 
-/// Leaves the client of this name only.
-pub(super) fn retain(status: &mut Value, name: &str) {
+/// The status of an agent that has the client of this name only.
+pub(super) fn only(mut status: Value, name: &str) -> Value {
     if let Some(clients) = status["clients"].as_array_mut() {
         clients.retain(|client| client["name"] == name);
     }
+    status
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `stsidecar status --retry`: the request, and what came of it as text.
 //!
-//! Pure but for the names of the paths it asks: the outcome is in the agent's answer, `status` sends the request.
+//! Pure: the agent's answer in, text out. `status` sends the request.
 
 use std::fmt::Write;
 
@@ -12,6 +12,11 @@ use super::page::shown;
 pub(super) fn target(profile: Option<&str>, wait: u64) -> String {
     let profile = profile.map(|name| format!("&profile={name}")).unwrap_or_default();
     format!("/retry?wait={wait}{profile}")
+}
+
+/// Why nothing was retried, in the words of whoever answered: the first line, as it may be printed.
+pub(super) fn refused(body: &str) -> String {
+    format!("stsidecar: {}\n", shown(&body.lines().next().into()))
 }
 
 /// Whether all that was asked for is done, or was not needed.
@@ -73,6 +78,14 @@ mod tests {
             &json!({"retries": [outcome("a", "refreshed", false), outcome("c", "nothingToRetry", false)]})
         ));
         assert_eq!(block(&json!({})), "");
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_without_control_characters() {
+        let said = "one retry in 10 s is taken; ask again in 6 s\n";
+        assert_eq!(refused(said), format!("stsidecar: {said}"));
+        assert_eq!(refused("a\u{1b}[2Jb\r\nc"), "stsidecar: a\\u{1b}[2Jb\n");
+        assert_eq!(refused(""), "stsidecar: unknown\n");
     }
 
     #[test]
