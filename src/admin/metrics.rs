@@ -99,7 +99,7 @@ mod tests {
         let metrics = Metrics::register(&registry, ["app", "worker"]).expect("a fresh registry");
         let client = |name: &str| Client { name: name.into(), profile: "default".into(), last_request: Arc::default() };
         let clients = [client("app"), client("worker")];
-        clients[0].last_request.note(NOW.boot.minus(Duration::from_secs(180)));
+        clients[0].last_request.note(NOW.boot.minus(Duration::from_mins(3)));
         let text = |now| String::from_utf8(metrics.render(true, &clients, now)).expect("text");
         let family = "stsidecar_client_last_request_timestamp_seconds";
         let first = text(NOW);

@@ -77,12 +77,20 @@ fn outcome(report: &Report, number: u64) -> Outcome {
     }
 }
 
+/// A retry that the profiles' refreshers know of.
+struct Asked {
+    /// For how long the answer may wait.
+    wait: Duration,
+    /// Which profiles, and the number that each of them counts it by.
+    of: Vec<(usize, u64)>,
+}
+
 impl Surface {
     /// Asks the profiles for a retry, or that of `?profile=NAME`, and answers with the status `?wait=SECONDS` later at
     /// most. The peer is known to be one that may read the status.
     pub(super) fn retry(&self, query: &str, headers: &HeaderMap, connection: &Connection) -> Reply {
         match self.asked(query, headers) {
-            Ok((wait, asked)) => {
+            Ok(Asked { wait, of: asked }) => {
                 connection.extend(wait);
                 let admin = Arc::clone(&self.admin);
                 Reply::later(async move {
@@ -101,8 +109,8 @@ impl Surface {
         }
     }
 
-    /// Passes the wish on; which profiles were asked, with the number of the wish, and for how long to wait.
-    fn asked(&self, query: &str, headers: &HeaderMap) -> Result<(Duration, Vec<(usize, u64)>), Box<Response>> {
+    /// Passes the wish on, or refuses it.
+    fn asked(&self, query: &str, headers: &HeaderMap) -> Result<Asked, Box<Response>> {
         let refuse = |status, reason: String| Err(Box::new(text(status, reason)));
         if headers.keys().any(|name| is_browser(name.as_str())) {
             return refuse(StatusCode::FORBIDDEN, NOT_A_BROWSER.to_owned());
@@ -123,7 +131,7 @@ impl Surface {
         if let Err(wait) = self.turn.take((self.admin.clock)().boot) {
             return Err(Box::new(too_early(wait)));
         }
-        Ok((wait, chosen.into_iter().map(|at| (at, profiles[at].ask_for_retry())).collect()))
+        Ok(Asked { wait, of: chosen.into_iter().map(|at| (at, profiles[at].ask_for_retry())).collect() })
     }
 }
 
