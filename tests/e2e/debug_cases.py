@@ -46,6 +46,10 @@ def debug(context: Context) -> str:
     holds("the token gives the role's credentials", answer.startswith("200 ") and context.store.role_of_key(key) == place.role, answer)
     refused = run(context, place, mount.replace("    readOnly: true", "    subPath: app\n    readOnly: true"), good=False)
     holds("a subPath is refused, as the page says", "cannot be set for an Ephemeral Container" in refused, refused)
+    # The image of the application has the sidecar's user. Of a process that is not dumpable even that user sees nothing.
+    own_user = processes.replace("--target=app", "--target=stsidecar").replace("endpoint/token", "serviceaccount/token")
+    closed = run(context, place, own_user)
+    holds("the sidecar's files are closed to its own user", "permission denied" in closed, closed)
     said = run(context, place, copy)
     other = re.search(r"^[\w.~-]{43}(?=pod )", said, re.MULTILINE)
     holds("the copy's container has a token of its own", other is not None and other.group() != token, said)
