@@ -36,6 +36,7 @@ mod state_dir;
 mod stuck_log;
 mod surfaces;
 mod threads;
+mod trouble;
 mod watchdog;
 mod watching;
 
