@@ -5,6 +5,7 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use super::Scene;
@@ -135,4 +136,31 @@ fn an_agent_that_never_held_any_says_so_once_its_application_has_started() {
     let line = until("the line", || probed(&scene, &agent));
     assert!(line.contains(": AccessDenied: ") && line.ends_with("; no credentials"), "{line}");
     assert_eq!(probed(&scene, &agent), None, "once");
+}
+
+/// The kubelet shows each failure of a startup probe as an event; a pod that is deleted while it waits has no fault.
+#[test]
+fn the_startup_probe_of_an_agent_that_is_ended_is_silent() {
+    let scene = Scene::new();
+    scene.sts.set_default(revoked());
+    let mut agent = scene.launch().start();
+    agent.event("refresh failed");
+    let mut probe = command(&scene, &agent, &["--probe"]);
+    let probe = probe.stdout(std::process::Stdio::piped()).spawn().expect("the program runs");
+    let waiting = format!("127.0.0.1:{}", agent.admin_port());
+    until("the probe's connection", || has_connection_to(&waiting).then_some(()));
+    agent.signal(Signal::TERM);
+    let output = probe.wait_with_output().expect("our child");
+    assert_eq!((output.status.code(), text(&output).as_str()), (Some(0), ""));
+    assert_eq!(agent.wait(), Some(0));
+}
+
+/// Whether somebody is connected to this address of this machine (state 01 in `/proc/net/tcp`).
+fn has_connection_to(address: &str) -> bool {
+    let port: u16 = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let wanted = format!("0100007F:{port:04X}");
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
+    table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).any(|row| {
+        row.get(1).is_some_and(|local| *local == wanted) && row.get(3).is_some_and(|state| *state == "01")
+    })
 }
