@@ -54,14 +54,14 @@ fn cases() -> Vec<Case> {
         case(
             "wrong role",
             Behaviour::error(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"),
-            "default: role arn:aws:iam::111122223333:role/app: AccessDenied: check the role ARN, and that its trust policy \
-             allows this service account",
+            "default: role arn:aws:iam::111122223333:role/app: AccessDenied: Not authorized to perform \
+             sts:AssumeRoleWithWebIdentity; check the role ARN, and that its trust policy allows this service account",
         ),
         case(
             "wrong audience",
             Behaviour::error(400, "InvalidIdentityToken", "Incorrect token audience"),
-            "default: role arn:aws:iam::111122223333:role/app: InvalidIdentityToken: add the token's audience to the IAM \
-             OIDC provider, or change the audience",
+            "default: role arn:aws:iam::111122223333:role/app: InvalidIdentityToken: Incorrect token audience; add the \
+             token's audience to the IAM OIDC provider, or change the audience",
         ),
         Case {
             token: None,

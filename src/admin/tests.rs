@@ -210,6 +210,33 @@ async fn a_waiting_status_ends_when_started_and_else_at_its_time() {
     assert_eq!(agent.ask("/status?wait=soon").await.0, 400);
 }
 
+/// The first event of a waiting pod comes while somebody still looks; the kubelet's budget allows one in 25 s after that.
+#[tokio::test(start_paused = true)]
+async fn the_first_wait_ends_soon_once_a_failure_is_known_and_later_ones_do_not() {
+    let agent = agent(&["default", "partner"], true);
+    let took = async |target: &str| {
+        let start = tokio::time::Instant::now();
+        assert_eq!(agent.ask(target).await.0, 200);
+        start.elapsed().as_secs()
+    };
+    assert_eq!(took("/status?wait=2").await, 2, "no failure yet");
+    agent.reports[1].send_modify(|report| report.last_error = Some(denied()));
+    assert_eq!(took("/status?wait=25").await, 3, "5 s after the start");
+    assert_eq!(took("/status?wait=25").await, 25);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_comes_later_ends_the_first_wait_at_once() {
+    let agent = agent(&["default"], true);
+    let start = tokio::time::Instant::now();
+    let waiting = tokio::spawn(read(agent.reply(&Method::GET, "/status?wait=25", "::1")));
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    assert!(!waiting.is_finished());
+    agent.reports[0].send_modify(|report| report.last_error = Some(denied()));
+    assert_eq!(waiting.await.expect("no panic").0, 200);
+    assert_eq!(start.elapsed().as_secs(), 9);
+}
+
 #[tokio::test(start_paused = true)]
 async fn eight_may_wait_and_the_ninth_is_answered_at_once() {
     let agent = agent(&["default"], true);

@@ -77,7 +77,26 @@ fn the_page_of_a_failing_profile_says_what_to_do_and_escapes_what_came_from_outs
 #[test]
 fn the_probe_names_the_first_profile_by_name_that_holds_nothing() {
     let line = probe_line(&failing(), now());
-    assert_eq!(line, "beta: role arn:aws:iam::111122223333:role/app: AccessDenied: check the trust policy");
+    assert_eq!(
+        line,
+        "beta: role arn:aws:iam::111122223333:role/app: AccessDenied: Not\\u{1b}[31m authorized; check the trust policy"
+    );
+}
+
+/// The kubelet makes a new event of each new text.
+#[test]
+fn the_probe_says_what_sts_said_without_what_is_new_in_every_answer() {
+    let said = |message: &str| {
+        let mut status = failing();
+        status["profiles"][1]["lastError"]["message"] = message.into();
+        probe_line(&status, now())
+    };
+    let one = said("Token expired at 2026-11-28T13:00:00Z, now 1795870801 (RequestId: 17AB4C99E2D0F113, 37 ms)");
+    let other = said("Token expired at 2026-11-28T13:00:25Z, now 1795870826 (RequestId: 17AB4C9A00F1B2C3, 41 ms)");
+    assert_eq!(one, other);
+    assert!(one.contains("AccessDenied: Token expired at ") && one.ends_with("; check the trust policy"), "{one}");
+    let named = said("arn:aws:iam::111122223333:user/ci may not sts:AssumeRole in eu-central-1");
+    assert!(named.contains("arn:aws:iam::111122223333:user/ci may not sts:AssumeRole in eu-central-1;"), "{named}");
 }
 
 #[test]
