@@ -1,12 +1,14 @@
 //! The admin surface: probes, metrics and status, for kubelet, Prometheus and `stsidecar status`.
 //!
-//! Owns `/livez`, `/readyz`, `/metrics` and `/status` on a port of its own that never serves credentials.
+//! Owns `/livez`, `/readyz`, `/metrics`, `/status` and `/incident` on a port of its own that never serves credentials.
 //! Probes and metrics take any Host and forwarding headers, because the API server's proxy sends them; role and
 //! claims are for who asks from this pod (`locality.rs`). It never decides anything: readers, reports and flags come in.
 
+mod incidents;
 mod locality;
 pub mod metrics;
 mod status;
+mod waiting;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -16,19 +18,19 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use http_body_util::Full;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response, serve};
+use crate::time::Boot;
+use incidents::Incidents;
 use locality::is_local;
 use metrics::Metrics;
 pub use status::Profile;
+pub use waiting::LONGEST_WAIT;
+use waiting::Waiting;
 
-/// The longest `?wait` of `/status`; a longer one is cut to it.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
-/// How many may wait at a time; others are answered at once.
-const WAITERS: usize = 8;
-
-const FOR_THIS_POD: &str = "/status is for this pod only: ask 127.0.0.1, localhost or [::1] directly, from within or by kubectl port-forward\n";
+const FOR_THIS_POD: &str =
+    " is for this pod only: ask 127.0.0.1, localhost or [::1] directly, from within or by kubectl port-forward\n";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -47,6 +49,8 @@ pub struct Admin {
     pub draining: watch::Receiver<bool>,
     /// The registry.
     pub metrics: Metrics,
+    /// Reads the boot clock.
+    pub clock: fn() -> Boot,
 }
 
 impl Admin {
@@ -60,7 +64,7 @@ impl Admin {
         limits: Limits,
         stop: watch::Receiver<bool>,
     ) -> std::io::Result<()> {
-        let surface = Surface { admin: Arc::new(self), waiters: Arc::new(Semaphore::new(WAITERS)) };
+        let surface = Surface::of(self);
         serve(vec![listener], Arc::new(surface), limits, Arc::new(Activity::default()), stop).await
     }
 
@@ -115,7 +119,8 @@ impl Admin {
 /// The surface as its connections share it.
 struct Surface {
     admin: Arc<Admin>,
-    waiters: Arc<Semaphore>,
+    waiting: Waiting,
+    incidents: Incidents,
 }
 
 impl Respond for Surface {
@@ -125,14 +130,22 @@ impl Respond for Surface {
 }
 
 impl Surface {
+    fn of(admin: Admin) -> Self {
+        let incidents = Incidents::of(admin.profiles.len());
+        Self { admin: Arc::new(admin), waiting: Waiting::begin(), incidents }
+    }
+
     fn route(&self, method: &Method, uri: &Uri, headers: &HeaderMap, connection: &Connection) -> Reply {
         let path = uri.path();
-        if !matches!(path, "/livez" | "/readyz" | "/metrics" | "/status") {
+        if !matches!(path, "/livez" | "/readyz" | "/metrics" | "/status" | "/incident") {
             return Reply::now(text(StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status\n"));
         }
-        if method != Method::GET && method != Method::HEAD {
-            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "use GET\n");
-            refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        // Who reads must not take a line from the kubelet.
+        let (allowed, names): (&[Method], _) =
+            if path == "/incident" { (&[Method::POST], "POST") } else { (&[Method::GET, Method::HEAD], "GET, HEAD") };
+        if !allowed.contains(method) {
+            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, format!("use {}\n", allowed[0]));
+            refused.headers_mut().insert(ALLOW, HeaderValue::from_static(names));
             return Reply::now(refused);
         }
         let local = is_local(connection.peer(), uri, headers);
@@ -141,9 +154,22 @@ impl Surface {
             "/livez" => Reply::now(self.admin.liveness()),
             "/readyz" => Reply::now(self.admin.readiness(parameter(query, "verbose").is_some(), local)),
             "/metrics" => Reply::now(self.admin.scrape()),
-            _ if !local => Reply::now(text(StatusCode::FORBIDDEN, FOR_THIS_POD)),
+            _ if !local => Reply::now(text(StatusCode::FORBIDDEN, format!("{path}{FOR_THIS_POD}"))),
+            "/incident" => Reply::now(self.incident(query)),
             _ => self.status(query, connection),
         }
+    }
+
+    /// A line for the pod's events, or nothing; `period` is until the next call. What ends in order is no incident.
+    fn incident(&self, query: &str) -> Response {
+        let Some(Ok(period)) = parameter(query, "period").map(str::parse::<u32>) else {
+            return text(StatusCode::BAD_REQUEST, "period is a number of seconds\n");
+        };
+        if *self.admin.draining.borrow() {
+            return text(StatusCode::OK, "");
+        }
+        let (now, period) = ((self.admin.clock)(), Duration::from_secs(period.into()));
+        text(StatusCode::OK, self.incidents.next(&self.admin.profiles, now, period).unwrap_or_default())
     }
 
     /// `/status`, at once or when the agent has started, at most `?wait=SECONDS` later.
@@ -157,15 +183,12 @@ impl Surface {
         if wait.is_zero() || *admin.started.borrow() {
             return Reply::now(admin.status());
         }
-        let Ok(place) = Arc::clone(&self.waiters).try_acquire_owned() else {
+        let Some(turn) = self.waiting.turn() else {
             return Reply::now(admin.status());
         };
         connection.extend(wait);
         Reply::later(async move {
-            let _place = place;
-            let mut started = admin.started.clone();
-            // Timed out, or whoever says so is gone: the document says how things stand.
-            let _ = tokio::time::timeout(wait, started.wait_for(|started| *started)).await;
+            turn.over(&admin, wait).await;
             admin.status()
         })
     }

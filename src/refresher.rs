@@ -7,6 +7,7 @@
 
 mod call;
 mod extras;
+mod incident;
 mod log;
 pub mod metrics;
 mod proof;
@@ -100,6 +101,7 @@ pub struct Refresher<A> {
     /// The newest content of the source's file that the session knows of.
     content: Content,
     log: log::Throttle,
+    trouble: incident::Trouble,
 }
 
 impl<A: Assume + Send + Sync + 'static> Refresher<A> {
@@ -116,6 +118,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             named: Identity::Unknown,
             content,
             log: log::Throttle::default(),
+            trouble: incident::Trouble::default(),
             parts,
             inputs,
         }
@@ -146,6 +149,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     /// One step of the session, with everything that follows from it.
     fn advance(&mut self, event: Event) {
         let now = clock::now();
+        let mut wake = None;
         for action in self.session.step(event, now) {
             match action {
                 Action::Call(call) => self.start(&call, now.boot),
@@ -154,9 +158,11 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                 Action::Save(snapshot) => self.keep(snapshot),
                 Action::Withdraw => self.parts.publisher.withdraw(),
                 Action::Report(report) => self.log_and_count(&report, now),
-                Action::WakeAt(at) => self.alarm.set(at),
+                Action::WakeAt(at) => wake = at,
             }
         }
+        let moment = self.watch_incident(now);
+        self.alarm.set([wake, moment].into_iter().flatten().min());
         self.show(now);
     }
 
@@ -257,7 +263,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     }
 
     fn show(&self, now: Now) {
-        let report = status::report(&self.parts, &self.session, &self.session_names, now);
+        let report = status::report(&self.parts, &self.session, &self.session_names, self.trouble.current, now);
         self.parts.metrics.schedule(&report.hops);
         self.parts.report.send_replace(report);
     }

@@ -155,6 +155,7 @@ pub(super) fn start_admin(
         listening,
         draining: ending.draining.subscribe(),
         metrics: admin::metrics::Metrics::register(registry)?,
+        clock: clock::boot,
     };
     let stop = ending.closed.subscribe();
     tasks.spawn(async move {

@@ -16,7 +16,7 @@ const REFUSAL: &str = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
 const MOMENTS: [&str; 3] = [
     "refreshes keep failing: half of the time that was left is gone",
     "refreshes keep failing: credentials end soon",
-    "refreshes keep failing: nothing is vended any more",
+    "refreshes keep failing: no credentials are vended",
 ];
 
 fn revoked() -> Behaviour {
@@ -160,7 +160,8 @@ fn has_connection_to(address: &str) -> bool {
     let port: u16 = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let wanted = format!("0100007F:{port:04X}");
     let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
-    table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).any(|row| {
-        row.get(1).is_some_and(|local| *local == wanted) && row.get(3).is_some_and(|state| *state == "01")
-    })
+    table
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .any(|row| row.get(1).is_some_and(|local| *local == wanted) && row.get(3).is_some_and(|state| *state == "01"))
 }

@@ -138,3 +138,37 @@ fn a_port_that_another_process_has_is_what_keeps_held_credentials_from_the_appli
     status["listening"] = false.into();
     assert!(probe_line(&status, now()).contains("AccessDenied"), "the missing credentials come first");
 }
+
+#[test]
+fn the_headline_says_that_refreshes_fail_and_when_credentials_end() {
+    let headline = |status: &Value| text(status, now()).lines().next().expect("a headline").to_owned();
+    let mut status = healthy();
+    status["profiles"][0]["incident"] =
+        json!({"failingSince": "2026-11-22T05:52:00Z", "credentialsEnd": "2026-11-22T06:04:10Z"});
+    assert_eq!(headline(&status), "stsidecar 0.1.0: ready, refreshes failing for 8m, credentials end in 4m");
+    status["profiles"][0]["incident"]["credentialsEnd"] = json!("2026-11-22T05:59:58Z");
+    status["ready"] = false.into();
+    assert_eq!(headline(&status), "stsidecar 0.1.0: not ready, refreshes failing for 8m, credentials ended 2s ago");
+    status["profiles"][0]["incident"]["credentialsEnd"] = json!(null);
+    assert_eq!(headline(&status), "stsidecar 0.1.0: not ready, refreshes failing for 8m, no credentials yet");
+}
+
+#[test]
+fn of_several_profiles_the_headline_names_the_one_that_ends_first() {
+    let incident = |end: &str| json!({"failingSince": "2026-11-22T05:50:00Z", "credentialsEnd": end});
+    let mut status = json!({"version": "0.1.0", "ready": true, "profiles": [
+        {"profile": "alpha", "hops": [{"expiration": "2026-11-22T06:40:00Z"}], "incident": incident("2026-11-22T06:40:00Z")},
+        {"profile": "beta", "hops": [{"expiration": "2026-11-22T06:20:00Z"}], "incident": incident("2026-11-22T06:20:00Z")},
+        {"profile": "gamma", "hops": [{"expiration": "2026-11-22T06:10:00Z"}], "incident": null},
+    ]});
+    assert!(
+        text(&status, now())
+            .starts_with("stsidecar 0.1.0: ready, refreshes of beta failing for 10m, credentials end in 20m\n")
+    );
+    status = of_profile(status, "alpha", now());
+    assert!(
+        text(&status, now()).starts_with("stsidecar 0.1.0: ready, refreshes failing for 10m, credentials end in 40m\n")
+    );
+    status = of_profile(status, "gamma", now());
+    assert!(text(&status, now()).starts_with("stsidecar 0.1.0: not ready\n"), "gamma was taken out before");
+}
