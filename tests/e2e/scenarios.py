@@ -18,6 +18,7 @@ from . import reinvocation_cases as reinvocations
 from . import serving_cases as serving
 from . import shape_cases as shapes
 from . import store
+from . import trouble_cases as troubles
 from .context import PLACES, Context
 from .release import NAMESPACE, values_file
 
@@ -33,6 +34,8 @@ BESIDE = [
         ("rbac", admissions.rbac),
         ("env", environments.env),
         ("mesh", shapes.mesh),
+        ("trust", troubles.trust),
+        ("ending", troubles.ending),
     ],
     [
         ("d", operators.d),
