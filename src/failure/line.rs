@@ -39,7 +39,7 @@ impl Line<'_> {
     /// The line, below 200 characters.
     ///
     /// Hint and end are whole. Where there is no room for everything, the middle of the role is cut first, to what
-    /// still tells account and name apart, then the middle of the cause.
+    /// still tells account and name apart, then the end of the cause.
     #[must_use]
     pub fn text(&self) -> String {
         let part = |text: &str, longest| middle_cut(&safe_line(&middle_cut(text, longest)), longest);
@@ -51,7 +51,7 @@ impl Line<'_> {
         let room = LONGEST_LINE - frame - length(&hint);
         let role = part(self.role.unwrap_or("chosen by STS"), LONGEST_ROLE.min(room));
         let least = length(&role).min(SHORTEST_ROLE);
-        let cause = part(&steady(&safe_line(self.cause)), room.saturating_sub(least + "; ".len()));
+        let cause = begun(&steady(&safe_line(self.cause)), room.saturating_sub(least + "; ".len()));
         if cause.is_empty() || room < least + "; ".len() + SHORTEST_CAUSE {
             return format!("{profile}: role {role}: {code}: {hint}{end}");
         }
@@ -60,12 +60,27 @@ impl Line<'_> {
     }
 }
 
+/// At most `longest` characters, the end of a longer text replaced by `...`: what is wrong comes first in a message.
+fn begun(text: &str, longest: usize) -> String {
+    if text.chars().count() <= longest {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(longest.saturating_sub(3)).collect();
+    format!("{}...", kept.trim_end_matches([' ', '.']))
+}
+
 /// The message without the words that differ from one answer to the next: times, numbers, ids of requests and keys,
 /// addresses. ARNs, URLs, paths and names such as `eu-central-1` stay.
 fn steady(message: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
     for word in message.split_whitespace() {
-        let shown = if changes(word) { "..." } else { word };
+        let shown = match (word.starts_with('('), word.ends_with(')')) {
+            _ if !changes(word) => word,
+            (true, true) => "(...)",
+            (true, false) => "(...",
+            (false, true) => "...)",
+            (false, false) => "...",
+        };
         if shown != "..." || words.last() != Some(&"...") {
             words.push(shown);
         }
@@ -74,11 +89,13 @@ fn steady(message: &str) -> String {
 }
 
 fn changes(word: &str) -> bool {
-    let bare = word.trim_start_matches(|c: char| !c.is_ascii_alphanumeric() && c != '/');
-    let digits = bare.bytes().filter(u8::is_ascii_digit).count();
+    let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '/');
+    let is_port = |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let named = bare.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(bare, |(host, _)| host);
+    let digits = named.bytes().filter(u8::is_ascii_digit).count();
     let is_place = ["arn:", "/"].iter().any(|start| bare.starts_with(start)) || bare.contains("://");
     let is_name = bare.starts_with(|c: char| c.is_ascii_alphabetic()) && digits <= 3;
-    digits > 0 && !is_place && !is_name
+    bare.bytes().any(|byte| byte.is_ascii_digit()) && !is_place && !is_name
 }
 
 #[cfg(test)]
@@ -112,7 +129,10 @@ mod tests {
             "{text}"
         );
         let text = Line { end: "", ..long }.text();
-        assert!(text.contains("rvice-prod: AccessDenied: Not auth") && text.contains("WebIdentity; check"), "{text}");
+        assert!(
+            text.contains("rvice-prod: AccessDenied: Not authorized to") && text.contains("WithWeb...; check"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -139,9 +159,11 @@ mod tests {
                 "Signature expired: 20261128T130000Z is now earlier than 20261128T130500Z",
                 "Signature expired: ... is now earlier than ...",
             ),
-            ("failed (Request ID: f4ce575f-0000-4000-8000-000000000001)", "failed (Request ID: ..."),
+            ("failed (Request ID: f4ce575f-0000-4000-8000-000000000001)", "failed (Request ID: ...)"),
             ("try again in 37 s, attempt 4", "try again in ... s, attempt ..."),
-            ("10.2.3.4:443 refused it", "... refused it"),
+            ("10.2.3.4:443 refused it (os error 111)", "... refused it (os error ...)"),
+            ("sts.eu-central-1.amazonaws.com:443 refuses", "sts.eu-central-1.amazonaws.com:443 refuses"),
+            ("at [2001:db8::1]:443 (2026-11-28 13:00:00)", "at ... (... ...)"),
             (
                 "role \"arn:aws:iam::111122223333:role/app\" in eu-central-1",
                 "role \"arn:aws:iam::111122223333:role/app\" in eu-central-1",

@@ -50,7 +50,7 @@ fn lines(profiles: &[Profile], asked: impl IntoIterator<Item = u64>) -> Vec<(u64
 
 #[test]
 fn a_call_in_five_minutes_brings_three_lines_of_an_incident() {
-    let began = "default: role arn:aws:iam::111122223333:role/app: AccessDenied: denied (RequestId: ...; check the trust policy";
+    let began = "default: role arn:aws:iam::111122223333:role/app: AccessDenied: denied (RequestId: ...); check the trust policy";
     let before = format!("{began}; credentials end {ENDS}");
     let lines = lines(&[failing("default", 720, Some(3590))], (0..10_000).step_by(300));
     assert_eq!(lines, [(2400, before.clone()), (3000, before), (3600, format!("{began}; credentials ended {ENDS}"))]);
