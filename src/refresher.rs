@@ -7,6 +7,7 @@
 
 mod call;
 mod extras;
+mod incident;
 mod log;
 pub mod metrics;
 mod proof;
@@ -104,6 +105,7 @@ pub struct Refresher<A> {
     content: Content,
     log: log::Throttle,
     retry: Retry,
+    trouble: incident::Trouble,
 }
 
 impl<A: Assume + Send + Sync + 'static> Refresher<A> {
@@ -121,6 +123,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             content,
             log: log::Throttle::default(),
             retry: Retry::default(),
+            trouble: incident::Trouble::default(),
             parts,
             inputs,
         }
@@ -152,6 +155,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     /// One step of the session, with everything that follows from it.
     fn advance(&mut self, event: Event) {
         let now = clock::now();
+        let mut wake = None;
         for action in self.session.step(event, now) {
             match action {
                 Action::Call(call) => self.start(&call, now.boot),
@@ -160,9 +164,11 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                 Action::Save(snapshot) => self.keep(snapshot),
                 Action::Withdraw => self.parts.publisher.withdraw(),
                 Action::Report(report) => self.log_and_count(&report, now),
-                Action::WakeAt(at) => self.alarm.set(at),
+                Action::WakeAt(at) => wake = at,
             }
         }
+        let moment = self.watch_incident(now);
+        self.alarm.set([wake, moment].into_iter().flatten().min());
         self.show(now);
     }
 
@@ -264,7 +270,8 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
 
     fn show(&self, now: Now) {
         let retry = Retry { is_calling: self.session.is_calling(now.boot), ..self.retry };
-        let report = status::report(&self.parts, &self.session, &self.session_names, retry, now);
+        let report =
+            status::report(&self.parts, &self.session, &self.session_names, (retry, self.trouble.current), now);
         self.parts.metrics.schedule(&report.hops);
         self.parts.report.send_replace(report);
     }

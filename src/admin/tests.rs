@@ -1,6 +1,8 @@
 //! The admin surface as kubelet, Prometheus and the command line see it.
 
+mod incidents;
 mod retried;
+mod waiting;
 mod wire;
 
 use std::net::IpAddr;
@@ -66,7 +68,7 @@ fn agent(names: &[&str], live: bool) -> Agent {
         draining: draining_seen,
         metrics: Metrics::alone(),
     };
-    let surface = Surface::new(admin);
+    let surface = Surface::of(admin);
     Agent { surface, publishers, reports, started, draining, listening }
 }
 
@@ -198,40 +200,6 @@ async fn status_is_json_for_this_pod_only_and_holds_no_credentials() {
             assert!(!text.contains(ARN), "{text}");
         }
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_waiting_status_ends_when_started_and_else_at_its_time() {
-    let agent = agent(&["default"], true);
-    for (target, seconds) in [("/status", 0), ("/status?wait=0", 0), ("/status?wait=3", 3), ("/status?wait=9999", 25)] {
-        let start = tokio::time::Instant::now();
-        let (status, text) = agent.ask(target).await;
-        assert_eq!(status, 200);
-        assert!(text.contains(r#""started":false"#), "{text}");
-        let took = start.elapsed();
-        assert!(took.abs_diff(Duration::from_secs(seconds)) < Duration::from_millis(10), "{target}: {took:?}");
-    }
-    let start = tokio::time::Instant::now();
-    let waiting = tokio::spawn(read(agent.reply(&Method::GET, "/status?wait=25", "::1")));
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(!waiting.is_finished());
-    agent.started.send_replace(true);
-    let (_, text) = waiting.await.expect("no panic");
-    assert!(text.contains(r#""started":true"#), "{text}");
-    assert!(start.elapsed() < Duration::from_secs(2));
-    assert_eq!(agent.ask("/status?wait=soon").await.0, 400);
-}
-
-#[tokio::test(start_paused = true)]
-async fn eight_may_wait_and_the_ninth_is_answered_at_once() {
-    let agent = agent(&["default"], true);
-    let waiting: Vec<Reply> = (0..WAITERS).map(|_| agent.reply(&Method::GET, "/status?wait=25", "::1")).collect();
-    let start = tokio::time::Instant::now();
-    assert_eq!(agent.ask("/status?wait=25").await.0, 200);
-    assert_eq!(start.elapsed(), Duration::ZERO);
-    drop(waiting);
-    agent.ask("/status?wait=25").await;
-    assert!(start.elapsed() >= Duration::from_secs(25), "the places are free again");
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ fn ask(arguments: &Args, world: &World<'_>) -> Asked {
             None => End::Complaint("the agent's answer holds no credentials".to_owned(), exit::NOT_READY),
         },
         Ok(Answer { status, body }) => End::Complaint(refusal(status, &body), exit::NOT_READY),
-        Err(error @ (request::Error::NoAgent(_) | request::Error::NotHttp(_))) => {
+        Err(error @ (request::Error::NoAgent(_) | request::Error::Closed(_) | request::Error::NotHttp(_))) => {
             return Asked::Nobody(error.to_string());
         }
         Err(error) => End::Complaint(error.to_string(), exit::UNAVAILABLE),

@@ -41,6 +41,9 @@ pub(super) enum Error {
     /// It took the connection and broke off.
     #[error("the agent on {0} broke off: {1}")]
     Broken(SocketAddr, io::Error),
+    /// It took the connection and ended: an agent that is replaced, or killed.
+    #[error("the agent on {0} ended before it answered")]
+    Closed(SocketAddr),
     /// Somebody else's port.
     #[error("what answers on {0} is not the agent: its answer is not HTTP")]
     NotHttp(SocketAddr),
@@ -59,7 +62,8 @@ pub(super) fn ask(addresses: &[SocketAddr], request: &Request<'_>) -> Result<Ans
                 io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent(*address),
                 _ => Error::Broken(*address, error),
             })?;
-            return parse(&answer).ok_or(Error::NotHttp(*address));
+            let unread = if answer.is_empty() { Error::Closed(*address) } else { Error::NotHttp(*address) };
+            return parse(&answer).ok_or(unread);
         }
     }
     let tried: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();

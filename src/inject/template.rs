@@ -5,11 +5,13 @@
 //! an unknown key under `agent` is refused. Values that annotations can replace are texts; `settings` reads and checks them.
 
 mod extra;
+mod probes;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::version;
+pub(super) use probes::{IncidentProbe, ReadinessProbe};
 
 /// The chart's values, as far as they describe what is injected.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -78,6 +80,8 @@ pub(super) struct Agent {
     pub(super) credentials_port: u64,
     pub(super) metrics: Metrics,
     pub(super) wait_for_credentials: bool,
+    pub(super) incident_probe: IncidentProbe,
+    pub(super) readiness_probe: ReadinessProbe,
     pub(super) legacy_clients: bool,
     pub(super) ec2_metadata: bool,
     pub(super) resources: Resources,
@@ -103,6 +107,8 @@ impl Default for Agent {
             credentials_port: 9911,
             metrics: Metrics::default(),
             wait_for_credentials: true,
+            incident_probe: IncidentProbe::default(),
+            readiness_probe: ReadinessProbe::default(),
             legacy_clients: false,
             ec2_metadata: false,
             resources: Resources::default(),

@@ -38,6 +38,7 @@ mod state_dir;
 mod stuck_log;
 mod surfaces;
 mod threads;
+mod trouble;
 mod watchdog;
 mod watching;
 

@@ -73,6 +73,12 @@ def examples():
                     "timeoutSeconds": 30,
                     "failureThreshold": 1000000,
                 }
+                assert agent["livenessProbe"] == {
+                    "exec": {"command": ["/stsidecar", "status", "--incident-probe", "--period=300"]},
+                    "periodSeconds": 300,
+                    "timeoutSeconds": 30,
+                    "failureThreshold": 2147483647,
+                }
                 mounts = {mount["name"]: mount["mountPath"] for mount in agent["volumeMounts"]}
                 state = next(variable["value"] for variable in agent["env"] if variable["name"] == "STSIDECAR_STATE_DIR")
                 assert mounts == {

@@ -11,14 +11,15 @@ from .workloads import Place
 
 # Roles and whom they trust: one for each scenario's namespace, by the same name, and these.
 PLACES = [
-    "asks", "b", "bodies", "c", "d", "dashboard", "debug", "drain", "e", "env", "f", "g", "h", "i", "j", "k", "l", "m",
-    "m-quota", "m-restricted", "mesh", "n", "nodes", "o", "p", "speed", "status", "system", "whole",
+    "asks", "b", "bodies", "c", "d", "dashboard", "debug", "drain", "e", "ending", "env", "f", "g", "h", "i", "j", "k", "l",
+    "m", "m-quota", "m-restricted", "mesh", "n", "nodes", "o", "p", "speed", "status", "system", "trust", "whole",
 ]
 ROLES = [
-    *(Role(f"e2e-{name}", f"e2e-{name}") for name in PLACES if name != "d"),
+    *(Role(f"e2e-{name}", f"e2e-{name}") for name in PLACES if name not in ("d", "ending")),
     Role("e2e-g-two", "e2e-g"),
     Role("my-app", "my-app", "default"),  # of the README
-    Role("e2e-d", "somewhere-else"),  # so STS refuses the pods of e2e-d
+    Role("e2e-trust-revoked", "nowhere"),  # what STS is asked for once the trust is revoked
+    *(Role(f"e2e-{name}", "somewhere-else") for name in ("d", "ending")),  # so STS refuses the pods of these
 ]
 
 

@@ -20,6 +20,7 @@ from . import serving_cases as serving
 from . import shape_cases as shapes
 from . import status_cases as statuses
 from . import store
+from . import trouble_cases as troubles
 from .context import PLACES, Context
 from .release import NAMESPACE, values_file
 
@@ -37,6 +38,8 @@ BESIDE = [
         ("debug", debugs.debug),
         ("status", statuses.status),
         ("mesh", shapes.mesh),
+        ("trust", troubles.trust),
+        ("ending", troubles.ending),
     ],
     [
         ("d", operators.d),

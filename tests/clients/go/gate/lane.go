@@ -7,11 +7,13 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
 
-// lane is one port. `open` passes, `closed` refuses connections, `hanging` takes requests and never answers.
+// lane is one port. `open` passes, `closed` refuses connections, `hanging` takes requests and never answers. `brief`
+// passes and lets sessions end soon, `revoked` passes and asks for a role that trusts nobody: STS refuses it.
 type lane struct {
 	port   string
 	secure *tls.Config
@@ -33,7 +35,7 @@ func newLane(port string, secure *tls.Config, next http.Handler) *lane {
 func (l *lane) set(state string) error {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	if state != "open" && state != "closed" && state != "hanging" {
+	if !slices.Contains([]string{"open", "closed", "hanging", "brief", "revoked"}, state) {
 		return fmt.Errorf("no state %s", state)
 	}
 	if l.server != nil { // connections that are kept alive end as well
@@ -49,10 +51,15 @@ func (l *lane) set(state string) error {
 		return err
 	}
 	handler := l.next
-	if state == "hanging" {
+	switch state {
+	case "hanging":
 		handler = http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
 			<-request.Context().Done()
 		})
+	case "brief":
+		handler = brief(l.next)
+	case "revoked":
+		handler = revoked(l.next)
 	}
 	l.server = &http.Server{Handler: handler, TLSConfig: l.secure, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return context.Background() }}
 	go func(server *http.Server) { _ = server.ServeTLS(listener, "", "") }(l.server)
