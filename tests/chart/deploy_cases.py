@@ -42,6 +42,7 @@ def manifests():
     for found in built:
         for version in kinds.VERSIONS:
             kinds.check(found, version)
+        assert "annotations" not in found["metadata"], "whoever edits the ConfigMap means it: nothing else may decide"
     namespace = next(found for found in built if found["kind"] == "Namespace")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     for found in built:
