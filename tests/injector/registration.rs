@@ -95,9 +95,7 @@ impl Program {
                 sleep(Duration::from_millis(10)).await;
             }
         };
-        if timeout(BOUND, held).await.is_err() {
-            panic!("{what}: never; its log:\n{}", self.log());
-        }
+        timeout(BOUND, held).await.unwrap_or_else(|_| panic!("{what}: never; its log:\n{}", self.log()));
     }
 
     fn log(&self) -> String {
