@@ -28,6 +28,8 @@ def plain_manifests() -> str:
     """The chart without what only Helm needs."""
     lines = normal(template("helm4", "--skip-tests")).splitlines()
     of_helm = ("# Source: ", "helm.sh/chart: ", "app.kubernetes.io/managed-by: Helm")
+    # Nobody keeps it the same as a ConfigMap that is edited by hand, which then decides.
+    lines = re.sub(r"\n  annotations:\n(    #.*\n)*    stsidecar.dev/configuration: .*", "", "\n".join(lines)).split("\n")
     return HEADER + "".join(f"{line}\n" for line in lines if not line.strip().startswith(of_helm))
 
 
