@@ -65,6 +65,14 @@ impl Default for Image {
     }
 }
 
+impl Image {
+    /// Tag and digest.
+    fn build(&self) -> (&str, &str) {
+        let is_default = self.tag.is_empty() && self.digest.is_empty();
+        (if is_default { version::VERSION } else { &self.tag }, &self.digest)
+    }
+}
+
 #[allow(clippy::struct_excessive_bools, reason = "the shape is the chart's")]
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -261,6 +269,18 @@ impl Template {
             ("", tag) => format!("{name}:{tag}"),
             (digest, _) => format!("{name}@{digest}"),
         }
+    }
+
+    /// Whether it names the same build as another, from whichever registry.
+    #[must_use]
+    pub fn is_of_build(&self, other: &Self) -> bool {
+        self.image.build() == other.image.build()
+    }
+
+    /// The same with the image of another.
+    #[must_use]
+    pub fn with_image_of(self, other: &Self) -> Self {
+        Self { global: other.global.clone(), image: other.image.clone(), ..self }
     }
 
     /// The same for a caller whose flag named the region: it stays with what is injected.

@@ -14,7 +14,7 @@ mod held;
 pub mod inspect;
 mod keeper;
 pub mod metrics;
-mod object;
+pub(super) mod object;
 mod own;
 mod plan;
 mod reference;

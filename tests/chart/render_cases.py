@@ -218,6 +218,25 @@ def configuration():
     assert config["agent"]["securityContext"] == {"runAsUser": None, "runAsGroup": None}, "a null reaches the injector"
 
 
+def carried():
+    """The webhook configuration carries the same configuration, and annotations of one's own beside it"""
+    key = "stsidecar.dev/configuration"
+    # What a shell, YAML, JSON and HTML would each write in a way of their own.
+    odd = "--set-json=agent.extraEnv=" + json.dumps([{"name": "ODD", "value": "'\"\\ <&>\n\u00fc\U0001f600 #: {}"}])
+    beside = "--set-json=injector.webhook.annotations=" + json.dumps({"own": "kept"})
+    for arguments, major in product([*map(of_file, VALUES), (odd, beside)], HELMS):
+        found = objects(*arguments, major=major)
+        registration = found.get(("MutatingWebhookConfiguration", "stsidecar-injector"))
+        if registration is None:
+            assert ("Deployment", "stsidecar-injector") not in found
+            continue
+        annotations = registration["metadata"]["annotations"]
+        config = yaml.safe_load(found["ConfigMap", "stsidecar-injector"]["data"]["config.yaml"])
+        assert json.loads(annotations[key]) == config, f"{major} {arguments}"
+        assert (annotations.get("own") == "kept") == (beside in arguments)
+    refuses(f"injector.webhook.annotations: {key} is the chart's own", f'--set-json=injector.webhook.annotations={{"{key}":"x"}}')
+
+
 def notes():
     """NOTES.txt warns of what is missing, and ends in the next command"""
     with tempfile.TemporaryDirectory(prefix="stsidecar-chart-") as folder:
@@ -273,4 +292,4 @@ def uninstall():
             assert found["metadata"]["annotations"]["helm.sh/hook"] == "test", f"{kind} {name} is made at more than helm test"
 
 
-CASES = [lint, goldens, clusters, schemas, reproducible, permissions, patience, webhooks, opted_in, restricted, configuration, notes, helm_test, uninstall]
+CASES = [lint, goldens, clusters, schemas, reproducible, permissions, patience, webhooks, opted_in, restricted, configuration, carried, notes, helm_test, uninstall]

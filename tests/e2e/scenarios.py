@@ -16,6 +16,7 @@ from . import policy_cases as policies
 from . import readme_cases as readmes
 from . import refusal_cases as refusals
 from . import reinvocation_cases as reinvocations
+from . import rollout_cases as rollouts
 from . import serving_cases as serving
 from . import shape_cases as shapes
 from . import status_cases as statuses
@@ -54,14 +55,17 @@ BESIDE = [
 ]
 # Measures, so before anything else is there.
 QUIET = [("speed", admissions.speed)]
-# Flood, replace or stop injectors, or cordon the node. The last one leaves a release of Helm 3.
+# Flood, replace or stop injectors, or cordon the node. From k on the release is Helm 3's.
 ALONE = [
     ("bodies", admissions.bodies),
     ("drain", shapes.drain),
     ("h", refusals.h),
     ("system", refusals.system),
     ("f", admissions.f),
+    ("unregistered", rollouts.unregistered),
+    ("new4", rollouts.new4),
     ("k", installs.k),
+    ("new3", rollouts.new3),
 ]
 LONG = [("long", outages.long)]
 NAMES = [name for row in [FIRST, QUIET, *BESIDE, ALONE, LONG] for name, _ in row]
