@@ -69,7 +69,7 @@ async fn no_call_fails_while_each_mode_follows_each_other() {
         replicas = roll(&api, time, replicas, start(&api, time, mode, folders[folder].path())).await;
     }
     let both: Vec<&Replica> = replicas.iter().collect();
-    call_all(&api, time, &both, 10 * SECOND, 15 * MINUTE).await;
+    call_all(&api, time, &both, MINUTE, 15 * MINUTE).await;
     let left = present(&api);
     assert_eq!(left.len(), 1, "what earlier modes needed is gone");
     inspect::verify(&[both[0].leaf()], &left, NAME, time.wall()).expect("and what serves is not");
@@ -121,11 +121,11 @@ async fn a_failed_upgrade_leaves_the_old_mode_serving_and_nothing_behind() {
         call_all(&api, time, &both, SECOND, 10 * SECOND).await;
         assert!(!new.serving.is_ready(), "{:?}", new.serving.readiness());
         mount(folder.path(), &issuer("cert-manager"), 1);
-        call_all(&api, time, &both, SECOND, lasts).await;
+        call_all(&api, time, &both, lasts / 20, lasts).await;
         assert_eq!(new.serving.is_ready(), lasts > 30 * SECOND, "{:?}", new.serving.readiness());
         assert_eq!(present(&api).len(), before.len() + 1, "both modes are trusted");
         new.stop().await;
-        call_all(&api, time, &both, 10 * SECOND, 12 * MINUTE).await;
+        call_all(&api, time, &both, MINUTE, 12 * MINUTE).await;
         assert_eq!(present(&api), before);
     }
     prepare(&api, SELF);
@@ -169,12 +169,12 @@ async fn a_rotated_out_authority_goes_although_the_pods_that_knew_it_were_replac
         mount(folders[1].path(), &second, 2 * generation + 2);
         let new = roll(&api, time, old, start(&api, time, mode, folders[1].path())).await;
         // And all of them once more before the ten minutes are over.
-        call_all(&api, time, &new.iter().collect::<Vec<_>>(), SECOND, 2 * MINUTE).await;
+        call_all(&api, time, &new.iter().collect::<Vec<_>>(), 10 * SECOND, 2 * MINUTE).await;
         let newest = roll(&api, time, new, start(&api, time, mode, folders[1].path())).await;
         let serving: Vec<&Replica> = newest.iter().collect();
-        call_all(&api, time, &serving, 10 * SECOND, 4 * MINUTE).await;
+        call_all(&api, time, &serving, MINUTE, 4 * MINUTE).await;
         assert!(present(&api).contains(first.der()), "a replica that is behind may still serve it");
-        call_all(&api, time, &serving, 10 * SECOND, 8 * MINUTE).await;
+        call_all(&api, time, &serving, MINUTE, 8 * MINUTE).await;
         assert_eq!(present(&api), [second.der().clone()]);
         for replica in newest {
             replica.stop().await;
@@ -192,7 +192,7 @@ async fn two_modes_side_by_side_leave_each_other_in_peace() {
     let other = Replica::mounted(&api, time, Mode::External, 0.2, folder.path().to_owned());
     other.ready_within(MINUTE).await;
     let writes = api.writes().len();
-    call_all(&api, time, &[&own, &other], 10 * SECOND, 3 * HOUR).await;
+    call_all(&api, time, &[&own, &other], MINUTE, 3 * HOUR).await;
     let rate = (api.writes().len() - writes) / 3;
     assert!(rate <= 60, "{rate} writes an hour");
     assert_eq!(present(&api).len(), 2);

@@ -128,7 +128,7 @@ async fn a_secret_without_its_ca_is_named_and_a_bundle_written_by_hand_serves() 
             }
             set_bundle(&api, &STANDARD.encode(first.pem()));
             replica.ready_within(40 * SECOND).await;
-            call_all(&api, time, &[&replica], 10 * SECOND, 25 * 60 * SECOND).await;
+            call_all(&api, time, &[&replica], 60 * SECOND, 25 * 60 * SECOND).await;
             assert_eq!(authorities(&api.bundle(SECOND).expect("written")), [first.der().clone()]);
         }
     }

@@ -245,8 +245,7 @@ async fn a_foreign_or_broken_bundle_is_set_right() {
     let good = authorities(&api.bundle(Duration::ZERO).expect("written"));
     let foreign = authorities(&other_pair().0);
     let with_rubbish = format!("{}-----BEGIN CERTIFICATE-----\nrubbish\n", inspect::to_pem(&foreign));
-    let bundles =
-        [(inspect::to_pem(&foreign), &foreign), (with_rubbish, &foreign), ("no PEM".to_owned(), &Vec::new())];
+    let bundles = [(inspect::to_pem(&foreign), &foreign), (with_rubbish, &foreign), ("no PEM".to_owned(), &Vec::new())];
     for (bad, kept) in bundles {
         set_bundle(&api, &STANDARD.encode(&bad));
         sleep(2 * SECOND).await;
