@@ -11,7 +11,7 @@ from .workloads import Place
 
 # Roles and whom they trust: one for each scenario's namespace, by the same name, and these.
 PLACES = [
-    "asks", "b", "bodies", "c", "d", "dashboard", "drain", "e", "env", "f", "g", "h", "i", "j", "k", "l", "m",
+    "asks", "b", "bodies", "c", "certs", "d", "dashboard", "drain", "e", "env", "f", "g", "h", "i", "j", "k", "l", "m",
     "m-quota", "m-restricted", "mesh", "n", "nodes", "o", "p", "speed", "system", "whole",
 ]
 ROLES = [

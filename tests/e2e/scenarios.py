@@ -6,6 +6,7 @@ from collections.abc import Callable
 from real.processes import Failed
 
 from . import admission_cases as admissions
+from . import certificate_cases as certificates
 from . import dashboard_cases as dashboards
 from . import environment_cases as environments
 from . import install_cases as installs
@@ -54,6 +55,7 @@ ALONE = [
     ("h", refusals.h),
     ("system", refusals.system),
     ("f", admissions.f),
+    ("certs", certificates.certs),
     ("k", installs.k),
 ]
 LONG = [("long", outages.long)]
