@@ -257,3 +257,21 @@ async fn a_foreign_or_broken_bundle_is_set_right() {
     }
     assert!(replica.serving.is_ready());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_annotation_by_which_cainjector_overwrites_ca_bundle_is_named() {
+    let (api, time) = (Api::start().await, Time::start());
+    let replica = Replica::start(&api, time, SELF, 0.5);
+    replica.ready_within(5 * SECOND).await;
+    for key in ["cert-manager.io/inject-ca-from", "cert-manager.io/inject-ca-from-secret"] {
+        api.edit(WEBHOOKS, |configuration| configuration["metadata"]["annotations"][key] = json!("a/b"));
+        sleep(5 * SECOND).await;
+        let readiness = replica.serving.readiness();
+        assert!(readiness.ready && readiness.reason.contains(key), "{readiness:?}");
+        // What it does is set right as quickly as anything else.
+        api.wipe();
+        sleep(SECOND).await;
+        call(&api, time, &replica, Duration::ZERO).await.expect("trusted again");
+        assert!(!replica.serving.readiness().reason.contains("cainjector"), "{:?}", replica.serving.readiness());
+    }
+}
