@@ -16,6 +16,9 @@ use super::object::{Error, Object};
 use super::record::{ANNOTATION, Record};
 use crate::time::Wall;
 
+/// What begins the annotations of <https://cert-manager.io/docs/concepts/ca-injector/>.
+const CAINJECTOR: &str = "cert-manager.io/inject-";
+
 /// What begins each certificate of a bundle.
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 
@@ -28,6 +31,8 @@ pub(super) struct Bundle {
     /// Name and CAs of each webhook that calls us; no CAs when caBundle is missing or unreadable.
     webhooks: Vec<(String, Vec<CertificateDer<'static>>)>,
     pub(super) record: Record,
+    /// The annotation by which cert-manager's cainjector replaces all of caBundle, again and again.
+    pub(super) overwriter: Option<String>,
 }
 
 impl Bundle {
@@ -45,11 +50,14 @@ impl Bundle {
         };
         let named =
             |webhook: &Value| Some((webhook["name"].as_str()?.to_owned(), authorities(webhook).unwrap_or_default()));
+        let annotations = &configuration["metadata"]["annotations"];
+        let mut keys = annotations.as_object().into_iter().flatten().map(|(key, _)| key);
         Self {
             resource_version: configuration["metadata"]["resourceVersion"].as_str().map(str::to_owned),
             date: None,
             webhooks: webhooks.iter().filter(calls_us).filter_map(named).collect(),
-            record: Record::read(configuration["metadata"]["annotations"][ANNOTATION].as_str()),
+            record: Record::read(annotations[ANNOTATION].as_str()),
+            overwriter: keys.find(|key| key.starts_with(CAINJECTOR)).cloned(),
         }
     }
 

@@ -53,6 +53,8 @@ pub(super) struct Keeper {
     reference: Reference,
     metrics: Metrics,
     clock: Clock,
+    /// The annotation of cainjector, while there is one. It is no failed look: those make the next one come later.
+    overwriter: Option<String>,
     /// As last logged; empty when all is well.
     problems: String,
 }
@@ -120,6 +122,7 @@ impl Keeper {
             reference: Reference::default(),
             metrics,
             clock,
+            overwriter: None,
             problems: String::new(),
         }
     }
@@ -154,6 +157,7 @@ impl Keeper {
         if let Some(present) = &present {
             let age = |ca: &CertificateDer<'static>| present.record.age(ca, present.date.unwrap_or(now));
             self.sightings.note(present.trusted(), age);
+            self.warn_of(present.overwriter.as_ref());
         }
         let wrote = note(self.origin.look(&self.sightings, now).await, &mut problems).unwrap_or(false);
         let patched = match present {
@@ -243,7 +247,24 @@ impl Keeper {
         if !problems.is_empty() {
             reason = format!("{reason}; {}", problems.join("; "));
         }
+        if let Some(annotation) = &self.overwriter {
+            reason = format!("{reason}; with {annotation} cainjector overwrites caBundle: remove the annotation");
+        }
         self.serving.report(Readiness { ready, reason });
+    }
+
+    /// Logs once that somebody else writes caBundle.
+    fn warn_of(&mut self, overwriter: Option<&String>) {
+        if self.overwriter.as_ref() != overwriter {
+            if let Some(annotation) = overwriter {
+                let configuration = self.configuration.title();
+                warn!(
+                    configuration,
+                    annotation, "cainjector overwrites caBundle, admissions fail: remove the annotation"
+                );
+            }
+            self.overwriter = overwriter.cloned();
+        }
     }
 
     /// Logs what changed, not each failed look.
