@@ -41,6 +41,17 @@ MISTAKES = [
     ("tests.roleArn=my-role", "tests.roleArn: Does not match pattern", "at '/tests/roleArn': "),
     # What no schema can say is said by a template, the same with both.
     ("injector.certs.mode=external", "injector.certs.external.secretName is needed", ""),
+    (
+        "injector.certs.mode=external,injector.certs.external.secretName=stsidecar-injector-tls",
+        "injector.certs.external.secretName: stsidecar-injector-tls is the Secret of mode self",
+        "",
+    ),
+    (r"injector.webhook.annotations.cert-manager\.io/inject-ca-from=a/b", "with cert-manager.io/inject-ca-from cert-manager's cainjector overwrites", ""),
+    (
+        r"injector.webhook.annotations.cert-manager\.io/inject-ca-from-secret=a/b,injector.certs.mode=certManager",
+        "with cert-manager.io/inject-ca-from-secret cert-manager's cainjector overwrites",
+        "",
+    ),
     ("serviceAccount.create=false", "serviceAccount.name is needed with serviceAccount.create=false", ""),
     ("injector.port=9912", "injector.port and injector.metricsPort are both 9912", ""),
     ("agent.credentialsPort=9912", "agent.credentialsPort and agent.metrics.port are both 9912", ""),

@@ -11,9 +11,9 @@ from .workloads import Place
 
 # Roles and whom they trust: one for each scenario's namespace, by the same name, and these.
 PLACES = [
-    "asks", "b", "bodies", "c", "d", "dashboard", "debug", "drain", "e", "ending", "env", "f", "g", "h", "i", "j", "k",
-    "l", "m", "m-quota", "m-restricted", "mesh", "n", "new-helm3", "new-helm4", "nodes", "o", "p", "speed", "status",
-    "system", "trust", "unregistered", "whole",
+    "asks", "b", "bodies", "c", "certs", "d", "dashboard", "debug", "drain", "e", "ending", "env", "f", "g", "h", "i",
+    "j", "k", "l", "m", "m-quota", "m-restricted", "mesh", "n", "new-helm3", "new-helm4", "nodes", "o", "p", "speed",
+    "status", "system", "trust", "unregistered", "whole",
 ]
 ROLES = [
     *(Role(f"e2e-{name}", f"e2e-{name}") for name in PLACES if name not in ("d", "ending")),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from real.processes import Failed
 
 from . import admission_cases as admissions
+from . import certificate_cases as certificates
 from . import dashboard_cases as dashboards
 from . import debug_cases as debugs
 from . import environment_cases as environments
@@ -64,6 +65,7 @@ ALONE = [
     ("f", admissions.f),
     ("unregistered", rollouts.unregistered),
     ("new4", rollouts.new4),
+    ("certs", certificates.certs),
     ("k", installs.k),
     ("new3", rollouts.new3),
 ]

@@ -104,7 +104,7 @@ fn problem(webhook: &Value, config: &Config, expected: &Expected) -> Option<(Str
         return Some((format!("it does not call Service {expected}"), UPGRADE));
     }
     if client["caBundle"].as_str().is_none_or(str::is_empty) {
-        let fix = "look into the injector's log, or cert-manager's: one of them writes it";
+        let fix = "the injector writes it: look into its log";
         return Some(("caBundle is not set, so the API server trusts no injector".to_owned(), fix));
     }
     if expected.opt_in && webhook["failurePolicy"] != "Ignore" {
