@@ -74,7 +74,9 @@ def run(chosen: list[str], context: Context, one: Callable, at_once: Callable) -
         return results
     context.release.install(f"--values={values_file(context.directory)}")
     results += in_turn(QUIET)
+    context.beside = True
     results += at_once([row for row in map(wanted, BESIDE) if row], context)
+    context.beside = False
     return results + in_turn(ALONE) + in_turn(LONG)
 
 
