@@ -23,23 +23,24 @@ from .release import NAMESPACE, values_file
 
 # Install and remove the chart, so there is no other release yet.
 FIRST = [("a", installs.a), ("gone", installs.gone), ("hand", installs.hand), ("readme", readmes.readme)]
-# Beside each other, each row by itself in this order: c and l restart the kubelet, one at a time.
+# Beside each other, each row by itself in this order.
 BESIDE = [
-    [("b", serving.b), ("c", outages.c), ("l", outages.l), ("n", refusals.n), ("asks", policies.asks)],
     [
-        ("i", outages.i),
+        ("b", serving.b),
+        ("n", refusals.n),
+        ("asks", policies.asks),
+        ("e", serving.e),
         ("g", serving.g),
+        ("m", serving.m),
         ("j", operators.j),
         ("rbac", admissions.rbac),
         ("env", environments.env),
-        ("mesh", shapes.mesh),
     ],
+    [("i", outages.i), ("mesh", shapes.mesh)],
     [
         ("d", operators.d),
-        ("e", serving.e),
         ("o", reinvocations.o),
         ("p", reinvocations.p),
-        ("m", serving.m),
         ("dashboard", dashboards.dashboard),
         ("nodes", shapes.nodes),
         ("whole", shapes.whole),
@@ -47,6 +48,8 @@ BESIDE = [
 ]
 # Measures, so before anything else is there.
 QUIET = [("speed", admissions.speed)]
+# Restart the kubelet, which Context.restart_kubelet lets them do only here: nothing runs beside them.
+RESTARTS = [("c", outages.c), ("l", outages.l)]
 # Flood, replace or stop injectors, or cordon the node. The last one leaves a release of Helm 3.
 ALONE = [
     ("bodies", admissions.bodies),
@@ -57,7 +60,7 @@ ALONE = [
     ("k", installs.k),
 ]
 LONG = [("long", outages.long)]
-NAMES = [name for row in [FIRST, QUIET, *BESIDE, ALONE, LONG] for name, _ in row]
+NAMES = [name for row in [FIRST, QUIET, *BESIDE, RESTARTS, ALONE, LONG] for name, _ in row]
 
 
 def run(chosen: list[str], context: Context, one: Callable, at_once: Callable) -> list[bool]:
@@ -77,7 +80,7 @@ def run(chosen: list[str], context: Context, one: Callable, at_once: Callable) -
     context.beside = True
     results += at_once([row for row in map(wanted, BESIDE) if row], context)
     context.beside = False
-    return results + in_turn(ALONE) + in_turn(LONG)
+    return results + in_turn(RESTARTS) + in_turn(ALONE) + in_turn(LONG)
 
 
 def remove(context: Context) -> None:
