@@ -33,7 +33,7 @@ field: ## stsidecar inject over what public projects ship, as a table (two minut
 	@$(CARGO) build --quiet --bin stsidecar
 	@$(PYTHON) tests/field/run.py
 
-e2e: $(if $(IMAGE),,image) ## a live cluster: KUBECONFIG and E2E_LOAD='kind load image-archive {archive}', or KUBE_NODE (5 minutes)
+e2e: $(if $(IMAGE),,image) ## a live cluster: KUBECONFIG and E2E_LOAD='kind load image-archive {archive}', or KUBE_NODE, for three versions of Kubernetes (15 minutes)
 	@$(PYTHON) tests/e2e/run.py
 
 e2e-long: $(if $(IMAGE),,image) ## one rotation that the kubelet makes by itself, after 8 minutes
