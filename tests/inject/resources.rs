@@ -210,7 +210,8 @@ fn a_pod_whose_limits_are_derived_from_its_containers_keeps_them_and_its_class()
         (json!({ "requests": { "memory": "1Gi" } }), json!({ "requests": { "cpu": "10m" } })),
         (json!({ "limits": { "cpu": "1", "memory": "1Gi" } }), json!({ "limits": { "cpu": "50m", "memory": "64Mi" } })),
     ];
-    let chart = json!({ "agent": { "resources": { "requests": { "cpu": "200m", "memory": "48Mi" } } } });
+    let asked = json!({ "cpu": "200m", "memory": "48Mi" });
+    let chart = json!({ "agent": { "resources": { "requests": asked, "limits": { "memory": "64Mi" } } } });
     let other = json!({ "agent": { "resources": { "limits": { "cpu": "300m", "memory": "96Mi" } } } });
     let init = json!({ "limits": { "cpu": "10m", "memory": "16Mi" } });
     for (own, app) in &rows {
@@ -288,7 +289,7 @@ fn a_pod_that_is_guaranteed_by_its_containers_stays_so_beside_an_empty_map() {
     }
     let named = json!({ "requests": { "cpu": "2" } });
     let (after, _) = injected_by(&Case { pod: with(&named, &whole, None), ..Case::default() });
-    assert_eq!(sidecar(&after)["resources"]["limits"].get("cpu"), None, "the pod's own decide");
+    assert_eq!(sidecar(&after)["resources"]["requests"]["cpu"], "5m", "the pod's own decide");
 }
 
 /// The mark that the API server's own `LimitRanger` leaves before webhooks are called.
