@@ -9,6 +9,7 @@ from . import admission_cases as admissions
 from . import dashboard_cases as dashboards
 from . import environment_cases as environments
 from . import install_cases as installs
+from . import kubelet_cases as kubelets
 from . import operator_cases as operators
 from . import outage_cases as outages
 from . import policy_cases as policies
@@ -49,7 +50,7 @@ BESIDE = [
 # Measures, so before anything else is there.
 QUIET = [("speed", admissions.speed)]
 # Restart the kubelet, which Context.restart_kubelet lets them do only here: nothing runs beside them.
-RESTARTS = [("c", outages.c), ("l", outages.l)]
+RESTARTS = [("c", outages.c), ("l", outages.l), ("waiting", kubelets.waiting)]
 # Flood, replace or stop injectors, or cordon the node. The last one leaves a release of Helm 3.
 ALONE = [
     ("bodies", admissions.bodies),
@@ -62,7 +63,7 @@ ALONE = [
 LONG = [("long", outages.long)]
 # What runs on the oldest and the newest version: where API server, kubelet, kubectl and Helm have a say. A version
 # is meant to take two and a half minutes on two processors.
-MAIN = ["a", "b", "n", "asks", "i", "d", "e", "o", "p", "m", "nodes", "whole", "c", "l", "drain"]
+MAIN = ["a", "b", "n", "asks", "i", "d", "e", "o", "p", "m", "nodes", "whole", "c", "l", "waiting", "drain"]
 NAMES = [name for row in [FIRST, QUIET, *BESIDE, RESTARTS, ALONE, LONG] for name, _ in row]
 
 

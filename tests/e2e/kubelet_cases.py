@@ -1,0 +1,97 @@
+"""What each version's kubelet does with a pod whose sidecar has no credentials yet: waiting."""
+
+import re
+import time
+
+from real.processes import until
+
+from .cluster import Cluster, metric, statuses
+from .context import Context
+from .operator_cases import probe_event
+from .outage_cases import RELOADS
+from .serving_cases import calls
+from .workloads import Place, expect, holds
+
+LANE = 2
+# The kubelet takes a container for one from before its restart when it has run for 10 s:
+# https://github.com/kubernetes/kubernetes/blob/v1.35.0/pkg/kubelet/prober/worker.go
+OLD_SECONDS = 11
+# It probes within a second or two of its start.
+LOOK_SECONDS = 8
+GATE = "ChangeContainerStatusOnKubeletRestart"
+
+
+def waiting(context: Context) -> str:
+    """The kubelet restarts while STS refuses a new pod: the application waits on, or from 1.35 on is served 503 with the reason until there are credentials"""
+    place = context.place("waiting", lane=LANE)
+    context.store.set_lane(LANE, "denying")
+    try:
+        place.create(place.pod(environment={"EVERY_MS": 500}))
+        pod = context.cluster.pod_until("the sidecar runs", place.namespace, "app", sidecar_runs, 60)
+        since = time.monotonic()
+        until("an event says why the pod waits", lambda: probe_event(context.cluster, place), 90, every=0.3)
+        time.sleep(max(0.0, OLD_SECONDS - (time.monotonic() - since)))
+        expect("the application's state before", application(context.cluster, place), "waiting")
+        tokens = metric(place.metrics(), RELOADS, outcome="success")
+        context.restart_kubelet()
+        until("the kubelet is back and renews the token", lambda: reloads(place) > tokens, 60, every=0.2)
+        gate = feature(context.cluster, pod["spec"]["nodeName"], GATE)
+        seen = waits_on(context.cluster, place) if gate is not False else starts(context, place)
+    finally:
+        context.store.set_lane(LANE, "open")
+    page = until("the application calls with credentials", lambda: succeeds(place), 60, every=0.3)
+    context.cluster.ready(place.namespace, "app")
+    restarts = {name: one["restartCount"] for name, one in statuses(context.cluster.object("Pod", place.namespace, "app")).items()}
+    expect("restarts", restarts, {"stsidecar": 0, "app": 0})
+    if gate is not False:
+        expect(f"failed calls, the first: {page['firstError']}", page["failed"], 0)
+    shown = "unknown to this kubelet" if gate is None else str(gate).lower()
+    return f"{GATE} {shown}: {seen}; trust repaired: {page['calls'] - page['failed']} good rounds after {page['failed']} failed, 0 restarts"
+
+
+def sidecar_runs(pod: dict) -> bool:
+    return "running" in statuses(pod).get("stsidecar", {}).get("state", {})
+
+
+def application(cluster: Cluster, place: Place) -> str:
+    """`waiting`, `running` or `terminated`."""
+    return next(iter(statuses(cluster.object("Pod", place.namespace, "app"))["app"]["state"]))
+
+
+def reloads(place: Place) -> float:
+    return metric(place.metrics(), RELOADS, outcome="success")
+
+
+def feature(cluster: Cluster, node: str, gate: str) -> bool | None:
+    """What the node's kubelet says of a feature gate; None when it does not know it."""
+    text = cluster.request("GET", f"/api/v1/nodes/{node}/proxy/metrics")
+    found = re.search(rf'^kubernetes_feature_enabled{{name="{gate}"[^}}]*}} ([01])', text, re.MULTILINE)
+    return found and found[1] == "1"
+
+
+def waits_on(cluster: Cluster, place: Place) -> str:
+    """The kubelet has probed anew, and the application still waits for credentials."""
+    until_look = time.monotonic() + LOOK_SECONDS
+    while time.monotonic() < until_look:
+        expect("the application's state after the restart", application(cluster, place), "waiting")
+        time.sleep(0.5)
+    return "the application waits on"
+
+
+def starts(context: Context, place: Place) -> str:
+    """The kubelet takes the sidecar for started (https://github.com/kubernetes/kubernetes/issues/142305); the endpoint says what is wrong."""
+    until("the application has asked", lambda: calls(place) >= 2, 60, every=0.3)
+    token = place.exec("app", "app", "/app", "token")
+    expect("the endpoint's answer", place.exec("app", "app", "/app", "ask", token).split(), ["503", "AccessDenied"])
+    page = place.page()
+    expect("good calls without credentials", page["calls"] - page["failed"], 0)
+    for part in ("profile default", "AccessDenied", "trust policy"):
+        holds(f"the SDK's error names {part!r}", part in page["firstError"], page["firstError"])
+    columns = context.cluster.kubectl("-n", place.namespace, "get", "pod", "app", "--no-headers").split()
+    return f"the application starts ({' '.join(columns[1:3])}) and is told {page['firstError'].split(' ', 1)[1]!r}"
+
+
+def succeeds(place: Place) -> dict | None:
+    """The application's counters once three of its rounds were good."""
+    page = place.page() if calls(place) else {"calls": 0, "failed": 0}
+    return page if page["calls"] - page["failed"] >= 3 else None
