@@ -26,18 +26,15 @@ from .release import NAMESPACE, values_file
 FIRST = [("a", installs.a), ("gone", installs.gone), ("hand", installs.hand), ("readme", readmes.readme)]
 # Beside each other, each row by itself in this order.
 BESIDE = [
+    [("b", serving.b), ("n", refusals.n), ("asks", policies.asks), ("e", serving.e), ("m", serving.m)],
     [
-        ("b", serving.b),
-        ("n", refusals.n),
-        ("asks", policies.asks),
-        ("e", serving.e),
+        ("i", outages.i),
         ("g", serving.g),
-        ("m", serving.m),
         ("j", operators.j),
         ("rbac", admissions.rbac),
         ("env", environments.env),
+        ("mesh", shapes.mesh),
     ],
-    [("i", outages.i), ("mesh", shapes.mesh)],
     [
         ("d", operators.d),
         ("o", reinvocations.o),
