@@ -5,6 +5,7 @@ import time
 
 from real.processes import until
 
+from . import store
 from .cluster import Cluster, metric, statuses
 from .context import Context
 from .operator_cases import probe_event
@@ -22,7 +23,7 @@ GATE = "ChangeContainerStatusOnKubeletRestart"
 
 
 def waiting(context: Context) -> str:
-    """The kubelet restarts while STS refuses a new pod: the application waits on, or from 1.35 on is served 503 with the reason until there are credentials"""
+    """The kubelet restarts while STS refuses a new pod: the application waits on, or from 1.35 on gets 503 until the trust is repaired"""
     place = context.place("waiting", lane=LANE)
     context.store.set_lane(LANE, "denying")
     try:
@@ -32,7 +33,7 @@ def waiting(context: Context) -> str:
         until("an event says why the pod waits", lambda: probe_event(context.cluster, place), 90, every=0.3)
         time.sleep(max(0.0, OLD_SECONDS - (time.monotonic() - since)))
         expect("the application's state before", application(context.cluster, place), "waiting")
-        tokens = metric(place.metrics(), RELOADS, outcome="success")
+        tokens = reloads(place)
         context.restart_kubelet()
         until("the kubelet is back and renews the token", lambda: reloads(place) > tokens, 60, every=0.2)
         gate = feature(context.cluster, pod["spec"]["nodeName"], GATE)
@@ -79,7 +80,7 @@ def waits_on(cluster: Cluster, place: Place) -> str:
 
 
 def starts(context: Context, place: Place) -> str:
-    """The kubelet takes the sidecar for started (https://github.com/kubernetes/kubernetes/issues/142305); the endpoint says what is wrong."""
+    """The sidecar is taken for started (https://github.com/kubernetes/kubernetes/issues/142305): the endpoint says why it has nothing."""
     until("the application has asked", lambda: calls(place) >= 2, 60, every=0.3)
     token = place.exec("app", "app", "/app", "token")
     expect("the endpoint's answer", place.exec("app", "app", "/app", "ask", token).split(), ["503", "AccessDenied"])
@@ -87,7 +88,13 @@ def starts(context: Context, place: Place) -> str:
     expect("good calls without credentials", page["calls"] - page["failed"], 0)
     for part in ("profile default", "AccessDenied", "trust policy"):
         holds(f"the SDK's error names {part!r}", part in page["firstError"], page["firstError"])
+    # What an operator sees, as docs/kubelet-restarts.md has it.
     columns = context.cluster.kubectl("-n", place.namespace, "get", "pod", "app", "--no-headers").split()
+    expect("kubectl get pod shows", columns[1:3], ["2/2", "Running"])
+    status = context.cluster.try_kubectl("-n", place.namespace, "exec", "app", "-c", "stsidecar", "--", "/stsidecar", "status")
+    expect("exit code of status", status.returncode, 1)
+    for part in (store.arn("e2e-waiting"), "AccessDenied", "trust policy"):
+        holds(f"status names {part!r}", part in status.stdout, status.stdout)
     return f"the application starts ({' '.join(columns[1:3])}) and is told {page['firstError'].split(' ', 1)[1]!r}"
 
 
