@@ -10,7 +10,7 @@ from .cluster import Cluster, metric, statuses
 from .context import Context
 from .operator_cases import probe_event
 from .outage_cases import RELOADS
-from .serving_cases import calls
+from .serving_cases import calls, counters
 from .workloads import Place, expect, holds
 
 LANE = 2
@@ -100,5 +100,5 @@ def starts(context: Context, place: Place) -> str:
 
 def succeeds(place: Place) -> dict | None:
     """The application's counters once three of its rounds were good."""
-    page = place.page() if calls(place) else {"calls": 0, "failed": 0}
+    page = counters(place)
     return page if page["calls"] - page["failed"] >= 3 else None
