@@ -62,6 +62,7 @@ LONG = [("long", outages.long)]
 # is meant to take two and a half minutes on two processors.
 MAIN = ["a", "b", "n", "asks", "i", "d", "e", "o", "p", "m", "nodes", "whole", "c", "l", "waiting", "drain"]
 NAMES = [name for row in [FIRST, QUIET, *BESIDE, RESTARTS, ALONE, LONG] for name, _ in row]
+assert set(MAIN) <= set(NAMES), f"MAIN has scenarios that are none: {set(MAIN) - set(NAMES)}"
 
 
 def run(chosen: list[str], context: Context, one: Callable, at_once: Callable) -> list[bool]:
