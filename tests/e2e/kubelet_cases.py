@@ -33,12 +33,19 @@ def waiting(context: Context) -> str:
         until("an event says why the pod waits", lambda: probe_event(context.cluster, place), 90, every=0.3)
         time.sleep(max(0.0, OLD_SECONDS - (time.monotonic() - since)))
         expect("the application's state before", application(context.cluster, place), "waiting")
-        tokens = reloads(place)
-        context.restart_kubelet()
-        until("the kubelet is back and renews the token", lambda: reloads(place) > tokens, 60, every=0.2)
         gate = feature(context.cluster, pod["spec"]["nodeName"], GATE)
-        seen = waits_on(context.cluster, place) if gate is not False else starts(context, place)
+        seen = []
+        # The gate first: without it the application starts.
+        if gate is False and context.node.set_gate(GATE, True):
+            restart(context, place)
+            expect("the gate", feature(context.cluster, pod["spec"]["nodeName"], GATE), True)
+            seen.append(f"{GATE} true: {waits_on(context.cluster, place)}")
+            context.node.set_gate(GATE, False)
+        restart(context, place)
+        shown = "unknown to this kubelet" if gate is None else str(gate).lower()
+        seen.append(f"{GATE} {shown}: {waits_on(context.cluster, place) if gate is not False else starts(context, place)}")
     finally:
+        context.node.set_gate(GATE, False)
         context.store.set_lane(LANE, "open")
     page = until("the application calls with credentials", lambda: succeeds(place), 60, every=0.3)
     context.cluster.ready(place.namespace, "app")
@@ -46,8 +53,15 @@ def waiting(context: Context) -> str:
     expect("restarts", restarts, {"stsidecar": 0, "app": 0})
     if gate is not False:
         expect(f"failed calls, the first: {page['firstError']}", page["failed"], 0)
-    shown = "unknown to this kubelet" if gate is None else str(gate).lower()
-    return f"{GATE} {shown}: {seen}; trust repaired: {page['calls'] - page['failed']} good rounds after {page['failed']} failed, 0 restarts"
+    good = page["calls"] - page["failed"]
+    return f"{'; '.join(seen)}; trust repaired: {good} good rounds after {page['failed']} failed, 0 restarts"
+
+
+def restart(context: Context, place: Place) -> None:
+    """Restarts the kubelet and waits until it has renewed the pod's token."""
+    tokens = reloads(place)
+    context.restart_kubelet()
+    until("the kubelet is back and renews the token", lambda: reloads(place) > tokens, 60, every=0.2)
 
 
 def sidecar_runs(pod: dict) -> bool:

@@ -83,6 +83,15 @@ class OneNode:
         """Renews every projected token, and probes every container anew."""
         self._script("restart", "kubelet", seconds=30)
 
+    def set_gate(self, gate: str, on: bool) -> bool:
+        """Turns a feature gate of the kubelet on, or leaves it to the kubelet, from its next start on. Whether that can be done."""
+        configuration, line = self._home / "conf" / "kubelet.yaml", f"featureGates: {{{gate}: true}}\n"
+        if not configuration.exists():
+            return False
+        text = configuration.read_text().replace(line, "")
+        configuration.write_text(text + line if on else text)
+        return True
+
 
 class Foreign:
     """A cluster of somebody else: we install and remove, and touch its nodes only by the hooks that are given."""
@@ -108,6 +117,10 @@ class Foreign:
         if not hook:
             raise NotRun("set E2E_RESTART_KUBELET to a command that restarts every kubelet")
         _run(shlex.split(hook), dict(os.environ), 120)
+
+    def set_gate(self, gate: str, on: bool) -> bool:
+        """Cannot be done: how its kubelets are configured is somebody else's."""
+        return False
 
 
 def chosen(version: Version) -> OneNode | Foreign | str:
