@@ -1,6 +1,5 @@
 """The chart's life: a, its end in a cluster that has changed: gone, hand; and the injector's certificates: k."""
 
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from real.bootstrap import ROOT
 from real.processes import Failed, until
 
 from .admission_cases import injector_metrics
-from .cluster import KUBECTL, Cluster, Refusal, is_ready, metric, seconds_until
+from .cluster import Cluster, Refusal, is_ready, metric, seconds_until
 from .context import Context
 from .load import Load
 from .release import INJECTOR, NAME, NAMESPACE, SECRET, Release, values_file
@@ -114,9 +113,8 @@ def hand(context: Context) -> str:
         else:
             raise Failed("a pod that asks was admitted, although the webhooks are there and no injector is")
         holds("the refusal names the webhook", 'failed calling webhook "pods.stsidecar.dev"' in said, said)
-        path = os.pathsep.join([str(KUBECTL.parent), cluster.environment["PATH"]])
-        environment = {**cluster.environment, "PATH": path}
-        done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], env=environment, capture_output=True, text=True, timeout=120)
+        command = ["bash", "-euo", "pipefail", "-c", script]
+        done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=120)
         expect(f"exit code of the page's commands, which say {done.stderr.strip()}", done.returncode, 0)
         cluster.create(pod, "?dryRun=All")
         nothing_left(cluster, before, "removal by hand")

@@ -8,7 +8,6 @@ from real.bootstrap import ROOT
 from real.processes import Failed
 
 from . import images, store
-from .cluster import KUBECTL
 from .context import Context
 from .release import HELMS, NAMESPACE
 from .workloads import holds
@@ -31,7 +30,7 @@ def readme(context: Context) -> str:
     for original, other in INSTEAD.items():
         holds(f"the README has {original!r}", script.count(original) == 1)
         script = script.replace(original, other)
-    path = os.pathsep.join([str(HELMS["helm4"].parent), str(KUBECTL.parent), context.cluster.environment["PATH"]])
+    path = os.pathsep.join([str(context.cluster.program.parent), str(HELMS["helm4"].parent), os.environ["PATH"]])
     environment = {**context.cluster.environment, "PATH": path, "CA": context.store.ca}
     try:
         done = subprocess.run(

@@ -162,7 +162,7 @@ pub(super) fn leaf_due(life: Life, jitter: f64) -> Wall {
 /// cert-manager renews `renew_before` its end, or with a third left when the issuer made it shorter than that
 /// (<https://cert-manager.io/docs/usage/certificate/>). Of others nothing is known: a tenth of the
 /// life, but 30 days at most, is late for all of them.
-pub(super) fn others_due(life: Life, renew_before: Option<Duration>) -> Wall {
+pub(in crate::injector) fn others_due(life: Life, renew_before: Option<Duration>) -> Wall {
     let lasts = lasts(life);
     let remaining = match renew_before {
         Some(before) if before < lasts => before,

@@ -14,14 +14,12 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::Finding;
-use crate::injector::certificates::inspect;
+use crate::injector::certificates::{inspect, others_due};
 use crate::injector::objects::root;
 use crate::time::Wall;
 
 const SUBJECT: &str = "certificate";
 const LIMIT: Duration = Duration::from_secs(10);
-/// An alert fires below it.
-const SHORT: Duration = Duration::from_hours(24);
 const LOOK: &str = "look into the injector's log for why no certificate is made or read";
 
 type Chain = Vec<CertificateDer<'static>>;
@@ -48,7 +46,7 @@ pub(super) async fn judge(host: &str, address: &str, bundles: &[Vec<u8>], now: W
         Ok(()) => Finding::fine("service", format!("{address} shows a certificate that caBundle trusts")),
         Err(error) => {
             let message = format!("{address} shows a certificate that the API server refuses: {error}");
-            Finding::wrong("service", message, "the injector or cert-manager writes caBundle: look into its log")
+            Finding::wrong("service", message, "the injector writes caBundle: look into its log")
         }
     };
     vec![service, chain.first().map_or_else(|| Finding::wrong(SUBJECT, "there is none", LOOK), |leaf| life(leaf, now))]
@@ -62,7 +60,7 @@ fn life(leaf: &CertificateDer<'_>, now: Wall) -> Finding {
         }
         Ok(life) => {
             let message = format!("it is valid until {}", life.not_after.rfc3339());
-            if life.not_after.since(now) < SHORT {
+            if others_due(life, None) <= now {
                 Finding::doubtful(SUBJECT, message, LOOK)
             } else {
                 Finding::fine(SUBJECT, message)
