@@ -13,7 +13,7 @@ pub const LONGEST_LINE: usize = 199;
 const LONGEST_NAME: usize = 40;
 /// The longest role that is shown whole, where there is room.
 const LONGEST_ROLE: usize = 80;
-/// A role gives way to the cause until this much of it is left: account and name can still be told.
+/// A role gives way to the cause until this much of it is left: account and name can still be read.
 const SHORTEST_ROLE: usize = 44;
 /// A piece of a cause that is shorter says nothing.
 const SHORTEST_CAUSE: usize = 24;

@@ -155,7 +155,7 @@ fn the_startup_probe_of_an_agent_that_is_ended_is_silent() {
     assert_eq!(agent.wait(), Some(0));
 }
 
-/// Whether somebody is connected to this address of this machine (state 01 in `/proc/net/tcp`).
+/// Whether a client is connected to this address of this machine (state 01 in `/proc/net/tcp`).
 fn has_connection_to(address: &str) -> bool {
     let port: u16 = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let wanted = format!("0100007F:{port:04X}");

@@ -13,7 +13,7 @@ import (
 )
 
 // lane is one port. `open` passes, `closed` refuses connections, `hanging` takes requests and never answers. `brief`
-// passes and lets sessions end soon, `revoked` passes and asks for a role that trusts nobody: STS refuses it.
+// passes and lets sessions end soon, `revoked` passes and asks for a role without trust, which STS refuses.
 type lane struct {
 	port   string
 	secure *tls.Config
