@@ -5,11 +5,13 @@
 //! an unknown key under `agent` is refused. Values that annotations can replace are texts; `settings` reads and checks them.
 
 mod extra;
+mod roles;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::version;
+use roles::AllowedRoles;
 
 /// The chart's values, as far as they describe what is injected.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -233,14 +235,6 @@ impl Default for Injector {
             agent_architectures: names(&["amd64"]),
         }
     }
-}
-
-/// Which roles the pods of some namespaces may name; both lists hold patterns with `*` and `?`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct AllowedRoles {
-    pub(super) namespaces: Vec<String>,
-    pub(super) role_arns: Vec<String>,
 }
 
 impl Template {

@@ -1,0 +1,33 @@
+//! `injector.allowedRoleArns`: which roles the pods of a namespace may name.
+//!
+//! Owns the list and what it allows. It is no barrier, since a pod can call STS by itself, and it never sees roles of a
+//! ConfigMap. Asked by `checks` for each pod, and by the injector's `check` for its own.
+
+use serde::Deserialize;
+
+use super::Template;
+use crate::inject::pattern::matches;
+
+/// Which roles the pods of some namespaces may name; both lists hold patterns with `*` and `?`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::inject) struct AllowedRoles {
+    namespaces: Vec<String>,
+    role_arns: Vec<String>,
+}
+
+impl Template {
+    /// Whether a pod of `namespace` may name `role`: always, where the operator made no list.
+    #[must_use]
+    pub fn allows_role(&self, namespace: &str, role: &str) -> bool {
+        let is_open = self.injector.allowed_role_arns.is_empty();
+        is_open || self.allowed_roles(namespace).any(|pattern| matches(pattern, role))
+    }
+
+    /// The patterns of roles that the operator's list has for a namespace.
+    pub(in crate::inject) fn allowed_roles(&self, namespace: &str) -> impl Iterator<Item = &str> {
+        let rules = self.injector.allowed_role_arns.iter();
+        let here = rules.filter(move |rule| rule.namespaces.iter().any(|pattern| matches(pattern, namespace)));
+        here.flat_map(|rule| rule.role_arns.iter().map(String::as_str))
+    }
+}
