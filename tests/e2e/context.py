@@ -11,12 +11,14 @@ from .workloads import Place
 
 # Roles and whom they trust: one for each scenario's namespace, by the same name, and these.
 PLACES = [
-    "asks", "b", "bodies", "c", "d", "dashboard", "drain", "e", "env", "f", "g", "h", "i", "j", "k", "l", "m",
-    "m-quota", "m-restricted", "mesh", "n", "nodes", "o", "p", "speed", "system", "whole",
+    "asks", "b", "bodies", "books", "c", "d", "dashboard", "down", "down-other", "down-silent", "drain", "e", "env", "f", "g",
+    "guides", "h", "i", "j", "k", "l", "m", "m-quota", "m-restricted", "mesh", "n", "nodes", "o", "p", "resources", "speed",
+    "stale", "system", "whole",
 ]
 ROLES = [
     *(Role(f"e2e-{name}", f"e2e-{name}") for name in PLACES if name != "d"),
     Role("e2e-g-two", "e2e-g"),
+    Role("e2e-books-never", "e2e-books", "mistaken"),
     Role("my-app", "my-app", "default"),  # of the README
     Role("e2e-d", "somewhere-else"),  # so STS refuses the pods of e2e-d
 ]

@@ -53,8 +53,12 @@ class Following:
             raise Failed(f"pages.RUN has nothing of {page} for {self._scenario}")
         return Page(self, page, instead or {}, placeholders)
 
-    def runbook(self, alert: str, **placeholders: str) -> "Page":
-        return self.page(f"docs/runbooks/{alert}.md", **placeholders)
+    def runbook(self, alert: str, instead: dict[str, str] | None = None, **placeholders: str) -> "Page":
+        return self.page(f"docs/runbooks/{alert}.md", instead, **placeholders)
+
+    def write(self, name: str, text: str) -> None:
+        """A file in the directory where the commands are typed."""
+        (Path(self._folder.name) / name).write_text(text)
 
     def shell(self, script: str, state: str, seconds: float) -> subprocess.CompletedProcess:
         """Runs a script as one types it; variables stay for the next one of the same `state`."""
@@ -91,10 +95,19 @@ class Page:
             raise Failed(f"{self._page} has no command {begins!r} below {section!r}")
         return "".join(self._one(command, seconds) for command in found)
 
-    def _one(self, command: Command, seconds: float) -> str:
+    def ask(self, section: str) -> str:
+        """What the commands below a heading print now, whatever the page shows."""
+        found = [one for one in self._commands if one.section == section and not one.not_run]
+        return "".join(self._following.shell(self._script(one), Path(self._page).stem, 120).stdout for one in found)
+
+    def _script(self, command: Command) -> str:
         script = self._filled(command.text)
         for original, other in self._instead.items():
             script = script.replace(original, other)
+        return script
+
+    def _one(self, command: Command, seconds: float) -> str:
+        script = self._script(command)
         shown = self._shown(command)
         deadline = time.monotonic() + seconds
         while True:
@@ -112,7 +125,7 @@ class Page:
 
     def _filled(self, text: str) -> str:
         for name, value in self._placeholders.items():
-            text = re.sub(rf"(?<![\w$]){name}(?![\w=:])", lambda _, value=value: value, text)
+            text = re.sub(rf"(?<![\w$]){name}(?![\w=]|:\.)", lambda _, value=value: value, text)
         return text
 
     def _shown(self, command: Command) -> list[str]:

@@ -12,6 +12,7 @@ from real.processes import Failed, until
 from .admission_cases import injector_metrics
 from .cluster import KUBECTL, Cluster, Refusal, is_ready, metric, seconds_until
 from .context import Context
+from .following import Following
 from .load import Load
 from .release import INJECTOR, NAME, NAMESPACE, SECRET, Release, values_file
 from .workloads import PREFIX, Place, expect, holds
@@ -126,10 +127,10 @@ def hand(context: Context) -> str:
 def k(context: Context) -> str:
     """Certificates rotate under load; Helm's force wipes them, and they come back the same"""
     place = context.place("k")
-    with Load(place, 50) as load:
+    with Load(place, 50) as load, Following(context, "k") as following:
         until("admissions before", lambda: load.answered >= 50, 30)
-        leaf = renewed(context, "leaf", "tls.crt", 30)
-        authority = renewed(context, "ca", "ca.crt", 90)
+        leaf = renewed(context, following, "leaf", "tls.crt", 30)
+        authority = renewed(context, following, "ca", "ca.crt", 90)
         answered = load.answered
         until("admissions after", lambda: load.answered >= answered + 100, 30)
     expect("failed admissions", load.failures[:3], [])
@@ -144,11 +145,11 @@ def k(context: Context) -> str:
     )
 
 
-def renewed(context: Context, what: str, key: str, limit: float) -> float:
-    """Asks for a new leaf or CA, as an operator would, until every injector serves it; how long that took."""
+def renewed(context: Context, following: Following, what: str, key: str, limit: float) -> float:
+    """Asks for a new leaf or CA, as the runbook says, until every injector serves it; how long that took."""
     before, served = context.release.secret()[key], leaves(context)
-    asked = f"{PREFIX}rotate={what}"
-    context.cluster.kubectl("-n", NAMESPACE, "annotate", "secret", SECRET, asked, "--overwrite")
+    asked = f"kubectl -n {NAMESPACE} annotate secret {SECRET} {PREFIX}rotate={what}"
+    following.runbook("StsidecarInjectorCertificateExpiringSoon").run("To renew by hand", asked)
     _, stored = seconds_until(f"another {key} is stored", lambda: context.release.secret().get(key, before) != before, limit)
     _, rest = seconds_until("every injector serves it", lambda: len(now := leaves(context)) == 1 and not now & served, 30)
     return stored + rest

@@ -50,6 +50,44 @@ RUN: dict[str, dict[str, str]] = {
         "A ResourceQuota": "resources",
         "A LimitRange": "resources",
     },
+    **{
+        f"docs/runbooks/Stsidecar{name}.md": {"Look": scenario, "Fix": scenario, "Over": scenario}
+        for name, scenario in {
+            "AgentRestarting": "books",
+            "CredentialsNeverObtained": "books",
+            "InjectorErrors": "down",
+            "InjectorFailOpen": "down",
+            "InjectorUnreachable": "down",
+            "MatchConditionErrors": "down",
+            "TokenStale": "stale",
+        }.items()
+    },
+    **{
+        f"docs/runbooks/Stsidecar{name}.md": {"Look": scenario, "Over": scenario}
+        for name, scenario in {
+            "CredentialsExpired": "books",
+            "CredentialsExpiringSoon": "books",
+            "InjectorSlow": "down",
+            "RefreshFailing": "books",
+            "RequestsFailingFast": "books",
+        }.items()
+    },
+    "docs/runbooks/StsidecarClientsRejected.md": {"Look": "books"},
+    "docs/runbooks/StsidecarInjectorCertificateExpiringSoon.md": {
+        "Look": "stolen",
+        "To renew by hand": "k",
+        "When the CA's key was stolen": "stolen",
+        "Over": "stolen",
+    },
+    "docs/runbooks/StsidecarInjectorDown.md": {
+        "Look": "down",
+        "Where pods run but are not Ready": "down",
+        "In need": "down",
+        "Fix": "down",
+        "After the need": "down",
+        "Over": "down",
+    },
+    "docs/runbooks/StsidecarVersionSkew.md": {"Look": "books", "Fix": "books"},
     "docs/webhook-clients.md": {"An authority of its own": "clients", "Then the webhook": "clients"},
 }
 
@@ -69,6 +107,7 @@ NOT_RUN = [
     ("README.md", "stsidecar run", "it serves until it is ended; tests/agent starts it with these flags"),
     ("docs/aws.md", "ISSUER=$(aws eks", ELSEWHERE["aws"]),
     ("docs/meshes.md", "helm upgrade", "the meshes' own charts, which are not in any registry of packages"),
+    ("docs/runbooks/StsidecarInjectorCertificateExpiringSoon.md", "kubectl -n stsidecar-system describe certificates", "cert-manager"),
     ("docs/webhook-clients.md", "kubectl -n kube-system edit", "an editor, on a cluster of kubeadm"),
 ]
 
@@ -105,8 +144,8 @@ class Command:
         return set(_CAPITALS.findall(self.text)) - PLACEHOLDERS - _WORDS
 
 
-# Not a shell variable ($X, ${X}), an assignment (X=, X+=) or a column (X:), a type (X/), and not part of a longer word.
-_CAPITALS = re.compile(r"(?<![\w$.{/'-])[A-Z][A-Z_]+(?![\w=:.'-])")
+# Not a shell variable ($X, ${X}), an assignment (X=) or a column (X:.path), and not part of a longer word.
+_CAPITALS = re.compile(r"(?<![\w$.{-])[A-Z][A-Z_]+(?![\w=.-]|:\.)")
 _FENCE = re.compile(r"^( *)```(\w*)$")
 _PROGRAMS = "kubectl|helm|cmctl|aws|openssl|curl|sudo|kind|docker"
 # A command in a sentence; `kubectl describe pod` and `helm test` only name one.

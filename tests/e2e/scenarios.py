@@ -15,6 +15,7 @@ from . import policy_cases as policies
 from . import readme_cases as readmes
 from . import refusal_cases as refusals
 from . import reinvocation_cases as reinvocations
+from . import runbook_cases as runbooks
 from . import serving_cases as serving
 from . import shape_cases as shapes
 from . import store
@@ -33,6 +34,7 @@ BESIDE = [
         ("rbac", admissions.rbac),
         ("env", environments.env),
         ("mesh", shapes.mesh),
+        ("books", runbooks.books),
     ],
     [
         ("d", operators.d),
@@ -53,6 +55,9 @@ ALONE = [
     ("drain", shapes.drain),
     ("h", refusals.h),
     ("system", refusals.system),
+    ("stale", runbooks.stale),
+    ("down", runbooks.down),
+    ("stolen", runbooks.stolen),
     ("f", admissions.f),
     ("k", installs.k),
 ]
