@@ -1,5 +1,7 @@
 """Every command of a page for users is one that a scenario of the cluster runs."""
 
+import re
+
 from e2e import pages
 from e2e.scenarios import NAMES
 
@@ -17,8 +19,15 @@ def commands_are_run():
             wrong.append(f"{command}: there is no scenario {scenario}")
         if command.unknown and not command.not_run:
             wrong.append(f"{command}: {', '.join(sorted(command.unknown))} are no PLACEHOLDERS of tests/e2e/pages.py")
+        wrong += [f"{command}: `{line}` fails where there is a value: --overwrite" for line in command.text.splitlines() if once(line)]
+    wrong += [f"NOTES.txt: `{line}`: --overwrite" for line in pages.notes() if once(line)]
     assert not wrong, "".join(f"\n  {line}" for line in wrong)
     return f"{sum(not command.not_run for command in found)} run, {sum(bool(command.not_run) for command in found)} not"
+
+
+def once(line: str) -> bool:
+    """Whether kubectl would refuse to run it again with another value."""
+    return re.search(r"\bkubectl (?:-n \S+ )?(?:label|annotate) ", line) is not None and "--overwrite" not in line and not re.search(r"\S-$", line)
 
 
 def the_register_is_true():

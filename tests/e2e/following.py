@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from real.bootstrap import ROOT
+from real.bootstrap import ROOT, TARGET
 from real.processes import Failed
 
 from .context import Context
@@ -35,8 +35,10 @@ class Following:
 
     def __enter__(self) -> "Following":
         self._folder = tempfile.TemporaryDirectory(prefix="stsidecar-pages-")
-        for name in ("charts", "deploy"):
-            (Path(self._folder.name) / name).symlink_to(ROOT / name)
+        folder = Path(self._folder.name)
+        (folder / "charts").mkdir()
+        for name in ("charts/stsidecar", "deploy"):
+            (folder / name).symlink_to(ROOT / name)
         return self
 
     def __exit__(self, kind: type | None, *_: object) -> None:
@@ -56,21 +58,27 @@ class Following:
     def runbook(self, alert: str, instead: dict[str, str] | None = None, **placeholders: str) -> "Page":
         return self.page(f"docs/runbooks/{alert}.md", instead, **placeholders)
 
+    @property
+    def folder(self) -> Path:
+        """The directory where the commands are typed; charts/stsidecar and deploy are there."""
+        return Path(self._folder.name)
+
     def write(self, name: str, text: str) -> None:
-        """A file in the directory where the commands are typed."""
-        (Path(self._folder.name) / name).write_text(text)
+        """A file in that directory."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
     def shell(self, script: str, state: str, seconds: float) -> subprocess.CompletedProcess:
         """Runs a script as one types it; variables stay for the next one of the same `state`."""
-        folder = Path(self._folder.name)
-        kept = folder / state
+        kept = self.folder / f"{state}.variables"
         kept.touch()
         cluster = self._context.cluster
-        path = os.pathsep.join([str(HELMS["helm4"].parent), cluster.environment["PATH"]])
+        path = os.pathsep.join([str(HELMS["helm4"].parent), str(TARGET / "debug"), cluster.environment["PATH"]])
         typed = f"set -aeuo pipefail; . {kept}\n{script}\nexport -p | grep -v PATH= > {kept}"
         return subprocess.run(
             ["bash", "-c", typed],
-            cwd=folder,
+            cwd=self.folder,
             env={**cluster.environment, "PATH": path},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -94,6 +102,12 @@ class Page:
         if not found:
             raise Failed(f"{self._page} has no command {begins!r} below {section!r}")
         return "".join(self._one(command, seconds) for command in found)
+
+    def rows(self, section: str) -> list[tuple[str, str]]:
+        """Of a table: what the first cell quotes, and the command in its row."""
+        lines = (ROOT / self._page).read_text().splitlines()
+        there = [lines[one.line - 1] for one in self._commands if one.section == section and not one.not_run]
+        return [(cells[0], cells[-1]) for cells in (re.findall(r"`([^`]+)`", line) for line in there)]
 
     def ask(self, section: str) -> str:
         """What the commands below a heading print now, whatever the page shows."""

@@ -22,21 +22,21 @@ PLACEHOLDERS = {
     "CONFIGMAP", "CONTAINER", "DAEMONSET", "DEPLOYMENT", "INJECTOR_POD", "NAMESPACE", "NODE", "POD", "ROLE_ARN", "SERVICE_ACCOUNT",
 }  # fmt: skip
 # Words in capitals that are none.
-_WORDS = {"CN", "EOF", "CA", "ENABLE_NATIVE_SIDECARS", "HTTPS_PROXY"}
+_WORDS = {"API", "CA", "CN", "ENABLE_NATIVE_SIDECARS", "EOF", "FALSE"}
 
 # Which scenario runs the commands below a heading.
 RUN: dict[str, dict[str, str]] = {
     "README.md": {"Five minutes to the first credentials": "readme"},
     "charts/stsidecar/README.md": {"stsidecar": "notes"},
     "deploy/README.md": {"Without Helm": "plain"},
-    "docs/annotations.md": {"Asking for credentials": "system", "Settings": "guides"},
+    "docs/annotations.md": {"Asking for credentials": "system", "Settings": "guides", "What the injector writes": "guides"},
     "docs/aws.md": {
-        "AWS": "guides",
+        "Letting AWS trust your cluster": "guides",
         "Issuer on any other cluster": "guides",
         "Role": "guides",
         "When it does not work": "guides",
     },
-    "docs/inject.md": {"`stsidecar inject`: the sidecar in manifests": "guides"},
+    "docs/inject.md": {"`stsidecar inject`: the sidecar in manifests": "inject"},
     "docs/meshes.md": {
         "Service meshes": "mesh",
         "Way 1: a native proxy": "mesh",
@@ -44,7 +44,7 @@ RUN: dict[str, dict[str, str]] = {
         "Way 3: leave STS out of the redirection": "mesh",
     },
     "docs/nodes.md": {"Architectures": "nodes", "Drains": "drain"},
-    "docs/removal.md": {"What keeps working": "removal", "By hand": "hand"},
+    "docs/removal.md": {"What keeps working": "notes", "By hand": "hand"},
     "docs/resources.md": {
         "Requests, limits and quotas": "resources",
         "A ResourceQuota": "resources",
@@ -88,7 +88,7 @@ RUN: dict[str, dict[str, str]] = {
         "Over": "down",
     },
     "docs/runbooks/StsidecarVersionSkew.md": {"Look": "books", "Fix": "books"},
-    "docs/webhook-clients.md": {"An authority of its own": "clients", "Then the webhook": "clients"},
+    "docs/webhook-clients.md": {"An authority of its own": "clients", "Then the webhook": "clients", "The way back": "clients"},
 }
 
 # Programs that have nothing to talk to in a cluster of tests, and who else shows what they do.

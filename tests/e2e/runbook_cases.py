@@ -191,7 +191,7 @@ def emergency(context: Context, following: Following, place: Place) -> None:
         until("a pod of any namespace is admitted", lambda: admitted(context.place("down-other")), 30, every=0.2)
         runbook.run("Fix")
         runbook.run("After the need", "helm", seconds=90)
-    runbook.run("After the need", "kubectl label namespace NAMESPACE stsidecar.dev/injection=")
+    runbook.run("After the need", "kubectl label --overwrite")
     other.run("After the need", "kubectl label namespace NAMESPACE stsidecar.dev/injection-")
     runbook.run("After the need", "kubectl -n NAMESPACE get")
     holds("the workload has its sidecar", "2/2" in context.cluster.kubectl("-n", place.namespace, "get", "pods", "-l", "app=web"))

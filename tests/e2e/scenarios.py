@@ -8,6 +8,7 @@ from real.processes import Failed
 from . import admission_cases as admissions
 from . import dashboard_cases as dashboards
 from . import environment_cases as environments
+from . import guide_cases as guides
 from . import install_cases as installs
 from . import operator_cases as operators
 from . import outage_cases as outages
@@ -23,7 +24,7 @@ from .context import PLACES, Context
 from .release import NAMESPACE, values_file
 
 # Install and remove the chart, so there is no other release yet.
-FIRST = [("a", installs.a), ("gone", installs.gone), ("hand", installs.hand), ("readme", readmes.readme)]
+FIRST = [("a", installs.a), ("gone", installs.gone), ("hand", installs.hand), ("readme", readmes.readme), ("notes", guides.notes), ("plain", guides.plain)]
 # Beside each other, each row by itself in this order: c and l restart the kubelet, one at a time.
 BESIDE = [
     [("b", serving.b), ("c", outages.c), ("l", outages.l), ("n", refusals.n), ("asks", policies.asks)],
@@ -34,6 +35,8 @@ BESIDE = [
         ("rbac", admissions.rbac),
         ("env", environments.env),
         ("mesh", shapes.mesh),
+        ("guides", guides.guides),
+        ("inject", guides.inject),
         ("books", runbooks.books),
     ],
     [
@@ -45,6 +48,7 @@ BESIDE = [
         ("dashboard", dashboards.dashboard),
         ("nodes", shapes.nodes),
         ("whole", shapes.whole),
+        ("resources", guides.resources),
     ],
 ]
 # Measures, so before anything else is there.
@@ -55,6 +59,7 @@ ALONE = [
     ("drain", shapes.drain),
     ("h", refusals.h),
     ("system", refusals.system),
+    ("clients", guides.clients),
     ("stale", runbooks.stale),
     ("down", runbooks.down),
     ("stolen", runbooks.stolen),
