@@ -11,7 +11,7 @@ from .workloads import Place
 
 # Roles and whom they trust: one for each scenario's namespace, by the same name, and these.
 PLACES = [
-    "asks", "b", "bodies", "books", "c", "clients", "d", "dashboard", "down", "down-other", "down-silent", "drain", "e", "env", "f", "g",
+    "asks", "b", "bodies", "books", "c", "clients", "d", "dashboard", "down", "down-other", "drain", "e", "env", "f", "g",
     "guides", "h", "i", "inject", "j", "k", "l", "m", "m-quota", "m-restricted", "mesh", "n", "nodes", "o", "p", "resources", "speed",
     "stale", "system", "whole",
 ]

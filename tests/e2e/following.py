@@ -75,7 +75,8 @@ class Following:
         kept.touch()
         cluster = self._context.cluster
         path = os.pathsep.join([str(HELMS["helm4"].parent), str(TARGET / "debug"), cluster.environment["PATH"]])
-        typed = f"set -aeuo pipefail; . {kept}\n{script}\nexport -p | grep -v PATH= > {kept}"
+        # What was left in the background would hold the output open.
+        typed = f"set -aeuo pipefail; trap 'kill $(jobs -p) 2>/dev/null || true' EXIT; . {kept}\n{script}\nexport -p | grep -v PATH= > {kept}"
         return subprocess.run(
             ["bash", "-c", typed],
             cwd=self.folder,

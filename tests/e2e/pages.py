@@ -67,12 +67,12 @@ RUN: dict[str, dict[str, str]] = {
         for name, scenario in {
             "CredentialsExpired": "books",
             "CredentialsExpiringSoon": "books",
-            "InjectorSlow": "down",
             "RefreshFailing": "books",
             "RequestsFailingFast": "books",
         }.items()
     },
     "docs/runbooks/StsidecarClientsRejected.md": {"Look": "books"},
+    "docs/runbooks/StsidecarInjectorSlow.md": {"Look": "down"},
     "docs/runbooks/StsidecarInjectorCertificateExpiringSoon.md": {
         "Look": "stolen",
         "To renew by hand": "k",

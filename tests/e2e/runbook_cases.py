@@ -127,15 +127,11 @@ def down(context: Context) -> str:
     """The runbooks about injectors: no right to read, a wrong condition, none that runs, and pods that were let through"""
     place = context.place("down")
     with Following(context, "down") as following:
+        one = context.release.injectors()[0]["metadata"]["name"]
+        following.runbook("StsidecarInjectorSlow", INJECTOR_POD=one).run("Look")
         errors(context, following, place)
         conditions(context, following, place)
-        unreachable(context, following, place)
         emergency(context, following, place)
-        fail_open(context, following, place)
-        one = context.release.injectors()[0]["metadata"]["name"]
-        slow = following.runbook("StsidecarInjectorSlow", INJECTOR_POD=one)
-        slow.run("Look")
-        slow.run("Over")
     return f"{len(following.ran)} commands of runbooks run"
 
 
@@ -160,57 +156,50 @@ def conditions(context: Context, following: Following, place: Place) -> None:
     runbook.run("Over")
 
 
-def unreachable(context: Context, following: Following, place: Place) -> None:
-    """No injector answers, and a workload is created."""
-    runbook = following.runbook("StsidecarInjectorUnreachable", NAMESPACE=place.namespace, DEPLOYMENT="late")
-    with no_injector(context):
-        place.create(deployment(place, "late"))
-        runbook.run("Look")
-    runbook.run("Fix")
-    runbook.run("Over")
-
-
 def emergency(context: Context, following: Following, place: Place) -> None:
-    """The webhook is switched off for a namespace and for all, and on again."""
-    silent = context.place("down-silent", labels={f"{PREFIX}injection": "disabled"})
+    """No injector runs: pods are refused, let through by failurePolicy, by namespace and everywhere; and all is well again."""
+    cluster, names = context.cluster, {"NAMESPACE": place.namespace, "DEPLOYMENT": "late"}
     (port,) = free_ports(1)
     instead = {"9912:9912": f"{port}:9912", "127.0.0.1:9912": f"127.0.0.1:{port}"}
-    runbook = following.runbook("StsidecarInjectorDown", instead, NAMESPACE=place.namespace, DEPLOYMENT="web")
-    other = following.runbook("StsidecarInjectorDown", NAMESPACE=silent.namespace)
+    runbook = following.runbook("StsidecarInjectorDown", instead, **names)
+    refused = following.runbook("StsidecarInjectorUnreachable", **names)
+    opened = following.runbook("StsidecarInjectorFailOpen", **{**names, "DEPLOYMENT": "web"})
+    other = context.place("down-other")
     runbook.run("Where pods run but are not Ready")
     with no_injector(context):
-        place.create(deployment(place, "web"))
+        place.create(deployment(place, "late"))
+        refused.run("Look")
         runbook.run("Look")
-        holds("a pod that asks is refused", not admitted(place))
+        policies(context, "Ignore")
+        until("a pod that asks is let through", lambda: admitted(place), 30, every=0.2)
+        place.create(deployment(place, "web"))
+        opened.run("Look")
+        policies(context, "Fail")
+        until("a pod that asks is refused", lambda: not admitted(place), 30, every=0.2)
         runbook.run("In need", "kubectl label")
-        until("a pod that asks is admitted", lambda: admitted(place), 30, every=0.2)
+        until("it is admitted where the webhook is switched off", lambda: admitted(place), 30, every=0.2)
         runbook.run("In need", "kubectl -n NAMESPACE rollout")
-        context.cluster.ready(place.namespace, pod_of(place, "web"))
-        holds("one of another namespace is refused", not admitted(context.place("down-other")))
+        cluster.ready(place.namespace, pod_of(place, "late"))
+        holds("one of another namespace is refused", not admitted(other))
         runbook.run("In need", "kubectl delete")
-        until("a pod of any namespace is admitted", lambda: admitted(context.place("down-other")), 30, every=0.2)
+        until("it is admitted without any webhook", lambda: admitted(other), 30, every=0.2)
         runbook.run("Fix")
         runbook.run("After the need", "helm", seconds=90)
     runbook.run("After the need", "kubectl label --overwrite")
-    other.run("After the need", "kubectl label namespace NAMESPACE stsidecar.dev/injection-")
     runbook.run("After the need", "kubectl -n NAMESPACE get")
-    holds("the workload has its sidecar", "2/2" in context.cluster.kubectl("-n", place.namespace, "get", "pods", "-l", "app=web"))
+    for section in ("Fix", "Over"):
+        refused.run(section)
+        opened.run(section)
     runbook.run("Over")
+    following.runbook("StsidecarInjectorDown", NAMESPACE=other.namespace).run("After the need", "kubectl label namespace")
 
 
-def fail_open(context: Context, following: Following, place: Place) -> None:
-    """failurePolicy Ignore lets a workload start without its sidecar."""
-    runbook = following.runbook("StsidecarInjectorFailOpen", NAMESPACE=place.namespace, DEPLOYMENT="web")
-    policies = [f"injector.webhook.{which}.failurePolicy" for which in ("pods", "namespaces")]
-    context.release.helm(*UPGRADE, "--set", ",".join(f"{policy}=Ignore" for policy in policies))
-    try:
-        with no_injector(context):
-            context.cluster.kubectl("-n", place.namespace, "rollout", "restart", "deployment", "web")
-            runbook.run("Look")
-        runbook.run("Fix")
-        runbook.run("Over")
-    finally:
-        context.release.helm(*UPGRADE, "--set", ",".join(f"{policy}=Fail" for policy in policies))
+def policies(context: Context, policy: str) -> None:
+    """Sets the failurePolicy of each webhook."""
+    path = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{INJECTOR}"
+    webhooks = context.cluster.get(path)["webhooks"]
+    change = [{"op": "replace", "path": f"/webhooks/{at}/failurePolicy", "value": policy} for at in range(len(webhooks))]
+    context.cluster.request("PATCH", path, change, "application/json-patch+json")
 
 
 def stale(context: Context) -> str:
