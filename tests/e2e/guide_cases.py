@@ -42,17 +42,39 @@ def notes(context: Context) -> str:
         typed = {one: told(context, following, *settings) for one, settings in NOTED.items()}
         of_readme = following.page(CHART_README, {f" {SPACE} ": f" {LATER} ", f"-n {SPACE}": f"-n {LATER}"})
         of_readme.run("stsidecar", "kubectl")
+        named = excluded(context)
         left = [one for one in pages.notes() if not any(matches(one, line) for lines in typed.values() for line in lines)]
         expect("commands of NOTES.txt that were not run", left, [])
         removal = following.page("docs/removal.md")
         holds("the pod that was injected is listed", SPACE in removal.run("What keeps working", "kubectl get"))
         removal.run("What keeps working", "helm", seconds=120)
         removal.run("What keeps working", "kubectl delete", seconds=120)
-    return f"{sum(map(len, typed.values()))} commands of NOTES run in {len(typed)} shapes, {len(following.ran)} of the pages"
+    return (
+        f"{sum(map(len, typed.values()))} commands of NOTES run in {len(typed)} shapes, {len(following.ran)} of the pages; "
+        f"with a list of roles helm test says {named!r}"
+    )
 
 
 # The values for which NOTES end in another command; the first leaves the release as it is.
 NOTED = {"tests": (), "no tests": ("tests.enabled=false",), "no injector": ("injector.enabled=false",)}
+
+
+def excluded(context: Context) -> str:
+    """What `helm test` says when injector.allowedRoleArns leaves out its role; NOTES have warned of it."""
+    listed = 'injector.allowedRoleArns=[{"namespaces":["my-*"],"roleArns":["*"]}]'
+    own = ("--set=injector.enabled=true,tests.enabled=true", "--set-json", listed)
+    context.release.helm("upgrade", NAME, str(pages.NOTES.parents[1]), "--reuse-values", "--wait", *own)
+    context.release.rolled_out()
+    told = context.release.helm("get", "notes", NAME)
+    holds("NOTES warn of the role", "does not allow tests.roleArn" in told, told)
+    try:
+        context.release.test()
+    except Failed as failure:
+        said = str(failure)
+    else:
+        raise Failed("helm test succeeded with a role that the list leaves out")
+    holds("it names the value to set", "tests.roleArn" in said, said[:3000])
+    return re.search(r"injector\.allowedRoleArns does not allow [^;]*; fix: [^,(]*", said)[0]
 
 
 def matches(template: str, line: str) -> bool:

@@ -108,6 +108,8 @@ NOT_RUN = [
     ("docs/aws.md", "ISSUER=$(aws eks", ELSEWHERE["aws"]),
     ("docs/meshes.md", "helm upgrade", "the meshes' own charts, which are not in any registry of packages"),
     ("docs/runbooks/StsidecarInjectorCertificateExpiringSoon.md", "kubectl -n stsidecar-system describe certificates", "cert-manager"),
+    ("docs/sources.md", "stsidecar check", "it needs no cluster; tests/check.rs runs it on every source"),
+    ("docs/sts.md", "stsidecar check", "it needs no cluster; tests/check.rs runs it on every source"),
     ("docs/webhook-clients.md", "kubectl -n kube-system edit", "an editor, on a cluster of kubeadm"),
 ]
 
@@ -147,10 +149,10 @@ class Command:
 # Not a shell variable ($X, ${X}), an assignment (X=) or a column (X:.path), and not part of a longer word.
 _CAPITALS = re.compile(r"(?<![\w$.{-])[A-Z][A-Z_]+(?![\w=.-]|:\.)")
 _FENCE = re.compile(r"^( *)```(\w*)$")
-_PROGRAMS = "kubectl|helm|cmctl|aws|openssl|curl|sudo|kind|docker"
+_PROGRAMS = "kubectl|helm|cmctl|aws|openssl|curl|sudo|kind|docker|stsidecar"
 # A command in a sentence; `kubectl describe pod` and `helm test` only name one.
 _INLINE = re.compile(rf"`((?:{_PROGRAMS}) [^`]*(?:(?<= )-|=|[A-Z]{{3}})[^`]*)`")
-_INDENTED = re.compile(rf"^ {{4,}}(?:{_PROGRAMS}|make|stsidecar|k3d|minikube) .*$")
+_INDENTED = re.compile(rf"^ {{4,}}(?:{_PROGRAMS}|make|k3d|minikube) .*$")
 
 
 def paths() -> list[Path]:
