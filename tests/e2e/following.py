@@ -76,7 +76,8 @@ class Following:
         cluster = self._context.cluster
         path = os.pathsep.join([str(HELMS["helm4"].parent), str(TARGET / "debug"), cluster.environment["PATH"]])
         # What was left in the background would hold the output open.
-        typed = f"set -aeuo pipefail; trap 'kill $(jobs -p) 2>/dev/null || true' EXIT; . {kept}\n{script}\nexport -p | grep -v PATH= > {kept}"
+        before = f"set -aeuo pipefail; trap 'kill $(jobs -p) 2>/dev/null || true' EXIT; . {kept}"
+        typed = f"{before}\n{script}\nexport -p | grep -v PATH= > {kept}"
         return subprocess.run(
             ["bash", "-c", typed],
             cwd=self.folder,

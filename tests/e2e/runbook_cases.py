@@ -104,13 +104,14 @@ def outage(context: Context, following: Following, place: Place) -> None:
     context.store.set_lane(BOOKS_LANE, "closed")
     try:
         place.create(place.pod("empty", annotations={**of_lane, "wait-for-credentials": "false"}))
-        held = [following.runbook(f"Stsidecar{name}", NAMESPACE=place.namespace, POD="running") for name in ("RefreshFailing", "CredentialsExpiringSoon")]
-        none = [following.runbook(f"Stsidecar{name}", NAMESPACE=place.namespace, POD="empty") for name in ("CredentialsExpired", "RequestsFailingFast")]
-        for runbook in (*held, *none):
+        concerned = {"RefreshFailing": "running", "CredentialsExpiringSoon": "running"}
+        concerned |= {"CredentialsExpired": "empty", "RequestsFailingFast": "empty"}
+        runbooks = [following.runbook(f"Stsidecar{name}", NAMESPACE=place.namespace, POD=pod) for name, pod in concerned.items()]
+        for runbook in runbooks:
             runbook.run("Look")
     finally:
         context.store.set_lane(BOOKS_LANE, "open")
-    for runbook in (*held, *none):
+    for runbook in runbooks:
         until("the outage is over", lambda runbook=runbook: "last error" not in runbook.run("Over"), 60, every=0.5)
 
 

@@ -24,7 +24,14 @@ from .context import PLACES, Context
 from .release import NAMESPACE, values_file
 
 # Install and remove the chart, so there is no other release yet.
-FIRST = [("a", installs.a), ("gone", installs.gone), ("hand", installs.hand), ("readme", readmes.readme), ("notes", guides.notes), ("plain", guides.plain)]
+FIRST = [
+    ("a", installs.a),
+    ("gone", installs.gone),
+    ("hand", installs.hand),
+    ("readme", readmes.readme),
+    ("notes", guides.notes),
+    ("plain", guides.plain),
+]
 # Beside each other, each row by itself in this order: c and l restart the kubelet, one at a time.
 BESIDE = [
     [("b", serving.b), ("c", outages.c), ("l", outages.l), ("n", refusals.n), ("asks", policies.asks)],
