@@ -19,10 +19,11 @@ NOTES = ROOT / "charts" / "stsidecar" / "templates" / "NOTES.txt"
 
 # What a reader replaces.
 PLACEHOLDERS = {
-    "CONFIGMAP", "CONTAINER", "DAEMONSET", "DEPLOYMENT", "INJECTOR_POD", "NAMESPACE", "NODE", "POD", "ROLE_ARN", "SERVICE_ACCOUNT",
+    "CONFIGMAP", "CONTAINER", "DAEMONSET", "DEPLOYMENT", "INJECTOR_POD", "NAMESPACE", "NODE", "POD", "REGION",
+    "ROLE_ARN", "SERVICE_ACCOUNT",
 }  # fmt: skip
 # Words in capitals that are none.
-_WORDS = {"API", "CA", "CN", "ENABLE_NATIVE_SIDECARS", "EOF", "FALSE"}
+_WORDS = {"API", "CA", "CN", "ENABLE_NATIVE_SIDECARS", "END", "EOF", "FALSE"}
 
 # Which scenario runs the commands below a heading.
 RUN: dict[str, dict[str, str]] = {
@@ -130,7 +131,7 @@ class Command:
     @property
     def programs(self) -> set[str]:
         """The first word of every line that begins a command."""
-        lines = re.sub(r"\\\n|<<EOF\n.*?\nEOF$", " ", self.text, flags=re.DOTALL | re.MULTILINE).splitlines()
+        lines = re.sub(r"\\\n|<<'?(\w+)'?\n.*?\n\1$", " ", self.text, flags=re.DOTALL | re.MULTILINE).splitlines()
         return {words[0] for line in lines if (words := line.split()) and not words[0].startswith("#")}
 
     @property
