@@ -8,7 +8,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 GUNGRAUN = $(shell sed -n '/^name = "gungraun"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test chart sources takeover field manifests e2e e2e-long lint deny doc bench bench-instructions release image presubmit clean
+.PHONY: help demo build test chart sources takeover unready field manifests e2e e2e-long lint deny doc bench bench-instructions release image presubmit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ field: ## stsidecar inject over what public projects ship, as a table (two minut
 	@$(CARGO) build --quiet --bin stsidecar
 	@$(PYTHON) tests/field/run.py
 
-e2e: $(if $(IMAGE),,image) ## a live cluster: KUBECONFIG and E2E_LOAD='kind load image-archive {archive}', or KUBE_NODE (5 minutes)
+e2e: $(if $(IMAGE),,image) ## a live cluster: KUBECONFIG and E2E_LOAD='kind load image-archive {archive}', or KUBE_NODE, for three versions of Kubernetes (15 minutes)
 	@$(PYTHON) tests/e2e/run.py
 
 e2e-long: $(if $(IMAGE),,image) ## one rotation that the kubelet makes by itself, after 8 minutes
@@ -42,6 +42,10 @@ e2e-long: $(if $(IMAGE),,image) ## one rotation that the kubelet makes by itself
 takeover: ## measure what beats the endpoint in 28 clients, writes docs/clients.md (half an hour; CLIENTS='boto3 go-v2')
 	@$(CARGO) build --quiet --bin stsidecar
 	@$(PYTHON) tests/real/run.py takeover $(CLIENTS)
+
+unready: ## measure how long 28 clients ask for first credentials, writes docs/kubelet-restarts.md (15 minutes; CLIENTS=boto3)
+	@$(CARGO) build --quiet --bin stsidecar
+	@$(PYTHON) tests/real/run.py unready $(CLIENTS)
 
 manifests: ## write deploy/stsidecar.yaml, the chart's README and goldens anew
 	@UPDATE=1 $(PYTHON) tests/chart/run.py

@@ -90,7 +90,7 @@ fn with_endpoint() -> Exchange {
     let metrics = Metrics::register(&Registry::new()).expect("a fresh registry");
     let listener = bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = listener.local_addr().expect("bound");
-    let clients = vec![Client { token: Secret::new(TOKEN.into()), answers }];
+    let clients = vec![Client { token: Secret::new(TOKEN.into()), answers, last_request: Arc::default() }];
     let endpoint = Endpoint::new(clients, address.port(), clock::boot, metrics, HOLD, Arc::default());
     let (stop, stopped) = watch::channel(false);
     runtime.spawn(endpoint.serve(vec![listener], Limits::new(64), stopped));

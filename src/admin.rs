@@ -1,12 +1,18 @@
 //! The admin surface: probes, metrics and status, for kubelet, Prometheus and `stsidecar status`.
 //!
-//! Owns `/livez`, `/readyz`, `/metrics` and `/status` on a port of its own that never serves credentials.
+//! Owns `/livez`, `/readyz`, `/metrics`, `/status`, `/retry` and `/incident` on a port of its own that never serves
+//! credentials.
 //! Probes and metrics take any Host and forwarding headers, because the API server's proxy sends them; role and
-//! claims are for who asks from this pod (`locality.rs`). It never decides anything: readers, reports and flags come in.
+//! claims are for who asks from this pod (`locality.rs`). It never decides anything: readers, reports and flags come in, and
+//! the wish for a retry goes out (`retry.rs`).
 
+mod clients;
+mod incidents;
 mod locality;
 pub mod metrics;
+mod retry;
 mod status;
+mod waiting;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -16,19 +22,20 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use http_body_util::Full;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response, serve};
+use crate::time::{Boot, Now};
+pub use clients::Client;
+use incidents::Incidents;
 use locality::is_local;
 use metrics::Metrics;
 pub use status::Profile;
+pub use waiting::LONGEST_WAIT;
+use waiting::Waiting;
 
-/// The longest `?wait` of `/status`; a longer one is cut to it.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
-/// How many may wait at a time; others are answered at once.
-const WAITERS: usize = 8;
-
-const FOR_THIS_POD: &str = "/status is for this pod only: ask 127.0.0.1, localhost or [::1] directly, from within or by kubectl port-forward\n";
+const FOR_THIS_POD: &str =
+    " is for this pod only: ask 127.0.0.1, localhost or [::1] directly, from within or by kubectl port-forward\n";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -37,6 +44,12 @@ const JSON: &str = "application/json";
 pub struct Admin {
     /// In the order of the configuration.
     pub profiles: Vec<Profile>,
+    /// In the order of the configuration.
+    pub clients: Vec<Client>,
+    /// Reads the clocks.
+    pub clock: fn() -> Now,
+    /// When the agent started: before it nothing is known of the clients.
+    pub since: Boot,
     /// Whether the process and its tasks run; never depends on STS.
     pub live: Box<dyn Fn() -> bool + Send + Sync>,
     /// True for good once all profiles held credentials at the same time.
@@ -60,7 +73,7 @@ impl Admin {
         limits: Limits,
         stop: watch::Receiver<bool>,
     ) -> std::io::Result<()> {
-        let surface = Surface { admin: Arc::new(self), waiters: Arc::new(Semaphore::new(WAITERS)) };
+        let surface = Surface::of(self);
         serve(vec![listener], Arc::new(surface), limits, Arc::new(Activity::default()), stop).await
     }
 
@@ -98,24 +111,30 @@ impl Admin {
     }
 
     fn scrape(&self) -> Response {
-        answer(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.render(self.is_ready()))
+        answer(
+            StatusCode::OK,
+            metrics::CONTENT_TYPE,
+            self.metrics.render(self.is_ready(), &self.clients, (self.clock)()),
+        )
     }
 
-    fn status(&self) -> Response {
+    fn status(&self, retries: Option<Vec<retry::Retried>>) -> Response {
         let flags = status::Flags {
             started: *self.started.borrow(),
             ready: self.is_ready(),
             listening: *self.listening.borrow(),
             draining: *self.draining.borrow(),
         };
-        answer(StatusCode::OK, JSON, status::document(&self.profiles, flags))
+        answer(StatusCode::OK, JSON, status::document(self, flags, retries))
     }
 }
 
 /// The surface as its connections share it.
 struct Surface {
     admin: Arc<Admin>,
-    waiters: Arc<Semaphore>,
+    waiting: Waiting,
+    turn: retry::Turn,
+    incidents: Incidents,
 }
 
 impl Respond for Surface {
@@ -125,14 +144,23 @@ impl Respond for Surface {
 }
 
 impl Surface {
+    fn of(admin: Admin) -> Self {
+        let incidents = Incidents::of(admin.profiles.len());
+        Self { admin: Arc::new(admin), waiting: Waiting::begin(), turn: retry::Turn::default(), incidents }
+    }
+
     fn route(&self, method: &Method, uri: &Uri, headers: &HeaderMap, connection: &Connection) -> Reply {
         let path = uri.path();
-        if !matches!(path, "/livez" | "/readyz" | "/metrics" | "/status") {
-            return Reply::now(text(StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status\n"));
-        }
-        if method != Method::GET && method != Method::HEAD {
-            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "use GET\n");
-            refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        let allowed: &[Method] = match path {
+            "/livez" | "/readyz" | "/metrics" | "/status" => &[Method::GET, Method::HEAD],
+            // Who reads must not take a line from the kubelet.
+            "/retry" | "/incident" => &[Method::POST],
+            _ => return Reply::now(text(StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status /retry\n")),
+        };
+        if !allowed.contains(method) {
+            let names = if allowed.len() > 1 { "GET, HEAD" } else { "POST" };
+            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, format!("use {}\n", allowed[0]));
+            refused.headers_mut().insert(ALLOW, HeaderValue::from_static(names));
             return Reply::now(refused);
         }
         let local = is_local(connection.peer(), uri, headers);
@@ -141,33 +169,52 @@ impl Surface {
             "/livez" => Reply::now(self.admin.liveness()),
             "/readyz" => Reply::now(self.admin.readiness(parameter(query, "verbose").is_some(), local)),
             "/metrics" => Reply::now(self.admin.scrape()),
-            _ if !local => Reply::now(text(StatusCode::FORBIDDEN, FOR_THIS_POD)),
+            _ if !local => Reply::now(text(StatusCode::FORBIDDEN, format!("{path}{FOR_THIS_POD}"))),
+            "/retry" => self.retry(query, headers, connection),
+            "/incident" => Reply::now(self.incident(query)),
             _ => self.status(query, connection),
         }
     }
 
+    /// A line for the pod's events, or nothing; `period` is until the next call. What ends in order is no incident.
+    fn incident(&self, query: &str) -> Response {
+        let Some(Ok(period)) = parameter(query, "period").map(str::parse::<u32>) else {
+            return text(StatusCode::BAD_REQUEST, "period is a number of seconds\n");
+        };
+        if *self.admin.draining.borrow() {
+            return text(StatusCode::OK, "");
+        }
+        let (now, period) = ((self.admin.clock)().boot, Duration::from_secs(period.into()));
+        text(StatusCode::OK, self.incidents.next(&self.admin.profiles, now, period).unwrap_or_default())
+    }
+
     /// `/status`, at once or when the agent has started, at most `?wait=SECONDS` later.
     fn status(&self, query: &str, connection: &Connection) -> Reply {
-        let wait = match parameter(query, "wait").map(str::parse::<u16>) {
-            None => Duration::ZERO,
-            Some(Ok(seconds)) => Duration::from_secs(seconds.into()).min(LONGEST_WAIT),
-            Some(Err(_)) => return Reply::now(text(StatusCode::BAD_REQUEST, "wait is a number of seconds\n")),
+        let wait = match wait(query) {
+            Ok(wait) => wait,
+            Err(refusal) => return Reply::now(*refusal),
         };
         let admin = Arc::clone(&self.admin);
         if wait.is_zero() || *admin.started.borrow() {
-            return Reply::now(admin.status());
+            return Reply::now(admin.status(None));
         }
-        let Ok(place) = Arc::clone(&self.waiters).try_acquire_owned() else {
-            return Reply::now(admin.status());
+        let Some(turn) = self.waiting.turn() else {
+            return Reply::now(admin.status(None));
         };
         connection.extend(wait);
         Reply::later(async move {
-            let _place = place;
-            let mut started = admin.started.clone();
-            // Timed out, or whoever says so is gone: the document says how things stand.
-            let _ = tokio::time::timeout(wait, started.wait_for(|started| *started)).await;
-            admin.status()
+            turn.over(&admin, wait).await;
+            admin.status(None)
         })
+    }
+}
+
+/// For how long `?wait=SECONDS` lets an answer wait, or the refusal of what is no number.
+fn wait(query: &str) -> Result<Duration, Box<Response>> {
+    match parameter(query, "wait").map(str::parse::<u16>) {
+        None => Ok(Duration::ZERO),
+        Some(Ok(seconds)) => Ok(Duration::from_secs(seconds.into()).min(LONGEST_WAIT)),
+        Some(Err(_)) => Err(Box::new(text(StatusCode::BAD_REQUEST, "wait is a number of seconds\n"))),
     }
 }
 

@@ -145,15 +145,16 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
     let stages = profile::Stages::register(&registry)?;
     let made = profile::Shared { refresh_at, sts, settings: &sts_settings, state: state.as_ref() };
     let assembled = profile::assemble(profiles, &made, &stages);
-    let endpoint = surfaces::start_endpoint(&registry, &listen, &clients, tokens, &assembled, descriptors, &ending)?;
+    let mut endpoint =
+        surfaces::start_endpoint(&registry, &listen, &clients, tokens, &assembled, descriptors, &ending)?;
     let mut tasks = JoinSet::new();
     let started = supervision::started(&mut tasks, &assembled, state, wait_for_credentials, endpoint.bound());
-    let flags = (started, endpoint.bound());
-    surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, flags, &heartbeat, &ending)?;
+    let shown = (started, &mut endpoint);
+    surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, shown, &heartbeat, &ending)?;
     let watches = Watches::default();
     let (ticks, wall_steps) = supervision::time(&mut tasks, pace.tick);
-    for Assembled { parts, .. } in &assembled {
-        let inputs = supervision::inputs(&ticks, &wall_steps, &ending.stopping, &heartbeat);
+    for Assembled { parts, retries, .. } in &assembled {
+        let inputs = supervision::inputs(&ticks, &wall_steps, retries, &ending.stopping, &heartbeat);
         tasks.spawn(supervision::refresh(Arc::clone(parts), inputs, RESTART_EVERY));
         let (source, report) = (parts.source.clone(), parts.report.subscribe());
         tasks.spawn(supervision::watch_source(source, watches.clone(), report, ticks.clone()));

@@ -19,7 +19,9 @@ use tokio::sync::watch;
 
 use crate::cache::{Answer, Reader, Refused};
 use crate::credentials::Secret;
-use crate::http::{Activity, Connection, Limits, Listeners, Reply, Request, Respond, Response, explanation, serve};
+use crate::http::{
+    Activity, Connection, LastRequest, Limits, Listeners, Reply, Request, Respond, Response, explanation, serve,
+};
 use crate::response;
 use crate::time::Boot;
 use guard::{Decision, Guard, Refusal};
@@ -49,13 +51,16 @@ pub struct Client {
     pub token: Secret,
     /// The answers of its profile.
     pub answers: Reader,
+    /// Takes the moment of each request with its token, whatever the answer: who is shown it sees a container that uses
+    /// other credentials.
+    pub last_request: Arc<LastRequest>,
 }
 
 /// The endpoint, ready to be served.
 pub struct Endpoint {
     guard: Guard,
     /// In the order of the guard's tokens.
-    answers: Vec<Reader>,
+    answers: Vec<(Reader, Arc<LastRequest>)>,
     /// In the order of [`Refusal::ALL`].
     refusals: [Bytes; Refusal::ALL.len()],
     clock: fn() -> Boot,
@@ -76,7 +81,8 @@ impl Endpoint {
         hold: Duration,
         activity: Arc<Activity>,
     ) -> Self {
-        let (tokens, answers) = clients.into_iter().map(|client| (client.token, client.answers)).unzip();
+        let parts = |client: Client| (client.token, (client.answers, client.last_request));
+        let (tokens, answers) = clients.into_iter().map(parts).unzip();
         let refusals = Refusal::ALL.map(|refusal| {
             let (code, message) = refusal.explanation();
             response::error_body(code, message)
@@ -121,7 +127,7 @@ impl Endpoint {
 
     /// Nothing can be vended now: waits for what may come at any moment.
     async fn hold(self: Arc<Self>, client: usize, headers: HeaderMap) -> Response {
-        let answers = &self.answers[client];
+        let (answers, _) = &self.answers[client];
         let answer = match tokio::time::timeout(self.hold, answers.available()).await {
             Ok(served) => Answer::Served(served),
             Err(_) => answers.current(),
@@ -145,7 +151,9 @@ impl Respond for Shared {
             Decision::Refuse(refusal) => return Reply::now(endpoint.refuse(refusal, headers)),
         };
         connection.authenticate();
-        match endpoint.answers[client].at(now) {
+        let (answers, last_request) = &endpoint.answers[client];
+        last_request.note(now);
+        match answers.at(now) {
             Answer::Refused(Refused { status, .. }) if status != 403 => {
                 Reply::later(Arc::clone(endpoint).hold(client, headers))
             }

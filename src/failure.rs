@@ -6,6 +6,7 @@
 
 mod codes;
 pub mod hint;
+pub mod line;
 mod text;
 
 use serde::Serialize;

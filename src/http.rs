@@ -6,6 +6,7 @@
 
 mod bind;
 mod connection;
+mod last_request;
 mod listeners;
 mod open;
 mod refusal;
@@ -29,6 +30,7 @@ use tokio::time::{Instant, sleep};
 
 pub use bind::{BindError, bind, take, take_unless_absent};
 pub use connection::{Activity, Connection};
+pub use last_request::LastRequest;
 pub use listeners::Listeners;
 use listeners::accept;
 use open::Open;

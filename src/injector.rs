@@ -12,6 +12,7 @@ pub mod events;
 pub mod health;
 pub mod metrics;
 pub mod objects;
+pub mod registration;
 pub mod review;
 pub mod server;
 pub mod tls;
@@ -35,6 +36,7 @@ use certificates::{Clock, ServingCertificate, Settings};
 use clients::Clients;
 use config::Config;
 use health::Condition;
+use registration::{Current, Registration};
 use server::{DRAIN, Parts};
 
 /// Where the chart mounts the Secret of the modes in which somebody else makes the certificate.
@@ -112,32 +114,70 @@ async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
     // Kept until the very end: a handshake of the drain needs a certificate too.
     let keeping = watch::Sender::new(false);
     let certificate = certificate(&config, &client, &registry, &keeping, &mut tasks)?;
-    let serving = Arc::clone(&certificate);
-    let holds = Box::new(move || {
-        let readiness = serving.readiness();
-        if readiness.ready { Ok(()) } else { Err(readiness.reason.clone()) }
-    });
-    let mut conditions = vec![Condition { name: "certificate", holds }];
+    let current = registration(&config, &client, &registry, &mut tasks)?;
+    let mut conditions = vec![of_certificate(&certificate)];
     let port = config.port;
     let taken = move || format!("{port} cannot be taken; is another process using it?");
     let holds = Box::new(move || if *is_bound.borrow() { Ok(()) } else { Err(taken()) });
     conditions.push(Condition { name: "port", holds });
-    let Config { template, namespace, client_ca_file, .. } = config;
+    let [looked, notes @ ..] = of_registration(&config.webhook_configuration, &current);
+    conditions.push(looked);
+    let Config { namespace, client_ca_file, .. } = config;
     let clients = client_ca_file.map(|file| Arc::new(Clients::of(&file)));
     let limits = webhook::LIMITS;
     let parts = Parts {
-        template,
+        current,
         client,
         namespace,
         certificate,
         clients,
         conditions,
+        notes: notes.into(),
         webhook: of_webhook,
         limits,
         health,
         registry,
     };
     server::run(parts, tasks, DRAIN, async || signals.next().await).await
+}
+
+/// Begins to follow the object by which the API server knows this injector.
+fn registration(
+    config: &Config,
+    client: &Client,
+    registry: &Registry,
+    tasks: &mut JoinSet<&'static str>,
+) -> Result<Arc<Current>, Error> {
+    let current = Arc::new(Current::new(config.template.clone()));
+    let metrics = registration::metrics::Metrics::register(registry)?;
+    let followed = Registration::new(config.clone(), client.clone(), Arc::clone(&current), metrics);
+    tasks.spawn(async move {
+        followed.run().await;
+        "registration"
+    });
+    Ok(current)
+}
+
+fn of_certificate(serving: &Arc<ServingCertificate>) -> Condition {
+    let serving = Arc::clone(serving);
+    let holds = Box::new(move || {
+        let readiness = serving.readiness();
+        if readiness.ready { Ok(()) } else { Err(readiness.reason.clone()) }
+    });
+    Condition { name: "certificate", holds }
+}
+
+/// First what readiness waits for, that the object was looked at. The others are only shown: an injector answers whoever
+/// asks, registered or not.
+fn of_registration(name: &str, current: &Arc<Current>) -> [Condition; 3] {
+    let unread = format!("MutatingWebhookConfiguration {name} could not be read yet");
+    let [looked, configuration, webhooks] = std::array::from_fn(|_| Arc::clone(current));
+    let holds = Box::new(move || if looked.has_looked() { Ok(()) } else { Err(unread.clone()) });
+    [
+        Condition { name: "registration", holds },
+        Condition { name: "configuration", holds: Box::new(move || configuration.configuration()) },
+        Condition { name: "webhook", holds: Box::new(move || webhooks.webhooks()) },
+    ]
 }
 
 /// Begins to make or read the certificate, and to keep it trusted.

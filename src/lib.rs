@@ -15,6 +15,7 @@ pub mod assume;
 pub mod credentials;
 pub mod failure;
 pub mod identity;
+pub mod incident;
 pub mod logging;
 pub mod material;
 pub mod report;

@@ -7,9 +7,11 @@
 
 mod call;
 mod extras;
+mod incident;
 mod log;
 pub mod metrics;
 mod proof;
+mod retry;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -27,7 +29,7 @@ use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::material::Material;
-use crate::report::Report as StatusReport;
+use crate::report::{Report as StatusReport, Retry};
 use crate::response;
 use crate::role::SessionName;
 use crate::rotated_file::{Latest, RotatedFile};
@@ -80,6 +82,8 @@ pub struct Inputs {
     pub ticks: watch::Receiver<u64>,
     /// Fires when the wall clock was set.
     pub wall_steps: watch::Receiver<u64>,
+    /// Counts the retries that were asked for.
+    pub retries: watch::Receiver<u64>,
     /// Holds the grace once the process is stopping.
     pub stopping: watch::Receiver<Option<Duration>>,
     /// Takes a sign of life at each tick.
@@ -100,6 +104,8 @@ pub struct Refresher<A> {
     /// The newest content of the source's file that the session knows of.
     content: Content,
     log: log::Throttle,
+    retry: Retry,
+    trouble: incident::Trouble,
 }
 
 impl<A: Assume + Send + Sync + 'static> Refresher<A> {
@@ -116,6 +122,8 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             named: Identity::Unknown,
             content,
             log: log::Throttle::default(),
+            retry: Retry::default(),
+            trouble: incident::Trouble::default(),
             parts,
             inputs,
         }
@@ -136,6 +144,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                     Event::Tick
                 }
                 () = changed(&mut self.inputs.wall_steps) => Event::WallStepped,
+                () = changed(&mut self.inputs.retries) => self.retry(),
                 () = changed(&mut self.inputs.stopping) => self.stopping(),
                 () = self.alarm.wait() => Event::Tick,
             };
@@ -146,6 +155,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     /// One step of the session, with everything that follows from it.
     fn advance(&mut self, event: Event) {
         let now = clock::now();
+        let mut wake = None;
         for action in self.session.step(event, now) {
             match action {
                 Action::Call(call) => self.start(&call, now.boot),
@@ -154,9 +164,11 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                 Action::Save(snapshot) => self.keep(snapshot),
                 Action::Withdraw => self.parts.publisher.withdraw(),
                 Action::Report(report) => self.log_and_count(&report, now),
-                Action::WakeAt(at) => self.alarm.set(at),
+                Action::WakeAt(at) => wake = at,
             }
         }
+        let moment = self.watch_incident(now);
+        self.alarm.set([wake, moment].into_iter().flatten().min());
         self.show(now);
     }
 
@@ -257,7 +269,9 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     }
 
     fn show(&self, now: Now) {
-        let report = status::report(&self.parts, &self.session, &self.session_names, now);
+        let retry = Retry { is_calling: self.session.is_calling(now.boot), ..self.retry };
+        let report =
+            status::report(&self.parts, &self.session, &self.session_names, (retry, self.trouble.current), now);
         self.parts.metrics.schedule(&report.hops);
         self.parts.report.send_replace(report);
     }

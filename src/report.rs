@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::assume::ReplyDetails;
 use crate::failure::Class;
+use crate::incident::Incident;
 use crate::time::{Boot, Wall};
 
 /// One profile as an operator sees it.
@@ -23,8 +24,28 @@ pub struct Report {
     pub hops: Vec<HopReport>,
     /// The source's file.
     pub token: Option<TokenReport>,
+    /// Refreshes that keep failing, if they do.
+    pub incident: Option<IncidentReport>,
     /// The newest failure since the last success, if any.
     pub last_error: Option<ErrorReport>,
+    /// By which the admin surface knows what became of a retry that it asked for.
+    #[serde(skip)]
+    pub retry: Retry,
+}
+
+/// The newest retry that was asked for, and what has come of it so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retry {
+    /// Its number, as the admin surface counts; 0 = none yet.
+    pub taken: u64,
+    /// Whether anything was failing when it was taken.
+    pub was_failing: bool,
+    /// Whether the call budget had no call at that moment.
+    pub waited_for_budget: bool,
+    /// Failed attempts since.
+    pub failures: u32,
+    /// Whether a call is under way, or due and waits for nothing but the call budget.
+    pub is_calling: bool,
 }
 
 impl Report {
@@ -91,6 +112,21 @@ pub struct TokenReport {
     pub generation: u64,
     /// Why the newest read failed, while an older content is still in use.
     pub error: Option<String>,
+}
+
+/// Refreshes have been failing since the last success.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IncidentReport {
+    /// When the first of them failed, in whichever exchange.
+    #[serde(serialize_with = "rfc3339")]
+    pub failing_since: Option<Wall>,
+    /// When what is vended ends, as STS said; nothing when nothing was held.
+    #[serde(serialize_with = "rfc3339")]
+    pub credentials_end: Option<Wall>,
+    /// The same on the boot clock, from which its moments follow.
+    #[serde(skip)]
+    pub incident: Incident,
 }
 
 /// A failure with what to do about it.

@@ -12,6 +12,7 @@ mod ask;
 mod event;
 mod hop;
 mod identity;
+mod retry;
 pub mod schedule;
 pub mod snapshot;
 #[cfg(test)]
@@ -44,6 +45,8 @@ struct InFlight {
     asked: SessionDuration,
     /// The signer's; unknown for the source, whose content comes with the answer.
     identity: Identity,
+    /// Whether somebody asked for a retry meanwhile.
+    again: bool,
 }
 
 /// What requests are being answered with.
@@ -112,6 +115,7 @@ impl Session {
             Event::Answered { call, sent, outcome } => self.answered(call, sent, outcome, now, &mut actions),
             Event::Postponed { call, wait } => self.postponed(call, wait, now),
             Event::Tick => {}
+            Event::Retry => self.retry(now, &mut actions),
             Event::WallStepped => self.hops.iter_mut().for_each(|hop| hop.due = hop.due.min(now.boot)),
             Event::Stopping { grace } => self.stopping = Some(now.boot.plus(grace)),
         }
@@ -136,13 +140,10 @@ impl Session {
 
     /// Starts at most one call: the first due hop from the source on, when the budget allows.
     fn call_next(&mut self, now: Now, actions: &mut Vec<Action>) {
-        if self.in_flight.is_some() || self.stopping.is_some_and(|end| now.boot >= end) {
+        if self.in_flight.is_some() || self.is_over(now.boot) {
             return;
         }
-        let Some(at) = (0..self.hops.len()).find(|at| self.hops[*at].due <= now.boot && self.has_parent(*at, now))
-        else {
-            return;
-        };
+        let Some(at) = self.next_due(now.boot) else { return };
         if !self.bucket.take(now.boot) {
             return;
         }
@@ -152,24 +153,34 @@ impl Session {
         let duration = self.hops[at].next_duration(now.boot);
         self.calls += 1;
         let call = CallId(self.calls);
-        self.in_flight = Some(InFlight { call, hop: at, sent: now.boot, asked: duration, identity });
+        self.in_flight = Some(InFlight { call, hop: at, sent: now.boot, asked: duration, identity, again: false });
         actions.push(Action::Call(Call { id: call, hop: at, duration, parent }));
+    }
+
+    /// Whether the grace has passed, after which no call is made.
+    fn is_over(&self, now: Boot) -> bool {
+        self.stopping.is_some_and(|end| now >= end)
+    }
+
+    /// The first hop from the source on that is due and can be called.
+    fn next_due(&self, now: Boot) -> Option<usize> {
+        (0..self.hops.len()).find(|at| self.hops[*at].due <= now && self.has_parent(*at, now))
     }
 
     /// Whether the step before can sign a call of hop `at`; the source needs none. What was issued to a former
     /// identity signs nothing more: it would go on where the new one may be refused.
-    fn has_parent(&self, at: usize, now: Now) -> bool {
+    fn has_parent(&self, at: usize, now: Boot) -> bool {
         let Some(parent) = at.checked_sub(1) else { return true };
-        let alive = |held: &Held| held.alive(now.boot, PARENT_MARGIN.min(held.lifetime / 10));
+        let alive = |held: &Held| held.alive(now, PARENT_MARGIN.min(held.lifetime / 10));
         !self.is_former(self.hops[parent].identity()) && self.hops[parent].held.as_ref().is_some_and(alive)
     }
 
     fn next_wake(&self, now: Now) -> Option<Boot> {
         let expiry = self.vended().filter(|_| self.shown == Shown::Served).map(|held| held.deadline.minus(MIN_SERVE));
-        if self.in_flight.is_some() || self.stopping.is_some_and(|end| now.boot >= end) {
+        if self.in_flight.is_some() || self.is_over(now.boot) {
             return expiry;
         }
-        let callable = (0..self.hops.len()).filter(|at| self.has_parent(*at, now)).map(|at| self.hops[at].due);
+        let callable = (0..self.hops.len()).filter(|at| self.has_parent(*at, now.boot)).map(|at| self.hops[at].due);
         let call = callable.min().map(|due| due.max(self.bucket.next(now.boot)));
         [expiry, call].into_iter().flatten().min()
     }

@@ -14,6 +14,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
             "credentials",
             "failure",
             "identity",
+            "incident",
             "logging",
             "material",
             "report",

@@ -40,7 +40,15 @@ struct Case {
     sts: Option<Behaviour>,
     token: Option<ServiceAccountToken>,
     unreadable: bool,
+    /// `*` stands for what depends on where the test runs: a path that is cut, an address.
     line: &'static str,
+}
+
+impl Case {
+    fn is_told_by(&self, line: &str) -> bool {
+        let (begin, end) = self.line.split_once('*').unwrap_or((self.line, ""));
+        line.starts_with(begin) && line.ends_with(end) && (self.line.contains('*') || line == begin)
+    }
 }
 
 fn case(name: &'static str, sts: Behaviour, line: &'static str) -> Case {
@@ -54,22 +62,22 @@ fn cases() -> Vec<Case> {
         case(
             "wrong role",
             Behaviour::error(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"),
-            "default: role arn:aws:iam::111122223333:role/app: AccessDenied: check the role ARN, and that its trust policy \
-             allows this service account",
+            "default: role arn:aws:iam::111122223333:role/app: AccessDenied: Not authorized to perform \
+             sts:AssumeRoleWithWebIdentity; check the role ARN, and that its trust policy allows this service account",
         ),
         case(
             "wrong audience",
             Behaviour::error(400, "InvalidIdentityToken", "Incorrect token audience"),
-            "default: role arn:aws:iam::111122223333:role/app: InvalidIdentityToken: add the token's audience to the IAM \
-             OIDC provider, or change the audience",
+            "default: role arn:aws:iam::111122223333:role/app: InvalidIdentityToken: Incorrect token audience; add the \
+             token's audience to the IAM OIDC provider, or change the audience",
         ),
         Case {
             token: None,
             ..case(
                 "missing token file",
                 Behaviour::Ok,
-                "default: role arn:aws:iam::111122223333:role/app: TokenFileMissing: mount a projected service account \
-                 token at the token file's path",
+                "default: role arn:aws:iam::111122223333:role/app: TokenFileMissing: $POD/*; \
+                 mount a projected service account token at the token file's path",
             )
         },
         Case {
@@ -77,8 +85,8 @@ fn cases() -> Vec<Case> {
             ..case(
                 "unreadable token file",
                 Behaviour::Ok,
-                "default: role arn:aws:iam::111122223333:role/app: TokenFileUnreadable: set the pod's fsGroup: uid 65534 \
-                 cannot read the token file of mode 0600",
+                "default: role arn:aws:iam::111122223333:role/app: TokenFileUnreadable: $POD/*; set the pod's fsGroup: \
+                 uid 65534 cannot read the token file of mode 0600",
             )
         },
         Case {
@@ -86,8 +94,8 @@ fn cases() -> Vec<Case> {
             ..case(
                 "expired token",
                 Behaviour::Ok,
-                "default: role arn:aws:iam::111122223333:role/app: ExpiredTokenException: the kubelet no longer renews the \
-                 token file: check the node and the volume",
+                "default: role arn:aws:iam::111122223333:role/app: ExpiredTokenException: Token expired: current date/time ... \
+                 must be...; the kubelet no longer renews the token file: check the node and the volume",
             )
         },
         Case {
@@ -95,15 +103,15 @@ fn cases() -> Vec<Case> {
             ..case(
                 "STS unreachable",
                 Behaviour::Ok,
-                "default: role arn:aws:iam::111122223333:role/app: ConnectionRefused: check the STS endpoint's host and \
-                 port: nothing listens there",
+                "default: role arn:aws:iam::111122223333:role/app: ConnectionRefused: ... refuses connections: Connection \
+                 refused (os error ...); check the STS endpoint's host and port: nothing listens there",
             )
         },
         case(
             "STS throttling",
             Behaviour::Throttle,
-            "default: role arn:aws:iam::111122223333:role/app: Throttling: STS limits calls in this account and region; \
-             retried more slowly",
+            "default: role arn:aws:iam::111122223333:role/app: Throttling: Rate exceeded; STS limits calls in this \
+             account and region; retried more slowly",
         ),
     ]
 }
@@ -134,7 +142,7 @@ fn shown(at: usize, case: &Case) -> Result<(), String> {
     let _agent = Agent(agent.expect("the agent starts"));
     let (first, second) = (probed(&pod, &admin, "1"), probed(&pod, &admin, "2"));
     println!("{}: {first}", case.name);
-    if first == case.line && second == case.line && first.chars().count() < 200 {
+    if case.is_told_by(&first) && second == first && first.chars().count() < 200 {
         return Ok(());
     }
     Err(format!("{}\n  expected {}\n  first    {first}\n  second   {second}", case.name, case.line))

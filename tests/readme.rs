@@ -1,6 +1,8 @@
 //! README.md's tables against the programs: settings from the table of settings, metrics from registries with
 //! every stage on them. `UPDATE=1 cargo test --test readme` writes them anew, for review.
 //!
+//! The versions of Kubernetes are those that the cluster's tests run, and the oldest of them is what the chart asks for.
+//!
 //! Also what must hold for every metric: a help text, all series there from the start, and promtool's lint.
 
 #![allow(clippy::disallowed_methods, reason = "a developer's switch, not the program's")]
@@ -59,6 +61,43 @@ fn the_settings_are_those_of_the_program() {
     assert_block("settings", &table);
 }
 
+/// A version that `make e2e` runs; each run compares it with what the cluster says of itself.
+#[derive(serde::Deserialize)]
+struct Version {
+    version: String,
+    scenarios: String,
+}
+
+impl Version {
+    fn of(&self) -> (u16, u16) {
+        let mut numbers = self.version.split('.').skip(1).map(|number| number.parse().expect("a version is numbers"));
+        let mut next = || numbers.next().expect("a version has three numbers");
+        (next(), next())
+    }
+}
+
+#[test]
+fn the_versions_of_kubernetes_are_those_that_are_run() {
+    let mut versions: Vec<Version> =
+        serde_json::from_str(include_str!("e2e/versions.json")).expect("a list of versions");
+    versions.sort_by_key(Version::of);
+    let mut table = String::from("| Kubernetes | scenarios of `make e2e` |\n|---|---|\n");
+    for Version { version, scenarios } in &versions {
+        writeln!(table, "| {version} | {scenarios} |").expect("a String takes every text");
+    }
+    assert_block("versions", &table);
+    let (oldest, _) = versions.first().expect("at least one").of();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (file, claim) in [
+        ("README.md", format!("Kubernetes 1.{oldest} or later")),
+        ("charts/stsidecar/README.md", format!("Kubernetes 1.{oldest} or newer")),
+        ("charts/stsidecar/Chart.yaml", format!("kubeVersion: \">=1.{oldest}.0-0\"")),
+    ] {
+        let text = fs::read_to_string(root.join(file)).expect("a file of the repository");
+        assert!(text.contains(&claim), "{file} should say {claim:?}, the oldest version that is run");
+    }
+}
+
 fn profile(hops: usize) -> Profile {
     let role_arn = RoleArn::parse("arn:aws:iam::111122223333:role/app").expect("a role");
     let source = Step::WebIdentity(WebIdentity { role_arn: Some(role_arn.clone()), ..WebIdentity::new("/token") });
@@ -75,7 +114,7 @@ fn registry(profile: &Profile) -> Registry {
     let _ = rotated_file::metrics::Metrics::register(&registry).expect(registered).profile(profile.name.as_str());
     let _ = rotated_file::metrics::Reloads::of_ca_bundle(&registry).expect(registered);
     endpoint::metrics::Metrics::register(&registry).expect(registered);
-    admin::metrics::Metrics::register(&registry).expect(registered);
+    admin::metrics::Metrics::register(&registry, ["default"]).expect(registered);
     telemetry::Dropped::default().register(&registry).expect(registered);
     registry
 }
@@ -88,6 +127,7 @@ fn injector() -> Registry {
     let registered = "no name is registered twice";
     let _ = injector::metrics::Metrics::register(&registry).expect(registered);
     let _ = injector::certificates::Metrics::register(&registry).expect(registered);
+    let _ = injector::registration::metrics::Metrics::register(&registry).expect(registered);
     telemetry::Dropped::default().register(&registry).expect(registered);
     registry
 }
@@ -130,7 +170,7 @@ fn labels(family: &MetricFamily) -> String {
     for pair in family.get_metric().iter().flat_map(prometheus::proto::Metric::get_label) {
         values.entry(pair.name()).or_default().insert(pair.value());
     }
-    let is_open = |name: &str| ["profile", "version", "revision", "rustc"].contains(&name);
+    let is_open = |name: &str| ["client", "profile", "version", "revision", "rustc"].contains(&name);
     let shown = values.into_iter().map(|(name, values)| {
         let values: Vec<&str> = values.into_iter().filter(|value| !value.is_empty()).collect();
         if is_open(name) { format!("`{name}`") } else { format!("`{name}`: {}", values.join(", ")) }

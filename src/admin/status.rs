@@ -6,6 +6,9 @@
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::Admin;
+use super::clients::{self, on_the_wall};
+use super::retry::Retried;
 use crate::cache::Reader;
 use crate::report::Report;
 use crate::version;
@@ -18,6 +21,8 @@ pub struct Profile {
     pub answers: Reader,
     /// Its newest report.
     pub report: watch::Receiver<Report>,
+    /// Counts the retries that were asked for; its refresher listens.
+    pub retries: watch::Sender<u64>,
 }
 
 impl Profile {
@@ -57,16 +62,25 @@ pub(super) struct Flags {
 
 /// The document of `/status`.
 #[derive(Serialize)]
-struct Status {
+struct Status<'a> {
     version: &'static str,
+    /// When the agent started.
+    since: String,
     #[serde(flatten)]
     flags: Flags,
     profiles: Vec<Report>,
+    clients: Vec<clients::Shown<'a>>,
+    /// What became of the retry that is answered with this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retries: Option<Vec<Retried>>,
 }
 
 /// `/status` as JSON.
-pub(super) fn document(profiles: &[Profile], flags: Flags) -> Vec<u8> {
-    let profiles = profiles.iter().map(|profile| profile.report.borrow().clone()).collect();
-    let status = Status { version: version::VERSION, flags, profiles };
+pub(super) fn document(admin: &Admin, flags: Flags, retries: Option<Vec<Retried>>) -> Vec<u8> {
+    let now = (admin.clock)();
+    let profiles = admin.profiles.iter().map(|profile| profile.report.borrow().clone()).collect();
+    let since = on_the_wall(admin.since, now).rfc3339();
+    let clients = clients::shown(&admin.clients, now);
+    let status = Status { version: version::VERSION, since, flags, profiles, clients, retries };
     serde_json::to_vec(&status).expect("strings, numbers and instants serialize")
 }

@@ -1,5 +1,8 @@
 //! The admin surface as kubelet, Prometheus and the command line see it.
 
+mod incidents;
+mod retried;
+mod waiting;
 mod wire;
 
 use std::net::IpAddr;
@@ -10,7 +13,7 @@ use super::*;
 use crate::cache::{self, Answer, Publisher, Refused, Served};
 use crate::failure::Class;
 use crate::report::{ErrorReport, Report};
-use crate::time::Boot;
+use crate::time::Wall;
 
 const ARN: &str = "arn:aws:iam::111122223333:role/app";
 
@@ -28,6 +31,14 @@ fn frozen() -> Boot {
     Boot::from_duration(Duration::from_secs(1_000))
 }
 
+fn now() -> Now {
+    Now { boot: frozen(), wall: Wall::from_unix_seconds(1_800_000_000), jitter: 0.0 }
+}
+
+fn client(name: &str) -> Client {
+    Client { name: name.into(), profile: "default".into(), last_request: Arc::default() }
+}
+
 fn credentials(seconds_left: u64) -> Answer {
     let deadline = frozen().plus(Duration::from_secs(seconds_left));
     Answer::Served(Served { body: Bytes::from_static(b"canary-credentials"), deadline })
@@ -40,7 +51,7 @@ fn agent(names: &[&str], live: bool) -> Agent {
         let (publisher, answers) = cache::channel(Answer::Refused(refused), frozen);
         let report = Report { profile: (*name).into(), role_arn: Some(ARN.into()), ..Report::default() };
         let (sender, report) = watch::channel(report);
-        profiles.push(Profile { name: (*name).into(), answers, report });
+        profiles.push(Profile { name: (*name).into(), answers, report, retries: watch::Sender::new(0) });
         publishers.push(publisher);
         reports.push(sender);
     }
@@ -48,13 +59,16 @@ fn agent(names: &[&str], live: bool) -> Agent {
     let (listening, listening_seen) = watch::channel(true);
     let admin = Admin {
         profiles,
+        clients: vec![client("app"), client("worker")],
+        clock: now,
+        since: frozen().minus(Duration::from_hours(1)),
         live: Box::new(move || live),
         started: started_seen,
         listening: listening_seen,
         draining: draining_seen,
         metrics: Metrics::alone(),
     };
-    let surface = Surface { admin: Arc::new(admin), waiters: Arc::new(Semaphore::new(WAITERS)) };
+    let surface = Surface::of(admin);
     Agent { surface, publishers, reports, started, draining, listening }
 }
 
@@ -186,40 +200,6 @@ async fn status_is_json_for_this_pod_only_and_holds_no_credentials() {
             assert!(!text.contains(ARN), "{text}");
         }
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_waiting_status_ends_when_started_and_else_at_its_time() {
-    let agent = agent(&["default"], true);
-    for (target, seconds) in [("/status", 0), ("/status?wait=0", 0), ("/status?wait=3", 3), ("/status?wait=9999", 25)] {
-        let start = tokio::time::Instant::now();
-        let (status, text) = agent.ask(target).await;
-        assert_eq!(status, 200);
-        assert!(text.contains(r#""started":false"#), "{text}");
-        let took = start.elapsed();
-        assert!(took.abs_diff(Duration::from_secs(seconds)) < Duration::from_millis(10), "{target}: {took:?}");
-    }
-    let start = tokio::time::Instant::now();
-    let waiting = tokio::spawn(read(agent.reply(&Method::GET, "/status?wait=25", "::1")));
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(!waiting.is_finished());
-    agent.started.send_replace(true);
-    let (_, text) = waiting.await.expect("no panic");
-    assert!(text.contains(r#""started":true"#), "{text}");
-    assert!(start.elapsed() < Duration::from_secs(2));
-    assert_eq!(agent.ask("/status?wait=soon").await.0, 400);
-}
-
-#[tokio::test(start_paused = true)]
-async fn eight_may_wait_and_the_ninth_is_answered_at_once() {
-    let agent = agent(&["default"], true);
-    let waiting: Vec<Reply> = (0..WAITERS).map(|_| agent.reply(&Method::GET, "/status?wait=25", "::1")).collect();
-    let start = tokio::time::Instant::now();
-    assert_eq!(agent.ask("/status?wait=25").await.0, 200);
-    assert_eq!(start.elapsed(), Duration::ZERO);
-    drop(waiting);
-    agent.ask("/status?wait=25").await;
-    assert!(start.elapsed() >= Duration::from_secs(25), "the places are free again");
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ pub(super) struct Assembled {
     pub(super) parts: Arc<Parts<Client>>,
     pub(super) answers: Reader,
     pub(super) report: watch::Receiver<Report>,
+    /// Counts the retries that were asked for.
+    pub(super) retries: watch::Sender<u64>,
 }
 
 /// The series of the stages that every profile has one of.
@@ -74,7 +76,7 @@ pub(super) fn assemble(profiles: Vec<Profile>, shared: &Shared<'_>, stages: &Sta
             host_name: host_name.clone(),
             profile,
         };
-        Assembled { parts: Arc::new(parts), answers, report: receiver }
+        Assembled { parts: Arc::new(parts), answers, report: receiver, retries: watch::Sender::new(0) }
     };
     profiles.into_iter().map(one).collect()
 }

@@ -116,6 +116,7 @@ pub(super) fn time(tasks: &mut JoinSet<&'static str>, tick: Duration) -> (watch:
 pub(super) fn inputs(
     ticks: &watch::Receiver<u64>,
     wall_steps: &watch::Receiver<u64>,
+    retries: &watch::Sender<u64>,
     stopping: &watch::Sender<Option<Duration>>,
     heartbeat: &Heartbeat,
 ) -> Inputs {
@@ -123,6 +124,7 @@ pub(super) fn inputs(
     Inputs {
         ticks: ticks.clone(),
         wall_steps: wall_steps.clone(),
+        retries: retries.subscribe(),
         stopping: stopping.subscribe(),
         heartbeat: Arc::new(move || heartbeat.beat()),
     }

@@ -31,6 +31,8 @@ const MOST_ADMIN_CONNECTIONS: usize = 64;
 /// The endpoint while it runs.
 pub(super) struct Running {
     pub(super) requests: Arc<Activity>,
+    /// Who may ask, for the admin surface.
+    clients: Vec<admin::Client>,
     bound: watch::Receiver<bool>,
     ended: watch::Receiver<bool>,
 }
@@ -80,10 +82,16 @@ pub(super) fn start_endpoint(
         let profile = assembled.iter().find(|one| one.parts.profile.name == client.profile);
         profile.expect("the configuration lets no client name a profile that is not there").answers.clone()
     };
+    let shown: Vec<admin::Client> = clients.iter().map(shown).collect();
     let clients: Vec<endpoint::Client> = clients
         .iter()
         .zip(tokens)
-        .map(|(client, token)| endpoint::Client { token, answers: answers(client) })
+        .zip(&shown)
+        .map(|((client, token), shown)| endpoint::Client {
+            token,
+            answers: answers(client),
+            last_request: Arc::clone(&shown.last_request),
+        })
         .collect();
     let room = descriptors.saturating_sub(RESERVED_DESCRIPTORS).clamp(1, MOST_CONNECTIONS);
     let limits = Limits::new(usize::try_from(room).unwrap_or(usize::MAX));
@@ -101,7 +109,13 @@ pub(super) fn start_endpoint(
         }
     };
     std::thread::Builder::new().name("endpoint".to_owned()).spawn(serve)?;
-    Ok(Running { requests, bound, ended })
+    Ok(Running { requests, clients: shown, bound, ended })
+}
+
+/// A client as the admin surface shows it.
+fn shown(client: &Client) -> admin::Client {
+    let Client { name, profile, .. } = client;
+    admin::Client { name: name.to_string(), profile: profile.to_string(), last_request: Arc::default() }
 }
 
 /// Waits until the endpoint's address is ours, then serves it. Who asks `localhost` may mean the second one, and would
@@ -136,11 +150,13 @@ pub(super) fn start_admin(
     registry: &Registry,
     listen: AdminListen,
     assembled: &[Assembled],
-    (started, listening): (watch::Receiver<bool>, watch::Receiver<bool>),
+    (started, endpoint): (watch::Receiver<bool>, &mut Running),
     heartbeat: &Heartbeat,
     ending: &Ending,
 ) -> Result<(), Error> {
     let heartbeat = heartbeat.clone();
+    let clients = std::mem::take(&mut endpoint.clients);
+    let metrics = admin::metrics::Metrics::register(registry, clients.iter().map(|client| client.name.as_str()))?;
     let admin = Admin {
         profiles: assembled
             .iter()
@@ -148,13 +164,17 @@ pub(super) fn start_admin(
                 name: one.parts.profile.name.to_string(),
                 answers: one.answers.clone(),
                 report: one.report.clone(),
+                retries: one.retries.clone(),
             })
             .collect(),
+        clients,
+        clock: clock::now,
+        since: clock::boot(),
         live: Box::new(move || heartbeat.is_fresh()),
         started,
-        listening,
+        listening: endpoint.bound(),
         draining: ending.draining.subscribe(),
-        metrics: admin::metrics::Metrics::register(registry)?,
+        metrics,
     };
     let stop = ending.closed.subscribe();
     tasks.spawn(async move {

@@ -118,14 +118,14 @@ fn ask(arguments: &Args, world: &World<'_>) -> Asked {
         Ok(token) => token.trim(),
         Err(error) => return unread(&error),
     };
-    let request = Request { path: "/v1/credentials", authorization: Some(token), within: PATIENCE };
-    Asked::Answered(match request::get(&access.listen.reachable(), &request) {
+    let request = Request { method: "GET", path: "/v1/credentials", authorization: Some(token), within: PATIENCE };
+    Asked::Answered(match request::ask(&access.listen.reachable(), &request) {
         Ok(Answer { status: 200, body }) => match translated(&Zeroizing::new(body)) {
             Some(text) => End::Credentials(text),
             None => End::Complaint("the agent's answer holds no credentials".to_owned(), exit::NOT_READY),
         },
         Ok(Answer { status, body }) => End::Complaint(refusal(status, &body), exit::NOT_READY),
-        Err(error @ (request::Error::NoAgent(_) | request::Error::NotHttp(_))) => {
+        Err(error @ (request::Error::NoAgent(_) | request::Error::Closed(_) | request::Error::NotHttp(_))) => {
             return Asked::Nobody(error.to_string());
         }
         Err(error) => End::Complaint(error.to_string(), exit::UNAVAILABLE),

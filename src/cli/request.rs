@@ -1,4 +1,4 @@
-//! One blocking GET to the agent in the same pod, with a deadline over all of it.
+//! One blocking request to the agent in the same pod, with a deadline over all of it.
 //!
 //! Owns the little HTTP that takes: a request with `Connection: close`, an answer of known length. It is used
 //! by `status` and `credential-process`; the agent itself never calls it.
@@ -12,6 +12,8 @@ use crate::time::Boot;
 
 /// What is asked.
 pub(super) struct Request<'a> {
+    /// `GET`, or `POST` without a body.
+    pub(super) method: &'static str,
     /// With its query.
     pub(super) path: &'a str,
     /// The `Authorization` header, if any.
@@ -39,6 +41,9 @@ pub(super) enum Error {
     /// It took the connection and broke off.
     #[error("the agent on {0} broke off: {1}")]
     Broken(SocketAddr, io::Error),
+    /// It took the connection and ended: an agent that is replaced, or killed.
+    #[error("the agent on {0} ended before it answered")]
+    Closed(SocketAddr),
     /// Somebody else's port.
     #[error("what answers on {0} is not the agent: its answer is not HTTP")]
     NotHttp(SocketAddr),
@@ -48,7 +53,7 @@ pub(super) enum Error {
 const LONGEST: u64 = 1 << 20;
 
 /// Asks the first address that takes the connection.
-pub(super) fn get(addresses: &[SocketAddr], request: &Request<'_>) -> Result<Answer, Error> {
+pub(super) fn ask(addresses: &[SocketAddr], request: &Request<'_>) -> Result<Answer, Error> {
     let end = clock::boot().plus(request.within);
     for address in addresses {
         if let Ok(stream) = TcpStream::connect_timeout(address, left(end)) {
@@ -57,7 +62,8 @@ pub(super) fn get(addresses: &[SocketAddr], request: &Request<'_>) -> Result<Ans
                 io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent(*address),
                 _ => Error::Broken(*address, error),
             })?;
-            return parse(&answer).ok_or(Error::NotHttp(*address));
+            let unread = if answer.is_empty() { Error::Closed(*address) } else { Error::NotHttp(*address) };
+            return parse(&answer).ok_or(unread);
         }
     }
     let tried: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
@@ -70,12 +76,13 @@ fn left(end: Boot) -> Duration {
 }
 
 fn exchange(mut stream: TcpStream, address: SocketAddr, request: &Request<'_>, end: Boot) -> io::Result<Vec<u8>> {
-    let Request { path, authorization, .. } = request;
+    let Request { method, path, authorization, .. } = request;
     let authorization = authorization.map(|token| format!("Authorization: {token}\r\n")).unwrap_or_default();
     stream.set_write_timeout(Some(left(end)))?;
     // The agent calls itself so at whichever of its addresses; of the others it knows no name.
     let port = address.port();
-    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\n{authorization}Connection: close\r\n\r\n");
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\n{authorization}Connection: close\r\n\r\n");
     stream.write_all(head.as_bytes())?;
     let mut answer = Vec::new();
     let mut piece = [0; 4096];

@@ -1,9 +1,12 @@
 //! `stsidecar status`: what the running agent says of itself, for people, for scripts and for the kubelet.
 //!
-//! Owns the startup probe (`--probe`): it waits instead of polling, since each failure the kubelet sees
-//! becomes an event, and prints one stable line, because every new text becomes a new event.
+//! Owns the two exec probes. The startup probe (`--probe`) waits instead of polling, since each failure the kubelet sees
+//! becomes an event, and prints one stable line, because every new text becomes a new event. The incident probe
+//! (`--incident-probe`) asks whether there is a line for the pod's events, and fails for nothing else.
 
+mod clients;
 mod page;
+mod retry;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,8 +17,10 @@ use serde_json::Value;
 use super::flags::{OfAdmin, SettingFlags};
 use super::request::{self, Answer, Error, Request};
 use super::{World, exit};
+use crate::assume::ProfileName;
 use crate::clock;
 use crate::config::{self, AdminListen};
+use crate::failure::line::LONGEST_LINE;
 
 /// How long the probe waits for readiness; the injected `timeoutSeconds` is 30.
 const PROBE_PATIENCE: Duration = Duration::from_secs(25);
@@ -23,9 +28,6 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(25);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
 /// Between two tries while nothing listens: the app starts this much later at most.
 const RETRY: Duration = Duration::from_millis(100);
-
-/// The longest line the probe prints: an event is read in a terminal.
-const LONGEST_LINE: usize = 199;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -36,6 +38,15 @@ pub(super) struct Args {
     #[arg(long, hide = true, value_name = "SECONDS", default_value_t = PROBE_PATIENCE.as_secs(), requires = "probe",
           value_parser = clap::value_parser!(u64).range(..=PROBE_PATIENCE.as_secs()))]
     wait: u64,
+    /// Try now what fails, instead of after its backoff, and say what came of it within 25 s
+    #[arg(long, conflicts_with = "probe")]
+    retry: bool,
+    /// Print a line and fail at each moment of an incident, once: the exec liveness probe, which never restarts anything
+    #[arg(long, conflicts_with_all = ["probe", "output", "client"])]
+    incident_probe: bool,
+    /// The `periodSeconds` of that probe
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, requires = "incident_probe")]
+    period: u32,
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = Output::Text, conflicts_with = "probe")]
     output: Output,
@@ -53,6 +64,11 @@ enum Output {
 }
 
 pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
+    if arguments.incident_probe {
+        let line = incident(arguments, world).unwrap_or_default();
+        let code = if line.is_empty() { exit::OK } else { exit::NOT_READY };
+        return world.result(&line, code);
+    }
     let listen = match AdminListen::load(&world.sources(&arguments.settings.given)) {
         Ok(listen) => listen,
         Err(error) => return unavailable(arguments, world, &error.to_string()),
@@ -65,8 +81,11 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     };
     let answer = if arguments.probe {
         wait(&listen, Duration::from_secs(arguments.wait))
+    } else if arguments.retry {
+        let target = retry::target(profile.as_ref().map(ProfileName::as_str), PROBE_PATIENCE.as_secs());
+        ask(&listen, "POST", &target, PROBE_PATIENCE + ANSWER_PATIENCE)
     } else {
-        ask(&listen, "/status", ANSWER_PATIENCE)
+        ask(&listen, "GET", "/status", ANSWER_PATIENCE)
     };
     let foreign = |problem: &str| format!("what listens on {} is not the agent: {problem}", listen.address);
     let answer = match answer {
@@ -74,20 +93,28 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
             serde_json::from_str::<Value>(&body).map_err(|_| foreign("its answer is no JSON"))
         }
         Ok(Answer { status: 403, .. }) => Err(hidden(listen.address)),
+        Ok(Answer { body, .. }) if arguments.retry => {
+            return world.complaint(&retry::refused(&body), exit::NOT_READY);
+        }
         Ok(Answer { status, .. }) => Err(foreign(&format!("it answers with HTTP {status}"))),
         Err(error) => Err(error.to_string()),
     };
     let status = match answer {
         Ok(status) => match &profile {
-            Some(profile) => page::of_profile(status, profile.as_str(), (world.wall)()),
+            Some(profile) => {
+                let status = page::of_profile(status, profile.as_str(), (world.wall)());
+                clients::only(status, arguments.client.as_deref().unwrap_or_default())
+            }
             None => status,
         },
         Err(problem) => return unavailable(arguments, world, &problem),
     };
     let is = |key: &str| status[key] == true;
-    let code = |good: bool| if good { exit::OK } else { exit::NOT_READY };
+    let code = |good: bool| if good && retry::is_done(&status) { exit::OK } else { exit::NOT_READY };
     match (arguments.probe, arguments.output) {
-        (true, _) if is("started") => exit::OK,
+        // Of an agent that is ended the kubelet has nothing to tell: it takes the startup probe of a pod that ends for
+        // passed itself, and starts nothing there any more.
+        (true, _) if is("started") || is("draining") => exit::OK,
         (true, _) => world.result(&page::probe_line(&status, (world.wall)()), exit::NOT_READY),
         (false, Output::Json) => world.result(&format!("{status:#}\n"), code(is("ready"))),
         (false, Output::Text) => world.result(&page::text(&status, (world.wall)()), code(is("ready"))),
@@ -112,18 +139,29 @@ fn unavailable(arguments: &Args, world: &mut World<'_>, problem: &str) -> u8 {
     }
 }
 
-fn ask(listen: &AdminListen, path: &str, within: Duration) -> Result<Answer, Error> {
-    request::get(&listen.reachable(), &Request { path, authorization: None, within })
+fn ask(listen: &AdminListen, method: &'static str, path: &str, within: Duration) -> Result<Answer, Error> {
+    request::ask(&listen.reachable(), &Request { method, path, authorization: None, within })
 }
 
-/// One long request, once somebody listens: the agent answers when it has started, or when the time is over.
+/// One long request, once somebody listens: the agent answers when it has started or ends, or when the time is over.
+/// One that ended without an answer is waited for like one that is not up yet: the probe ends with its container.
 fn wait(listen: &AdminListen, patience: Duration) -> Result<Answer, Error> {
     let end = clock::boot().plus(patience);
     loop {
         let left = end.since(clock::boot());
-        match ask(listen, &format!("/status?wait={}", left.as_secs()), left + ANSWER_PATIENCE) {
-            Err(Error::NoAgent(_)) if left > RETRY => std::thread::sleep(RETRY),
+        match ask(listen, "GET", &format!("/status?wait={}", left.as_secs()), left + ANSWER_PATIENCE) {
+            Err(Error::NoAgent(_) | Error::Closed(_) | Error::Broken(..)) if left > RETRY => std::thread::sleep(RETRY),
             answer => return answer,
         }
     }
+}
+
+/// The line for the pod's events, if there is one. Whatever else goes wrong is none: an agent that does not answer has
+/// its own signs, and a probe that fails by itself would use up the pod's events.
+fn incident(arguments: &Args, world: &World<'_>) -> Option<String> {
+    let listen = AdminListen::load(&world.sources(&arguments.settings.given)).ok()?;
+    let answer = ask(&listen, "POST", &format!("/incident?period={}", arguments.period), ANSWER_PATIENCE).ok()?;
+    let body = Some(answer.body).filter(|_| answer.status == 200)?;
+    // Another server on the port says anything.
+    body.contains(": role ").then(|| body.chars().filter(|c| !c.is_control()).take(LONGEST_LINE).collect())
 }

@@ -258,7 +258,9 @@ pub fn is_forwarding(name: &HeaderName) -> bool {
     FORWARDING.contains(&name) || FORWARDING_FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
-fn is_browser(name: &str) -> bool {
+/// Whether a browser adds this header, in lower case.
+#[must_use]
+pub fn is_browser(name: &str) -> bool {
     BROWSER.contains(&name) || name.starts_with(BROWSER_FAMILY) && name != NOT_BROWSER
 }
 

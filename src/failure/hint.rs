@@ -1,18 +1,15 @@
-//! What to do about a failure: one plain sentence for each code, and the line of the startup probe.
+//! What to do about a failure: one plain sentence for each code.
 //!
-//! Read by the log, the probe line, `/status` and `check`. A hint depends on class, code and message only and
+//! Read by the log, the probes' line, `/status` and `check`. A hint depends on class, code and message only and
 //! holds no time, counter or id: the kubelet merges equal events, and a changing text would defeat that.
 
 use std::borrow::Cow;
 
+use super::Class;
 use super::codes::is_duration_refusal;
-use super::{Class, middle_cut, safe_line};
 
 /// The longest hint, in characters.
 pub const LONGEST: usize = 80;
-
-/// A probe line stays below this, in characters: more would be cut in `kubectl describe pod`.
-pub const LONGEST_LINE: usize = 199;
 
 /// By code alone; the codes that need the message or the class are in [`hint`].
 const BY_CODE: &[(&str, &str)] = &[
@@ -163,19 +160,6 @@ fn by_class(class: Class) -> &'static str {
     }
 }
 
-/// The line a startup probe prints: `<profile>: role <ARN>: <code>: <hint>`, below 200 characters.
-///
-/// The ARN's middle is cut to 80 characters, and further where profile and code are long, so that the hint
-/// always stands there whole.
-#[must_use]
-pub fn probe_line(profile: &str, role: Option<&str>, code: &str, hint: &str) -> String {
-    let part = |text: &str, longest| middle_cut(&safe_line(&middle_cut(text, longest)), longest);
-    let (profile, code, hint) = (part(profile, 40), part(code, 40), part(hint, LONGEST));
-    let others = [&profile, ": role ", ": ", &code, ": ", &hint].iter().map(|part| part.chars().count()).sum::<usize>();
-    let role = part(role.unwrap_or("chosen by STS"), 80.min(LONGEST_LINE - others));
-    format!("{profile}: role {role}: {code}: {hint}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,28 +248,5 @@ mod tests {
             let text = hint(Class::Transient, code, "");
             assert!(is_a_hint(&text) && text.contains("path") && text.contains("as written"), "{text}");
         }
-    }
-
-    #[test]
-    fn the_probe_line_names_profile_role_code_and_hint_in_order() {
-        let text = hint(Class::Denied, "AccessDenied", "");
-        assert_eq!(
-            probe_line("default", Some("arn:aws:iam::111122223333:role/app"), "AccessDenied", &text),
-            "default: role arn:aws:iam::111122223333:role/app: AccessDenied: check the role ARN, and that its trust \
-             policy allows this service account"
-        );
-        assert!(probe_line("p", None, "C", "h").starts_with("p: role chosen by STS: "));
-    }
-
-    #[test]
-    fn the_probe_line_is_short_and_single_whatever_it_is_given() {
-        let long_role = format!("arn:aws:iam::111122223333:role/{}end", "x".repeat(2000));
-        let line = probe_line(&"p".repeat(63), Some(&long_role), &"C".repeat(64), &"h".repeat(LONGEST));
-        assert!(line.chars().count() < 200 && line.ends_with(&"h".repeat(LONGEST)), "{line}");
-        let short = probe_line("default", Some(&long_role), "AccessDenied", "do something");
-        let role = short.split(": ").nth(1).expect("the role's part").trim_start_matches("role ");
-        assert_eq!(role.chars().count(), 80, "{short}");
-        assert!(role.starts_with("arn:aws:iam::111122223333:role/") && role.ends_with("end"), "{short}");
-        assert!(!probe_line("a\nb", Some("r\r\nx"), "c\u{2028}", "h\0").chars().any(char::is_control));
     }
 }

@@ -192,11 +192,13 @@ proptest! {
         let failure = classify(Evidence {
             kind: Kind::Answered, code, message: Some(message), status: Some(status), request_id: Some(id), signed,
         });
-        for text in [&failure.code, &failure.message, &failure.request_id.unwrap_or_default()] {
+        let hint = failure.hint();
+        for text in [&failure.code, &failure.message, failure.request_id.as_ref().unwrap_or(&String::new())] {
             prop_assert!(text.chars().count() <= 512 && !text.chars().any(char::is_control), "{text}");
         }
         prop_assert!(!failure.code.is_empty());
-        let line = hint::probe_line("p", None, &failure.code, &hint::hint(failure.class, &failure.code, &failure.message));
-        prop_assert!(line.chars().count() < 200);
+        let cause = &failure.message;
+        let line = line::Line { profile: "p", role: None, code: &failure.code, cause, hint: &hint, end: "" }.text();
+        prop_assert!(line.chars().count() < 200 && !line.chars().any(char::is_control), "{line}");
     }
 }

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::Limits;
+use super::{LastRequest, Limits};
 use crate::time::Boot;
 
 /// What a shutdown waits for; shared by everything that serves one set of listeners.
 #[derive(Debug, Default)]
 pub struct Activity {
     busy: AtomicUsize,
-    last_request: AtomicU64,
+    last_request: LastRequest,
 }
 
 impl Activity {
@@ -30,16 +30,12 @@ impl Activity {
     /// When the last request arrived, to the millisecond below; nothing before the first.
     #[must_use]
     pub fn last_request(&self) -> Option<Boot> {
-        match self.last_request.load(Relaxed) {
-            0 => None,
-            milliseconds => Some(Boot::from_duration(Duration::from_millis(milliseconds))),
-        }
+        self.last_request.at()
     }
 
     /// Remembers a request that arrived at `now`.
     pub fn note(&self, now: Boot) {
-        let milliseconds = u64::try_from(now.as_duration().as_millis()).unwrap_or(u64::MAX);
-        self.last_request.store(milliseconds.max(1), Relaxed);
+        self.last_request.note(now);
     }
 }
 

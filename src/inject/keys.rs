@@ -39,7 +39,7 @@ impl Place {
 }
 
 /// Each annotation, without the prefix, and whether a ServiceAccount or a Namespace may hold it too.
-const ANNOTATIONS: [(&str, bool, bool); 28] = [
+const ANNOTATIONS: [(&str, bool, bool); 29] = [
     ("inject", false, false),
     ("role-arn", true, false),
     ("region", true, true),
@@ -66,6 +66,7 @@ const ANNOTATIONS: [(&str, bool, bool); 28] = [
     ("image", false, true),
     ("legacy-clients", false, true),
     ("wait-for-credentials", false, true),
+    ("readiness-probe", false, true),
     ("ec2-metadata", false, true),
     ("status", false, false),
 ];

@@ -1,8 +1,8 @@
 //! The sidecar's requests and limits: the settings', fitted into what the pod as a whole is given.
 //!
 //! Owns which class the sidecar leaves the pod in, the room that pod-level resources leave for it (KEP-2837), and what
-//! a `LimitRange` makes of a limit that it has not. The settings decide the amounts; it only takes away. Called by
-//! `inject`.
+//! a `LimitRange` makes of a limit that it has not. The settings decide the amounts; it takes away, and adds a limit
+//! only where the pod's class needs one. Called by `inject`.
 
 use serde_json::{Map, Value, json};
 
@@ -14,6 +14,8 @@ use super::quantity::Quantity;
 use super::settings::{Amounts, Settings};
 
 const KINDS: [&str; 2] = ["cpu", "memory"];
+/// The limits of a sidecar that needs one for the pod's class and is given none by the settings.
+const ENOUGH: [(&str, &str); 2] = [("cpu", "100m"), ("memory", "32Mi")];
 /// The mark of the API server's `LimitRanger`, which runs before webhooks:
 /// <https://github.com/kubernetes/kubernetes/blob/v1.34.4/plugin/pkg/admission/limitranger/admission.go#L289>.
 const LIMIT_RANGER: &str = "kubernetes.io/limit-ranger";
@@ -41,13 +43,40 @@ pub(super) fn of(pod: &Value, settings: &Settings) -> Value {
         pairs.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.clone()?.into()))).collect()
     };
     if is_guaranteed(pod) {
-        let whole = map(&Amounts {
-            cpu: Some(limits.cpu.clone().unwrap_or_else(|| "100m".to_owned())),
-            memory: Some(limits.memory.clone().unwrap_or_else(|| "32Mi".to_owned())),
-        });
+        let [cpu, memory] = ENOUGH.map(|(_, enough)| Some(enough.to_owned()));
+        let whole = map(&Amounts { cpu: limits.cpu.clone().or(cpu), memory: limits.memory.clone().or(memory) });
         return json!({ "requests": whole, "limits": whole });
     }
-    fitted(pod, &json!({ "requests": map(requests), "limits": map(limits) }))
+    let own = json!({ "resources": { "requests": map(requests), "limits": map(limits) } });
+    fitted(pod, &limited(pod, own)["resources"])
+}
+
+/// Gives the sidecar a limit where Kubernetes derives the pod's own limit from its containers', which it does when
+/// each of them has one, from 1.37 on (<https://github.com/kubernetes/kubernetes/issues/136120>): one container without
+/// would cost the pod its limit, and with it its class.
+fn limited(pod: &Value, mut own: Value) -> Value {
+    let whole = &pod["spec"];
+    if KINDS.into_iter().all(|what| request(whole, what).is_none()) {
+        return own; // the containers alone decide
+    }
+    let others: Vec<Container<'_>> = pod::containers(pod).into_iter().filter(|one| one.name != CONTAINER).collect();
+    for (what, enough) in ENOUGH {
+        let bounded = others.iter().all(|one| amount(one.value, "limits", what).is_some());
+        if amount(whole, "limits", what).is_some() || !bounded {
+            continue;
+        }
+        let limit = amount_text(&own, "limits", what).unwrap_or_else(|| {
+            let asked = amount_text(&own, "requests", what);
+            asked.filter(|text| Quantity::parse(text) > Quantity::parse(enough)).unwrap_or_else(|| enough.to_owned())
+        });
+        // The pod's request is derived too.
+        let equal = others.iter().all(|one| request(one.value, what) == amount(one.value, "limits", what));
+        if equal && amount(whole, "requests", what).is_none() {
+            own["resources"]["requests"][what] = limit.clone().into();
+        }
+        own["resources"]["limits"][what] = limit.into();
+    }
+    own
 }
 
 /// Takes away what the API server would refuse beside the pod's own `spec.resources`: the requests of all containers

@@ -130,6 +130,8 @@ pub(super) struct Settings {
     pub(super) image: String,
     pub(super) legacy_clients: bool,
     pub(super) wait_for_credentials: bool,
+    /// Whether the pod leaves its Services while nothing is vended.
+    pub(super) readiness_probe: bool,
     /// Whether SDKs of the containers may ask the instance metadata service.
     pub(super) ec2_metadata: bool,
 }
@@ -180,6 +182,7 @@ impl Settings {
             image: image(sources, template)?,
             legacy_clients: flag(sources, "legacy-clients", agent.legacy_clients)?,
             wait_for_credentials: flag(sources, "wait-for-credentials", agent.wait_for_credentials)?,
+            readiness_probe: flag(sources, "readiness-probe", agent.readiness_probe.enabled)?,
             ec2_metadata: flag(sources, "ec2-metadata", agent.ec2_metadata)?,
         };
         together::check(&settings, sources, template)?;

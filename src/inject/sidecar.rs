@@ -26,6 +26,10 @@ pub(super) const PROGRAM: &str = "/stsidecar";
 pub(super) const API_TOKEN_DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// The metrics port's name, by which the chart's `PodMonitor` finds it; such a name has 15 letters at most.
 pub(super) const PORT_NAME: &str = "stsidecar";
+/// The two probes that an operator may switch off, or leave off.
+pub(super) const OPTIONAL_PROBES: [&str; 2] = ["livenessProbe", "readinessProbe"];
+/// The argument by which the liveness probe is known for ours.
+const INCIDENT_PROBE: &str = "--incident-probe";
 
 /// What the container is rendered from.
 pub(super) struct Plan<'a> {
@@ -60,11 +64,37 @@ impl Plan<'_> {
             "terminationMessagePolicy": "FallbackToLogsOnError",
             "volumeMounts": self.mounts(),
         });
+        if let Some(probe) = self.incident_probe() {
+            container["livenessProbe"] = probe;
+        }
+        if self.settings.readiness_probe {
+            // Seconds after the end of credentials the pod is out of its Services, for as long as there are none.
+            container["readinessProbe"] = json!({
+                "httpGet": { "path": "/readyz", "port": PORT_NAME },
+                "periodSeconds": 5,
+                "timeoutSeconds": 3,
+                "failureThreshold": 2,
+            });
+        }
         if self.template.agent.metrics.enabled {
             let port = self.settings.metrics_port;
             container["ports"] = json!([{ "containerPort": port, "name": PORT_NAME, "protocol": "TCP" }]);
         }
         container
+    }
+
+    /// A failure becomes an event of the pod, and the agent chooses which call fails. The threshold is the highest that
+    /// the API takes, an int32: the kubelet restarts a container after so many failures in a row, and none are.
+    fn incident_probe(&self) -> Option<Value> {
+        let probe = &self.template.agent.incident_probe;
+        probe.enabled.then(|| {
+            json!({
+                "exec": { "command": [PROGRAM, "status", INCIDENT_PROBE, format!("--period={}", probe.period_seconds)] },
+                "periodSeconds": probe.period_seconds,
+                "timeoutSeconds": 30,
+                "failureThreshold": i32::MAX,
+            })
+        })
     }
 
     pub(super) fn environment(&self, inline: &str) -> Vec<Value> {
@@ -146,6 +176,13 @@ impl Plan<'_> {
         }
         volumes
     }
+}
+
+/// Whether one of the optional probes was rendered by some version, and not set by another webhook.
+pub(super) fn is_own_probe(probe: &Value) -> bool {
+    let command = probe.pointer("/exec/command").and_then(Value::as_array);
+    let asks_for_incidents = command.is_some_and(|words| words.iter().any(|word| word == INCIDENT_PROBE));
+    asks_for_incidents || probe["httpGet"]["path"] == "/readyz" && probe["httpGet"]["port"] == PORT_NAME
 }
 
 /// A text as the value of a variable, in which the kubelet expands `$(NAME)` and takes `$$` for a dollar

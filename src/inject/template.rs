@@ -5,12 +5,14 @@
 //! an unknown key under `agent` is refused. Values that annotations can replace are texts; `settings` reads and checks them.
 
 mod extra;
+mod probes;
 mod roles;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::version;
+pub(super) use probes::{IncidentProbe, ReadinessProbe};
 use roles::AllowedRoles;
 
 /// The chart's values, as far as they describe what is injected.
@@ -65,6 +67,14 @@ impl Default for Image {
     }
 }
 
+impl Image {
+    /// Tag and digest.
+    fn build(&self) -> (&str, &str) {
+        let is_default = self.tag.is_empty() && self.digest.is_empty();
+        (if is_default { version::VERSION } else { &self.tag }, &self.digest)
+    }
+}
+
 #[allow(clippy::struct_excessive_bools, reason = "the shape is the chart's")]
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -80,6 +90,8 @@ pub(super) struct Agent {
     pub(super) credentials_port: u64,
     pub(super) metrics: Metrics,
     pub(super) wait_for_credentials: bool,
+    pub(super) incident_probe: IncidentProbe,
+    pub(super) readiness_probe: ReadinessProbe,
     pub(super) legacy_clients: bool,
     pub(super) ec2_metadata: bool,
     pub(super) resources: Resources,
@@ -105,6 +117,8 @@ impl Default for Agent {
             credentials_port: 9911,
             metrics: Metrics::default(),
             wait_for_credentials: true,
+            incident_probe: IncidentProbe::default(),
+            readiness_probe: ReadinessProbe::default(),
             legacy_clients: false,
             ec2_metadata: false,
             resources: Resources::default(),
@@ -249,6 +263,18 @@ impl Template {
             ("", tag) => format!("{name}:{tag}"),
             (digest, _) => format!("{name}@{digest}"),
         }
+    }
+
+    /// Whether it names the same build as another, from whichever registry.
+    #[must_use]
+    pub fn is_of_build(&self, other: &Self) -> bool {
+        self.image.build() == other.image.build()
+    }
+
+    /// The same with the image of another.
+    #[must_use]
+    pub fn with_image_of(self, other: &Self) -> Self {
+        Self { global: other.global.clone(), image: other.image.clone(), ..self }
     }
 
     /// The same for a caller whose flag named the region: it stays with what is injected.

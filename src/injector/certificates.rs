@@ -4,8 +4,9 @@
 //! `injector`.
 //!
 //! [`keep`] looks at both objects whenever one changes, and every four seconds besides; each look is one decision
-//! of `plan` about the Secret, one about `caBundle` and one about what is served. All state that replicas share
-//! is in the Secret, so there is no leader: the write that comes second is refused, and its replica reads again.
+//! of `plan` about the Secret, one of `record` about `caBundle` and one about what is served. All state that replicas
+//! share is in the Secret and beside caBundle, so there is no leader: the write that comes second is refused, and its
+//! replica reads again.
 
 mod authority;
 mod bundle;
@@ -14,9 +15,10 @@ mod held;
 pub mod inspect;
 mod keeper;
 pub mod metrics;
-mod object;
+pub(super) mod object;
 mod own;
 mod plan;
+mod record;
 mod reference;
 mod secret;
 mod serving;

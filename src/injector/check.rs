@@ -4,7 +4,7 @@
 //! nothing: the pod is created as a dry run. Called by the command line, and so by `helm test`.
 
 mod certificate;
-mod webhooks;
+pub(super) mod webhooks;
 
 use std::time::Duration;
 
@@ -151,8 +151,7 @@ fn asking_pod(role: &str) -> Value {
     let annotations = json!({
         "stsidecar.dev/inject": "true",
         "stsidecar.dev/role-arn": role,
-        // Whether or not the chart names one: right after an upgrade an injector that drains may still answer, by the
-        // values before.
+        // Whether or not the chart names one.
         "stsidecar.dev/region": "us-east-1",
     });
     let resources = json!({ "cpu": "1m", "memory": "1Mi" });

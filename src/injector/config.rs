@@ -19,6 +19,8 @@ use crate::{shown, telemetry, text};
 pub struct Config {
     /// What is injected, and on which conditions.
     pub template: Template,
+    /// All of it as it was written: whether two say the same.
+    pub values: Value,
     /// The namespace that the injector runs in.
     pub namespace: String,
     /// The Service by which the API server reaches it.
@@ -124,7 +126,7 @@ impl Config {
         let text = text::utf8(content).map_err(|error| Error::setting(&origin, error))?;
         let Document { injector, .. } = parse(&origin, text)?;
         let values: Value = parse(&origin, text)?;
-        let template = rendered::template(values).map_err(|error| Error::setting(&origin, error))?;
+        let template = rendered::template(values.clone()).map_err(|error| Error::setting(&origin, error))?;
         let Injector {
             namespace, service_name, webhook_configuration, excluded_namespaces, port, metrics_port, ..
         } = injector;
@@ -151,6 +153,7 @@ impl Config {
         let certificates = certificates(&origin.to_string(), injector.certs)?;
         Ok(Self {
             template,
+            values,
             namespace,
             service_name,
             webhook_configuration,

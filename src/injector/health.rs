@@ -13,7 +13,7 @@ use crate::admin::{answer, parameter, text};
 use crate::http::{Connection, Reply, Request, Respond, Response};
 use crate::metrics::Registry;
 
-/// One thing without which no review could be answered.
+/// One thing that holds, or not.
 pub struct Condition {
     /// Its name on `/readyz?verbose`.
     pub name: &'static str,
@@ -23,8 +23,10 @@ pub struct Condition {
 
 /// What the surface shows.
 pub struct Health {
-    /// All must hold.
+    /// Without which no review could be answered: all must hold.
     pub conditions: Vec<Condition>,
+    /// What an operator should know, and what keeps no review from being answered.
+    pub notes: Vec<Condition>,
     /// The process's.
     pub registry: Registry,
 }
@@ -36,11 +38,12 @@ impl Health {
         if !verbose {
             return text(status, if ready { "ok\n" } else { "not ready\n" });
         }
-        let line = |Condition { name, holds }: &Condition| match holds() {
+        let line = |mark: &str, Condition { name, holds }: &Condition| match holds() {
             Ok(()) => format!("[+]{name} ok\n"),
-            Err(problem) => format!("[-]{name}: {problem}\n"),
+            Err(problem) => format!("[{mark}]{name}: {problem}\n"),
         };
-        let mut lines: String = self.conditions.iter().map(line).collect();
+        let conditions = self.conditions.iter().map(|condition| line("-", condition));
+        let mut lines: String = conditions.chain(self.notes.iter().map(|note| line("!", note))).collect();
         lines.push_str(if ready { "readyz check passed\n" } else { "readyz check failed\n" });
         text(status, lines)
     }

@@ -17,11 +17,11 @@ use super::events::{self, Events};
 use super::health::{Condition, Health};
 use super::metrics::Metrics;
 use super::objects::{self, Objects};
+use super::registration::Current;
 use super::tls::Tls;
 use super::webhook::{Means, Shared, Webhook};
 use crate::clock;
 use crate::http::{Activity, Limits, Listeners, serve, serve_over};
-use crate::inject::Template;
 use crate::metrics::Registry;
 use crate::shutdown::drained;
 
@@ -46,8 +46,8 @@ pub const DRAIN: Drain = Drain { grace: Duration::from_secs(20), idle: Duration:
 
 /// What the surfaces are made of.
 pub struct Parts {
-    /// What is injected.
-    pub template: Template,
+    /// By what reviews are decided.
+    pub current: Arc<Current>,
     /// The API server.
     pub client: Client,
     /// The namespace that is read to find out whether reading works.
@@ -58,6 +58,8 @@ pub struct Parts {
     pub clients: Option<Arc<Clients>>,
     /// Readiness, besides what is known here.
     pub conditions: Vec<Condition>,
+    /// What is shown beside them.
+    pub notes: Vec<Condition>,
     /// The webhook's port, taken or still waited for.
     pub webhook: Listeners,
     /// What its connections may take.
@@ -109,8 +111,8 @@ fn start(
     draining: &watch::Sender<bool>,
     closed: &watch::Sender<bool>,
 ) -> Result<Arc<Activity>, Error> {
-    let Parts { template, client, namespace, certificate, clients, mut conditions, webhook, limits, health, registry } =
-        parts;
+    let Parts { current, client, namespace, certificate, clients, mut conditions, notes, webhook, limits, .. } = parts;
+    let (health, registry) = (parts.health, parts.registry);
     let objects = Objects::new(client.clone(), objects::LIMIT);
     let (events, poster) = events::queue(client, clock::boot, clock::wall, super::draw);
     tasks.spawn(async move {
@@ -129,13 +131,13 @@ fn start(
         conditions.push(Condition { name: "client-ca", holds: Box::new(move || clients.known()) });
     }
     let activity = Arc::new(Activity::default());
-    let answers = answers(template, objects, events, &registry, &activity, draining.subscribe())?;
+    let answers = answers(current, objects, events, &registry, &activity, draining.subscribe())?;
     let (tls, of_webhook, stop) = (Tls::new(certificate, clients)?, Arc::clone(&activity), closed.subscribe());
     tasks.spawn(async move {
         let served = serve_over(tls, webhook, Arc::new(answers), limits, of_webhook, stop).await;
         report("webhook", served)
     });
-    let (surface, stop) = (Arc::new(Health { conditions, registry }), closed.subscribe());
+    let (surface, stop) = (Arc::new(Health { conditions, notes, registry }), closed.subscribe());
     tasks.spawn(async move {
         let limits = Limits::new(HEALTH_CONNECTIONS);
         report("health", serve(health, surface, limits, Arc::new(Activity::default()), stop).await)
@@ -144,7 +146,7 @@ fn start(
 }
 
 fn answers(
-    template: Template,
+    current: Arc<Current>,
     objects: Objects,
     events: Events,
     registry: &Registry,
@@ -154,7 +156,7 @@ fn answers(
     let metrics = Metrics::register(registry)?;
     let (activity, clock, draw) = (Arc::clone(activity), clock::boot as fn() -> _, super::draw as fn() -> _);
     let means = Means { objects, events, metrics, activity, draining, clock, draw };
-    Ok(Shared(Arc::new(Webhook::new(template, means))))
+    Ok(Shared(Arc::new(Webhook::new(current, means))))
 }
 
 fn report(name: &'static str, served: std::io::Result<()>) -> &'static str {

@@ -16,12 +16,13 @@ use super::body::{LARGEST, Problem, Room, SMALL, Whole};
 use super::events::{Event, Events, Owner, Reason as EventReason};
 use super::metrics::{Failure, Metrics, Outcome};
 use super::objects::{Objects, Surroundings};
+use super::registration::Current;
 use super::review::{MOST_MEMORY, Review, Verdict, memory_needed};
 use super::turns::Turns;
 use crate::admin::{answer, text};
 use crate::failure::safe_line;
 use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response};
-use crate::inject::{self, Decision, Template};
+use crate::inject::{self, Decision};
 use crate::time::Boot;
 
 /// Where the API server posts reviews.
@@ -42,7 +43,7 @@ pub const LIMITS: Limits = Limits {
 
 /// What answers reviews.
 pub struct Webhook {
-    template: Template,
+    current: Arc<Current>,
     objects: Objects,
     events: Events,
     metrics: Metrics,
@@ -57,7 +58,7 @@ pub struct Webhook {
     large: Turns,
 }
 
-/// What [`Webhook::new`] takes besides the template.
+/// What [`Webhook::new`] takes besides what decides.
 pub struct Means {
     /// Reads what surrounds a pod.
     pub objects: Objects,
@@ -76,12 +77,12 @@ pub struct Means {
 }
 
 impl Webhook {
-    /// A webhook that injects by `template`.
+    /// A webhook that injects by what `current` holds when a review is decided.
     #[must_use]
-    pub fn new(template: Template, means: Means) -> Self {
+    pub fn new(current: Arc<Current>, means: Means) -> Self {
         let Means { objects, events, metrics, activity, draining, clock, draw } = means;
         let (room, small, large) = (Room::new(), Turns::new(MEMORY_OF_SMALL), Turns::new(MOST_MEMORY));
-        Self { template, objects, events, metrics, activity, draining, clock, draw, room, small, large }
+        Self { current, objects, events, metrics, activity, draining, clock, draw, room, small, large }
     }
 
     async fn answer(self: Arc<Self>, request: Request, connection: Arc<Connection>) -> Response {
@@ -153,7 +154,7 @@ impl Webhook {
             fallback_role: None,
         };
         let namespace = review.namespace.as_str();
-        match inject::decide(&request, &self.template, &mut || (self.draw)()) {
+        match inject::decide(&request, &self.current.template(), &mut || (self.draw)()) {
             Decision::Deny(denial) => {
                 self.metrics.count(Outcome::Denied(denial.reason));
                 tracing::info!(namespace, owner = shown(review), reason = denial.reason.as_str(), "a pod is refused");

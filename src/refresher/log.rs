@@ -53,6 +53,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             }
             Report::Failed { hop, failure, class_changed } => {
                 self.parts.metrics.failed(failure.class);
+                self.retry.failures = self.retry.failures.saturating_add(1);
                 if self.log.may_log_failure(*class_changed, now.boot) {
                     self.failed(*hop, failure, now);
                 }
@@ -67,6 +68,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                 request_id = failure.request_id,
                 "a session this long is refused; asking for a shorter one"
             ),
+            Report::RetryAsked { failing, wait } => self.retry_asked(*failing, *wait),
             Report::IdentityChanged => tracing::info!(
                 profile = %self.parts.profile.name,
                 "the source names another identity: every step is asked for anew"

@@ -4,15 +4,22 @@
 //! have no place for it.
 
 use super::Parts;
+use crate::incident::Incident;
 use crate::material::Material;
-use crate::report::{ErrorReport, HopReport, Report, TokenReport};
+use crate::report::{ErrorReport, HopReport, IncidentReport, Report, Retry, TokenReport};
 use crate::role::SessionName;
 use crate::saml::Facts;
 use crate::session::{Hop, Session};
 use crate::time::{Boot, Now, Wall};
 use crate::token::Claims;
 
-pub(super) fn report<A>(parts: &Parts<A>, session: &Session, names: &[Option<SessionName>], now: Now) -> Report {
+pub(super) fn report<A>(
+    parts: &Parts<A>,
+    session: &Session,
+    names: &[Option<SessionName>],
+    (retry, incident): (Retry, Option<(Incident, Wall)>),
+    now: Now,
+) -> Report {
     let steps = &parts.profile.steps;
     let last = steps.last();
     Report {
@@ -33,6 +40,12 @@ pub(super) fn report<A>(parts: &Parts<A>, session: &Session, names: &[Option<Ses
             })
             .collect(),
         token: Some(token_report(parts)),
+        retry,
+        incident: incident.map(|(incident, since)| IncidentReport {
+            failing_since: Some(since),
+            credentials_end: session.hops().last().and_then(|hop| Some(hop.held.as_ref()?.credentials.expiration)),
+            incident,
+        }),
         last_error: session.newest_failure().map(|(at, failure)| {
             let streak = session.hops()[at].streak;
             ErrorReport {

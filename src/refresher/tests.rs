@@ -67,6 +67,7 @@ fn driving(step: Step, sts: Nobody, kept: Option<Saved>) -> Refresher<Nobody> {
     let inputs = Inputs {
         ticks: watch::channel(0).1,
         wall_steps: watch::channel(0).1,
+        retries: watch::channel(0).1,
         stopping: watch::channel(None).1,
         heartbeat: Arc::new(|| ()),
     };
@@ -232,4 +233,23 @@ async fn codes_are_those_of_the_time_at_sts_whatever_our_wall_clock_says() {
         Some("081804"),
         "RFC 6238, appendix B"
     );
+}
+
+#[tokio::test]
+async fn a_retry_reads_the_token_file_anew_and_is_reported_by_its_number() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("token");
+    let mut refresher = refresher(&file, None);
+    let (asked, retries) = watch::channel(0);
+    refresher.inputs.retries = retries;
+    let _ = refresher.parts.source.reload();
+    assert!(refresher.parts.source.latest().value.is_none());
+    std::fs::write(&file, jwt("app")).expect("written");
+    asked.send_replace(7);
+    let event = refresher.retry();
+    assert!(refresher.parts.source.latest().value.is_some());
+    refresher.advance(event);
+    let report = refresher.parts.report.borrow().clone();
+    assert_eq!((report.retry.taken, report.retry.was_failing, report.retry.is_calling), (7, false, true));
+    assert_eq!(report.token.and_then(|token| token.error), None);
 }

@@ -90,6 +90,9 @@ impl Session {
         }
         hop.ask.failed(flight.asked);
         let class_changed = hop.fail(failure.clone(), remaining, now);
+        if flight.again {
+            hop.due = now.boot;
+        }
         if failure.class == Class::Source {
             self.blame_parent(at, now);
         }

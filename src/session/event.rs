@@ -52,6 +52,8 @@ pub enum Event {
     Tick,
     /// The wall clock was set.
     WallStepped,
+    /// Somebody has mended something, and asks for what fails to be tried now.
+    Retry,
     /// The process ends when this has passed; until then everything goes on.
     Stopping {
         /// From now.
@@ -131,4 +133,11 @@ pub enum Report {
     },
     /// The source's content names another identity than the one before: every hop is made anew.
     IdentityChanged,
+    /// Somebody asked for a retry.
+    RetryAsked {
+        /// How many hops were failing, and are due now.
+        failing: usize,
+        /// How long it is until the call budget has a call for the first of them.
+        wait: Duration,
+    },
 }

@@ -10,6 +10,7 @@ mod identity;
 mod longest;
 mod postponed;
 mod restored;
+mod retried;
 mod time;
 
 use std::time::Duration;
@@ -207,6 +208,12 @@ fn shown(action: &Action) -> String {
         }
         Action::Report(Report::DurationRefused { hop, asked, .. }) => format!("refused {hop} {asked}"),
         Action::Report(Report::IdentityChanged) => "another identity".into(),
+        Action::Report(Report::RetryAsked { failing, wait }) if wait.is_zero() => {
+            format!("asked for a retry of {failing}")
+        }
+        Action::Report(Report::RetryAsked { failing, wait }) => {
+            format!("asked for a retry of {failing} in {} s", wait.as_secs_f64())
+        }
         Action::Withdraw => "withdraw".into(),
         Action::WakeAt(at) => at.map_or("wait".into(), |at| format!("wake {}", seconds(at))),
     }

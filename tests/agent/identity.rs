@@ -16,7 +16,7 @@ const PARTNER: &str = "arn:aws:iam::444455556666:role/partner";
 const ENTRY: &str = "arn:aws:iam::111122223333:role/entry";
 
 /// Two containers with two profiles, the second one of which is a chain.
-fn launch_two(scene: &Scene) -> Launch {
+pub(crate) fn launch_two(scene: &Scene) -> Launch {
     let path = |name: &str| scene.path(name).display().to_string();
     let web_identity = |role: &str| json!({"roleArn": role, "tokenFile": path("volume/token")});
     let hop = json!({"roleArn": PARTNER, "externalId": "external-7", "sessionDuration": "15m"});

@@ -22,6 +22,7 @@ mod support {
 }
 
 mod ca_bundle;
+mod clients;
 mod ending;
 mod flood;
 mod identity;
@@ -29,6 +30,7 @@ mod kill;
 mod load;
 mod log_lines;
 mod outages;
+mod retry;
 mod secrecy;
 mod sources;
 mod start;
@@ -36,6 +38,7 @@ mod state_dir;
 mod stuck_log;
 mod surfaces;
 mod threads;
+mod trouble;
 mod watchdog;
 mod watching;
 
@@ -44,7 +47,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use support::agent::Launch;
+use support::agent::{Agent, Launch};
 use support::fake_sts::FakeSts;
 use support::token_volume::TokenVolume;
 use support::tokens::ServiceAccountToken;
@@ -133,4 +136,21 @@ impl Scene {
     fn launch_with_state(&self) -> Launch {
         self.launch().flag("state-dir", &self.path("state").display().to_string())
     }
+}
+
+/// What `stsidecar status` says of this agent.
+struct Said {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// `stsidecar status` with these arguments.
+fn status(agent: &Agent, arguments: &[&str]) -> Said {
+    let listen = format!("--admin-listen=127.0.0.1:{}", agent.admin_port());
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stsidecar"));
+    command.arg("status").arg(listen).args(arguments).env_clear().env("AWS_REGION", "eu-central-1");
+    let output = command.output().expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }

@@ -28,6 +28,8 @@ def plain_manifests() -> str:
     """The chart without what only Helm needs."""
     lines = normal(template("helm4", "--skip-tests")).splitlines()
     of_helm = ("# Source: ", "helm.sh/chart: ", "app.kubernetes.io/managed-by: Helm")
+    # Nobody keeps it the same as a ConfigMap that is edited by hand, which then decides.
+    lines = re.sub(r"\n  annotations:\n(    #.*\n)*    stsidecar.dev/configuration: .*", "", "\n".join(lines)).split("\n")
     return HEADER + "".join(f"{line}\n" for line in lines if not line.strip().startswith(of_helm))
 
 
@@ -42,6 +44,7 @@ def manifests():
     for found in built:
         for version in kinds.VERSIONS:
             kinds.check(found, version)
+        assert "annotations" not in found["metadata"], "whoever edits the ConfigMap means it: nothing else may decide"
     namespace = next(found for found in built if found["kind"] == "Namespace")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     for found in built:
@@ -72,6 +75,12 @@ def examples():
                     "periodSeconds": 1,
                     "timeoutSeconds": 30,
                     "failureThreshold": 1000000,
+                }
+                assert agent["livenessProbe"] == {
+                    "exec": {"command": ["/stsidecar", "status", "--incident-probe", "--period=300"]},
+                    "periodSeconds": 300,
+                    "timeoutSeconds": 30,
+                    "failureThreshold": 2147483647,
                 }
                 mounts = {mount["name"]: mount["mountPath"] for mount in agent["volumeMounts"]}
                 state = next(variable["value"] for variable in agent["env"] if variable["name"] == "STSIDECAR_STATE_DIR")

@@ -121,7 +121,29 @@ def permissions():
     }, granted
     managed = objects(*of_file(HERE / "values" / "cert-manager.yaml"))
     assert ("Role", "stsidecar-injector") not in managed, "with cert-manager no Secret is read through the API"
-    assert "patch" not in managed["ClusterRole", "stsidecar-injector"]["rules"][-1]["verbs"]
+    assert managed["ClusterRole", "stsidecar-injector"]["rules"][-1] == objects()["ClusterRole", "stsidecar-injector"]["rules"][-1]
+
+
+def modes():
+    """Each certificate mode has a Secret of its own, and caBundle one kind of writer: no upgrade between them is refused or wipes it"""
+    secrets = {}
+    for mode in ("self", "certManager", "external"):
+        rendered = objects(f"--set=injector.certs.mode={mode},injector.certs.external.secretName=mine")
+        configuration = next(found for (kind, _), found in rendered.items() if kind == "MutatingWebhookConfiguration")
+        annotations = configuration["metadata"].get("annotations", {})
+        assert not [key for key in annotations if key.startswith("cert-manager.io/")], f"{mode}: cainjector overwrites caBundle: {annotations}"
+        settings = yaml.safe_load(rendered["ConfigMap", "stsidecar-injector"]["data"]["config.yaml"])["injector"]
+        secrets[mode] = settings["certs"]["secretName"]
+        pod = rendered["Deployment", "stsidecar-injector"]["spec"]["template"]["spec"]
+        mounted = [volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume]
+        assert mounted == ([] if mode == "self" else [secrets[mode]]), f"{mode}: {mounted}"
+        issued = [found["spec"]["secretName"] for (kind, name), found in rendered.items() if (kind, name) == ("Certificate", "stsidecar-injector")]
+        assert issued == ([secrets[mode]] if mode == "certManager" else []), f"{mode}: {issued}"
+        made = [name for kind, name in rendered if kind == "Secret"]
+        assert made == ([secrets[mode]] if mode == "self" else []), f"{mode}: {made}"
+    # Helm takes over no Secret that cert-manager made, and removes its own under pods that still mount it.
+    assert len(set(secrets.values())) == 3, secrets
+    return str(secrets)
 
 
 def patience():
@@ -218,6 +240,25 @@ def configuration():
     assert config["agent"]["securityContext"] == {"runAsUser": None, "runAsGroup": None}, "a null reaches the injector"
 
 
+def carried():
+    """The webhook configuration carries the same configuration, and annotations of one's own beside it"""
+    key = "stsidecar.dev/configuration"
+    # What a shell, YAML, JSON and HTML would each write in a way of their own.
+    odd = "--set-json=agent.extraEnv=" + json.dumps([{"name": "ODD", "value": "'\"\\ <&>\n\u00fc\U0001f600 #: {}"}])
+    beside = "--set-json=injector.webhook.annotations=" + json.dumps({"own": "kept"})
+    for arguments, major in product([*map(of_file, VALUES), (odd, beside)], HELMS):
+        found = objects(*arguments, major=major)
+        registration = found.get(("MutatingWebhookConfiguration", "stsidecar-injector"))
+        if registration is None:
+            assert ("Deployment", "stsidecar-injector") not in found
+            continue
+        annotations = registration["metadata"]["annotations"]
+        config = yaml.safe_load(found["ConfigMap", "stsidecar-injector"]["data"]["config.yaml"])
+        assert json.loads(annotations[key]) == config, f"{major} {arguments}"
+        assert (annotations.get("own") == "kept") == (beside in arguments)
+    refuses(f"injector.webhook.annotations: {key} is the chart's own", f'--set-json=injector.webhook.annotations={{"{key}":"x"}}')
+
+
 def notes():
     """NOTES.txt warns of what is missing, and ends in the next command"""
     with tempfile.TemporaryDirectory(prefix="stsidecar-chart-") as folder:
@@ -284,4 +325,7 @@ def uninstall():
             assert found["metadata"]["annotations"]["helm.sh/hook"] == "test", f"{kind} {name} is made at more than helm test"
 
 
-CASES = [lint, goldens, clusters, schemas, reproducible, permissions, patience, webhooks, opted_in, restricted, configuration, notes, helm_test, uninstall]
+CASES = [
+    lint, goldens, clusters, schemas, reproducible, permissions, modes, patience, webhooks, opted_in, restricted, configuration,
+    carried, notes, helm_test, uninstall,
+]

@@ -1,6 +1,7 @@
 """stsidecar on a live cluster: a real API server, kubelet, container runtime, STS and SDK.
 
 run.py         which scenarios, in which order, and their lines
+versions.py    which versions of Kubernetes, and which scenarios on each
 node.py        the one-node cluster of tests, or somebody's own
 cluster.py     kubectl, and the API through `kubectl proxy`
 images.py      the programs of the tests, as images

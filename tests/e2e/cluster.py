@@ -14,12 +14,12 @@ from typing import TypeVar
 
 import yaml
 
-from real.bootstrap import TOOLS
 from real.processes import Failed, start, stop, until
+
+from .node import KUBECTL
 
 T = TypeVar("T")
 
-KUBECTL = TOOLS / "helm4" / "kubectl"
 MERGE_PATCH = "application/merge-patch+json"
 # Where kinds live; only those that the scenarios use.
 _APIS = {
@@ -47,7 +47,8 @@ class Refusal(Failed):
 class Cluster:
     """Talks to the cluster of `kubeconfig`; a context manager that holds a `kubectl proxy`. Shared by threads."""
 
-    def __init__(self, kubeconfig: Path, directory: Path) -> None:
+    def __init__(self, kubeconfig: Path, directory: Path, program: Path = KUBECTL) -> None:
+        self.program = program
         self._log = directory / "kubectl-proxy.log"
         # kubectl and Helm keep what they discover by address, for hours; this cluster's must end with it.
         self.environment = {
@@ -55,11 +56,13 @@ class Cluster:
             "KUBECONFIG": str(kubeconfig),
             "KUBECACHEDIR": str(directory / "cache"),
             "HOME": str(directory),
+            # Scripts of documents find the same kubectl by its name.
+            "PATH": os.pathsep.join([str(program.parent), os.environ["PATH"]]),
         }
         self._connections = threading.local()
 
     def __enter__(self) -> "Cluster":
-        self._proxy = start([KUBECTL, "proxy", "--port=0"], self._log, self.environment)
+        self._proxy = start([self.program, "proxy", "--port=0"], self._log, self.environment)
         pattern = re.compile(r"Starting to serve on 127\.0\.0\.1:(\d+)")
         try:
             found = until("kubectl proxy serves", lambda: pattern.search(self._log.read_text()), 20)
@@ -83,7 +86,7 @@ class Cluster:
 
     def try_kubectl(self, *arguments: str, stdin: str | None = None, seconds: float = 60) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [KUBECTL, *arguments], input=stdin or "", capture_output=True, text=True, env=self.environment, timeout=seconds
+            [self.program, *arguments], input=stdin or "", capture_output=True, text=True, env=self.environment, timeout=seconds
         )
 
     def apply(self, objects: Iterable[dict]) -> None:
@@ -123,6 +126,10 @@ class Cluster:
         prefix, plural = _APIS[manifest["kind"]]
         namespace = manifest["metadata"]["namespace"]
         return json.loads(self.request("POST", f"{prefix}/namespaces/{namespace}/{plural}{query}", manifest))
+
+    def version(self) -> str:
+        """What the API server says it is, without `v` and a distribution's suffix: 1.34.4."""
+        return re.match(r"v([0-9.]*)", self.get("/version")["gitVersion"]).group(1)
 
     def object(self, kind: str, namespace: str, name: str) -> dict:
         return self.get(_path(kind, namespace, name))

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from real.processes import Failed
+
 from .cluster import Cluster
 from .node import Foreign, OneNode
 from .release import Release
@@ -11,16 +13,18 @@ from .workloads import Place
 
 # Roles and whom they trust: one for each scenario's namespace, by the same name, and these.
 PLACES = [
-    "asks", "b", "bodies", "books", "c", "clients", "d", "dashboard", "down", "down-other", "drain", "e", "env", "f", "g",
-    "guides", "h", "i", "inject", "j", "k", "l", "m", "m-quota", "m-restricted", "mesh", "n", "nodes", "o", "p", "resources", "speed",
-    "stale", "system", "whole",
+    "asks", "b", "bodies", "books", "c", "certs", "clients", "d", "dashboard", "debug", "down", "down-other", "drain", "e",
+    "ending", "env", "f", "g", "guides", "h", "i", "inject", "j", "k", "l", "m", "m-quota", "m-restricted", "mesh", "n",
+    "new-helm3", "new-helm4", "nodes", "o", "p", "resources", "speed", "stale", "status", "system", "trust", "unregistered",
+    "waiting", "whole",
 ]
 ROLES = [
-    *(Role(f"e2e-{name}", f"e2e-{name}") for name in PLACES if name != "d"),
+    *(Role(f"e2e-{name}", f"e2e-{name}") for name in PLACES if name not in ("d", "ending")),
     Role("e2e-g-two", "e2e-g"),
     Role("e2e-books-never", "e2e-books", "mistaken"),
     Role("my-app", "my-app", "default"),  # of the README
-    Role("e2e-d", "somewhere-else"),  # so STS refuses the pods of e2e-d
+    Role("e2e-trust-revoked", "nowhere"),  # what STS is asked for once the trust is revoked
+    *(Role(f"e2e-{name}", "somewhere-else") for name in ("d", "ending")),  # so STS refuses the pods of these
 ]
 
 
@@ -34,6 +38,18 @@ class Context:
     directory: Path
     # The release that serves while the scenarios run; scenario a and k install their own.
     release: Release
+    # Whether other scenarios run at this moment.
+    beside: bool = False
+
+    def restart_kubelet(self) -> None:
+        """Renews every projected token and probes every container of the cluster anew, so nothing may run beside it.
+
+        Pods are not ready for a second, and probes and `exec` of other scenarios end early: what they then see is
+        the restart, not their own subject.
+        """
+        if self.beside:
+            raise Failed("this scenario restarts the kubelet beside others: it belongs into RESTARTS of scenarios.py")
+        self.node.restart_kubelet()
 
     def place(self, name: str, lane: int = 0, **settings) -> Place:
         """A scenario's namespace `e2e-NAME`; `settings` are those of Place.make."""

@@ -74,7 +74,9 @@ class Following:
         kept = self.folder / f"{state}.variables"
         kept.touch()
         cluster = self._context.cluster
-        path = os.pathsep.join([str(HELMS["helm4"].parent), str(TARGET / "debug"), cluster.environment["PATH"]])
+        # Beside Helm is another kubectl, which is not always the cluster's.
+        own = [cluster.program.parent, HELMS["helm4"].parent, TARGET / "debug"]
+        path = os.pathsep.join([*map(str, own), cluster.environment["PATH"]])
         # What was left in the background would hold the output open.
         before = f"set -aeuo pipefail; trap 'kill $(jobs -p) 2>/dev/null || true' EXIT; . {kept}"
         typed = f"{before}\n{script}\nexport -p | grep -v PATH= > {kept}"
@@ -104,6 +106,10 @@ class Page:
         if not found:
             raise Failed(f"{self._page} has no command {begins!r} below {section!r}")
         return "".join(self._one(command, seconds) for command in found)
+
+    def has(self, section: str) -> bool:
+        """Whether there are commands below a heading."""
+        return any(one.section == section for one in self._commands)
 
     def rows(self, section: str) -> list[tuple[str, str]]:
         """Of a table: what the first cell quotes, and the command in its row."""

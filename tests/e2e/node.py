@@ -9,12 +9,16 @@ import sys
 import zlib
 from pathlib import Path
 
-from real.bootstrap import ROOT
+from real.bootstrap import ROOT, TOOLS
 from real.processes import Failed, free_ports
+
+from .versions import Version
 
 # Pods reach the API server by this name; the issuer's keys are fetched from there.
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 UP_SECONDS = 180
+# For a cluster that brings none of its own version.
+KUBECTL = TOOLS / "helm4" / "kubectl"
 
 
 class NotRun(Exception):
@@ -33,16 +37,21 @@ class OneNode:
 
     name = "one node of its own"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, version: Version) -> None:
         self._folder = folder
-        # Not below target/: containerd's socket has a path of 107 characters at most.
-        self._home = Path(f"/tmp/stsidecar-e2e-{zlib.crc32(str(ROOT).encode()):08x}")
+        # Not below target/: containerd's socket has a path of 107 characters at most. One for each version, so that
+        # the logs of one that failed are still there when the next one has run.
+        self._home = Path(f"/tmp/stsidecar-e2e-{zlib.crc32(str(ROOT).encode()):08x}-{version.version or 'named'}")
         (port,) = free_ports(1)
         self._environment = {**os.environ, "KUBE_HOME": str(self._home), "KUBE_PORT": str(port), "KUBE_ISSUER": ISSUER}
+        if version.file:
+            self._environment["KUBE_BIN"] = str(folder / "bin" / version.file)
         self.kubeconfig = self._home / "kubeconfig"
+        # Of the cluster's own version: others are one minor version apart at most.
+        self.kubectl = self._home / "bin" / "kubectl"
 
     def __enter__(self) -> "OneNode":
-        self._lock = open(self._home.with_suffix(".lock"), "w")
+        self._lock = open(self._home.with_name(f"{self._home.name}.lock"), "w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as held:
@@ -74,11 +83,21 @@ class OneNode:
         """Renews every projected token, and probes every container anew."""
         self._script("restart", "kubelet", seconds=30)
 
+    def set_gate(self, gate: str, on: bool) -> bool:
+        """Turns a feature gate of the kubelet on, or leaves it to the kubelet, from its next start on. Whether that can be done."""
+        configuration, line = self._home / "conf" / "kubelet.yaml", f"featureGates: {{{gate}: true}}\n"
+        if not configuration.exists():
+            return False
+        text = configuration.read_text().replace(line, "")
+        configuration.write_text(text + line if on else text)
+        return True
+
 
 class Foreign:
     """A cluster of somebody else: we install and remove, and touch its nodes only by the hooks that are given."""
 
     name = "the cluster of KUBECONFIG"
+    kubectl = KUBECTL
 
     def __init__(self, kubeconfig: Path, load: str) -> None:
         self.kubeconfig = kubeconfig
@@ -99,8 +118,12 @@ class Foreign:
             raise NotRun("set E2E_RESTART_KUBELET to a command that restarts every kubelet")
         _run(shlex.split(hook), dict(os.environ), 120)
 
+    def set_gate(self, gate: str, on: bool) -> bool:
+        """Cannot be done: how its kubelets are configured is somebody else's."""
+        return False
 
-def chosen() -> OneNode | Foreign | str:
+
+def chosen(version: Version) -> OneNode | Foreign | str:
     """The cluster that the environment names, or in one line what is missing."""
     if kubeconfig := os.environ.get("KUBECONFIG"):
         if load := os.environ.get("E2E_LOAD"):
@@ -111,4 +134,6 @@ def chosen() -> OneNode | Foreign | str:
         return "set KUBECONFIG and E2E_LOAD='kind load image-archive {archive}', or KUBE_NODE to a folder with up, image, restart, down"
     if os.geteuid() != 0:
         return "a node of our own needs root; or set KUBECONFIG and E2E_LOAD"
-    return OneNode(Path(folder).resolve())
+    if version.file and not (binary := Path(folder) / "bin" / version.file).exists():
+        return f"there is no {binary}"
+    return OneNode(Path(folder).resolve(), version)

@@ -10,7 +10,7 @@ from pathlib import Path
 from real.processes import Failed, start, stop, until
 
 from . import store
-from .cluster import KUBECTL, Cluster, metric, seconds_until
+from .cluster import Cluster, metric, seconds_until
 from .context import Context
 from .serving_cases import calls
 from .workloads import Place, expect, holds
@@ -76,7 +76,7 @@ def forwarded(cluster: Cluster, place: Place) -> tuple[str, int]:
     """The answers through `kubectl port-forward`: the admin port's /readyz, and the endpoint's status without a token."""
     with tempfile.TemporaryDirectory(prefix="stsidecar-forward-") as folder:
         log = Path(folder) / "log"
-        process = start([KUBECTL, "-n", place.namespace, "port-forward", "app", ":9912", ":9911"], log, cluster.environment)
+        process = start([cluster.program, "-n", place.namespace, "port-forward", "app", ":9912", ":9911"], log, cluster.environment)
         try:
             pattern = re.compile(r"127\.0\.0\.1:(\d+) -> (\d+)")
             ports = until(

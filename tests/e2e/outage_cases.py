@@ -30,7 +30,7 @@ def c(context: Context) -> str:
     """The kubelet rotates the token while the application calls each second, here by a restart of the kubelet"""
     place = context.place("c")
     place.start()
-    return rotation(context, place, context.node.restart_kubelet, 60)
+    return rotation(context, place, context.restart_kubelet, 60)
 
 
 def long(context: Context) -> str:
@@ -166,7 +166,7 @@ def l(context: Context) -> str:  # noqa: E743, the scenario's name
     context.store.set_lane(2, "closed")
     try:
         before = {name: metric(place.metrics(name), RELOADS, outcome="success") for name in names}
-        context.node.restart_kubelet()
+        context.restart_kubelet()
         longest = watch(context.cluster, place, before)
     finally:
         context.store.set_lane(2, "open")

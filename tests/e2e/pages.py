@@ -37,6 +37,11 @@ RUN: dict[str, dict[str, str]] = {
         "Role": "guides",
         "When it does not work": "guides",
     },
+    "docs/debug.md": {
+        "By mounting the tokens": "debug",
+        "By the processes of the container": "debug",
+        "In a copy of the pod": "debug",
+    },
     "docs/inject.md": {"`stsidecar inject`: the sidecar in manifests": "inject"},
     "docs/meshes.md": {
         "Service meshes": "mesh",
@@ -55,7 +60,8 @@ RUN: dict[str, dict[str, str]] = {
         f"docs/runbooks/Stsidecar{name}.md": {"Look": scenario, "Fix": scenario, "Over": scenario}
         for name, scenario in {
             "AgentRestarting": "books",
-            "CredentialsNeverObtained": "books",
+            "CredentialsExpiringSoon": "books",
+            "RefreshFailing": "books",
             "InjectorErrors": "down",
             "InjectorFailOpen": "down",
             "InjectorUnreachable": "down",
@@ -67,15 +73,20 @@ RUN: dict[str, dict[str, str]] = {
         f"docs/runbooks/Stsidecar{name}.md": {"Look": scenario, "Over": scenario}
         for name, scenario in {
             "CredentialsExpired": "books",
-            "CredentialsExpiringSoon": "books",
-            "RefreshFailing": "books",
             "RequestsFailingFast": "books",
         }.items()
     },
     "docs/runbooks/StsidecarClientsRejected.md": {"Look": "books"},
     "docs/runbooks/StsidecarInjectorSlow.md": {"Look": "down"},
+    "docs/runbooks/StsidecarCredentialsNeverObtained.md": {
+        "Look": "books",
+        "Fix": "books",
+        "Where the ServiceAccount names a wrong role": "books",
+        "Over": "books",
+    },
     "docs/runbooks/StsidecarInjectorCertificateExpiringSoon.md": {
         "Look": "stolen",
+        "Fix": "stolen",
         "To renew by hand": "k",
         "When the CA's key was stolen": "stolen",
         "Over": "stolen",
@@ -109,7 +120,6 @@ NOT_RUN = [
     ("docs/aws.md", "ISSUER=$(aws eks", ELSEWHERE["aws"]),
     ("docs/meshes.md", "helm upgrade", "the meshes' own charts, which are not in any registry of packages"),
     ("docs/runbooks/StsidecarInjectorCertificateExpiringSoon.md", "kubectl -n stsidecar-system describe certificates", "cert-manager"),
-    ("docs/sources.md", "stsidecar check", "it needs no cluster; tests/check.rs runs it on every source"),
     ("docs/sts.md", "stsidecar check", "it needs no cluster; tests/check.rs runs it on every source"),
     ("docs/webhook-clients.md", "kubectl -n kube-system edit", "an editor, on a cluster of kubeadm"),
 ]
@@ -144,15 +154,16 @@ class Command:
     @property
     def unknown(self) -> set[str]:
         """Words in capitals that are neither placeholders nor the page's own variables."""
-        return set(_CAPITALS.findall(self.text)) - PLACEHOLDERS - _WORDS
+        return {word for word in _CAPITALS.findall(self.text) if not word.startswith("AWS_")} - PLACEHOLDERS - _WORDS
 
 
 # Not a shell variable ($X, ${X}), an assignment (X=) or a column (X:.path), and not part of a longer word.
 _CAPITALS = re.compile(r"(?<![\w$.{-])[A-Z][A-Z_]+(?![\w=.-]|:\.)")
 _FENCE = re.compile(r"^( *)```(\w*)$")
 _PROGRAMS = "kubectl|helm|cmctl|aws|openssl|curl|sudo|kind|docker|stsidecar"
-# A command in a sentence; `kubectl describe pod` and `helm test` only name one.
-_INLINE = re.compile(rf"`((?:{_PROGRAMS}) [^`]*(?:(?<= )-|=|[A-Z]{{3}})[^`]*)`")
+# In a sentence `kubectl describe pod` and `helm upgrade --wait` only name a command; one that could be typed has values.
+_INLINE = re.compile(rf"`((?:{_PROGRAMS}) [^`]+)`")
+_VALUES = re.compile(r"=|[A-Z]{3}|^\S+(?: -\S+)*(?: [^\s-]\S*(?: -\S+)*){3}")
 _INDENTED = re.compile(rf"^ {{4,}}(?:{_PROGRAMS}|make|k3d|minikube) .*$")
 
 
@@ -196,7 +207,7 @@ def _read(path: Path) -> tuple[list[Command], list[str]]:
         elif _INDENTED.match(line):
             wrong.append(f"{page}:{number}: {line.strip()}")
         else:
-            found += [Command(page, section, number, span + "\n") for span in _INLINE.findall(line)]
+            found += [Command(page, section, number, span + "\n") for span in _INLINE.findall(line) if _VALUES.search(span)]
     return found, wrong
 
 

@@ -7,6 +7,7 @@ from real.processes import until
 
 from . import images
 from .context import Context
+from .serving_cases import calls
 from .workloads import PREFIX, Place, expect, holds
 
 HOOK = "platform"
@@ -36,7 +37,7 @@ def o(context: Context) -> str:
     for name in FROM:
         holds(f"the sidecar's {name} is written out", name in known, sorted(known))
     expect("what an envFrom would set", {name for name, value in FROM.items() if known[name] == value}, set())
-    served = until("the application calls with credentials", lambda: place.page()["calls"] or None, 30)
+    served = until("the application calls with credentials", lambda: calls(place), 30)
     return f"2 containers kept what was added; the sidecar has {len(known)} variables of its own; {served} calls"
 
 
@@ -96,7 +97,7 @@ def p(context: Context) -> str:
     uri = variables(pod["spec"]["containers"][0])["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
     holds("the application asks at the other port", ":19911/" in uri, uri)
     expect("where the sidecar listens", variables(own(pod))["STSIDECAR_LISTEN"], "localhost:19911")
-    served = until("the copy calls with credentials", lambda: place.page("copy")["calls"] or None, 30)
+    served = until("the copy calls with credentials", lambda: calls(place, "copy"), 30)
     same = copied(running, "same")
     place.create(same)
     context.cluster.ready(place.namespace, "same")

@@ -38,6 +38,8 @@ def values_file(directory: Path) -> Path:
             "stsEndpoint": store.endpoint(0),
             "sessionDuration": "15m",
             "awsCaBundle": {"configMap": store.CONFIG_MAP},
+            # A scenario's incident takes half a minute.
+            "incidentProbe": {"periodSeconds": 5},
             # Sessions of a real STS live 15 minutes at least; this way each scenario sees renewals.
             "extraEnv": [{"name": "STSIDECAR_REFRESH_AT", "value": "5s"}],
         },

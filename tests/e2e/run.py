@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""stsidecar on a live cluster: `tests/e2e/run.py [SCENARIO...]`, one line for each scenario (default: all, but not long).
+"""stsidecar on live clusters: `tests/e2e/run.py [VERSION...] [SCENARIO...]`, one line for each scenario.
 
-KUBECONFIG and E2E_LOAD='kind load image-archive {archive}' name a cluster of yours; KUBE_NODE names a folder with the
-scripts of a one-node cluster, which is made for the run and taken down at its end. IMAGE=name:tag is the image under
-test, by default localhost/stsidecar:dev, loaded from target/stsidecar.oci.tar (`make image`). A scenario that cannot
-run here prints `not run` and its reason, which is a failure when ALL_TIERS=1.
+By default every version of versions.json with its scenarios, and `long` on none; scenarios without a version run on
+the first of them, and a version without scenarios has its own. KUBE_NODE names a folder with the scripts of a one-node
+cluster, which is made for each version and taken down at its end. KUBECONFIG and
+E2E_LOAD='kind load image-archive {archive}' name a cluster of yours, or KUBE_BIN another binary of KUBE_NODE: then that
+one alone runs, with all scenarios. IMAGE=name:tag is the image under test, by default localhost/stsidecar:dev, loaded
+from target/stsidecar.oci.tar (`make image`). A version or scenario that cannot run here prints `not run` and its
+reason, which is a failure when ALL_TIERS=1.
 """
 
 import contextlib
@@ -21,10 +24,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from e2e import node
+from e2e.versions import Unknown, Version, wanted
 from real import bootstrap
+from real.processes import Failed
 
-# The whole is meant to take less than 20 minutes; `long` waits for one rotation of the kubelet's own.
-SECONDS = 1500
+# One version with all scenarios is meant to take 10 minutes; `long` waits for one rotation of the kubelet's own.
+SECONDS = 1800
 TOOLS = ("store", "chart", "helm3", "helm4", "promtool", "go")
 ARCHIVE = bootstrap.TARGET / "stsidecar.oci.tar"
 AT_ONCE = 3
@@ -33,13 +39,11 @@ _PRINTING = threading.Lock()
 
 def one_scenario(name: str, scenario: Callable, context) -> bool:
     """Runs one scenario and prints its line."""
-    from e2e.node import NotRun
-
     began = time.monotonic()
     good, mark, detail = True, "ok", ""
     try:
         seen = scenario(context)
-    except NotRun as reason:
+    except node.NotRun as reason:
         good, mark, seen = not bootstrap.all_tiers(), "not run:", str(reason)
     except Exception as failure:
         good, mark, seen = False, "FAILED", str(failure) or type(failure).__name__
@@ -53,9 +57,7 @@ def one_scenario(name: str, scenario: Callable, context) -> bool:
 
 def into_venv() -> int | None:
     """Starts this script again where SeaweedFS and PyYAML are. Returns an exit code when that cannot be."""
-    from e2e import node
-
-    reason = chosen if isinstance(chosen := node.chosen(), str) else None
+    reason = chosen if isinstance(chosen := node.chosen(Version("")), str) else None
     if not reason and "IMAGE" not in os.environ and not ARCHIVE.exists():
         reason = f"there is no {ARCHIVE.relative_to(bootstrap.ROOT)}: run make image, or name an image by IMAGE"
     inside = Path(sys.prefix) == bootstrap.VENV_PYTHON.parents[1]
@@ -94,35 +96,65 @@ def at_once(scenarios: list[list[tuple[str, Callable]]], context) -> list[bool]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def main(arguments: list[str]) -> int:
-    code = into_venv()
-    if code is not None:
-        return code
-    from e2e import node, scenarios
-    from e2e.cluster import Cluster
-
-    unknown = [name for name in arguments if name not in scenarios.NAMES]
-    if unknown:
-        print(f"unknown scenario {unknown[0]}; there are: {' '.join(scenarios.NAMES)}", file=sys.stderr)
-        return 64
-    signal.signal(signal.SIGALRM, out_of_time)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    signal.alarm(SECONDS)
+def on_version(version: Version, names: list[str]) -> bool:
+    """Runs scenarios on one version of Kubernetes; whether all of them were good."""
+    where = node.chosen(version)
+    if isinstance(where, str):
+        print(f"not run: {version.name}: {where}", flush=True)
+        return not bootstrap.all_tiers()
     began = time.monotonic()
+    signal.alarm(SECONDS)
+    try:
+        with where:  # leaves logs when it ends by an exception
+            results = scenarios_on(version, where, names, began)
+            if not results or not all(results):
+                raise Failed("not every scenario is good")
+    except Exception as failure:  # the other versions run in spite of it
+        print(f"{version.name}: FAILED  {failure or type(failure).__name__}", flush=True)
+        if not isinstance(failure, Failed):
+            traceback.print_exc()
+        return False
+    finally:
+        signal.alarm(0)
+    return True
+
+
+def scenarios_on(version: Version, where, names: list[str], began: float) -> list[bool]:
+    """The outcome of each scenario on a cluster that runs."""
+    from e2e import scenarios
+    from e2e.cluster import Cluster
+    from e2e.workloads import expect
+
     with contextlib.ExitStack() as held:
         directory = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="stsidecar-e2e-")))
-        where = held.enter_context(node.chosen())
-        cluster = held.enter_context(Cluster(where.kubeconfig, directory))
+        cluster = held.enter_context(Cluster(where.kubeconfig, directory, where.kubectl))
+        number = cluster.version()
+        expect("the cluster's version", number, version.version or number)
         context = prepared(where, directory, cluster)
         if isinstance(where, node.Foreign):
             held.callback(scenarios.remove, context)
         context.store.install()
-        print(f"{where.name}: ready after {time.monotonic() - began:.0f} s", flush=True)
-        results = scenarios.run(arguments, context, one_scenario, at_once)
-        print(f"{results.count(True)} good, {results.count(False)} failed, {time.monotonic() - began:.0f} s", flush=True)
-        if not results or not all(results):
-            raise SystemExit(1)  # through the contexts, which then leave logs
-    return 0
+        print(f"Kubernetes {number}, {where.name}: ready after {time.monotonic() - began:.0f} s", flush=True)
+        results = scenarios.run(names, context, one_scenario, at_once)
+        print(f"{number}: {results.count(True)} good, {results.count(False)} failed, {time.monotonic() - began:.0f} s", flush=True)
+    return results
+
+
+def main(arguments: list[str]) -> int:
+    code = into_venv()
+    if code is not None:
+        return code
+    from e2e import scenarios
+
+    try:
+        runs = wanted(arguments, scenarios.NAMES, scenarios.MAIN)
+    except Unknown as unknown:
+        print(unknown, file=sys.stderr)
+        return 64
+    signal.signal(signal.SIGALRM, out_of_time)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    results = [on_version(version, names) for version, names in runs]
+    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def books(context: Context) -> str:
             ROLE_ARN=store.arn("e2e-books-never"),
             DEPLOYMENT="never",
         )
-        for section in ("Look", "Fix", "Over"):
+        for section in ("Look", "Where the ServiceAccount names a wrong role", "Over"):
             runbook.run(section, seconds=90)
     return f"{len(following.ran)} commands of runbooks run"
 
@@ -98,12 +98,13 @@ def skew(following: Following, place: Place) -> None:
 
 
 def outage(context: Context, following: Following, place: Place) -> None:
-    """STS refuses connections: one pod runs, another has never had credentials; then it is back."""
+    """STS refuses connections: one pod runs, one has never had credentials, one waits for them; then STS is back."""
     of_lane = {"sts-endpoint": store.endpoint(BOOKS_LANE)}
     place.start("running", annotations=of_lane)
     context.store.set_lane(BOOKS_LANE, "closed")
     try:
         place.create(place.pod("empty", annotations={**of_lane, "wait-for-credentials": "false"}))
+        place.create(place.pod("waiting", annotations=of_lane))
         concerned = {"RefreshFailing": "running", "CredentialsExpiringSoon": "running"}
         concerned |= {"CredentialsExpired": "empty", "RequestsFailingFast": "empty"}
         runbooks = [following.runbook(f"Stsidecar{name}", NAMESPACE=place.namespace, POD=pod) for name, pod in concerned.items()]
@@ -111,7 +112,10 @@ def outage(context: Context, following: Following, place: Place) -> None:
             runbook.run("Look")
     finally:
         context.store.set_lane(BOOKS_LANE, "open")
+    following.runbook("StsidecarCredentialsNeverObtained", NAMESPACE=place.namespace, POD="waiting").run("Fix")
     for runbook in runbooks:
+        if runbook.has("Fix"):
+            runbook.run("Fix")
         until("the outage is over", lambda runbook=runbook: "last error" not in runbook.run("Over"), 60, every=0.5)
 
 
@@ -211,7 +215,7 @@ def stale(context: Context) -> str:
     with Following(context, "stale") as following:
         runbook = following.runbook("StsidecarTokenStale", **names)
         context.cluster.delete("ServiceAccount", place.namespace, store.ACCOUNT)
-        context.node.restart_kubelet()  # it renews every token, as it does after 80 % of their life
+        context.restart_kubelet()  # it renews every token, as it does after 80 % of their life
         runbook.run("Look", seconds=120)
         before = metric(place.metrics(), RELOADS, outcome="success")
         runbook.run("Fix")
@@ -229,6 +233,7 @@ def stolen(context: Context) -> str:
     with Following(context, "stolen") as following:
         runbook = following.runbook("StsidecarInjectorCertificateExpiringSoon")
         runbook.run("Look")
+        runbook.run("Fix")
         runbook.run("When the CA's key was stolen", "kubectl -n stsidecar-system scale deployment stsidecar-injector --replicas=0")
         left = runbook.run("When the CA's key was stolen", "kubectl -n stsidecar-system get secret")
         expect("what is left of the old CA", left.strip(), "")

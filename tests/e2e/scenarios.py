@@ -6,20 +6,26 @@ from collections.abc import Callable
 from real.processes import Failed
 
 from . import admission_cases as admissions
+from . import certificate_cases as certificates
 from . import dashboard_cases as dashboards
+from . import debug_cases as debugs
 from . import environment_cases as environments
 from . import guide_cases as guides
 from . import install_cases as installs
+from . import kubelet_cases as kubelets
 from . import operator_cases as operators
 from . import outage_cases as outages
 from . import policy_cases as policies
 from . import readme_cases as readmes
 from . import refusal_cases as refusals
 from . import reinvocation_cases as reinvocations
+from . import rollout_cases as rollouts
 from . import runbook_cases as runbooks
 from . import serving_cases as serving
 from . import shape_cases as shapes
+from . import status_cases as statuses
 from . import store
+from . import trouble_cases as troubles
 from .context import PLACES, Context
 from .release import NAMESPACE, values_file
 
@@ -32,67 +38,80 @@ FIRST = [
     ("notes", guides.notes),
     ("plain", guides.plain),
 ]
-# Beside each other, each row by itself in this order: c and l restart the kubelet, one at a time.
+# Beside each other, each row by itself in this order.
 BESIDE = [
-    [("b", serving.b), ("c", outages.c), ("l", outages.l), ("n", refusals.n), ("asks", policies.asks)],
+    [("b", serving.b), ("n", refusals.n), ("asks", policies.asks), ("e", serving.e), ("m", serving.m)],
     [
         ("i", outages.i),
         ("g", serving.g),
         ("j", operators.j),
         ("rbac", admissions.rbac),
         ("env", environments.env),
+        ("debug", debugs.debug),
+        ("status", statuses.status),
         ("mesh", shapes.mesh),
-        ("guides", guides.guides),
-        ("inject", guides.inject),
-        ("books", runbooks.books),
+        ("trust", troubles.trust),
+        ("ending", troubles.ending),
     ],
     [
         ("d", operators.d),
-        ("e", serving.e),
         ("o", reinvocations.o),
         ("p", reinvocations.p),
-        ("m", serving.m),
         ("dashboard", dashboards.dashboard),
         ("nodes", shapes.nodes),
         ("whole", shapes.whole),
         ("resources", guides.resources),
+        ("guides", guides.guides),
+        ("inject", guides.inject),
+        ("books", runbooks.books),
     ],
 ]
 # Measures, so before anything else is there.
 QUIET = [("speed", admissions.speed)]
-# Flood, replace or stop injectors, or cordon the node. The last one leaves a release of Helm 3.
+# Restart the kubelet, which Context.restart_kubelet lets them do only here: nothing runs beside them.
+RESTARTS = [("c", outages.c), ("l", outages.l), ("waiting", kubelets.waiting), ("stale", runbooks.stale)]
+# Flood, replace or stop injectors, or cordon the node. From k on the release is Helm 3's.
 ALONE = [
     ("bodies", admissions.bodies),
     ("drain", shapes.drain),
     ("h", refusals.h),
     ("system", refusals.system),
     ("clients", guides.clients),
-    ("stale", runbooks.stale),
     ("down", runbooks.down),
     ("stolen", runbooks.stolen),
     ("f", admissions.f),
+    ("unregistered", rollouts.unregistered),
+    ("new4", rollouts.new4),
+    ("certs", certificates.certs),
     ("k", installs.k),
+    ("new3", rollouts.new3),
 ]
 LONG = [("long", outages.long)]
-NAMES = [name for row in [FIRST, QUIET, *BESIDE, ALONE, LONG] for name, _ in row]
+# What runs on the oldest and the newest version: where API server, kubelet, kubectl and Helm have a say. A version
+# is meant to take two and a half minutes on two processors.
+MAIN = ["a", "b", "n", "asks", "i", "d", "e", "o", "p", "m", "nodes", "whole", "c", "l", "waiting", "drain"]
+NAMES = [name for row in [FIRST, QUIET, *BESIDE, RESTARTS, ALONE, LONG] for name, _ in row]
+assert set(MAIN) <= set(NAMES), f"MAIN has scenarios that are none: {set(MAIN) - set(NAMES)}"
 
 
 def run(chosen: list[str], context: Context, one: Callable, at_once: Callable) -> list[bool]:
-    """Runs the chosen scenarios, or all but the long one."""
+    """Runs the chosen scenarios."""
 
     def wanted(row: list[tuple[str, Callable]]) -> list[tuple[str, Callable]]:
-        return [(name, case) for name, case in row if (name in chosen if chosen else row is not LONG)]
+        return [(name, case) for name, case in row if name in chosen]
 
     def in_turn(row: list[tuple[str, Callable]]) -> list[bool]:
         return [one(name, case, context) for name, case in wanted(row)]
 
     results = in_turn(FIRST)
-    if set(chosen) <= {name for name, _ in FIRST} and chosen:
+    if set(chosen) <= {name for name, _ in FIRST}:
         return results
     context.release.install(f"--values={values_file(context.directory)}")
     results += in_turn(QUIET)
+    context.beside = True
     results += at_once([row for row in map(wanted, BESIDE) if row], context)
-    return results + in_turn(ALONE) + in_turn(LONG)
+    context.beside = False
+    return results + in_turn(RESTARTS) + in_turn(ALONE) + in_turn(LONG)
 
 
 def remove(context: Context) -> None:

@@ -45,10 +45,15 @@ def b(context: Context) -> str:
 
 def calls(place: Place, name: str = "app") -> int:
     """How many rounds the application has made; 0 while it is not there."""
+    return counters(place, name)["calls"]
+
+
+def counters(place: Place, name: str = "app", port: int = 8080) -> dict:
+    """The application's page; nothing but zeros while it is not there."""
     try:
-        return place.page(name)["calls"]
+        return place.page(name, port)
     except (Failed, ValueError):
-        return 0
+        return {"calls": 0, "failed": 0, "firstError": ""}
 
 
 def e(context: Context) -> str:
@@ -102,7 +107,7 @@ def g(context: Context) -> str:
     for name in ("one", "two"):
         expect(f"what {name} sees", [m["subPath"] for m in given[name]["volumeMounts"] if m["name"].startswith("stsidecar")], [name])
     good = until("both applications have called", lambda: _both_called(place), 30)
-    failing = until("the skipped one has failed", lambda: place.page(port=8082)["failed"], 60)
+    failing = until("the skipped one has failed", lambda: counters(place, port=8082)["failed"], 60)
     expect("good calls of the skipped one", place.page(port=8082)["calls"], failing)
     return (
         f"tokens of one and two open e2e-g and e2e-g-two only ({good} good rounds); "
@@ -111,7 +116,7 @@ def g(context: Context) -> str:
 
 
 def _both_called(place: Place) -> int:
-    pages = [place.page(port=port) for port in (8080, 8081)]
+    pages = [counters(place, port=port) for port in (8080, 8081)]
     for page in pages:
         expect(f"failed calls, the first: {page['firstError']}", page["failed"], 0)
     return sum(page["calls"] for page in pages) if all(page["calls"] >= 3 for page in pages) else 0

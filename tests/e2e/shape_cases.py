@@ -159,15 +159,24 @@ def dry_run(context: Context, place: Place, own: dict, app: dict) -> str:
     """Asks for one pod, first without the sidecar, so that a refusal of the second is ours."""
     containers = [container(resources=app)]
     plain = place.pod("plain", annotations={"inject": "false"}, containers=containers, resources=own)
-    before = context.cluster.create(plain, "?dryRun=All")["spec"]["resources"]
+    before = context.cluster.create(plain, "?dryRun=All")
     try:
         pod = context.cluster.create(place.pod("whole", containers=containers, resources=own), "?dryRun=All")
     except Refusal as refusal:
         raise Failed(f"{own} and {app}, taken without the sidecar, are refused with it: {refusal.message}") from None
     holds("the pod is injected", injected(pod))
-    expect(f"the pod's own resources, of {own} and {app}", pod["spec"]["resources"], before)
+    # What the API server derives of the author's may grow by what the sidecar has; none of it may vanish.
+    expect(f"what the pod itself has, of {own} and {app}", named(pod), named(before))
+    for kind, amounts in own.items():
+        expect(f"the pod's own {kind} that were written", amounts, {what: pod["spec"]["resources"][kind][what] for what in amounts})
+    expect(f"the class, of {own} and {app}", pod["status"]["qosClass"], before["status"]["qosClass"])
     sidecar = next(one for one in pod["spec"]["initContainers"] if one["name"] == "stsidecar")
     return str(sidecar.get("resources", {}).get("requests", {}))
+
+
+def named(pod: dict) -> set[tuple[str, str]]:
+    """The amounts that a pod has of its own, by kind and resource."""
+    return {(kind, what) for kind, amounts in pod["spec"]["resources"].items() for what in amounts}
 
 
 def warned(place: Place) -> str:

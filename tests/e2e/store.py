@@ -75,7 +75,9 @@ class Store:
         self._cluster.try_kubectl("delete", "clusterrolebinding", BINDING)
 
     def set_lane(self, lane: int, state: str) -> None:
-        """`open`, `closed` (connections are refused) or `hanging` (requests are taken and never answered)."""
+        """`open`, `closed` (connections are refused), `hanging` (requests are taken and never answered), `denying`
+        (AccessDenied, as where the trust policy does not allow it), `brief` (sessions of 45 s) or `revoked` (STS is asked
+        for the role `NAME-revoked`)."""
         self._control("POST", f"/lanes/{LANES[lane]}/{state}")
 
     def seen(self, role: str, lane: int = 0) -> dict:

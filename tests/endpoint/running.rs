@@ -50,7 +50,8 @@ pub(crate) fn run_on(listeners: Vec<TcpListener>, initial: &Answer, limits: Limi
     let port = listeners[0].local_addr().expect("bound").port();
     let (app, app_answers) = cache::channel(initial.clone(), clock);
     let (exporter, exporter_answers) = cache::channel(initial.clone(), clock);
-    let client = |token: &str, answers| Client { token: Secret::new(token.into()), answers };
+    let client =
+        |token: &str, answers| Client { token: Secret::new(token.into()), answers, last_request: Arc::default() };
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).expect("a fresh registry");
     let clients = vec![client(TOKEN, app_answers), client(OTHER, exporter_answers)];

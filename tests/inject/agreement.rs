@@ -290,6 +290,7 @@ fn blanks_around_a_value_are_not_part_of_it() {
         ("memory-limit", "40Mi"),
         ("legacy-clients", "true"),
         ("wait-for-credentials", "false"),
+        ("readiness-probe", "true"),
         ("inject", "true"),
         ("image", "registry.example.com/stsidecar:1"),
     ];

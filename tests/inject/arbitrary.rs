@@ -133,6 +133,7 @@ fn annotation() -> impl Strategy<Value = (String, String)> {
         ("stsidecar.dev/session-policy-arns", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
         ("stsidecar.dev/legacy-clients", "true"),
         ("stsidecar.dev/wait-for-credentials", "false"),
+        ("stsidecar.dev/readiness-probe", "true"),
         ("stsidecar.dev/log-level", "debug"),
         ("stsidecar.dev/log-format", "text"),
         ("stsidecar.dev/port", "19911"),

@@ -333,6 +333,7 @@ fn annotations_that_changed_since_renew_what_was_rendered() {
         ("sts-timeout", "5s"),
         ("session-duration", "longest"),
         ("wait-for-credentials", "false"),
+        ("readiness-probe", "true"),
         ("legacy-clients", "true"),
         ("skip-containers", "worker"),
         ("containers", "worker"),
@@ -364,6 +365,9 @@ fn values_of_the_chart_that_changed_since_renew_what_was_rendered() {
         json!({ "agent": { "credentialsPort": 20011 } }),
         json!({ "agent": { "metrics": { "enabled": false } } }),
         json!({ "agent": { "metrics": { "port": 20012 } } }),
+        json!({ "agent": { "incidentProbe": { "enabled": false } } }),
+        json!({ "agent": { "incidentProbe": { "periodSeconds": 60 } } }),
+        json!({ "agent": { "readinessProbe": { "enabled": true } } }),
         json!({ "agent": { "securityContext": { "runAsUser": null, "runAsGroup": null } } }),
         json!({ "agent": { "securityContext": { "runAsUser": 1000, "seccompProfile": null } } }),
         json!({ "agent": { "awsCaBundle": { "configMap": "ca" } } }),
@@ -513,6 +517,25 @@ fn a_region_that_others_give_to_all_containers_stays_the_applications() {
     ] {
         assert_order_does_not_matter(&format!("{what}, appended"), &case, &after, &set);
         assert_order_does_not_matter(&format!("{what}, in its place"), &case, &after, &merge);
+    }
+}
+
+/// A version before the probes rendered neither; another webhook's stay where they are.
+#[test]
+fn probes_are_given_to_a_sidecar_that_has_none_and_those_of_others_are_kept() {
+    let case = case(json!({ "agent": { "readinessProbe": { "enabled": true } } }));
+    let first = injected(&case);
+    let mut bare = first.clone();
+    let probes = ["livenessProbe", "readinessProbe"];
+    probes.iter().for_each(|key| drop(sidecar_mut(&mut bare).as_object_mut().expect("a map").remove(*key)));
+    assert_eq!(sidecar(&called(&case, &bare).expect("a copy")), sidecar(&first));
+    let theirs = json!({ "tcpSocket": { "port": 9912 }, "failureThreshold": 3 });
+    for values in [json!({}), json!({ "agent": { "incidentProbe": { "enabled": false } } })] {
+        let case = self::case(values);
+        let mut pod = injected(&case);
+        probes.iter().for_each(|key| sidecar_mut(&mut pod)[*key] = theirs.clone());
+        let pod = called(&case, &pod).expect("a copy");
+        assert!(probes.iter().all(|key| sidecar(&pod)[*key] == theirs), "{:#}", sidecar(&pod));
     }
 }
 

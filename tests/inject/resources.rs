@@ -1,7 +1,7 @@
 //! The sidecar's requests and limits beside pod-level resources (KEP-2837) and a `LimitRange`: the API server, as its
 //! defaulting and validation are written, takes the injected pod whenever it took the pod.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::case::Case;
 use crate::shape::{denied, injected_by, pod, sidecar};
@@ -28,7 +28,11 @@ fn containers<'a>(pod: &'a Value, list: &str) -> Vec<&'a Value> {
 
 /// `AggregateContainerRequests` of component-helpers: none when no container names the resource.
 fn aggregate(pod: &Value, what: &str) -> Option<u64> {
-    let request = |container: &Value| container["resources"]["requests"].get(what).map(amount);
+    aggregate_of(pod, "requests", what)
+}
+
+fn aggregate_of(pod: &Value, kind: &str, what: &str) -> Option<u64> {
+    let request = |container: &Value| container["resources"][kind].get(what).map(amount);
     let (mut running, mut most, mut named) = (0, 0, false);
     for container in containers(pod, "initContainers") {
         let own = request(container);
@@ -48,16 +52,7 @@ fn aggregate(pod: &Value, what: &str) -> Option<u64> {
 
 /// `SetDefaults_Pod` and `defaultPodRequests`, as far as requests go.
 fn defaulted(pod: &Value) -> Value {
-    let mut pod = pod.clone();
-    for list in LISTS {
-        for container in pod["spec"][list].as_array_mut().into_iter().flatten() {
-            for (what, limit) in container["resources"]["limits"].as_object().cloned().unwrap_or_default() {
-                if container["resources"]["requests"].get(&what).is_none() {
-                    container["resources"]["requests"][&what] = limit;
-                }
-            }
-        }
-    }
+    let mut pod = with_requests(pod);
     let limits = pod["spec"]["resources"]["limits"].as_object().cloned().unwrap_or_default();
     for what in ["cpu", "memory"].into_iter().filter(|_| !limits.is_empty()) {
         if pod["spec"]["resources"]["requests"].get(what).is_some() {
@@ -67,6 +62,42 @@ fn defaulted(pod: &Value) -> Value {
             pod["spec"]["resources"]["requests"][what] = format!("{sum}m").into();
         } else if let Some(limit) = limits.get(what) {
             pod["spec"]["resources"]["requests"][what] = limit.clone();
+        }
+    }
+    pod
+}
+
+/// What Kubernetes 1.37.2 was seen to store of a pod's own resources, webhooks called before (gate
+/// `PodLevelResourcesFixDefaulting`, <https://github.com/kubernetes/kubernetes/issues/136120>): where each container has
+/// a limit and the pod none, their sum, or the pod's request where that is more. In thousandths, by kind and resource.
+fn stored_since_1_37(pod: &Value) -> Map<String, Value> {
+    let pod = with_requests(pod);
+    let own = |kind: &str, what: &str| pod["spec"]["resources"][kind].get(what).map(amount);
+    let mut stored = Map::new();
+    for what in ["cpu", "memory"] {
+        let request = own("requests", what).or_else(|| aggregate(&pod, what)).or_else(|| own("limits", what));
+        let mut all = LISTS.into_iter().flat_map(|list| containers(&pod, list));
+        let summed = all.all(|container| container["resources"]["limits"].get(what).is_some());
+        let sum = aggregate_of(&pod, "limits", what).filter(|_| summed).max(request.filter(|_| summed));
+        for (kind, value) in [("requests", request), ("limits", own("limits", what).or(sum))] {
+            if let Some(value) = value {
+                stored.insert(format!("{kind} {what}"), value.into());
+            }
+        }
+    }
+    stored
+}
+
+/// A container's limit is its request where it has none.
+fn with_requests(pod: &Value) -> Value {
+    let mut pod = pod.clone();
+    for list in LISTS {
+        for container in pod["spec"][list].as_array_mut().into_iter().flatten() {
+            for (what, limit) in container["resources"]["limits"].as_object().cloned().unwrap_or_default() {
+                if container["resources"]["requests"].get(&what).is_none() {
+                    container["resources"]["requests"][&what] = limit;
+                }
+            }
         }
     }
     pod
@@ -161,6 +192,48 @@ fn the_api_server_takes_what_it_took_before_and_derives_the_same_from_it() {
 }
 
 #[test]
+fn a_pod_whose_limits_are_derived_from_its_containers_keeps_them_and_its_class() {
+    let whole = json!({ "limits": { "cpu": "1", "memory": "1Gi" } });
+    let rows = [
+        // The request is derived, and equals the limit.
+        (json!({ "limits": { "memory": "64Mi" } }), json!({ "limits": { "cpu": "50m", "memory": "64Mi" } })),
+        (json!({ "limits": { "cpu": "2" } }), whole.clone()),
+        (json!({ "requests": { "memory": "1Gi" } }), json!({ "limits": { "cpu": "50m" } })),
+        // The pod's request is more than its containers' limits, and becomes the limit.
+        (json!({ "requests": { "cpu": "2" } }), whole.clone()),
+        (json!({ "requests": { "cpu": "2", "memory": "2Gi" } }), whole),
+        // A container's request is less than its limit; one has no limit; nothing is derived of what the pod limits.
+        (
+            json!({ "requests": { "memory": "1Gi" } }),
+            json!({ "limits": { "cpu": "50m" }, "requests": { "cpu": "10m" } }),
+        ),
+        (json!({ "requests": { "memory": "1Gi" } }), json!({ "requests": { "cpu": "10m" } })),
+        (json!({ "limits": { "cpu": "1", "memory": "1Gi" } }), json!({ "limits": { "cpu": "50m", "memory": "64Mi" } })),
+    ];
+    let asked = json!({ "cpu": "200m", "memory": "48Mi" });
+    let chart = json!({ "agent": { "resources": { "requests": asked, "limits": { "memory": "64Mi" } } } });
+    let other = json!({ "agent": { "resources": { "limits": { "cpu": "300m", "memory": "96Mi" } } } });
+    let init = json!({ "limits": { "cpu": "10m", "memory": "16Mi" } });
+    for (own, app) in &rows {
+        for (init, values) in
+            [(None, Value::Null), (Some(&init), Value::Null), (None, chart.clone()), (None, other.clone())]
+        {
+            let pod = with(own, app, init);
+            let (after, _) = injected_by(&Case { pod: pod.clone(), values, ..Case::default() });
+            let (before, now) = (stored_since_1_37(&pod), stored_since_1_37(&after));
+            let row = format!("{own} {app} {init:?}: {}", sidecar(&after)["resources"]);
+            assert_eq!(now.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>(), "{row}");
+            for what in ["cpu", "memory"] {
+                let equal =
+                    |of: &Map<String, Value>| of.get(&format!("requests {what}")) == of.get(&format!("limits {what}"));
+                assert_eq!(equal(&now), equal(&before), "{what} of {row}: {before:?}, then {now:?}");
+            }
+            accepted(&defaulted(&after)).unwrap_or_else(|problem| panic!("{problem}: {row}"));
+        }
+    }
+}
+
+#[test]
 fn a_container_that_comes_later_takes_the_room_of_the_sidecar() {
     let pod = with(&json!({ "requests": { "cpu": "100m" } }), &json!({ "requests": { "cpu": "50m" } }), None);
     let (mut after, _) = injected_by(&Case { pod, ..Case::default() });
@@ -216,7 +289,7 @@ fn a_pod_that_is_guaranteed_by_its_containers_stays_so_beside_an_empty_map() {
     }
     let named = json!({ "requests": { "cpu": "2" } });
     let (after, _) = injected_by(&Case { pod: with(&named, &whole, None), ..Case::default() });
-    assert_eq!(sidecar(&after)["resources"]["limits"].get("cpu"), None, "the pod's own decide");
+    assert_eq!(sidecar(&after)["resources"]["requests"]["cpu"], "5m", "the pod's own decide");
 }
 
 /// The mark that the API server's own `LimitRanger` leaves before webhooks are called.

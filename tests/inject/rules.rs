@@ -111,7 +111,7 @@ fn assert_originals_kept(before: &Value, after: &Value, name: &str) {
 fn assert_from_the_template(case: &Case, pod: &Value, name: &str) {
     let mut fixed = sidecar(pod).clone();
     let fields = fixed.as_object_mut().expect("a container");
-    for open in ["image", "env", "ports", "resources", "volumeMounts", "imagePullPolicy"] {
+    for open in ["image", "env", "ports", "resources", "volumeMounts", "imagePullPolicy", "readinessProbe"] {
         fields.remove(open);
     }
     let mut expected = json!({
@@ -124,6 +124,13 @@ fn assert_from_the_template(case: &Case, pod: &Value, name: &str) {
             "periodSeconds": 1,
             "timeoutSeconds": 30,
             "failureThreshold": 1_000_000,
+        },
+        // The highest that the API takes: a failure is a line for the pod's events, and never a restart.
+        "livenessProbe": {
+            "exec": { "command": ["/stsidecar", "status", "--incident-probe", "--period=300"] },
+            "periodSeconds": 300,
+            "timeoutSeconds": 30,
+            "failureThreshold": 2_147_483_647,
         },
         "securityContext": {
             "allowPrivilegeEscalation": false,

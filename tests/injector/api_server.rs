@@ -1,4 +1,5 @@
-//! An API server that knows a few objects, can be slow, and remembers what it was asked.
+//! An API server that knows a few objects, can be slow, and remembers what it was asked. What is replaced or patched is
+//! what it answers from then on, and a watch ends with the next change of anything.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -28,6 +29,7 @@ struct State {
     answers: HashMap<String, (u16, Value)>,
     slow: Vec<(&'static str, Duration)>,
     calls: Vec<Call>,
+    changes: usize,
 }
 
 /// The server; it ends with the runtime of its test.
@@ -68,7 +70,12 @@ impl ApiServer {
 
     /// From now on `METHOD target` is answered so.
     pub(crate) fn set(&self, call: &str, status: u16, answer: Value) {
-        self.state.lock().expect("no panic").answers.insert(call.to_owned(), (status, answer));
+        self.state.lock().expect("no panic").store(call.to_owned(), status, answer);
+    }
+
+    /// What `METHOD target` is answered.
+    pub(crate) fn known(&self, call: &str) -> Option<Value> {
+        self.state.lock().expect("no panic").answers.get(call).map(|(_, answer)| answer.clone())
     }
 
     /// Targets that hold `part` are answered this late.
@@ -92,27 +99,71 @@ impl ApiServer {
         tokio::time::timeout(Duration::from_mins(1), come).await.expect("they come")
     }
 
+    async fn changed(&self) {
+        let changes = || self.state.lock().expect("no panic").changes;
+        let before = changes();
+        while changes() == before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();
         let (method, target) = (head.method.to_string(), head.uri.to_string());
         let late = {
             let mut state = self.state.lock().expect("no panic");
-            let body = serde_json::from_slice(&body).unwrap_or_default();
-            state.calls.push(Call { method: method.clone(), target: target.clone(), body });
+            let sent = serde_json::from_slice(&body).unwrap_or_default();
+            state.calls.push(Call { method: method.clone(), target: target.clone(), body: sent });
             state.slow.iter().find(|(part, _)| target.contains(part)).map(|(_, by)| *by)
         };
         if let Some(late) = late {
             tokio::time::sleep(late).await;
         }
+        if head.uri.query().is_some_and(|query| query.contains("watch=true")) {
+            self.changed().await;
+            return Ok(Response::new(Full::new(json!({ "type": "MODIFIED" }).to_string().into())));
+        }
+        let stored = || self.state.lock().expect("no panic").write(&method, head.uri.path(), &body);
         let known = self.state.lock().expect("no panic").answers.get(&format!("{method} {target}")).cloned();
-        let (status, answer) = known.unwrap_or_else(|| match method.as_str() {
+        let (status, answer) = known.or_else(stored).unwrap_or_else(|| match method.as_str() {
             "GET" => (404, status(404, "not found")),
             _ => (201, json!({ "kind": "Event" })),
         });
         let response = Response::builder().status(status).header("content-type", "application/json");
         Ok(response.body(Full::new(answer.to_string().into())).expect("a response"))
     }
+}
+
+impl State {
+    fn store(&mut self, call: String, status: u16, answer: Value) {
+        self.answers.insert(call, (status, answer));
+        self.changes += 1;
+    }
+
+    /// Writes an object that can be read; what is stored then.
+    fn write(&mut self, method: &str, path: &str, body: &[u8]) -> Option<(u16, Value)> {
+        let call = format!("GET {path}");
+        let (200, before) = self.answers.get(&call)?.clone() else { return None };
+        let sent: Value = serde_json::from_slice(body).expect("JSON");
+        let written = match method {
+            "PUT" => sent,
+            "PATCH" => with_bundles(before, &sent),
+            _ => return None,
+        };
+        self.store(call, 200, written.clone());
+        Some((200, written))
+    }
+}
+
+/// As a strategic merge of `webhooks` by name leaves them.
+fn with_bundles(mut stored: Value, patch: &Value) -> Value {
+    for change in patch["webhooks"].as_array().expect("a list") {
+        let mut webhooks = stored["webhooks"].as_array_mut().expect("a list").iter_mut();
+        let webhook = webhooks.find(|webhook| webhook["name"] == change["name"]).expect("a known name");
+        webhook["clientConfig"]["caBundle"] = change["clientConfig"]["caBundle"].clone();
+    }
+    stored
 }
 
 /// How the API server says no.

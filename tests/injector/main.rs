@@ -15,4 +15,5 @@ mod clients;
 mod ending;
 mod limits;
 mod program;
+mod registration;
 mod running;

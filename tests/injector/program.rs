@@ -18,13 +18,13 @@ use crate::full_pipe::FullPipe;
 use crate::running::{BOUND, page};
 use crate::{certificates, checks};
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("bound").port()
 }
 
 /// Who we are to the API server; nothing of it is used to trust a plain address.
-fn kubeconfig(api: &ApiServer) -> Value {
+pub(crate) fn kubeconfig(api: &ApiServer) -> Value {
     let authority = std::fs::read(certificates::file("ca.pem")).expect("a file");
     let authority = base64::engine::general_purpose::STANDARD.encode(authority);
     json!({

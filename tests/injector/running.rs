@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use stsidecar::http::Limits;
 use stsidecar::inject::Template;
 use stsidecar::injector::clients::Clients;
+use stsidecar::injector::registration::Current;
 use stsidecar::injector::server::{Drain, Parts};
 use stsidecar::injector::webhook::LIMITS;
 use stsidecar::injector::{Error, server};
@@ -69,12 +70,13 @@ pub(crate) fn start_for(clients: Option<Clients>, limits: Limits, api: ApiServer
     let addresses = [&webhook, &health].map(|listener| listener.local_addr().expect("bound"));
     let registry = stsidecar::metrics::registry().expect("a fresh registry");
     let parts = Parts {
-        template: template(),
+        current: Arc::new(Current::new(template())),
         client: api.client(),
         namespace: "stsidecar-system".to_owned(),
         certificate: served(),
         clients: clients.map(Arc::new),
         conditions: Vec::new(),
+        notes: Vec::new(),
         webhook: vec![webhook].into(),
         limits,
         health: vec![health].into(),

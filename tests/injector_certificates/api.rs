@@ -104,6 +104,9 @@ impl Api {
 
     /// What `helm upgrade --force` does to what was not in the chart.
     pub fn wipe(&self) {
+        self.edit(WEBHOOKS, |configuration| {
+            drop(configuration["metadata"].as_object_mut().expect("an object").remove("annotations"));
+        });
         self.edit(SECRET, |secret| drop(secret.as_object_mut().expect("an object").remove("data")));
         self.edit(WEBHOOKS, |configuration| {
             for webhook in
@@ -246,8 +249,11 @@ impl State {
     }
 }
 
-/// A strategic merge of `webhooks` by name; unlike the real one it refuses a name that is new.
+/// A strategic merge of `webhooks` by name, and of annotations; unlike the real one it refuses a name that is new.
 fn merged(mut stored: Value, patch: &Value) -> Value {
+    for (key, value) in patch["metadata"]["annotations"].as_object().into_iter().flatten() {
+        stored["metadata"]["annotations"][key] = value.clone();
+    }
     for change in patch["webhooks"].as_array().expect("a list") {
         let webhooks = stored["webhooks"].as_array_mut().expect("a list");
         let webhook = webhooks.iter_mut().find(|webhook| webhook["name"] == change["name"]).expect("a known name");

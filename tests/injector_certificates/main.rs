@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "modules of one test")]
 
 mod api;
+mod modes;
 mod mounted;
 mod rotation;
 mod scene;

@@ -14,9 +14,9 @@ use tokio::time::sleep;
 use crate::api::Api;
 use crate::scene::{NAME, Replica, SECOND, Time, authorities, call, call_all, set_bundle};
 
-type Issuer = CertifiedIssuer<'static, KeyPair>;
+pub type Issuer = CertifiedIssuer<'static, KeyPair>;
 
-fn issuer(name: &str) -> Issuer {
+pub fn issuer(name: &str) -> Issuer {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -24,7 +24,7 @@ fn issuer(name: &str) -> Issuer {
 }
 
 /// Writes a new leaf, its key and the CA, as the kubelet does: all at once, by one rename.
-fn mount(folder: &Path, issuer: &Issuer, generation: u32) {
+pub fn mount(folder: &Path, issuer: &Issuer, generation: u32) {
     let key = KeyPair::generate().expect("a key");
     let leaf = CertificateParams::new([NAME.to_owned()]).expect("a name").signed_by(&key, issuer).expect("a leaf");
     let data = folder.join(format!("..{generation}"));
@@ -92,24 +92,44 @@ async fn bad_files_leave_the_last_good_pair_in_use_and_say_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_cert_manager_the_bundle_is_only_read() {
+async fn with_cert_manager_ca_bundle_follows_the_ca_of_the_secret() {
     let (api, time, folder) = (Api::start().await, Time::start(), TempDir::new().expect("a folder"));
     let (first, second) = (issuer("first"), issuer("second"));
     mount(folder.path(), &first, 1);
-    fs::remove_file(folder.path().join("ca.crt")).expect("an ACME issuer writes none");
     let replica = Replica::mounted(&api, time, Mode::CertManager, 0.1, folder.path().to_owned());
-    sleep(10 * SECOND).await;
-    let readiness = replica.serving.readiness();
-    assert!(!readiness.ready && readiness.reason.contains("not trusted by caBundle"), "{readiness:?}");
-    set_bundle(&api, &STANDARD.encode(first.pem()));
     replica.ready_within(5 * SECOND).await;
     let leaf = replica.leaf();
+    sleep(30 * SECOND).await;
+    // Its issuer has a new CA.
     mount(folder.path(), &second, 2);
-    sleep(10 * SECOND).await;
-    assert_eq!(replica.leaf(), leaf, "the API server does not trust the new one yet");
-    set_bundle(&api, &STANDARD.encode(second.pem()));
-    sleep(SECOND).await;
+    call_all(&api, time, &[&replica], SECOND, 60 * SECOND).await;
     assert_ne!(replica.leaf(), leaf);
-    call(&api, time, &replica, Duration::ZERO).await.expect("trusted");
-    assert_eq!(api.writes().len(), 0);
+    call_all(&api, time, &[&replica], 10 * SECOND, 15 * 60 * SECOND).await;
+    assert_eq!(authorities(&api.bundle(SECOND).expect("written")), [second.der().clone()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_without_its_ca_is_named_and_a_bundle_written_by_hand_serves() {
+    for mode in [Mode::CertManager, Mode::External] {
+        for content in [None, Some("")] {
+            let (api, time, folder) = (Api::start().await, Time::start(), TempDir::new().expect("a folder"));
+            let first = issuer("first");
+            mount(folder.path(), &first, 1);
+            match content {
+                None => fs::remove_file(folder.path().join("ca.crt")).expect("an ACME issuer writes none"),
+                Some(text) => fs::write(folder.path().join("ca.crt"), text).expect("written"),
+            }
+            let replica = Replica::mounted(&api, time, mode, 0.1, folder.path().to_owned());
+            sleep(10 * SECOND).await;
+            let readiness = replica.serving.readiness();
+            assert!(!readiness.ready, "{readiness:?}");
+            for part in ["not trusted by caBundle", "ca.crt", "ACME", "mode self"] {
+                assert!(readiness.reason.contains(part), "{part}: {readiness:?}");
+            }
+            set_bundle(&api, &STANDARD.encode(first.pem()));
+            replica.ready_within(40 * SECOND).await;
+            call_all(&api, time, &[&replica], 60 * SECOND, 25 * 60 * SECOND).await;
+            assert_eq!(authorities(&api.bundle(SECOND).expect("written")), [first.der().clone()]);
+        }
+    }
 }

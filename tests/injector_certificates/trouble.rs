@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use stsidecar::injector::certificates::inspect;
 use tokio::time::sleep;
 
 use crate::api::{Api, Health, SECRET, WEBHOOKS};
@@ -223,16 +224,17 @@ async fn a_fight_over_ca_bundle_stays_slow() {
     let (api, time) = (Api::start().await, Time::start());
     let replica = Replica::start(&api, time, SELF, 0.5);
     replica.ready_within(5 * SECOND).await;
-    let (good, bad) = (api.bundle(Duration::ZERO).expect("written"), other_pair().0);
+    let (good, bad) = (authorities(&api.bundle(Duration::ZERO).expect("written")), other_pair().0);
     for _ in 0..6_000 {
-        if api.bundle(Duration::ZERO).as_ref() == Some(&good) {
+        if api.bundle(Duration::ZERO).as_ref() != Some(&bad) {
             set_bundle(&api, &bad);
         }
         sleep(SECOND / 10).await;
     }
     assert!((100..400).contains(&api.writes().len()), "{} writes in ten minutes", api.writes().len());
     sleep(10 * SECOND).await;
-    assert_eq!(api.bundle(Duration::ZERO), Some(good), "the fight is over");
+    let after = authorities(&api.bundle(Duration::ZERO).expect("written"));
+    assert!(good.iter().all(|ca| after.contains(ca)), "the fight is over");
 }
 
 #[tokio::test(start_paused = true)]
@@ -240,11 +242,36 @@ async fn a_foreign_or_broken_bundle_is_set_right() {
     let (api, time) = (Api::start().await, Time::start());
     let replica = Replica::start(&api, time, SELF, 0.5);
     replica.ready_within(5 * SECOND).await;
-    let good = api.bundle(Duration::ZERO);
-    for bad in [other_pair().0, STANDARD.encode("no PEM"), STANDARD.encode("")] {
-        set_bundle(&api, &bad);
+    let good = authorities(&api.bundle(Duration::ZERO).expect("written"));
+    let foreign = authorities(&other_pair().0);
+    let with_rubbish = format!("{}-----BEGIN CERTIFICATE-----\nrubbish\n", inspect::to_pem(&foreign));
+    let bundles = [(inspect::to_pem(&foreign), &foreign), (with_rubbish, &foreign), ("no PEM".to_owned(), &Vec::new())];
+    for (bad, kept) in bundles {
+        set_bundle(&api, &STANDARD.encode(&bad));
         sleep(2 * SECOND).await;
-        assert_eq!(api.bundle(Duration::ZERO), good, "{bad}");
+        let present = authorities(&api.bundle(Duration::ZERO).expect("written"));
+        assert!([&good, kept].into_iter().flatten().all(|ca| present.contains(ca)), "{bad}");
+        // What no replica of any mode needs.
+        sleep(11 * 60 * SECOND).await;
+        assert_eq!(authorities(&api.bundle(Duration::ZERO).expect("written")), good, "{bad}");
     }
     assert!(replica.serving.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_annotation_by_which_cainjector_overwrites_ca_bundle_is_named() {
+    let (api, time) = (Api::start().await, Time::start());
+    let replica = Replica::start(&api, time, SELF, 0.5);
+    replica.ready_within(5 * SECOND).await;
+    for key in ["cert-manager.io/inject-ca-from", "cert-manager.io/inject-ca-from-secret"] {
+        api.edit(WEBHOOKS, |configuration| configuration["metadata"]["annotations"][key] = json!("a/b"));
+        sleep(5 * SECOND).await;
+        let readiness = replica.serving.readiness();
+        assert!(readiness.ready && readiness.reason.contains(key), "{readiness:?}");
+        // What it does is set right as quickly as anything else.
+        api.wipe();
+        sleep(SECOND).await;
+        call(&api, time, &replica, Duration::ZERO).await.expect("trusted again");
+        assert!(!replica.serving.readiness().reason.contains("cainjector"), "{:?}", replica.serving.readiness());
+    }
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Runs a tier on real things: `tests/real/run.py sts|minio|sdks [CASE...]`, one line for each case.
-`tests/real/run.py takeover [CLIENT...]` measures what beats the endpoint, and writes docs/clients.md.
+`tests/real/run.py takeover [CLIENT...]` measures what beats the endpoint, and writes docs/clients.md;
+`tests/real/run.py unready [CLIENT...]` how long clients ask one that has no credentials yet, and writes
+docs/kubelet-restarts.md.
 
 Installs what it needs first. The exit code is 0 only when every case passed; a case that cannot run here prints
 `not run` and its reason, which is a failure when ALL_TIERS=1. STSIDECAR_BIN names the binary under test.
@@ -111,12 +113,12 @@ def server(is_minio: bool) -> "type[SeaweedFS | MinIO]":
 
 
 def main(arguments: list[str]) -> int:
-    if arguments[:1] == ["takeover"]:
+    if arguments[:1] in (["takeover"], ["unready"]):
         bootstrap.inside_venv("store", "sdks")
-        from real.takeover.measure import main as takeover
+        from real.takeover import measure, unready
 
         bootstrap.agent_binary()
-        return takeover(arguments[1:])
+        return (measure if arguments[0] == "takeover" else unready).main(arguments[1:])
     tiers = {"sts": sts, "sdks": sdks, "minio": minio}
     if not arguments or arguments[0] not in tiers:
         print(__doc__, file=sys.stderr)

@@ -131,6 +131,9 @@ impl World {
             Action::Report(Report::Refreshed { hop, .. }) => self.refreshed(hop),
             Action::Report(Report::Failed { hop, failure, .. }) => self.failed(hop, &failure),
             Action::Report(Report::IdentityChanged) => self.note("another identity", self.agent.identity, 0),
+            Action::Report(Report::RetryAsked { failing, wait }) => {
+                self.note("retry asked", failing as u64, wait.as_millis() as u64);
+            }
             Action::Withdraw => self.violated("I5", "withdrawn, although every process knows its content"),
             Action::Report(Report::DurationRefused { hop, asked, .. }) => {
                 self.note("duration refused", hop as u64, asked.seconds().into());

@@ -62,11 +62,13 @@ pub enum Kind {
     CrashForeign,
     /// The process gets no processor for seconds.
     LateWake,
+    /// Somebody asks for retries, more often than the admin surface lets anybody.
+    Retries,
 }
 
 use Kind::*;
 
-pub const KINDS: usize = 28;
+pub const KINDS: usize = 29;
 
 pub const ALL: [Kind; KINDS] = [
     Outage,
@@ -97,12 +99,16 @@ pub const ALL: [Kind; KINDS] = [
     CrashEmpty,
     CrashForeign,
     LateWake,
+    Retries,
 ];
 
 impl Kind {
     /// Whether calls may fail while it lasts.
     pub fn troubles(self) -> bool {
-        !matches!(self, SlowSts | NoDate | LateAnswers | ServerSkew | KubeletStall | WatcherLost | WallStep | LateWake)
+        !matches!(
+            self,
+            SlowSts | NoDate | LateAnswers | ServerSkew | KubeletStall | WatcherLost | WallStep | LateWake | Retries
+        )
     }
 
     /// Whether the session may wait five minutes before it notices the end (agent decision B8).
@@ -116,7 +122,7 @@ impl Kind {
             Suspend => 30 * HOUR,
             Pause | Denied | ClockRefused | BadReply => HOUR,
             KubeletStall | TokenFromFuture | MaximumLowered | WatcherLost | LateWake | NoDate | SlowSts => 2 * DAY,
-            Misconfigured | SignerRefused | TokenMissing | LateAnswers => 4 * HOUR,
+            Misconfigured | SignerRefused | TokenMissing | LateAnswers | Retries => 4 * HOUR,
             WallStep => 6 * HOUR,
             ServerSkew => 100 * DAY,
             Crash | CrashEmpty | CrashForeign | IdentityChange | SignerRevoked => 10 * SECOND,

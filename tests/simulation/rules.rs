@@ -18,6 +18,8 @@ pub struct Before {
     held: Option<Vec<Option<(u64, Boot)>>>,
     vended: Option<usize>,
     is_wall: bool,
+    /// A retry was asked for while the source failed, which needs nobody to be called.
+    is_retry: bool,
 }
 
 impl World {
@@ -28,14 +30,19 @@ impl World {
                 self.agent.identity = self.agent.identity.max(self.kubelet.identity_of(sent.generation));
             }
             Event::Token { .. } => self.checks.patience[0] += 1.0,
+            Event::Retry => {
+                let hops = self.agent.session.hops().iter().zip(&mut self.checks.patience);
+                hops.filter(|(hop, _)| hop.streak.is_some()).for_each(|(_, patience)| *patience += 1.0);
+            }
             _ => {}
         }
         let error = matches!(event, Event::Answered { outcome: Err(_), .. });
         let is_wall = matches!(event, Event::WallStepped);
+        let is_retry = matches!(event, Event::Retry) && self.agent.session.hops()[0].streak.is_some();
         let held = || {
             self.agent.session.hops().iter().map(|hop| hop.held.as_ref().map(|held| (hop.generation, held.deadline)))
         };
-        Before { held: error.then(|| held().collect()), vended: self.vended(), is_wall }
+        Before { held: error.then(|| held().collect()), vended: self.vended(), is_wall, is_retry }
     }
 
     fn vended(&self) -> Option<usize> {
@@ -74,6 +81,10 @@ impl World {
         let latest = boot.plus(WITHIN);
         if vended.is_none() && is_waiting && self.agent.wake.is_none_or(|wake| wake > latest) {
             self.violated("A12", "holds nothing, and tries nothing within a minute");
+        }
+        let soon = boot.plus(Duration::from_secs(1));
+        if before.is_retry && is_waiting && self.agent.wake.is_none_or(|wake| wake > soon) {
+            self.violated("retry", "asked for, and not made as soon as the budget allows");
         }
         let end = vended.map(|(_, deadline)| deadline.minus(Duration::from_secs(10)));
         if end.is_some_and(|end| self.agent.wake.is_none_or(|wake| wake > end)) {

@@ -293,6 +293,26 @@ fn a_setting_that_is_repaired_half_a_minute_before_the_end_costs_no_gap() {
 }
 
 #[test]
+fn a_retry_after_a_repair_costs_one_call_for_each_hop_and_no_wait() {
+    for (kind, seed) in
+        [Kind::Misconfigured, Kind::Denied].into_iter().flat_map(|kind| (0..20).map(move |seed| (kind, seed)))
+    {
+        let fault = Fault { amount: 1.0, ..Fault::new(kind, 2 * HOUR + seed * MINUTE, 25 * MINUTE) };
+        let retry = Fault::new(Kind::Retries, fault.until + 1, 1);
+        let calm = Settings::calm(seed, DAY, vec![fixed(60), fixed(60)]);
+        let mut world = World::new(Settings { faults: vec![fault, retry], ..calm });
+        world.run(fault.until);
+        let (before, failing) = (calls(&world), world.agent.session.hops().iter().any(|hop| hop.streak.is_some()));
+        let last = world.tally.refreshed;
+        world.run(fault.until + 10 * SECOND);
+        let failed = world.agent.session.hops().iter().filter(|hop| hop.streak.is_some()).count();
+        assert!(failing && failed == 0, "{kind:?}, seed {seed}: {}", world.trace);
+        assert!((1..=3).contains(&(calls(&world) - before)), "{kind:?}, seed {seed}");
+        assert_ne!(last, world.tally.refreshed);
+    }
+}
+
+#[test]
 fn another_identity_goes_through_a_chain_within_seconds_and_a_crash_on_the_way_brings_none_of_the_former_back() {
     for seed in 0..200 {
         let change = Fault::new(Kind::IdentityChange, 2 * HOUR + seed * 4 * SECOND, SECOND);

@@ -84,6 +84,7 @@ pub enum Item {
     Begin(usize),
     End(usize),
     WallSet(i64),
+    Retry { until: u64 },
     Restart(Kind),
 }
 
@@ -210,6 +211,7 @@ impl World {
                 }
             }
             Item::WallSet(error) => self.set_wall(error),
+            Item::Retry { until } => self.retry(until),
             Item::Restart(kind) => self.restart(kind),
         }
     }
@@ -272,6 +274,7 @@ impl World {
                 self.schedule(corrected, Item::WallSet(0));
             }
             Kind::WallStep => self.step_wall(fault.amount),
+            Kind::Retries => self.retry(fault.until),
             Kind::Crash | Kind::CrashEmpty | Kind::CrashForeign if !self.agent.is_down => self.crash(fault.kind),
             _ => return,
         }
@@ -287,6 +290,17 @@ impl World {
             {
                 *outcome = Err(failure(Class::Transient));
             }
+        }
+    }
+
+    /// Somebody asks for a retry, and again after a while until they give up.
+    fn retry(&mut self, until: u64) {
+        if !self.agent.is_down {
+            self.step("retry", Event::Retry);
+        }
+        let next = self.clocks.t + 20 * 3000u64.pow(self.random.u32(0..2)) + self.random.u64(0..30_000);
+        if next < until {
+            self.schedule(next, Item::Retry { until });
         }
     }
 

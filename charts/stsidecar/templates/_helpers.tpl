@@ -54,12 +54,22 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end -}}
 {{- end -}}
 
-{{/* The Secret of the webhook's certificate. */}}
+{{/* The Secret of mode self, which Helm makes and removes: no other mode uses its name. */}}
+{{- define "stsidecar.ownSecret" -}}
+{{- printf "%s-tls" (include "stsidecar.injector" .) -}}
+{{- end -}}
+
+{{/*
+The Secret of the webhook's certificate. Of another name in each mode: Helm takes over no Secret that cert-manager made,
+and removes its own under the pods of the mode that follows.
+*/}}
 {{- define "stsidecar.certificateSecret" -}}
 {{- if eq .Values.injector.certs.mode "external" -}}
 {{- required "injector.certs.external.secretName is needed with injector.certs.mode=external: name the Secret with tls.crt, tls.key and ca.crt" .Values.injector.certs.external.secretName -}}
+{{- else if eq .Values.injector.certs.mode "certManager" -}}
+{{- printf "%s-cert-manager" (include "stsidecar.injector" .) -}}
 {{- else -}}
-{{- printf "%s-tls" (include "stsidecar.injector" .) -}}
+{{- include "stsidecar.ownSecret" . -}}
 {{- end -}}
 {{- end -}}
 

@@ -72,8 +72,13 @@ fn parts(at: &'static [usize], directory: &tempfile::TempDir) -> (Arc<Parts<Pani
 /// Runs the refresher until `wanted` is reported.
 async fn until(parts: &Arc<Parts<Panicking>>, restart_every: Duration, wanted: impl FnMut(&Report) -> bool) {
     let (ticks, steps, stopping) = (watch::Sender::new(0), watch::Sender::new(0), watch::Sender::new(None));
-    let inputs =
-        inputs(&ticks.subscribe(), &steps.subscribe(), &stopping, &Heartbeat::new(clock::boot(), Pace::default()));
+    let inputs = inputs(
+        &ticks.subscribe(),
+        &steps.subscribe(),
+        &watch::Sender::new(0),
+        &stopping,
+        &Heartbeat::new(clock::boot(), Pace::default()),
+    );
     let mut reports = parts.report.subscribe();
     tokio::select! {
         _ = refresh(Arc::clone(parts), inputs, restart_every) => unreachable!("it runs for ever"),

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::cli::span::span;
-use crate::failure::hint;
+use super::{clients, retry};
+use crate::cli::span::{about, span};
+use crate::failure::line::Line;
 use crate::time::Wall;
 
 /// Credentials are served until this long before their end, so that is when a profile stops being ready.
@@ -18,7 +19,7 @@ const MARGIN: Duration = Duration::from_secs(10);
 /// What to do while every profile holds credentials and nobody can ask for them.
 const PORT_IN_USE: &str = "free the port of --listen: another process of the pod has it";
 
-/// `<profile>: role <ARN>: <code>: <hint>` for the first profile by name that keeps the pod from starting.
+/// The [`Line`] of the first profile by name that keeps the pod from starting.
 pub(super) fn probe_line(status: &Value, now: Wall) -> String {
     let mut profiles: Vec<&Value> = status["profiles"].as_array().into_iter().flatten().collect();
     profiles.sort_by_key(|profile| profile["profile"].as_str());
@@ -28,13 +29,13 @@ pub(super) fn probe_line(status: &Value, now: Wall) -> String {
     };
     let name = profile["profile"].as_str().unwrap_or_default();
     let error = &profile["lastError"];
-    let (code, advice) = match (error["code"].as_str(), error["hint"].as_str()) {
-        _ if waiting.is_none() && status["listening"] == false => ("PortInUse", PORT_IN_USE),
-        (Some(code), Some(advice)) => (code, advice),
-        _ if status["draining"] == true => ("Stopping", "the agent is shutting down"),
-        _ => ("NoAnswerYet", "waiting for the first answer of STS"),
+    let (code, cause, hint) = match (error["code"].as_str(), error["hint"].as_str()) {
+        _ if waiting.is_none() && status["listening"] == false => ("PortInUse", "", PORT_IN_USE),
+        (Some(code), Some(hint)) => (code, error["message"].as_str().unwrap_or_default(), hint),
+        _ if status["draining"] == true => ("Stopping", "", "the agent is shutting down"),
+        _ => ("NoAnswerYet", "", "waiting for the first answer of STS"),
     };
-    hint::probe_line(name, profile["roleArn"].as_str(), code, advice)
+    Line { profile: name, role: profile["roleArn"].as_str(), code, cause, hint, end: "" }.text()
 }
 
 fn is_held(profile: &Value, now: Wall) -> bool {
@@ -60,7 +61,8 @@ pub(super) fn text(status: &Value, now: Wall) -> String {
         (true, _) => "ready",
         _ => "not ready",
     };
-    let mut page = format!("stsidecar {}: {state}\n", shown(&status["version"]));
+    let trouble = trouble(status, now);
+    let mut page = format!("stsidecar {}: {state}{trouble}\n", shown(&status["version"]));
     if status["listening"] == false {
         writeln!(page, "\n  {:<14}cannot listen: {PORT_IN_USE}", "endpoint").expect("a String takes every text");
     }
@@ -68,7 +70,23 @@ pub(super) fn text(status: &Value, now: Wall) -> String {
         page.push('\n');
         block(&mut page, profile, now);
     }
-    page
+    page + &clients::block(status, now) + &retry::block(status)
+}
+
+/// What an agent that is ready has to say all the same: of the profile whose credentials end first.
+fn trouble(status: &Value, now: Wall) -> String {
+    let profiles = status["profiles"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let end_of = |profile: &Value| instant(&profile["incident"]["credentialsEnd"]);
+    let failing = profiles.iter().filter(|profile| profile["incident"].is_object());
+    let Some(profile) = failing.min_by_key(|profile| end_of(profile)) else { return String::new() };
+    let of = if profiles.len() > 1 { format!(" of {}", shown(&profile["profile"])) } else { String::new() };
+    let since = instant(&profile["incident"]["failingSince"]).unwrap_or(now);
+    let end = match end_of(profile) {
+        None => "no credentials yet".to_owned(),
+        Some(end) if end > now => format!("credentials end in {}", about(end.since(now))),
+        Some(end) => format!("credentials ended {} ago", about(now.since(end))),
+    };
+    format!(", refreshes{of} failing for {}, {end}", about(now.since(since)))
 }
 
 fn block(page: &mut String, profile: &Value, now: Wall) {
@@ -137,7 +155,7 @@ fn last_error(page: &mut String, error: &Value, now: Wall) {
     line(page, "what to do", &shown(&error["hint"]));
 }
 
-fn instant(value: &Value) -> Option<Wall> {
+pub(super) fn instant(value: &Value) -> Option<Wall> {
     value.as_str().and_then(Wall::parse_rfc3339)
 }
 
@@ -149,12 +167,12 @@ fn expiry(end: Wall, now: Wall) -> String {
     }
 }
 
-fn ago(words: &str, instant: Option<Wall>, now: Wall) -> String {
+pub(super) fn ago(words: &str, instant: Option<Wall>, now: Wall) -> String {
     instant.map(|at| format!("{words} {} ago", span(now.since(at)))).unwrap_or_default()
 }
 
 /// A text as it may be printed.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     let text = value.as_str().unwrap_or("unknown");
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{RESERVED, context, image, is_within, normal, take_all, variables};
 use crate::inject::patch::Draft;
 use crate::inject::pod::{items, text};
-use crate::inject::sidecar::{API_TOKEN_DIRECTORY, PORT_NAME, PROGRAM, Plan, covers};
+use crate::inject::sidecar::{API_TOKEN_DIRECTORY, OPTIONAL_PROBES, PORT_NAME, PROGRAM, Plan, covers, is_own_probe};
 use crate::shown;
 
 /// What runs, and how; no version changes it.
@@ -60,6 +60,7 @@ pub(in crate::inject) fn renew(draft: &mut Draft, pointer: &str, plan: &Plan<'_>
     if !covers(&found["startupProbe"], &expected["startupProbe"]) {
         set(draft, pointer, "startupProbe", expected["startupProbe"].clone());
     }
+    OPTIONAL_PROBES.iter().for_each(|key| probe(draft, &format!("{pointer}/{key}"), &found[key], &expected[key]));
     let context = context::renewed(&found["securityContext"], &expected["securityContext"]);
     if context != found["securityContext"] {
         set(draft, pointer, "securityContext", context);
@@ -74,6 +75,17 @@ fn set(draft: &mut Draft, pointer: &str, key: &str, value: Value) {
     match draft.pod().pointer(&path) {
         Some(_) => draft.replace(path, value),
         None => draft.add(path, value),
+    }
+}
+
+/// A probe of ours is brought up to date, given or taken away; another webhook's stays.
+fn probe(draft: &mut Draft, path: &str, found: &Value, expected: &Value) {
+    match (found.is_null(), expected.is_null()) {
+        (true, false) => draft.add(path.to_owned(), expected.clone()),
+        (false, _) if !is_own_probe(found) => {}
+        (false, true) => draft.remove(path),
+        (false, false) if !covers(found, expected) => draft.replace(path.to_owned(), expected.clone()),
+        _ => {}
     }
 }
 

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::template::{CaBundle, Error, Template};
+use super::super::template::{CaBundle, Error, IncidentProbe, Template};
 use super::values::{is_config_map_key, is_object_name};
 use super::{Denial, Settings, Sources};
 use crate::inject::{CONTAINER, Decision, Operation, Request, decide, keys};
@@ -31,6 +31,10 @@ impl Template {
             fallback_role: None,
         };
         Settings::of(&silent, &template).map_err(|denial| Error::Value(denial.message))?;
+        let period = template.agent.incident_probe.period_seconds;
+        if !IncidentProbe::PERIODS.contains(&period) {
+            return Err(Error::Value(format!("agent.incidentProbe.periodSeconds: {period} is not from 1 to 3600")));
+        }
         let CaBundle { config_map, key } = &template.agent.aws_ca_bundle;
         if !config_map.is_empty() && !is_config_map_key(key) {
             let allowed = "name the key of the ConfigMap: letters, digits and -._ only";

@@ -36,6 +36,14 @@ pub(super) fn check(settings: &Settings, sources: &Sources<'_>, template: &Templ
     if let Some([container, ..]) = twice {
         return refuse(format!("annotation {PREFIX}container-roles: container {container} has several roles there"));
     }
+    if settings.readiness_probe && !template.agent.metrics.enabled {
+        let origin = sources.any("readiness-probe").map(|given| given.origin);
+        let origin = origin.unwrap_or_else(|| "agent.readinessProbe.enabled".to_owned());
+        return refuse(format!(
+            "{origin}: the kubelet asks the admin port, which the chart's agent.metrics.enabled: false binds to \
+             loopback: set that to true, or take the readiness probe away"
+        ));
+    }
     check_variants(settings, template)?;
     check_amounts(settings)
 }

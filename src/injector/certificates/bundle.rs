@@ -1,7 +1,8 @@
 //! `caBundle`: which CAs the API server trusts when it calls the webhook.
 //!
 //! Owns reading it from each webhook of the configuration that calls our Service, and writing it by the webhooks'
-//! names. It never decides what should stand in it, and never touches a webhook of somebody else. Called by the driver.
+//! names, with the record of its CAs beside it. It never decides what should stand in either, and never touches a
+//! webhook of somebody else. Called by the driver.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,14 @@ use serde_json::{Value, json};
 
 use super::inspect;
 use super::object::{Error, Object};
+use super::record::{ANNOTATION, Record};
 use crate::time::Wall;
+
+/// What begins the annotations of <https://cert-manager.io/docs/concepts/ca-injector/>.
+const CAINJECTOR: &str = "cert-manager.io/inject-";
+
+/// What begins each certificate of a bundle.
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 
 /// What the webhook configuration holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +30,9 @@ pub(super) struct Bundle {
     pub(super) date: Option<Wall>,
     /// Name and CAs of each webhook that calls us; no CAs when caBundle is missing or unreadable.
     webhooks: Vec<(String, Vec<CertificateDer<'static>>)>,
+    pub(super) record: Record,
+    /// The annotation by which cert-manager's cainjector replaces all of caBundle, again and again.
+    pub(super) overwriter: Option<String>,
 }
 
 impl Bundle {
@@ -35,14 +46,18 @@ impl Bundle {
         };
         let authorities = |webhook: &Value| {
             let encoded = webhook["clientConfig"]["caBundle"].as_str()?;
-            inspect::read_pem(&STANDARD.decode(encoded).ok()?).ok()
+            Some(readable(&STANDARD.decode(encoded).ok()?))
         };
         let named =
             |webhook: &Value| Some((webhook["name"].as_str()?.to_owned(), authorities(webhook).unwrap_or_default()));
+        let annotations = &configuration["metadata"]["annotations"];
+        let mut keys = annotations.as_object().into_iter().flatten().map(|(key, _)| key);
         Self {
             resource_version: configuration["metadata"]["resourceVersion"].as_str().map(str::to_owned),
             date: None,
             webhooks: webhooks.iter().filter(calls_us).filter_map(named).collect(),
+            record: Record::read(annotations[ANNOTATION].as_str()),
+            overwriter: keys.find(|key| key.starts_with(CAINJECTOR)).cloned(),
         }
     }
 
@@ -53,6 +68,17 @@ impl Bundle {
         first.iter().filter(everywhere).cloned().collect()
     }
 
+    /// The CAs that a webhook trusts, each once.
+    pub(super) fn present(&self) -> Vec<CertificateDer<'static>> {
+        let mut present: Vec<CertificateDer<'static>> = Vec::new();
+        for ca in self.webhooks.iter().flat_map(|(_, cas)| cas) {
+            if !present.contains(ca) {
+                present.push(ca.clone());
+            }
+        }
+        present
+    }
+
     /// Whether every webhook trusts these and no others.
     pub(super) fn is(&self, wanted: &[CertificateDer<'static>]) -> bool {
         let set = |cas: &[CertificateDer<'static>]| cas.iter().map(|ca| ca.to_vec()).collect::<BTreeSet<_>>();
@@ -61,25 +87,34 @@ impl Bundle {
     }
 }
 
+/// The certificates of a bundle, as Go's `AppendCertsFromPEM` takes them: what is no certificate is passed over.
+fn readable(bundle: &[u8]) -> Vec<CertificateDer<'static>> {
+    let text = String::from_utf8_lossy(bundle);
+    let blocks = text.split(BEGIN).skip(1).map(|block| format!("{BEGIN}{block}"));
+    blocks.filter_map(|block| inspect::read_pem(block.as_bytes()).ok()).flatten().collect()
+}
+
 /// Reads the configuration's webhooks that call `host`, `<service>.<namespace>.svc`.
 pub(super) async fn read(object: &Object, host: &str) -> Result<Bundle, Error> {
     object.read_dated().await.map(|(configuration, date)| Bundle { date, ..Bundle::of(&configuration, host) })
 }
 
-/// Writes these CAs into every webhook of `read`, of the same `host`, and hands back what is stored then.
+/// Writes these CAs into every webhook of `read`, of the same `host`, with the record of them, and hands back what is
+/// stored then.
 ///
 /// The patch names the version that was read: if the webhooks were renamed meanwhile, merging by name would
-/// otherwise add the old ones again.
+/// otherwise add the old ones again; and what another replica has crossed out of the record meanwhile must hold.
 pub(super) async fn write(
     object: &Object,
     host: &str,
     read: &Bundle,
     wanted: &[CertificateDer<'static>],
+    record: &Record,
 ) -> Result<Bundle, Error> {
     let bundle = STANDARD.encode(inspect::to_pem(wanted));
     let webhook = |(name, _): &(String, _)| json!({"name": name, "clientConfig": {"caBundle": bundle}});
     let patch = json!({
-        "metadata": {"resourceVersion": read.resource_version},
+        "metadata": {"resourceVersion": read.resource_version, "annotations": {ANNOTATION: record.to_text()}},
         "webhooks": read.webhooks.iter().map(webhook).collect::<Vec<_>>(),
     });
     object.merge(&patch).await.map(|configuration| Bundle::of(&configuration, host))

@@ -84,7 +84,7 @@ impl Held {
         self
     }
 
-    /// What caBundle must hold: each CA of which a leaf is served, may still be, or soon will be.
+    /// What of ours caBundle must hold: each CA of which a leaf is served, may still be, or soon will be.
     pub(super) fn trusted(&self, now: Wall) -> Vec<CertificateDer<'static>> {
         let mut trusted = vec![self.authority.certificate.clone()];
         trusted.extend(self.next.as_ref().map(|next| next.certificate.clone()));

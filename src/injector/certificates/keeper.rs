@@ -16,6 +16,7 @@ use super::files::Files;
 use super::metrics::Metrics;
 use super::object::{self, Object};
 use super::own::Own;
+use super::plan::PROPAGATION;
 use super::reference::Reference;
 use super::serving::{Readiness, Servable, ServingCertificate, Trust, gives_way};
 use super::settings::{Clock, Durations, Mode, Settings};
@@ -46,20 +47,22 @@ pub(super) struct Keeper {
     origin: Origin,
     serving: Arc<ServingCertificate>,
     served: Option<Servable>,
+    /// Whether it was ready once. From then on a certificate is served only when it is trusted for long enough.
+    was_ready: bool,
     sightings: Sightings,
     reference: Reference,
     metrics: Metrics,
     clock: Clock,
+    /// The annotation of cainjector, while there is one. It is no failed look: those make the next one come later.
+    overwriter: Option<String>,
     /// As last logged; empty when all is well.
     problems: String,
 }
 
 impl Origin {
     pub(super) fn new(settings: &Settings, secret: Object, jitter: f64, metrics: &Metrics) -> Self {
-        let files = |writes_bundle| Self::Files(Files::new(&settings.folder, writes_bundle, metrics.clone()));
         match settings.mode {
-            Mode::CertManager => files(false),
-            Mode::External => files(true),
+            Mode::CertManager | Mode::External => Self::Files(Files::new(&settings.folder, metrics.clone())),
             Mode::SelfSigned { ca_duration, leaf_duration } => {
                 let lasts = Durations { authority: ca_duration, leaf: leaf_duration };
                 Self::Own(Box::new(Own::new(secret, settings.names(), lasts, jitter, metrics.clone())))
@@ -90,10 +93,11 @@ impl Origin {
         }
     }
 
-    fn wanted(&self, present: &Bundle, now: Wall) -> Option<Vec<CertificateDer<'static>>> {
+    /// The CAs that it asks for in caBundle.
+    fn authorities(&self, now: Wall) -> Vec<CertificateDer<'static>> {
         match self {
-            Self::Own(own) => own.wanted(now),
-            Self::Files(files) => files.wanted(&present.trusted(), now),
+            Self::Own(own) => own.authorities(now),
+            Self::Files(files) => files.authorities(),
         }
     }
 }
@@ -113,10 +117,12 @@ impl Keeper {
             origin,
             serving,
             served: None,
+            was_ready: false,
             sightings: Sightings::default(),
             reference: Reference::default(),
             metrics,
             clock,
+            overwriter: None,
             problems: String::new(),
         }
     }
@@ -144,13 +150,15 @@ impl Keeper {
     async fn look(&mut self) -> bool {
         let mut problems: Vec<String> = Vec::new();
         let present = note(bundle::read(&self.configuration, &self.name).await, &mut problems);
-        if let Some(present) = &present {
-            self.sightings.note(present.trusted());
-        }
         if let Some(date) = present.as_ref().and_then(|present| present.date) {
             self.reference.note(date);
         }
         let now = self.reference.now((self.clock.wall)());
+        if let Some(present) = &present {
+            let age = |ca: &CertificateDer<'static>| present.record.age(ca, present.date.unwrap_or(now));
+            self.sightings.note(present.trusted(), age);
+            self.warn_of(present.overwriter.as_ref());
+        }
         let wrote = note(self.origin.look(&self.sightings, now).await, &mut problems).unwrap_or(false);
         let patched = match present {
             Some(present) => note(self.trust(&present, now).await, &mut problems).unwrap_or(false),
@@ -164,20 +172,39 @@ impl Keeper {
         wrote || patched
     }
 
-    /// Writes caBundle when it is not as it must be; whether it did.
+    /// Writes caBundle and its record when they are not as they must be; whether it did.
     async fn trust(&mut self, present: &Bundle, now: Wall) -> Result<bool, object::Error> {
-        let Some(wanted) = self.origin.wanted(present, now) else { return Ok(false) };
-        if present.is(&wanted) {
+        let (anywhere, everywhere) = (present.present(), present.trusted());
+        let needed = self.needed(&anywhere, now);
+        // The clock of the record is the API server's, which all replicas share.
+        let (wanted, record) = present.record.next(&anywhere, &everywhere, &needed, present.date.unwrap_or(now));
+        // Where nothing is held yet, nothing is known of what caBundle must hold.
+        if needed.is_empty() || wanted.is_empty() || (present.is(&wanted) && present.record == record) {
             return Ok(false);
         }
-        let written = match bundle::write(&self.configuration, &self.name, present, &wanted).await {
+        let written = match bundle::write(&self.configuration, &self.name, present, &wanted, &record).await {
             // Another replica was quicker, or the webhooks were changed: the next look tells.
             Err(object::Error::Conflict(_)) => return Ok(true),
             written => written?,
         };
-        self.sightings.note(written.trusted());
+        self.sightings.note(written.trusted(), |_| Duration::ZERO);
         info!(configuration = self.configuration.title(), authorities = wanted.len(), "caBundle written");
         Ok(true)
+    }
+
+    /// The CAs that must not leave caBundle: what certificates come from, and those of `present` that trust what is
+    /// served or soon will be, whoever brought them.
+    fn needed(&self, present: &[CertificateDer<'static>], now: Wall) -> Vec<CertificateDer<'static>> {
+        let mut needed = self.origin.authorities(now);
+        for servable in self.served.iter().chain(&self.origin.candidate()) {
+            let trusting = present.iter().filter(|ca| servable.is_trusted_by(ca, &self.name, now));
+            for ca in trusting {
+                if !needed.contains(ca) {
+                    needed.push(ca.clone());
+                }
+            }
+        }
+        needed
     }
 
     fn serve(&mut self, candidate: Servable, now: Wall) {
@@ -193,7 +220,7 @@ impl Keeper {
         }
     }
 
-    fn report(&self, problems: &[String], now: Wall) {
+    fn report(&mut self, problems: &[String], now: Wall) {
         let Some(served) = &self.served else {
             let reason = format!("no certificate yet: {}", problems.join("; "));
             return self.serving.report(Readiness { ready: false, reason });
@@ -203,17 +230,41 @@ impl Keeper {
             self.metrics.authority_expires(end);
         }
         let until = served.life.not_after.rfc3339();
+        // Other replicas serve what is trusted besides, until this one is known to be reached through every API server.
+        let at_once = self.was_ready || self.sightings.is_alone(served, &self.name, now);
         let (ready, how) = match self.sightings.trust(served, &self.name, now) {
             _ if !served.life.includes(now) => (false, "is not valid now".to_owned()),
-            Trust::Since(_) => (true, "is trusted by caBundle".to_owned()),
+            Trust::Since(seen) if at_once || seen >= PROPAGATION => (true, "is trusted by caBundle".to_owned()),
+            Trust::Since(_) => {
+                let wait = PROPAGATION.as_secs();
+                (false, format!("is trusted by caBundle, which every API server knows {wait} s after the change"))
+            }
             Trust::None => (false, format!("is not trusted by caBundle of {}", self.configuration.title())),
             Trust::Unknown => (false, format!("caBundle of {} was not read yet", self.configuration.title())),
         };
+        self.was_ready |= ready;
         let mut reason = format!("certificate until {until} {how}");
         if !problems.is_empty() {
             reason = format!("{reason}; {}", problems.join("; "));
         }
+        if let Some(annotation) = &self.overwriter {
+            reason = format!("{reason}; with {annotation} cainjector overwrites caBundle: remove the annotation");
+        }
         self.serving.report(Readiness { ready, reason });
+    }
+
+    /// Logs once that somebody else writes caBundle.
+    fn warn_of(&mut self, overwriter: Option<&String>) {
+        if self.overwriter.as_ref() != overwriter {
+            if let Some(annotation) = overwriter {
+                let configuration = self.configuration.title();
+                warn!(
+                    configuration,
+                    annotation, "cainjector overwrites caBundle, admissions fail: remove the annotation"
+                );
+            }
+            self.overwriter = overwriter.cloned();
+        }
     }
 
     /// Logs what changed, not each failed look.

@@ -2,7 +2,7 @@
 //!
 //! Owns the requests and their time limits. Objects are raw JSON, so that a field of a newer API server survives
 //! being written back, and so that no library logs the answer it could not read: it may be a Secret. It never
-//! knows what is in one. Called by `secret`, `bundle` and the driver.
+//! knows what is in one. Called by `secret`, `bundle`, the driver and `registration`.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ const REOPEN: Duration = Duration::from_secs(1);
 
 /// Why an object could not be read or written. Never holds any of its content.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub(in crate::injector) enum Error {
     #[error("{0} does not exist; `helm upgrade` makes it again")]
     Missing(String),
     #[error("{0} was changed by somebody else in between")]
@@ -49,7 +49,7 @@ pub(super) enum Error {
 
 /// The name of one object and the way to it.
 #[derive(Clone)]
-pub(super) struct Object {
+pub(in crate::injector) struct Object {
     client: Client,
     path: String,
     name: String,
@@ -64,17 +64,17 @@ impl Object {
         Self { client, path, name: name.to_owned(), title }
     }
 
-    pub(super) fn webhooks(client: Client, name: &str) -> Self {
+    pub(in crate::injector) fn webhooks(client: Client, name: &str) -> Self {
         let path = Request::new(<MutatingWebhookConfiguration as kube::Resource>::url_path(&(), None)).url_path;
         let title = format!("{} {name}", MutatingWebhookConfiguration::KIND);
         Self { client, path, name: name.to_owned(), title }
     }
 
-    pub(super) fn title(&self) -> &str {
+    pub(in crate::injector) fn title(&self) -> &str {
         &self.title
     }
 
-    pub(super) async fn read(&self) -> Result<Value, Error> {
+    pub(in crate::injector) async fn read(&self) -> Result<Value, Error> {
         self.read_dated().await.map(|(object, _)| object)
     }
 
@@ -101,7 +101,7 @@ impl Object {
     ///
     /// What the events say is not read: whoever is told reads the object. So no event can be missed for good, and
     /// a new watch, which begins with the present state, is a look by itself.
-    pub(super) async fn watch(&self, changed: &Notify) {
+    pub(in crate::injector) async fn watch(&self, changed: &Notify) {
         loop {
             if let Err(error) = self.follow(changed).await {
                 debug!(object = %self.title, %error, "watch ended");

@@ -130,8 +130,8 @@ impl Own {
         self.servable.clone()
     }
 
-    /// What caBundle must hold.
-    pub(super) fn wanted(&self, now: Wall) -> Option<Vec<CertificateDer<'static>>> {
-        self.held.as_ref().map(|held| held.trusted(now))
+    /// The CAs of which a leaf is served by a replica of this mode, may still be, or soon will be.
+    pub(super) fn authorities(&self, now: Wall) -> Vec<CertificateDer<'static>> {
+        self.held.as_ref().map(|held| held.trusted(now)).unwrap_or_default()
     }
 }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::authority::{self, Pair};
-use super::inspect::Life;
+use super::inspect::{self, Life};
 use super::plan::PROPAGATION;
 use crate::time::Wall;
 
@@ -26,7 +27,8 @@ pub struct ServingCertificate {
 /// Whether admission reviews can arrive, for `/readyz`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Readiness {
-    /// A valid certificate is served, and caBundle of every webhook trusts it.
+    /// A valid certificate is served, and caBundle of every webhook trusts it: for long enough, where another
+    /// certificate is trusted too.
     pub ready: bool,
     /// Why, or why not: one line for people.
     pub reason: String,
@@ -111,6 +113,11 @@ impl Servable {
 
     pub(super) fn is_served_as(&self, key: &CertifiedKey) -> bool {
         self.key.cert == key.cert
+    }
+
+    /// Whether an API server that has this CA in caBundle accepts it for `name` at `now`.
+    pub(super) fn is_trusted_by(&self, authority: &CertificateDer<'_>, name: &str, now: Wall) -> bool {
+        inspect::verify(&self.key.cert, std::slice::from_ref(authority), name, now).is_ok()
     }
 }
 

@@ -11,19 +11,19 @@ use std::time::Duration;
 use super::authority::Names;
 use crate::time::Wall;
 
-/// Where the webhook's certificate comes from: the chart's `injector.certs.mode`.
+/// Where the webhook's certificate comes from: the chart's `injector.certs.mode`. caBundle is written here in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// `self`: made and rotated here, kept in a Secret; caBundle is written here.
+    /// `self`: made and rotated here, kept in a Secret.
     SelfSigned {
         /// How long a CA lasts.
         ca_duration: Duration,
         /// How long a leaf lasts; it never outlives its CA.
         leaf_duration: Duration,
     },
-    /// `certManager`: mounted files; cert-manager's cainjector writes caBundle.
+    /// `certManager`: mounted files of the Secret that cert-manager writes.
     CertManager,
-    /// `external`: mounted files of the operator's own Secret; caBundle is written here, from its `ca.crt`.
+    /// `external`: mounted files of the operator's own Secret.
     External,
 }
 

@@ -1,7 +1,8 @@
 //! For how long each CA has been seen in caBundle.
 //!
-//! Owns the newest reading of it, and when each of its CAs was first seen there without a gap. Monotonic time, so
-//! that a step of the wall clock makes nothing look propagated. It never reads an object. Used by the driver.
+//! Owns the newest reading of it, and when each of its CAs was first seen there without a gap: by this replica, or
+//! before its time by those that wrote the record. From the first sight on time is monotonic, so that a step of the
+//! wall clock makes nothing look propagated. It never reads an object. Used by the driver.
 
 use std::time::Duration;
 
@@ -16,43 +17,56 @@ use crate::time::Wall;
 #[derive(Debug, Default)]
 pub(super) struct Sightings(Option<Vec<Sighting>>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Sighting {
     authority: CertificateDer<'static>,
-    since: Instant,
+    first: Instant,
+    /// How long it had been there at the first sight.
+    before: Duration,
+}
+
+impl Sighting {
+    fn lasts(&self) -> Duration {
+        self.before.saturating_add(self.first.elapsed())
+    }
 }
 
 impl Sightings {
-    /// Takes in a reading.
-    pub(super) fn note(&mut self, trusted: Vec<CertificateDer<'static>>) {
-        let now = Instant::now();
+    /// Takes in a reading; `age` says for how long a CA is known to have been there.
+    pub(super) fn note(
+        &mut self,
+        trusted: Vec<CertificateDer<'static>>,
+        age: impl Fn(&CertificateDer<'static>) -> Duration,
+    ) {
         let known = self.0.take().unwrap_or_default();
-        let since = |ca: &CertificateDer<'_>| known.iter().find(|seen| seen.authority == *ca).map_or(now, |s| s.since);
-        self.0 = Some(trusted.into_iter().map(|ca| Sighting { since: since(&ca), authority: ca }).collect());
+        let sighting = |authority: CertificateDer<'static>| {
+            let seen = known.iter().find(|seen| seen.authority == authority);
+            seen.cloned().unwrap_or_else(|| Sighting { first: Instant::now(), before: age(&authority), authority })
+        };
+        self.0 = Some(trusted.into_iter().map(sighting).collect());
     }
 
     /// For how long this very CA was seen.
     pub(super) fn seen_for(&self, authority: &CertificateDer<'_>) -> Option<Duration> {
-        let seen = self.0.iter().flatten().find(|seen| seen.authority == *authority)?;
-        Some(seen.since.elapsed())
+        self.0.iter().flatten().find(|seen| seen.authority == *authority).map(Sighting::lasts)
     }
 
     /// How a certificate stands with the CAs that were seen.
     pub(super) fn trust(&self, servable: &Servable, name: &str, now: Wall) -> Trust {
         let Some(seen) = &self.0 else { return Trust::Unknown };
-        let verifies = |one: &&Sighting| {
-            inspect::verify(&servable.key.cert, std::slice::from_ref(&one.authority), name, now).is_ok()
-        };
-        let longest = seen.iter().filter(verifies).map(|one| one.since.elapsed()).max();
-        longest.map_or(Trust::None, Trust::Since)
+        let verifying = seen.iter().filter(|one| servable.is_trusted_by(&one.authority, name, now));
+        verifying.map(Sighting::lasts).max().map_or(Trust::None, Trust::Since)
+    }
+
+    /// Whether no other CAs were seen than those that trust this certificate: then no other certificate is served.
+    pub(super) fn is_alone(&self, servable: &Servable, name: &str, now: Wall) -> bool {
+        self.0.iter().flatten().all(|one| servable.is_trusted_by(&one.authority, name, now))
     }
 
     /// When the last of the seen CAs that trust this certificate ends.
     pub(super) fn trusted_until(&self, servable: &Servable, name: &str, now: Wall) -> Option<Wall> {
         let seen = self.0.iter().flatten().map(|one| &one.authority);
-        let verifies = |ca: &&CertificateDer<'_>| {
-            inspect::verify(&servable.key.cert, std::slice::from_ref(*ca), name, now).is_ok()
-        };
-        seen.filter(verifies).filter_map(|ca| inspect::life(ca).ok()).map(|life| life.not_after).max()
+        let verifying = seen.filter(|ca| servable.is_trusted_by(ca, name, now));
+        verifying.filter_map(|ca| inspect::life(ca).ok()).map(|life| life.not_after).max()
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn judge(host: &str, address: &str, bundles: &[Vec<u8>], now: W
         Ok(()) => Finding::fine("service", format!("{address} shows a certificate that caBundle trusts")),
         Err(error) => {
             let message = format!("{address} shows a certificate that the API server refuses: {error}");
-            Finding::wrong("service", message, "the injector or cert-manager writes caBundle: look into its log")
+            Finding::wrong("service", message, "the injector writes caBundle: look into its log")
         }
     };
     vec![service, chain.first().map_or_else(|| Finding::wrong(SUBJECT, "there is none", LOOK), |leaf| life(leaf, now))]

@@ -1,7 +1,7 @@
 //! The `MutatingWebhookConfiguration` as it stands in the cluster, against what the chart makes.
 //!
 //! Owns what must be true of each webhook for pods to be injected and no others to be touched. It reads values
-//! only; `check` fetches them.
+//! only; `check` fetches them, and `registration`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -46,7 +46,8 @@ const WEBHOOKS: [Expected; 3] = [
         opt_in: true,
     },
 ];
-const UPGRADE: &str = "run helm upgrade, and keep other tools from changing the object";
+/// The way back to what the chart makes.
+pub(in crate::injector) const UPGRADE: &str = "run helm upgrade, and keep other tools from changing the object";
 
 pub(super) fn judge(configuration: &Value, config: &Config) -> Vec<Finding> {
     let one = |expected: &Expected| {
@@ -71,6 +72,16 @@ pub(super) fn judge(configuration: &Value, config: &Config) -> Vec<Finding> {
     WEBHOOKS.iter().filter_map(one).collect()
 }
 
+/// Those that every release has and that are missing, or call another Service.
+pub(in crate::injector) fn absent(configuration: &Value, config: &Config) -> Vec<&'static str> {
+    let calls_us = |webhook: &Value| {
+        let service = &webhook["clientConfig"]["service"];
+        service["name"] == *config.service_name && service["namespace"] == *config.namespace
+    };
+    let wanted = WEBHOOKS.iter().filter(|expected| !expected.opt_in).map(|expected| expected.name);
+    wanted.filter(|name| !find(configuration, name).is_some_and(calls_us)).collect()
+}
+
 /// The bundles of the webhooks that have one, as PEM.
 pub(super) fn bundles(configuration: &Value) -> Vec<Vec<u8>> {
     let bundle = |expected: &Expected| {
@@ -93,7 +104,7 @@ fn problem(webhook: &Value, config: &Config, expected: &Expected) -> Option<(Str
         return Some((format!("it does not call Service {expected}"), UPGRADE));
     }
     if client["caBundle"].as_str().is_none_or(str::is_empty) {
-        let fix = "look into the injector's log, or cert-manager's: one of them writes it";
+        let fix = "the injector writes it: look into its log";
         return Some(("caBundle is not set, so the API server trusts no injector".to_owned(), fix));
     }
     if expected.opt_in && webhook["failurePolicy"] != "Ignore" {

@@ -2,7 +2,7 @@
 
 "use strict";
 
-const WORKERS = 4;
+const WORKERS = Number(process.env.WORKERS ?? 4);
 const CLIENT_LIFE = 1000;
 const PAUSE = 50;
 

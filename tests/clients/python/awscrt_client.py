@@ -19,7 +19,8 @@ from awscrt.http import HttpClientConnection, HttpHeaders, HttpRequest
 from awscrt.io import ClientBootstrap, DefaultHostResolver, EventLoopGroup
 from load import under_load
 
-TIMEOUT = 5
+# It guards against hanging: the runtime decides itself how long it asks.
+TIMEOUT = 60
 
 loops = EventLoopGroup(1)
 bootstrap = ClientBootstrap(loops, DefaultHostResolver(loops))

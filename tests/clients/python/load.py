@@ -1,12 +1,13 @@
 """What the Python clients share: workers that call until the time is up, and the line of JSON at the end."""
 
 import json
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 
-WORKERS = 4
+WORKERS = int(os.environ.get("WORKERS", "4"))
 CLIENT_LIFE = 1.0
 PAUSE = 0.05
 

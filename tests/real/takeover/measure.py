@@ -182,7 +182,8 @@ def _row(bench: Bench, client: pins.Client, contenders: list[Contender]) -> dict
     return {**row, "answers": {each.key: bench.answer(program, each, legacy) for each in contenders}}
 
 
-def _install(keys: list[str]) -> int:
+def install(keys: list[str]) -> int:
+    """The tools of these clients; the exit code where they cannot be had."""
     for group in dict.fromkeys(PROGRAMS[key].group for key in keys):
         if reason := bootstrap.install(group):
             print(f"not run: what needs {group}: {reason}", flush=True)
@@ -204,9 +205,9 @@ def main(arguments: list[str]) -> int:
         if reason := network.missing():
             print(f"not run: {reason}", flush=True)
             return 1
-        if failure := _install(keys):
+        if failure := install(keys):
             return failure
-        network.enter_again(names)
+        network.enter_again("takeover", names)
     network.set_up()
     with _bench() as bench:
         for client in pins.CLIENTS:

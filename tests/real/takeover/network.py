@@ -29,9 +29,9 @@ def _unshare() -> list[str]:
     return ["unshare", "--net", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
 
 
-def enter_again(arguments: list[str]) -> None:
+def enter_again(tier: str, arguments: list[str]) -> None:
     """Runs this program again inside, and never returns."""
-    os.execvp("unshare", [*_unshare(), sys.executable, sys.argv[0], "takeover", INSIDE, *arguments])
+    os.execvp("unshare", [*_unshare(), sys.executable, sys.argv[0], tier, INSIDE, *arguments])
 
 
 def set_up() -> None:

@@ -110,6 +110,12 @@ class _AgentsSts(_Handler):
         self._send(200, _web_identity(ENDPOINT_KEY))
 
 
+class _RefusingSts(_Handler):
+    def answer(self, asked: str) -> None:
+        error = "<Code>AccessDenied</Code><Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message>"
+        self._send(403, f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>".encode())
+
+
 class _Ecs(_Handler):
     def answer(self, asked: str) -> None:
         if not asked.startswith("/v2/credentials/contender "):
@@ -174,6 +180,13 @@ def for_one_client() -> Iterator[Seen]:
     seen = Seen()
     with _served(_S3AndSts, "127.0.0.1", 0, seen=seen) as seen.s3, _served(_Tls, "127.0.0.1", 443, seen=seen):
         yield seen
+
+
+@contextlib.contextmanager
+def for_refused() -> Iterator[str]:
+    """The metadata of the instance, and an STS that refuses the agent, whose URL it is."""
+    with _served(_Instance, INSTANCE, 80), _served(_RefusingSts, "127.0.0.1", 0) as refusing:
+        yield refusing
 
 
 @contextlib.contextmanager

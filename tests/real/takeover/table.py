@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The recorded answers, and docs/clients.md made from them. Standard library only.
 
-`tests/real/takeover/table.py` writes the document anew; with `--check` it says what does not fit: the document, the
-clients and the versions that are pinned, or an answer that is missing.
+`tests/real/takeover/table.py` writes it and docs/kubelet-restarts.md (unready_table) anew; with `--check` it says what
+does not fit: a document, the clients and the versions that are pinned, or an answer that is missing.
 """
 
 import json
@@ -14,6 +14,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from real.takeover import unready_table
 from real.takeover.contenders import CONTENDERS, GROUPS, Contender
 from real.takeover.pins import CLIENTS, ROOT
 
@@ -39,6 +40,8 @@ the access key with which it then asks S3.
 The injector warns of a container that has what wins or fails here, and refuses it with `injector.strictEnvironment`; a web
 identity and another endpoint's variables it refuses always, and empty ones of the endpoint it replaces or refuses. What an
 image's own `ENV` or home has it cannot see. `cargo test --test inject takeover` holds it to this page.
+
+How long each client asks while the endpoint has no credentials yet is in [kubelet-restarts.md](kubelet-restarts.md).
 
 ## The clients
 
@@ -112,15 +115,17 @@ def _misfits() -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    misfits = list(_misfits())
-    if not misfits and arguments == ["--check"] and DOCUMENT.read_text() != document():
-        misfits = [f"{DOCUMENT.name} is not what {RECORDED.name} says: run tests/real/takeover/table.py"]
+    misfits = [*_misfits(), *unready_table.misfits()]
+    made = {DOCUMENT: document(), unready_table.DOCUMENT: unready_table.document()}
+    if not misfits and arguments == ["--check"]:
+        wrong = [path.name for path, text in made.items() if path.read_text() != text]
+        misfits = [f"{name} is not what was recorded: run tests/real/takeover/table.py" for name in wrong]
     for misfit in misfits:
         print(misfit)
     if misfits:
         return 1
-    if arguments != ["--check"]:
-        DOCUMENT.write_text(document())
+    for path, text in made.items() if arguments != ["--check"] else ():
+        path.write_text(text)
     return 0
 
 

@@ -77,7 +77,26 @@ fn the_page_of_a_failing_profile_says_what_to_do_and_escapes_what_came_from_outs
 #[test]
 fn the_probe_names_the_first_profile_by_name_that_holds_nothing() {
     let line = probe_line(&failing(), now());
-    assert_eq!(line, "beta: role arn:aws:iam::111122223333:role/app: AccessDenied: check the trust policy");
+    assert_eq!(
+        line,
+        "beta: role arn:aws:iam::111122223333:role/app: AccessDenied: Not\\u{1b}[31m authorized; check the trust policy"
+    );
+}
+
+/// The kubelet makes a new event of each new text.
+#[test]
+fn the_probe_says_what_sts_said_without_what_is_new_in_every_answer() {
+    let said = |message: &str| {
+        let mut status = failing();
+        status["profiles"][1]["lastError"]["message"] = message.into();
+        probe_line(&status, now())
+    };
+    let one = said("Token expired at 2026-11-28T13:00:00Z, now 1795870801 (RequestId: 17AB4C99E2D0F113, 37 ms)");
+    let other = said("Token expired at 2026-11-28T13:00:25Z, now 1795870826 (RequestId: 17AB4C9A00F1B2C3, 41 ms)");
+    assert_eq!(one, other);
+    assert!(one.contains("AccessDenied: Token expired at ") && one.ends_with("; check the trust policy"), "{one}");
+    let named = said("arn:aws:iam::111122223333:user/ci may not sts:AssumeRole in eu-central-1");
+    assert!(named.contains("arn:aws:iam::111122223333:user/ci may not sts:AssumeRole in eu-central-1;"), "{named}");
 }
 
 #[test]
@@ -118,4 +137,38 @@ fn a_port_that_another_process_has_is_what_keeps_held_credentials_from_the_appli
     let mut status = failing();
     status["listening"] = false.into();
     assert!(probe_line(&status, now()).contains("AccessDenied"), "the missing credentials come first");
+}
+
+#[test]
+fn the_headline_says_that_refreshes_fail_and_when_credentials_end() {
+    let headline = |status: &Value| text(status, now()).lines().next().expect("a headline").to_owned();
+    let mut status = healthy();
+    status["profiles"][0]["incident"] =
+        json!({"failingSince": "2026-11-22T05:52:00Z", "credentialsEnd": "2026-11-22T06:04:10Z"});
+    assert_eq!(headline(&status), "stsidecar 0.1.0: ready, refreshes failing for 8m, credentials end in 4m");
+    status["profiles"][0]["incident"]["credentialsEnd"] = json!("2026-11-22T05:59:58Z");
+    status["ready"] = false.into();
+    assert_eq!(headline(&status), "stsidecar 0.1.0: not ready, refreshes failing for 8m, credentials ended 2s ago");
+    status["profiles"][0]["incident"]["credentialsEnd"] = json!(null);
+    assert_eq!(headline(&status), "stsidecar 0.1.0: not ready, refreshes failing for 8m, no credentials yet");
+}
+
+#[test]
+fn of_several_profiles_the_headline_names_the_one_that_ends_first() {
+    let incident = |end: &str| json!({"failingSince": "2026-11-22T05:50:00Z", "credentialsEnd": end});
+    let mut status = json!({"version": "0.1.0", "ready": true, "profiles": [
+        {"profile": "alpha", "hops": [{"expiration": "2026-11-22T06:40:00Z"}], "incident": incident("2026-11-22T06:40:00Z")},
+        {"profile": "beta", "hops": [{"expiration": "2026-11-22T06:20:00Z"}], "incident": incident("2026-11-22T06:20:00Z")},
+        {"profile": "gamma", "hops": [{"expiration": "2026-11-22T06:10:00Z"}], "incident": null},
+    ]});
+    assert!(
+        text(&status, now())
+            .starts_with("stsidecar 0.1.0: ready, refreshes of beta failing for 10m, credentials end in 20m\n")
+    );
+    status = of_profile(status, "alpha", now());
+    assert!(
+        text(&status, now()).starts_with("stsidecar 0.1.0: ready, refreshes failing for 10m, credentials end in 40m\n")
+    );
+    status = of_profile(status, "gamma", now());
+    assert!(text(&status, now()).starts_with("stsidecar 0.1.0: not ready\n"), "gamma was taken out before");
 }

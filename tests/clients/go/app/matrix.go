@@ -16,7 +16,6 @@ import (
 )
 
 const (
-	workers    = 4
 	clientLife = time.Second
 	pause      = 50 * time.Millisecond
 )
@@ -56,7 +55,7 @@ func matrix(arguments []string) error {
 	defer cancel()
 	var seen outcomes
 	var all sync.WaitGroup
-	for worker := range workers {
+	for worker := range number("WORKERS", 4) {
 		all.Go(func() { writeAndRead(ctx, arguments[0], fmt.Sprintf("go/%d", worker), &seen) })
 	}
 	all.Wait()

@@ -4,14 +4,18 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
 
-// lane is one port. `open` passes, `closed` refuses connections, `hanging` takes requests and never answers.
+// lane is one port. `open` passes, `closed` refuses connections, `hanging` takes requests and never answers, `denying`
+// answers as STS does when the role's trust policy allows nobody. `brief` passes and lets sessions end soon, `revoked`
+// passes and asks for a role that trusts nobody: STS refuses it.
 type lane struct {
 	port   string
 	secure *tls.Config
@@ -21,6 +25,10 @@ type lane struct {
 	state  string
 	server *http.Server
 }
+
+// denial is what AWS answers, see https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html.
+const denial = `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>AccessDenied</Code>` +
+	`<Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message></Error><RequestId>e2e</RequestId></ErrorResponse>`
 
 func newLane(port string, secure *tls.Config, next http.Handler) *lane {
 	made := &lane{port: port, secure: secure, next: next}
@@ -33,7 +41,7 @@ func newLane(port string, secure *tls.Config, next http.Handler) *lane {
 func (l *lane) set(state string) error {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	if state != "open" && state != "closed" && state != "hanging" {
+	if !slices.Contains([]string{"open", "closed", "hanging", "denying", "brief", "revoked"}, state) {
 		return fmt.Errorf("no state %s", state)
 	}
 	if l.server != nil { // connections that are kept alive end as well
@@ -49,9 +57,20 @@ func (l *lane) set(state string) error {
 		return err
 	}
 	handler := l.next
-	if state == "hanging" {
+	switch state {
+	case "hanging":
 		handler = http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
 			<-request.Context().Done()
+		})
+	case "brief":
+		handler = brief(l.next)
+	case "revoked":
+		handler = revoked(l.next)
+	case "denying":
+		handler = http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
+			answer.Header().Set("Content-Type", "text/xml")
+			answer.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(answer, denial)
 		})
 	}
 	l.server = &http.Server{Handler: handler, TLSConfig: l.secure, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return context.Background() }}

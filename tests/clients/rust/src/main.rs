@@ -16,7 +16,6 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use tokio::task::JoinSet;
 
-const WORKERS: usize = 4;
 const CLIENT_LIFE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -117,16 +116,17 @@ async fn main() -> ExitCode {
     };
     // Building object_store's client fails without one, also when only http:// is used.
     rustls::crypto::ring::default_provider().install_default().expect("nothing was installed before main");
-    let until = Instant::now() + Duration::from_secs(seconds);
-    let mut workers = JoinSet::new();
-    for number in 0..WORKERS {
+    let workers = env::var("WORKERS").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
+    let until = Instant::now() + Duration::from_secs_f64(seconds);
+    let mut running = JoinSet::new();
+    for number in 0..workers {
         match client.as_str() {
-            "aws-config" => workers.spawn(aws_config_worker(until)),
-            _ => workers.spawn(object_store_worker(number, bucket.clone(), until)),
+            "aws-config" => running.spawn(aws_config_worker(until)),
+            _ => running.spawn(object_store_worker(number, bucket.clone(), until)),
         };
     }
     let mut total = Tally::default();
-    for tally in workers.join_all().await {
+    for tally in running.join_all().await {
         total.add(tally);
     }
     println!("{}", serde_json::json!({"calls": total.calls, "failed": total.failed, "first_error": total.first_error}));

@@ -1,0 +1,172 @@
+//! `POST /retry`: what fails is tried now instead of after its backoff, and the answer says what came of it.
+//!
+//! Owns who may ask (who may read `/status`, but no browser), how often (once in [`EVERY`]), and the outcome's words. It
+//! decides nothing about calls: each profile's session does, within its call budget. `admin` routes to it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+
+use super::{Profile, Surface, parameter, text};
+use crate::endpoint::guard::is_browser;
+use crate::http::{Connection, Reply, Response};
+use crate::report::Report;
+use crate::time::Boot;
+
+/// A person needs no more, and a program that asks without end costs no more than a call for each failing hop in this
+/// time.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// A page in a browser can send a POST to a port that `kubectl port-forward` opened, but not without these headers
+/// (<https://fetch.spec.whatwg.org/#origin-header>).
+const NOT_A_BROWSER: &str =
+    "requests with the headers of a browser are refused: use `stsidecar status --retry`, or curl -X POST\n";
+
+/// When the newest retry was taken, whoever asked and for whichever profile.
+#[derive(Default)]
+pub(super) struct Turn(Mutex<Option<Boot>>);
+
+impl Turn {
+    /// Takes the turn, or says how long it is until the next one.
+    fn take(&self, now: Boot) -> Result<(), Duration> {
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = newest.map_or(Duration::ZERO, |newest| newest.plus(EVERY).since(now));
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        *newest = Some(now);
+        Ok(())
+    }
+}
+
+/// What became of one profile's retry.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Retried {
+    profile: String,
+    outcome: Outcome,
+    /// Whether the session had no call left at that moment, so that the retry came up to a second later.
+    waited_for_budget: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Outcome {
+    /// No hop was failing, so none was touched.
+    NothingToRetry,
+    /// Nothing fails any more.
+    Refreshed,
+    /// Tried, and failed again: `lastError` has it.
+    Failed,
+    /// Not over when the answer was due.
+    Pending,
+}
+
+fn outcome(report: &Report, number: u64) -> Outcome {
+    let retry = report.retry;
+    match report.last_error {
+        _ if retry.taken < number => Outcome::Pending,
+        _ if !retry.was_failing => Outcome::NothingToRetry,
+        _ if retry.is_calling => Outcome::Pending,
+        None => Outcome::Refreshed,
+        Some(_) if retry.failures > 0 => Outcome::Failed,
+        Some(_) => Outcome::Pending,
+    }
+}
+
+/// A retry that the profiles' refreshers know of.
+struct Asked {
+    /// For how long the answer may wait.
+    wait: Duration,
+    /// Which profiles, and the number that each of them counts it by.
+    of: Vec<(usize, u64)>,
+}
+
+impl Surface {
+    /// Asks the profiles for a retry, or that of `?profile=NAME`, and answers with the status `?wait=SECONDS` later at
+    /// most. The peer is known to be one that may read the status.
+    pub(super) fn retry(&self, query: &str, headers: &HeaderMap, connection: &Connection) -> Reply {
+        match self.asked(query, headers) {
+            Ok(Asked { wait, of: asked }) => {
+                connection.extend(wait);
+                let admin = Arc::clone(&self.admin);
+                Reply::later(async move {
+                    let all_over = async {
+                        for (at, number) in &asked {
+                            over(&admin.profiles[*at], *number).await;
+                        }
+                    };
+                    // Timed out: the outcome says which of them are not over.
+                    let _ = tokio::time::timeout(wait, all_over).await;
+                    let retries = asked.iter().map(|(at, number)| retried(&admin.profiles[*at], *number)).collect();
+                    admin.status(Some(retries))
+                })
+            }
+            Err(refusal) => Reply::now(*refusal),
+        }
+    }
+
+    /// Passes the wish on, or refuses it.
+    fn asked(&self, query: &str, headers: &HeaderMap) -> Result<Asked, Box<Response>> {
+        let refuse = |status, reason: String| Err(Box::new(text(status, reason)));
+        if headers.keys().any(|name| is_browser(name.as_str())) {
+            return refuse(StatusCode::FORBIDDEN, NOT_A_BROWSER.to_owned());
+        }
+        let has_length = headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+        if has_length || headers.contains_key(TRANSFER_ENCODING) {
+            return refuse(StatusCode::BAD_REQUEST, "a retry has no body\n".to_owned());
+        }
+        let wait = super::wait(query)?;
+        let profiles = &self.admin.profiles;
+        let wanted = parameter(query, "profile");
+        let chosen: Vec<usize> =
+            (0..profiles.len()).filter(|at| wanted.is_none_or(|name| profiles[*at].name == name)).collect();
+        if chosen.is_empty() {
+            let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
+            return refuse(StatusCode::NOT_FOUND, format!("no such profile; there are: {}\n", names.join(", ")));
+        }
+        if let Err(wait) = self.turn.take((self.admin.clock)().boot) {
+            return Err(Box::new(too_early(wait)));
+        }
+        Ok(Asked { wait, of: chosen.into_iter().map(|at| (at, profiles[at].ask_for_retry())).collect() })
+    }
+}
+
+fn too_early(wait: Duration) -> Response {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let reason = format!("one retry in {} s is taken; ask again in {seconds} s\n", EVERY.as_secs());
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, reason);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+impl Profile {
+    fn ask_for_retry(&self) -> u64 {
+        self.retries.send_modify(|number| *number += 1);
+        *self.retries.borrow()
+    }
+}
+
+/// Waits until nothing more comes of the retry of this number; for ever when the refresher is gone.
+async fn over(profile: &Profile, number: u64) {
+    let mut report = profile.report.clone();
+    let is_over = |report: &Report| {
+        let retry = report.retry;
+        retry.taken >= number && !(retry.was_failing && retry.is_calling)
+    };
+    if report.wait_for(is_over).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn retried(profile: &Profile, number: u64) -> Retried {
+    let report = profile.report.borrow();
+    Retried {
+        profile: profile.name.clone(),
+        outcome: outcome(&report, number),
+        waited_for_budget: report.retry.taken >= number && report.retry.waited_for_budget,
+    }
+}
