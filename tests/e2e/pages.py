@@ -200,7 +200,7 @@ def _read(path: Path) -> tuple[list[Command], list[str]]:
                 last = found.pop()
                 found.append(Command(last.page, last.section, last.line, last.text, body))
             elif opening[2] in ("", "bash", "shell", "console"):
-                wrong += [f"{page}:{number}: a block of {opening[2] or 'no language'}"]
+                wrong += [f"{page}:{number}: {line.strip()}" for line in body.splitlines() if _INDENTED.match(f"    {line}")]
             number = end + 1
         elif heading := re.match(r"#+ (.+)", line):
             section = heading[1]
