@@ -14,7 +14,7 @@ import (
 )
 
 // lane is one port. `open` passes, `closed` refuses connections, `hanging` takes requests and never answers, `denying`
-// answers as STS does when the role's trust policy allows nobody. `brief` passes and lets sessions end soon, `revoked`
+// answers as STS does when the role's trust policy refuses. `brief` passes and lets sessions end soon, `revoked`
 // passes and asks for a role that trusts nobody: STS refuses it.
 type lane struct {
 	port   string
