@@ -89,7 +89,7 @@ ALONE = [
 LONG = [("long", outages.long)]
 # What runs on the oldest and the newest version: where API server, kubelet, kubectl and Helm have a say. A version
 # is meant to take two and a half minutes on two processors.
-MAIN = ["a", "b", "n", "asks", "i", "d", "e", "o", "p", "m", "nodes", "whole", "c", "l", "waiting", "drain"]
+MAIN = ["a", "b", "n", "asks", "i", "d", "e", "o", "p", "m", "debug", "nodes", "whole", "c", "l", "waiting", "drain"]
 NAMES = [name for row in [FIRST, QUIET, *BESIDE, RESTARTS, ALONE, LONG] for name, _ in row]
 assert set(MAIN) <= set(NAMES), f"MAIN has scenarios that are none: {set(MAIN) - set(NAMES)}"
 
