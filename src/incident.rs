@@ -106,7 +106,7 @@ mod tests {
         Incident { since: at(since), ends: Some(at(ends)) }
     }
 
-    /// Everything that is announced when somebody asks at these seconds.
+    /// Everything that is announced to who asks at these seconds.
     fn announced(incident: Incident, ahead: Duration, asked: impl IntoIterator<Item = u64>) -> Vec<(u64, Moment)> {
         let mut announced = Announced::default();
         let mut one = |second| Some((second, announced.announce(&incident, at(second), ahead)?));

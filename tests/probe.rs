@@ -40,12 +40,12 @@ struct Case {
     sts: Option<Behaviour>,
     token: Option<ServiceAccountToken>,
     unreadable: bool,
-    /// `*` stands for what depends on where the test runs: a path that is cut, an address.
+    /// `*` is what depends on where the test runs: a path that is cut, an address.
     line: &'static str,
 }
 
 impl Case {
-    fn is_told_by(&self, line: &str) -> bool {
+    fn is_shown_as(&self, line: &str) -> bool {
         let (begin, end) = self.line.split_once('*').unwrap_or((self.line, ""));
         line.starts_with(begin) && line.ends_with(end) && (self.line.contains('*') || line == begin)
     }
@@ -142,7 +142,7 @@ fn shown(at: usize, case: &Case) -> Result<(), String> {
     let _agent = Agent(agent.expect("the agent starts"));
     let (first, second) = (probed(&pod, &admin, "1"), probed(&pod, &admin, "2"));
     println!("{}: {first}", case.name);
-    if case.is_told_by(&first) && second == first && first.chars().count() < 200 {
+    if case.is_shown_as(&first) && second == first && first.chars().count() < 200 {
         return Ok(());
     }
     Err(format!("{}\n  expected {}\n  first    {first}\n  second   {second}", case.name, case.line))

@@ -12,7 +12,7 @@ use super::Profile;
 use crate::failure::line::Line;
 use crate::incident::{Announced, Moment};
 use crate::report::Report;
-use crate::time::Boot;
+use crate::time::{Boot, Wall};
 
 /// What was handed out of each profile, in their order.
 pub(super) struct Incidents(Mutex<Vec<Announced>>);
@@ -36,7 +36,7 @@ impl Incidents {
 }
 
 fn line(report: &Report, moment: Moment) -> String {
-    let end = report.incident.as_ref().and_then(|incident| incident.credentials_end).map(|end| end.rfc3339());
+    let end = report.incident.as_ref().and_then(|incident| incident.credentials_end).map(Wall::rfc3339);
     let end = match (moment, end) {
         (_, None) => "no credentials".to_owned(),
         (Moment::Ended, Some(end)) => format!("credentials ended {end}"),

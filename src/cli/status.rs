@@ -143,7 +143,7 @@ fn ask(listen: &AdminListen, method: &'static str, path: &str, within: Duration)
     request::ask(&listen.reachable(), &Request { method, path, authorization: None, within })
 }
 
-/// One long request, once somebody listens: the agent answers when it has started or ends, or when the time is over.
+/// One long request, once a process listens: the agent answers when it has started or ends, or when the time is over.
 /// One that ended without an answer is waited for like one that is not up yet: the probe ends with its container.
 fn wait(listen: &AdminListen, patience: Duration) -> Result<Answer, Error> {
     let end = clock::boot().plus(patience);

@@ -13,10 +13,12 @@ pub const LONGEST_LINE: usize = 199;
 const LONGEST_NAME: usize = 40;
 /// The longest role that is shown whole, where there is room.
 const LONGEST_ROLE: usize = 80;
-/// A role gives way to the cause until this much of it is left: account and name can still be told.
+/// A role gives way to the cause until this much of it is left: account and name can still be read.
 const SHORTEST_ROLE: usize = 44;
 /// A piece of a cause that is shorter says nothing.
 const SHORTEST_CAUSE: usize = 24;
+/// A piece of a word up to this length is left out at the end of a cause.
+const LONGEST_PIECE: usize = 12;
 
 /// `<profile>: role <ARN>: <code>: <cause>; <hint>; <end>`.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +68,9 @@ fn begun(text: &str, longest: usize) -> String {
         return text.to_owned();
     }
     let kept: String = text.chars().take(longest.saturating_sub(3)).collect();
-    format!("{}...", kept.trim_end_matches([' ', '.']))
+    // No piece of a word, unless that is most of what there is room for.
+    let end = kept.rfind(' ').filter(|at| kept.len() - at <= LONGEST_PIECE).unwrap_or(kept.len());
+    format!("{}...", kept[..end].trim_end_matches([' ', '.']))
 }
 
 /// The message without the words that differ from one answer to the next: times, numbers, ids of requests and keys,

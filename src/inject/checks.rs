@@ -8,7 +8,6 @@ use super::environment::{self, Surroundings};
 use super::handover::{self, Tokens};
 use super::keys::PREFIX;
 use super::nodes;
-use super::pattern::matches;
 use super::pod::{self, Choice, items, text};
 use super::resources;
 use super::settings::{Settings, Sources};
@@ -58,12 +57,11 @@ pub(super) fn roles(namespace: &str, settings: &Settings, template: &Template) -
         let problem = "injector.allowedRoleArns limits roles, and those of a ConfigMap cannot be checked";
         return refuse(Reason::RoleNotAllowed, format!("annotation {PREFIX}config: {problem}"));
     }
-    let here = || rules.iter().filter(|rule| rule.namespaces.iter().any(|pattern| matches(pattern, namespace)));
     let named =
         settings.role.iter().chain(&settings.chain).chain(settings.container_roles.iter().map(|(_, role)| role));
     for role in named {
-        if !here().flat_map(|rule| &rule.role_arns).any(|pattern| matches(pattern, role.as_str())) {
-            let allowed: Vec<&str> = here().flat_map(|rule| &rule.role_arns).map(String::as_str).collect();
+        if !template.allows_role(namespace, role.as_str()) {
+            let allowed: Vec<&str> = template.allowed_roles(namespace).collect();
             let allowed = if allowed.is_empty() { "none".to_owned() } else { allowed.join(", ") };
             return refuse(
                 Reason::RoleNotAllowed,

@@ -5,12 +5,14 @@
 //! an unknown key under `agent` is refused. Values that annotations can replace are texts; `settings` reads and checks them.
 
 mod extra;
+mod injector;
 mod probes;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::version;
+pub(super) use injector::Injector;
 pub(super) use probes::{IncidentProbe, ReadinessProbe};
 
 /// The chart's values, as far as they describe what is injected.
@@ -208,53 +210,6 @@ impl Default for CaBundle {
 pub(super) struct HttpProxy {
     pub(super) https_proxy: String,
     pub(super) no_proxy: String,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Injector {
-    pub(super) mesh_proxies: Vec<String>,
-    pub(super) skipped_containers: Vec<String>,
-    pub(super) strict_environment: bool,
-    pub(super) strict_env_from: bool,
-    pub(super) allow_image_override: bool,
-    pub(super) allowed_role_arns: Vec<AllowedRoles>,
-    pub(super) agent_architectures: Vec<String>,
-}
-
-impl Default for Injector {
-    fn default() -> Self {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Self {
-            mesh_proxies: names(&["istio-proxy", "linkerd-proxy", "kuma-sidecar"]),
-            skipped_containers: names(&[
-                "istio-proxy",
-                "istio-init",
-                "istio-validation",
-                "linkerd-proxy",
-                "linkerd-init",
-                "linkerd-network-validator",
-                "kuma-sidecar",
-                "kuma-init",
-                "kuma-validation",
-                "vault-agent",
-                "vault-agent-init",
-            ]),
-            strict_environment: false,
-            strict_env_from: false,
-            allow_image_override: false,
-            allowed_role_arns: Vec::new(),
-            agent_architectures: names(&["amd64"]),
-        }
-    }
-}
-
-/// Which roles the pods of some namespaces may name; both lists hold patterns with `*` and `?`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct AllowedRoles {
-    pub(super) namespaces: Vec<String>,
-    pub(super) role_arns: Vec<String>,
 }
 
 impl Template {

@@ -19,6 +19,9 @@ use crate::inject;
 /// How long one call may take; the API server gives a webhook 5 s of it.
 const LIMIT: Duration = Duration::from_secs(15);
 
+/// The subject of the last finding.
+const DRY_RUN: &str = "dry run";
+
 /// What was looked at, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -106,28 +109,37 @@ pub async fn examine(client: &Client, config: &Config, namespace: &str, role: &s
             "let the account that runs this check get it",
         )],
     };
-    findings.push(dry_run(client, namespace, role).await);
+    findings.push(if config.template.allows_role(namespace, role) {
+        dry_run(client, namespace, role).await
+    } else {
+        Finding::wrong(
+            DRY_RUN,
+            format!("injector.allowedRoleArns does not allow {role} in namespace {namespace}: no pod was asked for"),
+            "set the chart's tests.roleArn to a role that the list allows there (it need not exist), or \
+             tests.namespace to a namespace that the list names",
+        )
+    });
     findings
 }
 
 /// Creates a pod that asks, without storing it, and looks at what comes back.
 async fn dry_run(client: &Client, namespace: &str, role: &str) -> Finding {
-    const SUBJECT: &str = "dry run";
     let target = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
     let request = http::Request::post(target).header(http::header::CONTENT_TYPE, "application/json");
     let pod = asking_pod(role).to_string().into_bytes();
     match call(client, request, pod).await {
         Ok(created) if is_injected(&created) => {
-            Finding::fine(SUBJECT, format!("a pod that asks for {role} in namespace {namespace} is injected"))
+            Finding::fine(DRY_RUN, format!("a pod that asks for {role} in namespace {namespace} is injected"))
         }
         Ok(_) => Finding::wrong(
-            SUBJECT,
+            DRY_RUN,
             format!("a pod that asks in namespace {namespace} comes back without the sidecar"),
-            "look whether the namespace is excluded or labelled stsidecar.dev/injection=disabled, or whether a \
-             failurePolicy of Ignore hides an injector that does not answer",
+            "look whether the namespace is excluded or labelled stsidecar.dev/injection=disabled, whether selectors or \
+             conditions of injector.webhook leave it out (tests.namespace names another), or whether a failurePolicy \
+             of Ignore hides an injector that does not answer",
         ),
         Err(refusal) => Finding::wrong(
-            SUBJECT,
+            DRY_RUN,
             format!("a pod that asks in namespace {namespace} is refused: {}", refusal.text),
             "do what the message says; kubectl logs of the injector has more",
         ),

@@ -18,6 +18,8 @@ TESTS = HERE / "alerts.test.yaml"
 INCIDENTS = HERE / "incidents.test.yaml"
 ORDINARY = HERE / "ordinary.test.yaml"
 RUNBOOKS = ROOT / "docs" / "runbooks"
+# A runbook's headings, in this order; it may have more.
+SECTIONS = ["Impact", "What it means", "Look", "Fix", "Over"]
 
 # Of strangers: Prometheus itself, the API server, kube-state-metrics, the Prometheus client.
 HOOK = {"name": set(), "type": {"admit"}}
@@ -167,7 +169,9 @@ def runbooks():
     for path in sorted(RUNBOOKS.glob("*.md")):
         text = path.read_text()
         assert text.startswith(f"# {path.stem}\n"), path.name
-        assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["What it means", "Impact", "Look", "Fix"], path.name
+        # Whom it concerns comes first; then what to look at, what to do, and how to see that it is over.
+        headings = [heading for heading in re.findall(r"^## (.+)$", text, re.MULTILINE) if heading in SECTIONS]
+        assert headings == SECTIONS, f"{path.name}: {headings}"
         for block in re.findall(r"```promql\n(.*?)```", text, re.DOTALL):
             queries += block.splitlines()
     for query in queries:

@@ -290,6 +290,17 @@ def notes():
             assert part in poor, f"{part} is not in:\n{poor}"
         assert poor.splitlines()[-1].strip().startswith("kubectl"), poor
         assert shown("--set=injector.enabled=false").splitlines()[-1].strip().startswith("kubectl")
+        # A list that leaves out the role of `helm test` would only be seen when that fails.
+        rows = [("team-*", "*", True), ("*", "arn:aws:iam::111122223333:role/other-?", True), ("de?ault", "arn:aws:iam::*:role/stsidecar-check", False)]
+        for namespaces, roles, excluded in rows:
+            key = "injector.allowedRoleArns[0]"
+            text = shown(f"--set={key}.namespaces[0]={namespaces},{key}.roleArns[0]={roles}", "--set=agent.region=eu-central-1")
+            assert ("tests.roleArn" in text and "WARNING" in text) is excluded, f"{namespaces}, {roles}:\n{text}"
+            named = shown(f"--set={key}.namespaces[0]={namespaces},{key}.roleArns[0]={roles},tests.enabled=false")
+            assert "tests.roleArn" not in named, named
+        # kubectl run makes a pod that is started again when its command has ended.
+        runs = [line for line in plain.splitlines() if " run " in line]
+        assert runs and all("--restart=Never" in line for line in runs), runs
 
 
 def hooks(*arguments: str) -> dict[tuple[str, str], dict]:

@@ -54,6 +54,7 @@ def main(arguments: list[str]) -> int:
         deploy_cases,
         monitoring_cases,
         node_cases,
+        page_cases,
         policy_cases,
         prometheus_cases,
         render_cases,
@@ -63,7 +64,7 @@ def main(arguments: list[str]) -> int:
     groups = {
         "chart": [*render_cases.CASES, *values_cases.CASES, *policy_cases.CASES, *node_cases.CASES],
         "monitoring": [*monitoring_cases.CASES, *prometheus_cases.CASES],
-        "deploy": deploy_cases.CASES,
+        "deploy": [*deploy_cases.CASES, *page_cases.CASES],
     }
     if arguments and arguments[0] not in groups:
         print(__doc__, file=sys.stderr)

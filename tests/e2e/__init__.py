@@ -8,5 +8,7 @@ images.py      the programs of the tests, as images
 store.py       an STS and S3 in the cluster, with switches and counters in front
 release.py     the chart: installed, upgraded, removed
 workloads.py   the manifests of applications
+pages.py       the commands of README, docs and runbooks, and which scenario runs each
+following.py   types them, and compares what comes with what the page shows
 *_cases.py     the scenarios, by theme
 """

@@ -13,13 +13,15 @@ from .workloads import Place
 
 # Roles and whom they trust: one for each scenario's namespace, by the same name, and these.
 PLACES = [
-    "asks", "b", "bodies", "c", "certs", "d", "dashboard", "debug", "drain", "e", "ending", "env", "f", "g", "h", "i",
-    "j", "k", "l", "m", "m-quota", "m-restricted", "mesh", "n", "new-helm3", "new-helm4", "nodes", "o", "p", "speed",
-    "status", "system", "trust", "unregistered", "waiting", "whole",
+    "asks", "b", "bodies", "books", "c", "certs", "clients", "d", "dashboard", "debug", "down", "down-other", "drain", "e",
+    "ending", "env", "f", "g", "guides", "h", "i", "inject", "j", "k", "l", "m", "m-quota", "m-restricted", "mesh", "n",
+    "new-helm3", "new-helm4", "nodes", "o", "p", "resources", "speed", "stale", "status", "system", "trust", "unregistered",
+    "waiting", "whole",
 ]
 ROLES = [
     *(Role(f"e2e-{name}", f"e2e-{name}") for name in PLACES if name not in ("d", "ending")),
     Role("e2e-g-two", "e2e-g"),
+    Role("e2e-books-never", "e2e-books", "mistaken"),
     Role("my-app", "my-app", "default"),  # of the README
     Role("e2e-trust-revoked", "nowhere"),  # what STS is asked for once the trust is revoked
     *(Role(f"e2e-{name}", "somewhere-else") for name in ("d", "ending")),  # so STS refuses the pods of these

@@ -1,6 +1,5 @@
 """Credentials in a debug container: the recipes of docs/debug.md as they stand there: debug."""
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -9,7 +8,6 @@ from real.bootstrap import ROOT
 from real.processes import Failed
 
 from . import images, store
-from .cluster import KUBECTL
 from .context import Context
 from .workloads import Place, expect, holds
 
@@ -70,8 +68,7 @@ def run(context: Context, place: Place, script: str, good: bool = True) -> str:
     """What the commands print, on both streams."""
     folder = Path(context.directory) / place.namespace
     folder.mkdir(exist_ok=True)
-    path = os.pathsep.join([str(KUBECTL.parent), context.cluster.environment["PATH"]])
-    environment = {**context.cluster.environment, "PATH": path, "KUBECTL_DEBUG_CUSTOM_PROFILE": "true"}
+    environment = {**context.cluster.environment, "KUBECTL_DEBUG_CUSTOM_PROFILE": "true"}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90
     )

@@ -1,16 +1,14 @@
 """The chart's life: a, its end in a cluster that has changed: gone, hand; and the injector's certificates: k."""
 
-import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from real.bootstrap import ROOT
 from real.processes import Failed, until
 
 from .admission_cases import injector_metrics
 from .cluster import Cluster, Refusal, is_ready, metric, seconds_until
 from .context import Context
+from .following import Following
 from .load import Load
 from .release import INJECTOR, NAME, NAMESPACE, SECRET, Release, values_file
 from .workloads import PREFIX, Place, expect, holds
@@ -98,8 +96,6 @@ def gone(context: Context) -> str:
 def hand(context: Context) -> str:
     """Removed by the commands of docs/removal.md after its namespace was deleted, without a trace"""
     cluster = context.cluster
-    page = (ROOT / "docs" / "removal.md").read_text().split("## By hand", 1)[1]
-    script = re.search(r"```sh\n(.*?)```", page, re.DOTALL)[1]
     before = inventory(cluster)
     pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "app", "image": "none"}]}}
     pod["metadata"] = {"name": "asking", "namespace": "default", "annotations": {f"{PREFIX}inject": "true"}}
@@ -113,21 +109,48 @@ def hand(context: Context) -> str:
         else:
             raise Failed("a pod that asks was admitted, although the webhooks are there and no injector is")
         holds("the refusal names the webhook", 'failed calling webhook "pods.stsidecar.dev"' in said, said)
-        command = ["bash", "-euo", "pipefail", "-c", script]
-        done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=120)
-        expect(f"exit code of the page's commands, which say {done.stderr.strip()}", done.returncode, 0)
+        with Following(context, "hand") as following, known(cluster):
+            following.page("docs/removal.md").run("By hand", seconds=120)
         cluster.create(pod, "?dryRun=All")
         nothing_left(cluster, before, "removal by hand")
-    return f"{len(script.strip().splitlines())} lines run; a pod that asks is refused before and admitted after; nothing is left"
+    return f"{len(following.ran)} blocks run; a pod that asks is refused before and admitted after; nothing is left"
+
+
+# The kinds of the Prometheus operator and of cert-manager that the page deletes.
+KINDS = {
+    "podmonitors.monitoring.coreos.com": "PodMonitor",
+    "prometheusrules.monitoring.coreos.com": "PrometheusRule",
+    "certificates.cert-manager.io": "Certificate",
+    "issuers.cert-manager.io": "Issuer",
+}
+
+
+@contextmanager
+def known(cluster: Cluster) -> Iterator[None]:
+    """A cluster that knows these kinds for a while."""
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    made = []
+    for name, kind in KINDS.items():
+        plural, _, group = name.partition(".")
+        names = {"plural": plural, "singular": kind.lower(), "kind": kind, "listKind": f"{kind}List"}
+        spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
+        made.append({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name}, "spec": spec})
+    cluster.apply(made)
+    try:
+        cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{name}" for name in KINDS))
+        yield
+    finally:
+        cluster.kubectl("delete", "crd", "--ignore-not-found", *KINDS)
 
 
 def k(context: Context) -> str:
     """Certificates rotate under load; Helm's force wipes them, and they come back the same"""
     place = context.place("k")
-    with Load(place, 50) as load:
+    with Load(place, 50) as load, Following(context, "k") as following:
         until("admissions before", lambda: load.answered >= 50, 30)
-        leaf = renewed(context, "leaf", "tls.crt", 30)
-        authority = renewed(context, "ca", "ca.crt", 90)
+        leaf = renewed(context, following, "leaf", "tls.crt", 30)
+        authority = renewed(context, following, "ca", "ca.crt", 90)
         answered = load.answered
         until("admissions after", lambda: load.answered >= answered + 100, 30)
     expect("failed admissions", load.failures[:3], [])
@@ -142,11 +165,11 @@ def k(context: Context) -> str:
     )
 
 
-def renewed(context: Context, what: str, key: str, limit: float) -> float:
-    """Asks for a new leaf or CA, as an operator would, until every injector serves it; how long that took."""
+def renewed(context: Context, following: Following, what: str, key: str, limit: float) -> float:
+    """Asks for a new leaf or CA, as the runbook says, until every injector serves it; how long that took."""
     before, served = context.release.secret()[key], leaves(context)
-    asked = f"{PREFIX}rotate={what}"
-    context.cluster.kubectl("-n", NAMESPACE, "annotate", "secret", SECRET, asked, "--overwrite")
+    asked = f"kubectl -n {NAMESPACE} annotate --overwrite secret {SECRET} {PREFIX}rotate={what}"
+    following.runbook("StsidecarInjectorCertificateExpiringSoon").run("To renew by hand", asked)
     _, stored = seconds_until(f"another {key} is stored", lambda: context.release.secret().get(key, before) != before, limit)
     _, rest = seconds_until("every injector serves it", lambda: len(now := leaves(context)) == 1 and not now & served, 30)
     return stored + rest

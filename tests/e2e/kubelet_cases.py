@@ -109,7 +109,7 @@ def starts(context: Context, place: Place) -> str:
     expect("exit code of status", status.returncode, 1)
     for part in (store.arn("e2e-waiting"), "AccessDenied", "trust policy"):
         holds(f"status names {part!r}", part in status.stdout, status.stdout)
-    return f"the application starts ({' '.join(columns[1:3])}) and is told {page['firstError'].split(' ', 1)[1]!r}"
+    return f"the application starts ({' '.join(columns[1:3])}) and gets {page['firstError'].split(' ', 1)[1]!r}"
 
 
 def succeeds(place: Place) -> dict | None:

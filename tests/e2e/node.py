@@ -119,7 +119,7 @@ class Foreign:
         _run(shlex.split(hook), dict(os.environ), 120)
 
     def set_gate(self, gate: str, on: bool) -> bool:
-        """Cannot be done: how its kubelets are configured is somebody else's."""
+        """Cannot be done: its owner configures its kubelets."""
         return False
 
 

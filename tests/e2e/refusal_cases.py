@@ -9,6 +9,7 @@ from real.processes import Failed, until
 
 from . import store
 from .context import Context
+from .following import Following
 from .load import injected
 from .release import INJECTOR, NAMESPACE
 from .workloads import PREFIX, Place, container, expect, holds
@@ -96,7 +97,8 @@ def system(context: Context) -> str:
     label = ("label", "namespace", space, "--overwrite")
     holds("without the label a pod that asks is left alone", not injected(dry_run(place, space, asking)))
     try:
-        context.cluster.kubectl(*label, f"{PREFIX}injection=enabled")
+        with Following(context, "system") as following:
+            following.page("docs/annotations.md").run("Asking for credentials")
         until("a pod that asks is injected", lambda: injected(dry_run(place, space, asking)), 30)
         holds("one that only names a role is left alone", not injected(dry_run(place, space, {"role-arn": asking["role-arn"]})))
         holds("a silent one is left alone", not injected(dry_run(place, space, {})))

@@ -10,6 +10,7 @@ from . import certificate_cases as certificates
 from . import dashboard_cases as dashboards
 from . import debug_cases as debugs
 from . import environment_cases as environments
+from . import guide_cases as guides
 from . import install_cases as installs
 from . import kubelet_cases as kubelets
 from . import operator_cases as operators
@@ -19,6 +20,7 @@ from . import readme_cases as readmes
 from . import refusal_cases as refusals
 from . import reinvocation_cases as reinvocations
 from . import rollout_cases as rollouts
+from . import runbook_cases as runbooks
 from . import serving_cases as serving
 from . import shape_cases as shapes
 from . import status_cases as statuses
@@ -28,7 +30,14 @@ from .context import PLACES, Context
 from .release import NAMESPACE, values_file
 
 # Install and remove the chart, so there is no other release yet.
-FIRST = [("a", installs.a), ("gone", installs.gone), ("hand", installs.hand), ("readme", readmes.readme)]
+FIRST = [
+    ("a", installs.a),
+    ("gone", installs.gone),
+    ("hand", installs.hand),
+    ("readme", readmes.readme),
+    ("notes", guides.notes),
+    ("plain", guides.plain),
+]
 # Beside each other, each row by itself in this order.
 BESIDE = [
     [("b", serving.b), ("n", refusals.n), ("asks", policies.asks), ("e", serving.e), ("m", serving.m)],
@@ -51,18 +60,25 @@ BESIDE = [
         ("dashboard", dashboards.dashboard),
         ("nodes", shapes.nodes),
         ("whole", shapes.whole),
+        ("resources", guides.resources),
+        ("guides", guides.guides),
+        ("inject", guides.inject),
+        ("books", runbooks.books),
     ],
 ]
 # Measures, so before anything else is there.
 QUIET = [("speed", admissions.speed)]
 # Restart the kubelet, which Context.restart_kubelet lets them do only here: nothing runs beside them.
-RESTARTS = [("c", outages.c), ("l", outages.l), ("waiting", kubelets.waiting)]
+RESTARTS = [("c", outages.c), ("l", outages.l), ("waiting", kubelets.waiting), ("stale", runbooks.stale)]
 # Flood, replace or stop injectors, or cordon the node. From k on the release is Helm 3's.
 ALONE = [
     ("bodies", admissions.bodies),
     ("drain", shapes.drain),
     ("h", refusals.h),
     ("system", refusals.system),
+    ("clients", guides.clients),
+    ("down", runbooks.down),
+    ("stolen", runbooks.stolen),
     ("f", admissions.f),
     ("unregistered", rollouts.unregistered),
     ("new4", rollouts.new4),
@@ -73,7 +89,7 @@ ALONE = [
 LONG = [("long", outages.long)]
 # What runs on the oldest and the newest version: where API server, kubelet, kubectl and Helm have a say. A version
 # is meant to take two and a half minutes on two processors.
-MAIN = ["a", "b", "n", "asks", "i", "d", "e", "o", "p", "m", "nodes", "whole", "c", "l", "waiting", "drain"]
+MAIN = ["a", "b", "n", "asks", "i", "d", "e", "o", "p", "m", "debug", "nodes", "whole", "c", "l", "waiting", "drain"]
 NAMES = [name for row in [FIRST, QUIET, *BESIDE, RESTARTS, ALONE, LONG] for name, _ in row]
 assert set(MAIN) <= set(NAMES), f"MAIN has scenarios that are none: {set(MAIN) - set(NAMES)}"
 

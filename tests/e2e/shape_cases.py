@@ -7,7 +7,8 @@ from real.processes import Failed, until
 from . import images, store
 from .cluster import Refusal
 from .context import Context
-from .load import injected
+from .following import Following
+from .load import NOWHERE, injected
 from .refusal_cases import refused
 from .serving_cases import calls, moment
 from .workloads import PREFIX, Place, container, expect, holds
@@ -50,11 +51,33 @@ def mesh(context: Context) -> str:
     page = place.page("native")
     expect(f"failed calls behind a native proxy, the first: {page['firstError']}", page["failed"], 0)
     event = until("an event says why the other pod waits", lambda: why(context, place, "late"), 60, every=0.3)
+    with Following(context, "mesh") as following:
+        pages_of_meshes(following, place)
     late = context.cluster.object("Pod", place.namespace, "late")
     expect("the pod without a way out", late["status"]["phase"], "Pending")
     context.cluster.delete("Pod", place.namespace, "late")
     rounds = calls(place, "unwaiting")
     return f"late proxy: warned, waits ({event[:80]!r}); native proxy: {page['calls']} rounds, 0 failed; not waiting: {rounds} rounds"
+
+
+def pages_of_meshes(following: Following, place: Place) -> None:
+    """The commands of docs/meshes.md: why a pod waits, and each way out, on a workload."""
+    place.create(workload("Deployment", place, "meshed"))
+    page = following.page(MESH, NAMESPACE=place.namespace, POD="late", DEPLOYMENT="meshed")
+    ways = ("Way 1: a native proxy", "Way 2: start without credentials", "Way 3: leave STS out of the redirection")
+    for section in ("Service meshes", *ways):
+        page.run(section)
+    annotations = place.cluster.object("Deployment", place.namespace, "meshed")["spec"]["template"]["metadata"]["annotations"]
+    expect("annotations that the page has set", len(annotations), 8)
+
+
+def workload(kind: str, place: Place, name: str) -> dict:
+    """A workload without pods: no node has what it wants."""
+    pod = place.pod(name, nodeSelector=NOWHERE)["spec"]
+    spec = {"selector": {"matchLabels": {"app": name}}, "template": {"metadata": {"labels": {"app": name}}, "spec": pod}}
+    counted = {"replicas": 0} if kind == "Deployment" else {}
+    metadata = {"name": name, "namespace": place.namespace}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": {**counted, **spec}}
 
 
 def why(context: Context, place: Place, name: str) -> str:
@@ -90,6 +113,11 @@ def nodes(context: Context) -> str:
     for name, (affinity, part) in wrong.items():
         said = refused(place, place.pod(name, affinity=affinity, **asking))
         holds(f"the refusal of {name} names {part!r}", part in said, said)
+    with Following(context, "nodes") as following:
+        context.cluster.apply([workload("DaemonSet", place, "everywhere")])
+        following.page("docs/nodes.md", NAMESPACE=place.namespace, DAEMONSET="everywhere").run("Architectures")
+    shown = ("get", "daemonset", "everywhere", "-o", "jsonpath={.spec.template.spec.nodeSelector}")
+    holds("the page's selector is set", '"kubernetes.io/arch":"amd64"' in context.cluster.kubectl("-n", place.namespace, *shown))
     return f"a pod of two terms runs, with {ARCH['key']} in both; arm64 and Windows by affinity are refused; nodeName is left alone"
 
 
@@ -163,12 +191,10 @@ def drain(context: Context) -> str:
     node = place.start(environment=environment, labels={"e2e": "drain"})["spec"]["nodeName"]
     until("20 rounds", lambda: calls(place) >= 20, 30)
     # The pod has no controller, and other pods of the node are not meant.
-    command = ["drain", node, "--pod-selector=e2e=drain", "--force", "--ignore-daemonsets", "--timeout=60s"]
+    instead = {"--ignore-daemonsets": "--pod-selector=e2e=drain --force --ignore-daemonsets --timeout=60s"}
     try:
-        without = context.cluster.try_kubectl(*command, "--dry-run=server")
-        said = without.stdout + without.stderr
-        holds("a drain without its flag is refused", without.returncode != 0 and "--delete-emptydir-data" in said, said)
-        context.cluster.kubectl(*command, "--delete-emptydir-data", seconds=90)
+        with Following(context, "drain") as following:
+            following.page("docs/nodes.md", instead, NODE=node).run("Drains", seconds=90)
     finally:
         context.cluster.kubectl("uncordon", node)
     report = until("the application's last words", lambda: context.store.report("drain"), 30)

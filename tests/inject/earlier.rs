@@ -527,13 +527,17 @@ fn probes_are_given_to_a_sidecar_that_has_none_and_those_of_others_are_kept() {
     let first = injected(&case);
     let mut bare = first.clone();
     let probes = ["livenessProbe", "readinessProbe"];
-    probes.iter().for_each(|key| drop(sidecar_mut(&mut bare).as_object_mut().expect("a map").remove(*key)));
+    for key in probes {
+        sidecar_mut(&mut bare).as_object_mut().expect("a map").remove(key);
+    }
     assert_eq!(sidecar(&called(&case, &bare).expect("a copy")), sidecar(&first));
     let theirs = json!({ "tcpSocket": { "port": 9912 }, "failureThreshold": 3 });
     for values in [json!({}), json!({ "agent": { "incidentProbe": { "enabled": false } } })] {
         let case = self::case(values);
         let mut pod = injected(&case);
-        probes.iter().for_each(|key| sidecar_mut(&mut pod)[*key] = theirs.clone());
+        for key in probes {
+            sidecar_mut(&mut pod)[key] = theirs.clone();
+        }
         let pod = called(&case, &pod).expect("a copy");
         assert!(probes.iter().all(|key| sidecar(&pod)[*key] == theirs), "{:#}", sidecar(&pod));
     }

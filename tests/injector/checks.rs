@@ -185,3 +185,30 @@ async fn a_cluster_without_the_webhook_and_a_refused_pod_are_failures() {
     let found = examine(&running.api.client(), &config(), "default", ROLE, "127.0.0.1:1").await;
     assert!(said(&found, "service").contains("127.0.0.1:1 shows none"), "{found:?}");
 }
+
+/// A list of roles that has none for the asking pod is what the chart's values say, so they are what has to change.
+#[tokio::test]
+async fn a_role_that_the_list_excludes_names_the_value_to_set() {
+    let running = start().await;
+    let listing = |rules: &str| {
+        let text = format!("{}  allowedRoleArns: {rules}\n", text(9443, 9912));
+        Config::read(Path::new("/config.yaml"), text.as_bytes()).expect("a configuration")
+    };
+    running.api.set(CONFIGURATION, 200, right());
+    running.api.set(DRY_RUN, 201, json!({ "spec": { "initContainers": [{ "name": "stsidecar" }] } }));
+    let address = running.webhook.to_string();
+    for rules in [
+        r#"[{namespaces: ["team-*"], roleArns: ["*"]}]"#,
+        r#"[{namespaces: ["*"], roleArns: ["arn:aws:iam::111122223333:role/other-*"]}]"#,
+    ] {
+        let found = examine(&running.api.client(), &listing(rules), "default", ROLE, &address).await;
+        let last = found.last().expect("a finding");
+        let Judgement::Wrong { message, fix } = &last.judgement else { panic!("{rules}: {last:?}") };
+        assert!(message.contains(ROLE) && message.contains("default"), "{message}");
+        assert!(message.contains("injector.allowedRoleArns"), "{message}");
+        assert!(fix.contains("tests.roleArn") && fix.contains("tests.namespace"), "{fix}");
+    }
+    let open = listing(r#"[{namespaces: ["def*"], roleArns: ["arn:aws:iam::*"]}]"#);
+    let found = examine(&running.api.client(), &open, "default", ROLE, &address).await;
+    assert!(said(&found, "dry run").starts_with("ok "), "{found:?}");
+}

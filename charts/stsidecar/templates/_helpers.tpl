@@ -99,6 +99,28 @@ and removes its own under the pods of the mode that follows.
 {{- toJson $names -}}
 {{- end -}}
 
+{{/* Not empty when injector.allowedRoleArns lets the pod of `helm test` name its role; patterns as the injector has them. */}}
+{{- define "stsidecar.testsRoleIsAllowed" -}}
+{{- $tests := .Values.tests -}}
+{{- $rules := .Values.injector.allowedRoleArns -}}
+{{- if not $rules -}}true{{- end -}}
+{{- range $rules -}}
+{{- $roleArns := .roleArns -}}
+{{- range .namespaces -}}
+{{- if regexMatch (include "stsidecar.pattern" .) $tests.namespace -}}
+{{- range $roleArns -}}
+{{- if regexMatch (include "stsidecar.pattern" .) $tests.roleArn -}}true{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A regular expression for a pattern with * and ?. */}}
+{{- define "stsidecar.pattern" -}}
+{{- printf "^%s$" (regexQuoteMeta . | replace "\\*" ".*" | replace "\\?" ".") -}}
+{{- end -}}
+
 {{/* merge [defaults, values]: the values win, and keys that they set to null are removed. */}}
 {{- define "stsidecar.merged" -}}
 {{- $defaults := index . 0 -}}

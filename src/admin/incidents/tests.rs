@@ -7,7 +7,6 @@ use crate::cache::{self, Answer, Refused};
 use crate::failure::Class;
 use crate::incident::Incident;
 use crate::report::{ErrorReport, IncidentReport};
-use crate::time::Wall;
 
 const PERIOD: Duration = Duration::from_mins(5);
 const ENDS: &str = "2026-11-28T14:00:00Z";

@@ -60,7 +60,9 @@ pub(in crate::inject) fn renew(draft: &mut Draft, pointer: &str, plan: &Plan<'_>
     if !covers(&found["startupProbe"], &expected["startupProbe"]) {
         set(draft, pointer, "startupProbe", expected["startupProbe"].clone());
     }
-    OPTIONAL_PROBES.iter().for_each(|key| probe(draft, &format!("{pointer}/{key}"), &found[key], &expected[key]));
+    for key in OPTIONAL_PROBES {
+        probe(draft, &format!("{pointer}/{key}"), &found[key], &expected[key]);
+    }
     let context = context::renewed(&found["securityContext"], &expected["securityContext"]);
     if context != found["securityContext"] {
         set(draft, pointer, "securityContext", context);

@@ -14,8 +14,8 @@ import (
 )
 
 // lane is one port. `open` passes, `closed` refuses connections, `hanging` takes requests and never answers, `denying`
-// answers as STS does when the role's trust policy allows nobody. `brief` passes and lets sessions end soon, `revoked`
-// passes and asks for a role that trusts nobody: STS refuses it.
+// answers as STS does when the role's trust policy refuses. `brief` passes and lets sessions end soon, `revoked` passes
+// and asks for a role without trust, which STS refuses.
 type lane struct {
 	port   string
 	secure *tls.Config

@@ -16,7 +16,7 @@ const briefly = 45 * time.Second
 
 var expiration = regexp.MustCompile(`<Expiration>[^<]+</Expiration>`)
 
-// brief lets every session end soon, as its holder is told.
+// brief says of every session that it ends soon.
 func brief(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
 		recorded := httptest.NewRecorder()
@@ -32,7 +32,7 @@ func brief(next http.Handler) http.Handler {
 	})
 }
 
-// revoked asks for the role of the same name that trusts nobody, so that the refusal is STS's own.
+// revoked asks for the role of the same name without trust, so that the refusal is STS's own.
 func revoked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
 		body, err := io.ReadAll(request.Body)

@@ -1,0 +1,42 @@
+"""Every command of a page for users is one that a scenario of the cluster runs."""
+
+import re
+
+from e2e import pages
+from e2e.scenarios import NAMES
+
+
+def commands_are_run():
+    """Every command of README, docs and runbooks is run on the cluster, or cannot be and why"""
+    found = [command for path in pages.paths() for command in pages.commands(path)]
+    wrong = [line for path in pages.paths() for line in pages.loose(path)]
+    wrong = [f"{line}: put commands into a block `sh`, and what they print into a block `text`" for line in wrong]
+    for command in found:
+        scenario = pages.RUN.get(command.page, {}).get(command.section)
+        if not scenario and not command.not_run:
+            wrong.append(f"{command}: no scenario runs it: pages.RUN has no {command.page!r}, {command.section!r}")
+        if scenario and scenario not in NAMES:
+            wrong.append(f"{command}: there is no scenario {scenario}")
+        if command.unknown and not command.not_run:
+            wrong.append(f"{command}: {', '.join(sorted(command.unknown))} are no PLACEHOLDERS of tests/e2e/pages.py")
+        wrong += [f"{command}: `{line}` fails where there is a value: --overwrite" for line in command.text.splitlines() if once(line)]
+    wrong += [f"NOTES.txt: `{line}`: --overwrite" for line in pages.notes() if once(line)]
+    assert not wrong, "".join(f"\n  {line}" for line in wrong)
+    return f"{sum(not command.not_run for command in found)} run, {sum(bool(command.not_run) for command in found)} not"
+
+
+def once(line: str) -> bool:
+    """Whether kubectl would refuse to run it again with another value."""
+    return re.search(r"\bkubectl (?:-n \S+ )?(?:label|annotate) ", line) is not None and "--overwrite" not in line and not re.search(r"\S-$", line)
+
+
+def the_register_is_true():
+    """Nothing is registered that no page has"""
+    found = [command for path in pages.paths() for command in pages.commands(path)]
+    sections = {(command.page, command.section) for command in found if not command.not_run}
+    gone = [f"{page}, {section}" for page, named in pages.RUN.items() for section in named if (page, section) not in sections]
+    gone += [f"{page}, {begins}" for page, begins, _ in pages.NOT_RUN if not any(c.page == page and c.text.startswith(begins) for c in found)]
+    assert not gone, f"tests/e2e/pages.py names what is not there: {gone}"
+
+
+CASES = [commands_are_run, the_register_is_true]
