@@ -5,6 +5,7 @@
 mod agreement;
 mod arbitrary;
 mod case;
+mod decided;
 mod earlier;
 mod effective;
 mod environment;
