@@ -37,6 +37,8 @@ const JSON: &str = "application/json";
 pub struct Admin {
     /// In the order of the configuration.
     pub profiles: Vec<Profile>,
+    /// What the injector decided by, as a hash; none where no injector made this agent.
+    pub settings_hash: Option<String>,
     /// Whether the process and its tasks run; never depends on STS.
     pub live: Box<dyn Fn() -> bool + Send + Sync>,
     /// True for good once all profiles held credentials at the same time.
@@ -108,7 +110,7 @@ impl Admin {
             listening: *self.listening.borrow(),
             draining: *self.draining.borrow(),
         };
-        answer(StatusCode::OK, JSON, status::document(&self.profiles, flags))
+        answer(StatusCode::OK, JSON, status::document(&self.profiles, flags, self.settings_hash.as_deref()))
     }
 }
 

@@ -137,6 +137,7 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
         shutdown,
         log: _,
         file: _,
+        settings_hash,
     } = config;
     let state = state_dir.as_deref().map(opened).transpose()?;
     let ending = Ending::not_yet();
@@ -148,8 +149,8 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
     let endpoint = surfaces::start_endpoint(&registry, &listen, &clients, tokens, &assembled, descriptors, &ending)?;
     let mut tasks = JoinSet::new();
     let started = supervision::started(&mut tasks, &assembled, state, wait_for_credentials, endpoint.bound());
-    let flags = (started, endpoint.bound());
-    surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, flags, &heartbeat, &ending)?;
+    let shown = surfaces::Shown { settings_hash, started, listening: endpoint.bound() };
+    surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, shown, &heartbeat, &ending)?;
     let watches = Watches::default();
     let (ticks, wall_steps) = supervision::time(&mut tasks, pace.tick);
     for Assembled { parts, .. } in &assembled {

@@ -57,16 +57,18 @@ pub(super) struct Flags {
 
 /// The document of `/status`.
 #[derive(Serialize)]
-struct Status {
+#[serde(rename_all = "camelCase")]
+struct Status<'a> {
     version: &'static str,
+    settings_hash: Option<&'a str>,
     #[serde(flatten)]
     flags: Flags,
     profiles: Vec<Report>,
 }
 
 /// `/status` as JSON.
-pub(super) fn document(profiles: &[Profile], flags: Flags) -> Vec<u8> {
+pub(super) fn document(profiles: &[Profile], flags: Flags, settings_hash: Option<&str>) -> Vec<u8> {
     let profiles = profiles.iter().map(|profile| profile.report.borrow().clone()).collect();
-    let status = Status { version: version::VERSION, flags, profiles };
+    let status = Status { version: version::VERSION, settings_hash, flags, profiles };
     serde_json::to_vec(&status).expect("strings, numbers and instants serialize")
 }

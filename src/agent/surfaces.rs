@@ -130,13 +130,20 @@ async fn serve_endpoint(
     endpoint(address.port()).serve(Listeners::and_later(vec![first], second), limits, stop).await
 }
 
+/// What the admin surface shows of the whole agent.
+pub(super) struct Shown {
+    pub(super) settings_hash: Option<String>,
+    pub(super) started: watch::Receiver<bool>,
+    pub(super) listening: watch::Receiver<bool>,
+}
+
 /// Starts the admin surface on the shared runtime.
 pub(super) fn start_admin(
     tasks: &mut JoinSet<&'static str>,
     registry: &Registry,
     listen: AdminListen,
     assembled: &[Assembled],
-    (started, listening): (watch::Receiver<bool>, watch::Receiver<bool>),
+    Shown { settings_hash, started, listening }: Shown,
     heartbeat: &Heartbeat,
     ending: &Ending,
 ) -> Result<(), Error> {
@@ -150,6 +157,7 @@ pub(super) fn start_admin(
                 report: one.report.clone(),
             })
             .collect(),
+        settings_hash,
         live: Box::new(move || heartbeat.is_fresh()),
         started,
         listening,

@@ -35,6 +35,8 @@ pub(super) struct Plan<'a> {
     pub(super) region: Option<&'a str>,
     /// Its requests and limits.
     pub(super) resources: Value,
+    /// Of everything that decided, for the pod's status and the agent's.
+    pub(super) hash: String,
 }
 
 impl Plan<'_> {
@@ -83,6 +85,7 @@ impl Plan<'_> {
             ("STSIDECAR_LISTEN", Some(format!("localhost:{port}"))),
             ("STSIDECAR_ADMIN_LISTEN", Some(format!("{admin}:{metrics_port}"))),
             ("STSIDECAR_STATE_DIR", set(STATE_DIRECTORY)),
+            ("STSIDECAR_SETTINGS_HASH", set(&self.hash)),
             // Always: a variable beats the document of the author's ConfigMap, and this is the operator's to allow.
             (ALLOW_INSECURE, set(if agent.allow_insecure_sts { "true" } else { "false" }).filter(|_| !has_own)),
             // Only what differs from the agent's own default, which the document may change.

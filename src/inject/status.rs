@@ -48,6 +48,9 @@ fn status(pod: &Value, plan: &Plan<'_>, added: &[Added], is_narrowed: bool) -> V
     let mut status = json!({
         "container": CONTAINER,
         "env": env,
+        // The chart's, or an annotation's: mirrors and admission controllers rewrite the one in the specification.
+        "image": plan.settings.image,
+        "settingsHash": plan.hash,
         "skipped": plan.choice.skipped,
         "version": version::VERSION,
         "volumes": volumes,

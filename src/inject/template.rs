@@ -4,6 +4,7 @@
 //! Owns their shape and defaults, the same as the chart's. Other keys of a values file are not its concern;
 //! an unknown key under `agent` is refused. Values that annotations can replace are texts; `settings` reads and checks them.
 
+mod decided;
 mod extra;
 
 use serde::Deserialize;

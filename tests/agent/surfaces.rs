@@ -136,7 +136,10 @@ fn status_shows_by_which_settings_the_pod_was_injected() {
         String::from_utf8(output.stdout).expect("text")
     };
     let page = said(&[]);
-    assert!(page.contains(&format!("\n  settings      {hash}\n")) && page.contains("\n  role          arn:aws:"), "{page}");
+    assert!(
+        page.contains(&format!("\n  settings      {hash}\n")) && page.contains("\n  role          arn:aws:"),
+        "{page}"
+    );
     assert!(said(&["--output=json"]).contains(&format!("\"settingsHash\": \"{hash}\"")));
     let pages = ["/metrics", "/readyz?verbose"].map(|path| agent.admin(path).text().to_owned());
     let elsewhere = [agent.log(), pages.to_vec()].concat().join("\n");

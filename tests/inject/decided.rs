@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use stsidecar::inject::Decision;
+use stsidecar::inject::{self, Decision, Request};
 
 use crate::case::{Case, apply, draw};
 use crate::shape::{injected_by, pod, sidecar};
@@ -230,4 +230,43 @@ fn stsidecar_inject_and_the_webhook_behind_it_agree() {
         let again = injected_by(&Case { pod: asking, values: values.clone(), ..Case::default() }).0;
         assert_eq!(hash_of(&again), hash_of(&pod), "{flags:?}");
     }
+}
+
+/// Whoever lists pods asks for the hash of today with the pod as it runs, and compares it with the pod's own.
+#[test]
+fn a_running_pods_hash_is_compared_with_that_of_todays_objects() {
+    let role = |name: &str| {
+        json!({ "metadata": { "annotations": {
+            "stsidecar.dev/role-arn": format!("arn:aws:iam::111122223333:role/{name}"),
+        }}})
+    };
+    let namespace = |label: &str| json!({ "metadata": { "labels": { "stsidecar.dev/injection": label } } });
+    let mut before = Case { account: Some(role("app")), namespace: Some(namespace("enabled")), ..Case::default() };
+    before.pod = json!({
+        "metadata": { "annotations": { "stsidecar.dev/region": "eu-central-1" } },
+        "spec": { "containers": [{ "name": "app", "image": "a" }] },
+    });
+    let running = injected_by(&before).0;
+    let today = |case: &Case| {
+        let request = Request {
+            pod: &running,
+            namespace: "shop",
+            account: case.account.as_ref(),
+            namespace_object: case.namespace.as_ref(),
+            asked_by_caller: false,
+            fallback_role: None,
+        };
+        inject::settings_hash(&request, &case.template()).expect("no denial").map(|hash| hash.to_string())
+    };
+    assert_eq!(today(&before), Ok(hash_of(&running)));
+    for (what, now) in [
+        ("the role", Case { account: Some(role("other")), ..before.clone() }),
+        ("the chart", Case { values: json!({ "agent": { "audience": "other" } }), ..before.clone() }),
+    ] {
+        assert!(today(&now).is_ok_and(|hash| hash != hash_of(&running)), "{what}");
+    }
+    let no_label = Case { namespace: Some(json!({ "metadata": {} })), ..before.clone() };
+    assert_eq!(today(&no_label).map_err(|skip| skip.reason), Err("not_asked"));
+    let no_role = Case { account: Some(json!({})), ..before.clone() };
+    assert_eq!(today(&no_role).map_err(|skip| skip.reason), Err("no_role"));
 }
