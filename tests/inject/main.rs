@@ -17,6 +17,7 @@ mod objects;
 mod orders;
 mod pull_secrets;
 mod reading;
+mod releases;
 mod resources;
 mod rules;
 mod shape;
