@@ -20,6 +20,7 @@ mod pattern;
 mod pod;
 mod pull_secrets;
 mod quantity;
+mod release;
 mod resources;
 mod settings;
 mod sidecar;
@@ -30,6 +31,7 @@ use serde_json::{Value, json};
 
 pub use denial::{Denial, Reason};
 pub use patch::Operation;
+pub use release::injecting_release;
 pub use settings::SettingsHash;
 pub use template::Template;
 
@@ -109,7 +111,7 @@ pub struct Skip {
 
 impl Skip {
     /// Every reason there is.
-    pub const REASONS: [&'static str; 5] = ["conflict", "disabled", "mirror", "no_role", "not_asked"];
+    pub const REASONS: [&'static str; 6] = ["conflict", "disabled", "mirror", "no_role", "not_asked", "other_release"];
 }
 
 /// The name of the ServiceAccount that a pod runs as, which the caller reads.
@@ -170,6 +172,9 @@ fn settle(request: &Request<'_>, template: &Template) -> Result<Result<Settled, 
         Ok(asked) => asked,
         Err(skip) => return Ok(Err(skip)),
     };
+    if let Some(skip) = release::of_another(pod, template) {
+        return Ok(Err(skip));
+    }
     let account_name = service_account_name(pod);
     let sources = Sources {
         pod: metadata(pod, "annotations"),

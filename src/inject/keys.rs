@@ -15,7 +15,7 @@ pub const INJECT: &str = "stsidecar.dev/inject";
 pub const INJECTION: &str = "stsidecar.dev/injection";
 /// The annotation that says what was added.
 pub const STATUS: &str = "stsidecar.dev/status";
-/// The annotation that says by which version.
+/// The annotation that says by which release of the chart, and by which version.
 pub const INJECTED_BY: &str = "stsidecar.dev/injected-by";
 /// The label by which injected pods are found.
 pub const INJECTED: &str = "stsidecar.dev/injected";

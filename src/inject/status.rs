@@ -10,6 +10,7 @@ use super::environment::{REGIONS, env_from};
 use super::keys::{INJECTED, INJECTED_BY, PREFIX, STATUS};
 use super::patch::Draft;
 use super::pod::{self, metadata};
+use super::release;
 use super::sidecar::Plan;
 use crate::version;
 
@@ -33,7 +34,7 @@ pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added], is_narr
     let status = status(draft.pod(), plan, added, is_narrowed);
     let app = default_container(draft.pod(), plan);
     draft.set(ANNOTATIONS, STATUS, &status.to_string());
-    draft.set(ANNOTATIONS, INJECTED_BY, &format!("stsidecar-injector/{}", version::VERSION));
+    draft.set(ANNOTATIONS, INJECTED_BY, &release::mark(plan.template));
     if !metadata(draft.pod(), "annotations").is_some_and(|map| map.contains_key(DEFAULT_CONTAINER)) {
         draft.set(ANNOTATIONS, DEFAULT_CONTAINER, &app);
     }

@@ -200,6 +200,9 @@ pub(super) struct HttpProxy {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Injector {
+    /// Where the release is, and its name; empty where no release injects.
+    pub(super) namespace: String,
+    pub(super) release: String,
     pub(super) mesh_proxies: Vec<String>,
     pub(super) skipped_containers: Vec<String>,
     pub(super) strict_environment: bool,
@@ -213,6 +216,8 @@ impl Default for Injector {
     fn default() -> Self {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Self {
+            namespace: String::new(),
+            release: String::new(),
             mesh_proxies: names(&["istio-proxy", "linkerd-proxy", "kuma-sidecar"]),
             skipped_containers: names(&[
                 "istio-proxy",

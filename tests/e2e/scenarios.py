@@ -14,6 +14,7 @@ from . import outage_cases as outages
 from . import policy_cases as policies
 from . import readme_cases as readmes
 from . import refusal_cases as refusals
+from . import release_cases as releases
 from . import reinvocation_cases as reinvocations
 from . import serving_cases as serving
 from . import shape_cases as shapes
@@ -22,7 +23,7 @@ from .context import PLACES, Context
 from .release import NAMESPACE, values_file
 
 # Install and remove the chart, so there is no other release yet.
-FIRST = [("a", installs.a), ("gone", installs.gone), ("hand", installs.hand), ("readme", readmes.readme)]
+FIRST = [("a", installs.a), ("gone", installs.gone), ("hand", installs.hand), ("two", releases.two), ("readme", readmes.readme)]
 # Beside each other, each row by itself in this order: c and l restart the kubelet, one at a time.
 BESIDE = [
     [("b", serving.b), ("c", outages.c), ("l", outages.l), ("n", refusals.n), ("asks", policies.asks)],

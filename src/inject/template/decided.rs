@@ -37,6 +37,8 @@ impl Template {
             image_pull_secrets,
         } = agent;
         let Injector {
+            namespace: _,
+            release: _,
             mesh_proxies,
             skipped_containers,
             strict_environment: _,
