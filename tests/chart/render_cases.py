@@ -241,6 +241,8 @@ def notes():
         assert plain.endswith(f"\n\n  helm test stsidecar --namespace {NAMESPACE}"), plain[-200:]
         assert "WARNING: agent.region is empty" in plain and plain.count("WARNING") == 1
         assert "WARNING" not in shown("--set=agent.region=eu-central-1", *OPERATORS)
+        # An STS of one's own needs no region: nothing is refused.
+        assert "WARNING" not in shown("--set=agent.stsEndpoint=https://sts.example.com", *OPERATORS)
         poor = shown(
             "--set=injector.replicas=1,injector.certs.mode=certManager,metrics.podMonitor.enabled=true,tests.enabled=false",
             "--set=injector.webhook.pods.failurePolicy=Ignore,imagePullSecrets[0].name=x",

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod arbitrary;
+mod ca_bundle;
 mod case;
 mod decided;
 mod earlier;
