@@ -96,7 +96,7 @@ impl Plan<'_> {
             ("STSIDECAR_WAIT_FOR_CREDENTIALS", (!own.wait_for_credentials).then(|| "false".to_owned())),
             ("STSIDECAR_LOG_LEVEL", unless(&own.log_level, "info")),
             ("STSIDECAR_LOG_FORMAT", unless(&own.log_format, "json")),
-            ("AWS_CA_BUNDLE", set(&bundle.config_map).map(|_| format!("{CA_DIRECTORY}/{}", bundle.key))),
+            ("AWS_CA_BUNDLE", bundle.file().map(|file| format!("{CA_DIRECTORY}/{file}"))),
             ("HTTPS_PROXY", set(&agent.http_proxy.https_proxy)),
             ("NO_PROXY", set(&agent.http_proxy.no_proxy)),
         ];
@@ -122,7 +122,7 @@ impl Plan<'_> {
         if self.settings.config.is_some() {
             mounts.push(json!({ "mountPath": CONFIG_DIRECTORY, "name": CONFIG_VOLUME, "readOnly": true }));
         }
-        if !self.template.agent.aws_ca_bundle.config_map.is_empty() {
+        if self.template.agent.aws_ca_bundle.file().is_some() {
             mounts.push(json!({ "mountPath": CA_DIRECTORY, "name": CA, "readOnly": true }));
         }
         mounts
@@ -143,10 +143,7 @@ impl Plan<'_> {
         if let Some(name) = config {
             volumes.push(json!({ "name": CONFIG_VOLUME, "configMap": { "name": name } }));
         }
-        let bundle = &self.template.agent.aws_ca_bundle;
-        if !bundle.config_map.is_empty() {
-            volumes.push(json!({ "name": CA, "configMap": { "name": bundle.config_map } }));
-        }
+        volumes.extend(self.template.agent.aws_ca_bundle.volume(CA));
         volumes
     }
 }

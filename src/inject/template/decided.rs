@@ -32,7 +32,7 @@ impl Template {
             security_context: _,
             log: _,
             extra_env,
-            aws_ca_bundle: CaBundle { config_map, key },
+            aws_ca_bundle: CaBundle { config_map, key, pem: _ },
             http_proxy: HttpProxy { https_proxy, no_proxy },
             image_pull_secrets,
         } = agent;
@@ -48,9 +48,11 @@ impl Template {
             agent_architectures,
         } = injector;
         let has_config_map = !config_map.is_empty();
+        let certificates = agent.aws_ca_bundle.of_values();
         let members = json!({
             "allowInsecureSts": allow_insecure_sts,
             "architectures": set(agent_architectures),
+            "caBundle": certificates,
             "caConfigMap": config_map,
             "caKey": has_config_map.then_some(key),
             "extraEnv": extra_env,
