@@ -12,7 +12,7 @@ from .workloads import Place
 # Roles and whom they trust: one for each scenario's namespace, by the same name, and these.
 PLACES = [
     "asks", "b", "bodies", "c", "d", "dashboard", "drain", "e", "env", "f", "g", "h", "i", "j", "k", "l", "m",
-    "m-quota", "m-restricted", "mesh", "n", "nodes", "o", "p", "speed", "system", "whole",
+    "m-quota", "m-restricted", "mesh", "n", "nodes", "o", "p", "settings", "speed", "system", "whole",
 ]
 ROLES = [
     *(Role(f"e2e-{name}", f"e2e-{name}") for name in PLACES if name != "d"),

@@ -1,4 +1,4 @@
-"""More than one release in a cluster: refused at install, and never both in one pod: two."""
+"""More than one release in a cluster: two; and settings of one release that change: settings."""
 
 import json
 import os
@@ -9,11 +9,12 @@ import yaml
 
 from real.processes import until
 
+from . import store
 from .cluster import KUBECTL, Cluster
 from .context import Context
 from .install_cases import inventory, nothing_left, swept
-from .release import CHART, HELMS, INJECTOR, NAME, NAMESPACE, Release, image_values
-from .workloads import PREFIX, expect, holds
+from .release import CHART, HELMS, INJECTOR, NAME, NAMESPACE, Release, image_values, values_file
+from .workloads import PREFIX, Place, expect, holds
 
 OTHER, SPACE = "other", "e2e-other"
 ROLE = "arn:aws:iam::111122223333:role/e2e-two"
@@ -92,3 +93,46 @@ def lives(cluster: Cluster) -> str:
     again = helm(cluster, "helm4", "install", NAME, str(CHART), f"--namespace={NAMESPACE}", "--dry-run=server", *image_values())
     expect(f"exit code once nothing is left, which says {again.stderr.strip()}", again.returncode, 0)
     return f"{refused['helm4']} | injected-by: {mark} | {warned.strip()} | {command[1]}"
+
+
+def settings(context: Context) -> str:
+    """A pod shows by which settings it was injected, and certificates of the chart's values reach a sidecar without a ConfigMap"""
+    place, cluster = context.place("settings"), context.cluster
+    values, pem = values_file(context.directory), context.directory / "settings-ca.crt"
+    pem.write_text(context.store.ca)
+    place.start("before")
+    old = shown(place, "before")
+    # The two places exclude each other.
+    bundle = ("--set", "agent.awsCaBundle.configMap=", "--set-file", f"agent.awsCaBundle.pem={pem}")
+    try:
+        context.release.upgrade(f"--values={values}", *bundle)
+        by_values = until("a pod is injected by the new values", lambda: injected(place, "after", old), 60, every=1)
+        cluster.ready(place.namespace, "after")
+        new = shown(place, "after")
+        volumes = {volume["name"]: volume for volume in by_values["spec"]["volumes"]}
+        holds("the certificates come with the pod", "downwardAPI" in volumes["stsidecar-ca"], volumes["stsidecar-ca"])
+        expect("what the sidecar of the pod from before shows", shown(place, "before"), old)
+        holds("another value of the chart has another hash", new != old, new)
+    finally:
+        context.release.upgrade(f"--values={values}")
+    return f"before the upgrade {old}, after it {new}; AWS_CA_BUNDLE of {len(context.store.ca)} bytes from the pod's annotation"
+
+
+def hash_of(pod: dict) -> str:
+    """The hash that the injector wrote."""
+    return json.loads(pod["metadata"]["annotations"][f"{PREFIX}status"])["settingsHash"]
+
+
+def injected(place: Place, name: str, old: str) -> dict | None:
+    """The pod, once it is made by other settings than the old: an injector that drains may still answer."""
+    place.cluster.kubectl("-n", place.namespace, "delete", "pod", name, "--ignore-not-found", "--wait", "--timeout=30s")
+    pod = place.create(place.pod(name))
+    return pod if hash_of(pod) != old else None
+
+
+def shown(place: Place, name: str) -> str:
+    """The hash of a running pod, the same in its annotation and in its sidecar's status, beside the role."""
+    said = place.exec(name, "stsidecar", "/stsidecar", "status")
+    own = hash_of(place.cluster.object("Pod", place.namespace, name))
+    holds("status shows the hash of the annotation, and the role", f"settings      {own}" in said and store.arn(place.role) in said, said)
+    return own

@@ -54,6 +54,7 @@ ALONE = [
     ("drain", shapes.drain),
     ("h", refusals.h),
     ("system", refusals.system),
+    ("settings", releases.settings),
     ("f", admissions.f),
     ("k", installs.k),
 ]
