@@ -4,6 +4,8 @@
 //! Owns their shape and defaults, the same as the chart's. Other keys of a values file are not its concern;
 //! an unknown key under `agent` is refused. Values that annotations can replace are texts; `settings` reads and checks them.
 
+mod ca_bundle;
+mod decided;
 mod extra;
 mod injector;
 mod probes;
@@ -12,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::version;
+use ca_bundle::CaBundle;
 pub(super) use injector::Injector;
 pub(super) use probes::{IncidentProbe, ReadinessProbe};
 
@@ -191,20 +194,6 @@ impl Default for Log {
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub(super) struct CaBundle {
-    /// Empty for none.
-    pub(super) config_map: String,
-    pub(super) key: String,
-}
-
-impl Default for CaBundle {
-    fn default() -> Self {
-        Self { config_map: String::new(), key: "ca.crt".to_owned() }
-    }
-}
-
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(super) struct HttpProxy {
@@ -242,6 +231,12 @@ impl Template {
     #[must_use]
     pub fn with_callers_region(self) -> Self {
         Self { has_callers_region: true, ..self }
+    }
+
+    /// The certificates of the values that go with each pod, as PEM.
+    #[must_use]
+    pub fn ca_bundle(&self) -> Option<String> {
+        self.agent.aws_ca_bundle.of_values()
     }
 
     pub(super) fn pull_policy(&self) -> &str {

@@ -70,6 +70,12 @@ impl Bundle {
         }
         Ok(Self(Arc::new(Anchors { roots: Arc::new(roots), servers: Arc::new(servers), content: Vec::new() })))
     }
+
+    /// How many certificates it holds.
+    #[must_use]
+    pub fn certificates(&self) -> usize {
+        self.0.roots.len()
+    }
 }
 
 /// A text of PEM in which a parser finds every certificate.
@@ -99,7 +105,7 @@ fn labelled(content: &[u8]) -> Result<Vec<u8>, NotABundle> {
 
 impl fmt::Debug for Bundle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Bundle({} certificates)", self.0.roots.len())
+        write!(formatter, "Bundle({} certificates)", self.certificates())
     }
 }
 
