@@ -70,6 +70,29 @@ fn a_bundle_of_the_values_comes_with_the_pod() {
     assert!(text.contains("stsidecar-ca") && !text.contains("BEGIN"), "{text}");
 }
 
+/// What stands between them stays out, whatever it is; so does a line end.
+#[test]
+fn certificates_alone_come_with_the_pod_in_whichever_form_they_are_written() {
+    let [one, two] = ["one.example.com", "two.example.com"].map(certificate);
+    let list = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
+    let older = two.replace(" CERTIFICATE-----", " X509 CERTIFICATE-----");
+    let folded = |pem: &str| pem.replace('\n', "").replace("-----BEGIN", " -----BEGIN");
+    let expected = injected_by(&with(&json!({ "pem": format!("{one}{two}") }))).0;
+    for pem in [
+        format!("{list}{one}{list}{two}"),
+        format!("subject=one\n{one}subject=two\n{older}"),
+        format!("{one}{two}").replace('\n', "\r\n"),
+        format!("{}\n{two}", folded(&one).trim()),
+        folded(&format!("{one}{two}")).trim().to_owned(),
+    ] {
+        let after = injected_by(&with(&json!({ "pem": pem }))).0;
+        assert_eq!(annotation(&after), annotation(&expected), "{pem}");
+        for text in [&*pem, annotation(&after).expect("written")] {
+            assert_eq!(Bundle::parse(text.as_bytes()).expect("the agent's parser").certificates(), 2, "{text}");
+        }
+    }
+}
+
 /// From any of the three to any other, as if it had been rendered now; and a call behind it changes nothing.
 #[test]
 fn another_bundle_renews_what_was_rendered() {
