@@ -197,10 +197,10 @@ impl Template {
         Self { has_callers_region: true, ..self }
     }
 
-    /// The certificates of the values that go with each pod, as PEM.
+    /// The certificates of the values that go with each pod, as they were written.
     #[must_use]
-    pub fn ca_bundle(&self) -> Option<String> {
-        self.agent.aws_ca_bundle.of_values()
+    pub fn ca_bundle(&self) -> Option<&str> {
+        self.agent.aws_ca_bundle.as_written()
     }
 
     pub(super) fn pull_policy(&self) -> &str {

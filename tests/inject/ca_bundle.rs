@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use stsidecar::inject::Template;
+use stsidecar::sts::Bundle;
 
 use crate::case::Case;
 use crate::kubelet;
@@ -49,9 +50,12 @@ fn what_may_be_missing_is_the_kubelets_to_say() {
 /// of it (<https://kubernetes.io/docs/concepts/workloads/pods/downward-api/>).
 #[test]
 fn a_bundle_of_the_values_comes_with_the_pod() {
-    let pem = certificate("one.example.com") + &certificate("two.example.com");
-    let (after, _) = injected_by(&with(&json!({ "pem": format!("\n{pem}\n\n") })));
-    assert_eq!(annotation(&after), Some(&*pem));
+    let pem = certificate("one.example.com") + "# two\n" + &certificate("two.example.com");
+    let (after, _) = injected_by(&with(&json!({ "pem": format!("# one\n{pem}\n\n") })));
+    // `kubectl describe` cuts each line of an annotation after 140 characters, and prints every line.
+    let written = annotation(&after).expect("written");
+    assert!(!written.contains('\n') && written.len() < pem.len(), "{written}");
+    assert_eq!(Bundle::parse(written.as_bytes()).expect("the agent's parser").certificates(), 2);
     let field =
         json!({ "fieldRef": { "fieldPath": format!("metadata.annotations['{ANNOTATION}']") }, "path": "ca.crt" });
     assert_eq!(*volume(&after), json!({ "name": "stsidecar-ca", "downwardAPI": { "items": [field] } }));
@@ -64,6 +68,29 @@ fn a_bundle_of_the_values_comes_with_the_pod() {
     assert!(!environment.values().any(|value| value.contains("BEGIN CERTIFICATE")), "kubectl describe prints it whole");
     let text = after["metadata"]["annotations"]["stsidecar.dev/status"].as_str().expect("a status");
     assert!(text.contains("stsidecar-ca") && !text.contains("BEGIN"), "{text}");
+}
+
+/// What stands between them stays out, whatever it is; so does a line end.
+#[test]
+fn certificates_alone_come_with_the_pod_in_whichever_form_they_are_written() {
+    let [one, two] = ["one.example.com", "two.example.com"].map(certificate);
+    let list = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
+    let older = two.replace(" CERTIFICATE-----", " X509 CERTIFICATE-----");
+    let folded = |pem: &str| pem.replace('\n', "").replace("-----BEGIN", " -----BEGIN");
+    let expected = injected_by(&with(&json!({ "pem": format!("{one}{two}") }))).0;
+    for pem in [
+        format!("{list}{one}{list}{two}"),
+        format!("subject=one\n{one}subject=two\n{older}"),
+        format!("{one}{two}").replace('\n', "\r\n"),
+        format!("{}\n{two}", folded(&one).trim()),
+        folded(&format!("{one}{two}")).trim().to_owned(),
+    ] {
+        let after = injected_by(&with(&json!({ "pem": pem }))).0;
+        assert_eq!(annotation(&after), annotation(&expected), "{pem}");
+        for text in [&*pem, annotation(&after).expect("written")] {
+            assert_eq!(Bundle::parse(text.as_bytes()).expect("the agent's parser").certificates(), 2, "{text}");
+        }
+    }
 }
 
 /// From any of the three to any other, as if it had been rendered now; and a call behind it changes nothing.
@@ -141,6 +168,7 @@ fn stsidecar_inject_writes_it_into_the_manifest() {
     let outcome = stream::inject(&["--values=values.yaml", stream::ROLE], stream::POD, &values);
     assert_eq!((outcome.code, &*outcome.stderr), (0, ""));
     let after: Value = serde_saphyr::from_str(&outcome.stdout).expect("a manifest");
-    assert_eq!(annotation(&after), Some(&*pem));
+    let written = annotation(&after).expect("written");
+    assert_eq!(written.split_whitespace().collect::<String>(), pem.split_whitespace().collect::<String>());
     assert_eq!(volume(&after)["downwardAPI"]["items"][0]["path"], "ca.crt");
 }

@@ -35,7 +35,7 @@ impl CaBundle {
     /// What is wrong, behind the name of the value.
     pub(in crate::inject) fn check(&self, is_key: fn(&str) -> bool) -> Result<(), String> {
         let problem = |text: &str| Err(format!("agent.awsCaBundle{text}"));
-        let pem = self.pem.trim_ascii();
+        let pem = self.as_written().unwrap_or_default();
         if !self.config_map.is_empty() && !pem.is_empty() {
             return problem(": configMap and pem exclude each other: leave one of them");
         }
@@ -55,22 +55,43 @@ impl CaBundle {
         Ok(())
     }
 
-    /// The certificates that go with each pod; none when a `ConfigMap` has them.
+    /// The certificates that go with each pod; none when a `ConfigMap` has them. In one line, which `kubectl describe`
+    /// cuts (`printAnnotationsMultiline` in
+    /// <https://github.com/kubernetes/kubectl/blob/master/pkg/describe/describe.go>), and without what stands between
+    /// them; the agent's parser takes them so.
     pub(in crate::inject) fn of_values(&self) -> Option<String> {
+        let (mut text, mut is_inside) = (String::new(), false);
+        for line in self.pem.lines().map(str::trim_ascii) {
+            // The older label of the same.
+            let line = line.replace(" X509 CERTIFICATE-----", " CERTIFICATE-----");
+            if line.starts_with("-----BEGIN CERTIFICATE-----") {
+                is_inside = true;
+                text.push_str(if text.is_empty() { "" } else { " " });
+            }
+            if is_inside {
+                text.push_str(&line);
+            }
+            is_inside = is_inside && !line.contains("-----END ");
+        }
+        self.as_written().map(|_| text)
+    }
+
+    /// The certificates as they were written; none without.
+    pub(in crate::inject) fn as_written(&self) -> Option<&str> {
         let pem = self.pem.trim_ascii();
-        (!pem.is_empty()).then(|| format!("{pem}\n"))
+        (!pem.is_empty()).then_some(pem)
     }
 
     /// The file's name in the volume; none without a bundle.
     pub(in crate::inject) fn file(&self) -> Option<&str> {
         let of_config_map = || (!self.config_map.is_empty()).then_some(&*self.key);
-        self.of_values().map(|_| FILE).or_else(of_config_map)
+        self.as_written().map(|_| FILE).or_else(of_config_map)
     }
 
     /// The volume of that name with the file; none without a bundle.
     pub(in crate::inject) fn volume(&self, name: &str) -> Option<Value> {
         self.file()?;
-        if self.of_values().is_none() {
+        if self.as_written().is_none() {
             return Some(json!({ "name": name, "configMap": { "name": self.config_map } }));
         }
         let field = json!({ "fieldPath": format!("metadata.annotations['{CA_BUNDLE}']") });
