@@ -118,7 +118,7 @@ async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
     let mut conditions = vec![of_certificate(&certificate)];
     let port = config.port;
     let taken = move || format!("{port} cannot be taken; is another process using it?");
-    let holds = Box::new(move || if *is_bound.borrow() { Ok(()) } else { Err(taken()) });
+    let holds = Box::new(move || if *is_bound.borrow() { Ok(None) } else { Err(taken()) });
     conditions.push(Condition { name: "port", holds });
     let [looked, notes @ ..] = of_registration(&config.webhook_configuration, &current);
     conditions.push(looked);
@@ -162,7 +162,8 @@ fn of_certificate(serving: &Arc<ServingCertificate>) -> Condition {
     let serving = Arc::clone(serving);
     let holds = Box::new(move || {
         let readiness = serving.readiness();
-        if readiness.ready { Ok(()) } else { Err(readiness.reason.clone()) }
+        let end = readiness.ends.map(|end| format!("ends {}", end.rfc3339()));
+        if readiness.ready { Ok(end) } else { Err(readiness.reason.clone()) }
     });
     Condition { name: "certificate", holds }
 }
@@ -172,11 +173,11 @@ fn of_certificate(serving: &Arc<ServingCertificate>) -> Condition {
 fn of_registration(name: &str, current: &Arc<Current>) -> [Condition; 3] {
     let unread = format!("MutatingWebhookConfiguration {name} could not be read yet");
     let [looked, configuration, webhooks] = std::array::from_fn(|_| Arc::clone(current));
-    let holds = Box::new(move || if looked.has_looked() { Ok(()) } else { Err(unread.clone()) });
+    let holds = Box::new(move || if looked.has_looked() { Ok(None) } else { Err(unread.clone()) });
     [
         Condition { name: "registration", holds },
-        Condition { name: "configuration", holds: Box::new(move || configuration.configuration()) },
-        Condition { name: "webhook", holds: Box::new(move || webhooks.webhooks()) },
+        Condition { name: "configuration", holds: Box::new(move || configuration.configuration().map(|()| None)) },
+        Condition { name: "webhook", holds: Box::new(move || webhooks.webhooks().map(|()| None)) },
     ]
 }
 

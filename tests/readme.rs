@@ -126,6 +126,7 @@ fn injector() -> Registry {
     let registry = Registry::new();
     let registered = "no name is registered twice";
     let _ = injector::metrics::Metrics::register(&registry).expect(registered);
+    let _ = injector::metrics::Ready::register(&registry).expect(registered);
     let _ = injector::certificates::Metrics::register(&registry).expect(registered);
     let _ = injector::registration::metrics::Metrics::register(&registry).expect(registered);
     telemetry::Dropped::default().register(&registry).expect(registered);

@@ -16,6 +16,7 @@ pub mod inspect;
 mod keeper;
 pub mod metrics;
 pub(super) mod object;
+mod origin;
 mod own;
 mod plan;
 mod record;
@@ -34,10 +35,12 @@ use kube::Client;
 use tokio::sync::{Notify, watch};
 
 use crate::rotated_file::Watches;
-use keeper::{Keeper, Origin};
+use keeper::Keeper;
 use object::Object;
+use origin::Origin;
 
 pub use metrics::Metrics;
+pub(super) use plan::others_due;
 pub use serving::{Readiness, ServingCertificate};
 pub use settings::{Clock, Mode, Settings};
 

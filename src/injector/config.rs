@@ -101,6 +101,7 @@ struct Certs {
     secret_name: String,
     ca_duration: Option<String>,
     leaf_duration: Option<String>,
+    renew_before: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -115,7 +116,7 @@ enum ModeName {
 /// The chart's defaults.
 const CA_DURATION: Duration = Duration::from_hours(8760);
 const LEAF_DURATION: Duration = Duration::from_hours(168);
-/// An alert fires when a certificate has less than a day left, so a shorter one would never be silent.
+/// It is renewed with a day left at the latest, which leaves time to mend what keeps it from being renewed.
 const SHORTEST_LEAF: Duration = Duration::from_hours(48);
 
 impl Config {
@@ -206,14 +207,14 @@ fn log(origin: &str, log: Log) -> Result<telemetry::Settings, Error> {
 }
 
 fn certificates(origin: &str, certs: Certs) -> Result<Mode, Error> {
-    let read = |key: &str, text: Option<String>, default: Duration| {
-        text.map_or(Ok(default), |text| {
-            humantime::parse_duration(&text)
-                .map_err(|_| Error::value(format!("{origin}: injector.certs.{key}"), &text, "a duration such as 168h"))
-        })
+    let parse = |key: &str, text: String| {
+        humantime::parse_duration(&text)
+            .map_err(|_| Error::value(format!("{origin}: injector.certs.{key}"), &text, "a duration such as 168h"))
     };
-    let ca_duration = read("caDuration", certs.ca_duration, CA_DURATION)?;
-    let leaf_duration = read("leafDuration", certs.leaf_duration, LEAF_DURATION)?;
+    let read = |key: &str, text: Option<String>| text.map(|text| parse(key, text)).transpose();
+    let ca_duration = read("caDuration", certs.ca_duration)?.unwrap_or(CA_DURATION);
+    let leaf_duration = read("leafDuration", certs.leaf_duration)?.unwrap_or(LEAF_DURATION);
+    let renew_before = read("renewBefore", certs.renew_before)?;
     let shown = |duration| humantime::format_duration(duration).to_string();
     if leaf_duration < SHORTEST_LEAF {
         let key = format!("{origin}: injector.certs.leafDuration");
@@ -225,7 +226,7 @@ fn certificates(origin: &str, certs: Certs) -> Result<Mode, Error> {
     }
     Ok(match certs.mode {
         ModeName::Own => Mode::SelfSigned { ca_duration, leaf_duration },
-        ModeName::CertManager => Mode::CertManager,
+        ModeName::CertManager => Mode::CertManager { renew_before },
         ModeName::External => Mode::External,
     })
 }

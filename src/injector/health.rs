@@ -1,24 +1,28 @@
 //! Probes and metrics of the injector, over plain HTTP.
 //!
-//! Owns `/livez`, `/readyz` and `/metrics`. It judges nothing: each condition of readiness is handed in by who
-//! knows it. The kubelet and Prometheus ask.
+//! Owns `/livez`, `/readyz` and `/metrics`, which show the same readiness. It judges nothing: each condition of it is
+//! handed in by who knows it. The kubelet and Prometheus ask.
 
 use std::sync::Arc;
 
 use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode, Uri};
 
+use super::metrics::Ready;
 use crate::admin::metrics::{CONTENT_TYPE, text as render};
 use crate::admin::{answer, parameter, text};
 use crate::http::{Connection, Reply, Request, Respond, Response};
 use crate::metrics::Registry;
 
+/// That a condition holds, with what is worth knowing of it, or why it does not hold.
+pub type Judgement = Result<Option<String>, String>;
+
 /// One thing that holds, or not.
 pub struct Condition {
     /// Its name on `/readyz?verbose`.
     pub name: &'static str,
-    /// Whether it holds now, or why not.
-    pub holds: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Whether it holds now.
+    pub holds: Box<dyn Fn() -> Judgement + Send + Sync>,
 }
 
 /// What the surface shows.
@@ -29,17 +33,24 @@ pub struct Health {
     pub notes: Vec<Condition>,
     /// The process's.
     pub registry: Registry,
+    /// On that registry.
+    pub ready: Ready,
 }
 
 impl Health {
+    fn is_ready(&self) -> bool {
+        self.conditions.iter().all(|condition| (condition.holds)().is_ok())
+    }
+
     fn readiness(&self, verbose: bool) -> Response {
-        let ready = self.conditions.iter().all(|condition| (condition.holds)().is_ok());
+        let ready = self.is_ready();
         let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         if !verbose {
             return text(status, if ready { "ok\n" } else { "not ready\n" });
         }
         let line = |mark: &str, Condition { name, holds }: &Condition| match holds() {
-            Ok(()) => format!("[+]{name} ok\n"),
+            Ok(None) => format!("[+]{name} ok\n"),
+            Ok(Some(note)) => format!("[+]{name} ok: {note}\n"),
             Err(problem) => format!("[{mark}]{name}: {problem}\n"),
         };
         let conditions = self.conditions.iter().map(|condition| line("-", condition));
@@ -61,7 +72,10 @@ impl Health {
             // Whoever answers lives: this surface shares its thread with everything else.
             "/livez" => text(StatusCode::OK, "ok\n"),
             "/readyz" => self.readiness(parameter(uri.query().unwrap_or_default(), "verbose").is_some()),
-            _ => answer(StatusCode::OK, CONTENT_TYPE, render(&self.registry)),
+            _ => {
+                self.ready.set(self.is_ready());
+                answer(StatusCode::OK, CONTENT_TYPE, render(&self.registry))
+            }
         }
     }
 }

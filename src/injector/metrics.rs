@@ -1,9 +1,9 @@
-//! What the webhook counts: admissions by outcome, and how long they take.
+//! What the webhook counts: admissions by outcome, and how long they take; and whether it is ready.
 //!
-//! Owns the two families and the closed sets of their labels; every series is there from the start. The
+//! Owns the three families and the closed sets of their labels; every series is there from the start. The
 //! certificate's are beside it.
 
-use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::inject::{Reason, Skip};
 
@@ -53,6 +53,26 @@ impl Outcome {
             Self::Denied(reason) => ["denied", reason.as_str()],
             Self::Error(failure) => ["error", failure.as_str()],
         }
+    }
+}
+
+/// Readiness as a scrape shows it.
+#[derive(Clone, Debug)]
+pub struct Ready(IntGauge);
+
+impl Ready {
+    /// Registers it, as not ready.
+    ///
+    /// # Errors
+    /// When a family of that name is registered already.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let ready = IntGauge::new("stsidecar_injector_ready", "1 when all conditions of /readyz hold, else 0.")?;
+        registry.register(Box::new(ready.clone()))?;
+        Ok(Self(ready))
+    }
+
+    pub(super) fn set(&self, ready: bool) {
+        self.0.set(ready.into());
     }
 }
 

@@ -15,7 +15,7 @@ use super::Error;
 use super::clients::Clients;
 use super::events::{self, Events};
 use super::health::{Condition, Health};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Ready};
 use super::objects::{self, Objects};
 use super::registration::Current;
 use super::tls::Tls;
@@ -121,14 +121,14 @@ fn start(
     });
     let has_read = first_read(objects.clone(), namespace, tasks);
     let stopping = draining.subscribe();
-    let unless = |fails: bool, problem: &str| if fails { Err(problem.to_owned()) } else { Ok(()) };
+    let unless = |fails: bool, problem: &str| if fails { Err(problem.to_owned()) } else { Ok(None) };
     let problem = "no ServiceAccount and Namespace could be read yet; the log says why";
     let holds = Box::new(move || unless(!*has_read.borrow(), problem));
     conditions.push(Condition { name: "reads", holds });
     let holds = Box::new(move || unless(*stopping.borrow(), "the injector is shutting down"));
     conditions.push(Condition { name: "draining", holds });
     if let Some(clients) = clients.clone() {
-        conditions.push(Condition { name: "client-ca", holds: Box::new(move || clients.known()) });
+        conditions.push(Condition { name: "client-ca", holds: Box::new(move || clients.known().map(|()| None)) });
     }
     let activity = Arc::new(Activity::default());
     let answers = answers(current, objects, events, &registry, &activity, draining.subscribe())?;
@@ -137,7 +137,8 @@ fn start(
         let served = serve_over(tls, webhook, Arc::new(answers), limits, of_webhook, stop).await;
         report("webhook", served)
     });
-    let (surface, stop) = (Arc::new(Health { conditions, notes, registry }), closed.subscribe());
+    let ready = Ready::register(&registry)?;
+    let (surface, stop) = (Arc::new(Health { conditions, notes, registry, ready }), closed.subscribe());
     tasks.spawn(async move {
         let limits = Limits::new(HEALTH_CONNECTIONS);
         report("health", serve(health, surface, limits, Arc::new(Activity::default()), stop).await)

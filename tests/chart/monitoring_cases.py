@@ -9,19 +9,22 @@ from pathlib import Path
 
 import yaml
 
-from chart.helm import CHART, HERE, OPERATORS, objects
+from chart.helm import CHART, HERE, OPERATORS, compare, objects
 from real.bootstrap import ROOT, TOOLS
 
 PROMTOOL = TOOLS / "promtool" / "promtool"
 ALERTS = CHART / "files" / "alerts.yaml"
 TESTS = HERE / "alerts.test.yaml"
+INCIDENTS = HERE / "incidents.test.yaml"
+ORDINARY = HERE / "ordinary.test.yaml"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 # A runbook's headings, in this order; it may have more.
 SECTIONS = ["Impact", "What it means", "Look", "Fix", "Over"]
 
-# Of strangers: the API server, kube-state-metrics, the Prometheus client.
+# Of strangers: Prometheus itself, the API server, kube-state-metrics, the Prometheus client.
 HOOK = {"name": set(), "type": {"admit"}}
 STRANGERS = {
+    "up": ("gauge", {}),
     "apiserver_admission_webhook_rejection_count": (
         "counter",
         {**HOOK, "error_type": {"calling_webhook_error", "apiserver_internal_error", "no_error"}, "rejection_code": set()},
@@ -29,7 +32,9 @@ STRANGERS = {
     "apiserver_admission_webhook_fail_open_count": ("counter", HOOK),
     "apiserver_admission_webhook_admission_duration_seconds": ("histogram", HOOK),
     "apiserver_admission_match_condition_evaluation_errors_total": ("counter", HOOK),
+    "kube_pod_created": ("gauge", {}),
     "kube_pod_init_container_status_restarts_total": ("counter", {}),
+    "process_start_time_seconds": ("gauge", {}),
     "process_resident_memory_bytes": ("gauge", {}),
     "process_cpu_seconds_total": ("counter", {}),
     "process_open_fds": ("gauge", {}),
@@ -61,13 +66,27 @@ def rules() -> Iterator[dict]:
         yield from group["rules"]
 
 
+def names_in(expression: str) -> set[str]:
+    """The metrics and recorded series that an expression asks for: each word that is no function, keyword or label."""
+    plain = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^\]]*\]', "", expression)
+    plain = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", "", plain)
+    words = re.findall(r"(?<![\w:.])[a-z_][\w:]*(?!\s*\(|[\w:])", plain, re.IGNORECASE)
+    return set(words) - {"and", "or", "unless", "offset", "bool", "by", "on"}
+
+
+def metrics_of(expression: str) -> set[str]:
+    """The metrics that an expression asks for, through recorded ones."""
+    recorded = {rule["record"]: rule["expr"] for rule in rules() if "record" in rule}
+    return set().union(*(metrics_of(recorded[name]) if name in recorded else {name} for name in names_in(expression)))
+
+
 def check_selectors(expression: str) -> None:
     """Every metric exists, and every matcher names a label and values that it has."""
     known = metrics()
     recorded = {rule["record"] for rule in rules() if "record" in rule}
-    names = set(re.findall(r"\b(?:stsidecar|apiserver|kube|process)_\w+\b", re.sub(r'"[^"]*"|stsidecar:[\w:]+', "", expression)))
-    assert names or set(re.findall(r"stsidecar:[\w:]+", expression)) <= recorded, expression
-    for name in names:
+    names = names_in(expression)
+    assert names, expression
+    for name in names - recorded:
         kind, labels = known.get(name) or known.get(re.sub(r"_(bucket|count|sum)$", "", name)) or (None, {})
         assert kind, f"nothing exports {name}"
         assert (name in known) != (kind == "histogram"), f"{name} is a {kind}"
@@ -107,6 +126,36 @@ def alerts_fire():
     assert fires == names, f"not shown to fire: {names - fires}"
     assert silent == names, f"not shown to be silent: {names - silent}"
     return f"{len(names)} alerts"
+
+
+def first_incidents():
+    """Each alert fires at its first incident, whose series nothing has counted before"""
+    promtool("test", "rules", str(INCIDENTS))
+    seen = set()
+    for test in yaml.safe_load(INCIDENTS.read_text())["tests"]:
+        # What is scraped is known before; all else begins with the incident.
+        known = [series["series"] for series in test["input_series"] if not series["values"].startswith("_")]
+        if all(name.startswith("up{") for name in known):
+            samples = [sample["labels"] for check in test["promql_expr_test"] for sample in check["exp_samples"]]
+            seen |= set(re.findall(r'alertname="(\w+)"', " ".join(samples)))
+    names = {rule["alert"] for rule in rules() if "alert" in rule}
+    assert seen == names, f"not shown to fire at its first incident: {names - seen}"
+    return f"{len(names)} alerts"
+
+
+def ordinary_life():
+    """No alert fires in ordinary life, in which the series of each are seen"""
+    promtool("test", "rules", str(ORDINARY))
+    tests = yaml.safe_load(ORDINARY.read_text())["tests"]
+    checks = [check for test in tests for check in test["promql_expr_test"]]
+    assert all(check["expr"].startswith('count_over_time(ALERTS{alertstate="firing"}[') for check in checks)
+    assert not any(check["exp_samples"] for check in checks), "no alert is expected"
+    seen = {re.match(r"\w+", series["series"]).group() for test in tests for series in test["input_series"]}
+    for rule in rules():
+        if "alert" in rule:
+            missing = metrics_of(rule["expr"]) - seen
+            assert not missing, f"{rule['alert']} is not shown to be silent: no test has {missing}"
+    return f"{len(tests)} scenes"
 
 
 def runbooks():
@@ -151,6 +200,19 @@ def rendered_rules():
     assert "StsidecarTokenStale" not in [rule["alert"] for rule in alerts]
     assert all(rule["labels"]["team"] == "a" for rule in alerts)
     assert all(rule["annotations"]["runbook_url"] == f"https://r.example/x/{rule['alert']}.md" for rule in alerts)
+
+
+def alerts_table():
+    """The chart's README lists the alerts"""
+    lines = ["| alert | severity | when |", "|---|---|---|"]
+    for rule in rules():
+        if "alert" in rule:
+            lines.append(f"| {rule['alert']} | {rule['labels']['severity']} | {rule['annotations']['summary']} |")
+    readme = CHART / "README.md"
+    before, rest = readme.read_text().split("<!-- alerts: begin", 1)
+    mark, rest = rest.split("-->\n", 1)
+    _, after = rest.split("<!-- alerts: end -->", 1)
+    compare(readme, f"{before}<!-- alerts: begin{mark}-->\n\n{chr(10).join(lines)}\n\n<!-- alerts: end -->{after}")
 
 
 def filled_in(query: str) -> str:
@@ -226,4 +288,4 @@ def dashboard_queries():
     return f"{len(found)} queries"
 
 
-CASES = [rules_are_right, alerts_fire, runbooks, rendered_rules, dashboard, dashboard_queries]
+CASES = [rules_are_right, alerts_fire, first_incidents, ordinary_life, runbooks, rendered_rules, alerts_table, dashboard, dashboard_queries]

@@ -237,7 +237,8 @@ def configuration():
         has_authority = bool(own.get("injector", {}).get("clientCA", {}).get("configMap"))
         assert ("clientCaFile" in config["injector"]) == has_authority, "asked for where the ConfigMap is mounted"
         mode = own.get("injector", {}).get("certs", {}).get("mode", "self")
-        assert set(config["injector"]["certs"]) == ({"mode", "secretName"} | ({"caDuration", "leafDuration"} if mode == "self" else set()))
+        more = {"self": {"caDuration", "leafDuration"}, "certManager": {"renewBefore"}}.get(mode, set())
+        assert set(config["injector"]["certs"]) == {"mode", "secretName"} | more
     assert config["agent"]["securityContext"] == {"runAsUser": None, "runAsGroup": None}, "a null reaches the injector"
 
 

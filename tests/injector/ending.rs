@@ -23,8 +23,10 @@ async fn it_is_ready_once_a_service_account_and_a_namespace_could_be_read() {
     assert_eq!(page.status, 503);
     assert!(page.text.contains("[-]reads: no ServiceAccount") && page.text.contains("[+]draining ok"), "{}", page.text);
     assert_eq!(running.page("/livez").await.status, 200);
+    assert!(running.page("/metrics").await.text.contains("\nstsidecar_injector_ready 0\n"));
     running.api.set(target, 200, json!({}));
     running.ready().await;
+    assert!(running.page("/metrics").await.text.contains("\nstsidecar_injector_ready 1\n"));
     assert!(running.page("/readyz?verbose").await.text.ends_with("readyz check passed\n"));
     assert_eq!(running.page("/other").await.status, 404);
 }
@@ -83,6 +85,7 @@ async fn stopping_under_load_loses_no_review() {
     running.stop.send("SIGTERM").await.expect("it runs");
     timeout(BOUND, count(20)).await.expect("answers during the drain");
     assert_eq!(running.page("/readyz").await.status, 503);
+    assert!(running.page("/metrics").await.text.contains("\nstsidecar_injector_ready 0\n"));
     assert!(!running.ended.is_finished());
     // The endpoints have spread.
     stop.store(true, Relaxed);

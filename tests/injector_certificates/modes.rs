@@ -61,7 +61,13 @@ async fn no_call_fails_while_each_mode_follows_each_other() {
     for (folder, issuer) in folders.iter().zip(&issuers) {
         mount(folder.path(), issuer, 1);
     }
-    let steps = [(SELF, 0), (Mode::External, 0), (Mode::CertManager, 1), (SELF, 0), (Mode::CertManager, 1)];
+    let steps = [
+        (SELF, 0),
+        (Mode::External, 0),
+        (Mode::CertManager { renew_before: None }, 1),
+        (SELF, 0),
+        (Mode::CertManager { renew_before: None }, 1),
+    ];
     let back = [(Mode::External, 0), (SELF, 0)];
     let mut replicas = Vec::new();
     for (mode, folder) in steps.into_iter().chain(back) {
@@ -113,11 +119,11 @@ async fn a_failed_upgrade_leaves_the_old_mode_serving_and_nothing_behind() {
     let replicas = roll(&api, time, Vec::new(), start(&api, time, SELF, nowhere.path())).await;
     let both: Vec<&Replica> = replicas.iter().collect();
     let (before, secret) = (present(&api), api.secret()["data"].clone());
-    prepare(&api, Mode::CertManager);
+    prepare(&api, Mode::CertManager { renew_before: None });
     // The Secret of cert-manager comes late, and the pod is taken back just then, ready or not.
     for lasts in [20 * SECOND, 45 * SECOND, 20 * MINUTE] {
         let folder = TempDir::new().expect("a folder");
-        let new = Replica::mounted(&api, time, Mode::CertManager, 0.3, folder.path().to_owned());
+        let new = Replica::mounted(&api, time, Mode::CertManager { renew_before: None }, 0.3, folder.path().to_owned());
         call_all(&api, time, &both, SECOND, 10 * SECOND).await;
         assert!(!new.serving.is_ready(), "{:?}", new.serving.readiness());
         mount(folder.path(), &issuer("cert-manager"), 1);
@@ -160,7 +166,7 @@ async fn a_rotated_out_authority_goes_although_the_pods_that_knew_it_were_replac
     let (api, time) = (Api::start().await, Time::start());
     let folders: Vec<TempDir> = (0..2).map(|_| TempDir::new().expect("a folder")).collect();
     let (first, second) = (issuer("first"), issuer("second"));
-    for mode in [Mode::External, Mode::CertManager] {
+    for mode in [Mode::External, Mode::CertManager { renew_before: None }] {
         let generation = u32::try_from(api.writes().len()).expect("few");
         mount(folders[0].path(), &first, 2 * generation + 1);
         let old = roll(&api, time, Vec::new(), start(&api, time, mode, folders[0].path())).await;

@@ -25,8 +25,19 @@ pub fn issuer(name: &str) -> Issuer {
 
 /// Writes a new leaf, its key and the CA, as the kubelet does: all at once, by one rename.
 pub fn mount(folder: &Path, issuer: &Issuer, generation: u32) {
+    mount_for(folder, issuer, generation, None);
+}
+
+/// The same with a leaf that is valid from one second since 1970 until another.
+fn mount_for(folder: &Path, issuer: &Issuer, generation: u32, life: Option<(i64, i64)>) {
     let key = KeyPair::generate().expect("a key");
-    let leaf = CertificateParams::new([NAME.to_owned()]).expect("a name").signed_by(&key, issuer).expect("a leaf");
+    let mut params = CertificateParams::new([NAME.to_owned()]).expect("a name");
+    if let Some(life) = life {
+        let at = |seconds: i64| Duration::from_secs(u64::try_from(seconds).expect("after 1970"));
+        let date = |seconds| rcgen::date_time_ymd(1970, 1, 1) + at(seconds);
+        (params.not_before, params.not_after) = (date(life.0), date(life.1));
+    }
+    let leaf = params.signed_by(&key, issuer).expect("a leaf");
     let data = folder.join(format!("..{generation}"));
     fs::create_dir(&data).expect("a folder");
     fs::write(data.join("tls.crt"), leaf.pem()).expect("written");
@@ -91,12 +102,29 @@ async fn bad_files_leave_the_last_good_pair_in_use_and_say_so() {
     assert!(replica.metrics.renewals().1 >= 4, "{:?}", replica.metrics.renewals());
 }
 
+/// Who renews the files, and when, is not known: it is taken for late with a tenth of a life left, or 30 days.
+#[tokio::test(start_paused = true)]
+async fn files_are_due_late_in_their_own_life() {
+    const DAY: i64 = 86_400;
+    for (leaf, left) in [(3600, 360), (DAY, DAY / 10), (90 * DAY, 9 * DAY), (2 * 365 * DAY, 30 * DAY)] {
+        let (api, time, folder) = (Api::start().await, Time::start(), TempDir::new().expect("a folder"));
+        let began = time.wall().unix_seconds() - leaf / 2;
+        mount_for(folder.path(), &issuer("own"), 1, Some((began, began + leaf)));
+        let replica = Replica::mounted(&api, time, Mode::External, 0.1, folder.path().to_owned());
+        replica.ready_within(5 * SECOND).await;
+        #[allow(clippy::cast_possible_truncation, reason = "whole seconds")]
+        let [ends, due] = [replica.gauge("leaf"), replica.due("leaf")].map(|value| value as i64);
+        assert_eq!((ends - began, ends - due), (leaf, left));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn with_cert_manager_ca_bundle_follows_the_ca_of_the_secret() {
     let (api, time, folder) = (Api::start().await, Time::start(), TempDir::new().expect("a folder"));
     let (first, second) = (issuer("first"), issuer("second"));
     mount(folder.path(), &first, 1);
-    let replica = Replica::mounted(&api, time, Mode::CertManager, 0.1, folder.path().to_owned());
+    let mode = Mode::CertManager { renew_before: None };
+    let replica = Replica::mounted(&api, time, mode, 0.1, folder.path().to_owned());
     replica.ready_within(5 * SECOND).await;
     let leaf = replica.leaf();
     sleep(30 * SECOND).await;
@@ -110,7 +138,7 @@ async fn with_cert_manager_ca_bundle_follows_the_ca_of_the_secret() {
 
 #[tokio::test(start_paused = true)]
 async fn a_secret_without_its_ca_is_named_and_a_bundle_written_by_hand_serves() {
-    for mode in [Mode::CertManager, Mode::External] {
+    for mode in [Mode::CertManager { renew_before: None }, Mode::External] {
         for content in [None, Some("")] {
             let (api, time, folder) = (Api::start().await, Time::start(), TempDir::new().expect("a folder"));
             let first = issuer("first");

@@ -107,8 +107,17 @@ impl Replica {
     }
 
     pub fn gauge(&self, kind: &str) -> f64 {
+        self.of_family("expiration", kind)
+    }
+
+    /// When the renewal is due at the latest.
+    pub fn due(&self, kind: &str) -> f64 {
+        self.of_family("renewal_timestamp", kind)
+    }
+
+    fn of_family(&self, part: &str, kind: &str) -> f64 {
         let families = self.registry.gather();
-        let family = families.iter().find(|family| family.name().contains("expiration")).expect("the family");
+        let family = families.iter().find(|family| family.name().contains(part)).expect("the family");
         let metric = family.get_metric().iter().find(|metric| metric.get_label()[0].value() == kind);
         metric.expect("the kind").get_gauge().get_value()
     }

@@ -194,6 +194,8 @@ each gets the requirement; one without requirements matches no node, and stays s
 {{- $certs := dict "mode" $injector.certs.mode "secretName" (include "stsidecar.certificateSecret" .) -}}
 {{- if eq $injector.certs.mode "self" -}}
 {{- $certs = merge $certs $injector.certs.self -}}
+{{- else if eq $injector.certs.mode "certManager" -}}
+{{- $certs = merge $certs (pick $injector.certs.certManager "renewBefore") -}}
 {{- end -}}
 {{- $settings := dict
   "namespace" .Release.Namespace

@@ -12,16 +12,14 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::bundle::{self, Bundle};
-use super::files::Files;
 use super::metrics::Metrics;
 use super::object::{self, Object};
-use super::own::Own;
+use super::origin::Origin;
 use super::plan::PROPAGATION;
 use super::reference::Reference;
 use super::serving::{Readiness, Servable, ServingCertificate, Trust, gives_way};
-use super::settings::{Clock, Durations, Mode, Settings};
+use super::settings::{Clock, Settings};
 use super::sightings::Sightings;
-use crate::rotated_file::RotatedFile;
 use crate::time::Wall;
 
 /// The longest between two looks. A watch that hangs is not noticed, so this bounds how long a wipe lasts then.
@@ -33,12 +31,6 @@ const FIRST_RETRY: Duration = Duration::from_millis(250);
 /// Writes without a quiet moment between them, after which they slow down: a fight with somebody who writes the same
 /// objects. A first start takes two, the repair of a wipe two.
 const IN_A_ROW: u32 = 6;
-
-/// Where certificates come from.
-pub(super) enum Origin {
-    Own(Box<Own>),
-    Files(Files),
-}
 
 /// All that a look needs.
 pub(super) struct Keeper {
@@ -57,49 +49,6 @@ pub(super) struct Keeper {
     overwriter: Option<String>,
     /// As last logged; empty when all is well.
     problems: String,
-}
-
-impl Origin {
-    pub(super) fn new(settings: &Settings, secret: Object, jitter: f64, metrics: &Metrics) -> Self {
-        match settings.mode {
-            Mode::CertManager | Mode::External => Self::Files(Files::new(&settings.folder, metrics.clone())),
-            Mode::SelfSigned { ca_duration, leaf_duration } => {
-                let lasts = Durations { authority: ca_duration, leaf: leaf_duration };
-                Self::Own(Box::new(Own::new(secret, settings.names(), lasts, jitter, metrics.clone())))
-            }
-        }
-    }
-
-    /// The file whose changes call for a look.
-    pub(super) fn watched(&self) -> Option<RotatedFile<Vec<CertificateDer<'static>>>> {
-        match self {
-            Self::Own(_) => None,
-            Self::Files(files) => Some(files.watched()),
-        }
-    }
-
-    /// Whether it wrote, and so should be looked at again.
-    async fn look(&mut self, sightings: &Sightings, now: Wall) -> Result<bool, String> {
-        match self {
-            Self::Own(own) => own.look(sightings, now).await.map_err(|error| error.to_string()),
-            Self::Files(files) => files.look().map(|()| false).map_err(|error| error.to_string()),
-        }
-    }
-
-    fn candidate(&self) -> Option<Servable> {
-        match self {
-            Self::Own(own) => own.candidate(),
-            Self::Files(files) => files.candidate(),
-        }
-    }
-
-    /// The CAs that it asks for in caBundle.
-    fn authorities(&self, now: Wall) -> Vec<CertificateDer<'static>> {
-        match self {
-            Self::Own(own) => own.authorities(now),
-            Self::Files(files) => files.authorities(),
-        }
-    }
 }
 
 impl Keeper {
@@ -223,11 +172,11 @@ impl Keeper {
     fn report(&mut self, problems: &[String], now: Wall) {
         let Some(served) = &self.served else {
             let reason = format!("no certificate yet: {}", problems.join("; "));
-            return self.serving.report(Readiness { ready: false, reason });
+            return self.serving.report(Readiness { ready: false, reason, ends: None });
         };
-        self.metrics.leaf_expires(served.life.not_after);
-        if let Some(end) = self.sightings.trusted_until(served, &self.name, now) {
-            self.metrics.authority_expires(end);
+        self.metrics.leaf(served.life.not_after, self.origin.leaf_due(served.life));
+        if let Some(life) = self.sightings.trusted_by(served, &self.name, now) {
+            self.metrics.authority(life.not_after, self.origin.authority_due(life));
         }
         let until = served.life.not_after.rfc3339();
         // Other replicas serve what is trusted besides, until this one is known to be reached through every API server.
@@ -250,7 +199,7 @@ impl Keeper {
         if let Some(annotation) = &self.overwriter {
             reason = format!("{reason}; with {annotation} cainjector overwrites caBundle: remove the annotation");
         }
-        self.serving.report(Readiness { ready, reason });
+        self.serving.report(Readiness { ready, reason, ends: Some(served.life.not_after) });
     }
 
     /// Logs once that somebody else writes caBundle.

@@ -1,6 +1,6 @@
 //! What is known of the webhook's certificates: when they end, and what came of renewing them.
 //!
-//! Owns the two families on the registry that is passed in, every series present from the start. It never reads
+//! Owns the three families on the registry that is passed in, every series present from the start. It never reads
 //! a certificate. `certificates` counts, the injector's admin surface renders.
 
 use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, Opts, Registry};
@@ -10,14 +10,15 @@ use crate::time::Wall;
 /// The series, resolved once.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    authority: Gauge,
-    leaf: Gauge,
+    /// When it ends, and when its renewal is due.
+    authority: [Gauge; 2],
+    leaf: [Gauge; 2],
     succeeded: IntCounter,
     failed: IntCounter,
 }
 
 impl Metrics {
-    /// Registers both families.
+    /// Registers the families.
     ///
     /// # Errors
     /// When a name is registered already.
@@ -29,6 +30,13 @@ impl Metrics {
             ),
             &["kind"],
         )?;
+        let due = GaugeVec::new(
+            Opts::new(
+                "stsidecar_injector_certificate_renewal_timestamp_seconds",
+                "When the renewal of that certificate is due at the latest; 0 before the first",
+            ),
+            &["kind"],
+        )?;
         let renewals = IntCounterVec::new(
             Opts::new(
                 "stsidecar_injector_certificate_renewals_total",
@@ -37,21 +45,22 @@ impl Metrics {
             &["outcome"],
         )?;
         registry.register(Box::new(expiration.clone()))?;
+        registry.register(Box::new(due.clone()))?;
         registry.register(Box::new(renewals.clone()))?;
         Ok(Self {
-            authority: expiration.with_label_values(&["ca"]),
-            leaf: expiration.with_label_values(&["leaf"]),
+            authority: [&expiration, &due].map(|family| family.with_label_values(&["ca"])),
+            leaf: [&expiration, &due].map(|family| family.with_label_values(&["leaf"])),
             succeeded: renewals.with_label_values(&["success"]),
             failed: renewals.with_label_values(&["error"]),
         })
     }
 
-    pub(super) fn leaf_expires(&self, at: Wall) {
-        set(&self.leaf, at);
+    pub(super) fn leaf(&self, expires: Wall, due: Wall) {
+        set(&self.leaf, [expires, due]);
     }
 
-    pub(super) fn authority_expires(&self, at: Wall) {
-        set(&self.authority, at);
+    pub(super) fn authority(&self, expires: Wall, due: Wall) {
+        set(&self.authority, [expires, due]);
     }
 
     pub(super) fn renewed(&self) {
@@ -70,8 +79,10 @@ impl Metrics {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "seconds since 1970 stay far below 2^53")]
-fn set(gauge: &Gauge, at: Wall) {
-    gauge.set(at.unix_seconds() as f64);
+fn set(gauges: &[Gauge; 2], instants: [Wall; 2]) {
+    for (gauge, at) in gauges.iter().zip(instants) {
+        gauge.set(at.unix_seconds() as f64);
+    }
 }
 
 #[cfg(test)]
@@ -83,10 +94,10 @@ mod tests {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).expect("a fresh registry");
         let series = || registry.gather().iter().map(|family| family.get_metric().len()).collect::<Vec<_>>();
-        assert_eq!(series(), [2, 2]);
-        metrics.leaf_expires(Wall::from_unix_seconds(7));
+        assert_eq!(series(), [2, 2, 2]);
+        metrics.leaf(Wall::from_unix_seconds(7), Wall::from_unix_seconds(5));
         metrics.failed();
-        assert_eq!((series(), metrics.renewals()), (vec![2, 2], (0, 1)));
+        assert_eq!((series(), metrics.renewals()), (vec![2, 2, 2], (0, 1)));
         assert!(Metrics::register(&registry).is_err());
     }
 }

@@ -1,7 +1,8 @@
 //! What to do about the Secret, given what it holds, what is held in memory, and the time.
 //!
-//! Owns when certificates are renewed and in which order a CA is replaced. Pure: values in, one step out; the
-//! driver carries it out and asks again. It never makes a certificate and never talks to the API server.
+//! Owns when certificates are renewed, also those of others, and in which order a CA is replaced. Pure: values in,
+//! one step out; the driver carries it out and asks again. It never makes a certificate and never talks to the API
+//! server.
 //!
 //! A CA is replaced in three steps, each of which every replica sees in the Secret. Announce: the next CA is
 //! stored beside the signing one, and caBundle made to hold both. Promote, when caBundle has held both for
@@ -131,28 +132,44 @@ fn with_authority(situation: &Situation<'_>, held: Option<&Held>, stored: &Held)
         if ends_first || situation.next_trusted.is_some_and(|trusted| trusted >= wait) {
             return Step::Promote;
         }
-    } else if request == Some(Rotation::Authority) || now >= authority_due(&stored.authority, jitter) {
+    } else if request == Some(Rotation::Authority) || now >= authority_due(stored.authority.life, jitter) {
         return Step::Announce;
     }
-    if request == Some(Rotation::Leaf) || now >= leaf_due(leaf, jitter) { Step::IssueLeaf } else { Step::Adopt }
+    if request == Some(Rotation::Leaf) || now >= leaf_due(leaf.life, jitter) { Step::IssueLeaf } else { Step::Adopt }
 }
 
 fn valid_next(stored: &Held, now: Wall) -> Option<&Pair> {
     stored.next.as_ref().filter(|next| next.life.includes(now))
 }
 
-/// A CA is replaced with 45 days left (the alert fires at 30), one that lasts less than 135 days with a third of
-/// its life left.
-pub(super) fn authority_due(authority: &Pair, jitter: f64) -> Wall {
-    due(authority.life, (lasts(authority.life) / 3).min(45 * DAY), jitter)
+/// A CA is replaced with 45 days left, one that lasts less than 135 days with a third of its life left.
+///
+/// An alert fires when a third of what is left then has passed. A `jitter` of 0 gives the latest.
+pub(super) fn authority_due(life: Life, jitter: f64) -> Wall {
+    due(life, (lasts(life) / 3).min(45 * DAY), jitter)
 }
 
-/// A leaf is replaced at two thirds of its life, and with a day left at the latest (the alert fires then); one
-/// that lasts less than two days cannot keep that day.
-pub(super) fn leaf_due(leaf: &Pair, jitter: f64) -> Wall {
-    let lasts = lasts(leaf.life);
+/// A leaf is replaced at two thirds of its life, and with a day left at the latest; one that lasts less than two days
+/// cannot keep that day.
+pub(super) fn leaf_due(life: Life, jitter: f64) -> Wall {
+    let lasts = lasts(life);
     let third = lasts / 3;
-    due(leaf.life, if lasts < 2 * DAY { third } else { third.max(DAY) }, jitter)
+    due(life, if lasts < 2 * DAY { third } else { third.max(DAY) }, jitter)
+}
+
+/// When somebody else's certificate ought to have been renewed.
+///
+/// cert-manager renews `renew_before` its end, or with a third left when the issuer made it shorter than that
+/// (<https://cert-manager.io/docs/usage/certificate/>). Of others nothing is known: a tenth of the
+/// life, but 30 days at most, is late for all of them.
+pub(in crate::injector) fn others_due(life: Life, renew_before: Option<Duration>) -> Wall {
+    let lasts = lasts(life);
+    let remaining = match renew_before {
+        Some(before) if before < lasts => before,
+        Some(_) => lasts / 3,
+        None => (lasts / 10).min(30 * DAY),
+    };
+    due(life, remaining, 0.0)
 }
 
 fn lasts(life: Life) -> Duration {

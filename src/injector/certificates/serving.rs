@@ -32,6 +32,8 @@ pub struct Readiness {
     pub ready: bool,
     /// Why, or why not: one line for people.
     pub reason: String,
+    /// When the served certificate ends; nothing before the first.
+    pub ends: Option<Wall>,
 }
 
 /// A certificate that could be served.
@@ -57,7 +59,8 @@ impl ServingCertificate {
     #[must_use]
     pub fn new() -> Self {
         let reason = "no certificate yet".to_owned();
-        Self { key: ArcSwapOption::empty(), readiness: ArcSwap::from_pointee(Readiness { ready: false, reason }) }
+        let readiness = Readiness { ready: false, reason, ends: None };
+        Self { key: ArcSwapOption::empty(), readiness: ArcSwap::from_pointee(readiness) }
     }
 
     /// Whether admission reviews can arrive.

@@ -22,7 +22,10 @@ pub enum Mode {
         leaf_duration: Duration,
     },
     /// `certManager`: mounted files of the Secret that cert-manager writes.
-    CertManager,
+    CertManager {
+        /// How long before a leaf's end cert-manager renews it; nothing when the configuration does not say.
+        renew_before: Option<Duration>,
+    },
     /// `external`: mounted files of the operator's own Secret.
     External,
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 
-use super::inspect;
+use super::inspect::{self, Life};
 use super::serving::{Servable, Trust};
 use crate::time::Wall;
 
@@ -63,10 +63,10 @@ impl Sightings {
         self.0.iter().flatten().all(|one| servable.is_trusted_by(&one.authority, name, now))
     }
 
-    /// When the last of the seen CAs that trust this certificate ends.
-    pub(super) fn trusted_until(&self, servable: &Servable, name: &str, now: Wall) -> Option<Wall> {
+    /// The life of the seen CA that trusts this certificate for longest.
+    pub(super) fn trusted_by(&self, servable: &Servable, name: &str, now: Wall) -> Option<Life> {
         let seen = self.0.iter().flatten().map(|one| &one.authority);
         let verifying = seen.filter(|ca| servable.is_trusted_by(ca, name, now));
-        verifying.filter_map(|ca| inspect::life(ca).ok()).map(|life| life.not_after).max()
+        verifying.filter_map(|ca| inspect::life(ca).ok()).max_by_key(|life| life.not_after)
     }
 }

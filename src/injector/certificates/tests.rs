@@ -96,15 +96,21 @@ fn renewals_come_before_the_alerts_and_are_spread() {
     let held = fresh(NOW);
     let leaf = held.leaf.as_ref().expect("a leaf");
     let left = |due: Wall, pair: &Pair| pair.life.not_after.since(due).as_secs() / 3600;
-    assert_eq!((left(plan::leaf_due(leaf, 0.0), leaf), left(plan::leaf_due(leaf, 1.0), leaf)), (56, 64));
-    assert_eq!(left(plan::authority_due(&held.authority, 0.0), &held.authority), 45 * 24);
+    assert_eq!((left(plan::leaf_due(leaf.life, 0.0), leaf), left(plan::leaf_due(leaf.life, 1.0), leaf)), (56, 64));
+    assert_eq!(left(plan::authority_due(held.authority.life, 0.0), &held.authority), 45 * 24);
     let short = |lasts| Pair::authority(lasts, NOW).expect("made");
     let two_days = short(2 * DAY);
-    assert_eq!(left(plan::leaf_due(&two_days, 0.0), &two_days), 24, "a day at least");
+    assert_eq!(left(plan::leaf_due(two_days.life, 0.0), &two_days), 24, "a day at least");
     let day = short(DAY);
-    assert_eq!(left(plan::leaf_due(&day, 0.0), &day), 8, "a third of a short life");
+    assert_eq!(left(plan::leaf_due(day.life, 0.0), &day), 8, "a third of a short life");
     let month = short(30 * DAY);
-    assert_eq!(left(plan::authority_due(&month, 0.0), &month), 240);
+    assert_eq!(left(plan::authority_due(month.life, 0.0), &month), 240);
+    let hours = |hours| Some(Duration::from_hours(hours));
+    for (renew_before, expected) in [(hours(100), 100), (hours(1), 1), (hours(31 * 24), 240), (None, 72)] {
+        assert_eq!(left(plan::others_due(month.life, renew_before), &month), expected, "{renew_before:?}");
+    }
+    let years = short(3650 * DAY);
+    assert_eq!(left(plan::others_due(years.life, None), &years), 30 * 24);
 }
 
 #[test]

@@ -14,14 +14,12 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::Finding;
-use crate::injector::certificates::inspect;
+use crate::injector::certificates::{inspect, others_due};
 use crate::injector::objects::root;
 use crate::time::Wall;
 
 const SUBJECT: &str = "certificate";
 const LIMIT: Duration = Duration::from_secs(10);
-/// An alert fires below it.
-const SHORT: Duration = Duration::from_hours(24);
 const LOOK: &str = "look into the injector's log for why no certificate is made or read";
 
 type Chain = Vec<CertificateDer<'static>>;
@@ -62,7 +60,7 @@ fn life(leaf: &CertificateDer<'_>, now: Wall) -> Finding {
         }
         Ok(life) => {
             let message = format!("it is valid until {}", life.not_after.rfc3339());
-            if life.not_after.since(now) < SHORT {
+            if others_due(life, None) <= now {
                 Finding::doubtful(SUBJECT, message, LOOK)
             } else {
                 Finding::fine(SUBJECT, message)

@@ -39,10 +39,20 @@ fn the_manifests_own_configuration_is_accepted() {
 
 #[test]
 fn every_mode_is_read() {
-    for (mode, expected) in [("certManager", Mode::CertManager), ("external", Mode::External)] {
+    let own = Mode::CertManager { renew_before: None };
+    for (mode, expected) in [("certManager", own), ("external", Mode::External)] {
         let config = read(&GOOD.replace("mode: self", &format!("mode: {mode}"))).expect(mode);
         assert_eq!(config.certificates, expected);
     }
+}
+
+#[test]
+fn when_cert_manager_renews_comes_with_the_chart() {
+    let with = |value: &str| GOOD.replace("mode: self", &format!("mode: certManager, renewBefore: {value}"));
+    let renew_before = Some(Duration::from_hours(720));
+    assert_eq!(read(&with("720h")).expect("a duration").certificates, Mode::CertManager { renew_before });
+    let error = read(&with("soon")).expect_err("no duration");
+    assert!(error.contains("injector.certs.renewBefore: \"soon\" is not accepted: a duration"), "{error}");
 }
 
 #[test]
