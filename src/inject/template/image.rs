@@ -10,11 +10,11 @@ use crate::version;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(super) struct Image {
-    registry: String,
-    repository: String,
-    tag: String,
-    digest: String,
-    pull_policy: String,
+    pub(super) registry: String,
+    pub(super) repository: String,
+    pub(super) tag: String,
+    pub(super) digest: String,
+    pub(super) pull_policy: String,
 }
 
 impl Default for Image {

@@ -20,7 +20,7 @@ use super::inspect;
 use crate::time::Wall;
 
 /// The annotation of the webhook configuration. Helm and Argo CD leave alone what no manifest of theirs has.
-pub(super) const ANNOTATION: &str = "stsidecar.dev/ca-bundle";
+pub(super) const ANNOTATION: &str = "stsidecar.dev/trusted-cas";
 
 /// How long a CA stays that a replica does not need. Replicas that need it look every few seconds, so this is for
 /// those that cannot reach the API server meanwhile; and kubelets bring a changed Secret to their pods within two
