@@ -50,6 +50,8 @@ pub struct Admin {
     pub clock: fn() -> Now,
     /// When the agent started: before it nothing is known of the clients.
     pub since: Boot,
+    /// What the injector decided by, as a hash; none where no injector made this agent.
+    pub settings_hash: Option<String>,
     /// Whether the process and its tasks run; never depends on STS.
     pub live: Box<dyn Fn() -> bool + Send + Sync>,
     /// True for good once all profiles held credentials at the same time.

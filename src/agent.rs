@@ -137,6 +137,7 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
         shutdown,
         log: _,
         file: _,
+        settings_hash,
     } = config;
     let state = state_dir.as_deref().map(opened).transpose()?;
     let ending = Ending::not_yet();
@@ -149,7 +150,12 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
         surfaces::start_endpoint(&registry, &listen, &clients, tokens, &assembled, descriptors, &ending)?;
     let mut tasks = JoinSet::new();
     let started = supervision::started(&mut tasks, &assembled, state, wait_for_credentials, endpoint.bound());
-    let shown = (started, &mut endpoint);
+    let shown = surfaces::Shown {
+        settings_hash,
+        clients: std::mem::take(&mut endpoint.clients),
+        started,
+        listening: endpoint.bound(),
+    };
     surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, shown, &heartbeat, &ending)?;
     let watches = Watches::default();
     let (ticks, wall_steps) = supervision::time(&mut tasks, pace.tick);

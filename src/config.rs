@@ -66,6 +66,8 @@ pub struct Config {
     pub log: telemetry::Settings,
     /// The configuration file as it was read, if there was one.
     pub file: Option<ReadFile>,
+    /// What the injector decided by, as a hash, where it made this agent. It decides nothing here.
+    pub settings_hash: Option<String>,
 }
 
 /// A configuration file that was read. It is read once: what it holds later counts after a restart.
@@ -127,6 +129,7 @@ impl Config {
                     .unwrap_or_default(),
             },
             file,
+            settings_hash: parsed(sources.variable(setting::SETTINGS_HASH.names)?.as_ref(), settings_hash)?,
         };
         Ok(Loaded { config, warnings })
     }
@@ -194,6 +197,18 @@ fn file_document(sources: &Sources<'_>) -> Result<Option<(Document, ReadFile)>, 
 
 fn parsed<T>(given: Option<&Given>, parse: impl FnOnce(&Given) -> Result<T, Error>) -> Result<Option<T>, Error> {
     given.map(parse).transpose()
+}
+
+/// As the injector writes it; what stands in its place must not be able to change the page that shows it.
+fn settings_hash(given: &Given) -> Result<String, Error> {
+    given.parse(|text| {
+        let is_plain = text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if is_plain {
+            Ok(text.to_owned())
+        } else {
+            Err("up to 64 letters, digits and hyphens, as the injector writes it")
+        }
+    })
 }
 
 fn directory(given: &Given) -> Result<PathBuf, Error> {

@@ -20,6 +20,7 @@ mod pattern;
 mod pod;
 mod pull_secrets;
 mod quantity;
+mod release;
 mod resources;
 mod settings;
 mod sidecar;
@@ -30,6 +31,8 @@ use serde_json::{Value, json};
 
 pub use denial::{Denial, Reason};
 pub use patch::Operation;
+pub use release::injecting_release;
+pub use settings::SettingsHash;
 pub use template::Template;
 
 use environment::Surroundings;
@@ -108,7 +111,7 @@ pub struct Skip {
 
 impl Skip {
     /// Every reason there is.
-    pub const REASONS: [&'static str; 5] = ["conflict", "disabled", "mirror", "no_role", "not_asked"];
+    pub const REASONS: [&'static str; 6] = ["conflict", "disabled", "mirror", "no_role", "not_asked", "other_release"];
 }
 
 /// The name of the ServiceAccount that a pod runs as, which the caller reads.
@@ -137,13 +140,41 @@ enum Asked {
     ByNamespace,
 }
 
+/// The hash that `settingsHash` of a pod's status would have today; a pod that runs by other settings has another. A
+/// pod that exists may be asked for: what was injected into it changes nothing.
+///
+/// # Errors
+/// When the pod would be refused.
+///
+/// The inner one says why it would be left alone.
+pub fn settings_hash(request: &Request<'_>, template: &Template) -> Result<Result<SettingsHash, Skip>, Denial> {
+    Ok(settle(request, template)?.map(|settled| SettingsHash::of(&settled.settings, template)))
+}
+
+/// What is known before the pod's specification is looked at more closely.
+struct Settled {
+    asked: Asked,
+    settings: Settings,
+    choice: Choice,
+}
+
 fn consider(request: &Request<'_>, template: &Template, draw: &mut dyn FnMut() -> String) -> Result<Decision, Denial> {
+    match settle(request, template)? {
+        Ok(settled) => complete(request, template, &settled, draw),
+        Err(skip) => Ok(Decision::Skip(skip)),
+    }
+}
+
+fn settle(request: &Request<'_>, template: &Template) -> Result<Result<Settled, Skip>, Denial> {
     let pod = request.pod;
     pod::check_shape(pod)?;
     let asked = match asked(request)? {
         Ok(asked) => asked,
-        Err(skip) => return Ok(Decision::Skip(skip)),
+        Err(skip) => return Ok(Err(skip)),
     };
+    if let Some(skip) = release::of_another(pod, template) {
+        return Ok(Err(skip));
+    }
     let account_name = service_account_name(pod);
     let sources = Sources {
         pod: metadata(pod, "annotations"),
@@ -158,7 +189,7 @@ fn consider(request: &Request<'_>, template: &Template, draw: &mut dyn FnMut() -
     keys::check_annotations(Place::Account, &format!("ServiceAccount {account_name}: "), sources.account)?;
     let silent = !keys::speaks(sources.pod);
     if asked == Asked::ByNamespace && !sources.names_a_role() && silent {
-        return Ok(Decision::Skip(Skip { reason: "no_role", message: None }));
+        return Ok(Err(Skip { reason: "no_role", message: None }));
     }
     keys::check_annotations(Place::Namespace, &format!("Namespace {}: ", request.namespace), sources.namespace)?;
     let settings = Settings::of(&sources, template)?;
@@ -166,7 +197,7 @@ fn consider(request: &Request<'_>, template: &Template, draw: &mut dyn FnMut() -
     let choice = Choice::of(pod, &settings, template)?;
     match (asked, checks::lacks_role(&sources, &settings, &choice)) {
         (Asked::ByNamespace, Some(message)) => {
-            return Ok(Decision::Skip(Skip { reason: "no_role", message: Some(message) }));
+            return Ok(Err(Skip { reason: "no_role", message: Some(message) }));
         }
         (Asked::Explicitly, Some(message)) if !template.agent.allow_no_role => {
             let message = format!("{message}; for an STS that derives the role, set the chart's agent.allowNoRole");
@@ -174,7 +205,7 @@ fn consider(request: &Request<'_>, template: &Template, draw: &mut dyn FnMut() -
         }
         _ => {}
     }
-    complete(request, template, asked, &settings, &choice, draw)
+    Ok(Ok(Settled { asked, settings, choice }))
 }
 
 /// Whether and by whom an injection is asked for, or why not.
@@ -207,9 +238,7 @@ fn asked(request: &Request<'_>) -> Result<Result<Asked, Skip>, Denial> {
 fn complete(
     request: &Request<'_>,
     template: &Template,
-    asked: Asked,
-    settings: &Settings,
-    choice: &Choice,
+    Settled { asked, settings, choice }: &Settled,
     draw: &mut dyn FnMut() -> String,
 ) -> Result<Decision, Denial> {
     // From here on an earlier call's share that would be another now was never there.
@@ -220,7 +249,8 @@ fn complete(
     checks::roles(request.namespace, settings, template)?;
     let region = checks::region(pod, settings, choice)?;
     let resources = resources::of(pod, settings);
-    let plan = Plan { settings, template, choice, region: region.as_deref(), resources };
+    let hash = SettingsHash::of(settings, template).to_string();
+    let plan = Plan { settings, template, choice, region: region.as_deref(), resources, hash };
     earlier::check(pod, &plan)?;
     checks::ports(pod, settings)?;
     let tokens = if settings.legacy_clients { handover::tokens(own.as_ref(), choice, draw) } else { Tokens::new() };

@@ -62,8 +62,10 @@ pub(super) struct Flags {
 
 /// The document of `/status`.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Status<'a> {
     version: &'static str,
+    settings_hash: Option<&'a str>,
     /// When the agent started.
     since: String,
     #[serde(flatten)]
@@ -78,9 +80,14 @@ struct Status<'a> {
 /// `/status` as JSON.
 pub(super) fn document(admin: &Admin, flags: Flags, retries: Option<Vec<Retried>>) -> Vec<u8> {
     let now = (admin.clock)();
-    let profiles = admin.profiles.iter().map(|profile| profile.report.borrow().clone()).collect();
-    let since = on_the_wall(admin.since, now).rfc3339();
-    let clients = clients::shown(&admin.clients, now);
-    let status = Status { version: version::VERSION, since, flags, profiles, clients, retries };
+    let status = Status {
+        version: version::VERSION,
+        settings_hash: admin.settings_hash.as_deref(),
+        since: on_the_wall(admin.since, now).rfc3339(),
+        flags,
+        profiles: admin.profiles.iter().map(|profile| profile.report.borrow().clone()).collect(),
+        clients: clients::shown(&admin.clients, now),
+        retries,
+    };
     serde_json::to_vec(&status).expect("strings, numbers and instants serialize")
 }

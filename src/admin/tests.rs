@@ -62,6 +62,7 @@ fn agent(names: &[&str], live: bool) -> Agent {
         clients: vec![client("app"), client("worker")],
         clock: now,
         since: frozen().minus(Duration::from_hours(1)),
+        settings_hash: Some("1-0123456789abcdef".to_owned()),
         live: Box::new(move || live),
         started: started_seen,
         listening: listening_seen,
@@ -187,6 +188,7 @@ async fn status_is_json_for_this_pod_only_and_holds_no_credentials() {
         let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(status, 200);
         assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(document["settingsHash"], "1-0123456789abcdef");
         assert_eq!((&document["started"], &document["ready"]), (&true.into(), &true.into()));
         assert_eq!(document["draining"], false);
         assert_eq!(document["profiles"][0]["profile"], "default");

@@ -32,7 +32,7 @@ const MOST_ADMIN_CONNECTIONS: usize = 64;
 pub(super) struct Running {
     pub(super) requests: Arc<Activity>,
     /// Who may ask, for the admin surface.
-    clients: Vec<admin::Client>,
+    pub(super) clients: Vec<admin::Client>,
     bound: watch::Receiver<bool>,
     ended: watch::Receiver<bool>,
 }
@@ -144,18 +144,25 @@ async fn serve_endpoint(
     endpoint(address.port()).serve(Listeners::and_later(vec![first], second), limits, stop).await
 }
 
+/// What the admin surface shows of the whole agent.
+pub(super) struct Shown {
+    pub(super) settings_hash: Option<String>,
+    pub(super) clients: Vec<admin::Client>,
+    pub(super) started: watch::Receiver<bool>,
+    pub(super) listening: watch::Receiver<bool>,
+}
+
 /// Starts the admin surface on the shared runtime.
 pub(super) fn start_admin(
     tasks: &mut JoinSet<&'static str>,
     registry: &Registry,
     listen: AdminListen,
     assembled: &[Assembled],
-    (started, endpoint): (watch::Receiver<bool>, &mut Running),
+    Shown { settings_hash, clients, started, listening }: Shown,
     heartbeat: &Heartbeat,
     ending: &Ending,
 ) -> Result<(), Error> {
     let heartbeat = heartbeat.clone();
-    let clients = std::mem::take(&mut endpoint.clients);
     let metrics = admin::metrics::Metrics::register(registry, clients.iter().map(|client| client.name.as_str()))?;
     let admin = Admin {
         profiles: assembled
@@ -167,12 +174,13 @@ pub(super) fn start_admin(
                 retries: one.retries.clone(),
             })
             .collect(),
+        settings_hash,
         clients,
         clock: clock::now,
         since: clock::boot(),
         live: Box::new(move || heartbeat.is_fresh()),
         started,
-        listening: endpoint.bound(),
+        listening,
         draining: ending.draining.subscribe(),
         metrics,
     };

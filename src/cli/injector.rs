@@ -14,9 +14,11 @@ use super::report::{Check, Output, Report};
 use super::run::fatal;
 use super::{World, exit};
 use crate::config::Error;
+use crate::inject::Template;
 use crate::injector::check::{self, Finding, Judgement};
 use crate::injector::config::Config;
 use crate::role::{RoleArn, Server};
+use crate::sts::Bundle;
 use crate::{injector, shown, telemetry, version};
 
 /// Adds stsidecar to pods that ask for it: the mutating webhook of a cluster.
@@ -113,11 +115,20 @@ fn check(arguments: &CheckArgs, world: &mut World<'_>) -> u8 {
         Ok(findings) => findings,
         Err(error) => return world.complaint(&format!("stsidecar-injector: cannot start: {error}\n"), exit::INTERNAL),
     };
-    let found = format!("{} injects {}", arguments.config.display(), config.template.image());
+    let found = described(&arguments.config, &config.template);
     let checks = std::iter::once(Check::ok(CONFIGURATION, found)).chain(findings.into_iter().map(shown)).collect();
     let report = Report::new(checks, false);
     let code = if report.has_failed() { exit::NOT_READY } else { exit::OK };
     report.print(arguments.output, world, code)
+}
+
+/// What a good configuration makes of pods, in one line.
+fn described(path: &Path, template: &Template) -> String {
+    let bundle = template.ca_bundle().and_then(|pem| Bundle::parse(pem.as_bytes()).ok());
+    let trusts = bundle.map_or_else(String::new, |bundle| {
+        format!(", which trusts {} certificates of agent.awsCaBundle.pem", bundle.certificates())
+    });
+    format!("{} injects {}{trusts}", path.display(), template.image())
 }
 
 fn shown(Finding { subject, judgement }: Finding) -> Check {

@@ -1,8 +1,9 @@
 //! The chart's values, read as the agents that are rendered from them will read theirs.
 //!
-//! Owns one check, for `agent.extraEnv`: any variable of the agent's can be in it, so the agent's own configuration
-//! judges. A value that comes from elsewhere, or refers to another variable, is not seen here. Called wherever
-//! values come in: the injector's configuration and `stsidecar inject --values`.
+//! Owns two checks. Any variable of the agent's can be in `agent.extraEnv`, so the agent's own configuration judges;
+//! and its own parser judges the certificates of `agent.awsCaBundle.pem`. A value that comes from elsewhere, or refers
+//! to another variable, is not seen here. Called wherever values come in: the injector's configuration and
+//! `stsidecar inject --values`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,6 +16,7 @@ use super::setting::{USE_DUALSTACK, USE_FIPS};
 use super::{Config, Flags, Sources};
 use crate::inject::Template;
 use crate::inject::template::Error;
+use crate::sts::Bundle;
 
 /// What a pod without a variable of its own may read: annotations name an endpoint, and take other values of the chart
 /// back to what is not written out.
@@ -34,6 +36,9 @@ const ANY_ENDPOINT: &str = "https://sts.example.com";
 /// When a key is unknown, or a value is not accepted or would keep agents from starting.
 pub fn template(values: Value) -> Result<Template, Error> {
     let template = Template::from_values(values)?;
+    if let Some(pem) = template.ca_bundle() {
+        Bundle::parse(pem.as_bytes()).map_err(|error| Error::Value(format!("agent.awsCaBundle.pem: {error}")))?;
+    }
     let sidecar = template.sample().unwrap_or_default();
     let sample = literals(sidecar["env"].as_array().map(Vec::as_slice).unwrap_or_default());
     let refused = |which, error| Error::Value(format!("agent.extraEnv: no agent {which} start with it: {error}"));

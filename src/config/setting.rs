@@ -100,6 +100,11 @@ settings! {
 /// The configuration file's content as JSON, handed over by the injector.
 pub const CONFIG_INLINE: Variable =
     Variable { names: &["STSIDECAR_CONFIG_INLINE"], help: "The document of --config, as JSON" };
+/// What the injector decided by.
+pub const SETTINGS_HASH: Variable = Variable {
+    names: &["STSIDECAR_SETTINGS_HASH"],
+    help: "Shown by status: the hash of what the injector decided by, which it writes (docs/annotations.md)",
+};
 /// Where identity pools are, instead of at AWS.
 pub const COGNITO_ENDPOINT: Variable = Variable {
     names: &["AWS_ENDPOINT_URL_COGNITO_IDENTITY"],
@@ -128,8 +133,17 @@ pub const NO_PROXY: Variable =
     Variable { names: &["NO_PROXY", "no_proxy"], help: "Hosts, suffixes and networks reached without the proxy" };
 
 /// Every variable without a flag.
-pub const VARIABLES: &[&Variable] =
-    &[&CONFIG_INLINE, &COGNITO_ENDPOINT, &USE_FIPS, &USE_DUALSTACK, &CA_BUNDLE, &SYSTEM_ROOTS, &HTTPS_PROXY, &NO_PROXY];
+pub const VARIABLES: &[&Variable] = &[
+    &CONFIG_INLINE,
+    &SETTINGS_HASH,
+    &COGNITO_ENDPOINT,
+    &USE_FIPS,
+    &USE_DUALSTACK,
+    &CA_BUNDLE,
+    &SYSTEM_ROOTS,
+    &HTTPS_PROXY,
+    &NO_PROXY,
+];
 
 /// Settings of one profile: a configuration that lists profiles sets them there, and nowhere else.
 pub const OF_ONE_PROFILE: [&Setting; 5] =

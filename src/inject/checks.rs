@@ -133,7 +133,8 @@ pub(super) fn environment(
     Ok(chosen.iter().find_map(|container| surroundings.winner(container, handover::token(tokens, container.name))))
 }
 
-/// What the author should know, of the pod as it is now.
+/// What the author should know, of the pod as it is now, and nobody else would say: what may be missing in its namespace
+/// the kubelet knows, and says where it is missing.
 pub(super) fn warnings(pod: &Value, plan: &Plan<'_>, surroundings: &Surroundings<'_>) -> Vec<String> {
     let all = pod::containers(pod);
     let chosen = all.iter().filter(|container| plan.choice.has(container.name));
@@ -143,10 +144,6 @@ pub(super) fn warnings(pod: &Value, plan: &Plan<'_>, surroundings: &Surroundings
     warnings.extend(before.filter(|container| plan.choice.has(container.name)).map(|container| {
         format!("init container {} runs before the sidecar, so it gets no credentials while it runs", container.name)
     }));
-    let bundle = &plan.template.agent.aws_ca_bundle.config_map;
-    if !bundle.is_empty() {
-        warnings.push(format!("the pod waits until its namespace has the ConfigMap {bundle} (agent.awsCaBundle)"));
-    }
     warnings.extend(resources::warnings(pod, &plan.resources));
     warnings
 }

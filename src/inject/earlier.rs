@@ -87,7 +87,8 @@ fn is_rendered(volume: &Value, name: &str, status: Option<&Value>) -> bool {
     let sources = || items(&volume["projected"], "sources").collect::<Vec<_>>();
     let is_token = || matches!(sources()[..], [one] if filled(one) == ["serviceAccountToken"]);
     let is_harmless = match kind.as_str() {
-        "emptyDir" | "configMap" => true,
+        // The last one shows the pod's own metadata and nothing else.
+        "emptyDir" | "configMap" | "downwardAPI" => true,
         "projected" => is_token(),
         _ => false,
     };
@@ -96,7 +97,8 @@ fn is_rendered(volume: &Value, name: &str, status: Option<&Value>) -> bool {
         && match name {
             TOKEN => kind == "projected",
             ENDPOINTS | STATE | NONE => kind == "emptyDir",
-            CONFIG_VOLUME | CA => kind == "configMap",
+            CONFIG_VOLUME => kind == "configMap",
+            CA => kind == "configMap" || kind == "downwardAPI",
             // A newer version's.
             _ => is_listed(),
         }

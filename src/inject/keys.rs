@@ -15,8 +15,10 @@ pub const INJECT: &str = "stsidecar.dev/inject";
 pub const INJECTION: &str = "stsidecar.dev/injection";
 /// The annotation that says what was added.
 pub const STATUS: &str = "stsidecar.dev/status";
-/// The annotation that says by which version.
+/// The annotation that says by which release of the chart, and by which version.
 pub const INJECTED_BY: &str = "stsidecar.dev/injected-by";
+/// The annotation with the certificates that the sidecar trusts, where the chart's values hold them.
+pub(super) const CA_BUNDLE: &str = "stsidecar.dev/ca-bundle";
 /// The label by which injected pods are found.
 pub const INJECTED: &str = "stsidecar.dev/injected";
 
@@ -91,7 +93,7 @@ fn allowed(place: Place) -> Vec<&'static str> {
 
 /// Whether an object carries any key of ours that somebody wrote, known or not.
 pub(super) fn speaks(annotations: Option<&Map<String, Value>>) -> bool {
-    let written = [STATUS, INJECTED_BY, INJECTED];
+    let written = [STATUS, INJECTED_BY, CA_BUNDLE, INJECTED];
     annotations.is_some_and(|map| map.keys().any(|key| key.starts_with(PREFIX) && !written.contains(&key.as_str())))
 }
 
@@ -103,13 +105,17 @@ pub(super) fn check_annotations(
 ) -> Result<(), Denial> {
     for key in annotations.into_iter().flat_map(Map::keys) {
         let Some(name) = key.strip_prefix(PREFIX) else { continue };
-        if may_stand(name, place) {
+        // Beside a status it is of an earlier call.
+        let is_written = || key == CA_BUNDLE && annotations.is_some_and(|map| map.contains_key(STATUS));
+        if may_stand(name, place) || place == Place::Pod && is_written() {
             continue;
         }
         let allowed = allowed(place);
         let problem = if may_stand(name, Place::Pod) {
             let may = place.name();
             format!("it is read from a pod's annotations, not from a {may}'s; a {may} may hold {}", allowed.join(", "))
+        } else if key == CA_BUNDLE {
+            "the injector writes it, from the chart's agent.awsCaBundle.pem; remove it".to_owned()
         } else if name == "injection" {
             "it is a label of namespaces, enabled or disabled; \
              a pod asks with the annotation stsidecar.dev/inject: \"true\""

@@ -12,7 +12,7 @@ use super::template::Template;
 
 const LIST: &str = "/spec/imagePullSecrets";
 
-/// Adds those that the pod does not name; what its author should know.
+/// Adds those that the pod does not name; what its author should know when they cannot be added.
 pub(super) fn add(draft: &mut Draft, request: &Request<'_>, template: &Template) -> Option<String> {
     let own: Vec<String> = names(&draft.pod()["spec"]);
     let wanted = template.agent.image_pull_secrets.iter().map(|secret| secret.name.clone());
@@ -20,12 +20,12 @@ pub(super) fn add(draft: &mut Draft, request: &Request<'_>, template: &Template)
     if missing.is_empty() {
         return None;
     }
-    let named = missing.join(", ");
     // The API server gives a pod those of its ServiceAccount only where the pod names none
     // (https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/admission/serviceaccount/admission.go).
     let inherited = match request.account {
         Some(account) if own.is_empty() => names(account),
         None if own.is_empty() && request.asked_by_caller => {
+            let named = missing.join(", ");
             return Some(format!(
                 "imagePullSecrets {named} (agent.imagePullSecrets) are left out: with them the pod would lose those of its \
                  ServiceAccount, which is not in the stream; add it, or name the pod's own imagePullSecrets"
@@ -37,11 +37,7 @@ pub(super) fn add(draft: &mut Draft, request: &Request<'_>, template: &Template)
     for name in inherited.iter().chain(&added) {
         draft.append(LIST, json!({ "name": name }));
     }
-    let namespace = request.namespace;
-    Some(format!(
-        "the pod is given imagePullSecrets {named}, not looked up in namespace {namespace}: where one is missing, the kubelet \
-         says FailedToRetrieveImagePullSecret and pulls without it"
-    ))
+    None
 }
 
 fn names(object: &Value) -> Vec<String> {

@@ -4,6 +4,7 @@
 //! allowed. It never looks at containers. Built once for each pod, by `inject`.
 
 mod chart;
+mod hash;
 mod together;
 mod values;
 
@@ -17,6 +18,8 @@ use super::template::Template;
 use super::{Denial, Reason};
 use crate::assume::AttemptTimeout;
 use crate::role::{Region, RoleArn, Server};
+pub use hash::SettingsHash;
+pub(super) use hash::set;
 pub(super) use values::boolean;
 use values::{
     audience, container_role, endpoint, expiration, log_format, log_level, name, object_name, policies, port, server,

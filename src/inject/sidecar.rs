@@ -39,6 +39,8 @@ pub(super) struct Plan<'a> {
     pub(super) region: Option<&'a str>,
     /// Its requests and limits.
     pub(super) resources: Value,
+    /// Of everything that decided, for the pod's status and the agent's.
+    pub(super) hash: String,
 }
 
 impl Plan<'_> {
@@ -113,6 +115,7 @@ impl Plan<'_> {
             ("STSIDECAR_LISTEN", Some(format!("localhost:{port}"))),
             ("STSIDECAR_ADMIN_LISTEN", Some(format!("{admin}:{metrics_port}"))),
             ("STSIDECAR_STATE_DIR", set(STATE_DIRECTORY)),
+            ("STSIDECAR_SETTINGS_HASH", set(&self.hash)),
             // Always: a variable beats the document of the author's ConfigMap, and this is the operator's to allow.
             (ALLOW_INSECURE, set(if agent.allow_insecure_sts { "true" } else { "false" }).filter(|_| !has_own)),
             // Only what differs from the agent's own default, which the document may change.
@@ -123,7 +126,7 @@ impl Plan<'_> {
             ("STSIDECAR_WAIT_FOR_CREDENTIALS", (!own.wait_for_credentials).then(|| "false".to_owned())),
             ("STSIDECAR_LOG_LEVEL", unless(&own.log_level, "info")),
             ("STSIDECAR_LOG_FORMAT", unless(&own.log_format, "json")),
-            ("AWS_CA_BUNDLE", set(&bundle.config_map).map(|_| format!("{CA_DIRECTORY}/{}", bundle.key))),
+            ("AWS_CA_BUNDLE", bundle.file().map(|file| format!("{CA_DIRECTORY}/{file}"))),
             ("HTTPS_PROXY", set(&agent.http_proxy.https_proxy)),
             ("NO_PROXY", set(&agent.http_proxy.no_proxy)),
         ];
@@ -149,7 +152,7 @@ impl Plan<'_> {
         if self.settings.config.is_some() {
             mounts.push(json!({ "mountPath": CONFIG_DIRECTORY, "name": CONFIG_VOLUME, "readOnly": true }));
         }
-        if !self.template.agent.aws_ca_bundle.config_map.is_empty() {
+        if self.template.agent.aws_ca_bundle.file().is_some() {
             mounts.push(json!({ "mountPath": CA_DIRECTORY, "name": CA, "readOnly": true }));
         }
         mounts
@@ -170,10 +173,7 @@ impl Plan<'_> {
         if let Some(name) = config {
             volumes.push(json!({ "name": CONFIG_VOLUME, "configMap": { "name": name } }));
         }
-        let bundle = &self.template.agent.aws_ca_bundle;
-        if !bundle.config_map.is_empty() {
-            volumes.push(json!({ "name": CA, "configMap": { "name": bundle.config_map } }));
-        }
+        volumes.extend(self.template.agent.aws_ca_bundle.volume(CA));
         volumes
     }
 }

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::CONTAINER;
 use super::environment::{REGIONS, env_from};
-use super::keys::{INJECTED, INJECTED_BY, PREFIX, STATUS};
-use super::patch::Draft;
+use super::keys::{CA_BUNDLE, INJECTED, INJECTED_BY, PREFIX, STATUS};
+use super::patch::{Draft, escaped};
 use super::pod::{self, metadata};
+use super::release;
 use super::sidecar::Plan;
 use crate::version;
 
@@ -33,12 +34,24 @@ pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added], is_narr
     let status = status(draft.pod(), plan, added, is_narrowed);
     let app = default_container(draft.pod(), plan);
     draft.set(ANNOTATIONS, STATUS, &status.to_string());
-    draft.set(ANNOTATIONS, INJECTED_BY, &format!("stsidecar-injector/{}", version::VERSION));
+    draft.set(ANNOTATIONS, INJECTED_BY, &release::mark(plan.template));
+    write_ca_bundle(draft, plan);
     if !metadata(draft.pod(), "annotations").is_some_and(|map| map.contains_key(DEFAULT_CONTAINER)) {
         draft.set(ANNOTATIONS, DEFAULT_CONTAINER, &app);
     }
     write_callers_answers(draft, plan);
     draft.set("/metadata/labels", INJECTED, "true");
+}
+
+/// Certificates that go with the pod, for the volume that shows them to the sidecar; those of an earlier call leave.
+fn write_ca_bundle(draft: &mut Draft, plan: &Plan<'_>) {
+    match plan.template.agent.aws_ca_bundle.of_values() {
+        Some(pem) => draft.set(ANNOTATIONS, CA_BUNDLE, &pem),
+        None if metadata(draft.pod(), "annotations").is_some_and(|map| map.contains_key(CA_BUNDLE)) => {
+            draft.remove(&format!("{ANNOTATIONS}/{}", escaped(CA_BUNDLE)));
+        }
+        None => {}
+    }
 }
 
 fn status(pod: &Value, plan: &Plan<'_>, added: &[Added], is_narrowed: bool) -> Value {
@@ -48,6 +61,9 @@ fn status(pod: &Value, plan: &Plan<'_>, added: &[Added], is_narrowed: bool) -> V
     let mut status = json!({
         "container": CONTAINER,
         "env": env,
+        // The chart's, or an annotation's: mirrors and admission controllers rewrite the one in the specification.
+        "image": plan.settings.image,
+        "settingsHash": plan.hash,
         "skipped": plan.choice.skipped,
         "version": version::VERSION,
         "volumes": volumes,

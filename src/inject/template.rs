@@ -4,14 +4,18 @@
 //! Owns their shape and defaults, the same as the chart's. Other keys of a values file are not its concern;
 //! an unknown key under `agent` is refused. Values that annotations can replace are texts; `settings` reads and checks them.
 
+mod ca_bundle;
+mod decided;
 mod extra;
+mod image;
 mod injector;
 mod probes;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::version;
+use ca_bundle::CaBundle;
+use image::Image;
 pub(super) use injector::Injector;
 pub(super) use probes::{IncidentProbe, ReadinessProbe};
 
@@ -43,36 +47,6 @@ pub enum Error {
 #[serde(rename_all = "camelCase", default)]
 struct Global {
     image_registry: String,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-struct Image {
-    registry: String,
-    repository: String,
-    tag: String,
-    digest: String,
-    pull_policy: String,
-}
-
-impl Default for Image {
-    fn default() -> Self {
-        Self {
-            registry: "ghcr.io".to_owned(),
-            repository: "stsidecar/stsidecar".to_owned(),
-            tag: String::new(),
-            digest: String::new(),
-            pull_policy: "IfNotPresent".to_owned(),
-        }
-    }
-}
-
-impl Image {
-    /// Tag and digest.
-    fn build(&self) -> (&str, &str) {
-        let is_default = self.tag.is_empty() && self.digest.is_empty();
-        (if is_default { version::VERSION } else { &self.tag }, &self.digest)
-    }
 }
 
 #[allow(clippy::struct_excessive_bools, reason = "the shape is the chart's")]
@@ -191,20 +165,6 @@ impl Default for Log {
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub(super) struct CaBundle {
-    /// Empty for none.
-    pub(super) config_map: String,
-    pub(super) key: String,
-}
-
-impl Default for CaBundle {
-    fn default() -> Self {
-        Self { config_map: String::new(), key: "ca.crt".to_owned() }
-    }
-}
-
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(super) struct HttpProxy {
@@ -216,14 +176,7 @@ impl Template {
     /// The image's reference; a digest beats the tag, and the default tag is this version.
     #[must_use]
     pub fn image(&self) -> String {
-        let Image { registry, repository, tag, digest, .. } = &self.image;
-        let registry = [&self.global.image_registry, registry].into_iter().find(|name| !name.is_empty());
-        let name = registry.map_or_else(|| repository.clone(), |registry| format!("{registry}/{repository}"));
-        match (digest.as_str(), tag.as_str()) {
-            ("", "") => format!("{name}:{}", version::VERSION),
-            ("", tag) => format!("{name}:{tag}"),
-            (digest, _) => format!("{name}@{digest}"),
-        }
+        self.image.reference(&self.global.image_registry)
     }
 
     /// Whether it names the same build as another, from whichever registry.
@@ -244,8 +197,14 @@ impl Template {
         Self { has_callers_region: true, ..self }
     }
 
+    /// The certificates of the values that go with each pod, as they were written.
+    #[must_use]
+    pub fn ca_bundle(&self) -> Option<&str> {
+        self.agent.aws_ca_bundle.as_written()
+    }
+
     pub(super) fn pull_policy(&self) -> &str {
-        &self.image.pull_policy
+        self.image.pull_policy()
     }
 
     /// Restricted, whatever the pod's own is; the chart's keys are laid over it, and its nulls remove.

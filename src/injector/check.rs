@@ -110,7 +110,7 @@ pub async fn examine(client: &Client, config: &Config, namespace: &str, role: &s
         )],
     };
     findings.push(if config.template.allows_role(namespace, role) {
-        dry_run(client, namespace, role).await
+        dry_run(client, config, namespace, role).await
     } else {
         Finding::wrong(
             DRY_RUN,
@@ -123,27 +123,39 @@ pub async fn examine(client: &Client, config: &Config, namespace: &str, role: &s
 }
 
 /// Creates a pod that asks, without storing it, and looks at what comes back.
-async fn dry_run(client: &Client, namespace: &str, role: &str) -> Finding {
+async fn dry_run(client: &Client, config: &Config, namespace: &str, role: &str) -> Finding {
     let target = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
     let request = http::Request::post(target).header(http::header::CONTENT_TYPE, "application/json");
     let pod = asking_pod(role).to_string().into_bytes();
     match call(client, request, pod).await {
-        Ok(created) if is_injected(&created) => {
-            Finding::fine(DRY_RUN, format!("a pod that asks for {role} in namespace {namespace} is injected"))
-        }
-        Ok(_) => Finding::wrong(
-            DRY_RUN,
-            format!("a pod that asks in namespace {namespace} comes back without the sidecar"),
-            "look whether the namespace is excluded or labelled stsidecar.dev/injection=disabled, whether selectors or \
-             conditions of injector.webhook leave it out (tests.namespace names another), or whether a failurePolicy \
-             of Ignore hides an injector that does not answer",
-        ),
+        Ok(created) => judge(&created, config, namespace, role),
         Err(refusal) => Finding::wrong(
             DRY_RUN,
             format!("a pod that asks in namespace {namespace} is refused: {}", refusal.text),
             "do what the message says; kubectl logs of the injector has more",
         ),
     }
+}
+
+/// Whether a pod that was created is injected, and by this release.
+fn judge(created: &Value, config: &Config, namespace: &str, role: &str) -> Finding {
+    if let Some(other) = of_another(created, config) {
+        return Finding::wrong(
+            DRY_RUN,
+            format!("a pod that asks in namespace {namespace} is injected by another release, {other}"),
+            "uninstall one of the two releases, or let their namespaceSelectors not overlap",
+        );
+    }
+    if is_injected(created) {
+        return Finding::fine(DRY_RUN, format!("a pod that asks for {role} in namespace {namespace} is injected"));
+    }
+    Finding::wrong(
+        DRY_RUN,
+        format!("a pod that asks in namespace {namespace} comes back without the sidecar"),
+        "look whether the namespace is excluded or labelled stsidecar.dev/injection=disabled, whether selectors or \
+         conditions of injector.webhook leave it out (tests.namespace names another), or whether a failurePolicy \
+         of Ignore hides an injector that does not answer",
+    )
 }
 
 /// Allowed by every Pod Security level, and by most quotas.
@@ -170,6 +182,12 @@ fn asking_pod(role: &str) -> Value {
             }],
         },
     })
+}
+
+/// The release that injected a pod, where it is not this one.
+fn of_another<'a>(pod: &'a Value, config: &Config) -> Option<&'a str> {
+    let ours = config.template.release()?;
+    inject::injecting_release(pod).filter(|other| *other != ours)
 }
 
 fn is_injected(pod: &Value) -> bool {

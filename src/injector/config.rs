@@ -59,6 +59,8 @@ struct Document {
 #[allow(dead_code, reason = "the last seven are read by the template; here their keys are allowed")]
 struct Injector {
     namespace: String,
+    /// The template reads it too; an injector without a name is none that another could tell from itself.
+    release: Option<String>,
     service_name: String,
     webhook_configuration: String,
     #[serde(default)]
@@ -131,8 +133,10 @@ impl Config {
         let Injector {
             namespace, service_name, webhook_configuration, excluded_namespaces, port, metrics_port, ..
         } = injector;
+        let release = injector.release.as_ref().unwrap_or(&namespace);
         for (key, value) in [
             ("namespace", &namespace),
+            ("release", release),
             ("serviceName", &service_name),
             ("webhookConfiguration", &webhook_configuration),
             ("certs.secretName", &injector.certs.secret_name),

@@ -130,7 +130,7 @@ mod tests {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).expect("a fresh registry");
         let text = || prometheus::TextEncoder::new().encode_to_string(&registry.gather()).expect("text");
-        assert_eq!(text().matches("_admission_requests_total{").count(), 1 + 5 + 12 + 2);
+        assert_eq!(text().matches("_admission_requests_total{").count(), 1 + 6 + 12 + 2);
         metrics.count(Outcome::Denied(Reason::UnknownKey));
         metrics.took(std::time::Duration::from_millis(2));
         assert!(text().contains("outcome=\"denied\",reason=\"unknown_key\"} 1\n"), "{}", text());

@@ -120,3 +120,31 @@ fn the_memory_of_the_process_is_closed_to_others() {
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
     assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
 }
+
+/// It is the injector's, for people: the hash beside the role, never in the log or in metrics, which others read.
+#[test]
+fn status_shows_by_which_settings_the_pod_was_injected() {
+    let scene = Scene::new();
+    let hash = "1-0123456789abcdef";
+    let launch = scene.launch().variable("STSIDECAR_SETTINGS_HASH", hash);
+    let agent = launch.start();
+    agent.first_credentials().issued().expect("credentials");
+    assert_eq!(agent.status()["settingsHash"], hash);
+    let command = launch.variable("STSIDECAR_ADMIN_LISTEN", &format!("127.0.0.1:{}", agent.admin_port()));
+    let said = |arguments: &[&str]| {
+        let output = command.command("status").args(arguments).output().expect("it runs");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let page = said(&[]);
+    assert!(
+        page.contains(&format!("\n  settings      {hash}\n")) && page.contains("\n  role          arn:aws:"),
+        "{page}"
+    );
+    assert!(said(&["--output=json"]).contains(&format!("\"settingsHash\": \"{hash}\"")));
+    let pages = ["/metrics", "/readyz?verbose"].map(|path| agent.admin(path).text().to_owned());
+    let elsewhere = [agent.log(), pages.to_vec()].concat().join("\n");
+    assert!(!elsewhere.contains("0123456789abcdef"), "{elsewhere}");
+
+    let by_hand = scene.launch().start();
+    assert_eq!(by_hand.status()["settingsHash"], serde_json::Value::Null);
+}

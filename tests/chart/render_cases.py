@@ -92,9 +92,10 @@ def reproducible():
         assert not any("data" in found or "stringData" in found for (kind, _), found in rendered.items() if kind == "Secret")
     kept = [name for kind, name in objects() if kind == "Secret"]
     assert kept == ["stsidecar-injector-tls"], kept
-    # What no rendering without a cluster can show: there a look-up finds nothing.
-    found = [path.name for path in CHART.glob("templates/**/*") if path.is_file() and re.search(r"\{\{[^}]*\blookup\b", path.read_text())]
-    assert not found, f"{found} look something up"
+    # What no rendering without a cluster can show: there a look-up finds nothing. The one that looks renders nothing.
+    uses = re.compile(r"\{\{[^}]*\b(?:lookup|stsidecar\.otherReleases)\b")
+    found = {path.name for path in CHART.glob("templates/**/*") if path.is_file() and uses.search(path.read_text())}
+    assert found == {"_helpers.tpl", "validate.yaml"}, f"{found} look something up"
     for code in ("{{ randAlphaNum 8 }}", '{{ shuffle "abcdefghijkl" }}', '{{ now | date "2006-01-02" }}', '{{ (genCA "ca" 1).Cert }}'):
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(shutil.copytree(CHART, Path(folder) / "stsidecar"))
@@ -227,7 +228,7 @@ def configuration():
         config = yaml.safe_load(found["data"]["config.yaml"])
         assert set(config) == {"image", "agent", "injector"} and set(config["agent"]) == set(defaults["agent"])
         assert set(config["image"]) == set(defaults["image"]) and config["image"]["tag"] == "0.1.0"
-        computed = {"namespace", "serviceName", "webhookConfiguration", "excludedNamespaces", "clientCaFile"}
+        computed = {"namespace", "release", "serviceName", "webhookConfiguration", "excludedNamespaces", "clientCaFile"}
         taken = set(config["injector"]) - computed
         assert taken <= set(defaults["injector"]), taken
         for key in taken - {"certs"}:
@@ -282,6 +283,8 @@ def notes():
         assert plain.endswith(f"\n\n  helm test stsidecar --namespace {NAMESPACE}"), plain[-200:]
         assert "WARNING: agent.region is empty" in plain and plain.count("WARNING") == 1
         assert "WARNING" not in shown("--set=agent.region=eu-central-1", *OPERATORS)
+        # An STS of one's own needs no region: nothing is refused.
+        assert "WARNING" not in shown("--set=agent.stsEndpoint=https://sts.example.com", *OPERATORS)
         poor = shown(
             "--set=injector.replicas=1,injector.certs.mode=certManager,metrics.podMonitor.enabled=true,tests.enabled=false",
             "--set=injector.webhook.pods.failurePolicy=Ignore,imagePullSecrets[0].name=x",

@@ -57,12 +57,13 @@ def main(arguments: list[str]) -> int:
         page_cases,
         policy_cases,
         prometheus_cases,
+        release_cases,
         render_cases,
         values_cases,
     )
 
     groups = {
-        "chart": [*render_cases.CASES, *values_cases.CASES, *policy_cases.CASES, *node_cases.CASES],
+        "chart": [*render_cases.CASES, *values_cases.CASES, *policy_cases.CASES, *node_cases.CASES, *release_cases.CASES],
         "monitoring": [*monitoring_cases.CASES, *prometheus_cases.CASES],
         "deploy": [*deploy_cases.CASES, *page_cases.CASES],
     }

@@ -13,10 +13,10 @@ from .workloads import Place
 
 # Roles and whom they trust: one for each scenario's namespace, by the same name, and these.
 PLACES = [
-    "asks", "b", "bodies", "books", "c", "certs", "clients", "d", "dashboard", "debug", "down", "down-other", "drain", "e",
-    "ending", "env", "f", "g", "guides", "h", "i", "inject", "j", "k", "l", "m", "m-quota", "m-restricted", "mesh", "n",
-    "new-helm3", "new-helm4", "nodes", "o", "p", "resources", "speed", "stale", "status", "system", "trust", "unregistered",
-    "waiting", "whole",
+    "asks", "b", "bodies", "books", "c", "certs", "clients", "d", "dashboard", "debug", "down", "down-other", "drain",
+    "e", "ending", "env", "f", "g", "guides", "h", "i", "inject", "j", "k", "l", "m", "m-quota", "m-restricted",
+    "mesh", "n", "new-helm3", "new-helm4", "nodes", "o", "p", "resources", "settings", "speed", "stale", "status",
+    "system", "trust", "unregistered", "waiting", "whole",
 ]
 ROLES = [
     *(Role(f"e2e-{name}", f"e2e-{name}") for name in PLACES if name not in ("d", "ending")),

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from real.bootstrap import ROOT
-from real.processes import Failed
+from real.processes import Failed, until
 
 from . import images, store
 from .context import Context
@@ -28,11 +28,11 @@ def debug(context: Context) -> str:
     place = context.place("debug")
     place.start()
     token = place.exec("app", "app", "/app", "token")
-    bare = run(context, place, f"kubectl -n {place.namespace} debug app -i --image={images.APP} --profile=general -- /app token")
+    bare = debugged(context, place, f"kubectl -n {place.namespace} debug app -i --image={images.APP} --profile=general -- /app token")
     holds("a debug container has nothing by itself", token not in bare, bare)
     mount, processes, copy = blocks()
     for name, block in (("mount", mount), ("processes", processes)):
-        holds(f"the recipe {name!r} gives the token of the container", token in run(context, place, block), block)
+        holds(f"the recipe {name!r} gives the token of the container", token in debugged(context, place, block), block)
     environments = [environment(one) for one in debuggers(context, place) if one.get("env")]
     expect("containers by a recipe", len(environments), 2)
     own = environment(next(one for one in context.cluster.object("Pod", place.namespace, "app")["spec"]["containers"] if one["name"] == "app"))
@@ -42,11 +42,11 @@ def debug(context: Context) -> str:
     answer = place.exec("app", "app", "/app", "ask", token)
     key = answer.split()[-1]
     holds("the token gives the role's credentials", answer.startswith("200 ") and context.store.role_of_key(key) == place.role, answer)
-    refused = run(context, place, mount.replace("    readOnly: true", "    subPath: app\n    readOnly: true"), good=False)
+    refused = run(context, place, mount.replace('"readOnly": true', '"readOnly": true, "subPath": "app"'), good=False)
     holds("a subPath is refused, as the page says", "cannot be set for an Ephemeral Container" in refused, refused)
     # The image of the application has the sidecar's user. Of a process that is not dumpable even that user sees nothing.
     own_user = processes.replace("--target=app", "--target=stsidecar").replace("endpoint/token", "serviceaccount/token")
-    closed = run(context, place, own_user)
+    closed = debugged(context, place, own_user)
     holds("the sidecar's files are closed to its own user", "permission denied" in closed, closed)
     said = run(context, place, copy)
     other = re.search(r"^[\w.~-]{43}(?=pod )", said, re.MULTILINE)
@@ -75,6 +75,19 @@ def run(context: Context, place: Place, script: str, good: bool = True) -> str:
     if good != (done.returncode == 0):
         raise Failed(f"{script}\nends with {done.returncode}: {done.stderr.strip()}\n{done.stdout[-2000:]}")
     return done.stdout + done.stderr
+
+
+def debugged(context: Context, place: Place, script: str) -> str:
+    """What the commands print, and the log of their debug container: kubectl attaches too late to a program that ends at once."""
+    said = run(context, place, script)
+    name = re.search(r"debug container name to (\S+)\.", said)[1]
+
+    def ended() -> bool:
+        status = context.cluster.object("Pod", place.namespace, "app")["status"]
+        return any(one["name"] == name and "terminated" in one["state"] for one in status.get("ephemeralContainerStatuses", []))
+
+    until(f"{name} has ended", ended, 30)
+    return said + context.cluster.kubectl("-n", place.namespace, "logs", "app", "-c", name)
 
 
 def debuggers(context: Context, place: Place) -> list[dict]:

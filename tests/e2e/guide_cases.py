@@ -136,6 +136,7 @@ def guides(context: Context) -> str:
         configured(following, place)
         page = following.page("docs/annotations.md", NAMESPACE=place.namespace, POD="app")
         page.run("What the injector writes")
+        page.run("The hash of what decided")
     return f"{len(following.ran)} commands of the guides run"
 
 

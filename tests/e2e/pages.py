@@ -30,7 +30,12 @@ RUN: dict[str, dict[str, str]] = {
     "README.md": {"Five minutes to the first credentials": "readme"},
     "charts/stsidecar/README.md": {"stsidecar": "notes"},
     "deploy/README.md": {"Without Helm": "plain"},
-    "docs/annotations.md": {"Asking for credentials": "system", "Settings": "guides", "What the injector writes": "guides"},
+    "docs/annotations.md": {
+        "Asking for credentials": "system",
+        "Settings": "guides",
+        "What the injector writes": "guides",
+        "The hash of what decided": "guides",
+    },
     "docs/aws.md": {
         "Letting AWS trust your cluster": "guides",
         "Issuer on any other cluster": "guides",

@@ -18,6 +18,7 @@ from . import outage_cases as outages
 from . import policy_cases as policies
 from . import readme_cases as readmes
 from . import refusal_cases as refusals
+from . import release_cases as releases
 from . import reinvocation_cases as reinvocations
 from . import rollout_cases as rollouts
 from . import runbook_cases as runbooks
@@ -34,6 +35,7 @@ FIRST = [
     ("a", installs.a),
     ("gone", installs.gone),
     ("hand", installs.hand),
+    ("two", releases.two),
     ("readme", readmes.readme),
     ("notes", guides.notes),
     ("plain", guides.plain),
@@ -79,6 +81,7 @@ ALONE = [
     ("clients", guides.clients),
     ("down", runbooks.down),
     ("stolen", runbooks.stolen),
+    ("settings", releases.settings),
     ("f", admissions.f),
     ("unregistered", rollouts.unregistered),
     ("new4", rollouts.new4),

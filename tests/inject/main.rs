@@ -4,7 +4,9 @@
 
 mod agreement;
 mod arbitrary;
+mod ca_bundle;
 mod case;
+mod decided;
 mod earlier;
 mod effective;
 mod environment;
@@ -16,6 +18,7 @@ mod objects;
 mod orders;
 mod pull_secrets;
 mod reading;
+mod releases;
 mod resources;
 mod rules;
 mod shape;

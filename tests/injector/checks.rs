@@ -16,6 +16,7 @@ pub(crate) fn text(port: u16, metrics_port: u16) -> String {
         "
 injector:
   namespace: stsidecar-system
+  release: stsidecar
   serviceName: stsidecar-injector
   webhookConfiguration: stsidecar-injector
   port: {port}
@@ -170,6 +171,23 @@ async fn the_webhook_of_system_namespaces_is_judged_where_it_is() {
         configuration["webhooks"].as_array_mut().expect("webhooks").push(webhook);
         let found = findings(&running, &configuration).await;
         assert!(said(&found, subject).starts_with(expected), "{expected}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_pod_that_another_release_injects_is_a_failure() {
+    let running = start().await;
+    for (mark, expected) in [
+        ("stsidecar-system/stsidecar 0.1.0", "ok "),
+        ("stsidecar-injector/0.1.0", "ok "),
+        ("team-a/one 0.1.0", "failure a pod that asks in namespace default is injected by another release, team-a/one"),
+    ] {
+        let sidecar = json!([{ "name": "stsidecar" }]);
+        let annotations = json!({ "stsidecar.dev/injected-by": mark });
+        let pod = json!({ "metadata": { "annotations": annotations }, "spec": { "initContainers": sidecar } });
+        running.api.set(DRY_RUN, 201, pod);
+        let found = findings(&running, &right()).await;
+        assert!(said(&found, "dry run").starts_with(expected), "{mark}: {found:?}");
     }
 }
 

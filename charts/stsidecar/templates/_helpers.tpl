@@ -199,6 +199,7 @@ each gets the requirement; one without requirements matches no node, and stays s
 {{- end -}}
 {{- $settings := dict
   "namespace" .Release.Namespace
+  "release" .Release.Name
   "serviceName" (include "stsidecar.injector" .)
   "webhookConfiguration" (include "stsidecar.injector" .)
   "port" $injector.port
@@ -218,6 +219,35 @@ each gets the requirement; one without requirements matches no node, and stays s
 {{- $_ := set $settings "clientCaFile" "/etc/stsidecar-injector/client-ca/ca.crt" -}}
 {{- end -}}
 {{- toYaml (dict "image" $image "agent" .Values.agent "injector" $settings) -}}
+{{- end -}}
+
+{{/*
+What to do about another release's webhooks, one line for each of their configurations. Webhook names tell them, since
+nameOverride and commonLabels change labels. Nothing without a cluster, where lookup finds nothing.
+*/}}
+{{- define "stsidecar.otherReleases" -}}
+{{- $own := false -}}
+{{- $lines := list -}}
+{{- range (lookup "admissionregistration.k8s.io/v1" "MutatingWebhookConfiguration" "" "").items -}}
+{{- $names := list -}}
+{{- range .webhooks -}}{{- $names = append $names .name -}}{{- end -}}
+{{- $annotations := default dict .metadata.annotations -}}
+{{- $labels := default dict .metadata.labels -}}
+{{- $release := get $annotations "meta.helm.sh/release-name" -}}
+{{- $namespace := get $annotations "meta.helm.sh/release-namespace" -}}
+{{- $remove := printf "kubectl delete mutatingwebhookconfigurations,validatingadmissionpolicybindings,validatingadmissionpolicies,clusterrolebindings,clusterroles -l app.kubernetes.io/name=%s,app.kubernetes.io/instance=%s" (get $labels "app.kubernetes.io/name") (get $labels "app.kubernetes.io/instance") -}}
+{{- if not (has "pods.stsidecar.dev" $names) -}}
+{{- else if and (eq $release $.Release.Name) (eq $namespace $.Release.Namespace) -}}
+{{- $own = true -}}
+{{- else if $release -}}
+{{- $lines = append $lines (printf "release %s in namespace %s (MutatingWebhookConfiguration %s): upgrade that one, or first helm uninstall %s --namespace %s; where helm list --namespace %s does not show it, it was left behind: %s" $release $namespace .metadata.name $release $namespace $namespace $remove) -}}
+{{- else if ne .metadata.name (include "stsidecar.injector" $) -}}
+{{- $lines = append $lines (printf "MutatingWebhookConfiguration %s, which is of no release of Helm: first remove it with what made it (kubectl, Argo CD); where that is gone, it was left behind: %s" .metadata.name $remove) -}}
+{{- end -}}
+{{- end -}}
+{{- /* An upgrade of an injector that is there is never refused, whatever else is. */ -}}
+{{- $isNew := or .Release.IsInstall (not (or $own (lookup "apps/v1" "Deployment" .Release.Namespace (include "stsidecar.injector" .)))) -}}
+{{- if $isNew -}}{{- join "; also " $lines -}}{{- end -}}
 {{- end -}}
 
 {{/* The name of the admin port that the injector gives the sidecar; at most 15 characters. */}}

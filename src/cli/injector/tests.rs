@@ -73,6 +73,21 @@ fn check_shows_a_bad_configuration_as_a_finding() {
 }
 
 #[test]
+fn check_says_what_is_injected_and_how_many_certificates_it_trusts() {
+    let said = |agent: Value| {
+        let template = Template::from_values(serde_json::json!({ "image": { "tag": "1" }, "agent": agent }));
+        described(Path::new("/config.yaml"), &template.expect("values"))
+    };
+    let image = "/config.yaml injects ghcr.io/stsidecar/stsidecar:1";
+    assert_eq!(said(serde_json::json!({})), image);
+    let names = ["one.example.com", "two.example.com"].map(|name| vec![name.to_owned()]);
+    let pem =
+        names.map(|names| rcgen::generate_simple_self_signed(names).expect("ring makes keys").cert.pem()).concat();
+    let trusts = ", which trusts 2 certificates of agent.awsCaBundle.pem";
+    assert_eq!(said(serde_json::json!({ "awsCaBundle": { "pem": pem } })), format!("{image}{trusts}"));
+}
+
+#[test]
 fn findings_keep_their_gravity() {
     let finding = |judgement| shown(Finding { subject: "dry run", judgement }).line();
     let (message, fix) = ("m".to_owned(), "f");

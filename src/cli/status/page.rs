@@ -66,6 +66,9 @@ pub(super) fn text(status: &Value, now: Wall) -> String {
     if status["listening"] == false {
         writeln!(page, "\n  {:<14}cannot listen: {PORT_IN_USE}", "endpoint").expect("a String takes every text");
     }
+    if status["settingsHash"].is_string() {
+        writeln!(page, "\n  {:<14}{}", "settings", shown(&status["settingsHash"])).expect("a String takes every text");
+    }
     for profile in status["profiles"].as_array().into_iter().flatten() {
         page.push('\n');
         block(&mut page, profile, now);

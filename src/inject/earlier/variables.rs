@@ -12,7 +12,7 @@ use crate::inject::sidecar::{CA_DIRECTORY, covers};
 use crate::url;
 
 /// Every variable of the agent's settings.
-const SETTINGS: [&str; 25] = [
+const SETTINGS: [&str; 26] = [
     "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_ROLE_SESSION_NAME",
@@ -31,6 +31,7 @@ const SETTINGS: [&str; 25] = [
     "STSIDECAR_ADMIN_LISTEN",
     "STSIDECAR_AUTHORIZATION_TOKEN_FILE",
     "STSIDECAR_STATE_DIR",
+    "STSIDECAR_SETTINGS_HASH",
     "STSIDECAR_REFRESH_AT",
     "STSIDECAR_SHUTDOWN_GRACE",
     "STSIDECAR_SHUTDOWN_IDLE",

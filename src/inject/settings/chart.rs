@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::template::{CaBundle, Error, IncidentProbe, Template};
+use super::super::template::{Error, IncidentProbe, Template};
 use super::values::{is_config_map_key, is_object_name};
 use super::{Denial, Settings, Sources};
 use crate::inject::{CONTAINER, Decision, Operation, Request, decide, keys};
@@ -35,11 +35,7 @@ impl Template {
         if !IncidentProbe::PERIODS.contains(&period) {
             return Err(Error::Value(format!("agent.incidentProbe.periodSeconds: {period} is not from 1 to 3600")));
         }
-        let CaBundle { config_map, key } = &template.agent.aws_ca_bundle;
-        if !config_map.is_empty() && !is_config_map_key(key) {
-            let allowed = "name the key of the ConfigMap: letters, digits and -._ only";
-            return Err(Error::Value(format!("agent.awsCaBundle.key: {allowed}")));
-        }
+        template.agent.aws_ca_bundle.check(is_config_map_key).map_err(Error::Value)?;
         let proxy = &template.agent.http_proxy.https_proxy;
         if let (false, Err(allowed)) = (proxy.is_empty(), url::proxy(proxy)) {
             return Err(Error::Value(Denial::url("agent.httpProxy.httpsProxy", proxy, allowed).message));

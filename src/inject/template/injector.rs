@@ -12,6 +12,9 @@ use crate::inject::pattern::matches;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(in crate::inject) struct Injector {
+    /// Where the release is, and its name; empty where no release injects.
+    pub(in crate::inject) namespace: String,
+    pub(in crate::inject) release: String,
     pub(in crate::inject) mesh_proxies: Vec<String>,
     pub(in crate::inject) skipped_containers: Vec<String>,
     pub(in crate::inject) strict_environment: bool,
@@ -25,6 +28,8 @@ impl Default for Injector {
     fn default() -> Self {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Self {
+            namespace: String::new(),
+            release: String::new(),
             mesh_proxies: names(&["istio-proxy", "linkerd-proxy", "kuma-sidecar"]),
             skipped_containers: names(&[
                 "istio-proxy",

@@ -20,7 +20,7 @@ use super::inspect;
 use crate::time::Wall;
 
 /// The annotation of the webhook configuration. Helm and Argo CD leave alone what no manifest of theirs has.
-pub(super) const ANNOTATION: &str = "stsidecar.dev/ca-bundle";
+pub(super) const ANNOTATION: &str = "stsidecar.dev/trusted-cas";
 
 /// How long a CA stays that a replica does not need. Replicas that need it look every few seconds, so this is for
 /// those that cannot reach the API server meanwhile; and kubelets bring a changed Secret to their pods within two
@@ -83,9 +83,13 @@ impl Record {
         for ca in anywhere.iter().chain(new) {
             let id = id(ca);
             let entry = self.0.get(&id);
-            let stays = until(entry.and_then(|entry| entry.until), needed.contains(ca), now);
             let has_ended = inspect::life(ca).map_or(true, |life| life.not_after <= now);
-            let Some(until) = stays.filter(|_| !has_ended) else { continue };
+            let until = match fate(entry.and_then(|entry| entry.until), needed.contains(ca), now) {
+                Fate::Goes => continue,
+                _ if has_ended => continue,
+                Fate::Stays => None,
+                Fate::GoesAt(until) => Some(until),
+            };
             let since = entry.filter(|_| everywhere.contains(ca)).map_or(now, |entry| entry.since);
             record.0.insert(id, Entry { since, until });
             bundle.push(ca.clone());
@@ -94,19 +98,26 @@ impl Record {
     }
 }
 
-/// The time to write down for a CA that has this one on record; the outer nothing when it goes now.
+/// What becomes of a CA.
+enum Fate {
+    Stays,
+    GoesAt(Wall),
+    Goes,
+}
+
+/// What becomes of a CA that has this time on record.
 ///
 /// A replica that needs it waits with crossing the time out until half of it has passed: often that is not necessary
 /// any more, and where two modes stay side by side it makes two writes in five minutes.
-fn until(written: Option<Wall>, is_needed: bool, now: Wall) -> Option<Option<Wall>> {
+fn fate(written: Option<Wall>, is_needed: bool, now: Wall) -> Fate {
     // Further away than anybody writes: by a clock that was wrong.
     let written = written.filter(|until| *until <= now.plus(2 * STAYS));
     match (written, is_needed) {
-        (Some(until), true) if until > now.plus(STAYS / 2) => Some(Some(until)),
-        (_, true) => Some(None),
-        (Some(until), false) if until <= now => None,
-        (Some(until), false) => Some(Some(until)),
-        (None, false) => Some(Some(now.plus(STAYS))),
+        (Some(until), true) if until > now.plus(STAYS / 2) => Fate::GoesAt(until),
+        (_, true) => Fate::Stays,
+        (Some(until), false) if until <= now => Fate::Goes,
+        (Some(until), false) => Fate::GoesAt(until),
+        (None, false) => Fate::GoesAt(now.plus(STAYS)),
     }
 }
 

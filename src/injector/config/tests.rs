@@ -7,6 +7,7 @@ image: {registry: ghcr.io, repository: a/b, tag: '1', digest: '', pullPolicy: If
 agent: {region: eu-central-1}
 injector:
   namespace: stsidecar-system
+  release: stsidecar
   serviceName: stsidecar-injector
   webhookConfiguration: stsidecar-injector
   port: 9443
@@ -29,6 +30,7 @@ fn the_manifests_own_configuration_is_accepted() {
     let config = read(&block.join("\n")).expect("the chart's defaults");
     assert_eq!((config.port, config.metrics_port), (9443, 9912));
     assert_eq!(config.namespace, "stsidecar-system");
+    assert_eq!(config.template.release().as_deref(), Some("stsidecar-system/stsidecar"));
     let (ca_duration, leaf_duration) = (Duration::from_hours(8760), Duration::from_hours(168));
     assert_eq!(config.certificates, Mode::SelfSigned { ca_duration, leaf_duration });
     assert_eq!(config.secret_name, "stsidecar-injector-tls");
@@ -79,6 +81,7 @@ fn what_is_wrong_is_named_with_the_file() {
         ("leafDuration: 168h", "leafDuration: 5h", "injector.certs.leafDuration: \"5h\" is not accepted: at least 48h"),
         ("caDuration: 8760h", "caDuration: 72h", "injector.certs.caDuration: \"3days\" is not accepted: longer than"),
         ("caDuration: 8760h", "caDuration: soon", "injector.certs.caDuration: \"soon\" is not accepted: a duration"),
+        ("release: stsidecar", "release: a b", "injector.release: \"a b\" is not accepted"),
         ("serviceName: stsidecar-injector", "serviceName: ../x", "injector.serviceName: \"../x\" is not accepted"),
         ("  namespace: stsidecar-system\n", "", "missing field `namespace`"),
     ] {

@@ -70,6 +70,12 @@ impl Bundle {
         }
         Ok(Self(Arc::new(Anchors { roots: Arc::new(roots), servers: Arc::new(servers), content: Vec::new() })))
     }
+
+    /// How many certificates it holds.
+    #[must_use]
+    pub fn certificates(&self) -> usize {
+        self.0.roots.len()
+    }
 }
 
 /// A text of PEM in which a parser finds every certificate.
@@ -91,15 +97,36 @@ fn labelled(content: &[u8]) -> Result<Vec<u8>, NotABundle> {
             b"-----BEGIN PKCS7-----" => return Err(NotABundle::Pkcs7),
             b"-----BEGIN X509 CERTIFICATE-----" => lines.extend(b"-----BEGIN CERTIFICATE-----\n"),
             b"-----END X509 CERTIFICATE-----" => lines.extend(b"-----END CERTIFICATE-----\n"),
+            mark if mark.starts_with(BEGIN) && mark != BEGIN => unfold(line, &mut lines),
             _ => lines.extend_from_slice(line),
         }
     }
     Ok(lines)
 }
 
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+const END: &[u8] = b"-----END CERTIFICATE-----";
+
+/// Certificates that stand in one line, as the injector hands them over in an annotation: each mark in a line of its own.
+fn unfold(line: &[u8], lines: &mut Vec<u8>) {
+    let mut rest = line;
+    while let Some(mark) = [BEGIN, END].into_iter().find(|mark| rest.starts_with(mark)) {
+        lines.extend_from_slice(mark);
+        lines.push(b'\n');
+        rest = rest[mark.len()..].trim_ascii_start();
+        let length = rest.windows(5).position(|five| five == b"-----").unwrap_or(rest.len());
+        let (content, behind) = rest.split_at(length);
+        lines.extend_from_slice(content.trim_ascii_end());
+        lines.push(b'\n');
+        rest = behind;
+    }
+    lines.extend_from_slice(rest);
+    lines.push(b'\n');
+}
+
 impl fmt::Debug for Bundle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Bundle({} certificates)", self.0.roots.len())
+        write!(formatter, "Bundle({} certificates)", self.certificates())
     }
 }
 
