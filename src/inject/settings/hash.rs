@@ -214,8 +214,8 @@ mod tests {
         let settings = Settings::of(&silent, &template).expect("settings");
         let text = text(&settings, &template);
         let document = include_str!("../../../docs/annotations.md");
-        let example =
-            document.split("```\n").find(|block| block.starts_with("stsidecar settings")).expect("an example");
+        let blocks = document.split("```text\n").filter_map(|block| Some(block.split_once("```")?.0));
+        let example = blocks.into_iter().find(|block| block.starts_with("stsidecar settings")).expect("an example");
         assert_eq!(example, format!("{text}\n"), "docs/annotations.md");
         let hash = SettingsHash::of_text(&text).to_string();
         assert!(document.contains(&format!("`{hash}` is that of")), "docs/annotations.md: {hash}");
