@@ -116,7 +116,7 @@ async fn a_kept_connection_is_answered_for_as_long_as_its_client_keeps_it() {
         assert_eq!((answer.status, answer.head.contains("connection: close")), (200, is_draining), "{}", answer.head);
     }
     drop(kept);
-    timeout(BOUND / 2, running.ended).await.expect("nobody is left to answer").expect("no panic").expect("no error");
+    timeout(BOUND / 2, running.ended).await.expect("no client is left").expect("no panic").expect("no error");
 }
 
 #[tokio::test]
