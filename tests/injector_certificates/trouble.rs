@@ -275,3 +275,23 @@ async fn an_annotation_by_which_cainjector_overwrites_ca_bundle_is_named() {
         assert!(!replica.serving.readiness().reason.contains("cainjector"), "{:?}", replica.serving.readiness());
     }
 }
+
+/// No different from an object that is deleted: the API server asks no injector, and one that is not ready would be
+/// missing once the webhooks are back.
+#[tokio::test(start_paused = true)]
+async fn an_object_without_our_webhooks_is_left_alone() {
+    let (api, time) = (Api::start().await, Time::start());
+    let replica = Replica::start(&api, time, SELF, 0.5);
+    replica.ready_within(5 * SECOND).await;
+    let (mut of_others, writes) = (api.webhooks()["webhooks"].clone(), api.writes().len());
+    for webhook in of_others.as_array_mut().expect("webhooks") {
+        webhook["clientConfig"]["service"]["namespace"] = json!("elsewhere");
+    }
+    for webhooks in [json!([]), of_others] {
+        api.edit(WEBHOOKS, |configuration| configuration["webhooks"] = webhooks);
+        sleep(60 * SECOND).await;
+        let readiness = replica.serving.readiness();
+        assert!(readiness.ready && readiness.reason.contains("no webhook that calls"), "{readiness:?}");
+        assert_eq!(api.writes().len(), writes, "there is nothing to write");
+    }
+}
