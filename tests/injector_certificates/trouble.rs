@@ -281,17 +281,23 @@ async fn an_annotation_by_which_cainjector_overwrites_ca_bundle_is_named() {
 #[tokio::test(start_paused = true)]
 async fn an_object_without_our_webhooks_is_left_alone() {
     let (api, time) = (Api::start().await, Time::start());
+    let as_rendered = api.webhooks()["webhooks"].clone();
     let replica = Replica::start(&api, time, SELF, 0.5);
     replica.ready_within(5 * SECOND).await;
-    let (mut of_others, writes) = (api.webhooks()["webhooks"].clone(), api.writes().len());
+    let mut of_others = as_rendered.clone();
     for webhook in of_others.as_array_mut().expect("webhooks") {
         webhook["clientConfig"]["service"]["namespace"] = json!("elsewhere");
     }
     for webhooks in [json!([]), of_others] {
+        let writes = api.writes().len();
         api.edit(WEBHOOKS, |configuration| configuration["webhooks"] = webhooks);
         sleep(60 * SECOND).await;
         let readiness = replica.serving.readiness();
         assert!(readiness.ready && readiness.reason.contains("no webhook that calls"), "{readiness:?}");
         assert_eq!(api.writes().len(), writes, "there is nothing to write");
+        // `helm upgrade` brings them back as the chart has them, and each pod is refused until they have a caBundle.
+        api.edit(WEBHOOKS, |configuration| configuration["webhooks"] = as_rendered.clone());
+        sleep(SECOND / 2).await;
+        call(&api, time, &replica, Duration::ZERO).await.expect("trusted at once");
     }
 }
