@@ -102,7 +102,8 @@ async fn an_api_server_that_is_away_changes_nothing_that_is_served() {
         call(&api, time, &replica, Duration::ZERO).await.expect("still trusted");
         api.set(Health::Up);
         api.wipe();
-        sleep(6 * SECOND).await;
+        // Two reads that hang already have five seconds each.
+        sleep(15 * SECOND).await;
         call(&api, time, &replica, Duration::ZERO).await.expect("repaired after it came back");
         assert!(!replica.serving.readiness().reason.contains(';'), "{:?}", replica.serving.readiness());
     }
