@@ -1,6 +1,6 @@
 //! Signals as values, the wish to stop and the wish to stop now, and the drain between the two.
 //!
-//! Owns SIGTERM and SIGINT, that SIGXFSZ is no end, and when no request is left to answer. It ends nothing: the
+//! Owns SIGTERM and SIGINT, that SIGXFSZ is no end, and when no client is left to answer. It ends nothing: the
 //! compositions, `agent` and `injector`, do, and decide the exit code.
 
 use std::io;
@@ -41,18 +41,28 @@ impl Signals {
 
 /// Over when nobody has asked for the idle time and nobody is being answered, or at the end of the grace.
 pub async fn drained(requests: &Activity, grace: Duration, idle: Duration) {
+    over(requests, grace, idle, || requests.busy() == 0).await;
+}
+
+/// The same, and over only when every client has closed its connections too: for clients that do not repeat what they
+/// sent into a connection as it was closed.
+pub async fn abandoned(requests: &Activity, grace: Duration, idle: Duration) {
+    over(requests, grace, idle, || requests.open() == 0).await;
+}
+
+async fn over(requests: &Activity, grace: Duration, idle: Duration, is_done: impl Fn() -> bool) {
     let began = clock::boot();
     let end = began.plus(grace);
     let mut alarm = clock::Alarm::new();
     loop {
         let quiet_since = requests.last_request().map_or(began, |last| last.max(began));
         let now = clock::boot();
-        let over = quiet_since.plus(idle);
-        if now >= end || (now >= over && requests.busy() == 0) {
+        let is_quiet = now >= quiet_since.plus(idle);
+        if now >= end || (is_quiet && is_done()) {
             return;
         }
         // A request under way ends within seconds; look again soon.
-        let next = if now >= over { now.plus(Duration::from_millis(10)) } else { over };
+        let next = if is_quiet { now.plus(Duration::from_millis(10)) } else { quiet_since.plus(idle) };
         alarm.set(Some(next.min(end)));
         alarm.wait().await;
     }

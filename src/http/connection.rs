@@ -16,11 +16,18 @@ use crate::time::Boot;
 /// What a shutdown waits for; shared by everything that serves one set of listeners.
 #[derive(Debug, Default)]
 pub struct Activity {
+    open: AtomicUsize,
     busy: AtomicUsize,
     last_request: LastRequest,
 }
 
 impl Activity {
+    /// Connections that neither side has closed, idle ones too.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Relaxed)
+    }
+
     /// Connections whose request is being answered, up to the last byte handed to the kernel.
     #[must_use]
     pub fn busy(&self) -> usize {
@@ -133,9 +140,9 @@ pub struct Connection {
 
 impl Connection {
     pub(super) fn new(sweeps: Arc<Sweeps>, peer: IpAddr) -> Self {
-        let phase = AtomicU8::new(Phase::Head as u8);
         let [authenticated, held_up] = [false; 2].map(AtomicBool::new);
-        let until = AtomicU64::new(sweeps.after(sweeps.head));
+        sweeps.activity.open.fetch_add(1, Relaxed);
+        let (phase, until) = (AtomicU8::new(Phase::Head as u8), AtomicU64::new(sweeps.after(sweeps.head)));
         Self { sweeps, peer: peer.to_canonical(), phase, until, authenticated, held_up }
     }
 
@@ -213,7 +220,7 @@ impl Connection {
         u64::from(self.sweeps.now.load(Relaxed)) > (self.until.load(Relaxed) >> 32) + u64::from(more)
     }
 
-    /// How soon this connection goes when another needs its place; the smallest goes first, `None` never goes.
+    /// How soon it goes when another needs its place; the smallest goes first, `None` never goes.
     pub(super) fn precedence(&self) -> Option<(Rank, u64)> {
         let (phase, until, is_known) = (self.phase(), self.until.load(Relaxed), self.authenticated.load(Relaxed));
         let limit = if phase == Phase::Body { self.sweeps.body } else { self.sweeps.head };
@@ -280,6 +287,12 @@ impl Connection {
             self.sweeps.activity.busy.fetch_sub(1, Relaxed);
         }
         self.phase.store(Phase::Ended as u8, Relaxed);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.sweeps.activity.open.fetch_sub(1, Relaxed);
     }
 }
 

@@ -23,7 +23,7 @@ use super::webhook::{Means, Shared, Webhook};
 use crate::clock;
 use crate::http::{Activity, Limits, Listeners, serve, serve_over};
 use crate::metrics::Registry;
-use crate::shutdown::drained;
+use crate::shutdown::abandoned;
 
 /// Probes and a scraper are few.
 const HEALTH_CONNECTIONS: usize = 64;
@@ -37,12 +37,16 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub struct Drain {
     /// At most.
     pub grace: Duration,
-    /// Since the last review: until the API server's node has heard that this pod is no endpoint any more.
+    /// Since the last review: until the API server's node has heard that this pod is no endpoint any more. Then it ends
+    /// with the last connection.
     pub idle: Duration,
 }
 
-/// Measured: endpoints spread within two seconds. The chart's grace period is 30 s.
-pub const DRAIN: Drain = Drain { grace: Duration::from_secs(20), idle: Duration::from_secs(5) };
+/// Measured: endpoints spread within two seconds. The chart's grace period is 30 s, of which most is for connections that
+/// an API server keeps without use, 90 s long by itself
+/// (<https://github.com/kubernetes/apimachinery/blob/master/pkg/util/net/http.go>, `SetTransportDefaults`): in a burst
+/// it sends a review into one, and repeats none that meets the end of it.
+pub const DRAIN: Drain = Drain { grace: Duration::from_secs(25), idle: Duration::from_secs(5) };
 
 /// What the surfaces are made of.
 pub struct Parts {
@@ -89,7 +93,7 @@ pub async fn run(
     }
     draining.send_replace(true);
     tokio::select! {
-        () = drained(&activity, drain.grace, drain.idle) => tracing::info!("drained"),
+        () = abandoned(&activity, drain.grace, drain.idle) => tracing::info!("drained"),
         signal = stop() => {
             tracing::info!(signal, "ending at once");
             return Ok(());

@@ -5,6 +5,8 @@ import re
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
@@ -259,6 +261,28 @@ def carried():
         assert json.loads(annotations[key]) == config, f"{major} {arguments}"
         assert (annotations.get("own") == "kept") == (beside in arguments)
     refuses(f"injector.webhook.annotations: {key} is the chart's own", f'--set-json=injector.webhook.annotations={{"{key}":"x"}}')
+    record = "stsidecar.dev/trusted-cas"
+    refuses(f"injector.webhook.annotations: {record} is the injector's own", f'--set-json=injector.webhook.annotations={{"{record}":"x"}}')
+    # All annotations of an object have 256 KiB, a ConfigMap has 1 MiB.
+    for teams, is_carried in ((1500, True), (3000, False)):
+        with many_teams(teams) as values:
+            for major in HELMS:
+                found = objects(values, major=major)
+                annotations = found["MutatingWebhookConfiguration", "stsidecar-injector"]["metadata"].get("annotations") or {}
+                assert (key in annotations) == is_carried, f"{major}: {teams} teams"
+                assert sum(len(text) for text in annotations.values()) < 200 << 10
+                config = yaml.safe_load(found["ConfigMap", "stsidecar-injector"]["data"]["config.yaml"])
+                assert len(config["injector"]["allowedRoleArns"]) == teams
+
+
+@contextmanager
+def many_teams(count: int) -> Iterator[str]:
+    """Values of a large cluster, as an argument of Helm."""
+    rules = [{"namespaces": [f"team-{team:05}-production"], "roleArns": [f"arn:aws:iam::111122223333:role/team-{team:05}-*"]} for team in range(count)]
+    with tempfile.NamedTemporaryFile("w", prefix="stsidecar-chart-", suffix=".yaml") as file:
+        json.dump({"agent": {"region": "eu-central-1"}, "injector": {"allowedRoleArns": rules}, "tests": {"enabled": False}}, file)
+        file.flush()
+        yield f"--values={file.name}"
 
 
 def notes():
@@ -283,6 +307,10 @@ def notes():
         assert plain.endswith(f"\n\n  helm test stsidecar --namespace {NAMESPACE}"), plain[-200:]
         assert "WARNING: agent.region is empty" in plain and plain.count("WARNING") == 1
         assert "WARNING" not in shown("--set=agent.region=eu-central-1", *OPERATORS)
+        with many_teams(3000) as values:
+            assert "WARNING: the values are too many" in shown(values, *OPERATORS)
+        with many_teams(1500) as values:
+            assert "WARNING" not in shown(values, *OPERATORS)
         # An STS of one's own needs no region: nothing is refused.
         assert "WARNING" not in shown("--set=agent.stsEndpoint=https://sts.example.com", *OPERATORS)
         poor = shown(

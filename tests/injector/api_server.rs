@@ -141,10 +141,13 @@ impl State {
         self.changes += 1;
     }
 
-    /// Writes an object that can be read; what is stored then.
+    /// Writes an object that can be read; what is stored then. Of any other the refusal is the same as when it is read.
     fn write(&mut self, method: &str, path: &str, body: &[u8]) -> Option<(u16, Value)> {
         let call = format!("GET {path}");
-        let (200, before) = self.answers.get(&call)?.clone() else { return None };
+        let (code, before) = self.answers.get(&call)?.clone();
+        if code != 200 {
+            return Some((code, before));
+        }
         let sent: Value = serde_json::from_slice(body).expect("JSON");
         let written = match method {
             "PUT" => sent,
@@ -156,8 +159,11 @@ impl State {
     }
 }
 
-/// As a strategic merge of `webhooks` by name leaves them.
+/// As a strategic merge of annotations, and of `webhooks` by name, leaves them.
 fn with_bundles(mut stored: Value, patch: &Value) -> Value {
+    for (key, value) in patch["metadata"]["annotations"].as_object().into_iter().flatten() {
+        stored["metadata"]["annotations"][key] = value.clone();
+    }
     for change in patch["webhooks"].as_array().expect("a list") {
         let mut webhooks = stored["webhooks"].as_array_mut().expect("a list").iter_mut();
         let webhook = webhooks.find(|webhook| webhook["name"] == change["name"]).expect("a known name");

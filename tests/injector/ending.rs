@@ -96,6 +96,39 @@ async fn stopping_under_load_loses_no_review() {
     timeout(BOUND, running.ended).await.expect("it ends by itself").expect("no panic").expect("no error");
 }
 
+/// The API server keeps connections that it has no use for, asks on one of them whenever many pods are made at once, and
+/// does not repeat a review that meets the end of its connection.
+#[tokio::test]
+async fn a_kept_connection_is_answered_for_as_long_as_its_client_keeps_it() {
+    let running = start_with(ApiServer::start().await, Drain { grace: BOUND, idle: Duration::ZERO });
+    running.ready().await;
+    let mut kept = running.connect().await.expect("a handshake");
+    let body = review(&json!({}), &json!([])).to_string();
+    let request = format!("POST /inject HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    for is_draining in [false, true] {
+        if is_draining {
+            running.stop.send("SIGTERM").await.expect("it runs");
+            let drains = async { while !running.page("/readyz?verbose").await.text.contains("[-]draining") {} };
+            timeout(BOUND, drains).await.expect("it drains");
+        }
+        kept.write_all(request.as_bytes()).await.expect("open");
+        let answer = Answer::read(&mut kept).await.expect("an answer");
+        assert_eq!((answer.status, answer.head.contains("connection: close")), (200, is_draining), "{}", answer.head);
+    }
+    drop(kept);
+    timeout(BOUND / 2, running.ended).await.expect("no client is left").expect("no panic").expect("no error");
+}
+
+#[tokio::test]
+async fn a_client_that_stays_cannot_outlast_the_grace() {
+    let drain = Drain { grace: Duration::from_millis(300), idle: Duration::ZERO };
+    let running = start_with(ApiServer::start().await, drain);
+    running.ready().await;
+    let _kept = running.connect().await.expect("a handshake");
+    running.stop.send("SIGTERM").await.expect("it runs");
+    timeout(BOUND, running.ended).await.expect("it ends").expect("no panic").expect("no error");
+}
+
 #[tokio::test]
 async fn a_second_signal_ends_at_once() {
     let api = ApiServer::start().await;

@@ -231,7 +231,7 @@ impl State {
             let own = object["webhooks"].as_array().expect("webhooks").iter().filter(|webhook| is_own(webhook));
             let bundles: BTreeSet<&str> =
                 own.map(|webhook| webhook["clientConfig"]["caBundle"].as_str().unwrap_or_default()).collect();
-            assert!(bundles.len() == 1, "the webhooks differ: {bundles:?}");
+            assert!(bundles.len() <= 1, "the webhooks differ: {bundles:?}");
             self.bundles.push((Instant::now(), bundles.into_iter().collect()));
             self.webhooks = object;
         }

@@ -222,6 +222,15 @@ each gets the requirement; one without requirements matches no node, and stays s
 {{- end -}}
 
 {{/*
+The same as the webhook configuration carries it, on one line. Nothing when it is too long: an API server takes 256 KiB of
+annotations, of which the injector's record of CAs needs some, and a ConfigMap may have 1 MiB.
+*/}}
+{{- define "stsidecar.carriedConfig" -}}
+{{- $config := include "stsidecar.config" . | fromYaml | toJson -}}
+{{- if le (len $config) 196608 -}}{{- $config -}}{{- end -}}
+{{- end -}}
+
+{{/*
 What to do about another release's webhooks, one line for each of their configurations. Webhook names tell them, since
 nameOverride and commonLabels change labels. Nothing without a cluster, where lookup finds nothing.
 */}}

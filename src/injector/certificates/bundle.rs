@@ -94,9 +94,12 @@ fn readable(bundle: &[u8]) -> Vec<CertificateDer<'static>> {
     blocks.filter_map(|block| inspect::read_pem(block.as_bytes()).ok()).flatten().collect()
 }
 
-/// Reads the configuration's webhooks that call `host`, `<service>.<namespace>.svc`.
+/// Reads the configuration's webhooks that call `host`, `<service>.<namespace>.svc`. Without one there is no caBundle to
+/// judge or to write, as where the whole configuration is missing.
 pub(super) async fn read(object: &Object, host: &str) -> Result<Bundle, Error> {
-    object.read_dated().await.map(|(configuration, date)| Bundle { date, ..Bundle::of(&configuration, host) })
+    let (configuration, date) = object.read_dated().await?;
+    let bundle = Bundle { date, ..Bundle::of(&configuration, host) };
+    if bundle.webhooks.is_empty() { Err(Error::Unasked(object.title().to_owned())) } else { Ok(bundle) }
 }
 
 /// Writes these CAs into every webhook of `read`, of the same `host`, with the record of them, and hands back what is

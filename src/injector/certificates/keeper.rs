@@ -85,9 +85,13 @@ impl Keeper {
             writes += u32::from(wrote);
             ticker.send_modify(|tick| *tick += 1);
             let slow = failures.max(writes.saturating_sub(IN_A_ROW));
-            if slow > 0 {
-                // Not shortened by a change: what fails, or fights, may be what changes.
-                sleep(retry_after(slow, self.clock.jitter)).await;
+            let pause = retry_after(slow, self.clock.jitter);
+            if slow > 0 && wrote {
+                // Not shortened by a change, which may be one of this replica's own or of whom it fights.
+                sleep(pause).await;
+            } else if slow > 0 {
+                // What is missing may have been made again, and then lacks caBundle.
+                let _ = timeout(pause, changed.notified()).await;
             }
             if failures == 0 && !wrote && timeout(LOOK, changed.notified()).await.is_err() {
                 writes = 0;

@@ -37,6 +37,8 @@ const REOPEN: Duration = Duration::from_secs(1);
 pub(in crate::injector) enum Error {
     #[error("{0} does not exist; `helm upgrade` makes it again")]
     Missing(String),
+    #[error("{0} has no webhook that calls this injector; `helm upgrade` brings them back")]
+    Unasked(String),
     #[error("{0} was changed by somebody else in between")]
     Conflict(String),
     #[error("{object}: {reason}")]

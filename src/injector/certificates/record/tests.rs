@@ -134,3 +134,10 @@ fn a_record_that_somebody_edited_takes_nothing_out() {
         assert_eq!(scene.0, from_ref(&own), "{text}");
     }
 }
+
+#[test]
+fn the_runbook_reads_the_annotation_that_is_written() {
+    let page = include_str!("../../../../docs/runbooks/StsidecarInjectorCertificateExpiringSoon.md");
+    let key = super::ANNOTATION.replace('.', r"\.");
+    assert!(page.contains(&format!(".metadata.annotations.{key}}}'")), "{key}");
+}
