@@ -133,10 +133,25 @@ mod tests {
 
     #[test]
     fn moments_of_a_short_session_keep_their_order() {
-        assert_eq!(announced(between(180, 890), PERIOD, 0..2000), [(535, HalfGone), (713, EndsSoon), (890, Ended)]);
+        assert_eq!(announced(between(180, 890), PERIOD, 0..2000), [(535, HalfGone), (590, EndsSoon), (890, Ended)]);
+        assert_eq!(announced(between(180, 890), NONE, 0..2000), [(535, HalfGone), (713, EndsSoon), (890, Ended)]);
         assert_eq!(announced(between(2, 12), PERIOD, 0..60), [(7, HalfGone), (10, EndsSoon), (12, Ended)]);
         let coincident = Incident { since: at(5), ends: Some(at(5).plus(Duration::from_nanos(1))) };
         assert_eq!(announced(coincident, NONE, 5..60), [(5, HalfGone), (6, Ended)]);
+    }
+
+    /// Sessions of 15 min and an hour, first failures early and late, chart's periods from the shortest to the longest.
+    #[test]
+    fn whoever_asks_half_a_minute_after_the_first_failure_is_warned_before_the_end() {
+        for period in [1, 60, 300, 900, 1800, 3600] {
+            for left in [60, 300, 600, 710, 3050, 39_000] {
+                let ahead = Duration::from_secs(period);
+                for first in (PATIENCE.as_secs()..left.min(PATIENCE.as_secs() + period)).step_by(7) {
+                    let asked = announced(between(0, left), ahead, (first..left).step_by(7.max(period as usize)));
+                    assert!(!asked.is_empty(), "period {period} s, {left} s left, first asked after {first} s");
+                }
+            }
+        }
     }
 
     #[test]

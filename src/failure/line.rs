@@ -177,6 +177,11 @@ mod tests {
                 "https://oidc.eks.eu-west-1.amazonaws.com/id/0A1B2C3D4E5F is unknown",
             ),
             ("/var/run/secrets/0/token is empty", "/var/run/secrets/0/token is empty"),
+            ("(Request ID: TNV0ZBXB8ZQ6KPHM)", "(Request ID: ...)"),
+            ("key ASIAIOSFODNN7EXAMPLE is unknown", "key ... is unknown"),
+            ("upstream sts-6c9f-xk2lp said no", "upstream ... said no"),
+            ("see https://help.example/e?id=TNVZBXBZQKPHM1", "see ..."),
+            ("x509: not signed, oauth2 on k8s by web-0", "x509: not signed, oauth2 on k8s by web-0"),
         ] {
             assert_eq!(steady(message), shown);
         }
