@@ -11,7 +11,7 @@ use crate::time::Boot;
 /// The last moment before the end comes with this much left: time enough for who is on call to look.
 const SOON: Duration = Duration::from_mins(5);
 
-/// With nothing held a first failure may be the network of a pod that has just started; by then some tries have failed.
+/// A first failure may be the network of a pod that has just started, or pass by itself; by then some tries have failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Refreshes that keep failing.
@@ -37,7 +37,7 @@ pub enum Moment {
 
 impl Incident {
     /// The newest moment that has come, or comes before the end of `ahead` where it warns of the end: who asks every
-    /// five minutes must ask for what the next five bring.
+    /// five minutes must ask for what the next five bring, however short the time is.
     #[must_use]
     pub fn reached(&self, now: Boot, ahead: Duration) -> Option<Moment> {
         let moments = self.moments(ahead).into_iter().flatten();
@@ -56,6 +56,8 @@ impl Incident {
         };
         let left = end.since(self.since);
         let soon = end.minus(SOON.saturating_add(ahead).min(left / 4));
+        // Who would ask next when it is over is warned now, unless the first failure may still be a passing one.
+        let soon = soon.min(end.minus(ahead).max(self.since.plus(PATIENCE)));
         [
             Some((Moment::HalfGone, self.since.plus(left / 2))),
             Some((Moment::EndsSoon, soon)),
