@@ -172,9 +172,12 @@ impl Surface {
             "/readyz" => Reply::now(self.admin.readiness(parameter(query, "verbose").is_some(), local)),
             "/metrics" => Reply::now(self.admin.scrape()),
             _ if !local => Reply::now(text(StatusCode::FORBIDDEN, format!("{path}{FOR_THIS_POD}"))),
-            "/retry" => self.retry(query, headers, connection),
-            "/incident" => Reply::now(self.incident(query)),
-            _ => self.status(query, connection),
+            "/status" => self.status(query, connection),
+            _ => match locality::refusal(headers) {
+                Some(refusal) => Reply::now(refusal),
+                None if path == "/retry" => self.retry(query, connection),
+                None => Reply::now(self.incident(query)),
+            },
         }
     }
 
