@@ -145,11 +145,11 @@ mod tests {
     /// Sessions of 15 min and an hour, first failures early and late, chart's periods from the shortest to the longest.
     #[test]
     fn whoever_asks_half_a_minute_after_the_first_failure_is_warned_before_the_end() {
-        for period in [1, 60, 300, 900, 1800, 3600] {
+        for period in [1_u32, 60, 300, 900, 1800, 3600] {
             for left in [60, 300, 600, 710, 3050, 39_000] {
-                let ahead = Duration::from_secs(period);
-                for first in (PATIENCE.as_secs()..left.min(PATIENCE.as_secs() + period)).step_by(7) {
-                    let asked = announced(between(0, left), ahead, (first..left).step_by(7.max(period as usize)));
+                let ahead = Duration::from_secs(period.into());
+                for first in (PATIENCE.as_secs()..left.min(PATIENCE.as_secs() + u64::from(period))).step_by(7) {
+                    let asked = announced(between(0, left), ahead, (first..left).step_by(period.max(7) as usize));
                     assert!(!asked.is_empty(), "period {period} s, {left} s left, first asked after {first} s");
                 }
             }
