@@ -198,6 +198,7 @@ mod tests {
             ("(Request ID: TNV0ZBXB8ZQ6KPHM)", "(Request ID: ...)"),
             ("key ASIAIOSFODNN7EXAMPLE is unknown", "key ... is unknown"),
             ("upstream sts-6c9f-xk2lp said no", "upstream ... said no"),
+            ("minio.ns-7f3c.svc:9000 refuses connections", "minio.ns-7f3c.svc:9000 refuses connections"),
             ("see https://help.example/e?id=TNVZBXBZQKPHM1", "see ..."),
             ("x509: not signed, oauth2 on k8s by web-0", "x509: not signed, oauth2 on k8s by web-0"),
         ] {
