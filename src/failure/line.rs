@@ -100,7 +100,8 @@ fn changes(word: &str) -> bool {
     let is_port = |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     let named = bare.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(bare, |(host, _)| host);
     let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
-    let has_id = |text: &str| text.split(|c: char| !c.is_ascii_alphanumeric()).any(is_id);
+    // A name with dots is a host, the same in each answer.
+    let has_id = |text: &str| !text.contains('.') && text.split(|c: char| !c.is_ascii_alphanumeric()).any(is_id);
     if let Some((_, behind)) = bare.split_once("://") {
         return behind.split_once('?').is_some_and(|(_, query)| digits(query) > 0 || has_id(query));
     }
