@@ -1,10 +1,9 @@
 //! The admin surface: probes, metrics and status, for kubelet, Prometheus and `stsidecar status`.
 //!
 //! Owns `/livez`, `/readyz`, `/metrics`, `/status`, `/retry` and `/incident` on a port of its own that never serves
-//! credentials.
-//! Probes and metrics take any Host and forwarding headers, because the API server's proxy sends them; role and
-//! claims are for who asks from this pod (`locality.rs`). It never decides anything: readers, reports and flags come in, and
-//! the wish for a retry goes out (`retry.rs`).
+//! credentials. Probes and metrics take any Host and forwarding headers, because the API server's proxy sends them; role
+//! and claims are for who asks from this pod (`locality.rs`). It never decides anything: readers, reports and flags come
+//! in, and the wish for a retry goes out (`retry.rs`).
 
 mod clients;
 mod incidents;

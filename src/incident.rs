@@ -11,7 +11,8 @@ use crate::time::Boot;
 /// The last moment before the end comes with this much left: time enough for who is on call to look.
 const SOON: Duration = Duration::from_mins(5);
 
-/// A first failure may be the network of a pod that has just started, or pass by itself; by then some tries have failed.
+/// A first failure may be the network of a pod that has just started, or pass by itself; by then some tries have
+/// failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Refreshes that keep failing.

@@ -1,10 +1,10 @@
 //! Whether a request was made in this pod, directly: only then it sees roles and claims, and by no page in a browser:
 //! only then it changes something.
 //!
-//! Owns these rules, over the peer's address, the host it names and the headers that proxies and browsers add. A peer on loopback is
-//! not enough: meshes hand over on loopback what came from the network, Istio from 127.0.0.6, and from 127.0.0.1 for a
-//! Service's port (<https://github.com/istio/istio/issues/29603>). It is no authentication: every container of the pod
-//! passes. `admin` asks it.
+//! Owns these rules, over the peer's address, the host it names and the headers that proxies and browsers add. A peer on
+//! loopback is not enough: meshes hand over on loopback what came from the network, Istio from 127.0.0.6, and from
+//! 127.0.0.1 for a Service's port (<https://github.com/istio/istio/issues/29603>). It is no authentication: every
+//! container of the pod passes. `admin` asks it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

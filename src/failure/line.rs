@@ -2,7 +2,8 @@
 //!
 //! Owns its form and its limits: what is cut, and what of a message is left out because it changes. The kubelet merges
 //! equal events only, and each new text is a new event out of a budget of 25 for each pod
-//! (<https://github.com/kubernetes/client-go/blob/master/tools/record/events_cache.go>). The admin surface and `status` use it.
+//! (<https://github.com/kubernetes/client-go/blob/master/tools/record/events_cache.go>). The admin surface and `status`
+//! use it.
 
 use super::{middle_cut, safe_line};
 
