@@ -32,7 +32,7 @@ impl Profile {
             return format!("[+]profile {} ok\n", self.name);
         }
         let report = self.report.borrow();
-        let role = match &report.role_arn {
+        let role = match report.role_in_question() {
             Some(arn) if detailed => format!("role {arn}: "),
             _ => String::new(),
         };
