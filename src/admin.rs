@@ -1,10 +1,9 @@
 //! The admin surface: probes, metrics and status, for kubelet, Prometheus and `stsidecar status`.
 //!
 //! Owns `/livez`, `/readyz`, `/metrics`, `/status`, `/retry` and `/incident` on a port of its own that never serves
-//! credentials.
-//! Probes and metrics take any Host and forwarding headers, because the API server's proxy sends them; role and
-//! claims are for who asks from this pod (`locality.rs`). It never decides anything: readers, reports and flags come in, and
-//! the wish for a retry goes out (`retry.rs`).
+//! credentials. Probes and metrics take any Host and forwarding headers, because the API server's proxy sends them; role
+//! and claims are for who asks from this pod (`locality.rs`). It never decides anything: readers, reports and flags come
+//! in, and the wish for a retry goes out (`retry.rs`).
 
 mod clients;
 mod incidents;
@@ -172,9 +171,12 @@ impl Surface {
             "/readyz" => Reply::now(self.admin.readiness(parameter(query, "verbose").is_some(), local)),
             "/metrics" => Reply::now(self.admin.scrape()),
             _ if !local => Reply::now(text(StatusCode::FORBIDDEN, format!("{path}{FOR_THIS_POD}"))),
-            "/retry" => self.retry(query, headers, connection),
-            "/incident" => Reply::now(self.incident(query)),
-            _ => self.status(query, connection),
+            "/status" => self.status(query, connection),
+            _ => match locality::refusal(headers) {
+                Some(refusal) => Reply::now(refusal),
+                None if path == "/retry" => self.retry(query, connection),
+                None => Reply::now(self.incident(query)),
+            },
         }
     }
 

@@ -11,7 +11,8 @@ use crate::time::Boot;
 /// The last moment before the end comes with this much left: time enough for who is on call to look.
 const SOON: Duration = Duration::from_mins(5);
 
-/// With nothing held a first failure may be the network of a pod that has just started; by then some tries have failed.
+/// A first failure may be the network of a pod that has just started, or pass by itself; by then some tries have
+/// failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Refreshes that keep failing.
@@ -37,7 +38,7 @@ pub enum Moment {
 
 impl Incident {
     /// The newest moment that has come, or comes before the end of `ahead` where it warns of the end: who asks every
-    /// five minutes must ask for what the next five bring.
+    /// five minutes must ask for what the next five bring, however short the time is.
     #[must_use]
     pub fn reached(&self, now: Boot, ahead: Duration) -> Option<Moment> {
         let moments = self.moments(ahead).into_iter().flatten();
@@ -56,6 +57,8 @@ impl Incident {
         };
         let left = end.since(self.since);
         let soon = end.minus(SOON.saturating_add(ahead).min(left / 4));
+        // Who would ask next when it is over is warned now, unless the first failure may still be a passing one.
+        let soon = soon.min(end.minus(ahead).max(self.since.plus(PATIENCE)));
         [
             Some((Moment::HalfGone, self.since.plus(left / 2))),
             Some((Moment::EndsSoon, soon)),
@@ -133,10 +136,25 @@ mod tests {
 
     #[test]
     fn moments_of_a_short_session_keep_their_order() {
-        assert_eq!(announced(between(180, 890), PERIOD, 0..2000), [(535, HalfGone), (713, EndsSoon), (890, Ended)]);
+        assert_eq!(announced(between(180, 890), PERIOD, 0..2000), [(535, HalfGone), (590, EndsSoon), (890, Ended)]);
+        assert_eq!(announced(between(180, 890), NONE, 0..2000), [(535, HalfGone), (713, EndsSoon), (890, Ended)]);
         assert_eq!(announced(between(2, 12), PERIOD, 0..60), [(7, HalfGone), (10, EndsSoon), (12, Ended)]);
         let coincident = Incident { since: at(5), ends: Some(at(5).plus(Duration::from_nanos(1))) };
         assert_eq!(announced(coincident, NONE, 5..60), [(5, HalfGone), (6, Ended)]);
+    }
+
+    /// Sessions of 15 min and an hour, first failures early and late, chart's periods from the shortest to the longest.
+    #[test]
+    fn whoever_asks_half_a_minute_after_the_first_failure_is_warned_before_the_end() {
+        for period in [1_u32, 60, 300, 900, 1800, 3600] {
+            for left in [60, 300, 600, 710, 3050, 39_000] {
+                let ahead = Duration::from_secs(period.into());
+                for first in (PATIENCE.as_secs()..left.min(PATIENCE.as_secs() + u64::from(period))).step_by(7) {
+                    let asked = announced(between(0, left), ahead, (first..left).step_by(period.max(7) as usize));
+                    assert!(!asked.is_empty(), "period {period} s, {left} s left, first asked after {first} s");
+                }
+            }
+        }
     }
 
     #[test]

@@ -54,6 +54,14 @@ impl Report {
     pub fn vended(&self) -> Option<&HopReport> {
         self.hops.last()
     }
+
+    /// The role that a line about the newest failure names: of the exchange that failed, or the vended one where that
+    /// asks for none.
+    #[must_use]
+    pub fn role_in_question(&self) -> Option<&str> {
+        let failed = self.last_error.as_ref().and_then(|error| self.hops.get(error.hop));
+        failed.and_then(|hop| hop.role_arn.as_deref()).or(self.role_arn.as_deref())
+    }
 }
 
 /// One exchange of the chain.

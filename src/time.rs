@@ -135,6 +135,14 @@ pub struct Now {
     pub jitter: f64,
 }
 
+impl Now {
+    /// A moment that has passed, by the wall clock as it is now set, for people: a step of that clock moves it too.
+    #[must_use]
+    pub fn on_the_wall(&self, past: Boot) -> Wall {
+        self.wall.minus(self.boot.since(past))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

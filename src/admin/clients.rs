@@ -1,14 +1,15 @@
 //! The clients of the credentials endpoint, as `/status` and the metrics show them: who last asked when.
 //!
-//! Owns the turn from the boot clock, which the request path reads anyway, to the wall clock that people and Prometheus
-//! use. It keeps nothing: a client that has not asked since the agent's start has asked never. `admin` calls it.
+//! Owns what is shown of a client. The request path notes the boot clock, which it reads anyway; people and Prometheus
+//! see the wall clock. It keeps nothing: a client that has not asked since the agent's start has asked never. `admin`
+//! calls it.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::http::LastRequest;
-use crate::time::{Boot, Now, Wall};
+use crate::time::{Now, Wall};
 
 /// One container that may ask.
 pub struct Client {
@@ -23,7 +24,7 @@ pub struct Client {
 impl Client {
     /// When it last asked, by the wall clock of `now`.
     pub(super) fn last_request(&self, now: Now) -> Option<Wall> {
-        self.last_request.at().map(|at| on_the_wall(at, now))
+        self.last_request.at().map(|at| now.on_the_wall(at))
     }
 }
 
@@ -44,9 +45,4 @@ pub(super) fn shown<'c>(clients: &'c [Client], now: Now) -> Vec<Shown<'c>> {
         last_request: client.last_request(now).map(Wall::rfc3339),
     };
     clients.iter().map(one).collect()
-}
-
-/// A moment that has passed, by the wall clock: a step of that clock moves it too.
-pub(super) fn on_the_wall(at: Boot, now: Now) -> Wall {
-    now.wall.minus(now.boot.since(at))
 }

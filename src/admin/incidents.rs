@@ -45,7 +45,7 @@ fn line(report: &Report, moment: Moment) -> String {
     let error = report.last_error.as_ref();
     let of = |field: fn(&crate::report::ErrorReport) -> &str| error.map_or("", field);
     let (code, cause, hint) = (of(|error| &error.code), of(|error| &error.message), of(|error| &error.hint));
-    Line { profile: &report.profile, role: report.role_arn.as_deref(), code, cause, hint, end: &end }.text()
+    Line { profile: &report.profile, role: report.role_in_question(), code, cause, hint, end: &end }.text()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The scrape: the whole registry as text, with readiness and the clients' last requests taken at that moment.
 //!
-//! Owns `stsidecar_ready`, `stsidecar_client_last_request_timestamp_seconds` and the text format. It never counts anything else: each stage registers its own
-//! series on the same registry. `admin` calls it for `/metrics`.
+//! Owns `stsidecar_ready`, `stsidecar_client_last_request_timestamp_seconds` and the text format. It never counts
+//! anything else: each stage registers its own series on the same registry. `admin` calls it for `/metrics`.
 
 use prometheus::{Encoder, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
@@ -19,8 +19,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Registers both families and keeps `registry` to render it. `clients` are the names of those that will be rendered:
-    /// their series are there from the start, and no request adds one.
+    /// Registers both families and keeps `registry` to render it. `clients` are the names of those that will be
+    /// rendered: their series are there from the start, and no request adds one.
     ///
     /// # Errors
     /// When a family of that name is registered already.

@@ -1,17 +1,16 @@
 //! `POST /retry`: what fails is tried now instead of after its backoff, and the answer says what came of it.
 //!
-//! Owns who may ask (who may read `/status`, but no browser), how often (once in [`EVERY`]), and the outcome's words. It
-//! decides nothing about calls: each profile's session does, within its call budget. `admin` routes to it.
+//! Owns how often one may ask (once in [`EVERY`]) and the outcome's words; who may is `locality`'s. It decides nothing
+//! about calls: each profile's session does, within its call budget. `admin` routes to it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::header::{HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
 use super::{Profile, Surface, parameter, text};
-use crate::endpoint::guard::is_browser;
 use crate::http::{Connection, Reply, Response};
 use crate::report::Report;
 use crate::time::Boot;
@@ -19,11 +18,6 @@ use crate::time::Boot;
 /// A person needs no more, and a program that asks without end costs no more than a call for each failing hop in this
 /// time.
 const EVERY: Duration = Duration::from_secs(10);
-
-/// A page in a browser can send a POST to a port that `kubectl port-forward` opened, but not without these headers
-/// (<https://fetch.spec.whatwg.org/#origin-header>).
-const NOT_A_BROWSER: &str =
-    "requests with the headers of a browser are refused: use `stsidecar status --retry`, or curl -X POST\n";
 
 /// When the newest retry was taken, whoever asked and for whichever profile.
 #[derive(Default)]
@@ -88,8 +82,8 @@ struct Asked {
 impl Surface {
     /// Asks the profiles for a retry, or that of `?profile=NAME`, and answers with the status `?wait=SECONDS` later at
     /// most. The peer is known to be one that may read the status.
-    pub(super) fn retry(&self, query: &str, headers: &HeaderMap, connection: &Connection) -> Reply {
-        match self.asked(query, headers) {
+    pub(super) fn retry(&self, query: &str, connection: &Connection) -> Reply {
+        match self.asked(query) {
             Ok(Asked { wait, of: asked }) => {
                 connection.extend(wait);
                 let admin = Arc::clone(&self.admin);
@@ -110,15 +104,7 @@ impl Surface {
     }
 
     /// Passes the wish on, or refuses it.
-    fn asked(&self, query: &str, headers: &HeaderMap) -> Result<Asked, Box<Response>> {
-        let refuse = |status, reason: String| Err(Box::new(text(status, reason)));
-        if headers.keys().any(|name| is_browser(name.as_str())) {
-            return refuse(StatusCode::FORBIDDEN, NOT_A_BROWSER.to_owned());
-        }
-        let has_length = headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
-        if has_length || headers.contains_key(TRANSFER_ENCODING) {
-            return refuse(StatusCode::BAD_REQUEST, "a retry has no body\n".to_owned());
-        }
+    fn asked(&self, query: &str) -> Result<Asked, Box<Response>> {
         let wait = super::wait(query)?;
         let profiles = &self.admin.profiles;
         let wanted = parameter(query, "profile");
@@ -126,7 +112,8 @@ impl Surface {
             (0..profiles.len()).filter(|at| wanted.is_none_or(|name| profiles[*at].name == name)).collect();
         if chosen.is_empty() {
             let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
-            return refuse(StatusCode::NOT_FOUND, format!("no such profile; there are: {}\n", names.join(", ")));
+            let reason = format!("no such profile; there are: {}\n", names.join(", "));
+            return Err(Box::new(text(StatusCode::NOT_FOUND, reason)));
         }
         if let Err(wait) = self.turn.take((self.admin.clock)().boot) {
             return Err(Box::new(too_early(wait)));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::Admin;
-use super::clients::{self, on_the_wall};
+use super::clients;
 use super::retry::Retried;
 use crate::cache::Reader;
 use crate::report::Report;
@@ -32,7 +32,7 @@ impl Profile {
             return format!("[+]profile {} ok\n", self.name);
         }
         let report = self.report.borrow();
-        let role = match &report.role_arn {
+        let role = match report.role_in_question() {
             Some(arn) if detailed => format!("role {arn}: "),
             _ => String::new(),
         };
@@ -83,7 +83,7 @@ pub(super) fn document(admin: &Admin, flags: Flags, retries: Option<Vec<Retried>
     let status = Status {
         version: version::VERSION,
         settings_hash: admin.settings_hash.as_deref(),
-        since: on_the_wall(admin.since, now).rfc3339(),
+        since: now.on_the_wall(admin.since).rfc3339(),
         flags,
         profiles: admin.profiles.iter().map(|profile| profile.report.borrow().clone()).collect(),
         clients: clients::shown(&admin.clients, now),

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use super::*;
 use crate::cache::{self, Answer, Publisher, Refused, Served};
 use crate::failure::Class;
-use crate::report::{ErrorReport, Report};
+use crate::report::{ErrorReport, HopReport, Report};
 use crate::time::Wall;
 
 const ARN: &str = "arn:aws:iam::111122223333:role/app";
@@ -227,4 +227,15 @@ async fn other_paths_are_404_and_other_methods_405() {
     }
     agent.publishers[0].publish(credentials(3_600));
     assert_eq!(read(agent.reply(&Method::HEAD, "/readyz", "::1")).await.0, 200);
+}
+
+#[tokio::test]
+async fn in_a_chain_the_readiness_page_names_the_role_that_was_refused() {
+    let agent = agent(&["default"], true);
+    let hop = |role: &str| HopReport { role_arn: Some(format!("arn:aws:iam::1:role/{role}")), ..HopReport::default() };
+    agent.reports[0].send_modify(|report| {
+        (report.hops, report.last_error) = (vec![hop("entry"), hop("app")], Some(denied()));
+    });
+    let (_, page) = agent.ask("/readyz?verbose").await;
+    assert!(page.contains("role arn:aws:iam::1:role/entry: AccessDenied"), "{page}");
 }

@@ -42,7 +42,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "probe")]
     retry: bool,
     /// Print a line and fail at each moment of an incident, once: the exec liveness probe, which never restarts anything
-    #[arg(long, conflicts_with_all = ["probe", "output", "client"])]
+    #[arg(long, conflicts_with_all = ["probe", "retry", "output", "client"])]
     incident_probe: bool,
     /// The `periodSeconds` of that probe
     #[arg(long, value_name = "SECONDS", default_value_t = 300, requires = "incident_probe")]

@@ -96,7 +96,10 @@ fn the_help_tells_every_flag_with_its_variables_and_default() {
 
 #[test]
 fn wrong_arguments_exit_64_and_questions_exit_0() {
-    for wrong in [&[][..], &["walk"], &["run", "--regoin=x"], &["status", "--probe", "-o", "json"], &["run", "x"]] {
+    let both = ["status", "--incident-probe", "--retry"];
+    for wrong in
+        [&[][..], &["walk"], &["run", "--regoin=x"], &["status", "--probe", "-o", "json"], &both, &["run", "x"]]
+    {
         let Outcome { code, stdout, stderr } = outcome(wrong, &[]);
         assert_eq!((code, stdout.as_str(), stderr.is_empty()), (64, "", false), "{wrong:?}");
     }

@@ -2,7 +2,8 @@
 //!
 //! Owns its form and its limits: what is cut, and what of a message is left out because it changes. The kubelet merges
 //! equal events only, and each new text is a new event out of a budget of 25 for each pod
-//! (<https://github.com/kubernetes/client-go/blob/master/tools/record/events_cache.go>). The admin surface and `status` use it.
+//! (<https://github.com/kubernetes/client-go/blob/master/tools/record/events_cache.go>). The admin surface and `status`
+//! use it.
 
 use super::{middle_cut, safe_line};
 
@@ -19,6 +20,9 @@ const SHORTEST_ROLE: usize = 44;
 const SHORTEST_CAUSE: usize = 24;
 /// A piece of a word up to this length is left out at the end of a cause.
 const LONGEST_PIECE: usize = 12;
+
+/// A word of large letters and digits that is as long names nothing that people know: S3's request ids have 16 of them.
+const SHORTEST_ID: usize = 16;
 
 /// `<profile>: role <ARN>: <code>: <cause>; <hint>; <end>`.
 #[derive(Clone, Copy, Debug)]
@@ -96,10 +100,26 @@ fn changes(word: &str) -> bool {
     let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '/');
     let is_port = |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     let named = bare.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(bare, |(host, _)| host);
-    let digits = named.bytes().filter(u8::is_ascii_digit).count();
-    let is_place = ["arn:", "/"].iter().any(|start| bare.starts_with(start)) || bare.contains("://");
-    let is_name = bare.starts_with(|c: char| c.is_ascii_alphabetic()) && digits <= 3;
-    bare.bytes().any(|byte| byte.is_ascii_digit()) && !is_place && !is_name
+    let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
+    // A name with dots is a host, the same in each answer.
+    let has_id = |text: &str| !text.contains('.') && text.split(|c: char| !c.is_ascii_alphanumeric()).any(is_id);
+    if let Some((_, behind)) = bare.split_once("://") {
+        return behind.split_once('?').is_some_and(|(_, query)| digits(query) > 0 || has_id(query));
+    }
+    if ["arn:", "/"].iter().any(|start| bare.starts_with(start)) {
+        return false;
+    }
+    let is_name = bare.starts_with(|c: char| c.is_ascii_alphabetic()) && digits(named) <= 3;
+    has_id(named) || digits(bare) > 0 && !is_name
+}
+
+/// An id by its looks, also with few digits: letters and digits in turns (`6c9f`), or long without small letters
+/// (`TNVQZBXBZQKPHMAB`, `AKIAIOSFODNN7EXAMPLE`). No name of a region or a service is like that.
+fn is_id(piece: &str) -> bool {
+    let bytes = piece.as_bytes();
+    let begins = |at: usize| bytes[at].is_ascii_digit() && (at == 0 || !bytes[at - 1].is_ascii_digit());
+    let runs = (0..bytes.len()).filter(|at| begins(*at)).count();
+    runs > 1 || bytes.len() >= SHORTEST_ID && !bytes.iter().any(u8::is_ascii_lowercase)
 }
 
 #[cfg(test)]
@@ -177,6 +197,12 @@ mod tests {
                 "https://oidc.eks.eu-west-1.amazonaws.com/id/0A1B2C3D4E5F is unknown",
             ),
             ("/var/run/secrets/0/token is empty", "/var/run/secrets/0/token is empty"),
+            ("(Request ID: TNV0ZBXB8ZQ6KPHM)", "(Request ID: ...)"),
+            ("key ASIAIOSFODNN7EXAMPLE is unknown", "key ... is unknown"),
+            ("upstream sts-6c9f-xk2lp said no", "upstream ... said no"),
+            ("minio.ns-7f3c.svc:9000 refuses connections", "minio.ns-7f3c.svc:9000 refuses connections"),
+            ("see https://help.example/e?id=TNVZBXBZQKPHM1", "see ..."),
+            ("x509: not signed, oauth2 on k8s by web-0", "x509: not signed, oauth2 on k8s by web-0"),
         ] {
             assert_eq!(steady(message), shown);
         }

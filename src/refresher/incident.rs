@@ -10,13 +10,12 @@ use super::Refresher;
 use crate::incident::{Announced, Incident, Moment};
 use crate::session::{MIN_SERVE, Session};
 use crate::sts::Assume;
-use crate::time::{Boot, Now, Wall};
+use crate::time::{Boot, Now};
 
 /// What the refresher knows of its failing refreshes.
 #[derive(Default)]
 pub(super) struct Trouble {
-    /// With the instant it began, for people.
-    pub(super) current: Option<(Incident, Wall)>,
+    pub(super) current: Option<Incident>,
     announced: Announced,
 }
 
@@ -26,13 +25,13 @@ impl Trouble {
         let is_failing = session.hops().iter().any(|hop| hop.streak.is_some());
         let ends = session.hops().last().and_then(|hop| hop.held.as_ref()).map(|held| held.deadline.minus(MIN_SERVE));
         let is_vended = ends.is_some_and(|end| end > now.boot);
-        let reached = self.current.and_then(|(incident, _)| self.announced.of(&incident));
+        let reached = self.current.and_then(|incident| self.announced.of(&incident));
         let is_over = self.current.is_some() && (!is_failing || is_vended && reached == Some(Moment::Ended));
         if is_over {
             self.current = None;
         }
         if is_failing {
-            let (incident, _) = self.current.get_or_insert((Incident { since: now.boot, ends: None }, now.wall));
+            let incident = self.current.get_or_insert(Incident { since: now.boot, ends: None });
             incident.ends = ends.filter(|end| *end > incident.since);
         }
         is_over && reached.is_some()
@@ -42,12 +41,12 @@ impl Trouble {
 impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     /// Says what has become of the incident in this step, and when to look again.
     pub(super) fn watch_incident(&mut self, now: Now) -> Option<Boot> {
-        let began = self.trouble.current.map(|(incident, _)| incident.since);
+        let began = self.trouble.current.map(|incident| incident.since);
         if self.trouble.follow(&self.session, now) {
             let failed_seconds = began.map(|since| now.boot.since(since).as_secs());
             tracing::info!(profile = %self.parts.profile.name, failed_seconds, "refreshes succeed again");
         }
-        let (incident, _) = self.trouble.current?;
+        let incident = self.trouble.current?;
         if let Some(moment) = self.trouble.announced.announce(&incident, now.boot, Duration::ZERO) {
             self.announce(moment, now.boot.since(incident.since));
         }

@@ -10,14 +10,14 @@ use crate::report::{ErrorReport, HopReport, IncidentReport, Report, Retry, Token
 use crate::role::SessionName;
 use crate::saml::Facts;
 use crate::session::{Hop, Session};
-use crate::time::{Boot, Now, Wall};
+use crate::time::Now;
 use crate::token::Claims;
 
 pub(super) fn report<A>(
     parts: &Parts<A>,
     session: &Session,
     names: &[Option<SessionName>],
-    (retry, incident): (Retry, Option<(Incident, Wall)>),
+    (retry, incident): (Retry, Option<Incident>),
     now: Now,
 ) -> Report {
     let steps = &parts.profile.steps;
@@ -41,8 +41,8 @@ pub(super) fn report<A>(
             .collect(),
         token: Some(token_report(parts)),
         retry,
-        incident: incident.map(|(incident, since)| IncidentReport {
-            failing_since: Some(since),
+        incident: incident.map(|incident| IncidentReport {
+            failing_since: Some(now.on_the_wall(incident.since)),
             credentials_end: session.hops().last().and_then(|hop| Some(hop.held.as_ref()?.credentials.expiration)),
             incident,
         }),
@@ -55,8 +55,8 @@ pub(super) fn report<A>(
                 hint: failure.hint().into_owned(),
                 request_id: failure.request_id.clone(),
                 hop: at,
-                at: streak.map(|streak| streak.newest_wall),
-                failing_since: streak.map(|streak| streak.since_wall),
+                at: streak.map(|streak| now.on_the_wall(streak.newest)),
+                failing_since: streak.map(|streak| now.on_the_wall(streak.since)),
                 attempts: streak.map_or(0, |streak| streak.attempts),
             }
         }),
@@ -71,7 +71,7 @@ fn hop_report(hop: &Hop, now: Now) -> HopReport {
         deadline: held.map(|held| held.deadline),
         lifetime_seconds: held.map(|held| held.lifetime.as_secs()),
         last_refresh: held.map(|held| held.received),
-        next_refresh: Some(on_the_wall(hop.due, now)),
+        next_refresh: Some(now.wall.plus(hop.due.since(now.boot))),
         details: held.map(|held| held.details.clone()).unwrap_or_default(),
         ..HopReport::default()
     }
@@ -102,9 +102,4 @@ fn token_report<A>(parts: &Parts<A>) -> TokenReport {
         _ => {}
     }
     report
-}
-
-/// A boot-time instant as people read it; one in the past is now.
-fn on_the_wall(at: Boot, now: Now) -> Wall {
-    now.wall.plus(at.since(now.boot))
 }

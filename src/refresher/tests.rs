@@ -253,3 +253,22 @@ async fn a_retry_reads_the_token_file_anew_and_is_reported_by_its_number() {
     assert_eq!((report.retry.taken, report.retry.was_failing, report.retry.is_calling), (7, false, true));
     assert_eq!(report.token.and_then(|token| token.error), None);
 }
+
+/// The clock of a node that boots is wrong until NTP sets it, often by years.
+#[tokio::test]
+async fn since_when_refreshes_fail_moves_with_a_wall_clock_that_is_set() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut refresher = refresher(&directory.path().join("token"), None);
+    let call = refresher.first_call().id;
+    let outcome = Err(Failure::local(Class::Token, "TokenFileMissing", String::new()));
+    refresher.advance(Event::Answered { call, sent: Content::default(), outcome });
+    let now = clock::now();
+    let later =
+        Now { boot: now.boot.plus(Duration::from_mins(8)), wall: now.wall.plus(Duration::from_hours(400_000)), ..now };
+    let shown = (Retry::default(), refresher.trouble.current);
+    let report = status::report(&refresher.parts, &refresher.session, &refresher.session_names, shown, later);
+    let ago = |at: Option<Wall>| later.wall.since(at.expect("a time")).as_secs();
+    let (incident, error) = (report.incident.expect("it fails"), report.last_error.expect("it fails"));
+    assert_eq!(ago(incident.failing_since), 480);
+    assert_eq!((ago(error.failing_since), ago(error.at)), (480, 480));
+}

@@ -52,7 +52,7 @@ pub enum Event {
     Tick,
     /// The wall clock was set.
     WallStepped,
-    /// Somebody has mended something, and asks for what fails to be tried now.
+    /// An operator has mended something, and asks for what fails to be tried now.
     Retry,
     /// The process ends when this has passed; until then everything goes on.
     Stopping {
@@ -133,7 +133,7 @@ pub enum Report {
     },
     /// The source's content names another identity than the one before: every hop is made anew.
     IdentityChanged,
-    /// Somebody asked for a retry.
+    /// A retry was asked for.
     RetryAsked {
         /// How many hops were failing, and are due now.
         failing: usize,

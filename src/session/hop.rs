@@ -75,12 +75,8 @@ impl Held {
 pub struct Streak {
     /// When the first of them happened; a change of class does not reset it.
     pub since: Boot,
-    /// The same instant, for people.
-    pub since_wall: Wall,
     /// When the newest of them happened.
     pub newest: Boot,
-    /// The same instant, for people.
-    pub newest_wall: Wall,
     /// The class of the newest.
     pub class: Class,
     /// Earlier failures of the streak that are retried on the newest one's schedule: the token's, or all others'.
@@ -98,20 +94,11 @@ impl Streak {
     /// The streak with one more failure of `class`.
     #[must_use]
     pub fn grown(streak: Option<Self>, class: Class, now: Now) -> Self {
-        let old = streak.unwrap_or(Self {
-            since: now.boot,
-            since_wall: now.wall,
-            newest: now.boot,
-            newest_wall: now.wall,
-            class,
-            repeats: 0,
-            looks: 0,
-            attempts: 0,
-        });
+        let old =
+            streak.unwrap_or(Self { since: now.boot, newest: now.boot, class, repeats: 0, looks: 0, attempts: 0 });
         let token = class == Class::Token;
         Self {
             newest: now.boot,
-            newest_wall: now.wall,
             class,
             repeats: if token { old.looks } else { old.attempts - old.looks },
             looks: old.looks.saturating_add(token.into()),

@@ -11,6 +11,7 @@ from .context import Context
 from .operator_cases import probe_event
 from .outage_cases import RELOADS
 from .serving_cases import calls, counters
+from .trouble_cases import incident_events
 from .workloads import Place, expect, holds
 
 LANE = 2
@@ -109,7 +110,12 @@ def starts(context: Context, place: Place) -> str:
     expect("exit code of status", status.returncode, 1)
     for part in (store.arn("e2e-waiting"), "AccessDenied", "trust policy"):
         holds(f"status names {part!r}", part in status.stdout, status.stdout)
+    until("an event of the incident probe says that there are no credentials", lambda: without_credentials(context.cluster, place), 60, every=0.3)
     return f"the application starts ({' '.join(columns[1:3])}) and gets {page['firstError'].split(' ', 1)[1]!r}"
+
+
+def without_credentials(cluster: Cluster, place: Place) -> bool:
+    return any(event["message"].endswith("; no credentials") for event in incident_events(cluster, place))
 
 
 def succeeds(place: Place) -> dict | None:

@@ -6,7 +6,7 @@ use super::*;
 use crate::cache::{self, Answer, Refused};
 use crate::failure::Class;
 use crate::incident::Incident;
-use crate::report::{ErrorReport, IncidentReport};
+use crate::report::{ErrorReport, HopReport, IncidentReport};
 
 const PERIOD: Duration = Duration::from_mins(5);
 const ENDS: &str = "2026-11-28T14:00:00Z";
@@ -72,4 +72,18 @@ fn each_profile_has_its_incident_and_the_worst_off_comes_first() {
     let incidents = Incidents::of(2);
     let said = [60, 61, 62].map(|second| incidents.next(&all, at(second), PERIOD).map(|line| line[..1].to_owned()));
     assert_eq!(said, [Some("a".into()), Some("b".into()), None]);
+}
+
+#[test]
+fn in_a_chain_the_line_names_the_role_that_was_refused() {
+    let mut profile = failing("default", 720, Some(3590));
+    let mut report = profile.report.borrow().clone();
+    report.hops = ["entry", "app"].map(hop).into();
+    profile.report = watch::channel(report).1;
+    let lines = lines(&[profile], [3600]);
+    assert!(lines[0].1.starts_with("default: role arn:aws:iam::111122223333:role/entry: AccessDenied: "), "{lines:?}");
+}
+
+fn hop(role: &str) -> HopReport {
+    HopReport { role_arn: Some(format!("arn:aws:iam::111122223333:role/{role}")), ..HopReport::default() }
 }

@@ -30,3 +30,24 @@ async fn an_agent_that_is_ending_has_nothing_for_the_pods_events() {
     let answer = read(agent.reply(&Method::POST, "/incident?period=300", "::1")).await;
     assert_eq!(answer, (200, String::new()));
 }
+
+/// A page can send a POST to a port that `kubectl port-forward` opened, and would take the line from the kubelet.
+#[tokio::test]
+async fn a_page_in_a_browser_takes_no_line() {
+    let agent = agent(&["default"], true);
+    let incident = IncidentReport::default();
+    agent.reports[0].send_modify(|report| (report.incident, report.last_error) = (Some(incident), Some(denied())));
+    for (name, value, status) in [
+        ("origin", "https://evil.example", 403),
+        ("referer", "https://evil.example/", 403),
+        ("cookie", "a=b", 403),
+        ("sec-fetch-site", "cross-site", 403),
+        ("content-length", "5", 400),
+        ("transfer-encoding", "chunked", 400),
+    ] {
+        let (answered, _, body) = agent.post("/incident?period=300", &[(name, value)]).await;
+        assert_eq!((answered, body.contains("AccessDenied")), (status, false), "{name}: {body}");
+    }
+    let (status, _, line) = agent.post("/incident?period=300", &[("content-length", "0")]).await;
+    assert!(status == 200 && line.contains("AccessDenied"), "{line}");
+}

@@ -4,7 +4,7 @@ use super::*;
 use crate::report::Retry;
 
 impl Agent {
-    async fn post(&self, target: &str, lines: &[(&'static str, &'static str)]) -> (u16, HeaderMap, String) {
+    pub(super) async fn post(&self, target: &str, lines: &[(&'static str, &'static str)]) -> (u16, HeaderMap, String) {
         let mut headers = HeaderMap::from_iter([(http::header::HOST, HeaderValue::from_static("localhost"))]);
         for (name, value) in lines {
             headers.insert(*name, HeaderValue::from_static(value));

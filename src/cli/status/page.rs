@@ -35,7 +35,14 @@ pub(super) fn probe_line(status: &Value, now: Wall) -> String {
         _ if status["draining"] == true => ("Stopping", "", "the agent is shutting down"),
         _ => ("NoAnswerYet", "", "waiting for the first answer of STS"),
     };
-    Line { profile: name, role: profile["roleArn"].as_str(), code, cause, hint, end: "" }.text()
+    let role = role_of(profile, error).or(profile["roleArn"].as_str());
+    Line { profile: name, role, code, cause, hint, end: "" }.text()
+}
+
+/// The role that the step asked for whose failure this is.
+fn role_of<'a>(profile: &'a Value, error: &Value) -> Option<&'a str> {
+    let at = error["hop"].as_u64().and_then(|at| usize::try_from(at).ok())?;
+    profile["hops"][at]["roleArn"].as_str()
 }
 
 fn is_held(profile: &Value, now: Wall) -> bool {
@@ -100,7 +107,7 @@ fn block(page: &mut String, profile: &Value, now: Wall) {
     credentials(page, hops, now);
     source(page, &profile["token"], now);
     if profile["lastError"].is_object() {
-        last_error(page, &profile["lastError"], now);
+        last_error(page, profile, now);
     }
 }
 
@@ -149,12 +156,18 @@ fn source(page: &mut String, token: &Value, now: Wall) {
     }
 }
 
-fn last_error(page: &mut String, error: &Value, now: Wall) {
+fn last_error(page: &mut String, profile: &Value, now: Wall) {
+    let error = &profile["lastError"];
     let since = ago(", failing since", instant(&error["failingSince"]), now);
     let id = &error["requestId"];
     let request = if id.is_string() { format!(", request id {}", shown(id)) } else { String::new() };
     line(page, "last error", &format!("{}: {}", shown(&error["code"]), shown(&error["message"])));
     line(page, "", &format!("attempt {}{since}{request}", error["attempts"]));
+    if let Some(role) =
+        role_of(profile, error).filter(|_| profile["hops"].as_array().is_some_and(|hops| hops.len() > 1))
+    {
+        line(page, "", &format!("role {}", shown(&role.into())));
+    }
     line(page, "what to do", &shown(&error["hint"]));
 }
 

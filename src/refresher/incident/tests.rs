@@ -7,6 +7,7 @@ use crate::failure::{Class, Failure};
 use crate::session::schedule::RefreshAt;
 use crate::session::snapshot::Digest;
 use crate::session::{Action, Call, Content, Event};
+use crate::time::Wall;
 
 /// A profile with this many steps, its session and what the refresher knows of its trouble.
 struct Stage {
@@ -41,7 +42,7 @@ impl Stage {
             }
         }
         self.over += usize::from(self.trouble.follow(&self.session, self.now));
-        let Some((incident, _)) = self.trouble.current else { return };
+        let Some(incident) = self.trouble.current else { return };
         self.announced.extend(self.trouble.announced.announce(&incident, self.now.boot, Duration::ZERO));
     }
 
@@ -84,7 +85,7 @@ impl Stage {
     }
 
     fn since(&self) -> Option<u64> {
-        self.trouble.current.map(|(incident, _)| incident.since.as_duration().as_secs())
+        self.trouble.current.map(|incident| incident.since.as_duration().as_secs())
     }
 }
 

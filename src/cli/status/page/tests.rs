@@ -83,6 +83,28 @@ fn the_probe_names_the_first_profile_by_name_that_holds_nothing() {
     );
 }
 
+/// The trust policy to check is that of the step that was refused, not that of the role at the end.
+#[test]
+fn in_a_chain_the_probe_and_the_page_name_the_role_that_was_refused() {
+    let mut status = failing();
+    let hop = |role: &str| json!({"roleArn": format!("arn:aws:iam::111122223333:role/{role}")});
+    status["profiles"][1]["hops"] = json!([hop("entry"), hop("app")]);
+    for (at, role) in [(0, "entry"), (1, "app")] {
+        status["profiles"][1]["lastError"]["hop"] = at.into();
+        let refused = format!("role arn:aws:iam::111122223333:role/{role}");
+        let line = probe_line(&status, now());
+        assert!(line.starts_with(&format!("beta: {refused}: AccessDenied: ")), "{line}");
+        let page = text(&status, now());
+        assert!(page.contains(&format!("\n                {refused}\n")), "{page}");
+    }
+    status["profiles"][1]["hops"][0]["roleArn"] = json!(null);
+    status["profiles"][1]["lastError"]["hop"] = 0.into();
+    assert!(
+        probe_line(&status, now()).contains(": role arn:aws:iam::111122223333:role/app: "),
+        "a step without a role"
+    );
+}
+
 /// The kubelet makes a new event of each new text.
 #[test]
 fn the_probe_says_what_sts_said_without_what_is_new_in_every_answer() {
