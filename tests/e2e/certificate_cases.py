@@ -171,5 +171,5 @@ def names(release: Release) -> set[str]:
 def leaving(cluster: Cluster) -> dict[str, str]:
     """When each CA leaves caBundle unless an injector that needs it crosses that out, as the injectors wrote it down."""
     annotations = cluster.get(WEBHOOKS)["metadata"]["annotations"]
-    record = json.loads(annotations[f"{PREFIX}ca-bundle"])
+    record = json.loads(annotations[f"{PREFIX}trusted-cas"])
     return {ca: entry["until"] for ca, entry in record.items() if "until" in entry}
