@@ -1,9 +1,11 @@
 """Every command of a page for users is one that a scenario of the cluster runs."""
 
 import re
+from pathlib import Path
 
 from e2e import pages
-from e2e.scenarios import NAMES
+from e2e.scenarios import BESIDE, NAMES
+from e2e.store import LANES
 from real.bootstrap import ROOT
 
 
@@ -52,8 +54,21 @@ def annotations_of_the_webhooks_are_written():
     assert not wrong, f"the injector writes {sorted(written)}, but there is read {wrong}"
 
 
+def lanes_are_of_one_scenario():
+    """Scenarios of the cluster that run beside each other close different lanes of STS"""
+    modules = {case.__module__ for row in BESIDE for _, case in row}
+    taken: dict[int, str] = {}
+    for module in sorted(modules):
+        text = (ROOT / "tests" / Path(*module.split("."))).with_suffix(".py").read_text()
+        for lane in map(int, re.findall(r"^\w*LANE = (\d+)$", text, re.MULTILINE)):
+            assert lane not in taken, f"lane {lane} is of {taken[lane]} and of {module}, whose scenarios run beside each other"
+            taken[lane] = module
+    assert set(taken) <= set(range(1, len(LANES))), f"lanes of scenarios are {taken}, of {len(LANES)}"
+    return f"{len(taken)} lanes"
+
+
 # A constant of the program, and a jsonpath of kubectl.
 ANNOTATION = re.compile(r'ANNOTATION: &str = "stsidecar\.dev/([\w-]+)"')
 READ = re.compile(r"annotations\.stsidecar\\\.dev/([\w-]+)")
 
-CASES = [commands_are_run, the_register_is_true, annotations_of_the_webhooks_are_written]
+CASES = [commands_are_run, the_register_is_true, annotations_of_the_webhooks_are_written, lanes_are_of_one_scenario]
