@@ -13,7 +13,7 @@ from .refusal_cases import ASKING, no_injector
 from .release import CHART, INJECTOR, NAME
 from .workloads import PREFIX, Place, container, expect, holds
 
-BOOKS_LANE = 4
+BOOKS_LANE = 5
 OLDER = "stsidecar-injector/0.0.9"
 UPGRADE = ("upgrade", NAME, str(CHART), "--reuse-values", "--wait")
 

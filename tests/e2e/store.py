@@ -25,7 +25,7 @@ S3 = f"https://{HOST}:8443"
 BUCKET = "demo"
 REGION = "us-east-1"
 # Lane 0 is everybody's; the others belong to scenarios that play an outage.
-LANES = [8451, 8452, 8453, 8454, 8455]
+LANES = [8451, 8452, 8453, 8454, 8455, 8456]
 BINDING = "e2e-issuer-discovery"
 CONFIG_MAP = "e2e-ca"
 ACCOUNT = "app"
