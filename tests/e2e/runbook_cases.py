@@ -14,7 +14,7 @@ from .release import CHART, INJECTOR, NAME
 from .workloads import PREFIX, Place, container, expect, holds
 
 BOOKS_LANE = 5
-OLDER = "stsidecar-injector/0.0.9"
+OLDER = "stsidecar-system/stsidecar 0.0.9"
 UPGRADE = ("upgrade", NAME, str(CHART), "--reuse-values", "--wait")
 
 
