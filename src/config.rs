@@ -199,7 +199,7 @@ fn parsed<T>(given: Option<&Given>, parse: impl FnOnce(&Given) -> Result<T, Erro
     given.map(parse).transpose()
 }
 
-/// As the injector writes it; what stands in its place must not be able to change the page that shows it.
+/// As the injector writes it; what is there instead must not be able to change the page that shows it.
 fn settings_hash(given: &Given) -> Result<String, Error> {
     given.parse(|text| {
         let is_plain = text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');

@@ -45,7 +45,7 @@ struct InFlight {
     asked: SessionDuration,
     /// The signer's; unknown for the source, whose content comes with the answer.
     identity: Identity,
-    /// Whether somebody asked for a retry meanwhile.
+    /// Whether a retry was asked for meanwhile.
     again: bool,
 }
 

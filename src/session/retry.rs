@@ -1,4 +1,4 @@
-//! A retry that somebody asks for: what fails is due now, whatever its backoff says.
+//! A retry that an operator asks for: what fails is due now, whatever its backoff says.
 //!
 //! Owns which hops that concerns, and when nothing more is to come of it. It starts no call: `session` does, after every
 //! event, and only when the call budget has one.
