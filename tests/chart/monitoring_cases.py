@@ -33,6 +33,7 @@ STRANGERS = {
     "apiserver_admission_webhook_admission_duration_seconds": ("histogram", HOOK),
     "apiserver_admission_match_condition_evaluation_errors_total": ("counter", HOOK),
     "kube_pod_created": ("gauge", {}),
+    "kube_pod_container_status_restarts_total": ("counter", {}),
     "kube_pod_init_container_status_restarts_total": ("counter", {}),
     "process_start_time_seconds": ("gauge", {}),
     "process_resident_memory_bytes": ("gauge", {}),
