@@ -20,8 +20,8 @@ use tokio::task::JoinSet;
 
 use crate::config::{Config, Loaded, Shutdown};
 use crate::role::{Region, RoleArn};
-use crate::rotated_file::Watches;
 use crate::rotated_file::metrics::Reloads;
+use crate::rotated_file::{RotatedFile, Watches};
 use crate::shutdown::{Signals, drained};
 use crate::state::StateDirectory;
 use crate::sts::Client;
@@ -157,10 +157,24 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
         listening: endpoint.bound(),
     };
     surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, shown, &heartbeat, &ending)?;
+    start_profiles(&mut tasks, &assembled, ca_bundle, pace, &heartbeat, &ending);
+    heartbeat.watch()?;
+    end(signals, tasks, &endpoint, &ending, shutdown).await
+}
+
+/// What refreshes each profile, and follows its file and the CA bundle.
+fn start_profiles<T: Send + Sync + 'static>(
+    tasks: &mut JoinSet<&'static str>,
+    assembled: &[Assembled],
+    ca_bundle: Option<RotatedFile<T>>,
+    pace: Pace,
+    heartbeat: &Heartbeat,
+    ending: &Ending,
+) {
     let watches = Watches::default();
-    let (ticks, wall_steps) = supervision::time(&mut tasks, pace.tick);
-    for Assembled { parts, retries, .. } in &assembled {
-        let inputs = supervision::inputs(&ticks, &wall_steps, retries, &ending.stopping, &heartbeat);
+    let (ticks, wall_steps) = supervision::time(tasks, pace.tick);
+    for Assembled { parts, retries, .. } in assembled {
+        let inputs = supervision::inputs(&ticks, &wall_steps, retries, &ending.stopping, heartbeat);
         tasks.spawn(supervision::refresh(Arc::clone(parts), inputs, RESTART_EVERY));
         let (source, report) = (parts.source.clone(), parts.report.subscribe());
         tasks.spawn(supervision::watch_source(source, watches.clone(), report, ticks.clone()));
@@ -168,8 +182,6 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
     if let (Some(file), Some(first)) = (ca_bundle, assembled.first()) {
         tasks.spawn(supervision::watch_source(file, watches, first.report.clone(), ticks));
     }
-    heartbeat.watch()?;
-    end(signals, tasks, &endpoint, &ending, shutdown).await
 }
 
 /// The state directory, with a warning where its files outlive the pod.

@@ -79,16 +79,8 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         Ok(profile) => profile,
         Err(error) => return world.complaint(&format!("stsidecar: {error}\n"), exit::CONFIG),
     };
-    let answer = if arguments.probe {
-        wait(&listen, Duration::from_secs(arguments.wait))
-    } else if arguments.retry {
-        let target = retry::target(profile.as_ref().map(ProfileName::as_str), PROBE_PATIENCE.as_secs());
-        ask(&listen, "POST", &target, PROBE_PATIENCE + ANSWER_PATIENCE)
-    } else {
-        ask(&listen, "GET", "/status", ANSWER_PATIENCE)
-    };
     let foreign = |problem: &str| format!("what listens on {} is not the agent: {problem}", listen.address);
-    let answer = match answer {
+    let answer = match answered(arguments, &listen, profile.as_ref()) {
         Ok(Answer { status: 200, body }) => {
             serde_json::from_str::<Value>(&body).map_err(|_| foreign("its answer is no JSON"))
         }
@@ -119,6 +111,18 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         (false, Output::Json) => world.result(&format!("{status:#}\n"), code(is("ready"))),
         (false, Output::Text) => world.result(&page::text(&status, (world.wall)()), code(is("ready"))),
     }
+}
+
+/// What the agent answers to what the flags ask for.
+fn answered(arguments: &Args, listen: &AdminListen, profile: Option<&ProfileName>) -> Result<Answer, Error> {
+    if arguments.probe {
+        return wait(listen, Duration::from_secs(arguments.wait));
+    }
+    if arguments.retry {
+        let target = retry::target(profile.map(ProfileName::as_str), PROBE_PATIENCE.as_secs());
+        return ask(listen, "POST", &target, PROBE_PATIENCE + ANSWER_PATIENCE);
+    }
+    ask(listen, "GET", "/status", ANSWER_PATIENCE)
 }
 
 /// Who asks the pod's own address comes from there, as what a mesh hands over does.

@@ -133,7 +133,7 @@ pub(super) fn environment(
     Ok(chosen.iter().find_map(|container| surroundings.winner(container, handover::token(tokens, container.name))))
 }
 
-/// What the author should know, of the pod as it is now, and nobody else would say: what may be missing in its namespace
+/// What the author should know, of the pod as it is now, and nothing else would say: what may be missing in its namespace
 /// the kubelet knows, and says where it is missing.
 pub(super) fn warnings(pod: &Value, plan: &Plan<'_>, surroundings: &Surroundings<'_>) -> Vec<String> {
     let all = pod::containers(pod);

@@ -1,4 +1,4 @@
-//! Who injected a pod: the release of the chart whose injector did, or nobody that could do it again.
+//! Who injected a pod: the release of the chart whose injector did, or none that could do it again.
 //!
 //! Owns the text of `stsidecar.dev/injected-by` and how it is read. It decides one thing: a pod with the sidecar of
 //! another release is that one's. Two webhooks that renew each other's sidecar would end in whichever was called last.

@@ -1,4 +1,4 @@
-//! `stsidecar status --retry`: after a repair nobody waits for a backoff, and nobody spends calls that way.
+//! `stsidecar status --retry`: after a repair no backoff is waited for, and no calls are spent that way.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,9 +1,12 @@
 """Every command of a page for users is one that a scenario of the cluster runs."""
 
 import re
+from pathlib import Path
 
 from e2e import pages
-from e2e.scenarios import NAMES
+from e2e.scenarios import BESIDE, NAMES
+from e2e.store import LANES
+from real.bootstrap import ROOT
 
 
 def commands_are_run():
@@ -39,4 +42,33 @@ def the_register_is_true():
     assert not gone, f"tests/e2e/pages.py names what is not there: {gone}"
 
 
-CASES = [commands_are_run, the_register_is_true]
+def annotations_of_the_webhooks_are_written():
+    """An annotation of the webhook configuration that a page or a scenario reads is one that the injector writes"""
+    written = {name for path in (ROOT / "src" / "injector").rglob("*.rs") for name in ANNOTATION.findall(path.read_text())}
+    texts = {str(command): command.text for path in pages.paths() for command in pages.commands(path)}
+    read = [(name, where) for where, text in texts.items() if "mutatingwebhookconfiguration" in text for name in READ.findall(text)]
+    cases = (ROOT / "tests" / "e2e" / "certificate_cases.py").read_text()
+    read += [(name, "certificate_cases.py") for name in re.findall(r'annotations\[f"\{PREFIX\}([\w-]+)"\]', cases)]
+    assert len(read) >= 2, f"a page and a scenario read an annotation: {read}"
+    wrong = [f"{where}: stsidecar.dev/{name}" for name, where in read if name not in written]
+    assert not wrong, f"the injector writes {sorted(written)}, but there is read {wrong}"
+
+
+def lanes_are_of_one_scenario():
+    """Scenarios of the cluster that run beside each other close different lanes of STS"""
+    modules = {case.__module__ for row in BESIDE for _, case in row}
+    taken: dict[int, str] = {}
+    for module in sorted(modules):
+        text = (ROOT / "tests" / Path(*module.split("."))).with_suffix(".py").read_text()
+        for lane in map(int, re.findall(r"^\w*LANE = (\d+)$", text, re.MULTILINE)):
+            assert lane not in taken, f"lane {lane} is of {taken[lane]} and of {module}, whose scenarios run beside each other"
+            taken[lane] = module
+    assert set(taken) <= set(range(1, len(LANES))), f"lanes of scenarios are {taken}, of {len(LANES)}"
+    return f"{len(taken)} lanes"
+
+
+# A constant of the program, and a jsonpath of kubectl.
+ANNOTATION = re.compile(r'ANNOTATION: &str = "stsidecar\.dev/([\w-]+)"')
+READ = re.compile(r"annotations\.stsidecar\\\.dev/([\w-]+)")
+
+CASES = [commands_are_run, the_register_is_true, annotations_of_the_webhooks_are_written, lanes_are_of_one_scenario]

@@ -23,7 +23,7 @@ ROLES = [
     Role("e2e-g-two", "e2e-g"),
     Role("e2e-books-never", "e2e-books", "mistaken"),
     Role("my-app", "my-app", "default"),  # of the README
-    Role("e2e-trust-revoked", "nowhere"),  # what STS is asked for once the trust is revoked
+    *(Role(f"e2e-{name}-revoked", "nowhere") for name in ("trust", "waiting")),  # what STS is asked for once the trust is revoked
     *(Role(f"e2e-{name}", "somewhere-else") for name in ("d", "ending")),  # so STS refuses the pods of these
 ]
 

@@ -26,7 +26,7 @@ GATE = "ChangeContainerStatusOnKubeletRestart"
 def waiting(context: Context) -> str:
     """The kubelet restarts while STS refuses a new pod: the application waits on, or from 1.35 on gets 503 until the trust is repaired"""
     place = context.place("waiting", lane=LANE)
-    context.store.set_lane(LANE, "denying")
+    context.store.set_lane(LANE, "revoked")
     try:
         place.create(place.pod(environment={"EVERY_MS": 500}))
         pod = context.cluster.pod_until("the sidecar runs", place.namespace, "app", sidecar_runs, 60)

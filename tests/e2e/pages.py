@@ -104,7 +104,9 @@ RUN: dict[str, dict[str, str]] = {
         "After the need": "down",
         "Over": "down",
     },
+    "docs/runbooks/StsidecarClientNeverAsked.md": {"Look": "status"},
     "docs/runbooks/StsidecarVersionSkew.md": {"Look": "books", "Fix": "books"},
+    "docs/runbooks/StsidecarWebhookNotRegistered.md": {"Look": "unregistered", "Fix": "unregistered", "Over": "unregistered"},
     "docs/webhook-clients.md": {"An authority of its own": "clients", "Then the webhook": "clients", "The way back": "clients"},
 }
 

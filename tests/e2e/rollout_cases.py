@@ -9,6 +9,7 @@ from . import store
 from .admission_cases import injector_metrics
 from .cluster import Refusal, is_ready, metric
 from .context import Context
+from .following import Following
 from .load import NOWHERE, Load
 from .release import INJECTOR, NAMESPACE, Release, values_file
 from .workloads import PREFIX, Place, expect, holds
@@ -89,7 +90,10 @@ def unregistered(context: Context) -> str:
         holds("/readyz?verbose shows it", f"[!]webhook: MutatingWebhookConfiguration {INJECTOR} does not exist" in page, page)
     bare = cluster.create(place.pod("bare", annotations={"inject": "true"}, nodeSelector=NOWHERE), "?dryRun=All")
     holds("pods start without credentials meanwhile", f"{PREFIX}status" not in bare["metadata"].get("annotations", {}))
-    context.release.upgrade(f"--values={values_file(context.directory)}")
+    with Following(context, "unregistered") as following:
+        runbook = following.runbook("StsidecarWebhookNotRegistered")
+        for section in ("Look", "Fix", "Over"):
+            runbook.run(section, seconds=90)
     until("every injector is registered again", lambda: registered(context) == {1}, 30)
     context.release.rolled_out()
     with Load(place, 20) as load:

@@ -13,8 +13,8 @@ from .refusal_cases import ASKING, no_injector
 from .release import CHART, INJECTOR, NAME
 from .workloads import PREFIX, Place, container, expect, holds
 
-BOOKS_LANE = 4
-OLDER = "stsidecar-injector/0.0.9"
+BOOKS_LANE = 5
+OLDER = "stsidecar-system/stsidecar 0.0.9"
 UPGRADE = ("upgrade", NAME, str(CHART), "--reuse-values", "--wait")
 
 

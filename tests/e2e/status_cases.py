@@ -7,6 +7,7 @@ from real.processes import Failed, until
 from . import store
 from .cluster import metric
 from .context import Context
+from .following import Following
 from .workloads import Place, container, expect, holds
 
 LAST = "stsidecar_client_last_request_timestamp_seconds"
@@ -20,6 +21,8 @@ def status(context: Context) -> str:
     place.start(containers=[container(), container("idle", command=IDLE)])
     page = until("the application has asked", lambda: asked(place), 30)
     holds("the container that never asks is named", "idle: never asked since the agent's start" in page, page)
+    with Following(context, "status") as following:
+        following.runbook("StsidecarClientNeverAsked", NAMESPACE=place.namespace, POD="app", CONTAINER="idle").run("Look")
     metrics = place.metrics()
     expect(f"{LAST} of a container that never asks", metric(metrics, LAST, client="idle"), 0)
     holds(f"{LAST} of the application is a moment of today", metric(metrics, LAST, client="app") > 1.7e9, metrics)

@@ -25,7 +25,7 @@ S3 = f"https://{HOST}:8443"
 BUCKET = "demo"
 REGION = "us-east-1"
 # Lane 0 is everybody's; the others belong to scenarios that play an outage.
-LANES = [8451, 8452, 8453, 8454, 8455]
+LANES = [8451, 8452, 8453, 8454, 8455, 8456]
 BINDING = "e2e-issuer-discovery"
 CONFIG_MAP = "e2e-ca"
 ACCOUNT = "app"
@@ -75,9 +75,8 @@ class Store:
         self._cluster.try_kubectl("delete", "clusterrolebinding", BINDING)
 
     def set_lane(self, lane: int, state: str) -> None:
-        """`open`, `closed` (connections are refused), `hanging` (requests are taken and never answered), `denying`
-        (AccessDenied, as where the trust policy does not allow it), `brief` (sessions of 45 s) or `revoked` (STS is asked
-        for the role `NAME-revoked`)."""
+        """`open`, `closed` (connections are refused), `hanging` (requests are taken and never answered), `brief`
+        (sessions of 45 s) or `revoked` (STS is asked for the role `NAME-revoked`, whose trust policy names another)."""
         self._control("POST", f"/lanes/{LANES[lane]}/{state}")
 
     def seen(self, role: str, lane: int = 0) -> dict:

@@ -70,7 +70,7 @@ fn a_bundle_of_the_values_comes_with_the_pod() {
     assert!(text.contains("stsidecar-ca") && !text.contains("BEGIN"), "{text}");
 }
 
-/// What stands between them stays out, whatever it is; so does a line end.
+/// What is between them stays out, whatever it is; so does a line end.
 #[test]
 fn certificates_alone_come_with_the_pod_in_whichever_form_they_are_written() {
     let [one, two] = ["one.example.com", "two.example.com"].map(certificate);

@@ -135,7 +135,7 @@ fn every_value_of_the_chart_that_decides_changes_it() {
     }
 }
 
-/// Where a setting stands, and in which order, decides nothing; nor does what the pod's own specification shows.
+/// Where a setting is, and in which order, decides nothing; nor does what the pod's own specification shows.
 #[test]
 fn nothing_else_changes_it() {
     let expected = hash(&annotated(&[("audience", "same"), ("session-duration", "2h")]));

@@ -18,7 +18,7 @@ pub struct Before {
     held: Option<Vec<Option<(u64, Boot)>>>,
     vended: Option<usize>,
     is_wall: bool,
-    /// A retry was asked for while the source failed, which needs nobody to be called.
+    /// A retry was asked for while the source failed, which needs no call.
     is_retry: bool,
 }
 

@@ -51,6 +51,7 @@ impl SettingsHash {
 fn text(settings: &Settings, template: &Template) -> String {
     let mut members = template.decided();
     members.extend(decided(settings, template));
+    members.extend(of_process(settings));
     if settings.config.is_none() {
         members.extend(of_profiles(settings));
     }
@@ -80,10 +81,10 @@ fn decided(settings: &Settings, template: &Template) -> Map<String, Value> {
         policy_arns: _,
         containers,
         skip_containers,
-        port,
-        metrics_port,
-        log_level,
-        log_format,
+        port: _,
+        metrics_port: _,
+        log_level: _,
+        log_format: _,
         requests,
         limits,
         image: _,
@@ -99,10 +100,6 @@ fn decided(settings: &Settings, template: &Template) -> Map<String, Value> {
         "ec2Metadata": ec2_metadata,
         "legacyClients": legacy_clients,
         "limits": amounts(limits),
-        "logFormat": log_format,
-        "logLevel": log_level,
-        "metricsPort": metrics_port,
-        "port": port,
         "readinessProbe": readiness_probe,
         "region": region.as_ref().map(Region::as_str),
         // Over an envFrom the chart's is not written. What a caller's flag named stays with the pod as an annotation.
@@ -113,6 +110,17 @@ fn decided(settings: &Settings, template: &Template) -> Map<String, Value> {
         "stsTimeout": sts_timeout.to_string(),
         "tokenExpiration": token_expiration,
         "waitForCredentials": wait_for_credentials,
+    }))
+}
+
+/// How the sidecar listens and logs.
+fn of_process(settings: &Settings) -> Map<String, Value> {
+    let Settings { port, metrics_port, log_level, log_format, .. } = settings;
+    map(json!({
+        "logFormat": log_format,
+        "logLevel": log_level,
+        "metricsPort": metrics_port,
+        "port": port,
     }))
 }
 

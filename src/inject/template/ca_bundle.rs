@@ -57,7 +57,7 @@ impl CaBundle {
 
     /// The certificates that go with each pod; none when a `ConfigMap` has them. In one line, which `kubectl describe`
     /// cuts (`printAnnotationsMultiline` in
-    /// <https://github.com/kubernetes/kubectl/blob/master/pkg/describe/describe.go>), and without what stands between
+    /// <https://github.com/kubernetes/kubectl/blob/master/pkg/describe/describe.go>), and without what is between
     /// them; the agent's parser takes them so.
     pub(in crate::inject) fn of_values(&self) -> Option<String> {
         let (mut text, mut is_inside) = (String::new(), false);

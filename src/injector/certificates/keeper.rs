@@ -206,7 +206,7 @@ impl Keeper {
         self.serving.report(Readiness { ready, reason, ends: Some(served.life.not_after) });
     }
 
-    /// Logs once that somebody else writes caBundle.
+    /// Logs once that another writes caBundle.
     fn warn_of(&mut self, overwriter: Option<&String>) {
         if self.overwriter.as_ref() != overwriter {
             if let Some(annotation) = overwriter {

@@ -157,7 +157,7 @@ pub(super) fn leaf_due(life: Life, jitter: f64) -> Wall {
     due(life, if lasts < 2 * DAY { third } else { third.max(DAY) }, jitter)
 }
 
-/// When somebody else's certificate ought to have been renewed.
+/// When a certificate of others ought to have been renewed.
 ///
 /// cert-manager renews `renew_before` its end, or with a third left when the issuer made it shorter than that
 /// (<https://cert-manager.io/docs/usage/certificate/>). Of others nothing is known: a tenth of the

@@ -1,4 +1,4 @@
-//! A retry that somebody asked for.
+//! A retry that an operator asked for.
 
 use super::*;
 
