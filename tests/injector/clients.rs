@@ -1,5 +1,7 @@
 //! Who may call the webhook, where a certificate is asked for.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use serde_json::json;
@@ -56,4 +58,28 @@ async fn who_is_refused_is_closed() {
     let mut stream = connect_as(None, running.webhook, "ca.pem", "localhost").await.expect("TLS 1.3 tells later");
     let read = tokio::time::timeout(BOUND, stream.read(&mut [0; 8])).await.expect("closed");
     assert!(read.expect_err("refused").to_string().to_lowercase().contains("certificate"));
+}
+
+/// The API server of Go reports a request that it could not write, and not the reason that it has not read yet.
+#[tokio::test]
+async fn who_is_refused_can_send_its_request_and_reads_the_reason() {
+    let drain = Drain { grace: BOUND, idle: BOUND };
+    let clients = Clients::of(&certificates::file("ca.pem"));
+    let running = start_for(Some(clients), LIMITS, ApiServer::start().await, drain);
+    loop {
+        let begun = std::time::Instant::now();
+        let mut stream = connect_as(None, running.webhook, "ca.pem", "localhost").await.expect("TLS 1.3 tells later");
+        let mut sent = Ok(());
+        for _ in 0..3 {
+            sent = sent.and(stream.write_all(&[b'x'; 1024]).await);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // A machine that stalls is longer at it than any client may send.
+        if begun.elapsed() > Duration::from_millis(300) {
+            continue;
+        }
+        sent.expect("sent");
+        let read = tokio::time::timeout(BOUND, stream.read(&mut [0; 8])).await.expect("closed");
+        return assert!(read.expect_err("refused").to_string().to_lowercase().contains("certificate"));
+    }
 }
