@@ -67,7 +67,7 @@ async fn who_is_refused_can_send_its_request_and_reads_the_reason() {
     let clients = Clients::of(&certificates::file("ca.pem"));
     let running = start_for(Some(clients), LIMITS, ApiServer::start().await, drain);
     loop {
-        let begun = std::time::Instant::now();
+        let begun = tokio::time::Instant::now();
         let mut stream = connect_as(None, running.webhook, "ca.pem", "localhost").await.expect("TLS 1.3 tells later");
         let mut sent = Ok(());
         for _ in 0..3 {
