@@ -2,7 +2,7 @@
 //!
 //! Owns reading it from each webhook of the configuration that calls our Service, and writing it by the webhooks'
 //! names, with the record of its CAs beside it. It never decides what should stand in either, and never touches a
-//! webhook of somebody else. Called by the driver.
+//! webhook that is not ours. Called by the driver.
 
 use std::collections::BTreeSet;
 

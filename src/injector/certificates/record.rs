@@ -4,7 +4,7 @@
 //! the one decision about both. It never reads or writes an object. Used by `bundle` and the driver.
 //!
 //! caBundle is one field with many writers: replicas of two modes run side by side in every rolling update, and a
-//! Secret that was changed reaches each of them at its own time. So nobody takes out what is not known to be
+//! Secret that was changed reaches each of them at its own time. So no replica takes out what is not known to be
 //! unneeded. A replica that does not need a CA writes down when it will go; one that needs it crosses that out.
 //! What no replica has crossed out by then, no replica serves a certificate of.
 
