@@ -249,5 +249,7 @@ def clients(context: Context) -> str:
         finally:
             page.run("The way back", seconds=120)
         context.cluster.kubectl("-n", NAMESPACE, "delete", "configmap", "stsidecar-webhook-clients")
-    line = next(line for line in refusal.splitlines() if "certificate required" in line)
+    line = next(line for line in refusal.splitlines() if "failed calling webhook" in line)
+    reasons = ("tls: certificate required", "use of closed network connection")
+    expect("the reason is one of the page's", any(reason in line for reason in reasons), True)
     return f"{len(following.ran)} blocks run; without a certificate: {line.strip()[-120:]!r}"
