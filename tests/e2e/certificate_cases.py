@@ -16,7 +16,7 @@ from .cluster import Cluster
 from .context import Context
 from .load import Load
 from .release import CHART, INJECTOR, NAME, NAMESPACE, READY_SECONDS, SECRET, Release, image_values, values_file
-from .workloads import PREFIX, expect, holds
+from .workloads import expect, holds
 
 RATE = 50
 # As the chart names the one that it asks of cert-manager, and as an operator might name theirs.
@@ -27,7 +27,6 @@ SELF = ("--set", "injector.certs.mode=self")
 CERT_MANAGER = ("--set", "injector.certs.mode=certManager")
 EXTERNAL = ("--set", f"injector.certs.mode=external,injector.certs.external.secretName={OPERATORS}")
 KINDS = {"certificates": "Certificate", "issuers": "Issuer"}
-WEBHOOKS = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{INJECTOR}"
 
 
 def certs(context: Context) -> str:
@@ -50,9 +49,9 @@ def certs(context: Context) -> str:
         until("the pods write back what they held", lambda: release.secret().get("ca.crt") == authority, 30)
         expect("pods that served before the failed upgrade, and after it", names(release), pods)
         own = hashlib.sha256(ssl.PEM_cert_to_DER_cert(base64.b64decode(authority).decode())).hexdigest()
-        going = {ca: at for ca, at in leaving(cluster).items() if ca != own}
+        going = {ca: at for ca, at in context.release.leaving().items() if ca != own}
         steps.take("restart", release.roll)
-        expect("CAs that leave, and when, after a restart", {ca: at for ca, at in leaving(cluster).items() if ca in going}, going)
+        expect("CAs that leave, and when, after a restart", {ca: at for ca, at in context.release.leaving().items() if ca in going}, going)
         # Of the first mode self, of external and of certManager.
         holds("three CAs leave", len(going) == 3, going)
     expect("failed admissions", load.failures[:3], [])
@@ -166,10 +165,3 @@ def exists(cluster: Cluster, name: str) -> bool:
 def names(release: Release) -> set[str]:
     """The injector's pods that are ready."""
     return {pod["metadata"]["name"] for pod in release.injectors() if pod["status"]["phase"] == "Running"}
-
-
-def leaving(cluster: Cluster) -> dict[str, str]:
-    """When each CA leaves caBundle unless an injector that needs it crosses that out, as the injectors wrote it down."""
-    annotations = cluster.get(WEBHOOKS)["metadata"]["annotations"]
-    record = json.loads(annotations[f"{PREFIX}trusted-cas"])
-    return {ca: entry["until"] for ca, entry in record.items() if "until" in entry}

@@ -184,11 +184,11 @@ def leaves(context: Context) -> set[float]:
 def forced(context: Context, place: Place, *flags: str) -> str:
     """An upgrade that replaces objects, and with them wipes caBundle and the Secret."""
     release = context.release
-    before, trusted = release.secret()["ca.crt"], release.ca_bundles()
+    before, trusted = release.secret()["ca.crt"], release.needed_bundles()
     with Load(place, 20) as load:
         until("admissions before", lambda: load.answered >= 20, 30)
         release.force(context.directory, *flags)
-        until("CA and caBundle are back", lambda: release.ca_bundles() == trusted and release.secret().get("ca.crt") == before, 30)
+        until("CA and caBundle are back", lambda: release.needed_bundles() == trusted and release.secret().get("ca.crt") == before, 30)
         answered = load.answered
         until("admissions after", lambda: load.answered >= answered + 20, 30)
     holds("there was a CA in each webhook", len(trusted) == 3 and all(trusted), trusted)

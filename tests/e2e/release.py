@@ -1,6 +1,8 @@
 """The chart on the cluster, by Helm 3 and 4, as its users install it."""
 
 import base64
+import hashlib
+import json
 import os
 import re
 import subprocess
@@ -14,12 +16,14 @@ from real.processes import Failed, until
 
 from . import store
 from .cluster import Cluster, Refusal
+from .workloads import PREFIX
 
 CHART = ROOT / "charts" / "stsidecar"
 HELMS = {major: TOOLS / major / "helm" for major in ("helm3", "helm4")}
 NAME = "stsidecar"
 NAMESPACE = "stsidecar-system"
 INJECTOR = "stsidecar-injector"
+WEBHOOKS = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{INJECTOR}"
 SECRET = f"{INJECTOR}-tls"  # as certificate.yaml names it
 READY_SECONDS = 90
 
@@ -112,9 +116,22 @@ class Release:
         pods = self._cluster.objects("Pod", NAMESPACE, "app.kubernetes.io/component=injector")
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
+    def leaving(self) -> dict[str, str]:
+        """When each CA, by its SHA-256, leaves caBundle unless an injector that needs it crosses that out, as they wrote it."""
+        annotations = self._cluster.get(WEBHOOKS)["metadata"].get("annotations", {})
+        record = json.loads(annotations.get(f"{PREFIX}trusted-cas", "{}"))
+        return {ca: entry["until"] for ca, entry in record.items() if "until" in entry}
+
+    def needed_bundles(self) -> list[set[str]]:
+        """The same as ca_bundles, without those that are on record to leave: what was wiped of these stays away."""
+        going = self.leaving()
+        return [
+            {ca for ca in bundle if hashlib.sha256(base64.b64decode(ca)).hexdigest() not in going} for bundle in self.ca_bundles()
+        ]
+
     def ca_bundles(self) -> list[set[str]]:
         """The certificates in the caBundle of each webhook; their order means nothing."""
-        configuration = self._cluster.get(f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{INJECTOR}")
+        configuration = self._cluster.get(WEBHOOKS)
         bundles = [webhook["clientConfig"].get("caBundle", "") for webhook in configuration["webhooks"]]
         return [set(re.findall("-BEGIN CERTIFICATE-+([^-]+)-", base64.b64decode(bundle).decode())) for bundle in bundles]
 
