@@ -28,6 +28,11 @@ SECRET = f"{INJECTOR}-tls"  # as certificate.yaml names it
 READY_SECONDS = 90
 
 
+def certificates(encoded: str) -> set[str]:
+    """The certificates of a bundle as an object holds it, in base 64 once more."""
+    return set(re.findall("-BEGIN CERTIFICATE-+([^-]+)-", base64.b64decode(encoded).decode()))
+
+
 def image_values() -> list[str]:
     """What a user adds to the README's command to run an image of their own."""
     name, _, tag = os.environ.get("IMAGE", "localhost/stsidecar:dev").rpartition(":")
@@ -122,8 +127,8 @@ class Release:
         record = json.loads(annotations.get(f"{PREFIX}trusted-cas", "{}"))
         return {ca: entry["until"] for ca, entry in record.items() if "until" in entry}
 
-    def needed_bundles(self) -> list[set[str]]:
-        """The same as ca_bundles, without those that are on record to leave: what was wiped of these stays away."""
+    def staying(self) -> list[set[str]]:
+        """The same as ca_bundles, without those that are on record to leave: what was wiped of these may stay away."""
         going = self.leaving()
         return [
             {ca for ca in bundle if hashlib.sha256(base64.b64decode(ca)).hexdigest() not in going} for bundle in self.ca_bundles()
@@ -133,7 +138,7 @@ class Release:
         """The certificates in the caBundle of each webhook; their order means nothing."""
         configuration = self._cluster.get(WEBHOOKS)
         bundles = [webhook["clientConfig"].get("caBundle", "") for webhook in configuration["webhooks"]]
-        return [set(re.findall("-BEGIN CERTIFICATE-+([^-]+)-", base64.b64decode(bundle).decode())) for bundle in bundles]
+        return [certificates(bundle) for bundle in bundles]
 
     def secret(self) -> dict[str, str]:
         """The data of the Secret with the CA."""
