@@ -47,8 +47,8 @@ def annotations_of_the_webhooks_are_written():
     written = {name for path in (ROOT / "src" / "injector").rglob("*.rs") for name in ANNOTATION.findall(path.read_text())}
     texts = {str(command): command.text for path in pages.paths() for command in pages.commands(path)}
     read = [(name, where) for where, text in texts.items() if "mutatingwebhookconfiguration" in text for name in READ.findall(text)]
-    cases = (ROOT / "tests" / "e2e" / "certificate_cases.py").read_text()
-    read += [(name, "certificate_cases.py") for name in re.findall(r'annotations\[f"\{PREFIX\}([\w-]+)"\]', cases)]
+    release = (ROOT / "tests" / "e2e" / "release.py").read_text()
+    read += [(name, "release.py") for name in re.findall(r'annotations\.get\(f"\{PREFIX\}([\w-]+)"', release)]
     assert len(read) >= 2, f"a page and a scenario read an annotation: {read}"
     wrong = [f"{where}: stsidecar.dev/{name}" for name, where in read if name not in written]
     assert not wrong, f"the injector writes {sorted(written)}, but there is read {wrong}"
