@@ -29,7 +29,7 @@ from e2e.versions import Unknown, Version, wanted
 from real import bootstrap
 from real.processes import Failed
 
-# One version with all scenarios is meant to take 10 minutes; `long` waits for one rotation of the kubelet's own.
+# One version with all scenarios takes a quarter of an hour; `long` waits for one rotation of the kubelet's own.
 SECONDS = 1800
 TOOLS = ("store", "chart", "helm3", "helm4", "promtool", "go")
 ARCHIVE = bootstrap.TARGET / "stsidecar.oci.tar"
