@@ -39,7 +39,7 @@ use ticks::Ticks;
 
 /// What is read.
 pub type Request = http::Request<Incoming>;
-/// What is sent: always complete in memory, so that it leaves in one write (R25).
+/// What is sent: always complete in memory, so that it leaves in one write.
 pub type Response = http::Response<Full<Bytes>>;
 
 /// How long accepting stops after an error, such as no free descriptor: long enough not to spin, and short
@@ -53,7 +53,8 @@ pub struct Limits {
     pub head: Duration,
     /// From the end of the head to the last byte of the answer handed to the kernel.
     pub answering: Duration,
-    /// Between two requests; SDKs keep connections for up to a minute (R25).
+    /// Between two requests; the SDK for Java keeps an idle connection for a minute
+    /// (<https://github.com/aws/aws-sdk-java-v2/blob/master/http-client-spi/src/main/java/software/amazon/awssdk/http/SdkHttpConfigurationOption.java>).
     pub idle: Duration,
     /// Connections at a time.
     pub connections: usize,

@@ -1,7 +1,8 @@
 //! What this process asks of the kernel for itself: no core dumps, no tracing, enough descriptors.
 //!
 //! Owns the three settings, three facts (uid, boot id, host name), and the one way to end a process that
-//! cannot end by itself. What the kernel refuses is handed back as a warning (threats T08, T09; fault F23).
+//! cannot end by itself. Memory that others could read, or that a core file keeps, would show credentials.
+//! What the kernel refuses is handed back as a warning.
 //! Called by the composition.
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};

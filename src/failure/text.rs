@@ -1,6 +1,7 @@
 //! Makes text from the network fit for logs, `/status` and events: one line, short, no controls, no tokens.
 //!
-//! Owns the rules only. An STS, or what answers in its place, may echo what it was sent (threat T11).
+//! Owns the rules only. An STS, or what answers in its place, may echo the token that it was sent, which then must not
+//! reach a log or an event.
 
 /// The longest message kept, in characters.
 const LONGEST_MESSAGE: usize = 512;

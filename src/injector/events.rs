@@ -23,7 +23,7 @@ const REMEMBERED: usize = 256;
 /// For how long.
 const SAME_WITHIN: Duration = Duration::from_mins(10);
 /// The longest text by which an owner is named, in bytes. The API server checks references only after us, and what
-/// waits in the queue or is remembered must stay small (threat T30).
+/// waits in the queue or is remembered must stay small, since whoever reaches the port can send a review.
 const LONGEST_PART: usize = 512;
 /// The longest name of an object, and how much of it makes an event's name unlike any other.
 const LONGEST_NAME: usize = 253;
@@ -139,7 +139,8 @@ impl Poster {
     }
 
     async fn post(&mut self, event: Event) -> Result<(), kube::Error> {
-        // A forged review must not lead elsewhere (threat T30), and no event is worth an error.
+        // Whoever reaches the port can send a review, and its names become a path of the API server. No event is worth
+        // an error.
         if !is_object_name(&event.namespace) || !is_object_name(&event.owner.name) {
             return Ok(());
         }

@@ -76,7 +76,7 @@ impl Objects {
         let error = |cause: String, fix, source| Error { object: object.clone(), cause, fix, source };
         let mut target = "/api/v1".to_owned();
         for (kind, name) in path {
-            // It becomes a part of a path of the API server, and a review may be forged (threat T30).
+            // It becomes a part of a path of the API server, and whoever reaches the port can send a review.
             if !is_object_name(name) {
                 let cause = format!("{:?} is not the name of an object", safe_line(name));
                 return Err(Error { object: safe_line(&object), cause, fix: "correct the name", source: None });

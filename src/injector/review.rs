@@ -19,7 +19,7 @@ const KIND: &str = "AdmissionReview";
 /// The longest warning, in characters: the API server may cut longer ones.
 const LONGEST_WARNING: usize = 256;
 /// The most memory that a pod may need once it is read, in KiB. One of 1.5 MiB in 300 containers needs half of it; a
-/// forged text of `{"":0},` would need a hundred times its length (threat T30). Deciding takes as much again and a
+/// forged text of `{"":0},` would need a hundred times its length. Deciding takes as much again and a
 /// half: the chart's limit of memory has room for that.
 pub const MOST_MEMORY: u32 = 40 << 10;
 /// What an object takes: a node of its map, whose size does not depend on how few keys it has.
