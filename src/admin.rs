@@ -33,8 +33,7 @@ pub use status::Profile;
 pub use waiting::LONGEST_WAIT;
 use waiting::Waiting;
 
-const FOR_THIS_POD: &str =
-    " is for this pod only: ask 127.0.0.1, localhost or [::1] directly, from within or by kubectl port-forward\n";
+const FOR_THIS_POD: &str = " is for this pod only: ask 127.0.0.1, localhost or [::1] directly, from within or by kubectl port-forward\n";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -75,7 +74,14 @@ impl Admin {
         stop: watch::Receiver<bool>,
     ) -> std::io::Result<()> {
         let surface = Surface::of(self);
-        serve(vec![listener], Arc::new(surface), limits, Arc::new(Activity::default()), stop).await
+        serve(
+            vec![listener],
+            Arc::new(surface),
+            limits,
+            Arc::new(Activity::default()),
+            stop,
+        )
+        .await
     }
 
     /// A request for credentials would reach us and be answered with them, whichever profile it is for, and it
@@ -83,20 +89,35 @@ impl Admin {
     fn is_ready(&self) -> bool {
         *self.listening.borrow()
             && !*self.draining.borrow()
-            && self.profiles.iter().all(|profile| profile.answers.is_available())
+            && self
+                .profiles
+                .iter()
+                .all(|profile| profile.answers.is_available())
     }
 
     fn liveness(&self) -> Response {
-        if (self.live)() { text(StatusCode::OK, "ok\n") } else { text(StatusCode::SERVICE_UNAVAILABLE, "not live\n") }
+        if (self.live)() {
+            text(StatusCode::OK, "ok\n")
+        } else {
+            text(StatusCode::SERVICE_UNAVAILABLE, "not live\n")
+        }
     }
 
     fn readiness(&self, verbose: bool, detailed: bool) -> Response {
         let ready = self.is_ready();
-        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let status = if ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
         if !verbose {
             return text(status, if ready { "ok\n" } else { "not ready\n" });
         }
-        let mut lines: String = self.profiles.iter().map(|profile| profile.line(detailed)).collect();
+        let mut lines: String = self
+            .profiles
+            .iter()
+            .map(|profile| profile.line(detailed))
+            .collect();
         lines.push_str(if *self.listening.borrow() {
             "[+]endpoint ok\n"
         } else {
@@ -107,7 +128,11 @@ impl Admin {
         } else {
             "[+]draining ok\n"
         });
-        lines.push_str(if ready { "readyz check passed\n" } else { "readyz check failed\n" });
+        lines.push_str(if ready {
+            "readyz check passed\n"
+        } else {
+            "readyz check failed\n"
+        });
         text(status, lines)
     }
 
@@ -115,7 +140,8 @@ impl Admin {
         answer(
             StatusCode::OK,
             metrics::CONTENT_TYPE,
-            self.metrics.render(self.is_ready(), &self.clients, (self.clock)()),
+            self.metrics
+                .render(self.is_ready(), &self.clients, (self.clock)()),
         )
     }
 
@@ -140,35 +166,68 @@ struct Surface {
 
 impl Respond for Surface {
     fn respond(&self, request: Request, connection: &Arc<Connection>) -> Reply {
-        self.route(request.method(), request.uri(), request.headers(), connection)
+        self.route(
+            request.method(),
+            request.uri(),
+            request.headers(),
+            connection,
+        )
     }
 }
 
 impl Surface {
     fn of(admin: Admin) -> Self {
         let incidents = Incidents::of(admin.profiles.len());
-        Self { admin: Arc::new(admin), waiting: Waiting::begin(), turn: retry::Turn::default(), incidents }
+        Self {
+            admin: Arc::new(admin),
+            waiting: Waiting::begin(),
+            turn: retry::Turn::default(),
+            incidents,
+        }
     }
 
-    fn route(&self, method: &Method, uri: &Uri, headers: &HeaderMap, connection: &Connection) -> Reply {
+    fn route(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        connection: &Connection,
+    ) -> Reply {
         let path = uri.path();
         let allowed: &[Method] = match path {
             "/livez" | "/readyz" | "/metrics" | "/status" => &[Method::GET, Method::HEAD],
             // Who reads must not take a line from the kubelet.
             "/retry" | "/incident" => &[Method::POST],
-            _ => return Reply::now(text(StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status /retry\n")),
+            _ => {
+                return Reply::now(text(
+                    StatusCode::NOT_FOUND,
+                    "not found: /livez /readyz /metrics /status /retry\n",
+                ));
+            }
         };
         if !allowed.contains(method) {
-            let names = if allowed.len() > 1 { "GET, HEAD" } else { "POST" };
-            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, format!("use {}\n", allowed[0]));
-            refused.headers_mut().insert(ALLOW, HeaderValue::from_static(names));
+            let names = if allowed.len() > 1 {
+                "GET, HEAD"
+            } else {
+                "POST"
+            };
+            let mut refused = text(
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("use {}\n", allowed[0]),
+            );
+            refused
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static(names));
             return Reply::now(refused);
         }
         let local = is_local(connection.peer(), uri, headers);
         let query = uri.query().unwrap_or_default();
         match path {
             "/livez" => Reply::now(self.admin.liveness()),
-            "/readyz" => Reply::now(self.admin.readiness(parameter(query, "verbose").is_some(), local)),
+            "/readyz" => Reply::now(
+                self.admin
+                    .readiness(parameter(query, "verbose").is_some(), local),
+            ),
             "/metrics" => Reply::now(self.admin.scrape()),
             _ if !local => Reply::now(text(StatusCode::FORBIDDEN, format!("{path}{FOR_THIS_POD}"))),
             "/status" => self.status(query, connection),
@@ -188,8 +247,16 @@ impl Surface {
         if *self.admin.draining.borrow() {
             return text(StatusCode::OK, "");
         }
-        let (now, period) = ((self.admin.clock)().boot, Duration::from_secs(period.into()));
-        text(StatusCode::OK, self.incidents.next(&self.admin.profiles, now, period).unwrap_or_default())
+        let (now, period) = (
+            (self.admin.clock)().boot,
+            Duration::from_secs(period.into()),
+        );
+        text(
+            StatusCode::OK,
+            self.incidents
+                .next(&self.admin.profiles, now, period)
+                .unwrap_or_default(),
+        )
     }
 
     /// `/status`, at once or when the agent has started, at most `?wait=SECONDS` later.
@@ -218,7 +285,10 @@ fn wait(query: &str) -> Result<Duration, Box<Response>> {
     match parameter(query, "wait").map(str::parse::<u16>) {
         None => Ok(Duration::ZERO),
         Some(Ok(seconds)) => Ok(Duration::from_secs(seconds.into()).min(LONGEST_WAIT)),
-        Some(Err(_)) => Err(Box::new(text(StatusCode::BAD_REQUEST, "wait is a number of seconds\n"))),
+        Some(Err(_)) => Err(Box::new(text(
+            StatusCode::BAD_REQUEST,
+            "wait is a number of seconds\n",
+        ))),
     }
 }
 

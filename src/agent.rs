@@ -93,8 +93,10 @@ pub fn run(loaded: Loaded, dropped: &Dropped, pace: Pace) -> Result<(), Error> {
     for warning in process::harden() {
         tracing::warn!(warning, "the process is less protected than it should be");
     }
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(MOST_LOOK_UPS).build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(MOST_LOOK_UPS)
+        .build()?;
     let ended = runtime.block_on(live(loaded, dropped, pace));
     // A plain drop would wait for a name look-up that is under way.
     runtime.shutdown_background();
@@ -111,11 +113,19 @@ struct Ending {
 impl Ending {
     fn not_yet() -> Self {
         let (draining, closed) = (watch::Sender::new(false), watch::Sender::new(false));
-        Self { draining, stopping: watch::Sender::new(None), closed }
+        Self {
+            draining,
+            stopping: watch::Sender::new(None),
+            closed,
+        }
     }
 }
 
-async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace) -> Result<(), Error> {
+async fn live(
+    Loaded { config, warnings }: Loaded,
+    dropped: &Dropped,
+    pace: Pace,
+) -> Result<(), Error> {
     let signals = Signals::catch()?;
     let descriptors = process::raise_nofile();
     // Before anything that takes time: the application may be waiting for them.
@@ -123,7 +133,11 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
     let registry = crate::metrics::registry()?;
     dropped.register(&registry)?;
     let ca_bundle = trust::ca_bundle(&config.sts, Reloads::of_ca_bundle(&registry)?)?;
-    let sts = Arc::new(Client::following(&config.sts, ca_bundle.as_ref().map(trust::followed), clock::now)?);
+    let sts = Arc::new(Client::following(
+        &config.sts,
+        ca_bundle.as_ref().map(trust::followed),
+        clock::now,
+    )?);
     announce(&config, &warnings, &sts);
     let Config {
         profiles,
@@ -144,19 +158,45 @@ async fn live(Loaded { config, warnings }: Loaded, dropped: &Dropped, pace: Pace
     let heartbeat = Heartbeat::new(clock::boot(), pace);
 
     let stages = profile::Stages::register(&registry)?;
-    let made = profile::Shared { refresh_at, sts, settings: &sts_settings, state: state.as_ref() };
+    let made = profile::Shared {
+        refresh_at,
+        sts,
+        settings: &sts_settings,
+        state: state.as_ref(),
+    };
     let assembled = profile::assemble(profiles, &made, &stages);
-    let mut endpoint =
-        surfaces::start_endpoint(&registry, &listen, &clients, tokens, &assembled, descriptors, &ending)?;
+    let mut endpoint = surfaces::start_endpoint(
+        &registry,
+        &listen,
+        &clients,
+        tokens,
+        &assembled,
+        descriptors,
+        &ending,
+    )?;
     let mut tasks = JoinSet::new();
-    let started = supervision::started(&mut tasks, &assembled, state, wait_for_credentials, endpoint.bound());
+    let started = supervision::started(
+        &mut tasks,
+        &assembled,
+        state,
+        wait_for_credentials,
+        endpoint.bound(),
+    );
     let shown = surfaces::Shown {
         settings_hash,
         clients: std::mem::take(&mut endpoint.clients),
         started,
         listening: endpoint.bound(),
     };
-    surfaces::start_admin(&mut tasks, &registry, admin_listen, &assembled, shown, &heartbeat, &ending)?;
+    surfaces::start_admin(
+        &mut tasks,
+        &registry,
+        admin_listen,
+        &assembled,
+        shown,
+        &heartbeat,
+        &ending,
+    )?;
     start_profiles(&mut tasks, &assembled, ca_bundle, pace, &heartbeat, &ending);
     heartbeat.watch()?;
     end(signals, tasks, &endpoint, &ending, shutdown).await
@@ -175,12 +215,26 @@ fn start_profiles<T: Send + Sync + 'static>(
     let (ticks, wall_steps) = supervision::time(tasks, pace.tick);
     for Assembled { parts, retries, .. } in assembled {
         let inputs = supervision::inputs(&ticks, &wall_steps, retries, &ending.stopping, heartbeat);
-        tasks.spawn(supervision::refresh(Arc::clone(parts), inputs, RESTART_EVERY));
+        tasks.spawn(supervision::refresh(
+            Arc::clone(parts),
+            inputs,
+            RESTART_EVERY,
+        ));
         let (source, report) = (parts.source.clone(), parts.report.subscribe());
-        tasks.spawn(supervision::watch_source(source, watches.clone(), report, ticks.clone()));
+        tasks.spawn(supervision::watch_source(
+            source,
+            watches.clone(),
+            report,
+            ticks.clone(),
+        ));
     }
     if let (Some(file), Some(first)) = (ca_bundle, assembled.first()) {
-        tasks.spawn(supervision::watch_source(file, watches, first.report.clone(), ticks));
+        tasks.spawn(supervision::watch_source(
+            file,
+            watches,
+            first.report.clone(),
+            ticks,
+        ));
     }
 }
 
@@ -220,9 +274,19 @@ async fn end(
 
 /// Who runs here, for whom and against what, in one line; then everything a support case needs.
 fn announce(config: &Config, warnings: &[String], sts: &Client) {
-    let profiles: Vec<&str> = config.profiles.iter().map(|profile| profile.name.as_str()).collect();
-    let vended = config.profiles.iter().filter_map(|profile| profile.steps.last());
-    let roles: Vec<&str> = vended.filter_map(|step| step.role_arn()).map(RoleArn::as_str).collect();
+    let profiles: Vec<&str> = config
+        .profiles
+        .iter()
+        .map(|profile| profile.name.as_str())
+        .collect();
+    let vended = config
+        .profiles
+        .iter()
+        .filter_map(|profile| profile.steps.last());
+    let roles: Vec<&str> = vended
+        .filter_map(|step| step.role_arn())
+        .map(RoleArn::as_str)
+        .collect();
     tracing::info!(
         version = version::VERSION,
         commit = version::COMMIT,

@@ -16,8 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use limits::{
-    AccountId, Error, ExternalId, FederatedName, IdentityPoolId, Login, Policy, PolicyArn, ProviderArn, ProviderId,
-    SamlProviderArn, SerialNumber, SessionDuration, SourceIdentity, Tag, TagKey,
+    AccountId, Error, ExternalId, FederatedName, IdentityPoolId, Login, Policy, PolicyArn,
+    ProviderArn, ProviderId, SamlProviderArn, SerialNumber, SessionDuration, SourceIdentity, Tag,
+    TagKey,
 };
 pub use names::{ProfileName, SessionNameTemplate};
 pub use reply::{Reply, ReplyDetails};
@@ -51,7 +52,10 @@ impl Profile {
     /// Every file that the profile reads while it runs.
     #[must_use]
     pub fn files(&self) -> Vec<(&Path, Form)> {
-        self.steps.iter().flat_map(|step| step.source_file().into_iter().chain(step.extra_files())).collect()
+        self.steps
+            .iter()
+            .flat_map(|step| step.source_file().into_iter().chain(step.extra_files()))
+            .collect()
     }
 }
 
@@ -118,22 +122,31 @@ impl Step {
         match self {
             Self::WebIdentity(step) => Some(&step.session_name),
             Self::Role(step) => Some(&step.session_name),
-            Self::Saml(_) | Self::SessionToken(_) | Self::FederationToken(_) | Self::Cognito(_) => None,
+            Self::Saml(_) | Self::SessionToken(_) | Self::FederationToken(_) | Self::Cognito(_) => {
+                None
+            }
         }
     }
 
     /// The file that proves who asks; nothing where the step before does.
     #[must_use]
     pub fn source_file(&self) -> Option<(&Path, Form)> {
-        let keys = |keys: &AccessKeyFile| Form::AccessKey { profile: keys.profile.clone(), server: keys.server };
+        let keys = |keys: &AccessKeyFile| Form::AccessKey {
+            profile: keys.profile.clone(),
+            server: keys.server,
+        };
         match self {
-            Self::WebIdentity(WebIdentity { token_file, provider_id: Some(_), .. }) => {
-                Some((token_file, Form::OAuthToken))
-            }
+            Self::WebIdentity(WebIdentity {
+                token_file,
+                provider_id: Some(_),
+                ..
+            }) => Some((token_file, Form::OAuthToken)),
             Self::WebIdentity(step) => Some((&step.token_file, Form::Token)),
             Self::Saml(step) => Some((&step.assertion_file, Form::Assertion)),
             Self::SessionToken(SessionToken { keys: file, .. })
-            | Self::FederationToken(FederationToken { keys: file, .. }) => Some((&file.path, keys(file))),
+            | Self::FederationToken(FederationToken { keys: file, .. }) => {
+                Some((&file.path, keys(file)))
+            }
             Self::Cognito(step) => Some((&step.token_file, Form::Token)),
             Self::Role(step) => step.keys.as_ref().map(|file| (&*file.path, keys(file))),
         }
@@ -156,14 +169,21 @@ impl Step {
             MfaCode::Secret(path) => (path.as_path(), Form::Totp),
             MfaCode::Code(path) => (path.as_path(), Form::Code),
         });
-        let contexts = self.contexts().iter().map(|context| (context.assertion_file.as_path(), Form::Context));
+        let contexts = self
+            .contexts()
+            .iter()
+            .map(|context| (context.assertion_file.as_path(), Form::Context));
         device.into_iter().chain(contexts).collect()
     }
 
     /// The context assertions that go with the call.
     #[must_use]
     pub fn contexts(&self) -> &[ProvidedContext] {
-        if let Self::Role(step) = self { &step.provided_contexts } else { &[] }
+        if let Self::Role(step) = self {
+            &step.provided_contexts
+        } else {
+            &[]
+        }
     }
 
     /// What narrows its session.

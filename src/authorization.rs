@@ -86,18 +86,36 @@ pub enum Error {
 pub fn ensure(path: &Path, wanted: Option<&Secret>) -> Result<Secret, Error> {
     let held = read(path);
     let token = match (wanted, held) {
-        (Some(wanted), _) if !is_valid(wanted.expose()) => return Err(Error::Wanted { path: path.to_owned() }),
-        (Some(wanted), Some(Held::Exactly(held))) if *wanted == held => return Ok(kept(path, held)),
+        (Some(wanted), _) if !is_valid(wanted.expose()) => {
+            return Err(Error::Wanted {
+                path: path.to_owned(),
+            });
+        }
+        (Some(wanted), Some(Held::Exactly(held))) if *wanted == held => {
+            return Ok(kept(path, held));
+        }
         (Some(wanted), _) => wanted.clone(),
         (None, Some(Held::Exactly(held))) => return Ok(kept(path, held)),
         (None, Some(Held::Marked(held))) => held,
-        (None, None) => random().ok_or_else(|| Error::Random { path: path.to_owned() })?,
+        (None, None) => random().ok_or_else(|| Error::Random {
+            path: path.to_owned(),
+        })?,
     };
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    make(directory).map_err(|source| Error::Directory { directory: directory.to_owned(), source })?;
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    make(directory).map_err(|source| Error::Directory {
+        directory: directory.to_owned(),
+        source,
+    })?;
     write(directory, path, &token).map_err(|source| {
         let uid = rustix::process::geteuid().as_raw();
-        Error::Write { path: path.to_owned(), uid, source }
+        Error::Write {
+            path: path.to_owned(),
+            uid,
+            source,
+        }
     })?;
     Ok(token)
 }
@@ -118,7 +136,9 @@ pub fn is_kept(path: &Path) -> bool {
 #[must_use]
 pub fn is_valid(token: &str) -> bool {
     (SHORTEST..=LONGEST).contains(&token.len())
-        && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
+        && token
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
 }
 
 /// A valid token that is there.
@@ -137,9 +157,15 @@ fn read(path: &Path) -> Option<Held> {
         return None;
     }
     let mut content = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
-    file.take(LONGEST as u64 + 1).read_to_end(&mut content).ok()?;
+    file.take(LONGEST as u64 + 1)
+        .read_to_end(&mut content)
+        .ok()?;
     let text = text::utf8(&content).ok()?;
-    let held = if text.len() == content.len() { Held::Exactly } else { Held::Marked };
+    let held = if text.len() == content.len() {
+        Held::Exactly
+    } else {
+        Held::Marked
+    };
     is_valid(text).then(|| held(Secret::new(text.to_owned())))
 }
 
@@ -151,7 +177,10 @@ fn random() -> Option<Secret> {
 
 /// An existing directory is taken as it is: changing the mode of the kubelet's would be refused.
 fn make(directory: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o755).create(directory)
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(directory)
 }
 
 /// Renamed into place, so that a client sees the old token or the new one, never a part.

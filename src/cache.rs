@@ -43,7 +43,10 @@ pub struct Refused {
 
 impl std::fmt::Debug for Served {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Served").field("deadline", &self.deadline).finish_non_exhaustive()
+        formatter
+            .debug_struct("Served")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
     }
 }
 
@@ -72,18 +75,38 @@ impl State {
 #[must_use]
 pub fn channel(initial: Answer, clock: fn() -> Boot) -> (Publisher, Reader) {
     let state = match initial {
-        Answer::Served(served) => State { served: Some(served), refused: expired() },
-        Answer::Refused(refused) => State { served: None, refused },
+        Answer::Served(served) => State {
+            served: Some(served),
+            refused: expired(),
+        },
+        Answer::Refused(refused) => State {
+            served: None,
+            refused,
+        },
     };
     let state = Arc::new(ArcSwap::from_pointee(state));
     let (wake, changes) = watch::channel(());
-    (Publisher { state: Arc::clone(&state), wake }, Reader { state, changes, clock })
+    (
+        Publisher {
+            state: Arc::clone(&state),
+            wake,
+        },
+        Reader {
+            state,
+            changes,
+            clock,
+        },
+    )
 }
 
 /// What credentials that ended without a later word from the session are followed by.
 fn expired() -> Refused {
-    let message = "the credentials have expired and could not be refreshed: see the log of stsidecar";
-    Refused { status: 503, body: response::error_body("CredentialsExpired", message) }
+    let message =
+        "the credentials have expired and could not be refreshed: see the log of stsidecar";
+    Refused {
+        status: 503,
+        body: response::error_body("CredentialsExpired", message),
+    }
 }
 
 /// The writing end; one for each profile.
@@ -98,8 +121,14 @@ impl Publisher {
     /// A refusal does not take credentials away: it is kept beside them for when they have ended.
     pub fn publish(&self, answer: Answer) {
         let state = match answer {
-            Answer::Served(served) => State { served: Some(served), refused: expired() },
-            Answer::Refused(refused) => State { served: self.state.load().served.clone(), refused },
+            Answer::Served(served) => State {
+                served: Some(served),
+                refused: expired(),
+            },
+            Answer::Refused(refused) => State {
+                served: self.state.load().served.clone(),
+                refused,
+            },
         };
         self.state.store(Arc::new(state));
         self.wake.send_replace(());
@@ -108,7 +137,10 @@ impl Publisher {
     /// Takes credentials away that must not be vended any more although they live: they belong to another identity.
     pub fn withdraw(&self) {
         let refused = self.state.load().refused.clone();
-        self.state.store(Arc::new(State { served: None, refused }));
+        self.state.store(Arc::new(State {
+            served: None,
+            refused,
+        }));
         self.wake.send_replace(());
     }
 }
@@ -138,7 +170,11 @@ impl Reader {
     #[must_use]
     pub fn is_available(&self) -> bool {
         let now = (self.clock)();
-        self.state.load().served.as_ref().is_some_and(|served| served.is_alive(now))
+        self.state
+            .load()
+            .served
+            .as_ref()
+            .is_some_and(|served| served.is_alive(now))
     }
 
     /// Waits until credentials can be vended; for ever when nobody publishes, so bound it.

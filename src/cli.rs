@@ -90,7 +90,8 @@ impl Drop for LastWords<'_> {
 #[must_use]
 pub fn in_process(run: impl FnOnce(&mut World<'_>) -> u8) -> ExitCode {
     let mut stdout = io::stdout();
-    let (stdout_is_terminal, stderr_is_terminal) = (stdout.is_terminal(), io::stderr().is_terminal());
+    let (stdout_is_terminal, stderr_is_terminal) =
+        (stdout.is_terminal(), io::stderr().is_terminal());
     let log = match Lines::start(io::stderr(), telemetry::say_lost) {
         Ok(log) => log,
         Err(error) => {
@@ -103,7 +104,11 @@ pub fn in_process(run: impl FnOnce(&mut World<'_>) -> u8) -> ExitCode {
     let _last_words = LastWords(&log);
     let mut world = World {
         variable: &|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
-        names: &|| std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect(),
+        names: &|| {
+            std::env::vars_os()
+                .map(|(name, _)| name.to_string_lossy().into_owned())
+                .collect()
+        },
         read: &|path| std::fs::read(path),
         stdout: &mut stdout,
         stderr: &mut &log,
@@ -159,7 +164,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>
             Command::Inject(arguments) => inject::run(&arguments, world),
             Command::Schema => world.result(crate::config::SCHEMA, exit::OK),
         },
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            ) =>
+        {
             world.result(&error.render().to_string(), exit::OK)
         }
         Err(error) => world.complaint(&shown::message(&error.render().to_string()), exit::USAGE),
@@ -168,7 +178,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>
 
 impl World<'_> {
     fn sources<'s>(&'s self, flags: &'s Flags) -> Sources<'s> {
-        Sources { flags, variable: self.variable, read: self.read }
+        Sources {
+            flags,
+            variable: self.variable,
+            read: self.read,
+        }
     }
 
     /// The configuration by these flags, with a warning for each variable that looks like one of ours.
@@ -180,17 +194,26 @@ impl World<'_> {
 
     /// Prints a result and answers `code`; a reader that went away has all it wanted.
     fn result(&mut self, text: &str, code: u8) -> u8 {
-        match self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                self.complaint(&format!("cannot write the result: {error}\n"), exit::INTERNAL)
-            }
+        match self
+            .stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| self.stdout.flush())
+        {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => self.complaint(
+                &format!("cannot write the result: {error}\n"),
+                exit::INTERNAL,
+            ),
             _ => code,
         }
     }
 
     /// Prints what went wrong and answers `code`; where stderr is closed, the code alone must tell.
     fn complaint(&mut self, text: &str, code: u8) -> u8 {
-        drop(self.stderr.write_all(text.as_bytes()).and_then(|()| self.stderr.flush()));
+        drop(
+            self.stderr
+                .write_all(text.as_bytes())
+                .and_then(|()| self.stderr.flush()),
+        );
         code
     }
 }

@@ -24,7 +24,8 @@ use crate::time::{Boot, Now, Wall};
 /// On a kernel without `CLOCK_BOOTTIME` it is the monotonic clock, which only differs in suspend.
 #[must_use]
 pub fn boot() -> Boot {
-    let reading = clock_gettime_dynamic(DynamicClockId::Boottime).unwrap_or_else(|_| clock_gettime(ClockId::Monotonic));
+    let reading = clock_gettime_dynamic(DynamicClockId::Boottime)
+        .unwrap_or_else(|_| clock_gettime(ClockId::Monotonic));
     let seconds = u64::try_from(reading.tv_sec).unwrap_or(0);
     Boot::from_duration(Duration::new(seconds, nanoseconds(reading)))
 }
@@ -34,13 +35,22 @@ pub fn boot() -> Boot {
 pub fn wall() -> Wall {
     let reading = clock_gettime(ClockId::Realtime);
     let milliseconds = i64::from(nanoseconds(reading) / 1_000_000);
-    Wall::from_unix_milliseconds(reading.tv_sec.saturating_mul(1000).saturating_add(milliseconds))
+    Wall::from_unix_milliseconds(
+        reading
+            .tv_sec
+            .saturating_mul(1000)
+            .saturating_add(milliseconds),
+    )
 }
 
 /// Both clocks and one uniform draw: what one step of a decision may depend on.
 #[must_use]
 pub fn now() -> Now {
-    Now { boot: boot(), wall: wall(), jitter: fastrand::f64() }
+    Now {
+        boot: boot(),
+        wall: wall(),
+        jitter: fastrand::f64(),
+    }
 }
 
 /// The kernel keeps them within 0..1,000,000,000.
@@ -55,18 +65,31 @@ mod tests {
     #[test]
     fn the_boot_clock_never_goes_back_and_agrees_with_the_kernel() {
         let uptime = std::fs::read_to_string("/proc/uptime").expect("the kernel's uptime");
-        let uptime: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds since boot");
+        let uptime: f64 = uptime
+            .split(' ')
+            .next()
+            .and_then(|text| text.parse().ok())
+            .expect("seconds since boot");
         let (first, second) = (boot(), boot());
         assert!(second >= first);
-        assert!((first.as_duration().as_secs_f64() - uptime).abs() < 60.0, "{first:?} against {uptime}");
+        assert!(
+            (first.as_duration().as_secs_f64() - uptime).abs() < 60.0,
+            "{first:?} against {uptime}"
+        );
     }
 
     #[test]
     fn the_wall_clock_agrees_with_a_file_written_now() {
         let file = tempfile::tempfile().expect("a file");
-        let modified = file.metadata().and_then(|m| m.modified()).expect("its time");
-        let modified = modified.duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-        let apart = i128::from(wall().unix_milliseconds()) - i128::try_from(modified.as_millis()).expect("fits");
+        let modified = file
+            .metadata()
+            .and_then(|m| m.modified())
+            .expect("its time");
+        let modified = modified
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("after 1970");
+        let apart = i128::from(wall().unix_milliseconds())
+            - i128::try_from(modified.as_millis()).expect("fits");
         assert!(apart.abs() < 60_000, "{apart} ms apart");
     }
 

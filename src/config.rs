@@ -117,19 +117,31 @@ impl Config {
             sts,
             listen,
             admin_listen,
-            refresh_at: parsed(value(&setting::REFRESH_AT)?.as_ref(), |given| given.parse(RefreshAt::parse))?
-                .unwrap_or_default(),
-            wait_for_credentials: parsed(value(&setting::WAIT_FOR_CREDENTIALS)?.as_ref(), Given::boolean)?
-                .unwrap_or(true),
+            refresh_at: parsed(value(&setting::REFRESH_AT)?.as_ref(), |given| {
+                given.parse(RefreshAt::parse)
+            })?
+            .unwrap_or_default(),
+            wait_for_credentials: parsed(
+                value(&setting::WAIT_FOR_CREDENTIALS)?.as_ref(),
+                Given::boolean,
+            )?
+            .unwrap_or(true),
             state_dir: parsed(value(&setting::STATE_DIR)?.as_ref(), directory)?,
             shutdown: shutdown(sources, &document)?,
             log: telemetry::Settings {
-                format: parsed(value(&setting::LOG_FORMAT)?.as_ref(), |given| given.parse(telemetry::Format::parse))?,
-                filter: parsed(value(&setting::LOG_LEVEL)?.as_ref(), |given| given.parse(telemetry::Filter::parse))?
-                    .unwrap_or_default(),
+                format: parsed(value(&setting::LOG_FORMAT)?.as_ref(), |given| {
+                    given.parse(telemetry::Format::parse)
+                })?,
+                filter: parsed(value(&setting::LOG_LEVEL)?.as_ref(), |given| {
+                    given.parse(telemetry::Filter::parse)
+                })?
+                .unwrap_or_default(),
             },
             file,
-            settings_hash: parsed(sources.variable(setting::SETTINGS_HASH.names)?.as_ref(), settings_hash)?,
+            settings_hash: parsed(
+                sources.variable(setting::SETTINGS_HASH.names)?.as_ref(),
+                settings_hash,
+            )?,
         };
         Ok(Loaded { config, warnings })
     }
@@ -156,7 +168,10 @@ impl AdminListen {
 }
 
 /// The file's document, the inline one, or the file's with the inline one's clients; and the file.
-fn document(sources: &Sources<'_>, warnings: &mut Vec<String>) -> Result<(Document, Option<ReadFile>), Error> {
+fn document(
+    sources: &Sources<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<(Document, Option<ReadFile>), Error> {
     let (file, read) = file_document(sources)?.unzip();
     let inline_name = setting::CONFIG_INLINE.names[0];
     let inline = match sources.variable(setting::CONFIG_INLINE.names)? {
@@ -166,12 +181,18 @@ fn document(sources: &Sources<'_>, warnings: &mut Vec<String>) -> Result<(Docume
     let document = match (file, inline) {
         (Some(file), Some(inline)) if inline.is_only_clients() => {
             if file.clients.is_some() && inline.clients.is_some() {
-                warnings.push(format!("clients of the configuration file are ignored: {inline_name} lists them"));
+                warnings.push(format!(
+                    "clients of the configuration file are ignored: {inline_name} lists them"
+                ));
             }
-            Document { clients: inline.clients.or(file.clients), ..file }
+            Document {
+                clients: inline.clients.or(file.clients),
+                ..file
+            }
         }
         (Some(_), Some(_)) => {
-            let problem = "beside a configuration file it may hold clients only; put the rest into the file";
+            let problem =
+                "beside a configuration file it may hold clients only; put the rest into the file";
             return Err(Error::setting(inline_name, problem));
         }
         (file, inline) => file.or(inline).unwrap_or_default(),
@@ -180,7 +201,9 @@ fn document(sources: &Sources<'_>, warnings: &mut Vec<String>) -> Result<(Docume
 }
 
 fn file_document(sources: &Sources<'_>) -> Result<Option<(Document, ReadFile)>, Error> {
-    let Some(given) = sources.outer(&setting::CONFIG)? else { return Ok(None) };
+    let Some(given) = sources.outer(&setting::CONFIG)? else {
+        return Ok(None);
+    };
     let path = given.file()?;
     let content = (sources.read)(&path).map_err(|source| Error::Unreadable {
         origin: given.origin.to_string(),
@@ -195,14 +218,20 @@ fn file_document(sources: &Sources<'_>) -> Result<Option<(Document, ReadFile)>, 
     Ok(Some((document, ReadFile { path, sha256 })))
 }
 
-fn parsed<T>(given: Option<&Given>, parse: impl FnOnce(&Given) -> Result<T, Error>) -> Result<Option<T>, Error> {
+fn parsed<T>(
+    given: Option<&Given>,
+    parse: impl FnOnce(&Given) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
     given.map(parse).transpose()
 }
 
 /// As the injector writes it; what is there instead must not be able to change the page that shows it.
 fn settings_hash(given: &Given) -> Result<String, Error> {
     given.parse(|text| {
-        let is_plain = text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let is_plain = text.len() <= 64
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if is_plain {
             Ok(text.to_owned())
         } else {
@@ -223,7 +252,9 @@ fn shutdown(sources: &Sources<'_>, document: &Document) -> Result<Shutdown, Erro
     let duration = |setting| -> Result<(Duration, Option<Origin>), Error> {
         let given = sources.value(setting, document)?;
         let read = parsed(given.as_ref(), |given| {
-            given.parse(|text| humantime::parse_duration(text).map_err(|_| "a duration such as 25s or 500ms"))
+            given.parse(|text| {
+                humantime::parse_duration(text).map_err(|_| "a duration such as 25s or 500ms")
+            })
         })?;
         Ok((read.unwrap_or_default(), given.map(|given| given.origin)))
     };
@@ -231,10 +262,20 @@ fn shutdown(sources: &Sources<'_>, document: &Document) -> Result<Shutdown, Erro
     let (idle, idle_origin) = duration(&setting::SHUTDOWN_IDLE)?;
     match idle_origin {
         // A grace shorter than the default idle time asks for a quick end, not for an error.
-        Some(Origin::Default(_)) | None => Ok(Shutdown { grace, idle: idle.min(grace) }),
+        Some(Origin::Default(_)) | None => Ok(Shutdown {
+            grace,
+            idle: idle.min(grace),
+        }),
         Some(origin) if idle > grace => {
-            let allowed = format!("at most the shutdown grace of {}", humantime::format_duration(grace));
-            Err(Error::value(origin, &humantime::format_duration(idle).to_string(), allowed))
+            let allowed = format!(
+                "at most the shutdown grace of {}",
+                humantime::format_duration(grace)
+            );
+            Err(Error::value(
+                origin,
+                &humantime::format_duration(idle).to_string(),
+                allowed,
+            ))
         }
         Some(_) => Ok(Shutdown { grace, idle }),
     }

@@ -20,7 +20,10 @@ const LONGEST_KEY_ID: usize = 128;
 /// backslash would make the endpoint's answer grow. The rest is printable ASCII without blanks, as in any header.
 #[must_use]
 pub fn is_credential_part(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"/,=\"\\".contains(&b))
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !b"/,=\"\\".contains(&b))
 }
 
 /// Whether a text can be an access key id: of AWS's alphabet at AWS (`\w*` in STS's model), and elsewhere whatever an
@@ -28,7 +31,9 @@ pub fn is_credential_part(text: &str) -> bool {
 #[must_use]
 pub fn is_access_key_id(text: &str, server: Server) -> bool {
     let is_of_alphabet = match server {
-        Server::Aws => !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'),
+        Server::Aws => {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        }
         Server::Other => is_credential_part(text),
     };
     text.len() <= LONGEST_KEY_ID && is_of_alphabet
@@ -77,7 +82,12 @@ impl Credentials {
     /// The last four characters of the access key id, which is all a log line shows of it.
     #[must_use]
     pub fn access_key_suffix(&self) -> &str {
-        let start = self.access_key_id.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
+        let start = self
+            .access_key_id
+            .char_indices()
+            .rev()
+            .nth(3)
+            .map_or(0, |(at, _)| at);
         &self.access_key_id[start..]
     }
 }
@@ -86,7 +96,10 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Credentials")
-            .field("access_key_id", &format_args!("..{}", self.access_key_suffix()))
+            .field(
+                "access_key_id",
+                &format_args!("..{}", self.access_key_suffix()),
+            )
             .field("expiration", &self.expiration.rfc3339())
             .finish_non_exhaustive()
     }

@@ -20,7 +20,8 @@ use tokio::sync::watch;
 use crate::cache::{Answer, Reader, Refused};
 use crate::credentials::Secret;
 use crate::http::{
-    Activity, Connection, LastRequest, Limits, Listeners, Reply, Request, Respond, Response, explanation, serve,
+    Activity, Connection, LastRequest, Limits, Listeners, Reply, Request, Respond, Response,
+    explanation, serve,
 };
 use crate::response;
 use crate::time::Boot;
@@ -42,7 +43,10 @@ const LARGEST_KEPT: usize = 32;
 /// # Errors
 /// When the kernel has no descriptors for it.
 pub fn runtime() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
 }
 
 /// One container that may ask: its authorization token, and the profile it gets.
@@ -87,7 +91,15 @@ impl Endpoint {
             let (code, message) = refusal.explanation();
             response::error_body(code, message)
         });
-        Self { guard: Guard::new(port, tokens), answers, refusals, clock, metrics, activity, hold }
+        Self {
+            guard: Guard::new(port, tokens),
+            answers,
+            refusals,
+            clock,
+            metrics,
+            activity,
+            hold,
+        }
     }
 
     /// Serves `listeners` on the current runtime until `stop` is true.
@@ -101,7 +113,14 @@ impl Endpoint {
         stop: watch::Receiver<bool>,
     ) -> std::io::Result<()> {
         let activity = Arc::clone(&self.activity);
-        serve(listeners, Arc::new(Shared(Arc::new(self))), limits, activity, stop).await
+        serve(
+            listeners,
+            Arc::new(Shared(Arc::new(self))),
+            limits,
+            activity,
+            stop,
+        )
+        .await
     }
 
     /// `headers` are those of any answer, and so are those of [`Endpoint::send`].
@@ -144,7 +163,9 @@ impl Respond for Shared {
         let endpoint = &self.0;
         let now = (endpoint.clock)();
         endpoint.activity.note(now);
-        let decision = endpoint.guard.decide(request.method(), request.uri(), request.headers());
+        let decision = endpoint
+            .guard
+            .decide(request.method(), request.uri(), request.headers());
         let headers = headers(std::mem::take(request.headers_mut()));
         let client = match decision {
             Decision::Vend(client) => client,

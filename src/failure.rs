@@ -56,7 +56,10 @@ impl Class {
     /// Whether the same call may well be granted a moment later, whatever it asks for.
     #[must_use]
     fn is_retryable(self) -> bool {
-        matches!(self, Self::Transient | Self::Throttled | Self::Clock | Self::BadReply)
+        matches!(
+            self,
+            Self::Transient | Self::Throttled | Self::Clock | Self::BadReply
+        )
     }
 
     /// The label value.
@@ -95,7 +98,13 @@ impl Failure {
     /// A failure before anything was sent.
     #[must_use]
     pub fn local(class: Class, code: &str, message: String) -> Self {
-        Self { class, code: code.to_owned(), message, request_id: None, sent: false }
+        Self {
+            class,
+            code: code.to_owned(),
+            message,
+            request_id: None,
+            sent: false,
+        }
     }
 
     /// Whether nobody answered: the network, or what should give the proof, stood in the way.
@@ -219,7 +228,13 @@ pub fn classify(evidence: Evidence) -> Failure {
             None => without_code(evidence.status, &raw),
         },
     };
-    Failure { class, code, message, request_id, sent }
+    Failure {
+        class,
+        code,
+        message,
+        request_id,
+        sent,
+    }
 }
 
 /// What came with a code. Ceph RGW and others leave the message out, and an empty one looks like a fault of ours.
@@ -244,7 +259,9 @@ fn without_code(status: Option<u16>, raw: &str) -> (Class, String, String) {
         None => "HttpStatusUnknown".to_owned(),
     };
     let message = match safe_line(raw) {
-        own if own.is_empty() => format!("the answer has HTTP status {shown} and no STS error code"),
+        own if own.is_empty() => {
+            format!("the answer has HTTP status {shown} and no STS error code")
+        }
         own => own,
     };
     (class, code, message)

@@ -64,8 +64,17 @@ impl Limits {
     /// The limits of agent-wide rule A1 with room for `connections`.
     #[must_use]
     pub const fn new(connections: usize) -> Self {
-        let (head, answering, idle) = (Duration::from_secs(2), Duration::from_secs(2), Duration::from_secs(75));
-        Self { head, answering, idle, connections }
+        let (head, answering, idle) = (
+            Duration::from_secs(2),
+            Duration::from_secs(2),
+            Duration::from_secs(75),
+        );
+        Self {
+            head,
+            answering,
+            idle,
+            connections,
+        }
     }
 }
 
@@ -80,7 +89,10 @@ pub trait Respond: Send + Sync + 'static {
 
     /// The type and the body of such a refusal: hyper sends none.
     fn explain(&self, status: u16) -> (&'static str, Bytes) {
-        ("text/plain; charset=utf-8", format!("{}\n", explanation(status).1).into())
+        (
+            "text/plain; charset=utf-8",
+            format!("{}\n", explanation(status).1).into(),
+        )
     }
 }
 
@@ -100,12 +112,18 @@ impl Reply {
     /// An answer that is there.
     #[must_use]
     pub fn now(response: Response) -> Self {
-        Self { progress: Progress::Now(std::future::ready(response)), body_of: None }
+        Self {
+            progress: Progress::Now(std::future::ready(response)),
+            body_of: None,
+        }
     }
 
     /// An answer that something must be waited for, within the limit of [`Limits::answering`].
     pub fn later(response: impl Future<Output = Response> + Send + 'static) -> Self {
-        Self { progress: Progress::Later(Box::pin(response)), body_of: None }
+        Self {
+            progress: Progress::Later(Box::pin(response)),
+            body_of: None,
+        }
     }
 
     /// The same, as the answer to a request with a body or without one.
@@ -127,7 +145,9 @@ impl Future for Reply {
         if let Some(connection) = &self.body_of {
             connection.take_up();
             if !response.status().is_success() {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
             }
         }
         Poll::Ready(Ok(response))
@@ -140,7 +160,10 @@ pub trait Transport: Clone + Send + 'static {
     type Stream: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static;
 
     /// Makes it of an accepted socket, within the limit of [`Limits::head`].
-    fn establish(&self, socket: TcpStream) -> impl Future<Output = std::io::Result<Self::Stream>> + Send;
+    fn establish(
+        &self,
+        socket: TcpStream,
+    ) -> impl Future<Output = std::io::Result<Self::Stream>> + Send;
 }
 
 /// The socket as it is.
@@ -150,7 +173,10 @@ pub struct Plain;
 impl Transport for Plain {
     type Stream = TokioIo<TcpStream>;
 
-    fn establish(&self, socket: TcpStream) -> impl Future<Output = std::io::Result<Self::Stream>> + Send {
+    fn establish(
+        &self,
+        socket: TcpStream,
+    ) -> impl Future<Output = std::io::Result<Self::Stream>> + Send {
         std::future::ready(Ok(TokioIo::new(socket)))
     }
 }

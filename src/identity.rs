@@ -37,8 +37,15 @@ impl Identity {
     #[must_use]
     pub fn named(kind: &str, issuer: Option<&str>, subject: &str, audiences: &[String]) -> Self {
         let audiences: BTreeSet<&str> = audiences.iter().map(String::as_str).collect();
-        let issuer = [issuer.map_or("without issuer", |_| "issuer"), issuer.unwrap_or_default()];
-        let parts = ["named", kind].into_iter().chain(issuer).chain([subject]).chain(audiences);
+        let issuer = [
+            issuer.map_or("without issuer", |_| "issuer"),
+            issuer.unwrap_or_default(),
+        ];
+        let parts = ["named", kind]
+            .into_iter()
+            .chain(issuer)
+            .chain([subject])
+            .chain(audiences);
         Self::Named(sum(parts))
     }
 
@@ -102,7 +109,12 @@ mod tests {
             named(Some("https://k"), "ns:appa", &["b"]),
             named(Some("https://k"), "ns:app", &["ab"]),
             named(Some("https://k"), "ns:app", &["a"]),
-            Identity::named("assertion", Some("https://k"), "ns:app", &["a".into(), "b".into()]),
+            Identity::named(
+                "assertion",
+                Some("https://k"),
+                "ns:app",
+                &["a".into(), "b".into()],
+            ),
         ] {
             assert_ne!(own, other);
             assert!(own.changes_to(other) && !other.may_be_restored_for(own));
@@ -116,8 +128,15 @@ mod tests {
         assert!(one.may_be_restored_for(one) && !one.may_be_restored_for(two));
         assert!(!one.may_be_restored_for(Identity::Unknown));
         let alice = named(None, "alice", &[]);
-        assert!(alice.may_be_restored_for(Identity::Unknown) && !Identity::Unknown.may_be_restored_for(alice));
-        assert!(alice.changes_to(one) && !Identity::Unknown.changes_to(one) && !one.changes_to(Identity::Unknown));
+        assert!(
+            alice.may_be_restored_for(Identity::Unknown)
+                && !Identity::Unknown.may_be_restored_for(alice)
+        );
+        assert!(
+            alice.changes_to(one)
+                && !Identity::Unknown.changes_to(one)
+                && !one.changes_to(Identity::Unknown)
+        );
         assert_eq!(format!("{one:?} {alice:?}"), "Opaque(..) Named(..)");
     }
 }

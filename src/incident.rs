@@ -42,13 +42,21 @@ impl Incident {
     #[must_use]
     pub fn reached(&self, now: Boot, ahead: Duration) -> Option<Moment> {
         let moments = self.moments(ahead).into_iter().flatten();
-        moments.filter(|(_, at)| *at <= now).map(|(moment, _)| moment).max()
+        moments
+            .filter(|(_, at)| *at <= now)
+            .map(|(moment, _)| moment)
+            .max()
     }
 
     /// When the next moment comes.
     #[must_use]
     pub fn next(&self, now: Boot) -> Option<Boot> {
-        self.moments(Duration::ZERO).into_iter().flatten().map(|(_, at)| at).filter(|at| *at > now).min()
+        self.moments(Duration::ZERO)
+            .into_iter()
+            .flatten()
+            .map(|(_, at)| at)
+            .filter(|at| *at > now)
+            .min()
     }
 
     fn moments(&self, ahead: Duration) -> [Option<(Moment, Boot)>; 3] {
@@ -83,13 +91,17 @@ impl Announced {
     /// The same without announcing it.
     #[must_use]
     pub fn due(&self, incident: &Incident, now: Boot, ahead: Duration) -> Option<Moment> {
-        incident.reached(now, ahead).filter(|moment| Some(*moment) > self.of(incident))
+        incident
+            .reached(now, ahead)
+            .filter(|moment| Some(*moment) > self.of(incident))
     }
 
     /// The newest moment of this incident that was announced.
     #[must_use]
     pub fn of(&self, incident: &Incident) -> Option<Moment> {
-        self.0.filter(|(since, _)| *since == incident.since).map(|(_, moment)| moment)
+        self.0
+            .filter(|(since, _)| *since == incident.since)
+            .map(|(_, moment)| moment)
     }
 }
 
@@ -106,11 +118,18 @@ mod tests {
     }
 
     fn between(since: u64, ends: u64) -> Incident {
-        Incident { since: at(since), ends: Some(at(ends)) }
+        Incident {
+            since: at(since),
+            ends: Some(at(ends)),
+        }
     }
 
     /// Everything that is announced to who asks at these seconds.
-    fn announced(incident: Incident, ahead: Duration, asked: impl IntoIterator<Item = u64>) -> Vec<(u64, Moment)> {
+    fn announced(
+        incident: Incident,
+        ahead: Duration,
+        asked: impl IntoIterator<Item = u64>,
+    ) -> Vec<(u64, Moment)> {
         let mut announced = Announced::default();
         let mut one = |second| Some((second, announced.announce(&incident, at(second), ahead)?));
         asked.into_iter().filter_map(&mut one).collect()
@@ -119,9 +138,15 @@ mod tests {
     #[test]
     fn each_moment_comes_once_at_its_time() {
         let hour = between(720, 3590);
-        assert_eq!(announced(hour, NONE, 720..8000), [(2155, HalfGone), (3290, EndsSoon), (3590, Ended)]);
+        assert_eq!(
+            announced(hour, NONE, 720..8000),
+            [(2155, HalfGone), (3290, EndsSoon), (3590, Ended)]
+        );
         assert_eq!(hour.next(at(720)), Some(at(2155)));
-        assert_eq!((hour.next(at(2155)), hour.next(at(3590))), (Some(at(3290)), None));
+        assert_eq!(
+            (hour.next(at(2155)), hour.next(at(3590))),
+            (Some(at(3290)), None)
+        );
     }
 
     #[test]
@@ -130,17 +155,35 @@ mod tests {
             let asked = announced(between(720, 3590), PERIOD, (first..8000).step_by(300));
             let moments: Vec<Moment> = asked.iter().map(|(_, moment)| *moment).collect();
             assert_eq!(moments, [HalfGone, EndsSoon, Ended], "{asked:?}");
-            assert!((3590 - 600..=3590 - 300).contains(&asked[1].0), "five to ten minutes before: {asked:?}");
+            assert!(
+                (3590 - 600..=3590 - 300).contains(&asked[1].0),
+                "five to ten minutes before: {asked:?}"
+            );
         }
     }
 
     #[test]
     fn moments_of_a_short_session_keep_their_order() {
-        assert_eq!(announced(between(180, 890), PERIOD, 0..2000), [(535, HalfGone), (590, EndsSoon), (890, Ended)]);
-        assert_eq!(announced(between(180, 890), NONE, 0..2000), [(535, HalfGone), (713, EndsSoon), (890, Ended)]);
-        assert_eq!(announced(between(2, 12), PERIOD, 0..60), [(7, HalfGone), (10, EndsSoon), (12, Ended)]);
-        let coincident = Incident { since: at(5), ends: Some(at(5).plus(Duration::from_nanos(1))) };
-        assert_eq!(announced(coincident, NONE, 5..60), [(5, HalfGone), (6, Ended)]);
+        assert_eq!(
+            announced(between(180, 890), PERIOD, 0..2000),
+            [(535, HalfGone), (590, EndsSoon), (890, Ended)]
+        );
+        assert_eq!(
+            announced(between(180, 890), NONE, 0..2000),
+            [(535, HalfGone), (713, EndsSoon), (890, Ended)]
+        );
+        assert_eq!(
+            announced(between(2, 12), PERIOD, 0..60),
+            [(7, HalfGone), (10, EndsSoon), (12, Ended)]
+        );
+        let coincident = Incident {
+            since: at(5),
+            ends: Some(at(5).plus(Duration::from_nanos(1))),
+        };
+        assert_eq!(
+            announced(coincident, NONE, 5..60),
+            [(5, HalfGone), (6, Ended)]
+        );
     }
 
     /// Sessions of 15 min and an hour, first failures early and late, chart's periods from the shortest to the longest.
@@ -149,9 +192,18 @@ mod tests {
         for period in [1_u32, 60, 300, 900, 1800, 3600] {
             for left in [60, 300, 600, 710, 3050, 39_000] {
                 let ahead = Duration::from_secs(period.into());
-                for first in (PATIENCE.as_secs()..left.min(PATIENCE.as_secs() + u64::from(period))).step_by(7) {
-                    let asked = announced(between(0, left), ahead, (first..left).step_by(period.max(7) as usize));
-                    assert!(!asked.is_empty(), "period {period} s, {left} s left, first asked after {first} s");
+                for first in (PATIENCE.as_secs()..left.min(PATIENCE.as_secs() + u64::from(period)))
+                    .step_by(7)
+                {
+                    let asked = announced(
+                        between(0, left),
+                        ahead,
+                        (first..left).step_by(period.max(7) as usize),
+                    );
+                    assert!(
+                        !asked.is_empty(),
+                        "period {period} s, {left} s left, first asked after {first} s"
+                    );
                 }
             }
         }
@@ -159,15 +211,28 @@ mod tests {
 
     #[test]
     fn of_moments_that_were_missed_only_the_newest_is_announced() {
-        assert_eq!(announced(between(720, 3590), NONE, [800, 9000, 9001]), [(9000, Ended)]);
-        assert_eq!(announced(between(720, 3590), NONE, [3400, 3401, 4000]), [(3400, EndsSoon), (4000, Ended)]);
+        assert_eq!(
+            announced(between(720, 3590), NONE, [800, 9000, 9001]),
+            [(9000, Ended)]
+        );
+        assert_eq!(
+            announced(between(720, 3590), NONE, [3400, 3401, 4000]),
+            [(3400, EndsSoon), (4000, Ended)]
+        );
     }
 
     #[test]
     fn with_nothing_held_there_is_one_moment_after_some_tries() {
-        let starting = Incident { since: at(100), ends: None };
+        let starting = Incident {
+            since: at(100),
+            ends: None,
+        };
         assert_eq!(announced(starting, PERIOD, 100..900), [(130, Ended)]);
-        assert_eq!(announced(between(100, 40), PERIOD, 100..900), [(130, Ended)], "after a suspend");
+        assert_eq!(
+            announced(between(100, 40), PERIOD, 100..900),
+            [(130, Ended)],
+            "after a suspend"
+        );
         assert_eq!(starting.next(at(100)), Some(at(130)));
     }
 
@@ -178,9 +243,15 @@ mod tests {
         assert_eq!(announced.announce(&incident, at(500), NONE), Some(HalfGone));
         incident.ends = Some(at(3000));
         assert_eq!(announced.announce(&incident, at(1600), NONE), None);
-        assert_eq!(announced.announce(&incident, at(2700), NONE), Some(EndsSoon));
+        assert_eq!(
+            announced.announce(&incident, at(2700), NONE),
+            Some(EndsSoon)
+        );
         let next = between(5000, 6000);
-        assert_eq!((announced.of(&next), announced.due(&next, at(5499), NONE)), (None, None));
+        assert_eq!(
+            (announced.of(&next), announced.due(&next, at(5499), NONE)),
+            (None, None)
+        );
         assert_eq!(announced.announce(&next, at(5500), NONE), Some(HalfGone));
     }
 }

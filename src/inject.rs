@@ -111,20 +111,36 @@ pub struct Skip {
 
 impl Skip {
     /// Every reason there is.
-    pub const REASONS: [&'static str; 6] = ["conflict", "disabled", "mirror", "no_role", "not_asked", "other_release"];
+    pub const REASONS: [&'static str; 6] = [
+        "conflict",
+        "disabled",
+        "mirror",
+        "no_role",
+        "not_asked",
+        "other_release",
+    ];
 }
 
 /// The name of the ServiceAccount that a pod runs as, which the caller reads.
 #[must_use]
 pub fn service_account_name(pod: &Value) -> &str {
     let spec = &pod["spec"];
-    let names = ["serviceAccountName", "serviceAccount"].into_iter().filter_map(|key| pod::text(spec, key));
-    names.into_iter().find(|name| !name.is_empty()).unwrap_or("default")
+    let names = ["serviceAccountName", "serviceAccount"]
+        .into_iter()
+        .filter_map(|key| pod::text(spec, key));
+    names
+        .into_iter()
+        .find(|name| !name.is_empty())
+        .unwrap_or("default")
 }
 
 /// Decides what is to happen to a pod. `draw` makes random text of 32 or more letters and digits, for legacy
 /// clients only.
-pub fn decide(request: &Request<'_>, template: &Template, draw: &mut dyn FnMut() -> String) -> Decision {
+pub fn decide(
+    request: &Request<'_>,
+    template: &Template,
+    draw: &mut dyn FnMut() -> String,
+) -> Decision {
     match consider(request, template, draw) {
         Ok(decision) => decision,
         Err(denial) => Decision::Deny(denial),
@@ -147,7 +163,10 @@ enum Asked {
 /// When the pod would be refused.
 ///
 /// The inner one says why it would be left alone.
-pub fn settings_hash(request: &Request<'_>, template: &Template) -> Result<Result<SettingsHash, Skip>, Denial> {
+pub fn settings_hash(
+    request: &Request<'_>,
+    template: &Template,
+) -> Result<Result<SettingsHash, Skip>, Denial> {
     Ok(settle(request, template)?.map(|settled| SettingsHash::of(&settled.settings, template)))
 }
 
@@ -158,7 +177,11 @@ struct Settled {
     choice: Choice,
 }
 
-fn consider(request: &Request<'_>, template: &Template, draw: &mut dyn FnMut() -> String) -> Result<Decision, Denial> {
+fn consider(
+    request: &Request<'_>,
+    template: &Template,
+    draw: &mut dyn FnMut() -> String,
+) -> Result<Decision, Denial> {
     match settle(request, template)? {
         Ok(settled) => complete(request, template, &settled, draw),
         Err(skip) => Ok(Decision::Skip(skip)),
@@ -178,45 +201,80 @@ fn settle(request: &Request<'_>, template: &Template) -> Result<Result<Settled, 
     let account_name = service_account_name(pod);
     let sources = Sources {
         pod: metadata(pod, "annotations"),
-        account: request.account.and_then(|account| metadata(account, "annotations")),
-        namespace: request.namespace_object.and_then(|namespace| metadata(namespace, "annotations")),
+        account: request
+            .account
+            .and_then(|account| metadata(account, "annotations")),
+        namespace: request
+            .namespace_object
+            .and_then(|namespace| metadata(namespace, "annotations")),
         account_name,
         namespace_name: request.namespace,
         fallback_role: request.fallback_role,
     };
     keys::check_annotations(Place::Pod, "", sources.pod)?;
     keys::check_labels(metadata(pod, "labels"))?;
-    keys::check_annotations(Place::Account, &format!("ServiceAccount {account_name}: "), sources.account)?;
+    keys::check_annotations(
+        Place::Account,
+        &format!("ServiceAccount {account_name}: "),
+        sources.account,
+    )?;
     let silent = !keys::speaks(sources.pod);
     if asked == Asked::ByNamespace && !sources.names_a_role() && silent {
-        return Ok(Err(Skip { reason: "no_role", message: None }));
+        return Ok(Err(Skip {
+            reason: "no_role",
+            message: None,
+        }));
     }
-    keys::check_annotations(Place::Namespace, &format!("Namespace {}: ", request.namespace), sources.namespace)?;
+    keys::check_annotations(
+        Place::Namespace,
+        &format!("Namespace {}: ", request.namespace),
+        sources.namespace,
+    )?;
     let settings = Settings::of(&sources, template)?;
     earlier::check_name(pod)?;
     let choice = Choice::of(pod, &settings, template)?;
     match (asked, checks::lacks_role(&sources, &settings, &choice)) {
         (Asked::ByNamespace, Some(message)) => {
-            return Ok(Err(Skip { reason: "no_role", message: Some(message) }));
+            return Ok(Err(Skip {
+                reason: "no_role",
+                message: Some(message),
+            }));
         }
         (Asked::Explicitly, Some(message)) if !template.agent.allow_no_role => {
-            let message = format!("{message}; for an STS that derives the role, set the chart's agent.allowNoRole");
+            let message = format!(
+                "{message}; for an STS that derives the role, set the chart's agent.allowNoRole"
+            );
             return Err(Denial::new(Reason::NoRole, message));
         }
         _ => {}
     }
-    Ok(Ok(Settled { asked, settings, choice }))
+    Ok(Ok(Settled {
+        asked,
+        settings,
+        choice,
+    }))
 }
 
 /// Whether and by whom an injection is asked for, or why not.
 fn asked(request: &Request<'_>) -> Result<Result<Asked, Skip>, Denial> {
     let pod = request.pod;
-    let skip = |reason| Ok(Err(Skip { reason, message: None }));
-    if metadata(pod, "annotations").is_some_and(|map| map.contains_key("kubernetes.io/config.mirror")) {
+    let skip = |reason| {
+        Ok(Err(Skip {
+            reason,
+            message: None,
+        }))
+    };
+    if metadata(pod, "annotations")
+        .is_some_and(|map| map.contains_key("kubernetes.io/config.mirror"))
+    {
         return skip("mirror");
     }
-    let namespace = request.namespace_object.and_then(|object| metadata(object, "labels"));
-    let namespace = namespace.and_then(|labels| labels.get(keys::INJECTION)).and_then(Value::as_str);
+    let namespace = request
+        .namespace_object
+        .and_then(|object| metadata(object, "labels"));
+    let namespace = namespace
+        .and_then(|labels| labels.get(keys::INJECTION))
+        .and_then(Value::as_str);
     if namespace == Some("disabled") {
         return skip("disabled");
     }
@@ -226,7 +284,11 @@ fn asked(request: &Request<'_>) -> Result<Result<Asked, Skip>, Denial> {
     });
     if let Some((kind, text)) = said {
         let given = settings::Given::new(format!("{kind} {}", keys::INJECT), text);
-        return if given.read(settings::boolean)? { Ok(Ok(Asked::Explicitly)) } else { skip("disabled") };
+        return if given.read(settings::boolean)? {
+            Ok(Ok(Asked::Explicitly))
+        } else {
+            skip("disabled")
+        };
     }
     match namespace {
         _ if request.asked_by_caller => Ok(Ok(Asked::Explicitly)),
@@ -238,7 +300,11 @@ fn asked(request: &Request<'_>) -> Result<Result<Asked, Skip>, Denial> {
 fn complete(
     request: &Request<'_>,
     template: &Template,
-    Settled { asked, settings, choice }: &Settled,
+    Settled {
+        asked,
+        settings,
+        choice,
+    }: &Settled,
     draw: &mut dyn FnMut() -> String,
 ) -> Result<Decision, Denial> {
     // From here on an earlier call's share that would be another now was never there.
@@ -250,10 +316,21 @@ fn complete(
     let region = checks::region(pod, settings, choice)?;
     let resources = resources::of(pod, settings);
     let hash = SettingsHash::of(settings, template).to_string();
-    let plan = Plan { settings, template, choice, region: region.as_deref(), resources, hash };
+    let plan = Plan {
+        settings,
+        template,
+        choice,
+        region: region.as_deref(),
+        resources,
+        hash,
+    };
     earlier::check(pod, &plan)?;
     checks::ports(pod, settings)?;
-    let tokens = if settings.legacy_clients { handover::tokens(own.as_ref(), choice, draw) } else { Tokens::new() };
+    let tokens = if settings.legacy_clients {
+        handover::tokens(own.as_ref(), choice, draw)
+    } else {
+        Tokens::new()
+    };
     let in_variables = region.as_deref().map(sidecar::literal);
     let surroundings = Surroundings {
         port: settings.port,
@@ -264,7 +341,10 @@ fn complete(
     if let Some(message) = checks::environment(pod, choice, &surroundings, &tokens, template)? {
         return match asked {
             Asked::Explicitly => Err(Denial::new(Reason::Environment, message)),
-            Asked::ByNamespace => Ok(Decision::Skip(Skip { reason: "conflict", message: Some(message) })),
+            Asked::ByNamespace => Ok(Decision::Skip(Skip {
+                reason: "conflict",
+                message: Some(message),
+            })),
         };
     }
     let inline = handover::document(settings, choice, &tokens)?;
@@ -283,5 +363,8 @@ fn complete(
         warnings.extend(mesh::warnings(draft.pod(), request.namespace_object, &plan));
         warnings.extend(of_secrets);
     }
-    Ok(Decision::Inject(Injection { operations: draft.into_operations(), warnings }))
+    Ok(Decision::Inject(Injection {
+        operations: draft.into_operations(),
+        warnings,
+    }))
 }

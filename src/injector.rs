@@ -49,7 +49,9 @@ const BLOCKING_THREADS: usize = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing says where the API server is, or who we are to it.
-    #[error("cannot reach an API server: {0}; run it in a pod with a ServiceAccount's token, or set KUBECONFIG")]
+    #[error(
+        "cannot reach an API server: {0}; run it in a pod with a ServiceAccount's token, or set KUBECONFIG"
+    )]
     Cluster(String),
     /// TLS cannot be set up.
     #[error("cannot set up TLS: {0}")]
@@ -69,7 +71,11 @@ impl Error {
     /// The exit code of `run`: 78 the configuration, else 70.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Cluster(_)) { 78 } else { 70 }
+        if matches!(self, Self::Cluster(_)) {
+            78
+        } else {
+            70
+        }
     }
 }
 
@@ -91,7 +97,10 @@ pub fn run(config: Config, dropped: &Dropped) -> Result<(), Error> {
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     // Whichever provider other crates would choose: this is the one that is linked and tested.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
 }
 
 async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
@@ -109,7 +118,10 @@ async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
     let registry = crate::metrics::registry()?;
     dropped.register(&registry)?;
     let (bound, is_bound) = watch::channel(false);
-    let (of_webhook, health) = (listen(config.port, bound), listen(config.metrics_port, watch::Sender::new(false)));
+    let (of_webhook, health) = (
+        listen(config.port, bound),
+        listen(config.metrics_port, watch::Sender::new(false)),
+    );
     let mut tasks = JoinSet::new();
     // Kept until the very end: a handshake of the drain needs a certificate too.
     let keeping = watch::Sender::new(false);
@@ -118,11 +130,24 @@ async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
     let mut conditions = vec![of_certificate(&certificate)];
     let port = config.port;
     let taken = move || format!("{port} cannot be taken; is another process using it?");
-    let holds = Box::new(move || if *is_bound.borrow() { Ok(None) } else { Err(taken()) });
-    conditions.push(Condition { name: "port", holds });
+    let holds = Box::new(move || {
+        if *is_bound.borrow() {
+            Ok(None)
+        } else {
+            Err(taken())
+        }
+    });
+    conditions.push(Condition {
+        name: "port",
+        holds,
+    });
     let [looked, notes @ ..] = of_registration(&config.webhook_configuration, &current);
     conditions.push(looked);
-    let Config { namespace, client_ca_file, .. } = config;
+    let Config {
+        namespace,
+        client_ca_file,
+        ..
+    } = config;
     let clients = client_ca_file.map(|file| Arc::new(Clients::of(&file)));
     let limits = webhook::LIMITS;
     let parts = Parts {
@@ -150,7 +175,12 @@ fn registration(
 ) -> Result<Arc<Current>, Error> {
     let current = Arc::new(Current::new(config.template.clone()));
     let metrics = registration::metrics::Metrics::register(registry)?;
-    let followed = Registration::new(config.clone(), client.clone(), Arc::clone(&current), metrics);
+    let followed = Registration::new(
+        config.clone(),
+        client.clone(),
+        Arc::clone(&current),
+        metrics,
+    );
     tasks.spawn(async move {
         followed.run().await;
         "registration"
@@ -163,9 +193,16 @@ fn of_certificate(serving: &Arc<ServingCertificate>) -> Condition {
     let holds = Box::new(move || {
         let readiness = serving.readiness();
         let end = readiness.ends.map(|end| format!("ends {}", end.rfc3339()));
-        if readiness.ready { Ok(end) } else { Err(readiness.reason.clone()) }
+        if readiness.ready {
+            Ok(end)
+        } else {
+            Err(readiness.reason.clone())
+        }
     });
-    Condition { name: "certificate", holds }
+    Condition {
+        name: "certificate",
+        holds,
+    }
 }
 
 /// First what readiness waits for, that the object was looked at. The others are only shown: an injector answers whoever
@@ -173,11 +210,26 @@ fn of_certificate(serving: &Arc<ServingCertificate>) -> Condition {
 fn of_registration(name: &str, current: &Arc<Current>) -> [Condition; 3] {
     let unread = format!("MutatingWebhookConfiguration {name} could not be read yet");
     let [looked, configuration, webhooks] = std::array::from_fn(|_| Arc::clone(current));
-    let holds = Box::new(move || if looked.has_looked() { Ok(None) } else { Err(unread.clone()) });
+    let holds = Box::new(move || {
+        if looked.has_looked() {
+            Ok(None)
+        } else {
+            Err(unread.clone())
+        }
+    });
     [
-        Condition { name: "registration", holds },
-        Condition { name: "configuration", holds: Box::new(move || configuration.configuration().map(|()| None)) },
-        Condition { name: "webhook", holds: Box::new(move || webhooks.webhooks().map(|()| None)) },
+        Condition {
+            name: "registration",
+            holds,
+        },
+        Condition {
+            name: "configuration",
+            holds: Box::new(move || configuration.configuration().map(|()| None)),
+        },
+        Condition {
+            name: "webhook",
+            holds: Box::new(move || webhooks.webhooks().map(|()| None)),
+        },
     ]
 }
 
@@ -199,8 +251,18 @@ fn certificate(
     };
     let serving = Arc::new(ServingCertificate::new());
     let metrics = certificates::Metrics::register(registry)?;
-    let clock = Clock { wall: Arc::new(clock::wall), jitter: clock::now().jitter };
-    let kept = certificates::keep(settings, client.clone(), Arc::clone(&serving), metrics, clock, keeping.subscribe());
+    let clock = Clock {
+        wall: Arc::new(clock::wall),
+        jitter: clock::now().jitter,
+    };
+    let kept = certificates::keep(
+        settings,
+        client.clone(),
+        Arc::clone(&serving),
+        metrics,
+        clock,
+        keeping.subscribe(),
+    );
     tasks.spawn(async move {
         kept.await;
         "certificates"
@@ -211,7 +273,9 @@ fn certificate(
 /// The API server by the pod's ServiceAccount, or by a kubeconfig where there is one.
 async fn client() -> Result<Client, Error> {
     let cluster = |error: &dyn std::error::Error| Error::Cluster(objects::root(error));
-    let config = kube::Config::infer().await.map_err(|error| cluster(&error))?;
+    let config = kube::Config::infer()
+        .await
+        .map_err(|error| cluster(&error))?;
     client_of(config).map_err(|error| cluster(&error))
 }
 
@@ -228,7 +292,10 @@ pub fn client_of(mut config: kube::Config) -> Result<Client, kube::Error> {
 /// A port on every address; without IPv6 on the others. It is waited for while everything else runs: health has to say
 /// why nothing is answered, and the kubelet would kill what says nothing.
 fn listen(port: u16, bound: watch::Sender<bool>) -> Listeners {
-    let [all, without] = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), (Ipv4Addr::UNSPECIFIED, port).into()];
+    let [all, without] = [
+        SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
+        (Ipv4Addr::UNSPECIFIED, port).into(),
+    ];
     let taking = async move {
         let listener = take(all, Some(without)).await;
         tracing::info!(port, "listening");
@@ -241,7 +308,12 @@ fn listen(port: u16, bound: watch::Sender<bool>) -> Listeners {
 /// 256 random bits as text: letters and digits.
 fn draw() -> String {
     let mut bytes = [0_u8; 32];
-    SystemRandom::new().fill(&mut bytes).expect("the kernel's random source does not fail after boot");
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("the kernel's random source does not fail after boot");
     let digit = |bits: u8| char::from_digit(bits.into(), 16).expect("four bits");
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }

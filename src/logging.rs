@@ -49,11 +49,16 @@ impl Filter {
     /// # Errors
     /// When a directive is none, or a lone word is no level: it would silence everything unseen.
     pub fn parse(text: &str) -> Result<Self, String> {
-        const ALLOWED: &str = "off, error, warn, info, debug or trace, also by target: info,stsidecar=debug";
-        let lone_word = |word: &str| !word.contains(['=', ':']) && word.parse::<LevelFilter>().is_err();
+        const ALLOWED: &str =
+            "off, error, warn, info, debug or trace, also by target: info,stsidecar=debug";
+        let lone_word =
+            |word: &str| !word.contains(['=', ':']) && word.parse::<LevelFilter>().is_err();
         let mut directives = directives(text).peekable();
         let none = directives.peek().is_none();
-        if none || directives.any(|word| lone_word(word) || word.contains('[')) || targets(text).is_err() {
+        if none
+            || directives.any(|word| lone_word(word) || word.contains('['))
+            || targets(text).is_err()
+        {
             return Err(ALLOWED.to_owned());
         }
         Ok(Self(text.to_owned()))
@@ -76,7 +81,9 @@ impl Filter {
 }
 
 fn directives(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|directive| !directive.is_empty())
+    text.split(',')
+        .map(str::trim)
+        .filter(|directive| !directive.is_empty())
 }
 
 /// The parser of [`Targets`] would take a space for a part of a name and nothing for the level error.

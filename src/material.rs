@@ -111,15 +111,25 @@ impl Form {
             Self::Token => Material::Token(WebIdentityToken::parse(content)?),
             Self::OAuthToken => Material::Token(WebIdentityToken::opaque(content)?),
             Self::Assertion => Material::Assertion(Assertion::parse(content)?),
-            Self::AccessKey { profile, server } => Material::AccessKey(AccessKey::parse(content, profile, *server)?),
+            Self::AccessKey { profile, server } => {
+                Material::AccessKey(AccessKey::parse(content, profile, *server)?)
+            }
             Self::Totp => Material::Totp(TotpSecret::parse(content).ok_or(Error::Totp)?),
-            Self::Code => Material::Text(line(content, 6..=6, u8::is_ascii_digit).ok_or(Error::Code)?),
-            Self::Context => Material::Text(line(content, 4..=2048, u8::is_ascii_graphic).ok_or(Error::Context)?),
+            Self::Code => {
+                Material::Text(line(content, 6..=6, u8::is_ascii_digit).ok_or(Error::Code)?)
+            }
+            Self::Context => {
+                Material::Text(line(content, 4..=2048, u8::is_ascii_graphic).ok_or(Error::Context)?)
+            }
         })
     }
 }
 
-fn line(content: &[u8], length: std::ops::RangeInclusive<usize>, is_part: fn(&u8) -> bool) -> Option<Secret> {
+fn line(
+    content: &[u8],
+    length: std::ops::RangeInclusive<usize>,
+    is_part: fn(&u8) -> bool,
+) -> Option<Secret> {
     let content = content.trim_ascii();
     let sound = length.contains(&content.len()) && content.iter().all(is_part);
     let text = std::str::from_utf8(content).ok().filter(|_| sound)?;
@@ -142,7 +152,11 @@ impl Material {
     /// The claims of a token, from which sessions are named.
     #[must_use]
     pub fn claims(&self) -> Option<&Claims> {
-        if let Self::Token(token) = self { Some(token.claims()) } else { None }
+        if let Self::Token(token) = self {
+            Some(token.claims())
+        } else {
+            None
+        }
     }
 
     /// When STS stops taking it; nothing where it has no end.
@@ -196,22 +210,37 @@ mod tests {
 
     #[test]
     fn the_same_key_is_the_same_identity_and_debug_shows_nothing_of_it() {
-        let form = Form::AccessKey { profile: "default".into(), server: Server::Aws };
+        let form = Form::AccessKey {
+            profile: "default".into(),
+            server: Server::Aws,
+        };
         let read = |id: &str, secret: &str| {
-            let file = format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
+            let file =
+                format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
             form.parse(file.as_bytes()).expect("keys")
         };
-        let (one, same, other) =
-            (read("AKIACANARYCANARY", "canary"), read("AKIACANARYCANARY", "new"), read("AKIAOTHEROTHER12", "canary"));
+        let (one, same, other) = (
+            read("AKIACANARYCANARY", "canary"),
+            read("AKIACANARYCANARY", "new"),
+            read("AKIAOTHEROTHER12", "canary"),
+        );
         assert!(one.identity() == same.identity() && one.identity().changes_to(other.identity()));
-        assert!(!format!("{one:?}").to_lowercase().contains("canary"), "{one:?}");
+        assert!(
+            !format!("{one:?}").to_lowercase().contains("canary"),
+            "{one:?}"
+        );
     }
 
     #[test]
     fn audiences_are_a_set() {
         let read = |audience: &str| {
-            let payload = URL_SAFE_NO_PAD.encode(format!(r#"{{"iss":"https://k","sub":"s","aud":{audience}}}"#));
-            Form::Token.parse(format!("e30.{payload}.c2ln").as_bytes()).expect("a token").identity()
+            let payload = URL_SAFE_NO_PAD.encode(format!(
+                r#"{{"iss":"https://k","sub":"s","aud":{audience}}}"#
+            ));
+            Form::Token
+                .parse(format!("e30.{payload}.c2ln").as_bytes())
+                .expect("a token")
+                .identity()
         };
         for same in [r#"["a","b"]"#, r#"["b","a"]"#, r#"["b","a","b"]"#] {
             assert_eq!(read(r#"["a","b"]"#), read(same), "{same}");

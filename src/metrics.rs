@@ -19,7 +19,8 @@ pub fn registry() -> Result<Registry, RegistrationError> {
         Opts::new("stsidecar_build_info", "1, with what was built"),
         &["version", "revision", "rustc"],
     )?;
-    info.with_label_values(&[version::VERSION, version::COMMIT, version::RUSTC]).set(1);
+    info.with_label_values(&[version::VERSION, version::COMMIT, version::RUSTC])
+        .set(1);
     registry.register(Box::new(info))?;
     registry.register(Box::new(ProcessCollector::for_self()))?;
     Ok(registry)
@@ -32,9 +33,12 @@ mod tests {
     #[test]
     fn build_and_process_are_registered() {
         let families = registry().expect("a fresh registry").gather();
-        let text = prometheus::TextEncoder::new().encode_to_string(&families).expect("text");
+        let text = prometheus::TextEncoder::new()
+            .encode_to_string(&families)
+            .expect("text");
         assert!(
-            text.contains("stsidecar_build_info{") && text.contains(&format!("version=\"{}\"", version::VERSION)),
+            text.contains("stsidecar_build_info{")
+                && text.contains(&format!("version=\"{}\"", version::VERSION)),
             "{text}"
         );
         assert!(text.contains("process_resident_memory_bytes"), "{text}");

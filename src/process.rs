@@ -5,7 +5,9 @@
 //! What the kernel refuses is handed back as a warning.
 //! Called by the composition.
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
+};
 
 /// Keeps this process's memory from others: not dumpable, and no core file. Warnings are handed back.
 ///
@@ -13,20 +15,38 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpabl
 /// cannot read `/proc/PID/{environ,mem,maps,root}` or attach; `/proc/self/fd` stays readable for the metrics.
 #[must_use]
 pub fn harden() -> Vec<String> {
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    let dumpable = set_dumpable_behavior(DumpableBehavior::NotDumpable)
-        .map_err(|error| format!("other processes of this uid may read our memory: PR_SET_DUMPABLE: {error}"));
-    let core = setrlimit(Resource::Core, none)
-        .map_err(|error| format!("a crash may write our memory to a core file: RLIMIT_CORE: {error}"));
-    [dumpable, core].into_iter().filter_map(Result::err).collect()
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let dumpable = set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| {
+        format!("other processes of this uid may read our memory: PR_SET_DUMPABLE: {error}")
+    });
+    let core = setrlimit(Resource::Core, none).map_err(|error| {
+        format!("a crash may write our memory to a core file: RLIMIT_CORE: {error}")
+    });
+    [dumpable, core]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect()
 }
 
 /// Raises the soft limit of open files to the hard one; the limit in force afterwards, `u64::MAX` for none.
 #[must_use]
 pub fn raise_nofile() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    let in_force = if raised.is_ok() { limit.maximum } else { limit.current };
+    let raised = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
+    let in_force = if raised.is_ok() {
+        limit.maximum
+    } else {
+        limit.current
+    };
     in_force.unwrap_or(u64::MAX)
 }
 
@@ -50,7 +70,9 @@ pub fn boot_id() -> Option<String> {
 #[must_use]
 pub fn host_name() -> String {
     let name = rustix::system::uname();
-    name.nodename().to_str().map_or_else(|_| "-".to_owned(), str::to_owned)
+    name.nodename()
+        .to_str()
+        .map_or_else(|_| "-".to_owned(), str::to_owned)
 }
 
 /// Ends a process whose runtime is blocked: code 70, so that the kubelet restarts the container.
@@ -58,7 +80,11 @@ pub fn host_name() -> String {
 /// It takes no lock and writes nothing: the thread that is blocked may hold any lock, the log's too, and what it is
 /// blocked by may be stderr. The code alone has to say it. At an exit the standard library flushes stdout only if its
 /// lock is free, and the C library's own handlers are not ours.
-#[allow(clippy::exit, clippy::disallowed_methods, reason = "a blocked main thread returns no exit code")]
+#[allow(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "a blocked main thread returns no exit code"
+)]
 pub fn end_stuck() -> ! {
     std::process::exit(70)
 }
@@ -71,7 +97,10 @@ mod tests {
     #[test]
     fn hardening_leaves_no_way_to_dump_the_memory() {
         assert_eq!(harden(), Vec::<String>::new());
-        assert_eq!(dumpable_behavior().expect("known"), DumpableBehavior::NotDumpable);
+        assert_eq!(
+            dumpable_behavior().expect("known"),
+            DumpableBehavior::NotDumpable
+        );
         let core = getrlimit(Resource::Core);
         assert_eq!((core.current, core.maximum), (Some(0), Some(0)));
         assert_eq!(harden(), Vec::<String>::new(), "twice is once");

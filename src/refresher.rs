@@ -112,7 +112,12 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     /// A refresher that goes on where the kept snapshot ended.
     #[must_use]
     pub fn new(parts: Arc<Parts<A>>, inputs: Inputs) -> Self {
-        let durations: Vec<DurationSetting> = parts.profile.steps.iter().map(|step| step.duration()).collect();
+        let durations: Vec<DurationSetting> = parts
+            .profile
+            .steps
+            .iter()
+            .map(|step| step.duration())
+            .collect();
         let content = content(&parts.source.latest());
         Self {
             session: Session::new(&durations, parts.refresh_at, parts.digest, content),
@@ -159,7 +164,10 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         for action in self.session.step(event, now) {
             match action {
                 Action::Call(call) => self.start(&call, now.boot),
-                Action::Serve { credentials, deadline } => self.serve(&credentials, deadline),
+                Action::Serve {
+                    credentials,
+                    deadline,
+                } => self.serve(&credentials, deadline),
                 Action::Refuse { failure, permanent } => self.refuse(failure.as_ref(), permanent),
                 Action::Save(snapshot) => self.keep(snapshot),
                 Action::Withdraw => self.parts.publisher.withdraw(),
@@ -180,17 +188,38 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             tracing::info!(%profile, "ignoring saved credentials: the profile's configuration has changed");
             return None;
         }
-        let is_ours = |saved: &SavedHop| saved.held.identity.may_be_restored_for(self.content.identity);
-        match saved.snapshot.hops.iter().flatten().filter(|saved| !is_ours(saved)).count() {
+        let is_ours = |saved: &SavedHop| {
+            saved
+                .held
+                .identity
+                .may_be_restored_for(self.content.identity)
+        };
+        match saved
+            .snapshot
+            .hops
+            .iter()
+            .flatten()
+            .filter(|saved| !is_ours(saved))
+            .count()
+        {
             0 => tracing::info!(%profile, "going on with the credentials that were kept"),
-            steps => tracing::warn!(%profile, steps, "ignoring saved credentials: they belong to another identity"),
+            steps => {
+                tracing::warn!(%profile, steps, "ignoring saved credentials: they belong to another identity");
+            }
         }
         if saved.named.may_be_restored_for(self.content.identity) {
             self.named = saved.named;
-            self.session_names.iter_mut().zip(saved.session_names).for_each(|(name, saved)| *name = saved);
+            self.session_names
+                .iter_mut()
+                .zip(saved.session_names)
+                .for_each(|(name, saved)| *name = saved);
         }
         let same_boot = !saved.boot_id.is_empty() && saved.boot_id == self.parts.boot_id;
-        let snapshot = if same_boot { saved.snapshot } else { saved.snapshot.from_another_boot(clock::now()) };
+        let snapshot = if same_boot {
+            saved.snapshot
+        } else {
+            saved.snapshot.from_another_boot(clock::now())
+        };
         Some(Event::Restored(snapshot))
     }
 
@@ -226,10 +255,22 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             self.parts.metrics.exchange(step.operation(), took);
         }
         self.log.took = took;
-        let Answered { call, sent: content, .. } = answered;
+        let Answered {
+            call,
+            sent: content,
+            ..
+        } = answered;
         match answered.outcome {
-            Ok(reply) => Event::Answered { call, sent: content, outcome: Ok(reply) },
-            Err(Gap::Failed(failure)) => Event::Answered { call, sent: content, outcome: Err(failure) },
+            Ok(reply) => Event::Answered {
+                call,
+                sent: content,
+                outcome: Ok(reply),
+            },
+            Err(Gap::Failed(failure)) => Event::Answered {
+                call,
+                sent: content,
+                outcome: Err(failure),
+            },
             Err(Gap::Wait(wait)) => Event::Postponed { call, wait },
         }
     }
@@ -237,20 +278,32 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     fn serve(&mut self, credentials: &Credentials, deadline: Boot) {
         let body = response::credentials_body(credentials);
         self.log.body_size(&self.parts.profile.name, body.len());
-        self.parts.publisher.publish(Answer::Served(Served { body, deadline }));
+        self.parts
+            .publisher
+            .publish(Answer::Served(Served { body, deadline }));
     }
 
     fn refuse(&self, failure: Option<&Failure>, permanent: bool) {
         let profile = &self.parts.profile.name;
         let (code, message) = match failure {
-            None => (NOT_READY, format!("stsidecar: profile {profile}: waiting for the first answer of STS")),
+            None => (
+                NOT_READY,
+                format!("stsidecar: profile {profile}: waiting for the first answer of STS"),
+            ),
             Some(failure) => (
                 failure.code.as_str(),
-                format!("stsidecar: profile {profile}: {}; {}", failure.message, failure.hint()),
+                format!(
+                    "stsidecar: profile {profile}: {}; {}",
+                    failure.message,
+                    failure.hint()
+                ),
             ),
         };
         let status = if permanent { 403 } else { 503 };
-        self.parts.publisher.publish(Answer::Refused(Refused { status, body: response::error_body(code, &message) }));
+        self.parts.publisher.publish(Answer::Refused(Refused {
+            status,
+            body: response::error_body(code, &message),
+        }));
     }
 
     fn keep(&self, snapshot: Snapshot) {
@@ -269,9 +322,17 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     }
 
     fn show(&self, now: Now) {
-        let retry = Retry { is_calling: self.session.is_calling(now.boot), ..self.retry };
-        let report =
-            status::report(&self.parts, &self.session, &self.session_names, (retry, self.trouble.current), now);
+        let retry = Retry {
+            is_calling: self.session.is_calling(now.boot),
+            ..self.retry
+        };
+        let report = status::report(
+            &self.parts,
+            &self.session,
+            &self.session_names,
+            (retry, self.trouble.current),
+            now,
+        );
         self.parts.metrics.schedule(&report.hops);
         self.parts.report.send_replace(report);
     }
@@ -283,8 +344,13 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
 
 /// What the session knows of a file's content; one that was never readable is none.
 fn content(latest: &Latest<Material>) -> Content {
-    let Some(material) = latest.value.as_deref() else { return Content::default() };
-    Content { generation: latest.generation, identity: material.identity() }
+    let Some(material) = latest.value.as_deref() else {
+        return Content::default();
+    };
+    Content {
+        generation: latest.generation,
+        identity: material.identity(),
+    }
 }
 
 /// Waits for a new value; for ever when nobody can send one any more, which only happens at the end.

@@ -59,8 +59,13 @@ impl Report {
     /// asks for none.
     #[must_use]
     pub fn role_in_question(&self) -> Option<&str> {
-        let failed = self.last_error.as_ref().and_then(|error| self.hops.get(error.hop));
-        failed.and_then(|hop| hop.role_arn.as_deref()).or(self.role_arn.as_deref())
+        let failed = self
+            .last_error
+            .as_ref()
+            .and_then(|error| self.hops.get(error.hop));
+        failed
+            .and_then(|hop| hop.role_arn.as_deref())
+            .or(self.role_arn.as_deref())
     }
 }
 
@@ -163,7 +168,10 @@ pub struct ErrorReport {
     pub attempts: u32,
 }
 
-#[allow(clippy::ref_option, reason = "serde hands over a reference to the field")]
+#[allow(
+    clippy::ref_option,
+    reason = "serde hands over a reference to the field"
+)]
 fn rfc3339<S: serde::Serializer>(instant: &Option<Wall>, serializer: S) -> Result<S::Ok, S::Error> {
     match instant {
         Some(instant) => serializer.serialize_str(&instant.rfc3339()),

@@ -44,7 +44,10 @@ pub fn credentials_body(credentials: &Credentials) -> Bytes {
         access_key_id: &credentials.access_key_id,
         secret_access_key: credentials.secret_access_key.expose(),
         token: credentials.session_token.expose(),
-        account_id: credentials.account.as_deref().filter(|account| !account.is_empty()),
+        account_id: credentials
+            .account
+            .as_deref()
+            .filter(|account| !account.is_empty()),
         expiration: credentials.expiration.rfc3339(),
     })
 }
@@ -55,7 +58,12 @@ pub fn credentials_body(credentials: &Credentials) -> Bytes {
 #[must_use]
 pub fn error_body(code: &str, message: &str) -> Bytes {
     let (code, message) = (printable(code), printable(message));
-    serialize(&ErrorBody { code: &code, message: &message, code_again: &code, message_again: &message })
+    serialize(&ErrorBody {
+        code: &code,
+        message: &message,
+        code_again: &code,
+        message_again: &message,
+    })
 }
 
 /// ASCII without control characters; quotation marks become apostrophes, because several clients print the

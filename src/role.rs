@@ -60,7 +60,10 @@ impl RoleArn {
     /// When the server could have no such role.
     pub fn parse_at(server: Server, text: &str) -> Result<Self, Error> {
         match (Self::parse(text), server) {
-            (Err(_), Server::Other) if is_foreign_name(text) => Ok(Self { text: text.to_owned(), is_arn: false }),
+            (Err(_), Server::Other) if is_foreign_name(text) => Ok(Self {
+                text: text.to_owned(),
+                is_arn: false,
+            }),
             (Err(_), Server::Other) => Err(Error::Role),
             (parsed, _) => parsed,
         }
@@ -72,7 +75,9 @@ impl RoleArn {
     /// When it has not six parts, names no role, or has an account that no STS has.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
-        let ["arn", partition, service, region, account, resource] = parts[..] else { return Err(Error::RoleArn) };
+        let ["arn", partition, service, region, account, resource] = parts[..] else {
+            return Err(Error::RoleArn);
+        };
         let name = resource.strip_prefix("role/").unwrap_or("");
         let sound = LENGTHS.contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_graphic())
@@ -82,7 +87,14 @@ impl RoleArn {
             && is_account(account)
             && !name.is_empty()
             && !name.ends_with('/');
-        if sound { Ok(Self { text: text.to_owned(), is_arn: true }) } else { Err(Error::RoleArn) }
+        if sound {
+            Ok(Self {
+                text: text.to_owned(),
+                is_arn: true,
+            })
+        } else {
+            Err(Error::RoleArn)
+        }
     }
 
     /// The role as written.
@@ -94,7 +106,10 @@ impl RoleArn {
     /// The account of an ARN, when the partition has accounts; twelve digits at AWS only.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
-        self.text.split(':').nth(4).filter(|account| self.is_arn && !account.is_empty())
+        self.text
+            .split(':')
+            .nth(4)
+            .filter(|account| self.is_arn && !account.is_empty())
     }
 
     /// The role's name without its path.
@@ -105,7 +120,9 @@ impl RoleArn {
 
     /// The role's path with its name.
     fn path_and_name(&self) -> &str {
-        self.text.split_once(":role/").map_or("", |(_, path_and_name)| path_and_name)
+        self.text
+            .split_once(":role/")
+            .map_or("", |(_, path_and_name)| path_and_name)
     }
 
     /// Whether `assumed` (`arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`) is a session of this role at AWS.
@@ -114,7 +131,9 @@ impl RoleArn {
     #[must_use]
     pub fn issued(&self, assumed: &str) -> bool {
         let parts: Vec<&str> = assumed.splitn(6, ':').collect();
-        let ["arn", _, _, _, account, resource] = parts[..] else { return false };
+        let ["arn", _, _, _, account, resource] = parts[..] else {
+            return false;
+        };
         let mut resource = resource.split('/');
         resource.next() == Some("assumed-role")
             && resource.next() == Some(self.name())
@@ -135,9 +154,15 @@ impl RoleArn {
         if !self.is_arn || assumed == self.text {
             return true;
         }
-        let resource = assumed.strip_prefix("arn:").and_then(|rest| rest.split_once(":assumed-role/"));
-        let Some((_, resource)) = resource else { return false };
-        let role = resource.rsplit_once('/').map_or(resource, |(role, _session)| role);
+        let resource = assumed
+            .strip_prefix("arn:")
+            .and_then(|rest| rest.split_once(":assumed-role/"));
+        let Some((_, resource)) = resource else {
+            return false;
+        };
+        let role = resource
+            .rsplit_once('/')
+            .map_or(resource, |(role, _session)| role);
         role == self.name() || role == self.path_and_name()
     }
 }
@@ -155,7 +180,9 @@ pub fn is_foreign_name(text: &str) -> bool {
 fn is_account(account: &str) -> bool {
     let has_letters = account.bytes().any(|b| b.is_ascii_alphabetic());
     if has_letters {
-        account.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+        account
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
     } else {
         account.is_empty() || account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
     }
@@ -185,8 +212,13 @@ impl SessionName {
     /// # Errors
     /// When STS would refuse it.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let sound = (2..=LONGEST_SESSION_NAME).contains(&text.len()) && text.chars().all(is_session_name_character);
-        if sound { Ok(Self(text.to_owned())) } else { Err(Error::SessionName) }
+        let sound = (2..=LONGEST_SESSION_NAME).contains(&text.len())
+            && text.chars().all(is_session_name_character);
+        if sound {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Error::SessionName)
+        }
     }
 
     /// Makes a name out of any text: other characters become dashes, and it is cut or padded to STS's limits.
@@ -232,7 +264,9 @@ impl Region {
     pub fn parse_at(server: Server, text: &str) -> Result<Self, Error> {
         match server {
             Server::Aws => Self::parse(text),
-            Server::Other if text.len() <= LONGEST_SCOPE && is_credential_part(text) => Ok(Self(text.to_owned())),
+            Server::Other if text.len() <= LONGEST_SCOPE && is_credential_part(text) => {
+                Ok(Self(text.to_owned()))
+            }
             Server::Other => Err(Error::Scope),
         }
     }
@@ -243,10 +277,16 @@ impl Region {
     /// When it could not be part of a host name.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let sound = (1..=63).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && !text.starts_with('-')
             && !text.ends_with('-');
-        if sound { Ok(Self(text.to_owned())) } else { Err(Error::Region) }
+        if sound {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Error::Region)
+        }
     }
 
     /// The name.

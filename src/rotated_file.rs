@@ -75,7 +75,8 @@ impl<T> RotatedFile<T> {
         parse: impl Fn(&[u8]) -> Result<T, E> + Send + Sync + 'static,
         reloads: Option<Reloads>,
     ) -> Self {
-        let parse: Box<Parse<T>> = Box::new(move |content| parse(content).map_err(|error| error.to_string()));
+        let parse: Box<Parse<T>> =
+            Box::new(move |content| parse(content).map_err(|error| error.to_string()));
         Self(Arc::new(Inner {
             path: path.into(),
             limit,
@@ -121,7 +122,9 @@ impl<T> RotatedFile<T> {
     fn tell(&self, change: Change, latest: &Latest<T>) {
         let (file, generation) = (self.0.path.display(), latest.generation);
         match (change, &latest.error) {
-            (Change::Failed, Some(error)) if generation == 0 => warn!(%file, %error, "file not usable yet"),
+            (Change::Failed, Some(error)) if generation == 0 => {
+                warn!(%file, %error, "file not usable yet");
+            }
             (Change::Failed, Some(error)) => {
                 warn!(%file, generation, %error, "file not usable; what was read before stays in use");
             }
@@ -141,7 +144,12 @@ impl<T> RotatedFile<T> {
     ///
     /// Starts watching at once. `watches` are the process's: all files share them. Each tick (30 s) reads the file
     /// whether or not anything is watched. Where watching is impossible there is one warning, and the ticks remain.
-    pub async fn run(&self, watches: &Watches, mut ticks: watch::Receiver<u64>, stop: impl Future<Output = ()>) {
+    pub async fn run(
+        &self,
+        watches: &Watches,
+        mut ticks: watch::Receiver<u64>,
+        stop: impl Future<Output = ()>,
+    ) {
         let mut own = Watcher::new(watches, &self.0.path);
         let mut stop = std::pin::pin!(stop);
         own.note_static_mounts();
@@ -168,22 +176,41 @@ impl<T> Latest<T> {
             Err(error) => return self.keep_despite(error),
         };
         let digest = digest(&SHA256, &content);
-        if self.digest.is_some_and(|held| held.as_ref() == digest.as_ref()) {
-            return if self.error.take().is_some() { Change::Recovered } else { Change::None };
+        if self
+            .digest
+            .is_some_and(|held| held.as_ref() == digest.as_ref())
+        {
+            return if self.error.take().is_some() {
+                Change::Recovered
+            } else {
+                Change::None
+            };
         }
         match (file.parse)(&content) {
             Ok(value) => {
                 let generation = self.generation + 1;
-                *self = Self { value: Some(Arc::new(value)), generation, error: None, digest: Some(digest) };
+                *self = Self {
+                    value: Some(Arc::new(value)),
+                    generation,
+                    error: None,
+                    digest: Some(digest),
+                };
                 Change::Content
             }
-            Err(reason) => self.keep_despite(Error::Rejected { path: file.path.clone(), reason }),
+            Err(reason) => self.keep_despite(Error::Rejected {
+                path: file.path.clone(),
+                reason,
+            }),
         }
     }
 
     fn keep_despite(&mut self, error: Error) -> Change {
         // The text is what people see: the same text again is no news.
-        if self.error.as_ref().is_some_and(|known| known.to_string() == error.to_string()) {
+        if self
+            .error
+            .as_ref()
+            .is_some_and(|known| known.to_string() == error.to_string())
+        {
             return Change::None;
         }
         self.error = Some(Arc::new(error));
@@ -199,19 +226,31 @@ impl<T> Clone for RotatedFile<T> {
 
 impl<T> fmt::Debug for RotatedFile<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RotatedFile").field("path", &self.0.path).finish_non_exhaustive()
+        formatter
+            .debug_struct("RotatedFile")
+            .field("path", &self.0.path)
+            .finish_non_exhaustive()
     }
 }
 
 impl<T> Clone for Latest<T> {
     fn clone(&self) -> Self {
-        Self { value: self.value.clone(), error: self.error.clone(), ..*self }
+        Self {
+            value: self.value.clone(),
+            error: self.error.clone(),
+            ..*self
+        }
     }
 }
 
 impl<T> Default for Latest<T> {
     fn default() -> Self {
-        Self { value: None, generation: 0, error: None, digest: None }
+        Self {
+            value: None,
+            generation: 0,
+            error: None,
+            digest: None,
+        }
     }
 }
 

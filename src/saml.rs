@@ -66,7 +66,9 @@ pub enum Error {
     #[error("its root element is not a SAML Response")]
     NotAResponse,
     /// The assertion out of a response, or what carries a response.
-    #[error("it is not the response itself: STS takes the whole Response element, with the assertion in it")]
+    #[error(
+        "it is not the response itself: STS takes the whole Response element, with the assertion in it"
+    )]
     NotWhole,
     /// What a service sends to its identity provider.
     #[error("it is a SAML request: write the response that answers it")]
@@ -89,16 +91,22 @@ pub enum Error {
     #[error("it is base 64 of base 64: encode it once less")]
     TwiceEncoded,
     /// What is left of `+` when a form was read once too often.
-    #[error("its base 64 has blanks, which were + before a form was decoded: write the value as it was sent")]
+    #[error(
+        "its base 64 has blanks, which were + before a form was decoded: write the value as it was sent"
+    )]
     Blanks,
     /// No escapes, or two readings of `+`.
-    #[error("it is percent-encoded XML that cannot be read for sure: decode it, or write its base 64")]
+    #[error(
+        "it is percent-encoded XML that cannot be read for sure: decode it, or write its base 64"
+    )]
     Percent,
     /// `&nbsp;`, which no XML parser knows.
     #[error("it has a named entity of HTML, which is not XML: write the characters themselves")]
     Entity,
     /// What we cannot read; STS may.
-    #[error("its XML is neither in UTF-8 nor declared to be in ISO-8859-1: let the identity provider write UTF-8")]
+    #[error(
+        "its XML is neither in UTF-8 nor declared to be in ISO-8859-1: let the identity provider write UTF-8"
+    )]
     Encoding,
 }
 
@@ -116,7 +124,10 @@ impl Assertion {
         if encoded.len() > LONGEST {
             return Err(Error::TooLong);
         }
-        Ok(Self { facts: facts::read(&xml)?, encoded: Secret::new(encoded.to_string()) })
+        Ok(Self {
+            facts: facts::read(&xml)?,
+            encoded: Secret::new(encoded.to_string()),
+        })
     }
 
     /// The base 64, for the request to STS only.
@@ -135,7 +146,13 @@ impl Assertion {
     /// (transient name ids). An encrypted assertion holds no name that we could read.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        let Facts { issuer, subject, session_name, audience, .. } = &self.facts;
+        let Facts {
+            issuer,
+            subject,
+            session_name,
+            audience,
+            ..
+        } = &self.facts;
         match session_name.as_ref().or(subject.as_ref()) {
             Some(subject) => Identity::named("assertion", issuer.as_deref(), subject, audience),
             None => Identity::opaque(self.expose()),

@@ -78,7 +78,12 @@ impl Session {
     /// `durations` are the hops', source first; `digest` names the configuration a snapshot must match, and `content`
     /// what the source's file holds.
     #[must_use]
-    pub fn new(durations: &[DurationSetting], refresh_at: RefreshAt, digest: Digest, content: Content) -> Self {
+    pub fn new(
+        durations: &[DurationSetting],
+        refresh_at: RefreshAt,
+        digest: Digest,
+        content: Content,
+    ) -> Self {
         Self {
             hops: durations.iter().map(|setting| Hop::new(*setting)).collect(),
             refresh_at,
@@ -101,7 +106,11 @@ impl Session {
     /// The newest failure among the hops that have not succeeded since theirs.
     #[must_use]
     pub fn newest_failure(&self) -> Option<(usize, &Failure)> {
-        let failing = self.hops.iter().enumerate().filter_map(|(at, hop)| Some((hop.streak?.newest, at, hop)));
+        let failing = self
+            .hops
+            .iter()
+            .enumerate()
+            .filter_map(|(at, hop)| Some((hop.streak?.newest, at, hop)));
         let (_, at, hop) = failing.max_by_key(|(newest, at, _)| (*newest, *at))?;
         Some((at, hop.failure.as_ref()?))
     }
@@ -112,11 +121,18 @@ impl Session {
         match event {
             Event::Restored(snapshot) => self.restore(snapshot, now, &mut actions),
             Event::Token(content) => self.noticed(content, now, &mut actions),
-            Event::Answered { call, sent, outcome } => self.answered(call, sent, outcome, now, &mut actions),
+            Event::Answered {
+                call,
+                sent,
+                outcome,
+            } => self.answered(call, sent, outcome, now, &mut actions),
             Event::Postponed { call, wait } => self.postponed(call, wait, now),
             Event::Tick => {}
             Event::Retry => self.retry(now, &mut actions),
-            Event::WallStepped => self.hops.iter_mut().for_each(|hop| hop.due = hop.due.min(now.boot)),
+            Event::WallStepped => self
+                .hops
+                .iter_mut()
+                .for_each(|hop| hop.due = hop.due.min(now.boot)),
             Event::Stopping { grace } => self.stopping = Some(now.boot.plus(grace)),
         }
         self.withdraw_expired(now, &mut actions);
@@ -130,8 +146,15 @@ impl Session {
             return;
         }
         for (hop, saved) in self.hops.iter_mut().zip(snapshot.hops) {
-            let is_ours = |saved: &SavedHop| saved.held.identity.may_be_restored_for(self.content.identity);
-            if let Some(saved) = saved.filter(|saved| is_ours(saved) && saved.held.alive(now.boot, MIN_SERVE)) {
+            let is_ours = |saved: &SavedHop| {
+                saved
+                    .held
+                    .identity
+                    .may_be_restored_for(self.content.identity)
+            };
+            if let Some(saved) =
+                saved.filter(|saved| is_ours(saved) && saved.held.alive(now.boot, MIN_SERVE))
+            {
                 hop.restore(saved);
             }
         }
@@ -143,18 +166,34 @@ impl Session {
         if self.in_flight.is_some() || self.is_over(now.boot) {
             return;
         }
-        let Some(at) = self.next_due(now.boot) else { return };
+        let Some(at) = self.next_due(now.boot) else {
+            return;
+        };
         if !self.bucket.take(now.boot) {
             return;
         }
-        let parent = at.checked_sub(1).and_then(|parent| self.hops[parent].held.as_ref());
+        let parent = at
+            .checked_sub(1)
+            .and_then(|parent| self.hops[parent].held.as_ref());
         let identity = parent.map_or(Identity::Unknown, |held| held.identity);
         let parent = parent.map(|held| held.credentials.clone());
         let duration = self.hops[at].next_duration(now.boot);
         self.calls += 1;
         let call = CallId(self.calls);
-        self.in_flight = Some(InFlight { call, hop: at, sent: now.boot, asked: duration, identity, again: false });
-        actions.push(Action::Call(Call { id: call, hop: at, duration, parent }));
+        self.in_flight = Some(InFlight {
+            call,
+            hop: at,
+            sent: now.boot,
+            asked: duration,
+            identity,
+            again: false,
+        });
+        actions.push(Action::Call(Call {
+            id: call,
+            hop: at,
+            duration,
+            parent,
+        }));
     }
 
     /// Whether the grace has passed, after which no call is made.
@@ -170,18 +209,28 @@ impl Session {
     /// Whether the step before can sign a call of hop `at`; the source needs none. What was issued to a former
     /// identity signs nothing more: it would go on where the new one may be refused.
     fn has_parent(&self, at: usize, now: Boot) -> bool {
-        let Some(parent) = at.checked_sub(1) else { return true };
+        let Some(parent) = at.checked_sub(1) else {
+            return true;
+        };
         let alive = |held: &Held| held.alive(now, PARENT_MARGIN.min(held.lifetime / 10));
-        !self.is_former(self.hops[parent].identity()) && self.hops[parent].held.as_ref().is_some_and(alive)
+        !self.is_former(self.hops[parent].identity())
+            && self.hops[parent].held.as_ref().is_some_and(alive)
     }
 
     fn next_wake(&self, now: Now) -> Option<Boot> {
-        let expiry = self.vended().filter(|_| self.shown == Shown::Served).map(|held| held.deadline.minus(MIN_SERVE));
+        let expiry = self
+            .vended()
+            .filter(|_| self.shown == Shown::Served)
+            .map(|held| held.deadline.minus(MIN_SERVE));
         if self.in_flight.is_some() || self.is_over(now.boot) {
             return expiry;
         }
-        let callable = (0..self.hops.len()).filter(|at| self.has_parent(*at, now.boot)).map(|at| self.hops[at].due);
-        let call = callable.min().map(|due| due.max(self.bucket.next(now.boot)));
+        let callable = (0..self.hops.len())
+            .filter(|at| self.has_parent(*at, now.boot))
+            .map(|at| self.hops[at].due);
+        let call = callable
+            .min()
+            .map(|due| due.max(self.bucket.next(now.boot)));
         [expiry, call].into_iter().flatten().min()
     }
 }

@@ -71,7 +71,10 @@ impl AccessKey {
         let [id, secret, token] = values(text, profile)?;
         let there = |value: Option<&'_ str>, key| {
             let value = value.map(str::to_owned).filter(|value| !value.is_empty());
-            value.ok_or_else(|| Error::NoKey { section: profile.to_owned(), key })
+            value.ok_or_else(|| Error::NoKey {
+                section: profile.to_owned(),
+                key,
+            })
         };
         // Templates write an empty one, which SDKs take for none.
         if token.is_some_and(|token| !token.is_empty()) {
@@ -130,9 +133,16 @@ fn values<'t>(text: &'t str, profile: &str) -> Result<[Option<&'t str>; 3], Erro
             }
             let is_own = section.trim() == profile;
             if is_own && own.is_some() {
-                return Err(Error::SectionTwice { section: profile.to_owned(), line: number });
+                return Err(Error::SectionTwice {
+                    section: profile.to_owned(),
+                    line: number,
+                });
             }
-            own = if is_own { Some(true) } else { own.map(|_| false) };
+            own = if is_own {
+                Some(true)
+            } else {
+                own.map(|_| false)
+            };
             indentation = None;
             continue;
         }
@@ -154,7 +164,8 @@ fn values<'t>(text: &'t str, profile: &str) -> Result<[Option<&'t str>; 3], Erro
             return Err(Error::KeyTwice(number));
         }
     }
-    own.map(|_| found).ok_or_else(|| Error::NoSection(profile.to_owned()))
+    own.map(|_| found)
+        .ok_or_else(|| Error::NoSection(profile.to_owned()))
 }
 
 #[cfg(test)]

@@ -11,8 +11,14 @@ const HIDDEN: &str = "[redacted]";
 /// A text that is meant to be a URL: scheme, plain host and port, path; nothing else of it.
 #[must_use]
 pub fn url(text: &str) -> String {
-    let is_scheme = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
-    let start = text.find("://").filter(|at| is_scheme(&text[..*at])).map_or(0, |at| at + 3);
+    let is_scheme = |text: &str| {
+        text.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    };
+    let start = text
+        .find("://")
+        .filter(|at| is_scheme(&text[..*at]))
+        .map_or(0, |at| at + 3);
     let (scheme, rest) = text.split_at(start);
     let (user, rest) = match rest.rfind('@') {
         // Either the password holds the ? or the query holds the @: no part of it is safe.
@@ -38,8 +44,13 @@ fn is_plain(authority: &str) -> bool {
         _ => (authority, ""),
     };
     let name = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
-    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.bytes().all(|b| b.is_ascii_hexdigit() || b":.".contains(&b)),
+    let is_host = match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
+        Some(address) => address
+            .bytes()
+            .all(|b| b.is_ascii_hexdigit() || b":.".contains(&b)),
         None => host.bytes().all(name),
     };
     is_host && port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit())
@@ -48,7 +59,11 @@ fn is_plain(authority: &str) -> bool {
 /// The value of any setting: as it is, unless it is a URL or has a password before an `@`.
 #[must_use]
 pub fn value(text: &str) -> String {
-    if is_like_url(text) { url(text) } else { text.to_owned() }
+    if is_like_url(text) {
+        url(text)
+    } else {
+        text.to_owned()
+    }
 }
 
 /// Names of IAM hold an `@` of their own, behind a prefix that no URL begins with.
@@ -62,7 +77,11 @@ fn is_like_url(text: &str) -> bool {
 pub fn message(text: &str) -> String {
     quoted(text, |argument| {
         let is_secret = is_like_url(argument) || argument.contains(['@', '?', '#']);
-        if is_secret { url(argument) } else { argument.to_owned() }
+        if is_secret {
+            url(argument)
+        } else {
+            argument.to_owned()
+        }
     })
 }
 
@@ -87,8 +106,16 @@ fn quoted(text: &str, show: impl Fn(&str) -> String) -> String {
     while let Some(at) = rest.find(['"', '`', '\'']) {
         let quote = rest[at..].chars().next().expect("it was found there");
         let (before, inside) = (&rest[..=at], &rest[at + 1..]);
-        let is_opening = before[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric());
-        let is_end = |end: &usize| inside[end + 1..].chars().next().is_none_or(|c| " ,.;:)\n]}".contains(c));
+        let is_opening = before[..at]
+            .chars()
+            .next_back()
+            .is_none_or(|c| !c.is_alphanumeric());
+        let is_end = |end: &usize| {
+            inside[end + 1..]
+                .chars()
+                .next()
+                .is_none_or(|c| " ,.;:)\n]}".contains(c))
+        };
         let end = inside.match_indices(quote).map(|(end, _)| end).find(is_end);
         kept.push_str(before);
         match end.filter(|_| is_opening) {
@@ -113,7 +140,10 @@ mod tests {
     #[test]
     fn of_a_url_scheme_host_port_and_path_are_shown() {
         for (text, shown) in [
-            ("https://sts.example.com:8443/sts/tenant-1", "https://sts.example.com:8443/sts/tenant-1"),
+            (
+                "https://sts.example.com:8443/sts/tenant-1",
+                "https://sts.example.com:8443/sts/tenant-1",
+            ),
             ("http://[fd00::1]:3128", "http://[fd00::1]:3128"),
             ("proxy_1:3128\n", "proxy_1:3128\n"),
             ("http://proxy:99999", "http://proxy:99999"),
@@ -135,7 +165,12 @@ mod tests {
 
     #[test]
     fn a_value_that_is_no_url_is_shown_as_it_is() {
-        for text in ["EU", "arn:aws:iam::111122223333:role/me@example.com", "me@example.com", "a: b? #c"] {
+        for text in [
+            "EU",
+            "arn:aws:iam::111122223333:role/me@example.com",
+            "me@example.com",
+            "a: b? #c",
+        ] {
             assert_eq!(value(text), text);
         }
         assert_eq!(value("me:canary@host"), "[redacted]@host");
@@ -144,18 +179,33 @@ mod tests {
     #[test]
     fn what_parsers_repeat_is_cut_where_no_name_goes_on() {
         for (text, shown) in [
-            ("unknown field `regoin`, expected one of `region`", "unknown field `regoin`, expected one of `region`"),
-            ("unknown field `token:canary`, expected", "unknown field `token[redacted]`, expected"),
+            (
+                "unknown field `regoin`, expected one of `region`",
+                "unknown field `regoin`, expected one of `region`",
+            ),
+            (
+                "unknown field `token:canary`, expected",
+                "unknown field `token[redacted]`, expected",
+            ),
             (
                 "invalid type: string \"https://u:can\\\"ary@h\", expected u8",
                 "invalid type: string \"https[redacted]\", expected u8",
             ),
-            ("unclosed bracket '{' at line 1", "unclosed bracket '{' at line 1"),
+            (
+                "unclosed bracket '{' at line 1",
+                "unclosed bracket '{' at line 1",
+            ),
         ] {
             assert_eq!(parser_message(text), shown);
         }
-        assert_eq!(message("unexpected argument 'me:it's-canary@h' found"), "unexpected argument '[redacted]@h' found");
-        assert_eq!(message("it isn't '--x' but '--y <Z>'"), "it isn't '--x' but '--y <Z>'");
+        assert_eq!(
+            message("unexpected argument 'me:it's-canary@h' found"),
+            "unexpected argument '[redacted]@h' found"
+        );
+        assert_eq!(
+            message("it isn't '--x' but '--y <Z>'"),
+            "it isn't '--x' but '--y <Z>'"
+        );
     }
 
     proptest! {

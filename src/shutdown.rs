@@ -26,8 +26,13 @@ impl Signals {
     pub fn catch() -> io::Result<Self> {
         // A write to a log file at its size limit raises it, and then fails like any other (setrlimit(2)). Once caught,
         // a signal stays so: the handler outlives what hears of it.
-        drop(signal(SignalKind::from_raw(process::Signal::XFSZ.as_raw()))?);
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        drop(signal(SignalKind::from_raw(
+            process::Signal::XFSZ.as_raw(),
+        ))?);
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     /// Waits for the next of either, and names it.
@@ -55,14 +60,20 @@ async fn over(requests: &Activity, grace: Duration, idle: Duration, is_done: imp
     let end = began.plus(grace);
     let mut alarm = clock::Alarm::new();
     loop {
-        let quiet_since = requests.last_request().map_or(began, |last| last.max(began));
+        let quiet_since = requests
+            .last_request()
+            .map_or(began, |last| last.max(began));
         let now = clock::boot();
         let is_quiet = now >= quiet_since.plus(idle);
         if now >= end || (is_quiet && is_done()) {
             return;
         }
         // A request under way ends within seconds; look again soon.
-        let next = if is_quiet { now.plus(Duration::from_millis(10)) } else { quiet_since.plus(idle) };
+        let next = if is_quiet {
+            now.plus(Duration::from_millis(10))
+        } else {
+            quiet_since.plus(idle)
+        };
         alarm.set(Some(next.min(end)));
         alarm.wait().await;
     }

@@ -7,8 +7,13 @@
 #[must_use]
 pub fn nearest<'a>(word: &str, allowed: &[&'a str]) -> Option<&'a str> {
     let word = plain(&word.chars().take(64).collect::<String>());
-    let scored = allowed.iter().map(|right| (distance(&word, &plain(right)), *right));
-    scored.min_by_key(|(distance, _)| *distance).filter(|(d, right)| *d <= (right.len() / 3).max(1)).map(|(_, r)| r)
+    let scored = allowed
+        .iter()
+        .map(|right| (distance(&word, &plain(right)), *right));
+    scored
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(d, right)| *d <= (right.len() / 3).max(1))
+        .map(|(_, r)| r)
 }
 
 /// Whether two names differ in no more than case and separators.
@@ -30,7 +35,9 @@ pub fn distance(one: &str, other: &str) -> usize {
     for (i, a) in one.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, b) in other.iter().enumerate() {
-            let mut best = (last[j] + usize::from(a != b)).min(last[j + 1] + 1).min(row[j] + 1);
+            let mut best = (last[j] + usize::from(a != b))
+                .min(last[j + 1] + 1)
+                .min(row[j] + 1);
             if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
                 best = best.min(before[j - 1] + 1);
             }
@@ -58,6 +65,13 @@ mod tests {
         ] {
             assert_eq!(nearest(typo, &allowed), right, "{typo}");
         }
-        assert_eq!((distance("abcd", "acbd"), distance("abcd", "bd"), distance("", "ab")), (1, 2, 2));
+        assert_eq!(
+            (
+                distance("abcd", "acbd"),
+                distance("abcd", "bd"),
+                distance("", "ab")
+            ),
+            (1, 2, 2)
+        );
     }
 }

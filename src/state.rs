@@ -51,7 +51,9 @@ pub struct Saved {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The directory cannot be made, or not written.
-    #[error("cannot write the state directory {path}: {source}; give it a writable, memory-backed volume")]
+    #[error(
+        "cannot write the state directory {path}: {source}; give it a writable, memory-backed volume"
+    )]
     Directory {
         /// As configured.
         path: PathBuf,
@@ -97,7 +99,10 @@ impl StateDirectory {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let path = own_directory(path);
         let probe = path.join(".probe");
-        match make_own(&path).and_then(|()| create_private(&probe)).and_then(|_| fs::remove_file(&probe)) {
+        match make_own(&path)
+            .and_then(|()| create_private(&probe))
+            .and_then(|_| fs::remove_file(&probe))
+        {
             Ok(()) => Ok(Self { path }),
             Err(source) => Err(Error::Directory { path, source }),
         }
@@ -136,7 +141,10 @@ impl StateDirectory {
             Err(source) => return Err(Error::File { path, source }),
             Ok(_) => {}
         }
-        let content_error = |reason| Error::Content { path: path.clone(), reason };
+        let content_error = |reason| Error::Content {
+            path: path.clone(),
+            reason,
+        };
         let (sum, body) = content
             .iter()
             .position(|byte| *byte == b'\n')
@@ -145,7 +153,9 @@ impl StateDirectory {
         if sum != hex(&sha256(body)).as_bytes() {
             return Err(content_error("its checksum does not match"));
         }
-        record::decode(body).map(Some).ok_or_else(|| content_error("another version wrote it"))
+        record::decode(body)
+            .map(Some)
+            .ok_or_else(|| content_error("another version wrote it"))
     }
 
     /// Remembers that all profiles have held credentials at the same time, for the startup probe after a restart.
@@ -173,20 +183,33 @@ impl StateDirectory {
 /// own.
 fn make_own(path: &Path) -> io::Result<()> {
     let parent = path.parent().unwrap_or(path);
-    DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(parent)?;
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
     let only_a_directory = NO_FOLLOW | rustix::fs::OFlags::DIRECTORY.bits().cast_signed();
-    let own = OpenOptions::new().read(true).custom_flags(only_a_directory).open(path)?;
+    let own = OpenOptions::new()
+        .read(true)
+        .custom_flags(only_a_directory)
+        .open(path)?;
     let (metadata, us) = (own.metadata()?, rustix::process::geteuid().as_raw());
     if metadata.uid() != us {
-        let found = format!("it belongs to uid {}, we are uid {us}: remove it", metadata.uid());
+        let found = format!(
+            "it belongs to uid {}, we are uid {us}: remove it",
+            metadata.uid()
+        );
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, found));
     }
     // A directory made in one with the setgid bit has it too.
-    if metadata.mode() & 0o7777 == 0o700 { Ok(()) } else { own.set_permissions(Permissions::from_mode(0o700)) }
+    if metadata.mode() & 0o7777 == 0o700 {
+        Ok(())
+    } else {
+        own.set_permissions(Permissions::from_mode(0o700))
+    }
 }
 
 /// Where the files of a state directory are; for who looks without opening it.
@@ -207,7 +230,10 @@ fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     create_private(&draft)
         .and_then(|mut file| file.write_all(content))
         .and_then(|()| fs::rename(&draft, path))
-        .map_err(|source| Error::File { path: path.to_owned(), source })
+        .map_err(|source| Error::File {
+            path: path.to_owned(),
+            source,
+        })
 }
 
 const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
@@ -218,15 +244,22 @@ fn create_private(path: &Path) -> io::Result<File> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(NO_FOLLOW).open(path)
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(NO_FOLLOW)
+        .open(path)
 }
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+            text
+        })
 }
 
 #[cfg(test)]

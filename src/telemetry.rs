@@ -58,7 +58,9 @@ pub fn install<W>(settings: &Settings, output: Output<W>) -> Result<(), AlreadyI
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    Ok(tracing::subscriber::set_global_default(subscriber(settings, output))?)
+    Ok(tracing::subscriber::set_global_default(subscriber(
+        settings, output,
+    ))?)
 }
 
 /// Says in the log that some of it was lost; for [`Lines::start`].
@@ -67,12 +69,23 @@ pub fn say_lost(lines: u64) {
 }
 
 /// What [`install`] installs.
-pub fn subscriber<W>(settings: &Settings, output: Output<W>) -> impl Subscriber + Send + Sync + use<W>
+pub fn subscriber<W>(
+    settings: &Settings,
+    output: Output<W>,
+) -> impl Subscriber + Send + Sync + use<W>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let Output { writer, is_terminal, wall } = output;
-    let format = settings.format.unwrap_or(if is_terminal { Format::Text } else { Format::Json });
+    let Output {
+        writer,
+        is_terminal,
+        wall,
+    } = output;
+    let format = settings.format.unwrap_or(if is_terminal {
+        Format::Text
+    } else {
+        Format::Json
+    });
     // A closed stderr is no reason to panic, which is how the layer reports it by default.
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(Printable(writer))
@@ -80,17 +93,28 @@ where
         .with_timer(Timestamp(wall))
         .log_internal_errors(false);
     let lines = match format {
-        Format::Json => lines.json().flatten_event(true).with_span_list(false).with_current_span(false).boxed(),
+        Format::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .with_current_span(false)
+            .boxed(),
         Format::Text => lines.boxed(),
     };
-    Registry::default().with(lines).with(settings.filter.targets()).with(filter::filter_fn(is_harmless))
+    Registry::default()
+        .with(lines)
+        .with(settings.filter.targets())
+        .with(filter::filter_fn(is_harmless))
 }
 
 /// Targets whose events below info may print requests, headers or tokens, or drown everything else.
 const CAPPED: [&str; 7] = ["aws_", "hyper", "rustls", "h2", "mio", "kube", "tower"];
 
 fn is_harmless(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::INFO || !CAPPED.iter().any(|target| metadata.target().starts_with(target))
+    *metadata.level() <= Level::INFO
+        || !CAPPED
+            .iter()
+            .any(|target| metadata.target().starts_with(target))
 }
 
 /// RFC 3339 in UTC with milliseconds, from the clock of the argument.
@@ -100,7 +124,12 @@ impl FormatTime for Timestamp {
     fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
         let now = (self.0)();
         let seconds = now.rfc3339();
-        write!(writer, "{}.{:03}Z", seconds.trim_end_matches('Z'), now.unix_milliseconds().rem_euclid(1000))
+        write!(
+            writer,
+            "{}.{:03}Z",
+            seconds.trim_end_matches('Z'),
+            now.unix_milliseconds().rem_euclid(1000)
+        )
     }
 }
 

@@ -65,7 +65,9 @@ fn without_blanks(line: &[u8]) -> &[u8] {
 fn joint(line: &[u8]) -> Option<usize> {
     let rest = line.strip_prefix(b"-----END ")?;
     let begin = b"-----BEGIN ";
-    rest.windows(begin.len()).position(|part| part == begin).map(|at| line.len() - rest.len() + at)
+    rest.windows(begin.len())
+        .position(|part| part == begin)
+        .map(|at| line.len() - rest.len() + at)
 }
 
 #[cfg(test)]
@@ -85,8 +87,12 @@ mod tests {
 
     #[test]
     fn lines_of_pem_begin_with_what_is_in_them() {
-        let content = b"\xef\xbb\xbf-----A-----\r\nx y\n\xef\xbb\xbf-----B-----\n \t -----C-----\n\n";
-        assert_eq!(pem(content).expect("UTF-8"), b"-----A-----\r\nx y\n-----B-----\n-----C-----\n\n");
+        let content =
+            b"\xef\xbb\xbf-----A-----\r\nx y\n\xef\xbb\xbf-----B-----\n \t -----C-----\n\n";
+        assert_eq!(
+            pem(content).expect("UTF-8"),
+            b"-----A-----\r\nx y\n-----B-----\n-----C-----\n\n"
+        );
         assert_eq!(pem(b"\xff\xfe"), Err(Error::Utf16));
     }
 

@@ -102,7 +102,9 @@ impl Wall {
     pub fn rfc3339(self) -> String {
         const YEAR_0001: i64 = -62_135_596_800;
         const YEAR_9999: i64 = 253_402_300_799;
-        DateTime::from_secs(self.unix_seconds().clamp(YEAR_0001, YEAR_9999)).fmt(Format::DateTime).unwrap_or_default()
+        DateTime::from_secs(self.unix_seconds().clamp(YEAR_0001, YEAR_9999))
+            .fmt(Format::DateTime)
+            .unwrap_or_default()
     }
 
     /// The instant of an HTTP `Date` header, or nothing when it is not one.
@@ -165,13 +167,25 @@ mod tests {
 
     #[test]
     fn arithmetic_saturates_at_both_ends() {
-        let (last, first) = (Wall::from_unix_milliseconds(i64::MAX), Wall::from_unix_milliseconds(i64::MIN));
+        let (last, first) = (
+            Wall::from_unix_milliseconds(i64::MAX),
+            Wall::from_unix_milliseconds(i64::MIN),
+        );
         assert_eq!(last.plus(Duration::MAX), last);
         assert_eq!(first.minus(Duration::MAX), first);
         assert_eq!(last.since(first), Duration::from_millis(u64::MAX));
         assert_eq!(first.since(last), Duration::ZERO);
         assert!(!last.rfc3339().is_empty() && !first.rfc3339().is_empty());
-        assert_eq!(Boot::default().minus(Duration::from_secs(1)), Boot::default());
-        assert_eq!(Boot::default().plus(Duration::MAX).plus(Duration::MAX).as_duration(), Duration::MAX);
+        assert_eq!(
+            Boot::default().minus(Duration::from_secs(1)),
+            Boot::default()
+        );
+        assert_eq!(
+            Boot::default()
+                .plus(Duration::MAX)
+                .plus(Duration::MAX)
+                .as_duration(),
+            Duration::MAX
+        );
     }
 }

@@ -63,7 +63,9 @@ pub enum Error {
     #[error("it has blanks or line breaks in it: write the token alone, on one line")]
     Lines,
     /// Of a file that was given its length before its content, or a C string's end.
-    #[error("it has bytes of zero in it: whoever writes it must write the token alone, and rename the file into place")]
+    #[error(
+        "it has bytes of zero in it: whoever writes it must write the token alone, and rename the file into place"
+    )]
     Zeros,
     /// The middle part is not a JSON object.
     #[error("its claims are not a JSON object")]
@@ -91,23 +93,37 @@ impl WebIdentityToken {
         }
         let text = std::str::from_utf8(content).map_err(|_| Error::NotAJwt)?;
         let parts: Vec<&str> = text.split('.').collect();
-        let is_part =
-            |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        let [_, payload, _] = parts[..] else { return Err(form_of(text)) };
+        let is_part = |part: &&str| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        let [_, payload, _] = parts[..] else {
+            return Err(form_of(text));
+        };
         if !parts.iter().all(is_part) {
             return Err(form_of(text));
         }
-        let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Error::NotAJwt)?;
+        let payload = URL_SAFE_NO_PAD
+            .decode(payload)
+            .map_err(|_| Error::NotAJwt)?;
         let claims = serde_json::from_slice::<Value>(&payload).map_err(|_| Error::Claims)?;
         if !claims.is_object() {
             return Err(Error::Claims);
         }
         let claims = peek(&claims);
         let identity = match &claims.subject {
-            Some(subject) => Identity::named("token", claims.issuer.as_deref(), subject, &claims.audience),
+            Some(subject) => {
+                Identity::named("token", claims.issuer.as_deref(), subject, &claims.audience)
+            }
             None => Identity::opaque(text),
         };
-        Ok(Self { raw: Secret::new(text.to_owned()), claims, identity })
+        Ok(Self {
+            raw: Secret::new(text.to_owned()),
+            claims,
+            identity,
+        })
     }
 
     /// Reads an OAuth 2.0 access token, which says nothing to us.
@@ -119,10 +135,18 @@ impl WebIdentityToken {
             return Err(Error::Jwt);
         }
         let content = content.trim_ascii();
-        let sound = (4..=LONGEST).contains(&content.len()) && content.iter().all(u8::is_ascii_graphic);
-        let text = std::str::from_utf8(content).ok().filter(|_| sound).ok_or(Error::NotAToken)?;
+        let sound =
+            (4..=LONGEST).contains(&content.len()) && content.iter().all(u8::is_ascii_graphic);
+        let text = std::str::from_utf8(content)
+            .ok()
+            .filter(|_| sound)
+            .ok_or(Error::NotAToken)?;
         let identity = Identity::opaque(text);
-        Ok(Self { raw: Secret::new(text.to_owned()), claims: Claims::default(), identity })
+        Ok(Self {
+            raw: Secret::new(text.to_owned()),
+            claims: Claims::default(),
+            identity,
+        })
     }
 
     /// The token itself, for the request to STS only.
@@ -158,8 +182,14 @@ fn peek(claims: &Value) -> Claims {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let instant = |name: &str| {
         let value = &claims[name];
-        #[allow(clippy::cast_possible_truncation, reason = "float casts saturate, and a date is only shown")]
-        value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64)).map(Wall::from_unix_seconds)
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "float casts saturate, and a date is only shown"
+        )]
+        value
+            .as_i64()
+            .or_else(|| value.as_f64().map(|seconds| seconds as i64))
+            .map(Wall::from_unix_seconds)
     };
     let audience = match &claims["aud"] {
         Value::Array(several) => several.iter().filter_map(text).collect(),
@@ -183,19 +213,26 @@ mod tests {
     use super::*;
 
     fn jwt(payload: &str) -> String {
-        format!("eyJhbGciOiJSUzI1NiJ9.{}.c2ln", URL_SAFE_NO_PAD.encode(payload))
+        format!(
+            "eyJhbGciOiJSUzI1NiJ9.{}.c2ln",
+            URL_SAFE_NO_PAD.encode(payload)
+        )
     }
 
     #[test]
     fn claims_of_a_kubelet_token_are_read() {
         let payload = r#"{"iss":"https://k","sub":"system:serviceaccount:ns:app","aud":["sts.amazonaws.com"],
             "iat":1,"nbf":2,"exp":3,"kubernetes.io":{"namespace":"ns","pod":{"name":"app-0"}}}"#;
-        let token = WebIdentityToken::parse(format!(" {}\n", jwt(payload)).as_bytes()).expect("a token");
+        let token =
+            WebIdentityToken::parse(format!(" {}\n", jwt(payload)).as_bytes()).expect("a token");
         let claims = token.claims();
         assert_eq!(claims.issuer.as_deref(), Some("https://k"));
         assert_eq!(claims.audience, ["sts.amazonaws.com"]);
         assert_eq!(claims.expires_at, Some(Wall::from_unix_seconds(3)));
-        assert_eq!((claims.namespace.as_deref(), claims.pod.as_deref()), (Some("ns"), Some("app-0")));
+        assert_eq!(
+            (claims.namespace.as_deref(), claims.pod.as_deref()),
+            (Some("ns"), Some("app-0"))
+        );
         assert_eq!(token.expose(), jwt(payload));
     }
 
@@ -219,41 +256,77 @@ mod tests {
             (jwt("[1]").as_str(), Error::Claims),
             (jwt("nonsense").as_str(), Error::Claims),
         ] {
-            assert_eq!(WebIdentityToken::parse(content.as_bytes()).err(), Some(reason), "{content:.20}");
+            assert_eq!(
+                WebIdentityToken::parse(content.as_bytes()).err(),
+                Some(reason),
+                "{content:.20}"
+            );
         }
-        assert_eq!(WebIdentityToken::parse(b"\xff.\xff.\xff").err(), Some(Error::NotAJwt));
+        assert_eq!(
+            WebIdentityToken::parse(b"\xff.\xff.\xff").err(),
+            Some(Error::NotAJwt)
+        );
     }
 
     #[test]
     fn a_token_in_a_form_that_others_write_is_refused_by_its_form() {
         let token = jwt("{}");
         for (content, said) in [
-            (format!("\"{token}\"\n"), "it is JSON or in quotes: write the token alone"),
-            (format!("'{token}'"), "it is JSON or in quotes: write the token alone"),
-            (format!("{{\"token\":\"{token}\"}}"), "it is JSON or in quotes: write the token alone"),
-            (format!("Bearer {token}"), "it has blanks or line breaks in it: write the token alone, on one line"),
+            (
+                format!("\"{token}\"\n"),
+                "it is JSON or in quotes: write the token alone",
+            ),
+            (
+                format!("'{token}'"),
+                "it is JSON or in quotes: write the token alone",
+            ),
+            (
+                format!("{{\"token\":\"{token}\"}}"),
+                "it is JSON or in quotes: write the token alone",
+            ),
+            (
+                format!("Bearer {token}"),
+                "it has blanks or line breaks in it: write the token alone, on one line",
+            ),
             (
                 format!("{}\n{}", &token[..9], &token[9..]),
                 "it has blanks or line breaks in it: write the token alone, on one line",
             ),
-            (format!("{token}\n{token}\n"), "it has blanks or line breaks in it: write the token alone, on one line"),
+            (
+                format!("{token}\n{token}\n"),
+                "it has blanks or line breaks in it: write the token alone, on one line",
+            ),
             (
                 format!("{token}\0\0"),
                 "it has bytes of zero in it: whoever writes it must write the token alone, and rename the file into place",
             ),
         ] {
-            assert_eq!(WebIdentityToken::parse(content.as_bytes()).expect_err(&content).to_string(), said);
+            assert_eq!(
+                WebIdentityToken::parse(content.as_bytes())
+                    .expect_err(&content)
+                    .to_string(),
+                said
+            );
         }
     }
 
     #[test]
     fn an_access_token_is_opaque_and_no_jwt() {
         let token = WebIdentityToken::opaque(b"Atza|IQEBLjAsAhRm\n").expect("a token");
-        assert_eq!((token.expose(), token.claims()), ("Atza|IQEBLjAsAhRm", &Claims::default()));
-        for (content, reason) in
-            [(jwt("{}").as_str(), Error::Jwt), ("abc", Error::NotAToken), ("a b c d", Error::NotAToken)]
-        {
-            assert_eq!(WebIdentityToken::opaque(content.as_bytes()).err(), Some(reason), "{content}");
+        assert_eq!(
+            (token.expose(), token.claims()),
+            ("Atza|IQEBLjAsAhRm", &Claims::default())
+        );
+        for (content, reason) in [
+            (jwt("{}").as_str(), Error::Jwt),
+            ("abc", Error::NotAToken),
+            ("a b c d", Error::NotAToken),
+        ] {
+            assert_eq!(
+                WebIdentityToken::opaque(content.as_bytes()).err(),
+                Some(reason),
+                "{content}"
+            );
         }
     }
 

@@ -42,7 +42,11 @@ impl TotpSecret {
     pub fn parse(content: &[u8]) -> Option<Self> {
         let (mut bits, mut held) = (0_u32, 0_u32);
         let mut secret = Zeroizing::new(Vec::with_capacity(content.len()));
-        for byte in content.trim_ascii().iter().filter(|byte| !matches!(byte, b' ' | b'-' | b'=')) {
+        for byte in content
+            .trim_ascii()
+            .iter()
+            .filter(|byte| !matches!(byte, b' ' | b'-' | b'='))
+        {
             let digit = match byte.to_ascii_uppercase() {
                 letter @ b'A'..=b'Z' => letter - b'A',
                 digit @ b'2'..=b'7' => digit - b'2' + 26,
@@ -69,7 +73,10 @@ impl TotpSecret {
             Some(sent) if (step..=step + 1).contains(&sent) => {
                 Turn::Wait(Duration::from_secs((sent + 1) * STEP - seconds))
             }
-            _ => Turn::Send { code: self.code(step), step },
+            _ => Turn::Send {
+                code: self.code(step),
+                step,
+            },
         }
     }
 
@@ -78,7 +85,11 @@ impl TotpSecret {
         let tag = tag.as_ref();
         // Dynamic truncation, RFC 4226 section 5.3.
         let start = usize::from(tag[tag.len() - 1] & 0xf);
-        let word = u32::from_be_bytes(tag[start..start + 4].try_into().expect("four bytes of twenty"));
+        let word = u32::from_be_bytes(
+            tag[start..start + 4]
+                .try_into()
+                .expect("four bytes of twenty"),
+        );
         Secret::new(format!("{:06}", (word & 0x7fff_ffff) % 1_000_000))
     }
 }
@@ -113,7 +124,13 @@ mod tests {
             (20_000_000_000, "353130"),
         ] {
             let step = u64::try_from(seconds).expect("after 1970") / 30;
-            assert_eq!(secret.turn(at(seconds), None), Turn::Send { code: Secret::new(code.to_owned()), step });
+            assert_eq!(
+                secret.turn(at(seconds), None),
+                Turn::Send {
+                    code: Secret::new(code.to_owned()),
+                    step
+                }
+            );
         }
     }
 
@@ -124,18 +141,38 @@ mod tests {
             Turn::Wait(wait) => Some(wait.as_secs()),
             Turn::Send { .. } => None,
         };
-        assert_eq!((waits(60, Some(2)), waits(89, Some(2)), waits(90, Some(2))), (Some(30), Some(1), None));
-        assert_eq!(waits(59, Some(2)), Some(31), "the clock stepped back a little: that code is known to STS");
-        assert_eq!(waits(60, Some(500)), None, "it stepped back by hours: those codes are long forgotten");
+        assert_eq!(
+            (waits(60, Some(2)), waits(89, Some(2)), waits(90, Some(2))),
+            (Some(30), Some(1), None)
+        );
+        assert_eq!(
+            waits(59, Some(2)),
+            Some(31),
+            "the clock stepped back a little: that code is known to STS"
+        );
+        assert_eq!(
+            waits(60, Some(500)),
+            None,
+            "it stepped back by hours: those codes are long forgotten"
+        );
         assert_eq!(waits(60, Some(1)), None);
     }
 
     #[test]
     fn secrets_are_read_as_people_copy_them_and_anything_else_is_refused() {
-        let spaced = TotpSecret::parse(b" gezd gnbv-gy3t qojq gezd gnbv gy3t qojq====").expect("the same");
-        let Turn::Send { code, .. } = spaced.turn(at(59), None) else { panic!("nothing was sent") };
+        let spaced =
+            TotpSecret::parse(b" gezd gnbv-gy3t qojq gezd gnbv gy3t qojq====").expect("the same");
+        let Turn::Send { code, .. } = spaced.turn(at(59), None) else {
+            panic!("nothing was sent")
+        };
         assert_eq!(code.expose(), "287082");
-        for bad in [&b""[..], b"GEZDGNBV", b"GEZDGNBVGY3TQOJQGEZDGNBV1", "GEZDGNBVGY3TQOJÜ".as_bytes(), b"\xff"] {
+        for bad in [
+            &b""[..],
+            b"GEZDGNBV",
+            b"GEZDGNBVGY3TQOJQGEZDGNBV1",
+            "GEZDGNBVGY3TQOJÜ".as_bytes(),
+            b"\xff",
+        ] {
             assert!(TotpSecret::parse(bad).is_none(), "{bad:?}");
         }
         assert_eq!(format!("{spaced:?}"), "[redacted]");

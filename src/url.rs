@@ -16,7 +16,9 @@ pub enum Error {
     #[error("an STS endpoint looks like https://sts.example.com or http://127.0.0.1:8333")]
     Endpoint,
     /// It would be sent nowhere, and shown in logs.
-    #[error("leave out what is in front of @: no user or password is sent to STS; a path has %40 instead")]
+    #[error(
+        "leave out what is in front of @: no user or password is sent to STS; a path has %40 instead"
+    )]
     User,
     /// The requests have no query of their own.
     #[error("it cannot have a query (?) or fragment (#): take off what begins there")]
@@ -33,7 +35,9 @@ pub enum Error {
     #[error("the URL of a proxy, such as http://proxy.example.com:3128")]
     Proxy,
     /// Another protocol, often a proxy's all the same.
-    #[error("the URL of a proxy that takes CONNECT, such as http://proxy.example.com:3128; SOCKS is not spoken")]
+    #[error(
+        "the URL of a proxy that takes CONNECT, such as http://proxy.example.com:3128; SOCKS is not spoken"
+    )]
     Socks,
     /// A path means nothing to a proxy. Mostly it is a password that was cut.
     #[error(
@@ -49,7 +53,13 @@ pub enum Error {
 /// When it is no absolute URL, holds what would be dropped, or would send the token in plain text.
 pub fn endpoint(text: &str, allow_insecure: bool) -> Result<Uri, Error> {
     let text = plain(text);
-    let Parts { scheme, user, host, port, tail } = Parts::of(&text).ok_or(Error::Endpoint)?;
+    let Parts {
+        scheme,
+        user,
+        host,
+        port,
+        tail,
+    } = Parts::of(&text).ok_or(Error::Endpoint)?;
     match scheme {
         _ if user.is_some() || tail.contains('@') => return Err(Error::User),
         _ if tail.contains(['?', '#']) => return Err(Error::Query),
@@ -58,7 +68,11 @@ pub fn endpoint(text: &str, allow_insecure: bool) -> Result<Uri, Error> {
         _ => return Err(Error::Endpoint),
     }
     let url = same(&text, host, port).ok_or(Error::Endpoint)?;
-    if scheme == "http" && !allow_insecure && !is_loopback(host) { Err(Error::Insecure) } else { Ok(url) }
+    if scheme == "http" && !allow_insecure && !is_loopback(host) {
+        Err(Error::Insecure)
+    } else {
+        Ok(url)
+    }
 }
 
 /// A proxy: `http://proxy:3128`, or `proxy:3128` as many write it.
@@ -67,10 +81,21 @@ pub fn endpoint(text: &str, allow_insecure: bool) -> Result<Uri, Error> {
 /// When it is no URL of an HTTP proxy, or holds what would be dropped.
 pub fn proxy(text: &str) -> Result<Uri, Error> {
     let text = plain(text);
-    let whole = if text.contains("://") { text } else { format!("http://{text}") };
-    let Parts { scheme, user, host, port, tail } = Parts::of(&whole).ok_or(Error::Proxy)?;
-    let is_encoded =
-        |user: &str| !user.contains(['@', '/', '?', '#', '\\']) && user.bytes().all(|b| b.is_ascii_graphic());
+    let whole = if text.contains("://") {
+        text
+    } else {
+        format!("http://{text}")
+    };
+    let Parts {
+        scheme,
+        user,
+        host,
+        port,
+        tail,
+    } = Parts::of(&whole).ok_or(Error::Proxy)?;
+    let is_encoded = |user: &str| {
+        !user.contains(['@', '/', '?', '#', '\\']) && user.bytes().all(|b| b.is_ascii_graphic())
+    };
     match scheme {
         _ if scheme.starts_with("socks") => return Err(Error::Socks),
         "http" | "https" => {}
@@ -92,7 +117,10 @@ pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     // Names have no case, and one with a dot at its end is the same (RFC 6761, section 6.3, for this one).
     let name = host.strip_suffix('.').unwrap_or(host);
-    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// Without the white space around it that files leave, and its scheme in lower case (RFC 3986, section 3.1).
@@ -118,7 +146,8 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
-        let (authority, tail) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
+        let (authority, tail) =
+            rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
         let (user, server) = match authority.rsplit_once('@') {
             Some((user, server)) => (Some(user), server),
             None => (None, authority),
@@ -127,7 +156,13 @@ impl<'a> Parts<'a> {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (server, None),
         };
-        Some(Self { scheme, user, host, port, tail })
+        Some(Self {
+            scheme,
+            user,
+            host,
+            port,
+            tail,
+        })
     }
 }
 
@@ -138,7 +173,8 @@ fn is_port(port: &str) -> bool {
 /// The URL, if the parser that everything behind it uses sees the same server in it.
 fn same(text: &str, host: &str, port: Option<&str>) -> Option<Uri> {
     let url: Uri = text.parse().ok()?;
-    let agrees = url.host() == Some(host) && url.port_u16() == port.and_then(|port| port.parse().ok());
+    let agrees =
+        url.host() == Some(host) && url.port_u16() == port.and_then(|port| port.parse().ok());
     agrees.then_some(url)
 }
 
@@ -158,7 +194,12 @@ mod tests {
         ] {
             assert!(endpoint(url, false).is_ok(), "{url}");
         }
-        for url in ["http://sts.svc:8333", "http://localhost.svc", "http://localhost..", "http://notlocalhost"] {
+        for url in [
+            "http://sts.svc:8333",
+            "http://localhost.svc",
+            "http://localhost..",
+            "http://notlocalhost",
+        ] {
             assert_eq!(endpoint(url, false), Err(Error::Insecure), "{url}");
         }
         assert!(endpoint("http://sts.svc:8333", true).is_ok());
@@ -192,13 +233,24 @@ mod tests {
         ] {
             assert_eq!(endpoint(text, true).err(), Some(error), "{text}");
         }
-        assert_eq!(endpoint(" HTTPS://x:65535/Y\n", false).expect("a URL").to_string(), "https://x:65535/Y");
+        assert_eq!(
+            endpoint(" HTTPS://x:65535/Y\n", false)
+                .expect("a URL")
+                .to_string(),
+            "https://x:65535/Y"
+        );
     }
 
     #[test]
     fn a_proxy_may_have_a_user_and_an_encoded_password() {
-        for text in ["proxy", "proxy:3128", "me:p%23@proxy", "http://proxy/", "https://[fd00::1]:3128", "HTTP://me@p:1"]
-        {
+        for text in [
+            "proxy",
+            "proxy:3128",
+            "me:p%23@proxy",
+            "http://proxy/",
+            "https://[fd00::1]:3128",
+            "HTTP://me@p:1",
+        ] {
             assert!(proxy(text).is_ok(), "{text}");
         }
         for (text, error) in [

@@ -24,7 +24,10 @@ const TARGET: &str = "arn:aws:iam::444455556666:role/target";
 
 /// A token of 1 h 30 min 30 s of age, so that what is shown of it does not change within the test.
 fn token() -> ServiceAccountToken {
-    ServiceAccountToken { issued_at: unix_now() - 5430, ..ServiceAccountToken::default() }
+    ServiceAccountToken {
+        issued_at: unix_now() - 5430,
+        ..ServiceAccountToken::default()
+    }
 }
 
 /// A configuration with one hop behind the source.
@@ -43,10 +46,20 @@ fn chain(pod: &Pod) -> String {
 /// Neither the token nor anything that was issued.
 fn assert_no_secret(outcome: &Outcome, sts: &FakeSts, token: &str) {
     let issued = (1..10).filter_map(|serial| sts.issued(&format!("ASIAFAKE{serial:012}")));
-    let secrets = issued.flat_map(|issued| [issued.access_key_id, issued.secret_access_key, issued.session_token]);
+    let secrets = issued.flat_map(|issued| {
+        [
+            issued.access_key_id,
+            issued.secret_access_key,
+            issued.session_token,
+        ]
+    });
     let parts = token.split('.').map(str::to_owned);
     for secret in secrets.chain(parts) {
         let shown = outcome.stdout.contains(&secret) || outcome.stderr.contains(&secret);
-        assert!(!shown, "a secret is shown:\n{}{}", outcome.stdout, outcome.stderr);
+        assert!(
+            !shown,
+            "a secret is shown:\n{}{}",
+            outcome.stdout, outcome.stderr
+        );
     }
 }

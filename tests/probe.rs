@@ -52,16 +52,29 @@ impl Case {
 }
 
 fn case(name: &'static str, sts: Behaviour, line: &'static str) -> Case {
-    Case { name, sts: Some(sts), token: Some(ServiceAccountToken::default()), unreadable: false, line }
+    Case {
+        name,
+        sts: Some(sts),
+        token: Some(ServiceAccountToken::default()),
+        unreadable: false,
+        line,
+    }
 }
 
 fn cases() -> Vec<Case> {
-    let expired =
-        ServiceAccountToken { issued_at: unix_now() - 7200, lifetime: 3600, ..ServiceAccountToken::default() };
+    let expired = ServiceAccountToken {
+        issued_at: unix_now() - 7200,
+        lifetime: 3600,
+        ..ServiceAccountToken::default()
+    };
     vec![
         case(
             "wrong role",
-            Behaviour::error(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"),
+            Behaviour::error(
+                403,
+                "AccessDenied",
+                "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+            ),
             "default: role arn:aws:iam::111122223333:role/app: AccessDenied: Not authorized to perform \
              sts:AssumeRoleWithWebIdentity; check the role ARN, and that its trust policy allows this service account",
         ),
@@ -118,9 +131,15 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn seven_faults_have_seven_stable_lines() {
-    let running: Vec<_> =
-        cases().into_iter().enumerate().map(|(at, case)| thread::spawn(move || shown(at, &case))).collect();
-    let wrong: Vec<String> = running.into_iter().filter_map(|one| one.join().expect("no panic").err()).collect();
+    let running: Vec<_> = cases()
+        .into_iter()
+        .enumerate()
+        .map(|(at, case)| thread::spawn(move || shown(at, &case)))
+        .collect();
+    let wrong: Vec<String> = running
+        .into_iter()
+        .filter_map(|one| one.join().expect("no panic").err())
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -129,11 +148,22 @@ fn shown(at: usize, case: &Case) -> Result<(), String> {
     let sts = FakeSts::start();
     sts.set_default(case.sts.clone().unwrap_or(Behaviour::Ok));
     let host = |place: usize| free_address(&format!("127.77.{}.{place}", at + 10));
-    let url = if case.sts.is_some() { sts.url() } else { format!("http://{}", host(1)) };
-    let pod = Pod::new(&url, case.token.as_ref().map(ServiceAccountToken::jwt).as_deref());
+    let url = if case.sts.is_some() {
+        sts.url()
+    } else {
+        format!("http://{}", host(1))
+    };
+    let pod = Pod::new(
+        &url,
+        case.token.as_ref().map(ServiceAccountToken::jwt).as_deref(),
+    );
     let (listen, admin) = (host(2), host(3));
     let arguments = ["run", "--listen", &listen, "--admin-listen", &admin];
-    let command = if case.unreadable { pod.locked_out(&arguments) } else { Some(pod.command(&arguments)) };
+    let command = if case.unreadable {
+        pod.locked_out(&arguments)
+    } else {
+        Some(pod.command(&arguments))
+    };
     let Some(mut command) = command else {
         println!("not run: {}: it needs root", case.name);
         return Ok(());
@@ -145,7 +175,10 @@ fn shown(at: usize, case: &Case) -> Result<(), String> {
     if case.is_shown_as(&first) && second == first && first.chars().count() < 200 {
         return Ok(());
     }
-    Err(format!("{}\n  expected {}\n  first    {first}\n  second   {second}", case.name, case.line))
+    Err(format!(
+        "{}\n  expected {}\n  first    {first}\n  second   {second}",
+        case.name, case.line
+    ))
 }
 
 /// The probe's line, once the agent has tried.
@@ -154,7 +187,9 @@ fn probed(pod: &Pod, admin: &str, wait: &str) -> String {
     let began = Instant::now();
     loop {
         let outcome = pod.run(&["status", "--probe", "--wait", wait, "--admin-listen", admin]);
-        if !outcome.stdout.contains("NoAnswerYet") && outcome.code == Some(1) || began.elapsed() > LIMIT {
+        if !outcome.stdout.contains("NoAnswerYet") && outcome.code == Some(1)
+            || began.elapsed() > LIMIT
+        {
             return outcome.stdout;
         }
     }
@@ -187,7 +222,11 @@ fn three_wrong_configurations_have_the_agents_own_error() {
         let outcome = pod.run(&["run", "--config", &config]);
         println!("{name}: {}", outcome.stderr.trim_end());
         assert_eq!(
-            (outcome.code, outcome.stdout.as_str(), outcome.stderr.as_str()),
+            (
+                outcome.code,
+                outcome.stdout.as_str(),
+                outcome.stderr.as_str()
+            ),
             (Some(78), "", &*format!("{line}\n"))
         );
     }

@@ -21,13 +21,25 @@ fn passes(program: &str, arguments: &[&str]) {
         .arg(root.join("tests").join(program))
         .args(arguments)
         .env("STSIDECAR_BIN", env!("CARGO_BIN_EXE_stsidecar"))
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is below the build's"))
+        .env(
+            "CARGO_TARGET_DIR",
+            Path::new(env!("CARGO_TARGET_TMPDIR"))
+                .parent()
+                .expect("it is below the build's"),
+        )
         .status();
     match outcome {
-        Ok(status) => assert!(status.success(), "tests/{program} {} ended with {status}", arguments.join(" ")),
+        Ok(status) => assert!(
+            status.success(),
+            "tests/{program} {} ended with {status}",
+            arguments.join(" ")
+        ),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let all_tiers = std::env::var_os("ALL_TIERS").is_some_and(|value| value == "1");
-            assert!(!all_tiers, "python3 is needed: apt install python3 python3-venv");
+            assert!(
+                !all_tiers,
+                "python3 is needed: apt install python3 python3-venv"
+            );
             println!("not run: tests/{program}: there is no python3");
         }
         Err(error) => panic!("cannot start python3: {error}"),

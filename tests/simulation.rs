@@ -37,9 +37,15 @@ use simulation::world::{Settings, World};
 /// How long each seed runs.
 const DAYS_A_SEED: u64 = 4;
 
-#[allow(clippy::disallowed_methods, reason = "a test has no other settings than its environment")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test has no other settings than its environment"
+)]
 fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().expect("SIM_DAYS and SIM_SEED are whole numbers"))
+    std::env::var(name).ok().map(|text| {
+        text.parse()
+            .expect("SIM_DAYS and SIM_SEED are whole numbers")
+    })
 }
 
 /// Runs the seeds of one worker; tells days, uses, failed uses, withdrawals and how often each fault hit.
@@ -48,9 +54,20 @@ fn swarm(seeds: impl Iterator<Item = u64>) -> ([u64; 6], [u64; KINDS]) {
     for seed in seeds {
         let world = World::finished(Settings::drawn(seed, DAYS_A_SEED * DAY));
         let tally = &world.tally;
-        let row = [DAYS_A_SEED, tally.steps, tally.uses, tally.failed_uses, tally.withdrawals, tally.steady];
-        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-        hits.iter_mut().zip(world.sts.hits).for_each(|(sum, value)| *sum += value);
+        let row = [
+            DAYS_A_SEED,
+            tally.steps,
+            tally.uses,
+            tally.failed_uses,
+            tally.withdrawals,
+            tally.steady,
+        ];
+        sums.iter_mut()
+            .zip(row)
+            .for_each(|(sum, value)| *sum += value);
+        hits.iter_mut()
+            .zip(world.sts.hits)
+            .for_each(|(sum, value)| *sum += value);
     }
     (sums, hits)
 }
@@ -59,26 +76,41 @@ fn swarm(seeds: impl Iterator<Item = u64>) -> ([u64; 6], [u64; KINDS]) {
 fn every_invariant_holds_over_thousands_of_days_of_faults() {
     if let Some(seed) = setting("SIM_SEED") {
         let world = World::finished(Settings::drawn(seed, DAYS_A_SEED * DAY));
-        println!("seed {seed}: trace {:016x}, {:?}\n{}", world.trace.hash(), world.tally, world.trace);
+        println!(
+            "seed {seed}: trace {:016x}, {:?}\n{}",
+            world.trace.hash(),
+            world.tally,
+            world.trace
+        );
         return;
     }
     let seeds = setting("SIM_DAYS").unwrap_or(2000).div_ceil(DAYS_A_SEED);
     let workers = 2;
     let (mut sums, mut hits) = ([0; 6], [0; KINDS]);
     std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..workers).map(|worker| scope.spawn(move || swarm((worker..seeds).step_by(workers as usize)))).collect();
+        let threads: Vec<_> = (0..workers)
+            .map(|worker| scope.spawn(move || swarm((worker..seeds).step_by(workers as usize))))
+            .collect();
         for thread in threads {
-            let (part, hit) = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            sums.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
-            hits.iter_mut().zip(hit).for_each(|(sum, value)| *sum += value);
+            let (part, hit) = thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            sums.iter_mut()
+                .zip(part)
+                .for_each(|(sum, value)| *sum += value);
+            hits.iter_mut()
+                .zip(hit)
+                .for_each(|(sum, value)| *sum += value);
         }
     });
     let [days, steps, uses, failed, withdrawals, steady] = sums;
     println!(
         "{seeds} seeds, {days} days, {steps} steps, {uses} uses of AWS, {failed} failed in {withdrawals} justified gaps, {steady} times well and fresh"
     );
-    assert!(withdrawals > 0 && steady > steps / 10, "too few or too many faults to prove anything");
+    assert!(
+        withdrawals > 0 && steady > steps / 10,
+        "too few or too many faults to prove anything"
+    );
     for (kind, hits) in ALL.iter().zip(hits) {
         println!("{kind:?}: {hits}");
         assert!(hits > 0 || days < 2000, "{kind:?} was never exercised");

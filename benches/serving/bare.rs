@@ -16,7 +16,9 @@ use tokio::net::TcpListener;
 /// Serves `body` on a port of its own, which it prints, until the process is killed.
 #[allow(dead_code, reason = "the other benchmark has a runtime of its own")]
 pub fn serve(body: String) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?.port());
@@ -30,10 +32,14 @@ pub async fn accept(listener: TcpListener, body: Bytes) -> std::io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         let body = body.clone();
-        let answer = service_fn(move |_: Request<Incoming>| std::future::ready(Ok::<_, Infallible>(json(&body))));
+        let answer = service_fn(move |_: Request<Incoming>| {
+            std::future::ready(Ok::<_, Infallible>(json(&body)))
+        });
         tokio::spawn(async move {
             // A client that goes away is no fault of the server.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), answer)
+                .await;
         });
     }
 }

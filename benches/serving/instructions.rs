@@ -37,14 +37,18 @@ fn per_request(start: impl Fn(&[&str]) -> Result<(Process, Target, Option<Agent>
     let directory = tempfile::tempdir()?;
     let run = |requests: u64| {
         let out = directory.path().join(requests.to_string());
-        let (file, log) =
-            (format!("--callgrind-out-file={}", out.display()), format!("--log-file={}.log", out.display()));
+        let (file, log) = (
+            format!("--callgrind-out-file={}", out.display()),
+            format!("--log-file={}.log", out.display()),
+        );
         let (process, target, files) = start(&["valgrind", "--tool=callgrind", &file, &log])?;
         target.keep_alive(Duration::MAX, requests)?;
         process.stop()?;
         drop(files);
         let text = std::fs::read_to_string(&out)?;
-        let total = text.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse::<u64>().ok());
+        let total = text
+            .lines()
+            .find_map(|line| line.strip_prefix("totals: ")?.trim().parse::<u64>().ok());
         total.ok_or_else(|| Error::other("callgrind wrote no total"))
     };
     let (once, twice) = (run(REQUESTS)?, run(2 * REQUESTS)?);

@@ -22,7 +22,11 @@ pub struct Target {
 impl Target {
     /// Asks once, to know how long an answer is.
     pub fn new(address: SocketAddr, token: String) -> std::io::Result<Self> {
-        let mut target = Self { address, token, answer: 0 };
+        let mut target = Self {
+            address,
+            token,
+            answer: 0,
+        };
         let (mut stream, mut answer) = (target.connect()?, Vec::new());
         stream.write_all(&target.request("keep-alive"))?;
         while !answer.ends_with(b"}") {
@@ -52,7 +56,9 @@ impl Target {
     /// Asks on kept-alive connections for `time`, or `most` times; how many answers came, and in what time.
     pub fn keep_alive(&self, time: Duration, most: u64) -> std::io::Result<(u64, Duration)> {
         let (request, mut answer) = (self.request("keep-alive"), vec![0; self.answer]);
-        let mut streams = (0..CONCURRENT).map(|_| self.connect()).collect::<std::io::Result<Vec<_>>>()?;
+        let mut streams = (0..CONCURRENT)
+            .map(|_| self.connect())
+            .collect::<std::io::Result<Vec<_>>>()?;
         let (start, mut answers) = (now(), 0);
         for stream in &mut streams {
             stream.write_all(&request)?;
@@ -82,7 +88,9 @@ impl Target {
                 stream.write_all(&request)?;
                 under_way.push_back(stream);
             }
-            let Some(mut stream) = under_way.pop_front() else { break };
+            let Some(mut stream) = under_way.pop_front() else {
+                break;
+            };
             answer.clear();
             stream.read_to_end(&mut answer)?;
             checked(&answer)?;
@@ -121,7 +129,11 @@ impl Target {
 
 /// One request on a connection of its own: the whole answer, when its status is 200.
 pub fn ask(address: SocketAddr, token: &str) -> std::io::Result<Vec<u8>> {
-    let target = Target { address, token: token.to_owned(), answer: 0 };
+    let target = Target {
+        address,
+        token: token.to_owned(),
+        answer: 0,
+    };
     let (mut stream, mut answer) = (target.connect()?, Vec::new());
     stream.write_all(&target.request("close"))?;
     stream.read_to_end(&mut answer)?;
@@ -130,7 +142,13 @@ pub fn ask(address: SocketAddr, token: &str) -> std::io::Result<Vec<u8>> {
 
 fn checked(answer: &[u8]) -> std::io::Result<()> {
     let whole = answer.starts_with(b"HTTP/1.1 200 ") && answer.ends_with(b"}");
-    if whole { Ok(()) } else { Err(std::io::Error::other(String::from_utf8_lossy(answer).into_owned())) }
+    if whole {
+        Ok(())
+    } else {
+        Err(std::io::Error::other(
+            String::from_utf8_lossy(answer).into_owned(),
+        ))
+    }
 }
 
 /// Reads the clock of the benchmark.

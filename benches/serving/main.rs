@@ -44,12 +44,17 @@ fn main() -> ExitCode {
 /// Measures everything and prints it; whether all bars that do not depend on time are met.
 fn report(binary: &Path, dynamic: Option<&Path>) -> std::io::Result<bool> {
     if std::thread::available_parallelism()?.get() < 2 {
-        return Err(Error::other("needs two cores: one for the server, one for the load"));
+        return Err(Error::other(
+            "needs two cores: one for the server, one for the load",
+        ));
     }
     pin(LOAD_CORE)?;
     let sts = sts::start()?;
     // Idles while the others work, which costs it no wake-up.
-    let idle = measure::Idle::start(Agent::new(binary, sts)?, Duration::from_secs(number("IDLE_SECONDS", 300)?))?;
+    let idle = measure::Idle::start(
+        Agent::new(binary, sts)?,
+        Duration::from_secs(number("IDLE_SECONDS", 300)?),
+    )?;
     let mut table = Table::default();
     table.sizes(binary, dynamic)?;
 
@@ -68,14 +73,26 @@ fn report(binary: &Path, dynamic: Option<&Path>) -> std::io::Result<bool> {
     };
     sides.answer_the_same_bytes()?;
     let pairs = number("PAIRS", 21)?;
-    table.pairs("kept-alive", &sides.pairs(pairs, |target| target.keep_alive(measure::ROUND, u64::MAX))?);
-    table.pairs("new connections", &sides.pairs(pairs, |target| target.connections(measure::ROUND))?);
+    table.pairs(
+        "kept-alive",
+        &sides.pairs(pairs, |target| target.keep_alive(measure::ROUND, u64::MAX))?,
+    );
+    table.pairs(
+        "new connections",
+        &sides.pairs(pairs, |target| target.connections(measure::ROUND))?,
+    );
     let paced = Duration::from_secs(5);
-    table.paced(sides.agent.1.paced(1000, paced)?, sides.bare.1.paced(1000, paced)?);
+    table.paced(
+        sides.agent.1.paced(1000, paced)?,
+        sides.bare.1.paced(1000, paced)?,
+    );
     table.memory("after the load", &sides.agent.0)?;
     drop(sides);
 
-    table.instructions(instructions::agent(binary, sts)?, instructions::bare(&body)?);
+    table.instructions(
+        instructions::agent(binary, sts)?,
+        instructions::bare(&body)?,
+    );
     let idle = idle.finish()?;
     table.memory("idle", &idle.process)?;
     table.wake_ups(&idle);
@@ -84,8 +101,17 @@ fn report(binary: &Path, dynamic: Option<&Path>) -> std::io::Result<bool> {
     Ok(table.all_met())
 }
 
-fn number<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, default: T) -> std::io::Result<T> {
-    #[allow(clippy::disallowed_methods, reason = "the agent's rule; a benchmark has no configuration")]
-    let Ok(text) = std::env::var(name) else { return Ok(default) };
-    text.parse().map_err(|error| Error::other(format!("{name}={text}: {error}")))
+fn number<T: std::str::FromStr<Err: std::fmt::Display>>(
+    name: &str,
+    default: T,
+) -> std::io::Result<T> {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the agent's rule; a benchmark has no configuration"
+    )]
+    let Ok(text) = std::env::var(name) else {
+        return Ok(default);
+    };
+    text.parse()
+        .map_err(|error| Error::other(format!("{name}={text}: {error}")))
 }

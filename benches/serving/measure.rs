@@ -31,25 +31,42 @@ impl Sides {
     /// The comparison is one only when nothing but Date, which moves on, and the order of headers differ.
     pub fn answer_the_same_bytes(&self) -> Result<()> {
         let lines = |target: &Target| {
-            let answer = String::from_utf8_lossy(&crate::load::ask(target.address, &target.token)?).to_lowercase();
-            let mut lines: Vec<_> =
-                answer.lines().filter(|line| !line.starts_with("date: ")).map(str::to_owned).collect();
+            let answer = String::from_utf8_lossy(&crate::load::ask(target.address, &target.token)?)
+                .to_lowercase();
+            let mut lines: Vec<_> = answer
+                .lines()
+                .filter(|line| !line.starts_with("date: "))
+                .map(str::to_owned)
+                .collect();
             lines.sort();
             Ok::<_, Error>(lines)
         };
         let (agent, bare) = (lines(&self.agent.1)?, lines(&self.bare.1)?);
-        if agent == bare { Ok(()) } else { Err(Error::other(format!("the answers differ:\n{agent:#?}\n{bare:#?}"))) }
+        if agent == bare {
+            Ok(())
+        } else {
+            Err(Error::other(format!(
+                "the answers differ:\n{agent:#?}\n{bare:#?}"
+            )))
+        }
     }
 
     /// Rounds of both sides in turns, each pair beginning with the other side than the one before.
-    pub fn pairs(&self, count: usize, load: impl Fn(&Target) -> Result<(u64, Duration)>) -> Result<Vec<Pair>> {
+    pub fn pairs(
+        &self,
+        count: usize,
+        load: impl Fn(&Target) -> Result<(u64, Duration)>,
+    ) -> Result<Vec<Pair>> {
         let round = |side: &(Process, Target)| {
             let before = side.0.cpu()?;
             let (answers, took) = load(&side.1)?;
             let cpu = side.0.cpu()?.saturating_sub(before);
             #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
             let answers = answers as f64;
-            Ok::<_, Error>(Round { rate: answers / took.as_secs_f64(), cpu: cpu.as_secs_f64() / answers })
+            Ok::<_, Error>(Round {
+                rate: answers / took.as_secs_f64(),
+                cpu: cpu.as_secs_f64() / answers,
+            })
         };
         // Pages, caches and branch predictors of both are warm before the first pair.
         let _ = (round(&self.agent)?, round(&self.bare)?);
@@ -98,7 +115,13 @@ impl Idle {
         agent.first_answer()?;
         // The connection to STS is kept for 5 s, the sweep sees the last connection's end within one more.
         std::thread::sleep(Duration::from_secs(8));
-        Ok(Self { switches: process.switches()?, since: now(), process, time, _files: agent })
+        Ok(Self {
+            switches: process.switches()?,
+            since: now(),
+            process,
+            time,
+            _files: agent,
+        })
     }
 
     /// Waits until the time is over.
@@ -113,6 +136,8 @@ impl Idle {
 /// The body of a whole answer.
 pub fn body(answer: &[u8]) -> Result<String> {
     let text = String::from_utf8_lossy(answer);
-    let (_, body) = text.split_once("\r\n\r\n").ok_or_else(|| Error::other("an answer without an end of its head"))?;
+    let (_, body) = text
+        .split_once("\r\n\r\n")
+        .ok_or_else(|| Error::other("an answer without an end of its head"))?;
     Ok(body.to_owned())
 }

@@ -35,7 +35,9 @@ impl Process {
     }
 
     fn tasks(&self) -> std::io::Result<Vec<PathBuf>> {
-        std::fs::read_dir(format!("/proc/{}/task", self.0.id()))?.map(|task| task.map(|task| task.path())).collect()
+        std::fs::read_dir(format!("/proc/{}/task", self.0.id()))?
+            .map(|task| task.map(|task| task.path()))
+            .collect()
     }
 
     /// Processor time of all threads. `schedstat` counts nanoseconds, `stat` would count hundredths of a second.
@@ -43,7 +45,11 @@ impl Process {
         let mut sum = 0;
         for task in self.tasks()? {
             let text = std::fs::read_to_string(task.join("schedstat"))?;
-            sum += text.split_whitespace().next().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+            sum += text
+                .split_whitespace()
+                .next()
+                .and_then(|text| text.parse::<u64>().ok())
+                .unwrap_or(0);
         }
         Ok(Duration::from_nanos(sum))
     }
@@ -55,7 +61,10 @@ impl Process {
 
     /// Voluntary context switches of all threads.
     pub fn switches(&self) -> std::io::Result<u64> {
-        self.tasks()?.iter().map(|task| figure(task, "voluntary_ctxt_switches")).sum()
+        self.tasks()?
+            .iter()
+            .map(|task| figure(task, "voluntary_ctxt_switches"))
+            .sum()
     }
 }
 
@@ -68,7 +77,9 @@ impl Drop for Process {
 
 fn figure(directory: &Path, key: &str) -> std::io::Result<u64> {
     let text = std::fs::read_to_string(directory.join("status"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
     let value = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
     value.ok_or_else(|| std::io::Error::other(format!("no {key} in /proc")))
 }
@@ -98,11 +109,20 @@ impl Agent {
     /// Prepares its files: a token of the kubelet's shape, in memory as in a pod.
     pub fn new(binary: &Path, sts: SocketAddr) -> std::io::Result<Self> {
         let memory = Path::new("/dev/shm");
-        let directory = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
+        let directory = if memory.is_dir() {
+            TempDir::new_in(memory)?
+        } else {
+            TempDir::new()?
+        };
         std::fs::write(directory.path().join("token"), web_identity_token())?;
         // Free now, and nobody else's in the moment until the agent takes it.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let agent = Self { binary: binary.to_owned(), directory, sts, address };
+        let agent = Self {
+            binary: binary.to_owned(),
+            directory,
+            sts,
+            address,
+        };
         agent.forget().map(|()| agent)
     }
 
@@ -135,8 +155,11 @@ impl Agent {
             match answer {
                 Ok(answer) => return Ok(answer),
                 Err(error) if start.elapsed() > Duration::from_mins(1) => {
-                    let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-                    return Err(std::io::Error::other(format!("no credentials within a minute: {error}\n{log}")));
+                    let log = std::fs::read_to_string(self.directory.path().join("log"))
+                        .unwrap_or_default();
+                    return Err(std::io::Error::other(format!(
+                        "no credentials within a minute: {error}\n{log}"
+                    )));
                 }
                 Err(_) => {}
             }
@@ -156,8 +179,18 @@ impl Agent {
     pub fn forget(&self) -> std::io::Result<()> {
         for name in ["state", "authorization"] {
             let path = self.directory.path().join(name);
-            let gone = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
-            gone.or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+            let gone = if path.is_dir() {
+                std::fs::remove_dir_all(path)
+            } else {
+                std::fs::remove_file(path)
+            };
+            gone.or_else(|error| {
+                if error.kind() == std::io::ErrorKind::NotFound {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            })?;
         }
         // A memory-backed volume is there before the container.
         std::fs::create_dir(self.directory.path().join("state"))
@@ -166,7 +199,9 @@ impl Agent {
 
 /// `binary` below another program, such as valgrind, or by itself.
 fn wrapped(wrapper: &[&str], binary: &Path) -> Command {
-    let [program, arguments @ ..] = wrapper else { return Command::new(binary) };
+    let [program, arguments @ ..] = wrapper else {
+        return Command::new(binary);
+    };
     let mut command = Command::new(program);
     command.args(arguments).arg(binary);
     command
@@ -175,7 +210,13 @@ fn wrapped(wrapper: &[&str], binary: &Path) -> Command {
 /// Starts this program as the bare server of `body`; the process and its address.
 pub fn bare(body: &str, wrapper: &[&str]) -> std::io::Result<(Process, SocketAddr)> {
     let own = std::env::current_exe()?;
-    let mut process = Process::start(wrapped(wrapper, &own).arg("bare").arg(body).stdout(Stdio::piped()), SERVER_CORE)?;
+    let mut process = Process::start(
+        wrapped(wrapper, &own)
+            .arg("bare")
+            .arg(body)
+            .stdout(Stdio::piped()),
+        SERVER_CORE,
+    )?;
     let mut line = String::new();
     if let Some(stdout) = process.0.stdout.take() {
         BufReader::new(stdout).read_line(&mut line)?;
@@ -188,7 +229,11 @@ pub fn bare(body: &str, wrapper: &[&str]) -> std::io::Result<(Process, SocketAdd
 fn web_identity_token() -> String {
     let claims = r#"{"aud":["sts.amazonaws.com"],"exp":4102444800,"iat":1767225600,"nbf":1767225600,"iss":"https://kubernetes.default.svc.cluster.local","jti":"00000000-0000-4000-8000-000000000001","kubernetes.io":{"namespace":"shop","node":{"name":"node-1","uid":"00000000-0000-4000-8000-000000000004"},"pod":{"name":"checkout-7d4b9c-x2x4q","uid":"00000000-0000-4000-8000-000000000002"},"serviceaccount":{"name":"checkout","uid":"00000000-0000-4000-8000-000000000003"}},"sub":"system:serviceaccount:shop:checkout"}"#;
     let signature = [b'x'; 256];
-    [br#"{"alg":"RS256","kid":"bench"}"#, claims.as_bytes(), &signature]
-        .map(|part| URL_SAFE_NO_PAD.encode(part))
-        .join(".")
+    [
+        br#"{"alg":"RS256","kid":"bench"}"#,
+        claims.as_bytes(),
+        &signature,
+    ]
+    .map(|part| URL_SAFE_NO_PAD.encode(part))
+    .join(".")
 }

@@ -29,7 +29,9 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
             received.clear();
             let body = credentials();
             let length = body.len();
-            let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {length}\r\n\r\n{body}");
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {length}\r\n\r\n{body}"
+            );
             stream.write_all(answer.as_bytes())?;
         }
     }
@@ -37,9 +39,16 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
 
 fn is_complete(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request).to_ascii_lowercase();
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-    body.len() >= length.and_then(|length| length.trim().parse().ok()).unwrap_or(0)
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"));
+    body.len()
+        >= length
+            .and_then(|length| length.trim().parse().ok())
+            .unwrap_or(0)
 }
 
 /// A session of one hour with a token of a usual size.
@@ -61,11 +70,18 @@ fn credentials() -> String {
 
 fn expiration() -> String {
     #[allow(clippy::disallowed_methods, reason = "an STS is a clock of its own")]
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let end = now + Duration::from_hours(1);
     let (days, seconds) = (end.as_secs() / 86_400, end.as_secs() % 86_400);
     let (year, month, day) = civil(days);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
 }
 
 /// Year, month and day of a day since 1970, counted in years that begin in March.
@@ -75,6 +91,9 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let year = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day = day_of_era - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;
-    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let (day, month) = (
+        day - (153 * month + 2) / 5 + 1,
+        if month < 10 { month + 3 } else { month - 9 },
+    );
     (era * 400 + year + u64::from(month <= 2), month, day)
 }

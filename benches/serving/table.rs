@@ -15,76 +15,161 @@ pub struct Table {
 }
 
 impl Table {
-    fn row(&mut self, figure: impl Into<String>, measured: impl Into<String>, bar: impl Into<String>) {
+    fn row(
+        &mut self,
+        figure: impl Into<String>,
+        measured: impl Into<String>,
+        bar: impl Into<String>,
+    ) {
         self.rows.push([figure.into(), measured.into(), bar.into()]);
     }
 
     /// A row whose bar depends on nothing but the program.
     fn exact(&mut self, figure: &str, measured: f64, unit: &str, most: f64) {
         let digits = usize::from(most.fract() != 0.0 || most < 100.0);
-        self.row(figure, format!("{measured:.digits$}{unit}"), format!("at most {most}{unit}"));
+        self.row(
+            figure,
+            format!("{measured:.digits$}{unit}"),
+            format!("at most {most}{unit}"),
+        );
         if measured > most {
-            self.missed.push(format!("{figure}: {measured:.2}{unit}, at most {most}{unit}"));
+            self.missed.push(format!(
+                "{figure}: {measured:.2}{unit}, at most {most}{unit}"
+            ));
         }
     }
 
     #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
     pub fn sizes(&mut self, binary: &Path, dynamic: Option<&Path>) -> Result<()> {
-        self.exact("size of the static binary", std::fs::metadata(binary)?.len() as f64, " bytes", 8_500_000.0);
+        self.exact(
+            "size of the static binary",
+            std::fs::metadata(binary)?.len() as f64,
+            " bytes",
+            8_500_000.0,
+        );
         if let Some(dynamic) = dynamic {
-            self.exact("size, linked to glibc", std::fs::metadata(dynamic)?.len() as f64, " bytes", 7_000_000.0);
+            self.exact(
+                "size, linked to glibc",
+                std::fs::metadata(dynamic)?.len() as f64,
+                " bytes",
+                7_000_000.0,
+            );
         }
         Ok(())
     }
 
     pub fn starts(&mut self, starts: &[Duration]) {
-        let times: Vec<f64> = starts.iter().map(|start| start.as_secs_f64() * 1000.0).collect();
-        let shown = format!("{:.1} ms (median {:.1} ms)", quantile(&times, 0.0), median(&times));
-        self.row("from exec to the first 200, STS on loopback", shown, "10 ms and one STS round trip");
+        let times: Vec<f64> = starts
+            .iter()
+            .map(|start| start.as_secs_f64() * 1000.0)
+            .collect();
+        let shown = format!(
+            "{:.1} ms (median {:.1} ms)",
+            quantile(&times, 0.0),
+            median(&times)
+        );
+        self.row(
+            "from exec to the first 200, STS on loopback",
+            shown,
+            "10 ms and one STS round trip",
+        );
     }
 
     pub fn pairs(&mut self, kind: &str, pairs: &[Pair]) {
         let ratio = |of: fn(&Round) -> f64| {
-            let ratios: Vec<f64> = pairs.iter().map(|(agent, bare)| of(agent) / of(bare)).collect();
+            let ratios: Vec<f64> = pairs
+                .iter()
+                .map(|(agent, bare)| of(agent) / of(bare))
+                .collect();
             median(&ratios)
         };
         let both = |of: fn(&Round) -> f64| {
-            let side = |pick: fn(&Pair) -> &Round| median(&pairs.iter().map(|pair| of(pick(pair))).collect::<Vec<_>>());
+            let side = |pick: fn(&Pair) -> &Round| {
+                median(&pairs.iter().map(|pair| of(pick(pair))).collect::<Vec<_>>())
+            };
             (side(|pair| &pair.0), side(|pair| &pair.1))
         };
         let (agent, bare) = both(|round| round.rate);
-        let shown = format!("{:.1} % ({agent:.0} against {bare:.0})", 100.0 * ratio(|round| round.rate));
-        self.row(format!("requests/s of bare hyper, {kind}"), shown, "at least 95 %");
+        let shown = format!(
+            "{:.1} % ({agent:.0} against {bare:.0})",
+            100.0 * ratio(|round| round.rate)
+        );
+        self.row(
+            format!("requests/s of bare hyper, {kind}"),
+            shown,
+            "at least 95 %",
+        );
         let (agent, bare) = both(|round| round.cpu * 1e6);
-        let shown = format!("{:.3} times ({agent:.1} µs against {bare:.1} µs)", ratio(|round| round.cpu));
-        self.row(format!("processor time of bare hyper, {kind}"), shown, "at most 1.1 times");
+        let shown = format!(
+            "{:.3} times ({agent:.1} µs against {bare:.1} µs)",
+            ratio(|round| round.cpu)
+        );
+        self.row(
+            format!("processor time of bare hyper, {kind}"),
+            shown,
+            "at most 1.1 times",
+        );
     }
 
     pub fn paced(&mut self, agent: Vec<Duration>, bare: Vec<Duration>) {
         let p99 = |latencies: Vec<Duration>| {
-            quantile(&latencies.iter().map(|one| one.as_secs_f64() * 1000.0).collect::<Vec<_>>(), 0.99)
+            quantile(
+                &latencies
+                    .iter()
+                    .map(|one| one.as_secs_f64() * 1000.0)
+                    .collect::<Vec<_>>(),
+                0.99,
+            )
         };
         let shown = format!("{:.3} ms ({:.3} ms with bare hyper)", p99(agent), p99(bare));
-        self.row("p99 of a warm request at 1,000 requests/s", shown, "under 1 ms");
+        self.row(
+            "p99 of a warm request at 1,000 requests/s",
+            shown,
+            "under 1 ms",
+        );
     }
 
     pub fn instructions(&mut self, agent: f64, bare: f64) {
-        self.row("instructions for a kept-alive request", format!("{agent:.0} against {bare:.0}"), "");
-        self.exact("more than bare hyper", agent - bare, " instructions", 1800.0);
+        self.row(
+            "instructions for a kept-alive request",
+            format!("{agent:.0} against {bare:.0}"),
+            "",
+        );
+        self.exact(
+            "more than bare hyper",
+            agent - bare,
+            " instructions",
+            1800.0,
+        );
     }
 
     #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
     pub fn memory(&mut self, when: &str, process: &Process) -> Result<()> {
         let mebibytes = |key| Ok::<_, std::io::Error>(process.status(key)? as f64 / 1024.0);
-        self.exact(&format!("resident memory, {when}"), mebibytes("VmRSS")?, " MiB", 8.0);
-        self.exact(&format!("of it anonymous, {when}"), mebibytes("RssAnon")?, " MiB", 2.0);
+        self.exact(
+            &format!("resident memory, {when}"),
+            mebibytes("VmRSS")?,
+            " MiB",
+            8.0,
+        );
+        self.exact(
+            &format!("of it anonymous, {when}"),
+            mebibytes("RssAnon")?,
+            " MiB",
+            2.0,
+        );
         Ok(())
     }
 
     #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
     pub fn wake_ups(&mut self, idle: &Idle) {
         let minutes = idle.time.as_secs_f64() / 60.0;
-        self.exact(&format!("wake-ups, idle for {minutes:.0} min"), idle.switches as f64 / minutes, " a minute", 3.0);
+        self.exact(
+            &format!("wake-ups, idle for {minutes:.0} min"),
+            idle.switches as f64 / minutes,
+            " a minute",
+            3.0,
+        );
     }
 
     pub fn print(&self) {
@@ -109,7 +194,12 @@ fn median(values: &[f64]) -> f64 {
 fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an index"
+    )]
     let index = ((sorted.len().saturating_sub(1)) as f64 * part).round() as usize;
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }

@@ -26,17 +26,27 @@ impl Incidents {
     /// calls: an event holds one line.
     pub(super) fn next(&self, profiles: &[Profile], now: Boot, ahead: Duration) -> Option<String> {
         let mut announced = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = |at: usize, report: &Report| announced[at].due(&report.incident.as_ref()?.incident, now, ahead);
-        let reports = profiles.iter().map(|profile| profile.report.borrow().clone()).enumerate();
+        let due = |at: usize, report: &Report| {
+            announced[at].due(&report.incident.as_ref()?.incident, now, ahead)
+        };
+        let reports = profiles
+            .iter()
+            .map(|profile| profile.report.borrow().clone())
+            .enumerate();
         let all = reports.filter_map(|(at, report)| Some((due(at, &report)?, at, report)));
-        let (moment, at, report) = all.min_by_key(|(moment, at, _)| (std::cmp::Reverse(*moment), *at))?;
+        let (moment, at, report) =
+            all.min_by_key(|(moment, at, _)| (std::cmp::Reverse(*moment), *at))?;
         announced[at].announce(&report.incident.as_ref()?.incident, now, ahead);
         Some(line(&report, moment))
     }
 }
 
 fn line(report: &Report, moment: Moment) -> String {
-    let end = report.incident.as_ref().and_then(|incident| incident.credentials_end).map(Wall::rfc3339);
+    let end = report
+        .incident
+        .as_ref()
+        .and_then(|incident| incident.credentials_end)
+        .map(Wall::rfc3339);
     let end = match (moment, end) {
         (_, None) => "no credentials".to_owned(),
         (Moment::Ended, Some(end)) => format!("credentials ended {end}"),
@@ -44,8 +54,20 @@ fn line(report: &Report, moment: Moment) -> String {
     };
     let error = report.last_error.as_ref();
     let of = |field: fn(&crate::report::ErrorReport) -> &str| error.map_or("", field);
-    let (code, cause, hint) = (of(|error| &error.code), of(|error| &error.message), of(|error| &error.hint));
-    Line { profile: &report.profile, role: report.role_in_question(), code, cause, hint, end: &end }.text()
+    let (code, cause, hint) = (
+        of(|error| &error.code),
+        of(|error| &error.message),
+        of(|error| &error.hint),
+    );
+    Line {
+        profile: &report.profile,
+        role: report.role_in_question(),
+        code,
+        cause,
+        hint,
+        end: &end,
+    }
+    .text()
 }
 
 #[cfg(test)]

@@ -18,8 +18,7 @@ use crate::http::Response;
 
 /// A page in a browser can send a POST to a port that `kubectl port-forward` opened, but not without these headers
 /// (<https://fetch.spec.whatwg.org/#origin-header>).
-const NOT_A_BROWSER: &str =
-    "requests with the headers of a browser are refused: use `stsidecar status --retry`, or curl -X POST\n";
+const NOT_A_BROWSER: &str = "requests with the headers of a browser are refused: use `stsidecar status --retry`, or curl -X POST\n";
 
 /// What Envoy adds as a proxy, and as a client of its own too: it may ask for credentials with these, but not for this
 /// (<https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#http-headers-set>).
@@ -30,9 +29,13 @@ pub(super) fn is_local(peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> bool {
     let peer = peer.to_canonical();
     let mut hosts = headers.get_all(HOST).iter();
     (peer == Ipv4Addr::LOCALHOST || peer == Ipv6Addr::LOCALHOST)
-        && hosts.next().is_some_and(|host| host.to_str().is_ok_and(is_loopback))
+        && hosts
+            .next()
+            .is_some_and(|host| host.to_str().is_ok_and(is_loopback))
         && hosts.next().is_none()
-        && uri.authority().is_none_or(|target| is_loopback(target.as_str()) && uri.scheme() == Some(&Scheme::HTTP))
+        && uri.authority().is_none_or(|target| {
+            is_loopback(target.as_str()) && uri.scheme() == Some(&Scheme::HTTP)
+        })
         && !headers.keys().any(is_added_on_the_way)
 }
 
@@ -41,7 +44,9 @@ pub(super) fn refusal(headers: &HeaderMap) -> Option<Response> {
     if headers.keys().any(|name| is_browser(name.as_str())) {
         return Some(text(StatusCode::FORBIDDEN, NOT_A_BROWSER));
     }
-    let has_length = headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    let has_length = headers
+        .get(CONTENT_LENGTH)
+        .is_some_and(|length| length != "0");
     let has_body = has_length || headers.contains_key(TRANSFER_ENCODING);
     has_body.then(|| text(StatusCode::BAD_REQUEST, "a POST has no body here\n"))
 }
@@ -53,11 +58,15 @@ fn is_added_on_the_way(name: &HeaderName) -> bool {
 /// One of the three names that this pod has for itself, with any port or none.
 fn is_loopback(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
-    ["127.0.0.1", "localhost", "[::1]"].iter().filter_map(|name| host.strip_prefix(name)).any(|port| {
-        let digits = port.strip_prefix(':');
-        port.is_empty()
-            || digits.is_some_and(|digits| {
-                digits.bytes().all(|digit| digit.is_ascii_digit()) && digits.parse::<u16>().is_ok()
-            })
-    })
+    ["127.0.0.1", "localhost", "[::1]"]
+        .iter()
+        .filter_map(|name| host.strip_prefix(name))
+        .any(|port| {
+            let digits = port.strip_prefix(':');
+            port.is_empty()
+                || digits.is_some_and(|digits| {
+                    digits.bytes().all(|digit| digit.is_ascii_digit())
+                        && digits.parse::<u16>().is_ok()
+                })
+        })
 }

@@ -28,8 +28,10 @@ impl Metrics {
         registry: &Registry,
         clients: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, prometheus::Error> {
-        let ready =
-            IntGauge::new("stsidecar_ready", "1 when every profile holds credentials and the agent is not draining.")?;
+        let ready = IntGauge::new(
+            "stsidecar_ready",
+            "1 when every profile holds credentials and the agent is not draining.",
+        )?;
         registry.register(Box::new(ready.clone()))?;
         let last_requests = IntGaugeVec::new(
             Opts::new(
@@ -39,8 +41,14 @@ impl Metrics {
             &["client"],
         )?;
         registry.register(Box::new(last_requests.clone()))?;
-        clients.into_iter().for_each(|name| last_requests.with_label_values(&[name]).set(0));
-        Ok(Self { registry: registry.clone(), ready, last_requests })
+        clients
+            .into_iter()
+            .for_each(|name| last_requests.with_label_values(&[name]).set(0));
+        Ok(Self {
+            registry: registry.clone(),
+            ready,
+            last_requests,
+        })
     }
 
     /// On a registry of its own, for tests of the surface.
@@ -53,7 +61,9 @@ impl Metrics {
         self.ready.set(i64::from(ready));
         for client in clients {
             let last = client.last_request(now).map_or(0, Wall::unix_seconds);
-            self.last_requests.with_label_values(&[&client.name]).set(last);
+            self.last_requests
+                .with_label_values(&[&client.name])
+                .set(last);
         }
         text(&self.registry)
     }
@@ -81,7 +91,10 @@ mod tests {
     fn readiness_is_that_of_the_scrape() {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry, []).expect("a fresh registry");
-        for (ready, line) in [(true, "stsidecar_ready 1\n"), (false, "stsidecar_ready 0\n")] {
+        for (ready, line) in [
+            (true, "stsidecar_ready 1\n"),
+            (false, "stsidecar_ready 0\n"),
+        ] {
             let text = String::from_utf8(metrics.render(ready, &[], NOW)).expect("text");
             assert!(text.ends_with(line), "{text}");
         }
@@ -97,17 +110,35 @@ mod tests {
     fn a_client_has_one_series_by_its_configured_name_and_the_wall_clock_of_the_scrape() {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry, ["app", "worker"]).expect("a fresh registry");
-        let client = |name: &str| Client { name: name.into(), profile: "default".into(), last_request: Arc::default() };
+        let client = |name: &str| Client {
+            name: name.into(),
+            profile: "default".into(),
+            last_request: Arc::default(),
+        };
         let clients = [client("app"), client("worker")];
-        clients[0].last_request.note(NOW.boot.minus(Duration::from_mins(3)));
+        clients[0]
+            .last_request
+            .note(NOW.boot.minus(Duration::from_mins(3)));
         let text = |now| String::from_utf8(metrics.render(true, &clients, now)).expect("text");
         let family = "stsidecar_client_last_request_timestamp_seconds";
         let first = text(NOW);
-        assert!(first.contains(&format!("\n{family}{{client=\"app\"}} 1799999820\n")), "{first}");
-        assert!(first.contains(&format!("\n{family}{{client=\"worker\"}} 0\n")), "{first}");
+        assert!(
+            first.contains(&format!("\n{family}{{client=\"app\"}} 1799999820\n")),
+            "{first}"
+        );
+        assert!(
+            first.contains(&format!("\n{family}{{client=\"worker\"}} 0\n")),
+            "{first}"
+        );
         // The wall clock was set: a moment of the past moves with it, and stays as long ago.
-        let stepped = text(Now { wall: Wall::from_unix_seconds(1_900_000_000), ..NOW });
-        assert!(stepped.contains(&format!("\n{family}{{client=\"app\"}} 1899999820\n")), "{stepped}");
+        let stepped = text(Now {
+            wall: Wall::from_unix_seconds(1_900_000_000),
+            ..NOW
+        });
+        assert!(
+            stepped.contains(&format!("\n{family}{{client=\"app\"}} 1899999820\n")),
+            "{stepped}"
+        );
         assert_eq!(stepped.matches(&format!("{family}{{")).count(), 2);
     }
 }

@@ -95,7 +95,10 @@ impl Surface {
                     };
                     // Timed out: the outcome says which of them are not over.
                     let _ = tokio::time::timeout(wait, all_over).await;
-                    let retries = asked.iter().map(|(at, number)| retried(&admin.profiles[*at], *number)).collect();
+                    let retries = asked
+                        .iter()
+                        .map(|(at, number)| retried(&admin.profiles[*at], *number))
+                        .collect();
                     admin.status(Some(retries))
                 })
             }
@@ -108,25 +111,40 @@ impl Surface {
         let wait = super::wait(query)?;
         let profiles = &self.admin.profiles;
         let wanted = parameter(query, "profile");
-        let chosen: Vec<usize> =
-            (0..profiles.len()).filter(|at| wanted.is_none_or(|name| profiles[*at].name == name)).collect();
+        let chosen: Vec<usize> = (0..profiles.len())
+            .filter(|at| wanted.is_none_or(|name| profiles[*at].name == name))
+            .collect();
         if chosen.is_empty() {
-            let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
+            let names: Vec<&str> = profiles
+                .iter()
+                .map(|profile| profile.name.as_str())
+                .collect();
             let reason = format!("no such profile; there are: {}\n", names.join(", "));
             return Err(Box::new(text(StatusCode::NOT_FOUND, reason)));
         }
         if let Err(wait) = self.turn.take((self.admin.clock)().boot) {
             return Err(Box::new(too_early(wait)));
         }
-        Ok(Asked { wait, of: chosen.into_iter().map(|at| (at, profiles[at].ask_for_retry())).collect() })
+        Ok(Asked {
+            wait,
+            of: chosen
+                .into_iter()
+                .map(|at| (at, profiles[at].ask_for_retry()))
+                .collect(),
+        })
     }
 }
 
 fn too_early(wait: Duration) -> Response {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    let reason = format!("one retry in {} s is taken; ask again in {seconds} s\n", EVERY.as_secs());
+    let reason = format!(
+        "one retry in {} s is taken; ask again in {seconds} s\n",
+        EVERY.as_secs()
+    );
     let mut response = text(StatusCode::TOO_MANY_REQUESTS, reason);
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from(seconds));
     response
 }
 

@@ -46,12 +46,23 @@ impl Profile {
 
 /// STS chooses the code, so it is kept from breaking the line.
 fn one_line(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+    text.chars()
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
+        .collect()
 }
 
 /// What holds for the whole agent.
 #[derive(Serialize)]
-#[allow(clippy::struct_excessive_bools, reason = "four facts that hold or not, each shown under its name")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four facts that hold or not, each shown under its name"
+)]
 pub(super) struct Flags {
     pub(super) started: bool,
     pub(super) ready: bool,
@@ -85,7 +96,11 @@ pub(super) fn document(admin: &Admin, flags: Flags, retries: Option<Vec<Retried>
         settings_hash: admin.settings_hash.as_deref(),
         since: now.on_the_wall(admin.since).rfc3339(),
         flags,
-        profiles: admin.profiles.iter().map(|profile| profile.report.borrow().clone()).collect(),
+        profiles: admin
+            .profiles
+            .iter()
+            .map(|profile| profile.report.borrow().clone())
+            .collect(),
         clients: clients::shown(&admin.clients, now),
         retries,
     };

@@ -32,30 +32,54 @@ fn frozen() -> Boot {
 }
 
 fn now() -> Now {
-    Now { boot: frozen(), wall: Wall::from_unix_seconds(1_800_000_000), jitter: 0.0 }
+    Now {
+        boot: frozen(),
+        wall: Wall::from_unix_seconds(1_800_000_000),
+        jitter: 0.0,
+    }
 }
 
 fn client(name: &str) -> Client {
-    Client { name: name.into(), profile: "default".into(), last_request: Arc::default() }
+    Client {
+        name: name.into(),
+        profile: "default".into(),
+        last_request: Arc::default(),
+    }
 }
 
 fn credentials(seconds_left: u64) -> Answer {
     let deadline = frozen().plus(Duration::from_secs(seconds_left));
-    Answer::Served(Served { body: Bytes::from_static(b"canary-credentials"), deadline })
+    Answer::Served(Served {
+        body: Bytes::from_static(b"canary-credentials"),
+        deadline,
+    })
 }
 
 fn agent(names: &[&str], live: bool) -> Agent {
     let (mut profiles, mut publishers, mut reports) = (Vec::new(), Vec::new(), Vec::new());
     for name in names {
-        let refused = Refused { status: 503, body: Bytes::from_static(b"{}") };
+        let refused = Refused {
+            status: 503,
+            body: Bytes::from_static(b"{}"),
+        };
         let (publisher, answers) = cache::channel(Answer::Refused(refused), frozen);
-        let report = Report { profile: (*name).into(), role_arn: Some(ARN.into()), ..Report::default() };
+        let report = Report {
+            profile: (*name).into(),
+            role_arn: Some(ARN.into()),
+            ..Report::default()
+        };
         let (sender, report) = watch::channel(report);
-        profiles.push(Profile { name: (*name).into(), answers, report, retries: watch::Sender::new(0) });
+        profiles.push(Profile {
+            name: (*name).into(),
+            answers,
+            report,
+            retries: watch::Sender::new(0),
+        });
         publishers.push(publisher);
         reports.push(sender);
     }
-    let ((started, started_seen), (draining, draining_seen)) = (watch::channel(false), watch::channel(false));
+    let ((started, started_seen), (draining, draining_seen)) =
+        (watch::channel(false), watch::channel(false));
     let (listening, listening_seen) = watch::channel(true);
     let admin = Admin {
         profiles,
@@ -70,14 +94,27 @@ fn agent(names: &[&str], live: bool) -> Agent {
         metrics: Metrics::alone(),
     };
     let surface = Surface::of(admin);
-    Agent { surface, publishers, reports, started, draining, listening }
+    Agent {
+        surface,
+        publishers,
+        reports,
+        started,
+        draining,
+        listening,
+    }
 }
 
 impl Agent {
     fn reply(&self, method: &Method, target: &str, peer: &str) -> Reply {
         let peer: IpAddr = peer.parse().expect("an address");
-        let headers = HeaderMap::from_iter([(http::header::HOST, HeaderValue::from_static("localhost"))]);
-        self.surface.route(method, &target.parse().expect("a target"), &headers, &Connection::from_peer(peer))
+        let headers =
+            HeaderMap::from_iter([(http::header::HOST, HeaderValue::from_static("localhost"))]);
+        self.surface.route(
+            method,
+            &target.parse().expect("a target"),
+            &headers,
+            &Connection::from_peer(peer),
+        )
     }
 
     async fn ask(&self, target: &str) -> (u16, String) {
@@ -92,7 +129,12 @@ impl Agent {
 async fn read(reply: Reply) -> (u16, String) {
     let response = reply.await.expect("infallible");
     let status = response.status().as_u16();
-    let body = response.into_body().collect().await.expect("in memory").to_bytes();
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .expect("in memory")
+        .to_bytes();
     (status, String::from_utf8(body.to_vec()).expect("text"))
 }
 
@@ -112,8 +154,14 @@ fn denied() -> ErrorReport {
 
 #[tokio::test]
 async fn liveness_is_what_the_composition_says_and_no_profile_matters() {
-    assert_eq!(agent(&["default"], true).ask("/livez").await, (200, "ok\n".into()));
-    assert_eq!(agent(&[], false).ask("/livez").await, (503, "not live\n".into()));
+    assert_eq!(
+        agent(&["default"], true).ask("/livez").await,
+        (200, "ok\n".into())
+    );
+    assert_eq!(
+        agent(&[], false).ask("/livez").await,
+        (503, "not live\n".into())
+    );
 }
 
 #[tokio::test]
@@ -138,10 +186,22 @@ async fn nothing_is_ready_while_another_process_has_the_endpoints_port() {
     agent.listening.send_replace(false);
     assert_eq!(agent.ask("/readyz").await, (503, "not ready\n".into()));
     let (_, lines) = agent.ask("/readyz?verbose").await;
-    assert!(lines.contains("\n[-]endpoint: its port cannot be taken"), "{lines}");
+    assert!(
+        lines.contains("\n[-]endpoint: its port cannot be taken"),
+        "{lines}"
+    );
     let (_, document) = agent.ask("/status").await;
-    assert!(document.contains(r#""ready":false,"listening":false"#), "{document}");
-    assert!(agent.ask("/metrics").await.1.contains("stsidecar_ready 0\n"));
+    assert!(
+        document.contains(r#""ready":false,"listening":false"#),
+        "{document}"
+    );
+    assert!(
+        agent
+            .ask("/metrics")
+            .await
+            .1
+            .contains("stsidecar_ready 0\n")
+    );
     agent.listening.send_replace(true);
     assert_eq!(agent.ask("/readyz").await.0, 200);
 }
@@ -151,7 +211,10 @@ async fn an_error_while_credentials_are_held_does_not_end_readiness() {
     let agent = agent(&["default"], true);
     agent.publishers[0].publish(credentials(3_600));
     agent.reports[0].send_modify(|report| report.last_error = Some(denied()));
-    agent.publishers[0].publish(Answer::Refused(Refused { status: 403, body: Bytes::from_static(b"{}") }));
+    agent.publishers[0].publish(Answer::Refused(Refused {
+        status: 403,
+        body: Bytes::from_static(b"{}"),
+    }));
     assert_eq!(agent.ask("/readyz").await.0, 200);
 }
 
@@ -161,21 +224,33 @@ async fn verbose_readiness_has_a_line_for_each_condition_and_the_role_for_this_p
     agent.publishers[0].publish(credentials(3_600));
     let target = "/readyz?timeout=1s&verbose";
     let waiting = "[+]profile default ok\n[-]profile partner: no credentials yet\n[+]endpoint ok\n[+]draining ok\nreadyz check failed\n";
-    assert_eq!(agent.ask_as(target, "10.0.0.7").await, (503, waiting.into()));
+    assert_eq!(
+        agent.ask_as(target, "10.0.0.7").await,
+        (503, waiting.into())
+    );
 
     agent.reports[1].send_modify(|report| report.last_error = Some(denied()));
     let (_, local) = agent.ask_as(target, "::ffff:127.0.0.1").await;
     let reason = "AccessDenied  [+]profile fake ok: check the trust policy";
-    assert!(local.contains(&format!("\n[-]profile partner: role {ARN}: {reason}\n")), "{local}");
+    assert!(
+        local.contains(&format!("\n[-]profile partner: role {ARN}: {reason}\n")),
+        "{local}"
+    );
     let (_, remote) = agent.ask_as(target, "10.0.0.7").await;
-    assert!(remote.contains(&format!("\n[-]profile partner: {reason}\n")), "{remote}");
+    assert!(
+        remote.contains(&format!("\n[-]profile partner: {reason}\n")),
+        "{remote}"
+    );
     assert!(!remote.contains("111122223333"), "{remote}");
 
     agent.publishers[1].publish(credentials(3_600));
     agent.draining.send_replace(true);
     let (status, text) = agent.ask(target).await;
     assert_eq!(status, 503);
-    assert!(text.ends_with("[-]draining: the agent is shutting down\nreadyz check failed\n"), "{text}");
+    assert!(
+        text.ends_with("[-]draining: the agent is shutting down\nreadyz check failed\n"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -189,13 +264,23 @@ async fn status_is_json_for_this_pod_only_and_holds_no_credentials() {
         assert_eq!(status, 200);
         assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
         assert_eq!(document["settingsHash"], "1-0123456789abcdef");
-        assert_eq!((&document["started"], &document["ready"]), (&true.into(), &true.into()));
+        assert_eq!(
+            (&document["started"], &document["ready"]),
+            (&true.into(), &true.into())
+        );
         assert_eq!(document["draining"], false);
         assert_eq!(document["profiles"][0]["profile"], "default");
         assert_eq!(document["profiles"][0]["roleArn"], ARN);
         assert!(!text.contains("canary"), "{text}");
     }
-    for peer in ["10.0.0.7", "::ffff:10.0.0.7", "fd00::7", "169.254.1.1", "127.0.0.6", "::ffff:127.0.0.6"] {
+    for peer in [
+        "10.0.0.7",
+        "::ffff:10.0.0.7",
+        "fd00::7",
+        "169.254.1.1",
+        "127.0.0.6",
+        "::ffff:127.0.0.6",
+    ] {
         for target in ["/status", "/status?wait=25"] {
             let (status, text) = agent.ask_as(target, peer).await;
             assert_eq!(status, 403);
@@ -207,35 +292,76 @@ async fn status_is_json_for_this_pod_only_and_holds_no_credentials() {
 #[tokio::test]
 async fn metrics_have_the_exact_type_and_say_ready_at_the_scrape() {
     let agent = agent(&["default"], true);
-    assert!(agent.ask("/metrics").await.1.contains("\nstsidecar_ready 0\n"));
+    assert!(
+        agent
+            .ask("/metrics")
+            .await
+            .1
+            .contains("\nstsidecar_ready 0\n")
+    );
     agent.publishers[0].publish(credentials(3_600));
-    let response = agent.reply(&Method::GET, "/metrics", "10.0.0.7").await.expect("infallible");
-    assert_eq!(response.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
-    assert!(read(Reply::now(response)).await.1.contains("\nstsidecar_ready 1\n"));
+    let response = agent
+        .reply(&Method::GET, "/metrics", "10.0.0.7")
+        .await
+        .expect("infallible");
+    assert_eq!(
+        response.headers()[CONTENT_TYPE],
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    assert!(
+        read(Reply::now(response))
+            .await
+            .1
+            .contains("\nstsidecar_ready 1\n")
+    );
 }
 
 #[tokio::test]
 async fn other_paths_are_404_and_other_methods_405() {
     let agent = agent(&["default"], true);
-    for target in ["/", "/v1/credentials", "/livez/", "/Livez", "//livez", "/readyz/default", "/debug/pprof"] {
+    for target in [
+        "/",
+        "/v1/credentials",
+        "/livez/",
+        "/Livez",
+        "//livez",
+        "/readyz/default",
+        "/debug/pprof",
+    ] {
         assert_eq!(agent.ask(target).await.0, 404, "{target}");
     }
     for target in ["/livez", "/readyz", "/metrics", "/status"] {
-        assert_eq!(read(agent.reply(&Method::POST, target, "::1")).await.0, 405, "{target}");
-        let response = agent.reply(&Method::DELETE, target, "::1").await.expect("infallible");
+        assert_eq!(
+            read(agent.reply(&Method::POST, target, "::1")).await.0,
+            405,
+            "{target}"
+        );
+        let response = agent
+            .reply(&Method::DELETE, target, "::1")
+            .await
+            .expect("infallible");
         assert_eq!(response.headers()[ALLOW], "GET, HEAD");
     }
     agent.publishers[0].publish(credentials(3_600));
-    assert_eq!(read(agent.reply(&Method::HEAD, "/readyz", "::1")).await.0, 200);
+    assert_eq!(
+        read(agent.reply(&Method::HEAD, "/readyz", "::1")).await.0,
+        200
+    );
 }
 
 #[tokio::test]
 async fn in_a_chain_the_readiness_page_names_the_role_that_was_refused() {
     let agent = agent(&["default"], true);
-    let hop = |role: &str| HopReport { role_arn: Some(format!("arn:aws:iam::1:role/{role}")), ..HopReport::default() };
+    let hop = |role: &str| HopReport {
+        role_arn: Some(format!("arn:aws:iam::1:role/{role}")),
+        ..HopReport::default()
+    };
     agent.reports[0].send_modify(|report| {
         (report.hops, report.last_error) = (vec![hop("entry"), hop("app")], Some(denied()));
     });
     let (_, page) = agent.ask("/readyz?verbose").await;
-    assert!(page.contains("role arn:aws:iam::1:role/entry: AccessDenied"), "{page}");
+    assert!(
+        page.contains("role arn:aws:iam::1:role/entry: AccessDenied"),
+        "{page}"
+    );
 }

@@ -37,13 +37,21 @@ pub(super) struct Turn {
 impl Waiting {
     pub(super) fn begin() -> Self {
         let places = Arc::new(Semaphore::new(WAITERS));
-        Self { places, began: Instant::now(), is_given: Arc::default() }
+        Self {
+            places,
+            began: Instant::now(),
+            is_given: Arc::default(),
+        }
     }
 
     /// A place, if one is free.
     pub(super) fn turn(&self) -> Option<Turn> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        Some(Turn { _place: place, first: self.began + FIRST_REASON, is_given: Arc::clone(&self.is_given) })
+        Some(Turn {
+            _place: place,
+            first: self.began + FIRST_REASON,
+            is_given: Arc::clone(&self.is_given),
+        })
     }
 }
 
@@ -72,7 +80,9 @@ impl Turn {
         }
         let mut failures = JoinSet::new();
         for mut report in admin.profiles.iter().map(|profile| profile.report.clone()) {
-            failures.spawn(async move { drop(report.wait_for(|report| report.last_error.is_some()).await) });
+            failures.spawn(async move {
+                drop(report.wait_for(|report| report.last_error.is_some()).await);
+            });
         }
         failures.join_next().await;
     }

@@ -53,19 +53,30 @@ pub(super) struct Shared<'a> {
     pub(super) state: Option<&'a StateDirectory>,
 }
 
-pub(super) fn assemble(profiles: Vec<Profile>, shared: &Shared<'_>, stages: &Stages) -> Vec<Assembled> {
+pub(super) fn assemble(
+    profiles: Vec<Profile>,
+    shared: &Shared<'_>,
+    stages: &Stages,
+) -> Vec<Assembled> {
     let boot_id = process::boot_id().unwrap_or_default();
     let host_name = process::host_name();
     let sent = SentCodes::default();
     let one = |profile: Profile| {
         let (publisher, answers) = cache::channel(not_ready(&profile), clock::boot);
-        let report = watch::Sender::new(Report { profile: profile.name.to_string(), ..Report::default() });
+        let report = watch::Sender::new(Report {
+            profile: profile.name.to_string(),
+            ..Report::default()
+        });
         let receiver = report.subscribe();
         let parts = Parts {
             refresh_at: shared.refresh_at,
             digest: configuration_digest(&fingerprint(&profile, shared.settings)),
             source: source_file(&profile, stages),
-            extras: profile.steps.iter().map(|step| Extras::of(step, &sent)).collect(),
+            extras: profile
+                .steps
+                .iter()
+                .map(|step| Extras::of(step, &sent))
+                .collect(),
             sts: Arc::clone(&shared.sts),
             publisher,
             report,
@@ -76,20 +87,36 @@ pub(super) fn assemble(profiles: Vec<Profile>, shared: &Shared<'_>, stages: &Sta
             host_name: host_name.clone(),
             profile,
         };
-        Assembled { parts: Arc::new(parts), answers, report: receiver, retries: watch::Sender::new(0) }
+        Assembled {
+            parts: Arc::new(parts),
+            answers,
+            report: receiver,
+            retries: watch::Sender::new(0),
+        }
     };
     profiles.into_iter().map(one).collect()
 }
 
 fn not_ready(profile: &Profile) -> Answer {
-    let message = format!("stsidecar: profile {}: waiting for the first answer of STS", profile.name);
-    Answer::Refused(Refused { status: 503, body: response::error_body(NOT_READY, &message) })
+    let message = format!(
+        "stsidecar: profile {}: waiting for the first answer of STS",
+        profile.name
+    );
+    Answer::Refused(Refused {
+        status: 503,
+        body: response::error_body(NOT_READY, &message),
+    })
 }
 
 fn source_file(profile: &Profile, stages: &Stages) -> RotatedFile<Material> {
     let (path, form) = profile.source_file();
     let reloads = stages.token.profile(profile.name.as_str());
-    let file = RotatedFile::new(path, form.limit(), move |content| form.parse(content), Some(reloads));
+    let file = RotatedFile::new(
+        path,
+        form.limit(),
+        move |content| form.parse(content),
+        Some(reloads),
+    );
     let _ = file.reload();
     file
 }

@@ -58,7 +58,10 @@ pub(super) struct Heartbeat {
 
 impl Heartbeat {
     pub(super) fn new(now: Boot, pace: Pace) -> Self {
-        Self { last: Arc::new(AtomicU64::new(milliseconds(now))), pace }
+        Self {
+            last: Arc::new(AtomicU64::new(milliseconds(now))),
+            pace,
+        }
     }
 
     fn beat(&self) {
@@ -85,7 +88,10 @@ impl Heartbeat {
                 }
             }
         };
-        std::thread::Builder::new().name("watchdog".to_owned()).spawn(look).map(drop)
+        std::thread::Builder::new()
+            .name("watchdog".to_owned())
+            .spawn(look)
+            .map(drop)
     }
 }
 
@@ -94,7 +100,10 @@ fn milliseconds(at: Boot) -> u64 {
 }
 
 /// The tick and the wall clock's steps, for everybody who subscribes.
-pub(super) fn time(tasks: &mut JoinSet<&'static str>, tick: Duration) -> (watch::Receiver<u64>, watch::Receiver<u64>) {
+pub(super) fn time(
+    tasks: &mut JoinSet<&'static str>,
+    tick: Duration,
+) -> (watch::Receiver<u64>, watch::Receiver<u64>) {
     let (ticks, every_tick) = watch::channel(0);
     let (steps, every_step) = watch::channel(0);
     tasks.spawn(async move {
@@ -132,7 +141,11 @@ pub(super) fn inputs(
 
 /// Runs a profile's refresher for ever; one that panics is started again `restart_every` after its start, or
 /// at once when it lived longer.
-pub(super) async fn refresh<A>(parts: Arc<Parts<A>>, inputs: Inputs, restart_every: Duration) -> &'static str
+pub(super) async fn refresh<A>(
+    parts: Arc<Parts<A>>,
+    inputs: Inputs,
+    restart_every: Duration,
+) -> &'static str
 where
     A: Assume + Send + Sync + 'static,
 {
@@ -159,7 +172,11 @@ pub(super) async fn watch_source<T: Send + Sync + 'static>(
     ticks: watch::Receiver<u64>,
 ) -> &'static str {
     let answered = |report: &Report| {
-        report.last_error.is_some() || report.hops.first().is_some_and(|source| source.generation > 0)
+        report.last_error.is_some()
+            || report
+                .hops
+                .first()
+                .is_some_and(|source| source.generation > 0)
     };
     if report.wait_for(answered).await.is_ok() {
         source.run(&watches, ticks, std::future::pending()).await;
@@ -183,7 +200,10 @@ pub(super) fn started(
     if before {
         return receiver;
     }
-    let mut profiles: Vec<_> = assembled.iter().map(|one| (one.answers.clone(), one.report.clone())).collect();
+    let mut profiles: Vec<_> = assembled
+        .iter()
+        .map(|one| (one.answers.clone(), one.report.clone()))
+        .collect();
     tasks.spawn(async move {
         // An error means that the endpoint has ended, which somebody else reports.
         let _ = bound.wait_for(|bound| *bound).await;
@@ -203,7 +223,9 @@ pub(super) fn started(
 
 async fn all_hold(profiles: &mut [(crate::cache::Reader, watch::Receiver<Report>)]) {
     loop {
-        let waiting = profiles.iter_mut().find(|(answers, _)| !answers.is_available());
+        let waiting = profiles
+            .iter_mut()
+            .find(|(answers, _)| !answers.is_available());
         let Some((answers, _)) = waiting else { return };
         answers.available().await;
     }

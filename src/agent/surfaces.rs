@@ -79,8 +79,13 @@ pub(super) fn start_endpoint(
 ) -> Result<Running, Error> {
     let metrics = endpoint::metrics::Metrics::register(registry)?;
     let answers = |client: &Client| {
-        let profile = assembled.iter().find(|one| one.parts.profile.name == client.profile);
-        profile.expect("the configuration lets no client name a profile that is not there").answers.clone()
+        let profile = assembled
+            .iter()
+            .find(|one| one.parts.profile.name == client.profile);
+        profile
+            .expect("the configuration lets no client name a profile that is not there")
+            .answers
+            .clone()
     };
     let shown: Vec<admin::Client> = clients.iter().map(shown).collect();
     let clients: Vec<endpoint::Client> = clients
@@ -93,9 +98,15 @@ pub(super) fn start_endpoint(
             last_request: Arc::clone(&shown.last_request),
         })
         .collect();
-    let room = descriptors.saturating_sub(RESERVED_DESCRIPTORS).clamp(1, MOST_CONNECTIONS);
+    let room = descriptors
+        .saturating_sub(RESERVED_DESCRIPTORS)
+        .clamp(1, MOST_CONNECTIONS);
     let limits = Limits::new(usize::try_from(room).unwrap_or(usize::MAX));
-    let (requests, listen, stop) = (Arc::new(Activity::default()), *listen, ending.closed.subscribe());
+    let (requests, listen, stop) = (
+        Arc::new(Activity::default()),
+        *listen,
+        ending.closed.subscribe(),
+    );
     let (bound_sender, bound) = watch::channel(false);
     let (ended_sender, ended) = watch::channel(false);
     let activity = Arc::clone(&requests);
@@ -104,18 +115,31 @@ pub(super) fn start_endpoint(
         // Dropped when the thread ends, by a panic too.
         let _ended = ended_sender;
         let endpoint = |port| Endpoint::new(clients, port, clock::boot, metrics, HOLD, activity);
-        if let Err(error) = runtime.block_on(serve_endpoint(listen, bound_sender, endpoint, limits, stop)) {
+        if let Err(error) =
+            runtime.block_on(serve_endpoint(listen, bound_sender, endpoint, limits, stop))
+        {
             tracing::error!(%error, "the credentials endpoint ended");
         }
     };
-    std::thread::Builder::new().name("endpoint".to_owned()).spawn(serve)?;
-    Ok(Running { requests, clients: shown, bound, ended })
+    std::thread::Builder::new()
+        .name("endpoint".to_owned())
+        .spawn(serve)?;
+    Ok(Running {
+        requests,
+        clients: shown,
+        bound,
+        ended,
+    })
 }
 
 /// A client as the admin surface shows it.
 fn shown(client: &Client) -> admin::Client {
     let Client { name, profile, .. } = client;
-    admin::Client { name: name.to_string(), profile: profile.to_string(), last_request: Arc::default() }
+    admin::Client {
+        name: name.to_string(),
+        profile: profile.to_string(),
+        last_request: Arc::default(),
+    }
 }
 
 /// Waits until the endpoint's address is ours, then serves it. Who asks `localhost` may mean the second one, and would
@@ -132,16 +156,23 @@ async fn serve_endpoint(
     tracing::info!(%address, "credentials endpoint is listening");
     let second = async move {
         let listener = match listen.also {
-            Some(also) => http::take_unless_absent(SocketAddr::new(also.ip(), address.port())).await,
+            Some(also) => {
+                http::take_unless_absent(SocketAddr::new(also.ip(), address.port())).await
+            }
             None => None,
         };
-        if let Some(address) = listener.as_ref().and_then(|listener| listener.local_addr().ok()) {
+        if let Some(address) = listener
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok())
+        {
             tracing::info!(%address, "credentials endpoint is listening");
         }
         bound.send_replace(true);
         listener
     };
-    endpoint(address.port()).serve(Listeners::and_later(vec![first], second), limits, stop).await
+    endpoint(address.port())
+        .serve(Listeners::and_later(vec![first], second), limits, stop)
+        .await
 }
 
 /// What the admin surface shows of the whole agent.
@@ -158,12 +189,20 @@ pub(super) fn start_admin(
     registry: &Registry,
     listen: AdminListen,
     assembled: &[Assembled],
-    Shown { settings_hash, clients, started, listening }: Shown,
+    Shown {
+        settings_hash,
+        clients,
+        started,
+        listening,
+    }: Shown,
     heartbeat: &Heartbeat,
     ending: &Ending,
 ) -> Result<(), Error> {
     let heartbeat = heartbeat.clone();
-    let metrics = admin::metrics::Metrics::register(registry, clients.iter().map(|client| client.name.as_str()))?;
+    let metrics = admin::metrics::Metrics::register(
+        registry,
+        clients.iter().map(|client| client.name.as_str()),
+    )?;
     let admin = Admin {
         profiles: assembled
             .iter()
@@ -187,7 +226,10 @@ pub(super) fn start_admin(
     let stop = ending.closed.subscribe();
     tasks.spawn(async move {
         let listener = bind_admin(&listen).await;
-        if let Err(error) = admin.serve(listener, Limits::new(MOST_ADMIN_CONNECTIONS), stop).await {
+        if let Err(error) = admin
+            .serve(listener, Limits::new(MOST_ADMIN_CONNECTIONS), stop)
+            .await
+        {
             tracing::error!(%error, "the admin surface cannot serve");
         }
         "admin surface"
@@ -220,9 +262,15 @@ mod tests {
         let listen = AdminListen { address, fallback };
         let mut binding = Box::pin(bind_admin(&listen));
         let early = tokio::time::timeout(Duration::ZERO, &mut binding).await;
-        assert!(early.is_err(), "it listens on {:?}", early.map(|listener| listener.local_addr()));
+        assert!(
+            early.is_err(),
+            "it listens on {:?}",
+            early.map(|listener| listener.local_addr())
+        );
         drop(holder);
-        let listener = tokio::time::timeout(Duration::from_mins(1), binding).await.expect("tried again");
+        let listener = tokio::time::timeout(Duration::from_mins(1), binding)
+            .await
+            .expect("tried again");
         assert_eq!(listener.local_addr().expect("bound"), address);
     }
 
@@ -230,9 +278,19 @@ mod tests {
     #[tokio::test]
     async fn an_admin_address_that_does_not_exist_gives_way_to_the_other_family() {
         let absent = SocketAddr::from(([192, 0, 2, 1], 9912));
-        let listen = AdminListen { address: absent, fallback: Some(SocketAddr::from(([127, 0, 0, 1], 0))) };
+        let listen = AdminListen {
+            address: absent,
+            fallback: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        };
         let binding = tokio::time::timeout(Duration::from_mins(1), bind_admin(&listen));
-        assert!(binding.await.expect("at once").local_addr().expect("bound").is_ipv4());
+        assert!(
+            binding
+                .await
+                .expect("at once")
+                .local_addr()
+                .expect("bound")
+                .is_ipv4()
+        );
     }
 
     #[test]
@@ -241,7 +299,12 @@ mod tests {
         let client = |name: &str| {
             let token_file = directory.path().join(name);
             let name = ProfileName::parse(name).expect("a name");
-            Client { profile: name.clone(), name, token_file, authorization_token: None }
+            Client {
+                profile: name.clone(),
+                name,
+                token_file,
+                authorization_token: None,
+            }
         };
         let clients = [client("app"), client("exporter")];
         let apart = tokens(&clients).expect("random ones");
@@ -251,7 +314,10 @@ mod tests {
         let error = tokens(&clients).expect_err("nobody could tell them apart");
         assert_eq!(error.exit_code(), 78);
         let told = error.to_string();
-        assert!(told.contains("/app") && told.contains("/exporter"), "{told}");
+        assert!(
+            told.contains("/app") && told.contains("/exporter"),
+            "{told}"
+        );
         assert!(!told.contains(apart[0].expose()), "{told}");
     }
 }

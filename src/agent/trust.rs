@@ -14,8 +14,13 @@ use crate::sts::{Bundle, CaBundle, Settings};
 ///
 /// # Errors
 /// When STS speaks TLS and the file cannot be used: what is wrong at start stays wrong until it is corrected.
-pub(super) fn ca_bundle(settings: &Settings, reloads: Reloads) -> Result<Option<RotatedFile<Bundle>>, Error> {
-    let Some(path) = &settings.ca_bundle else { return Ok(None) };
+pub(super) fn ca_bundle(
+    settings: &Settings,
+    reloads: Reloads,
+) -> Result<Option<RotatedFile<Bundle>>, Error> {
+    let Some(path) = &settings.ca_bundle else {
+        return Ok(None);
+    };
     let file = RotatedFile::new(path, Bundle::LONGEST, Bundle::parse, Some(reloads));
     if settings.is_over_tls() {
         let first = file.reload();

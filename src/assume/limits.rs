@@ -117,7 +117,10 @@ text_newtype! {
 }
 
 fn is_word(text: &str, range: std::ops::RangeInclusive<usize>, punctuation: &str) -> bool {
-    range.contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || punctuation.contains(c))
+    range.contains(&text.len())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || punctuation.contains(c))
 }
 
 fn is_arn(text: &str, service: &str, kind: &str) -> bool {
@@ -130,7 +133,8 @@ fn is_arn(text: &str, service: &str, kind: &str) -> bool {
 fn is_tag_text(text: &str) -> bool {
     // Separators of Unicode, which tabs and line breaks are not.
     let is_blank = |c: char| c.is_whitespace() && !c.is_control();
-    text.chars().all(|c| c.is_alphanumeric() && !marks::is_mark(c) || is_blank(c) || "_.:/=+-@".contains(c))
+    text.chars()
+        .all(|c| c.is_alphanumeric() && !marks::is_mark(c) || is_blank(c) || "_.:/=+-@".contains(c))
 }
 
 /// `DurationSeconds`: 900 to 43,200 for a role, to 129,600 for a user.
@@ -148,7 +152,8 @@ impl SessionDuration {
     /// # Errors
     /// When it is not a duration of whole seconds between 15 minutes and 12 hours.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let duration = humantime::parse_duration(text.trim()).map_err(|_| Error::SessionDuration)?;
+        let duration =
+            humantime::parse_duration(text.trim()).map_err(|_| Error::SessionDuration)?;
         Self::from_duration(duration)
     }
 
@@ -157,7 +162,8 @@ impl SessionDuration {
     /// # Errors
     /// When it is not a duration of whole seconds between 15 minutes and 36 hours.
     pub fn parse_of_user(text: &str) -> Result<Self, Error> {
-        let duration = humantime::parse_duration(text.trim()).map_err(|_| Error::UserSessionDuration)?;
+        let duration =
+            humantime::parse_duration(text.trim()).map_err(|_| Error::UserSessionDuration)?;
         Self::within(duration, 129_600).ok_or(Error::UserSessionDuration)
     }
 
@@ -171,7 +177,8 @@ impl SessionDuration {
 
     fn within(duration: Duration, longest: u32) -> Option<Self> {
         let seconds = u32::try_from(duration.as_secs()).ok()?;
-        (duration.subsec_nanos() == 0 && (900..=longest).contains(&seconds)).then_some(Self(seconds))
+        (duration.subsec_nanos() == 0 && (900..=longest).contains(&seconds))
+            .then_some(Self(seconds))
     }
 
     /// What `longest` tries, the longest first.
@@ -215,8 +222,14 @@ impl Policy {
         // STS's pattern ends with Latin 1.
         let sound = document.is_object()
             && compact.chars().count() <= 2048
-            && compact.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}'));
-        if sound { Ok(Self(compact)) } else { Err(Error::Policy) }
+            && compact
+                .chars()
+                .all(|c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}'));
+        if sound {
+            Ok(Self(compact))
+        } else {
+            Err(Error::Policy)
+        }
     }
 
     /// The text.
@@ -265,6 +278,13 @@ impl Tag {
     pub fn parse(key: &str, value: &str) -> Result<Self, Error> {
         let key = TagKey::parse(key)?;
         let sound = value.chars().count() <= 256 && is_tag_text(value);
-        if sound { Ok(Self { key, value: value.to_owned() }) } else { Err(Error::TagValue) }
+        if sound {
+            Ok(Self {
+                key,
+                value: value.to_owned(),
+            })
+        } else {
+            Err(Error::TagValue)
+        }
     }
 }

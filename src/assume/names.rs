@@ -17,10 +17,16 @@ impl ProfileName {
     /// When it is not a DNS label (the grammar of Kubernetes container names).
     pub fn parse(text: &str) -> Result<Self, Error> {
         let sound = (1..=63).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && !text.starts_with('-')
             && !text.ends_with('-');
-        if sound { Ok(Self(text.to_owned())) } else { Err(Error::ProfileName) }
+        if sound {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Error::ProfileName)
+        }
     }
 
     /// The name.
@@ -50,7 +56,11 @@ impl SessionNameTemplate {
     /// When it holds an unknown placeholder, or would not be a session name with its placeholders filled.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let filled = text.replace("{namespace}", "n").replace("{pod}", "p");
-        let minimum = if filled == text { filled } else { format!("{filled}-") };
+        let minimum = if filled == text {
+            filled
+        } else {
+            format!("{filled}-")
+        };
         SessionName::parse(&minimum).map_err(|_| Error::SessionName)?;
         Ok(Self(text.to_owned()))
     }
@@ -70,7 +80,12 @@ impl SessionNameTemplate {
     /// The name for one pod, made fit for STS.
     #[must_use]
     pub fn fill(&self, namespace: &str, pod: &str) -> SessionName {
-        SessionName::sanitised(&self.0.replace("{namespace}", namespace).replace("{pod}", pod))
+        SessionName::sanitised(
+            &self
+                .0
+                .replace("{namespace}", namespace)
+                .replace("{pod}", pod),
+        )
     }
 }
 

@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 
 use super::{
-    AccessKeyFile, DurationSetting, ExternalId, Policy, PolicyArn, ProviderArn, SerialNumber, SessionNameTemplate,
-    SourceIdentity, Tag, TagKey,
+    AccessKeyFile, DurationSetting, ExternalId, Policy, PolicyArn, ProviderArn, SerialNumber,
+    SessionNameTemplate, SourceIdentity, Tag, TagKey,
 };
 use crate::role::RoleArn;
 
@@ -75,8 +75,16 @@ impl Restriction {
     /// The characters that STS counts.
     #[must_use]
     pub fn characters(&self) -> usize {
-        let inline = self.policy.as_ref().map_or(0, |policy| policy.as_str().chars().count());
-        inline + self.policy_arns.iter().map(|arn| arn.as_str().len()).sum::<usize>()
+        let inline = self
+            .policy
+            .as_ref()
+            .map_or(0, |policy| policy.as_str().chars().count());
+        inline
+            + self
+                .policy_arns
+                .iter()
+                .map(|arn| arn.as_str().len())
+                .sum::<usize>()
     }
 }
 

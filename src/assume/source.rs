@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 
 use super::{
-    AccountId, DurationSetting, FederatedName, IdentityPoolId, Login, Mfa, ProviderId, Restriction, SamlProviderArn,
-    SessionDuration, SessionNameTemplate, Tag,
+    AccountId, DurationSetting, FederatedName, IdentityPoolId, Login, Mfa, ProviderId, Restriction,
+    SamlProviderArn, SessionDuration, SessionNameTemplate, Tag,
 };
 use crate::role::{RoleArn, Server};
 

@@ -25,7 +25,11 @@ impl AttemptTimeout {
     pub fn parse(text: &str) -> Result<Self, NotATimeout> {
         let read = humantime::parse_duration(text.trim()).map_err(|_| NotATimeout)?;
         let is_allowed = (Duration::from_secs(1)..=Duration::from_secs(30)).contains(&read);
-        if is_allowed { Ok(Self(read)) } else { Err(NotATimeout) }
+        if is_allowed {
+            Ok(Self(read))
+        } else {
+            Err(NotATimeout)
+        }
     }
 
     /// The time itself.

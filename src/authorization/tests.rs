@@ -20,7 +20,11 @@ fn a_missing_token_is_made_with_its_directories_and_every_uid_can_read_it() {
     let (_directory, path) = place();
     let token = ensure(&path, None).expect("made");
     assert_eq!(token.expose().len(), 43);
-    assert_eq!(fs::read_to_string(&path).expect("readable"), token.expose(), "these bytes and no newline");
+    assert_eq!(
+        fs::read_to_string(&path).expect("readable"),
+        token.expose(),
+        "these bytes and no newline"
+    );
     assert_eq!(fs::metadata(&path).expect("there").mode() & 0o7777, 0o444);
     assert!(!path.with_file_name(TEMPORARY).exists());
 }
@@ -42,7 +46,10 @@ fn a_kept_token_can_be_read_by_every_user() {
     put(&path, "a".repeat(43).as_bytes());
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("ours");
     ensure(&path, None).expect("kept");
-    assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o444);
+    assert_eq!(
+        fs::metadata(&path).expect("there").permissions().mode() & 0o777,
+        0o444
+    );
 }
 
 #[test]
@@ -82,13 +89,18 @@ fn the_token_of_a_legacy_client_is_written_when_it_differs() {
     assert_eq!(fs::read_to_string(&path).expect("text"), wanted.expose());
     let inode = fs::metadata(&path).expect("there").ino();
     ensure(&path, Some(&wanted)).expect("kept");
-    assert_eq!(fs::metadata(&path).expect("there").ino(), inode, "the same value is not written again");
+    assert_eq!(
+        fs::metadata(&path).expect("there").ino(),
+        inode,
+        "the same value is not written again"
+    );
 }
 
 #[test]
 fn an_unusable_token_for_a_legacy_client_is_an_error_that_does_not_show_it() {
     let (_directory, path) = place();
-    let error = ensure(&path, Some(&Secret::new("canary canary canary".into()))).expect_err("blanks");
+    let error =
+        ensure(&path, Some(&Secret::new("canary canary canary".into()))).expect_err("blanks");
     assert!(matches!(error, Error::Wanted { .. }));
     assert!(!format!("{error} {error:?}").contains("canary"));
     assert!(!path.exists());
@@ -124,7 +136,14 @@ fn a_stale_or_planted_temporary_file_is_replaced_and_its_target_untouched() {
 fn a_fifo_or_a_dangling_link_in_place_of_the_token_is_replaced() {
     let (directory, path) = place();
     fs::create_dir_all(path.parent().expect("a parent")).expect("made");
-    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, Mode::RUSR, 0).expect("a fifo");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &path,
+        rustix::fs::FileType::Fifo,
+        Mode::RUSR,
+        0,
+    )
+    .expect("a fifo");
     ensure(&path, None).expect("replaced");
     assert!(fs::symlink_metadata(&path).expect("there").is_file());
     fs::remove_file(&path).expect("removed");
@@ -136,14 +155,26 @@ fn a_fifo_or_a_dangling_link_in_place_of_the_token_is_replaced() {
 #[test]
 fn what_cannot_be_written_is_named_with_the_way_out() {
     let (directory, path) = place();
-    put(&directory.path().join("endpoints"), b"a file where a directory should be");
+    put(
+        &directory.path().join("endpoints"),
+        b"a file where a directory should be",
+    );
     let error = ensure(&path, None).expect_err("no directory").to_string();
-    assert!(error.contains("endpoints/app") && error.contains("emptyDir"), "{error}");
+    assert!(
+        error.contains("endpoints/app") && error.contains("emptyDir"),
+        "{error}"
+    );
     let (_directory, path) = place();
     fs::create_dir_all(&path).expect("a directory where the file should be");
     let error = ensure(&path, None).expect_err("no file").to_string();
-    assert!(error.contains("app/token") && error.contains("writable for uid"), "{error}");
-    assert!(!path.with_file_name(TEMPORARY).exists(), "nothing is left behind");
+    assert!(
+        error.contains("app/token") && error.contains("writable for uid"),
+        "{error}"
+    );
+    assert!(
+        !path.with_file_name(TEMPORARY).exists(),
+        "nothing is left behind"
+    );
 }
 
 /// SDKs send the file's bytes, so the mark must go from the file and not only from what is compared.

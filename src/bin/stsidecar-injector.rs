@@ -6,7 +6,8 @@ use stsidecar::cli;
 
 /// Zeroes memory when it is freed, in buffers of TLS and HTTP too: the CA's key and the API server's token go there.
 #[global_allocator]
-static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
     cli::in_process(|world| cli::injector::main(std::env::args_os(), world))

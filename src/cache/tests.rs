@@ -25,20 +25,36 @@ fn at(seconds: u64) -> Boot {
 }
 
 fn served(name: &'static str, deadline: u64) -> Answer {
-    Answer::Served(Served { body: Bytes::from_static(name.as_bytes()), deadline: at(deadline) })
+    Answer::Served(Served {
+        body: Bytes::from_static(name.as_bytes()),
+        deadline: at(deadline),
+    })
 }
 
 fn refused(name: &'static str) -> Answer {
-    Answer::Refused(Refused { status: 503, body: Bytes::from_static(name.as_bytes()) })
+    Answer::Refused(Refused {
+        status: 503,
+        body: Bytes::from_static(name.as_bytes()),
+    })
 }
 
 #[test]
 fn credentials_are_vended_until_ten_seconds_before_their_end_and_never_after() {
     let (_publisher, reader) = channel(served("a", 100), clock);
-    for (now, available) in [(0, true), (89, true), (90, false), (100, false), (1_000, false)] {
+    for (now, available) in [
+        (0, true),
+        (89, true),
+        (90, false),
+        (100, false),
+        (1_000, false),
+    ] {
         SECONDS.set(now);
         assert_eq!(reader.is_available(), available, "{now}");
-        assert_eq!(matches!(reader.current(), Answer::Served(_)), available, "{now}");
+        assert_eq!(
+            matches!(reader.current(), Answer::Served(_)),
+            available,
+            "{now}"
+        );
     }
     assert_eq!(reader.current(), Answer::Refused(expired()));
 }
@@ -88,7 +104,9 @@ async fn a_waiting_reader_goes_on_when_credentials_are_published() {
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());
     publisher.publish(served("a", 200));
-    let read = tokio::time::timeout(Duration::from_mins(1), waiting).await.expect("woken");
+    let read = tokio::time::timeout(Duration::from_mins(1), waiting)
+        .await
+        .expect("woken");
     assert_eq!(Answer::Served(read.expect("no panic")), served("a", 200));
 }
 
@@ -96,18 +114,30 @@ async fn a_waiting_reader_goes_on_when_credentials_are_published() {
 fn a_reader_on_another_runtime_is_woken() {
     let (publisher, reader) = channel(refused("starting"), frozen);
     let waiting = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        runtime.block_on(async { tokio::time::timeout(Duration::from_mins(1), reader.available()).await })
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            tokio::time::timeout(Duration::from_mins(1), reader.available()).await
+        })
     });
     publisher.publish(served("a", 200));
-    assert_eq!(Answer::Served(waiting.join().expect("no panic").expect("in time")), served("a", 200));
+    assert_eq!(
+        Answer::Served(waiting.join().expect("no panic").expect("in time")),
+        served("a", 200)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_without_a_publisher_never_ends_by_itself() {
     let (publisher, reader) = channel(refused("starting"), frozen);
     drop(publisher);
-    assert!(tokio::time::timeout(Duration::from_mins(1), reader.available()).await.is_err());
+    assert!(
+        tokio::time::timeout(Duration::from_mins(1), reader.available())
+            .await
+            .is_err()
+    );
 }
 
 proptest! {

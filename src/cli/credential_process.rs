@@ -102,13 +102,18 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
 }
 
 fn ask(arguments: &Args, world: &World<'_>) -> Asked {
-    let access = match Access::load(&world.sources(&arguments.settings.given), arguments.client.as_deref()) {
+    let access = match Access::load(
+        &world.sources(&arguments.settings.given),
+        arguments.client.as_deref(),
+    ) {
         Ok(access) => access,
         Err(error) => return Asked::Answered(End::Complaint(error.to_string(), exit::CONFIG)),
     };
     let unread = |error: &dyn std::fmt::Display| {
         let file = access.token_file.display();
-        Asked::Nobody(format!("the authorization token file {file} cannot be read: {error}"))
+        Asked::Nobody(format!(
+            "the authorization token file {file} cannot be read: {error}"
+        ))
     };
     let content = match (world.read)(&access.token_file) {
         Ok(content) => Zeroizing::new(content),
@@ -118,14 +123,26 @@ fn ask(arguments: &Args, world: &World<'_>) -> Asked {
         Ok(token) => token.trim(),
         Err(error) => return unread(&error),
     };
-    let request = Request { method: "GET", path: "/v1/credentials", authorization: Some(token), within: PATIENCE };
+    let request = Request {
+        method: "GET",
+        path: "/v1/credentials",
+        authorization: Some(token),
+        within: PATIENCE,
+    };
     Asked::Answered(match request::ask(&access.listen.reachable(), &request) {
         Ok(Answer { status: 200, body }) => match translated(&Zeroizing::new(body)) {
             Some(text) => End::Credentials(text),
-            None => End::Complaint("the agent's answer holds no credentials".to_owned(), exit::NOT_READY),
+            None => End::Complaint(
+                "the agent's answer holds no credentials".to_owned(),
+                exit::NOT_READY,
+            ),
         },
         Ok(Answer { status, body }) => End::Complaint(refusal(status, &body), exit::NOT_READY),
-        Err(error @ (request::Error::NoAgent(_) | request::Error::Closed(_) | request::Error::NotHttp(_))) => {
+        Err(
+            error @ (request::Error::NoAgent(_)
+            | request::Error::Closed(_)
+            | request::Error::NotHttp(_)),
+        ) => {
             return Asked::Nobody(error.to_string());
         }
         Err(error) => End::Complaint(error.to_string(), exit::UNAVAILABLE),
@@ -134,7 +151,10 @@ fn ask(arguments: &Args, world: &World<'_>) -> Asked {
 
 /// One exchange of the whole chain; `agent` is why the agent was no help, if it was asked.
 fn alone(arguments: &Args, world: &World<'_>, agent: Option<&str>) -> End {
-    let (profile, client) = match Alone::load(&world.sources(&arguments.settings.given), arguments.client.as_deref()) {
+    let (profile, client) = match Alone::load(
+        &world.sources(&arguments.settings.given),
+        arguments.client.as_deref(),
+    ) {
         Ok(Alone { sts, profile }) => match Client::new(&sts, clock::now) {
             Ok(client) => (profile, client),
             Err(error) => return End::Complaint(error.to_string(), exit::CONFIG),
@@ -143,7 +163,13 @@ fn alone(arguments: &Args, world: &World<'_>, agent: Option<&str>) -> End {
     };
     let source = exchange::source(&profile);
     let last = profile.steps.len() - 1;
-    let calls = exchange::all(Arc::new(client), profile, source, process::host_name(), SentCodes::default());
+    let calls = exchange::all(
+        Arc::new(client),
+        profile,
+        source,
+        process::host_name(),
+        SentCodes::default(),
+    );
     let mut outcomes = match exchange::block_on(calls) {
         Ok(outcomes) => outcomes,
         Err(error) => return End::Complaint(format!("cannot start: {error}"), exit::INTERNAL),
@@ -156,11 +182,28 @@ fn alone(arguments: &Args, world: &World<'_>, agent: Option<&str>) -> End {
 }
 
 fn failed(failure: &Failure, (at, last): (usize, usize), agent: Option<&str>) -> End {
-    let code = if failure.is_unanswered() { exit::UNAVAILABLE } else { exit::NOT_READY };
-    let step = if last == 0 { String::new() } else { format!("step {} of {}: ", at + 1, last + 1) };
-    let agent = agent.map(|reason| format!(" (no help from an agent: {reason})")).unwrap_or_default();
-    let Failure { code: name, message, .. } = failure;
-    End::Complaint(format!("{step}{name}: {message}; {}{agent}", failure.hint()), code)
+    let code = if failure.is_unanswered() {
+        exit::UNAVAILABLE
+    } else {
+        exit::NOT_READY
+    };
+    let step = if last == 0 {
+        String::new()
+    } else {
+        format!("step {} of {}: ", at + 1, last + 1)
+    };
+    let agent = agent
+        .map(|reason| format!(" (no help from an agent: {reason})"))
+        .unwrap_or_default();
+    let Failure {
+        code: name,
+        message,
+        ..
+    } = failure;
+    End::Complaint(
+        format!("{step}{name}: {message}; {}{agent}", failure.hint()),
+        code,
+    )
 }
 
 fn printed(credentials: &Credentials) -> Zeroizing<String> {
@@ -192,7 +235,9 @@ fn text(printed: &Printed<'_>) -> Zeroizing<String> {
 
 fn refusal(status: u16, body: &str) -> String {
     match serde_json::from_str(body) {
-        Ok(Refused { code, message }) => format!("{}: {}", code.escape_debug(), message.escape_debug()),
+        Ok(Refused { code, message }) => {
+            format!("{}: {}", code.escape_debug(), message.escape_debug())
+        }
         Err(_) => format!("the agent answers with HTTP {status}"),
     }
 }

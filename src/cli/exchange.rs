@@ -38,7 +38,12 @@ pub(super) async fn all<A: Assume>(
         let proof = match outcomes.last() {
             None => {
                 let (_, form) = profile.source_file();
-                of_source(source.value.as_deref(), source.error.as_deref(), &form, sts.server_time())
+                of_source(
+                    source.value.as_deref(),
+                    source.error.as_deref(),
+                    &form,
+                    sts.server_time(),
+                )
             }
             Some(Ok(reply)) => Ok(Proof::Signer(reply.credentials.clone())),
             Some(Err(_)) => break,
@@ -53,7 +58,14 @@ pub(super) async fn all<A: Assume>(
             Ok(proof) => match gathered(&Extras::of(step, &sent), &*sts).await {
                 Ok(extras) => {
                     let step = Arc::clone(step);
-                    sts.assume(Request { step, session_name, duration, proof, extras }).await
+                    sts.assume(Request {
+                        step,
+                        session_name,
+                        duration,
+                        proof,
+                        extras,
+                    })
+                    .await
                 }
                 Err(failure) => Err(failure),
             },
@@ -77,7 +89,9 @@ async fn gathered(extras: &Extras, sts: &impl Assume) -> Result<sts::Extras, Fai
 
 /// Runs something to its end on a runtime of its own.
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let done = runtime.block_on(future);
     // A plain drop would wait for a name look-up that is under way.
     runtime.shutdown_background();
@@ -111,13 +125,35 @@ mod tests {
                 profile: "default".to_owned(),
                 server: Server::Aws,
             }),
-            mfa: Some(Mfa { serial_number, code: MfaCode::Code(written) }),
+            mfa: Some(Mfa {
+                serial_number,
+                code: MfaCode::Code(written),
+            }),
             ..Role::new(role_arn)
         }));
-        let profile = Profile { name: ProfileName::parse("default").expect("a name"), steps: vec![Arc::clone(&step)] };
+        let profile = Profile {
+            name: ProfileName::parse("default").expect("a name"),
+            steps: vec![Arc::clone(&step)],
+        };
         let (sent, latest) = (SentCodes::default(), source(&profile));
-        let outcomes = all(Arc::new(Nobody), profile, latest, "host".to_owned(), sent.clone()).await;
-        assert_eq!(outcomes[0].as_ref().err().map(|failure| failure.code.as_str()), Some("CredentialsFileMissing"));
-        assert!(Extras::of(&step, &sent).gather(clock::wall()).is_ok(), "another profile of the device may send it");
+        let outcomes = all(
+            Arc::new(Nobody),
+            profile,
+            latest,
+            "host".to_owned(),
+            sent.clone(),
+        )
+        .await;
+        assert_eq!(
+            outcomes[0]
+                .as_ref()
+                .err()
+                .map(|failure| failure.code.as_str()),
+            Some("CredentialsFileMissing")
+        );
+        assert!(
+            Extras::of(&step, &sent).gather(clock::wall()).is_ok(),
+            "another profile of the device may send it"
+        );
     }
 }

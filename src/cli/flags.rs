@@ -40,7 +40,10 @@ impl<S: Subset> FromArgMatches for SettingFlags<S> {
                 given.set(setting.flag, value.clone());
             }
         }
-        Ok(Self { given, subset: PhantomData })
+        Ok(Self {
+            given,
+            subset: PhantomData,
+        })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
@@ -60,11 +63,24 @@ impl<S: Subset> Args for SettingFlags<S> {
 }
 
 fn argument(setting: &'static Setting) -> Arg {
-    let default = setting.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
-    let help = format!("{} [env: {}]{default}", setting.help, setting.variables.join(", "));
-    let argument = Arg::new(setting.flag).long(setting.flag).value_name(setting.placeholder).help(help);
+    let default = setting
+        .default
+        .map(|default| format!(" [default: {default}]"))
+        .unwrap_or_default();
+    let help = format!(
+        "{} [env: {}]{default}",
+        setting.help,
+        setting.variables.join(", ")
+    );
+    let argument = Arg::new(setting.flag)
+        .long(setting.flag)
+        .value_name(setting.placeholder)
+        .help(help);
     if setting.is_switch() {
-        argument.num_args(0..=1).require_equals(true).default_missing_value("true")
+        argument
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
     } else {
         argument
     }

@@ -56,7 +56,9 @@ pub(super) struct Args {
 
 /// Whose STS it is for is decided later, by what surrounds the pod.
 fn role(text: &str) -> Result<String, String> {
-    RoleArn::parse_at(Server::Other, text).map(|role| role.as_str().to_owned()).map_err(|error| error.to_string())
+    RoleArn::parse_at(Server::Other, text)
+        .map(|role| role.as_str().to_owned())
+        .map_err(|error| error.to_string())
 }
 
 pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
@@ -66,9 +68,12 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     };
     let (name, text) = match manifests(&arguments.filename, world) {
         Ok(input) => input,
-        Err(problem) => return world.complaint(&format!("stsidecar: {problem}\n"), exit::NOT_READY),
+        Err(problem) => {
+            return world.complaint(&format!("stsidecar: {problem}\n"), exit::NOT_READY);
+        }
     };
-    let outcome = documents(&name, &text).and_then(|documents| injected(arguments, &template, &documents));
+    let outcome =
+        documents(&name, &text).and_then(|documents| injected(arguments, &template, &documents));
     match outcome {
         Ok((text, warnings)) => {
             if !warnings.is_empty() {
@@ -85,7 +90,8 @@ fn template(arguments: &Args, world: &World<'_>) -> Result<Template, String> {
         None => Value::Object(serde_json::Map::new()),
         Some(path) => {
             let name = shown::value(&path.display().to_string());
-            let content = (world.read)(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+            let content =
+                (world.read)(path).map_err(|error| format!("cannot read {name}: {error}"))?;
             let text = text::utf8(&content).map_err(|error| format!("{name}: {error}"))?;
             match Tree::parse(text).map_err(|error| format!("{name}: {error}"))? {
                 None | Some(Tree::Null) => Value::Object(serde_json::Map::new()),
@@ -94,13 +100,19 @@ fn template(arguments: &Args, world: &World<'_>) -> Result<Template, String> {
         }
     };
     if let (Some(region), Some(values)) = (&arguments.region, values.as_object_mut()) {
-        let agent = values.entry("agent").or_insert_with(|| Value::Object(serde_json::Map::new()));
+        let agent = values
+            .entry("agent")
+            .or_insert_with(|| Value::Object(serde_json::Map::new()));
         if let Some(agent) = agent.as_object_mut() {
             agent.insert("region".to_owned(), region.as_str().into());
         }
     }
     let template = rendered::template(values).map_err(|error| error.to_string())?;
-    Ok(if arguments.region.is_some() { template.with_callers_region() } else { template })
+    Ok(if arguments.region.is_some() {
+        template.with_callers_region()
+    } else {
+        template
+    })
 }
 
 /// How the input is called, and what it holds.
@@ -110,7 +122,9 @@ fn manifests(path: &Path, world: &World<'_>) -> Result<(String, String), String>
         _ => (path, shown::value(&path.display().to_string())),
     };
     let content = (world.read)(file).map_err(|error| format!("cannot read {name}: {error}"))?;
-    let text = text::utf8(&content).map(str::to_owned).map_err(|error| format!("{name}: {error}"))?;
+    let text = text::utf8(&content)
+        .map(str::to_owned)
+        .map_err(|error| format!("{name}: {error}"))?;
     Ok((name, text))
 }
 
@@ -133,13 +147,21 @@ fn documents<'a>(name: &str, text: &'a str) -> Result<Vec<(Document<'a>, Option<
             }
         }
     }
-    if problems.is_empty() { Ok(documents) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(documents)
+    } else {
+        Err(problems)
+    }
 }
 
 /// What is to be done about a document that is none yet.
 fn unrendered(document: &Document<'_>) -> String {
     let marks = |text: &str| ["{{", "{%"].into_iter().find(|mark| text.contains(mark));
-    let found = document.text.lines().enumerate().find_map(|(at, text)| Some((document.line + at, marks(text)?)));
+    let found = document
+        .text
+        .lines()
+        .enumerate()
+        .find_map(|(at, text)| Some((document.line + at, marks(text)?)));
     let hint = |(line, mark)| {
         format!(
             "; it looks like a template that was not rendered (line {line} has {mark}): render it first, such as by \
@@ -156,8 +178,14 @@ fn injected(
     documents: &[(Document<'_>, Option<Tree>)],
 ) -> Result<(String, String), String> {
     let (mut text, mut said) = (String::new(), Said::default());
-    let surroundings = Surroundings::of(documents.iter().filter_map(|(_, tree)| tree.as_ref()), &arguments.namespace);
-    let kinds = Kinds { more: &arguments.pod_template, ignored: &arguments.ignore };
+    let surroundings = Surroundings::of(
+        documents.iter().filter_map(|(_, tree)| tree.as_ref()),
+        &arguments.namespace,
+    );
+    let kinds = Kinds {
+        more: &arguments.pod_template,
+        ignored: &arguments.ignore,
+    };
     for (document, tree) in documents {
         let Some(tree) = tree else {
             text.push_str(document.text);
@@ -176,8 +204,18 @@ fn injected(
                     Err(denial) => line(&mut said.problems, &workload.name, &denial.message),
                 }
             }
-            if let Some((name, what)) = passed_over(arguments, &kinds, document, &object, &workloads) {
-                line(if arguments.require { &mut said.problems } else { &mut said.warnings }, &name, &what);
+            if let Some((name, what)) =
+                passed_over(arguments, &kinds, document, &object, &workloads)
+            {
+                line(
+                    if arguments.require {
+                        &mut said.problems
+                    } else {
+                        &mut said.warnings
+                    },
+                    &name,
+                    &what,
+                );
             }
         }
         if changed == *tree {
@@ -186,7 +224,11 @@ fn injected(
             text.push_str(&document.with(tree, &changed));
         }
     }
-    if said.problems.is_empty() { Ok((text, said.warnings)) } else { Err(said.warnings + &said.problems) }
+    if said.problems.is_empty() {
+        Ok((text, said.warnings))
+    } else {
+        Err(said.warnings + &said.problems)
+    }
 }
 
 /// Lines for standard error.
@@ -204,8 +246,12 @@ fn passed_over(
     object: &Object<'_>,
     workloads: &[Workload],
 ) -> Option<(String, String)> {
-    let pods: Vec<_> = workloads.iter().map(|workload| workload.pointer[object.place.len()..].to_owned()).collect();
-    let at = containers::outside(object.tree, &pods).filter(|_| !kinds.ignores(object.group, object.kind))?;
+    let pods: Vec<_> = workloads
+        .iter()
+        .map(|workload| workload.pointer[object.place.len()..].to_owned())
+        .collect();
+    let at = containers::outside(object.tree, &pods)
+        .filter(|_| !kinds.ignores(object.group, object.kind))?;
     let what = format!("passed over, although it holds a container at {at}");
     if object.kind.is_empty() {
         return Some((
@@ -237,7 +283,10 @@ fn inject(
     let request = Request {
         pod: &workload.pod,
         namespace: &workload.namespace,
-        account: surroundings.account(&workload.namespace, inject::service_account_name(&workload.pod)),
+        account: surroundings.account(
+            &workload.namespace,
+            inject::service_account_name(&workload.pod),
+        ),
         namespace_object: surroundings.namespace(&workload.namespace),
         asked_by_caller: true,
         fallback_role: arguments.role_arn.as_deref(),
@@ -269,7 +318,11 @@ fn inject(
 fn left_alone(skip: &Skip) -> String {
     let why = match skip.reason {
         "mirror" => "it is the mirror of a static pod".to_owned(),
-        "disabled" => format!("it says {}: \"false\", or its Namespace {}: disabled", keys::INJECT, keys::INJECTION),
+        "disabled" => format!(
+            "it says {}: \"false\", or its Namespace {}: disabled",
+            keys::INJECT,
+            keys::INJECTION
+        ),
         reason => skip.message.clone().unwrap_or_else(|| reason.to_owned()),
     };
     format!("left alone: {why}")

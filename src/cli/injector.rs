@@ -62,15 +62,26 @@ struct CheckArgs {
 
 /// Whose STS it is for is decided later, by what surrounds the pod.
 fn role(text: &str) -> Result<String, String> {
-    RoleArn::parse_at(Server::Other, text).map(|role| role.as_str().to_owned()).map_err(|error| error.to_string())
+    RoleArn::parse_at(Server::Other, text)
+        .map(|role| role.as_str().to_owned())
+        .map_err(|error| error.to_string())
 }
 
 /// Runs one command; `arguments` begins with the program's name. The answer is the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>) -> u8 {
     match Cli::try_parse_from(arguments) {
-        Ok(Cli { command: Command::Run(arguments) }) => run(&arguments, world),
-        Ok(Cli { command: Command::Check(arguments) }) => check(&arguments, world),
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+        Ok(Cli {
+            command: Command::Run(arguments),
+        }) => run(&arguments, world),
+        Ok(Cli {
+            command: Command::Check(arguments),
+        }) => check(&arguments, world),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            ) =>
+        {
             world.result(&error.render().to_string(), exit::OK)
         }
         Err(error) => world.complaint(&shown::message(&error.render().to_string()), exit::USAGE),
@@ -78,7 +89,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>
 }
 
 fn load(path: &Path, world: &World<'_>) -> Result<Config, Error> {
-    let unreadable = |source| Error::Unreadable { origin: "--config".to_owned(), path: path.to_owned(), source };
+    let unreadable = |source| Error::Unreadable {
+        origin: "--config".to_owned(),
+        path: path.to_owned(),
+        source,
+    };
     Config::read(path, &(world.read)(path).map_err(unreadable)?)
 }
 
@@ -87,13 +102,18 @@ fn run(arguments: &RunArgs, world: &mut World<'_>) -> u8 {
         Ok(config) => config,
         Err(error) => return fatal(world, &error.to_string(), exit::CONFIG),
     };
-    let output =
-        telemetry::Output { writer: world.log.clone(), is_terminal: world.stderr_is_terminal, wall: world.wall };
+    let output = telemetry::Output {
+        writer: world.log.clone(),
+        is_terminal: world.stderr_is_terminal,
+        wall: world.wall,
+    };
     if let Err(error) = telemetry::install(&config.log, output) {
         return fatal(world, &error.to_string(), exit::INTERNAL);
     }
     // A panic has printed its own message; the exit code says whose fault it is.
-    match catch_unwind(AssertUnwindSafe(|| injector::run(config, world.log.dropped()))) {
+    match catch_unwind(AssertUnwindSafe(|| {
+        injector::run(config, world.log.dropped())
+    })) {
         Err(_) => fatal(world, "the injector panicked: see its log", exit::INTERNAL),
         Ok(Ok(())) => exit::OK,
         Ok(Err(error)) => fatal(world, &error.to_string(), error.exit_code()),
@@ -107,26 +127,45 @@ fn check(arguments: &CheckArgs, world: &mut World<'_>) -> u8 {
         Ok(config) => config,
         Err(error) => {
             let fix = "correct it, or the chart's values that it is made of";
-            let report = Report::new(vec![Check::failure(CONFIGURATION, error.to_string(), fix)], false);
+            let report = Report::new(
+                vec![Check::failure(CONFIGURATION, error.to_string(), fix)],
+                false,
+            );
             return report.print(arguments.output, world, exit::CONFIG);
         }
     };
     let findings = match check::run(&config, &arguments.namespace, &arguments.role_arn) {
         Ok(findings) => findings,
-        Err(error) => return world.complaint(&format!("stsidecar-injector: cannot start: {error}\n"), exit::INTERNAL),
+        Err(error) => {
+            return world.complaint(
+                &format!("stsidecar-injector: cannot start: {error}\n"),
+                exit::INTERNAL,
+            );
+        }
     };
     let found = described(&arguments.config, &config.template);
-    let checks = std::iter::once(Check::ok(CONFIGURATION, found)).chain(findings.into_iter().map(shown)).collect();
+    let checks = std::iter::once(Check::ok(CONFIGURATION, found))
+        .chain(findings.into_iter().map(shown))
+        .collect();
     let report = Report::new(checks, false);
-    let code = if report.has_failed() { exit::NOT_READY } else { exit::OK };
+    let code = if report.has_failed() {
+        exit::NOT_READY
+    } else {
+        exit::OK
+    };
     report.print(arguments.output, world, code)
 }
 
 /// What a good configuration makes of pods, in one line.
 fn described(path: &Path, template: &Template) -> String {
-    let bundle = template.ca_bundle().and_then(|pem| Bundle::parse(pem.as_bytes()).ok());
+    let bundle = template
+        .ca_bundle()
+        .and_then(|pem| Bundle::parse(pem.as_bytes()).ok());
     let trusts = bundle.map_or_else(String::new, |bundle| {
-        format!(", which trusts {} certificates of agent.awsCaBundle.pem", bundle.certificates())
+        format!(
+            ", which trusts {} certificates of agent.awsCaBundle.pem",
+            bundle.certificates()
+        )
     });
     format!("{} injects {}{trusts}", path.display(), template.image())
 }

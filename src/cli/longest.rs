@@ -45,16 +45,25 @@ pub(super) async fn find<A: Assume>(
         if step.duration() != DurationSetting::Longest || step.mfa().is_some() || !is_granted {
             continue;
         }
-        let signer = at.checked_sub(1).and_then(|parent| outcomes[parent].as_ref().ok());
+        let signer = at
+            .checked_sub(1)
+            .and_then(|parent| outcomes[parent].as_ref().ok());
         let proof = if let Some(reply) = signer {
             Ok(Proof::Signer(reply.credentials.clone()))
         } else {
             let (_, form) = profile.source_file();
-            of_source(source.value.as_deref(), source.error.as_deref(), &form, sts.server_time())
+            of_source(
+                source.value.as_deref(),
+                source.error.as_deref(),
+                &form,
+                sts.server_time(),
+            )
         };
         let at_sts = sts.server_time().unwrap_or_else(clock::wall);
         let extras = Extras::of(step, &SentCodes::default()).gather(at_sts);
-        let (Ok(proof), Ok(extras)) = (proof, extras) else { continue };
+        let (Ok(proof), Ok(extras)) = (proof, extras) else {
+            continue;
+        };
         let claims = source.value.as_deref().and_then(Material::claims);
         let request = |duration| Request {
             step: Arc::clone(step),
@@ -63,7 +72,10 @@ pub(super) async fn find<A: Assume>(
             proof: proof.clone(),
             extras: extras.clone(),
         };
-        found.push(Found { step: at, ..tried(sts, request).await });
+        found.push(Found {
+            step: at,
+            ..tried(sts, request).await
+        });
     }
     found
 }
@@ -72,9 +84,13 @@ async fn tried<A: Assume>(sts: &A, request: impl Fn(SessionDuration) -> Request)
     let mut found = Found::default();
     for duration in SessionDuration::steps().filter(|step| *step > SessionDuration::HOUR) {
         match sts.assume(request(duration)).await {
-            Ok(Reply { credentials, date, .. }) => {
+            Ok(Reply {
+                credentials, date, ..
+            }) => {
                 // A server may grant less than was asked for.
-                let issued = date.or_else(|| sts.server_time()).unwrap_or_else(clock::wall);
+                let issued = date
+                    .or_else(|| sts.server_time())
+                    .unwrap_or_else(clock::wall);
                 found.granted = Some(credentials.expiration.since(issued));
                 return found;
             }

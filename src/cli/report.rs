@@ -72,19 +72,37 @@ impl Check {
 
     /// Texts from outside stand in the message: claims, paths, what STS says.
     fn new(name: &str, result: Outcome, message: &str, fix: Option<String>) -> Self {
-        Self { name: safe_line(name), profile: None, result, message: safe_line(message), fix }
+        Self {
+            name: safe_line(name),
+            profile: None,
+            result,
+            message: safe_line(message),
+            fix,
+        }
     }
 
     /// The same, of a profile.
     pub(super) fn of(self, profile: &str) -> Self {
-        Self { profile: Some(profile.to_owned()), ..self }
+        Self {
+            profile: Some(profile.to_owned()),
+            ..self
+        }
     }
 
     /// The line as the tests of the judgements compare it.
     #[cfg(test)]
     pub(super) fn line(&self) -> String {
-        let fix = self.fix.as_deref().map(|fix| format!("; fix: {fix}")).unwrap_or_default();
-        format!("{} {}: {}{fix}", self.result.word(), self.name, self.message)
+        let fix = self
+            .fix
+            .as_deref()
+            .map(|fix| format!("; fix: {fix}"))
+            .unwrap_or_default();
+        format!(
+            "{} {}: {}{fix}",
+            self.result.word(),
+            self.name,
+            self.message
+        )
     }
 }
 
@@ -99,8 +117,16 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(checks: Vec<Check>, offline: bool) -> Self {
-        let result = checks.iter().map(|check| check.result).max().unwrap_or(Outcome::Ok);
-        Self { checks, result, offline }
+        let result = checks
+            .iter()
+            .map(|check| check.result)
+            .max()
+            .unwrap_or(Outcome::Ok);
+        Self {
+            checks,
+            result,
+            offline,
+        }
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -109,7 +135,8 @@ impl Report {
 
     /// Prints it and answers `code`.
     pub(super) fn print(&self, output: Output, world: &mut World<'_>, code: u8) -> u8 {
-        let coloured = world.stdout_is_terminal && (world.variable)("NO_COLOR").is_none_or(|set| set.is_empty());
+        let coloured = world.stdout_is_terminal
+            && (world.variable)("NO_COLOR").is_none_or(|set| set.is_empty());
         let text = match output {
             Output::Text => self.text(coloured),
             Output::Json => self.json(),
@@ -124,7 +151,12 @@ impl Report {
 
     /// The page: aligned columns, a heading for each profile, a summary at the end.
     fn text(&self, coloured: bool) -> String {
-        let width = self.checks.iter().map(|check| check.name.chars().count()).max().unwrap_or_default();
+        let width = self
+            .checks
+            .iter()
+            .map(|check| check.name.chars().count())
+            .max()
+            .unwrap_or_default();
         let mut page = String::new();
         let mut profile = None;
         for check in &self.checks {
@@ -133,8 +165,13 @@ impl Report {
                 heading(&mut page, profile.as_deref());
             }
             let word = format!("{:<7}", check.result.word());
-            let word = if coloured { format!("{}{word}\x1b[0m", check.result.colour()) } else { word };
-            write!(page, "  {word}  {:<width$}  {}", check.name, check.message).expect("a String takes every text");
+            let word = if coloured {
+                format!("{}{word}\x1b[0m", check.result.colour())
+            } else {
+                word
+            };
+            write!(page, "  {word}  {:<width$}  {}", check.name, check.message)
+                .expect("a String takes every text");
             if let Some(fix) = &check.fix {
                 write!(page, "; fix: {fix}").expect("a String takes every text");
             }
@@ -146,17 +183,32 @@ impl Report {
     }
 
     fn summary(&self) -> String {
-        let count = |result| self.checks.iter().filter(|check| check.result == result).count();
+        let count = |result| {
+            self.checks
+                .iter()
+                .filter(|check| check.result == result)
+                .count()
+        };
         let (failures, warnings) = (count(Outcome::Failure), count(Outcome::Warning));
-        let named = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+        let named =
+            |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
         let checks = named(self.checks.len(), "check");
         let counted = match (failures, warnings) {
             (0, 0) => format!("{checks}, all ok"),
             (0, _) => format!("{checks}: {}, no failure", named(warnings, "warning")),
             (_, 0) => format!("{checks}: {}", named(failures, "failure")),
-            _ => format!("{checks}: {}, {}", named(failures, "failure"), named(warnings, "warning")),
+            _ => format!(
+                "{checks}: {}, {}",
+                named(failures, "failure"),
+                named(warnings, "warning")
+            ),
         };
-        counted + if self.offline { " (offline: STS was not called)\n" } else { "\n" }
+        counted
+            + if self.offline {
+                " (offline: STS was not called)\n"
+            } else {
+                "\n"
+            }
     }
 }
 
@@ -195,8 +247,15 @@ profile default
 3 checks: 1 failure, 1 warning
 ";
         assert_eq!(report().text(false), expected);
-        assert!(report().text(true).contains("\x1b[31mfailure\x1b[0m  source"));
-        assert_eq!(Report::new(vec![Check::ok("a", "b")], false).summary(), "1 check, all ok\n");
+        assert!(
+            report()
+                .text(true)
+                .contains("\x1b[31mfailure\x1b[0m  source")
+        );
+        assert_eq!(
+            Report::new(vec![Check::ok("a", "b")], false).summary(),
+            "1 check, all ok\n"
+        );
         assert_eq!(
             Report::new(vec![Check::warning("a", "b", "c")], true).summary(),
             "1 check: 1 warning, no failure (offline: STS was not called)\n"
@@ -207,7 +266,13 @@ profile default
     fn the_json_has_the_worst_result_and_leaves_out_what_is_not_there() {
         let json: serde_json::Value = serde_json::from_str(&report().json()).expect("JSON");
         assert_eq!(json["result"], "failure");
-        assert_eq!(json["checks"][0], serde_json::json!({"name": "configuration", "result": "ok", "message": "fine"}));
-        assert_eq!((&json["checks"][1]["profile"], &json["checks"][1]["fix"]), (&"default".into(), &"wait".into()));
+        assert_eq!(
+            json["checks"][0],
+            serde_json::json!({"name": "configuration", "result": "ok", "message": "fine"})
+        );
+        assert_eq!(
+            (&json["checks"][1]["profile"], &json["checks"][1]["fix"]),
+            (&"default".into(), &"wait".into())
+        );
     }
 }

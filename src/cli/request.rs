@@ -57,12 +57,17 @@ pub(super) fn ask(addresses: &[SocketAddr], request: &Request<'_>) -> Result<Ans
     let end = clock::boot().plus(request.within);
     for address in addresses {
         if let Ok(stream) = TcpStream::connect_timeout(address, left(end)) {
-            let answer = exchange(stream, *address, request, end).map_err(|error| match error.kind() {
-                // Which of the two a socket's time-out gives depends on the platform.
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent(*address),
-                _ => Error::Broken(*address, error),
-            })?;
-            let unread = if answer.is_empty() { Error::Closed(*address) } else { Error::NotHttp(*address) };
+            let answer =
+                exchange(stream, *address, request, end).map_err(|error| match error.kind() {
+                    // Which of the two a socket's time-out gives depends on the platform.
+                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent(*address),
+                    _ => Error::Broken(*address, error),
+                })?;
+            let unread = if answer.is_empty() {
+                Error::Closed(*address)
+            } else {
+                Error::NotHttp(*address)
+            };
             return parse(&answer).ok_or(unread);
         }
     }
@@ -75,14 +80,27 @@ fn left(end: Boot) -> Duration {
     end.since(clock::boot()).max(Duration::from_millis(1))
 }
 
-fn exchange(mut stream: TcpStream, address: SocketAddr, request: &Request<'_>, end: Boot) -> io::Result<Vec<u8>> {
-    let Request { method, path, authorization, .. } = request;
-    let authorization = authorization.map(|token| format!("Authorization: {token}\r\n")).unwrap_or_default();
+fn exchange(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    request: &Request<'_>,
+    end: Boot,
+) -> io::Result<Vec<u8>> {
+    let Request {
+        method,
+        path,
+        authorization,
+        ..
+    } = request;
+    let authorization = authorization
+        .map(|token| format!("Authorization: {token}\r\n"))
+        .unwrap_or_default();
     stream.set_write_timeout(Some(left(end)))?;
     // The agent calls itself so at whichever of its addresses; of the others it knows no name.
     let port = address.port();
-    let head =
-        format!("{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\n{authorization}Connection: close\r\n\r\n");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\n{authorization}Connection: close\r\n\r\n"
+    );
     stream.write_all(head.as_bytes())?;
     let mut answer = Vec::new();
     let mut piece = [0; 4096];
@@ -97,7 +115,10 @@ fn exchange(mut stream: TcpStream, address: SocketAddr, request: &Request<'_>, e
             return Err(io::ErrorKind::TimedOut.into());
         }
         if answer.len() as u64 > LONGEST {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is longer than 1 MiB"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the answer is longer than 1 MiB",
+            ));
         }
     }
 }
@@ -107,10 +128,20 @@ fn parse(answer: &[u8]) -> Option<Answer> {
     let text = std::str::from_utf8(answer).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
     let mut lines = head.split("\r\n");
-    let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    let status = lines
+        .next()?
+        .strip_prefix("HTTP/1.1 ")?
+        .get(..3)?
+        .parse()
+        .ok()?;
     let mut headers = lines.filter_map(|line| line.split_once(':'));
-    let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?.1;
-    (length.trim().parse() == Ok(body.len())).then(|| Answer { status, body: body.to_owned() })
+    let length = headers
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?
+        .1;
+    (length.trim().parse() == Ok(body.len())).then(|| Answer {
+        status,
+        body: body.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -119,8 +150,15 @@ mod tests {
 
     #[test]
     fn an_answer_counts_only_when_it_is_whole() {
-        let whole = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nContent-Length: 2\r\n\r\n{}";
-        assert_eq!(parse(whole), Some(Answer { status: 200, body: "{}".to_owned() }));
+        let whole =
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+        assert_eq!(
+            parse(whole),
+            Some(Answer {
+                status: 200,
+                body: "{}".to_owned()
+            })
+        );
         for bad in [
             &whole[..whole.len() - 1],
             b"",

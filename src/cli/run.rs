@@ -15,13 +15,18 @@ pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
         Ok(loaded) => loaded,
         Err(error) => return fatal(world, &error.to_string(), exit::CONFIG),
     };
-    let output =
-        telemetry::Output { writer: world.log.clone(), is_terminal: world.stderr_is_terminal, wall: world.wall };
+    let output = telemetry::Output {
+        writer: world.log.clone(),
+        is_terminal: world.stderr_is_terminal,
+        wall: world.wall,
+    };
     if let Err(error) = telemetry::install(&loaded.config.log, output) {
         return fatal(world, &error.to_string(), exit::INTERNAL);
     }
     // A panic has printed its own message; the exit code says whose fault it is.
-    match catch_unwind(AssertUnwindSafe(|| agent::run(loaded, world.log.dropped(), agent::Pace::default()))) {
+    match catch_unwind(AssertUnwindSafe(|| {
+        agent::run(loaded, world.log.dropped(), agent::Pace::default())
+    })) {
         Err(_) => fatal(world, "the agent panicked: see its log", exit::INTERNAL),
         Ok(Ok(())) => exit::OK,
         Ok(Err(error)) => {
@@ -34,10 +39,17 @@ pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
 /// Tells why the process ends. The kubelet shows the termination log's text instead of the last lines of the
 /// log, which are JSON.
 pub(super) fn fatal(world: &mut World<'_>, reason: &str, code: u8) -> u8 {
-    let line: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String = reason
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let line = format!("stsidecar: {line}\n");
     // Where it does not exist nobody looks, so it is not created.
-    if let Ok(mut file) = OpenOptions::new().write(true).truncate(true).open(world.termination_log) {
+    if let Ok(mut file) = OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .open(world.termination_log)
+    {
         drop(file.write_all(line.as_bytes()));
     }
     world.complaint(&line, code)

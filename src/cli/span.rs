@@ -8,7 +8,10 @@ use std::time::Duration;
 pub(super) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let units = [(86_400, 'd'), (3600, 'h'), (60, 'm'), (1, 's')];
-    let first = units.iter().position(|(unit, _)| seconds >= *unit).unwrap_or(3);
+    let first = units
+        .iter()
+        .position(|(unit, _)| seconds >= *unit)
+        .unwrap_or(3);
     let mut parts = Vec::new();
     let mut rest = seconds;
     for (unit, letter) in units[first..].iter().take(2) {
@@ -22,5 +25,9 @@ pub(super) fn span(duration: Duration) -> String {
 /// The same to the nearest minute, once there is one: for what is known to the second only.
 pub(super) fn about(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    span(if seconds < 60 { duration } else { Duration::from_secs((seconds + 30) / 60 * 60) })
+    span(if seconds < 60 {
+        duration
+    } else {
+        Duration::from_secs((seconds + 30) / 60 * 60)
+    })
 }

@@ -45,7 +45,12 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["probe", "retry", "output", "client"])]
     incident_probe: bool,
     /// The `periodSeconds` of that probe
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, requires = "incident_probe")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 300,
+        requires = "incident_probe"
+    )]
     period: u32,
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = Output::Text, conflicts_with = "probe")]
@@ -66,7 +71,11 @@ enum Output {
 pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     if arguments.incident_probe {
         let line = incident(arguments, world).unwrap_or_default();
-        let code = if line.is_empty() { exit::OK } else { exit::NOT_READY };
+        let code = if line.is_empty() {
+            exit::OK
+        } else {
+            exit::NOT_READY
+        };
         return world.result(&line, code);
     }
     let listen = match AdminListen::load(&world.sources(&arguments.settings.given)) {
@@ -74,12 +83,21 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         Err(error) => return unavailable(arguments, world, &error.to_string()),
     };
     let sources = world.sources(&arguments.settings.given);
-    let profile = arguments.client.as_deref().map(|client| config::profile_of(&sources, client)).transpose();
+    let profile = arguments
+        .client
+        .as_deref()
+        .map(|client| config::profile_of(&sources, client))
+        .transpose();
     let profile = match profile {
         Ok(profile) => profile,
         Err(error) => return world.complaint(&format!("stsidecar: {error}\n"), exit::CONFIG),
     };
-    let foreign = |problem: &str| format!("what listens on {} is not the agent: {problem}", listen.address);
+    let foreign = |problem: &str| {
+        format!(
+            "what listens on {} is not the agent: {problem}",
+            listen.address
+        )
+    };
     let answer = match answered(arguments, &listen, profile.as_ref()) {
         Ok(Answer { status: 200, body }) => {
             serde_json::from_str::<Value>(&body).map_err(|_| foreign("its answer is no JSON"))
@@ -102,19 +120,31 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         Err(problem) => return unavailable(arguments, world, &problem),
     };
     let is = |key: &str| status[key] == true;
-    let code = |good: bool| if good && retry::is_done(&status) { exit::OK } else { exit::NOT_READY };
+    let code = |good: bool| {
+        if good && retry::is_done(&status) {
+            exit::OK
+        } else {
+            exit::NOT_READY
+        }
+    };
     match (arguments.probe, arguments.output) {
         // Of an agent that is ended the kubelet has nothing to tell: it takes the startup probe of a pod that ends for
         // passed itself, and starts nothing there any more.
         (true, _) if is("started") || is("draining") => exit::OK,
         (true, _) => world.result(&page::probe_line(&status, (world.wall)()), exit::NOT_READY),
         (false, Output::Json) => world.result(&format!("{status:#}\n"), code(is("ready"))),
-        (false, Output::Text) => world.result(&page::text(&status, (world.wall)()), code(is("ready"))),
+        (false, Output::Text) => {
+            world.result(&page::text(&status, (world.wall)()), code(is("ready")))
+        }
     }
 }
 
 /// What the agent answers to what the flags ask for.
-fn answered(arguments: &Args, listen: &AdminListen, profile: Option<&ProfileName>) -> Result<Answer, Error> {
+fn answered(
+    arguments: &Args,
+    listen: &AdminListen,
+    profile: Option<&ProfileName>,
+) -> Result<Answer, Error> {
     if arguments.probe {
         return wait(listen, Duration::from_secs(arguments.wait));
     }
@@ -143,8 +173,21 @@ fn unavailable(arguments: &Args, world: &mut World<'_>, problem: &str) -> u8 {
     }
 }
 
-fn ask(listen: &AdminListen, method: &'static str, path: &str, within: Duration) -> Result<Answer, Error> {
-    request::ask(&listen.reachable(), &Request { method, path, authorization: None, within })
+fn ask(
+    listen: &AdminListen,
+    method: &'static str,
+    path: &str,
+    within: Duration,
+) -> Result<Answer, Error> {
+    request::ask(
+        &listen.reachable(),
+        &Request {
+            method,
+            path,
+            authorization: None,
+            within,
+        },
+    )
 }
 
 /// One long request, once a process listens: the agent answers when it has started or ends, or when the time is over.
@@ -153,8 +196,15 @@ fn wait(listen: &AdminListen, patience: Duration) -> Result<Answer, Error> {
     let end = clock::boot().plus(patience);
     loop {
         let left = end.since(clock::boot());
-        match ask(listen, "GET", &format!("/status?wait={}", left.as_secs()), left + ANSWER_PATIENCE) {
-            Err(Error::NoAgent(_) | Error::Closed(_) | Error::Broken(..)) if left > RETRY => std::thread::sleep(RETRY),
+        match ask(
+            listen,
+            "GET",
+            &format!("/status?wait={}", left.as_secs()),
+            left + ANSWER_PATIENCE,
+        ) {
+            Err(Error::NoAgent(_) | Error::Closed(_) | Error::Broken(..)) if left > RETRY => {
+                std::thread::sleep(RETRY);
+            }
             answer => return answer,
         }
     }
@@ -164,8 +214,19 @@ fn wait(listen: &AdminListen, patience: Duration) -> Result<Answer, Error> {
 /// its own signs, and a probe that fails by itself would use up the pod's events.
 fn incident(arguments: &Args, world: &World<'_>) -> Option<String> {
     let listen = AdminListen::load(&world.sources(&arguments.settings.given)).ok()?;
-    let answer = ask(&listen, "POST", &format!("/incident?period={}", arguments.period), ANSWER_PATIENCE).ok()?;
+    let answer = ask(
+        &listen,
+        "POST",
+        &format!("/incident?period={}", arguments.period),
+        ANSWER_PATIENCE,
+    )
+    .ok()?;
     let body = Some(answer.body).filter(|_| answer.status == 200)?;
     // Another server on the port says anything.
-    body.contains(": role ").then(|| body.chars().filter(|c| !c.is_control()).take(LONGEST_LINE).collect())
+    body.contains(": role ").then(|| {
+        body.chars()
+            .filter(|c| !c.is_control())
+            .take(LONGEST_LINE)
+            .collect()
+    })
 }

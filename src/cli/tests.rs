@@ -28,10 +28,18 @@ fn lines() -> Lines {
 
 fn outcome(arguments: &[&str], variables: &[(&str, &str)]) -> Outcome {
     let variables: HashMap<&str, &str> = variables.iter().copied().collect();
-    outcome_at(arguments, &variables, Path::new("/nonexistent/termination-log"))
+    outcome_at(
+        arguments,
+        &variables,
+        Path::new("/nonexistent/termination-log"),
+    )
 }
 
-fn outcome_at(arguments: &[&str], variables: &HashMap<&str, &str>, termination_log: &Path) -> Outcome {
+fn outcome_at(
+    arguments: &[&str],
+    variables: &HashMap<&str, &str>,
+    termination_log: &Path,
+) -> Outcome {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let code = main(
         ["stsidecar"].iter().chain(arguments).map(OsString::from),
@@ -54,7 +62,11 @@ fn outcome_at(arguments: &[&str], variables: &HashMap<&str, &str>, termination_l
         },
     );
     let text = |bytes| String::from_utf8(bytes).expect("text");
-    Outcome { code, stdout: text(stdout), stderr: text(stderr) }
+    Outcome {
+        code,
+        stdout: text(stdout),
+        stderr: text(stderr),
+    }
 }
 
 /// Answers one request with `answer`, and hands over what was asked.
@@ -78,7 +90,11 @@ fn agent(answer: &'static str) -> (String, thread::JoinHandle<String>) {
 
 fn http(status: u16, body: &Value) -> &'static str {
     let body = body.to_string();
-    format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{body}", body.len()).leak()
+    format!(
+        "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .leak()
 }
 
 #[test]
@@ -88,8 +104,16 @@ fn the_help_tells_every_flag_with_its_variables_and_default() {
     let one_line = help.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     for setting in SETTINGS {
         let env = format!("[env: {}]", setting.variables.join(", "));
-        assert!(one_line.contains(&format!("--{}", setting.flag)) && one_line.contains(&env), "{}", setting.flag);
-        assert!(setting.default.is_none_or(|default| one_line.contains(&format!("[default: {default}]"))));
+        assert!(
+            one_line.contains(&format!("--{}", setting.flag)) && one_line.contains(&env),
+            "{}",
+            setting.flag
+        );
+        assert!(
+            setting
+                .default
+                .is_none_or(|default| one_line.contains(&format!("[default: {default}]")))
+        );
     }
     command().debug_assert();
 }
@@ -97,14 +121,30 @@ fn the_help_tells_every_flag_with_its_variables_and_default() {
 #[test]
 fn wrong_arguments_exit_64_and_questions_exit_0() {
     let both = ["status", "--incident-probe", "--retry"];
-    for wrong in
-        [&[][..], &["walk"], &["run", "--regoin=x"], &["status", "--probe", "-o", "json"], &both, &["run", "x"]]
-    {
-        let Outcome { code, stdout, stderr } = outcome(wrong, &[]);
-        assert_eq!((code, stdout.as_str(), stderr.is_empty()), (64, "", false), "{wrong:?}");
+    for wrong in [
+        &[][..],
+        &["walk"],
+        &["run", "--regoin=x"],
+        &["status", "--probe", "-o", "json"],
+        &both,
+        &["run", "x"],
+    ] {
+        let Outcome {
+            code,
+            stdout,
+            stderr,
+        } = outcome(wrong, &[]);
+        assert_eq!(
+            (code, stdout.as_str(), stderr.is_empty()),
+            (64, "", false),
+            "{wrong:?}"
+        );
     }
     let version = outcome(&["--version"], &[]);
-    assert_eq!((version.code, version.stdout), (0, format!("stsidecar {}\n", version::LONG)));
+    assert_eq!(
+        (version.code, version.stdout),
+        (0, format!("stsidecar {}\n", version::LONG))
+    );
 }
 
 #[test]
@@ -112,16 +152,31 @@ fn no_complaint_repeats_a_url_with_a_password_or_a_query() {
     for arguments in [
         &["run", "https://user:canary@proxy:3128"][..],
         &["https://user:canary@proxy:3128"],
-        &["run", "--region", "eu-central-1", "https://proxy/?token=canary"],
+        &[
+            "run",
+            "--region",
+            "eu-central-1",
+            "https://proxy/?token=canary",
+        ],
         &["run", "--proxy=http://user:canary@proxy:3128"],
         &["run", "--wait-for-credentials", "user:canary@proxy"],
         &["run", "--sts-endpoint=https://user:canary#1@host"],
-        &["run", "--sts-endpoint", "https://host/?canary", "--region", "x"],
+        &[
+            "run",
+            "--sts-endpoint",
+            "https://host/?canary",
+            "--region",
+            "x",
+        ],
         &["run", "--log-format=https://user:canary@host"],
         &["run", "--config=https://user:canary@host/config.yaml"],
         &["status", "-o", "https://user:canary@host"],
         &["status", "--admin-listen=https://user:canary@host"],
-        &["check", "--offline", "--sts-endpoint=https://user:canary@host"],
+        &[
+            "check",
+            "--offline",
+            "--sts-endpoint=https://user:canary@host",
+        ],
         &["credential-process", "--region=https://user:canary@host"],
         #[cfg(feature = "injector")]
         &["inject", "--role-arn=https://user:canary@host"],
@@ -130,9 +185,16 @@ fn no_complaint_repeats_a_url_with_a_password_or_a_query() {
         #[cfg(feature = "injector")]
         &["inject", "--values=https://user:canary@host/values.yaml"],
     ] {
-        let Outcome { code, stdout, stderr } = outcome(arguments, &[("HTTPS_PROXY", "http://user:canary#1@proxy")]);
+        let Outcome {
+            code,
+            stdout,
+            stderr,
+        } = outcome(arguments, &[("HTTPS_PROXY", "http://user:canary#1@proxy")]);
         assert_ne!(code, 0, "{arguments:?}");
-        assert!(!stdout.contains("canary") && !stderr.contains("canary"), "{arguments:?}: {stdout}{stderr}");
+        assert!(
+            !stdout.contains("canary") && !stderr.contains("canary"),
+            "{arguments:?}: {stdout}{stderr}"
+        );
         assert!(!(stdout + &stderr).is_empty(), "{arguments:?}");
     }
 }
@@ -141,7 +203,11 @@ fn no_complaint_repeats_a_url_with_a_password_or_a_query() {
 #[cfg(unix)]
 fn an_argument_that_is_not_utf8_is_a_usage_error() {
     use std::os::unix::ffi::OsStringExt;
-    let arguments = ["stsidecar".into(), "run".into(), OsString::from_vec(b"--region=\xff".to_vec())];
+    let arguments = [
+        "stsidecar".into(),
+        "run".into(),
+        OsString::from_vec(b"--region=\xff".to_vec()),
+    ];
     let mut stderr = Vec::new();
     let mut world = World {
         variable: &|_| None,
@@ -183,7 +249,10 @@ fn a_reader_that_went_away_is_no_error() {
         termination_log: Path::new("/nonexistent"),
         wall: Wall::default,
     };
-    assert_eq!(main(["stsidecar".into(), "schema".into()], &mut world), exit::OK);
+    assert_eq!(
+        main(["stsidecar".into(), "schema".into()], &mut world),
+        exit::OK
+    );
     assert!(stderr.is_empty());
 }
 
@@ -199,7 +268,11 @@ fn a_bad_configuration_exits_78_and_tells_the_kubelet_in_one_plain_line() {
     let outcome = outcome_at(&["run", "--region", "E\nU"], &HashMap::new(), log.path());
     assert_eq!((outcome.code, outcome.stdout.as_str()), (78, ""));
     let told = std::fs::read_to_string(log.path()).expect("the log");
-    assert!(told.starts_with(r#"stsidecar: --region: "E\nU" is not accepted"#) && told.lines().count() == 1, "{told}");
+    assert!(
+        told.starts_with(r#"stsidecar: --region: "E\nU" is not accepted"#)
+            && told.lines().count() == 1,
+        "{told}"
+    );
     assert_eq!(outcome.stderr, told);
 }
 
@@ -217,10 +290,22 @@ fn status_says_ready_or_not_in_both_forms() {
         for form in ["text", "json"] {
             let body = json!({"version": "9", "started": true, "ready": ready, "draining": false, "profiles": []});
             let (address, served) = agent(http(200, &body));
-            let outcome = outcome(&["status", "-o", form], &[("STSIDECAR_ADMIN_LISTEN", &address)]);
+            let outcome = outcome(
+                &["status", "-o", form],
+                &[("STSIDECAR_ADMIN_LISTEN", &address)],
+            );
             assert_eq!(outcome.code, code, "{}", outcome.stderr);
-            assert!(outcome.stdout.contains('9') && outcome.stdout.ends_with('\n'), "{}", outcome.stdout);
-            assert!(served.join().expect("one request").starts_with("GET /status HTTP/1.1\r\n"));
+            assert!(
+                outcome.stdout.contains('9') && outcome.stdout.ends_with('\n'),
+                "{}",
+                outcome.stdout
+            );
+            assert!(
+                served
+                    .join()
+                    .expect("one request")
+                    .starts_with("GET /status HTTP/1.1\r\n")
+            );
         }
     }
 }
@@ -233,8 +318,14 @@ fn a_status_that_is_not_shown_is_explained_by_the_address() {
         let refused = outcome(arguments, &[("STSIDECAR_ADMIN_LISTEN", &address)]);
         let said = format!("{}{}", refused.stdout, refused.stderr);
         assert_eq!(refused.code, 69, "{said}");
-        assert!(said.contains(&address) && said.contains("--admin-listen"), "{said}");
-        assert!(said.contains("loopback") && !said.contains("not the agent"), "{said}");
+        assert!(
+            said.contains(&address) && said.contains("--admin-listen"),
+            "{said}"
+        );
+        assert!(
+            said.contains("loopback") && !said.contains("not the agent"),
+            "{said}"
+        );
     }
 }
 
@@ -244,12 +335,19 @@ fn the_probe_asks_once_waits_there_and_prints_one_line_without_its_newline() {
     let (address, served) = agent(http(200, &body));
     let waited = outcome(&["status", "--probe", "--admin-listen", &address], &[]);
     assert_eq!(waited.code, 1);
-    assert!(waited.stdout.starts_with("default: role ") && !waited.stdout.contains('\n'), "{}", waited.stdout);
+    assert!(
+        waited.stdout.starts_with("default: role ") && !waited.stdout.contains('\n'),
+        "{}",
+        waited.stdout
+    );
     let head = served.join().expect("one request");
     assert!(head.starts_with("GET /status?wait=2"), "{head}");
     // Whichever address it listens on, the agent answers to this name.
     let port = address.rsplit(':').next().expect("a port");
-    assert!(head.contains(&format!("\r\nHost: localhost:{port}\r\n")), "{head}");
+    assert!(
+        head.contains(&format!("\r\nHost: localhost:{port}\r\n")),
+        "{head}"
+    );
 
     let (address, _) = agent(http(200, &json!({"started": true, "ready": false})));
     let started = outcome(&["status", "--probe", "--admin-listen", &address], &[]);
@@ -263,24 +361,45 @@ fn the_probe_waits_for_an_agent_that_is_not_up_yet() {
     let address = listen().local_addr().expect("an address");
     let late = thread::spawn(move || {
         thread::sleep(std::time::Duration::from_millis(250));
-        let (mut stream, _) = TcpListener::bind(address).expect("the free port").accept().expect("a request");
+        let (mut stream, _) = TcpListener::bind(address)
+            .expect("the free port")
+            .accept()
+            .expect("a request");
         let asked = stream.read(&mut [0; 1024]).expect("a head");
-        stream.write_all(http(200, &json!({"started": true})).as_bytes()).expect("a reader");
+        stream
+            .write_all(http(200, &json!({"started": true})).as_bytes())
+            .expect("a reader");
         asked
     });
-    let started = outcome(&["status", "--probe", "--admin-listen", &address.to_string()], &[]);
+    let started = outcome(
+        &["status", "--probe", "--admin-listen", &address.to_string()],
+        &[],
+    );
     assert_eq!((started.code, started.stdout.as_str()), (0, ""));
     assert!(late.join().expect("one request") > 0);
 }
 
 #[test]
 fn without_an_agent_status_and_credential_process_exit_69() {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .expect("a port")
+        .local_addr()
+        .expect("an address")
+        .to_string();
     let status = outcome(&["status", "--admin-listen", &free], &[]);
-    assert_eq!((status.code, status.stderr), (69, format!("stsidecar: no agent answers on {free}\n")));
-    let variables =
-        [("AWS_REGION", "x"), ("STSIDECAR_LISTEN", &free), ("STSIDECAR_AUTHORIZATION_TOKEN_FILE", "/token")];
+    assert_eq!(
+        (status.code, status.stderr),
+        (69, format!("stsidecar: no agent answers on {free}\n"))
+    );
+    let variables = [
+        ("AWS_REGION", "x"),
+        ("STSIDECAR_LISTEN", &free),
+        ("STSIDECAR_AUTHORIZATION_TOKEN_FILE", "/token"),
+    ];
     assert_eq!(outcome(&["credential-process"], &variables).code, 69);
     let (address, _) = agent("SSH-2.0-OpenSSH\r\n");
-    assert_eq!(outcome(&["status", "--admin-listen", &address], &[]).code, 69);
+    assert_eq!(
+        outcome(&["status", "--admin-listen", &address], &[]).code,
+        69
+    );
 }

@@ -48,7 +48,11 @@ impl WallSteps {
     }
 
     fn from_parts(timer: Option<AsyncFd<OwnedFd>>, clocks: fn() -> (Boot, Wall)) -> Self {
-        Self { timer, clocks, offset: offset(clocks()) }
+        Self {
+            timer,
+            clocks,
+            offset: offset(clocks()),
+        }
     }
 
     /// Waits for a step of at least 5 s, in one go or summed up since the last report. Cancel safe.
@@ -76,7 +80,14 @@ impl WallSteps {
         }
         self.offset += moved;
         let by = Duration::from_millis(u64::try_from(moved.unsigned_abs()).unwrap_or(u64::MAX));
-        Some(Step { from: if moved > 0 { wall.minus(by) } else { wall.plus(by) }, to: wall })
+        Some(Step {
+            from: if moved > 0 {
+                wall.minus(by)
+            } else {
+                wall.plus(by)
+            },
+            to: wall,
+        })
     }
 }
 
@@ -115,7 +126,10 @@ mod tests {
 
     fn clocks() -> (Boot, Wall) {
         let (boot, wall) = CLOCKS.get();
-        (Boot::from_duration(Duration::from_millis(boot)), Wall::from_unix_milliseconds(wall))
+        (
+            Boot::from_duration(Duration::from_millis(boot)),
+            Wall::from_unix_milliseconds(wall),
+        )
     }
 
     fn pass(boot: u64, wall: i64) {
@@ -139,7 +153,14 @@ mod tests {
             pass(1_000, 1_000);
             let unstepped = clocks().1;
             pass(0, by);
-            assert_eq!(steps.compare(), Some(Step { from: unstepped, to: clocks().1 }), "{by}");
+            assert_eq!(
+                steps.compare(),
+                Some(Step {
+                    from: unstepped,
+                    to: clocks().1
+                }),
+                "{by}"
+            );
             assert_eq!(steps.compare(), None, "{by} again");
         }
     }
@@ -168,14 +189,23 @@ mod tests {
     async fn without_a_kernel_timer_a_step_is_seen_within_a_slice() {
         let mut steps = WallSteps::from_parts(None, clocks);
         pass(0, 60_000);
-        tokio::time::timeout(SLICE + Duration::from_millis(2), steps.step()).await.expect("a step");
+        tokio::time::timeout(SLICE + Duration::from_millis(2), steps.step())
+            .await
+            .expect("a step");
     }
 
     #[tokio::test]
     async fn the_kernel_takes_the_timer_and_it_stays_quiet() {
         let mut steps = WallSteps::new();
-        assert!(steps.timer.is_some(), "this kernel has no cancellable timer");
-        assert!(tokio::time::timeout(Duration::from_millis(50), steps.step()).await.is_err());
+        assert!(
+            steps.timer.is_some(),
+            "this kernel has no cancellable timer"
+        );
+        assert!(
+            tokio::time::timeout(Duration::from_millis(50), steps.step())
+                .await
+                .is_err()
+        );
         assert!(steps.timer.is_some(), "the timer was given up");
     }
 
@@ -192,7 +222,12 @@ mod tests {
         steps.clocks = clocks;
         steps.offset = offset(clocks());
         // The second 3 s make 6 s with the first.
-        for (by, reported) in [(60_000, true), (-60_000, true), (3_000, false), (3_000, true)] {
+        for (by, reported) in [
+            (60_000, true),
+            (-60_000, true),
+            (3_000, false),
+            (3_000, true),
+        ] {
             pass(0, by);
             let early = tokio::time::timeout(Duration::from_millis(50), steps.step()).await;
             assert!(early.is_err(), "seen by polling");

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use rustix::fd::OwnedFd;
 use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
 };
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -35,7 +36,11 @@ impl Alarm {
     /// Outside a tokio runtime with its I/O driver on.
     #[must_use]
     pub fn new() -> Self {
-        Self { timer: open(TimerfdClockId::Boottime), deadline: None, boot: super::boot }
+        Self {
+            timer: open(TimerfdClockId::Boottime),
+            deadline: None,
+            boot: super::boot,
+        }
     }
 
     /// An alarm that sleeps on tokio's clock in slices of 30 s and reads the time from `boot`.
@@ -43,7 +48,11 @@ impl Alarm {
     /// What [`Alarm::new`] falls back to, and what a test under tokio's paused clock gives to a driver.
     #[must_use]
     pub fn sliced(boot: fn() -> Boot) -> Self {
-        Self { timer: None, deadline: None, boot }
+        Self {
+            timer: None,
+            deadline: None,
+            boot,
+        }
     }
 
     /// Sets the one deadline, in place of the one before; `None` = never.
@@ -53,7 +62,12 @@ impl Alarm {
         }
         self.deadline = deadline;
         if let Some(timer) = &self.timer
-            && arm(timer, TimerfdTimerFlags::ABSTIME, deadline.map(Boot::as_duration)).is_err()
+            && arm(
+                timer,
+                TimerfdTimerFlags::ABSTIME,
+                deadline.map(Boot::as_duration),
+            )
+            .is_err()
         {
             self.timer = None;
         }
@@ -69,7 +83,9 @@ impl Alarm {
     ///
     /// Cancel safe: dropping the future keeps the deadline.
     pub async fn wait(&mut self) {
-        let Some(deadline) = self.deadline else { return std::future::pending().await };
+        let Some(deadline) = self.deadline else {
+            return std::future::pending().await;
+        };
         if let Some(timer) = &self.timer {
             if expired(timer).await.is_ok() {
                 self.deadline = None;
@@ -126,7 +142,10 @@ impl Ticker {
 }
 
 /// A timer on `clock`, or nothing after one warning per process.
-#[allow(deprecated, reason = "the new name is unsafe for what may close its descriptor; an OwnedFd cannot")]
+#[allow(
+    deprecated,
+    reason = "the new name is unsafe for what may close its descriptor; an OwnedFd cannot"
+)]
 pub(super) fn open(clock: TimerfdClockId) -> Option<AsyncFd<OwnedFd>> {
     static WARNED: Once = Once::new();
     let opened = timerfd_create(clock, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)
@@ -135,23 +154,41 @@ pub(super) fn open(clock: TimerfdClockId) -> Option<AsyncFd<OwnedFd>> {
     match opened {
         Ok(timer) => Some(timer),
         Err(error) => {
-            WARNED.call_once(|| warn!(%error, "no kernel timer here: sleeping in slices of 30 s instead"));
+            WARNED.call_once(
+                || warn!(%error, "no kernel timer here: sleeping in slices of 30 s instead"),
+            );
             None
         }
     }
 }
 
 /// Arms `timer` for the reading `at` of its clock, or disarms it.
-pub(super) fn arm(timer: &AsyncFd<OwnedFd>, flags: TimerfdTimerFlags, at: Option<Duration>) -> io::Result<()> {
+pub(super) fn arm(
+    timer: &AsyncFd<OwnedFd>,
+    flags: TimerfdTimerFlags,
+    at: Option<Duration>,
+) -> io::Result<()> {
     let at = match at {
         None => Duration::ZERO,
         // Zero would disarm; the moment of boot has passed anyway.
         Some(at) => at.max(Duration::from_nanos(1)),
     };
-    let it_value =
-        Timespec { tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX), tv_nsec: at.subsec_nanos().into() };
-    let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
-    timerfd_settime(timer, flags, &Itimerspec { it_interval, it_value })?;
+    let it_value = Timespec {
+        tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: at.subsec_nanos().into(),
+    };
+    let it_interval = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    timerfd_settime(
+        timer,
+        flags,
+        &Itimerspec {
+            it_interval,
+            it_value,
+        },
+    )?;
     Ok(())
 }
 
@@ -175,23 +212,39 @@ mod tests {
     const BOUND: Duration = Duration::from_mins(1);
 
     fn runtime() -> tokio::runtime::Runtime {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
     }
 
     fn voluntary_switches() -> u64 {
-        let status = std::fs::read_to_string("/proc/thread-self/status").expect("this thread's status");
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        line.and_then(|count| count.trim().parse().ok()).expect("a count")
+        let status =
+            std::fs::read_to_string("/proc/thread-self/status").expect("this thread's status");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.and_then(|count| count.trim().parse().ok())
+            .expect("a count")
     }
 
     #[tokio::test]
     async fn an_alarm_in_the_past_fires_at_once_and_only_once() {
         let mut alarm = Alarm::new();
-        for past in [Boot::default(), boot().minus(Duration::from_secs(5)), boot()] {
+        for past in [
+            Boot::default(),
+            boot().minus(Duration::from_secs(5)),
+            boot(),
+        ] {
             alarm.set(Some(past));
             timeout(BOUND, alarm.wait()).await.expect("fires");
             assert_eq!(alarm.deadline(), None);
-            assert!(timeout(Duration::from_millis(20), alarm.wait()).await.is_err(), "fired twice");
+            assert!(
+                timeout(Duration::from_millis(20), alarm.wait())
+                    .await
+                    .is_err(),
+                "fired twice"
+            );
         }
     }
 
@@ -221,7 +274,12 @@ mod tests {
         for never in [None, Some(Boot::from_duration(Duration::MAX))] {
             alarm.set(Some(boot().plus(Duration::from_millis(5))));
             alarm.set(never);
-            assert!(timeout(Duration::from_millis(40), alarm.wait()).await.is_err(), "{never:?}");
+            assert!(
+                timeout(Duration::from_millis(40), alarm.wait())
+                    .await
+                    .is_err(),
+                "{never:?}"
+            );
         }
     }
 
@@ -236,7 +294,10 @@ mod tests {
             }
             // Tokio's own sleep of 200 ms wakes twice or more. The rest is spare for a page or a lock.
             let switches = voluntary_switches() - before;
-            assert!((4..8).contains(&switches), "{switches} switches for 4 alarms");
+            assert!(
+                (4..8).contains(&switches),
+                "{switches} switches for 4 alarms"
+            );
         });
     }
 
@@ -263,10 +324,26 @@ mod tests {
         let mut alarm = Alarm::sliced(virtual_boot);
         let deadline = virtual_boot().plus(Duration::from_secs(100));
         alarm.set(Some(deadline));
-        assert!(timeout(Duration::from_secs(45), alarm.wait()).await.is_err());
-        assert_eq!(alarm.deadline(), Some(deadline), "a cancelled wait keeps the deadline");
+        assert!(
+            timeout(Duration::from_secs(45), alarm.wait())
+                .await
+                .is_err()
+        );
+        assert_eq!(
+            alarm.deadline(),
+            Some(deadline),
+            "a cancelled wait keeps the deadline"
+        );
         alarm.wait().await;
-        assert!(virtual_boot().since(deadline) <= Duration::from_millis(2) && virtual_boot() >= deadline);
-        assert!(timeout(Duration::from_hours(1), alarm.wait()).await.is_err(), "fired twice");
+        assert!(
+            virtual_boot().since(deadline) <= Duration::from_millis(2)
+                && virtual_boot() >= deadline
+        );
+        assert!(
+            timeout(Duration::from_hours(1), alarm.wait())
+                .await
+                .is_err(),
+            "fired twice"
+        );
     }
 }

@@ -24,15 +24,27 @@ impl Access {
     /// # Errors
     /// When the settings are wrong, or it is not clear which client is meant.
     pub fn load(sources: &Sources<'_>, client: Option<&str>) -> Result<Self, Error> {
-        if let Some(given @ Given { origin: Origin::Flag(_), .. }) =
-            &sources.outer(&setting::AUTHORIZATION_TOKEN_FILE)?
+        if let Some(
+            given @ Given {
+                origin: Origin::Flag(_),
+                ..
+            },
+        ) = &sources.outer(&setting::AUTHORIZATION_TOKEN_FILE)?
         {
             let (document, _) = document(sources, &mut Vec::new())?;
             let (listen, _) = listen::both(sources, &document, &mut Vec::new())?;
-            return Ok(Self { listen, token_file: given.file()? });
+            return Ok(Self {
+                listen,
+                token_file: given.file()?,
+            });
         }
-        let Config { listen, clients, .. } = Config::load(sources)?.config;
-        Ok(Self { listen, token_file: chosen(&clients, client)?.token_file.clone() })
+        let Config {
+            listen, clients, ..
+        } = Config::load(sources)?.config;
+        Ok(Self {
+            listen,
+            token_file: chosen(&clients, client)?.token_file.clone(),
+        })
     }
 }
 
@@ -52,22 +64,55 @@ impl Alone {
     /// When the settings are wrong, or it is not clear which client is meant.
     pub fn load(sources: &Sources<'_>, client: Option<&str>) -> Result<Self, Error> {
         let by_file = match sources.outer(&setting::AUTHORIZATION_TOKEN_FILE)? {
-            Some(given @ Given { origin: Origin::Flag(_), .. }) => Some((given.file()?, given)),
+            Some(
+                given @ Given {
+                    origin: Origin::Flag(_),
+                    ..
+                },
+            ) => Some((given.file()?, given)),
             _ => None,
         };
         // It says who asks, not what the profiles are, so it may stand beside a file that lists them.
-        let flags = sources.flags.without(setting::AUTHORIZATION_TOKEN_FILE.flag);
-        let Config { clients, profiles, sts, .. } = Config::load(&Sources { flags: &flags, ..*sources })?.config;
+        let flags = sources
+            .flags
+            .without(setting::AUTHORIZATION_TOKEN_FILE.flag);
+        let Config {
+            clients,
+            profiles,
+            sts,
+            ..
+        } = Config::load(&Sources {
+            flags: &flags,
+            ..*sources
+        })?
+        .config;
         let client = match by_file {
             Some((file, given)) if clients.len() > 1 => clients
                 .iter()
                 .find(|client| client.token_file == file)
-                .ok_or_else(|| Error::value(given.origin, &given.text, "the token file of one of the clients"))?,
+                .ok_or_else(|| {
+                    Error::value(
+                        given.origin,
+                        &given.text,
+                        "the token file of one of the clients",
+                    )
+                })?,
             _ => chosen(&clients, client)?,
         };
-        let profile = profiles.into_iter().find(|profile| profile.name == client.profile);
-        let missing = || Error::value(format!("client {}", client.name), client.profile.as_str(), "it is no profile");
-        Ok(Self { sts, profile: profile.ok_or_else(missing)? })
+        let profile = profiles
+            .into_iter()
+            .find(|profile| profile.name == client.profile);
+        let missing = || {
+            Error::value(
+                format!("client {}", client.name),
+                client.profile.as_str(),
+                "it is no profile",
+            )
+        };
+        Ok(Self {
+            sts,
+            profile: profile.ok_or_else(missing)?,
+        })
     }
 }
 
@@ -83,14 +128,23 @@ pub fn profile_of(sources: &Sources<'_>, client: &str) -> Result<ProfileName, Er
 /// The client of that name; without one the only client, or the one named `default`.
 fn chosen<'c>(clients: &'c [Client], name: Option<&str>) -> Result<&'c Client, Error> {
     let find = |name: &str| clients.iter().find(|client| client.name.as_str() == name);
-    let names = || clients.iter().map(|client| client.name.as_str()).collect::<Vec<_>>().join(", ");
+    let names = || {
+        clients
+            .iter()
+            .map(|client| client.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match (clients, name) {
-        (_, Some(name)) => {
-            find(name).ok_or_else(|| Error::value("--client", name, format!("one of the clients: {}", names())))
-        }
+        (_, Some(name)) => find(name).ok_or_else(|| {
+            Error::value("--client", name, format!("one of the clients: {}", names()))
+        }),
         ([only], None) => Ok(only),
         (_, None) => find("default").ok_or_else(|| {
-            let problem = format!("there are several ({}) and none is named default: choose with --client", names());
+            let problem = format!(
+                "there are several ({}) and none is named default: choose with --client",
+                names()
+            );
             Error::setting("clients", problem)
         }),
     }

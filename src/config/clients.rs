@@ -39,20 +39,39 @@ pub(super) fn all(
     let clients = match (&document.clients, &document.profiles) {
         (Some(listed), _) => {
             if document.profiles.is_none() {
-                super::profile::refuse_outer(sources, &AUTHORIZATION_TOKEN_FILE, "clients", warnings)?;
+                super::profile::refuse_outer(
+                    sources,
+                    &AUTHORIZATION_TOKEN_FILE,
+                    "clients",
+                    warnings,
+                )?;
             }
-            listed.iter().enumerate().map(|(at, client)| read(at, client, profiles)).collect::<Result<Vec<_>, _>>()?
+            listed
+                .iter()
+                .enumerate()
+                .map(|(at, client)| read(at, client, profiles))
+                .collect::<Result<Vec<_>, _>>()?
         }
-        (None, Some(_)) => profiles.iter().map(|profile| own_client(profile.name.clone())).collect(),
+        (None, Some(_)) => profiles
+            .iter()
+            .map(|profile| own_client(profile.name.clone()))
+            .collect(),
         (None, None) => {
             let given = sources.value(&AUTHORIZATION_TOKEN_FILE, document)?;
             let client = own_client(ProfileName::parse(DEFAULT).expect("a profile name"));
-            let token_file = super::parsed(given.as_ref(), Given::file)?.unwrap_or(client.token_file);
-            vec![Client { token_file, ..client }]
+            let token_file =
+                super::parsed(given.as_ref(), Given::file)?.unwrap_or(client.token_file);
+            vec![Client {
+                token_file,
+                ..client
+            }]
         }
     };
     if clients.is_empty() {
-        return Err(Error::setting("clients", "the list is empty; leave it out to give each profile its own client"));
+        return Err(Error::setting(
+            "clients",
+            "the list is empty; leave it out to give each profile its own client",
+        ));
     }
     check_unique(&clients)?;
     check_apart(&clients, profiles)?;
@@ -62,7 +81,12 @@ pub(super) fn all(
 /// The client that a profile has when none are listed: same name, the file the injector would mount.
 fn own_client(name: ProfileName) -> Client {
     let token_file = PathBuf::from(default_file(&name));
-    Client { profile: name.clone(), name, token_file, authorization_token: None }
+    Client {
+        profile: name.clone(),
+        name,
+        token_file,
+        authorization_token: None,
+    }
 }
 
 fn default_file(name: &ProfileName) -> String {
@@ -72,29 +96,51 @@ fn default_file(name: &ProfileName) -> String {
 fn read(at: usize, client: &file::Client, profiles: &[Profile]) -> Result<Client, Error> {
     let key = |key: &str| format!("clients[{at}].{key}");
     let name = given(key("name"), &client.name).parse(ProfileName::parse)?;
-    let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
+    let names: Vec<&str> = profiles
+        .iter()
+        .map(|profile| profile.name.as_str())
+        .collect();
     let wanted = match &client.profile {
         Some(profile) => profile.as_str(),
         None if names.contains(&name.as_str()) => name.as_str(),
         None => DEFAULT,
     };
-    let profile = profiles.iter().find(|profile| profile.name.as_str() == wanted).ok_or_else(|| {
-        Error::value(key("profile"), wanted, format!("it is no profile; there are: {}", names.join(", ")))
-    })?;
+    let profile = profiles
+        .iter()
+        .find(|profile| profile.name.as_str() == wanted)
+        .ok_or_else(|| {
+            Error::value(
+                key("profile"),
+                wanted,
+                format!("it is no profile; there are: {}", names.join(", ")),
+            )
+        })?;
     let token_file = match &client.token_file {
         Some(file) => given(key("tokenFile"), file).file()?,
         None => PathBuf::from(default_file(&name)),
     };
-    if client.authorization_token.as_ref().is_some_and(|token| !authorization::is_valid(token.expose())) {
+    if client
+        .authorization_token
+        .as_ref()
+        .is_some_and(|token| !authorization::is_valid(token.expose()))
+    {
         let allowed = "the token (not shown) must have 32 to 1024 letters, digits and -._~ only";
         return Err(Error::setting(key("authorizationToken"), allowed));
     }
     let authorization_token = client.authorization_token.clone();
-    Ok(Client { name, profile: profile.name.clone(), token_file, authorization_token })
+    Ok(Client {
+        name,
+        profile: profile.name.clone(),
+        token_file,
+        authorization_token,
+    })
 }
 
 fn given(path: String, text: &str) -> Given {
-    Given { origin: Origin::Key(path), text: text.to_owned() }
+    Given {
+        origin: Origin::Key(path),
+        text: text.to_owned(),
+    }
 }
 
 fn check_unique(clients: &[Client]) -> Result<(), Error> {
@@ -104,15 +150,26 @@ fn check_unique(clients: &[Client]) -> Result<(), Error> {
     for (at, client) in clients.iter().enumerate() {
         let taken = |first: usize| format!("clients[{first}] has the same");
         if let Some(first) = names.insert(client.name.as_str(), at) {
-            return Err(Error::value(format!("clients[{at}].name"), client.name.as_str(), taken(first)));
+            return Err(Error::value(
+                format!("clients[{at}].name"),
+                client.name.as_str(),
+                taken(first),
+            ));
         }
         if let Some(first) = files.insert(&client.token_file, at) {
             let file = client.token_file.display().to_string();
-            return Err(Error::value(format!("clients[{at}].tokenFile"), &file, taken(first)));
+            return Err(Error::value(
+                format!("clients[{at}].tokenFile"),
+                &file,
+                taken(first),
+            ));
         }
         let given = client.authorization_token.as_ref().map(Secret::expose);
         if let Some(first) = given.and_then(|text| tokens.insert(text, at)) {
-            return Err(Error::setting(format!("clients[{at}].authorizationToken"), taken(first)));
+            return Err(Error::setting(
+                format!("clients[{at}].authorizationToken"),
+                taken(first),
+            ));
         }
     }
     Ok(())
@@ -120,13 +177,21 @@ fn check_unique(clients: &[Client]) -> Result<(), Error> {
 
 /// An authorization token written over what proves who we are would end all refreshing.
 fn check_apart(clients: &[Client], profiles: &[Profile]) -> Result<(), Error> {
-    let is_read =
-        |client: &&Client| profiles.iter().flat_map(Profile::files).any(|(path, _)| path == client.token_file);
+    let is_read = |client: &&Client| {
+        profiles
+            .iter()
+            .flat_map(Profile::files)
+            .any(|(path, _)| path == client.token_file)
+    };
     match clients.iter().find(is_read) {
         Some(client) => {
             let file = client.token_file.display().to_string();
             let allowed = "a profile reads its token, keys or codes from this file";
-            Err(Error::value(format!("authorization token file of client {}", client.name), &file, allowed))
+            Err(Error::value(
+                format!("authorization token file of client {}", client.name),
+                &file,
+                allowed,
+            ))
         }
         None => Ok(()),
     }

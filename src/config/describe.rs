@@ -15,8 +15,23 @@ use crate::telemetry::Format;
 use crate::{shown, sts};
 
 pub(super) fn config(config: &Config) -> Value {
-    let Config { profiles, clients, sts, refresh_at, listen, admin_listen, .. } = config;
-    let Config { wait_for_credentials, state_dir, shutdown: Shutdown { grace, idle }, log, file, .. } = config;
+    let Config {
+        profiles,
+        clients,
+        sts,
+        refresh_at,
+        listen,
+        admin_listen,
+        ..
+    } = config;
+    let Config {
+        wait_for_credentials,
+        state_dir,
+        shutdown: Shutdown { grace, idle },
+        log,
+        file,
+        ..
+    } = config;
     shown_texts(json!({
         "profiles": profiles.iter().map(|profile| (profile.name.to_string(), steps(profile))).collect::<Map<_, _>>(),
         "clients": clients.iter().map(client).collect::<Vec<_>>(),
@@ -42,7 +57,10 @@ fn shown_texts(value: Value) -> Value {
     match value {
         Value::String(text) => shown::value(&text).into(),
         Value::Array(items) => items.into_iter().map(shown_texts).collect(),
-        Value::Object(map) => map.into_iter().map(|(key, value)| (key, shown_texts(value))).collect(),
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| (key, shown_texts(value)))
+            .collect(),
         other => other,
     }
 }
@@ -52,9 +70,19 @@ fn shown_texts(value: Value) -> Value {
 #[must_use]
 pub fn fingerprint(profile: &Profile, sts: &sts::Settings) -> String {
     const VERSION: u32 = 1;
-    let sts::Settings { region, endpoint, cognito_endpoint, fips, dualstack, .. } = sts;
+    let sts::Settings {
+        region,
+        endpoint,
+        cognito_endpoint,
+        fips,
+        dualstack,
+        ..
+    } = sts;
     // A policy is shown as its length; here its text counts.
-    let policies = profile.steps.iter().map(|step| step.restriction()?.policy.as_ref().map(Policy::as_str));
+    let policies = profile
+        .steps
+        .iter()
+        .map(|step| step.restriction()?.policy.as_ref().map(Policy::as_str));
     let described = json!({
         "version": VERSION,
         "steps": steps(profile),
@@ -73,7 +101,12 @@ fn steps(profile: &Profile) -> Value {
 }
 
 fn client(client: &Client) -> Value {
-    let Client { name, profile, token_file, authorization_token } = client;
+    let Client {
+        name,
+        profile,
+        token_file,
+        authorization_token,
+    } = client;
     json!({
         "name": name.as_str(),
         "profile": profile.as_str(),
@@ -118,7 +151,11 @@ mod tests {
         let document = json!({"region": region, "profiles": {"default": profile}}).to_string();
         let variable = |name: &str| (name == "STSIDECAR_CONFIG_INLINE").then(|| document.clone());
         let read = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
-        let loaded = Config::load(&Sources { flags: &Flags::default(), variable: &variable, read: &read });
+        let loaded = Config::load(&Sources {
+            flags: &Flags::default(),
+            variable: &variable,
+            read: &read,
+        });
         let Config { profiles, sts, .. } = loaded.expect("accepted").config;
         fingerprint(&profiles[0], &sts)
     }

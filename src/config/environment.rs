@@ -25,7 +25,13 @@ impl Flags {
     /// The same flags without this one.
     #[must_use]
     pub fn without(&self, flag: &str) -> Self {
-        Self(self.0.iter().filter(|(own, _)| *own != flag).map(|(own, value)| (own.clone(), value.clone())).collect())
+        Self(
+            self.0
+                .iter()
+                .filter(|(own, _)| *own != flag)
+                .map(|(own, value)| (own.clone(), value.clone()))
+                .collect(),
+        )
     }
 }
 
@@ -38,7 +44,12 @@ impl fmt::Debug for Flags {
 
 impl<const N: usize> From<[(&str, &str); N]> for Flags {
     fn from(pairs: [(&str, &str); N]) -> Self {
-        Self(pairs.into_iter().map(|(flag, value)| (flag.to_owned(), value.to_owned())).collect())
+        Self(
+            pairs
+                .into_iter()
+                .map(|(flag, value)| (flag.to_owned(), value.to_owned()))
+                .collect(),
+        )
     }
 }
 
@@ -87,7 +98,10 @@ pub struct Given {
 
 impl fmt::Debug for Given {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Given").field("origin", &self.origin).finish_non_exhaustive()
+        formatter
+            .debug_struct("Given")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }
 
@@ -96,7 +110,10 @@ impl Given {
     ///
     /// # Errors
     /// When `parse` fails.
-    pub fn parse<T, E: fmt::Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Error> {
+    pub fn parse<T, E: fmt::Display>(
+        &self,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Error> {
         parse(&self.text).map_err(|error| Error::value(&self.origin, &self.text, error))
     }
 
@@ -104,7 +121,10 @@ impl Given {
     ///
     /// # Errors
     /// When `parse` fails.
-    pub fn url<T, E: fmt::Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Error> {
+    pub fn url<T, E: fmt::Display>(
+        &self,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Error> {
         parse(&self.text).map_err(|error| Error::url(&self.origin, &self.text, error))
     }
 
@@ -142,20 +162,33 @@ impl Sources<'_> {
     /// # Errors
     /// When it is not UTF-8.
     pub fn variable(&self, names: &[&'static str]) -> Result<Option<Given>, Error> {
-        let set = |name: &&'static str| (self.variable)(name).filter(|text| !text.is_empty()).map(|text| (*name, text));
-        let Some((name, text)) = names.iter().find_map(set) else { return Ok(None) };
+        let set = |name: &&'static str| {
+            (self.variable)(name)
+                .filter(|text| !text.is_empty())
+                .map(|text| (*name, text))
+        };
+        let Some((name, text)) = names.iter().find_map(set) else {
+            return Ok(None);
+        };
         if text.contains(char::REPLACEMENT_CHARACTER) {
             let allowed = "it is not UTF-8";
             // No parser has judged it, and of a URL anything may be the secret.
             let is_url = text.contains(['@', '?', '#']) || text.contains("://");
-            return Err(if is_url { Error::url(name, &text, allowed) } else { Error::value(name, &text, allowed) });
+            return Err(if is_url {
+                Error::url(name, &text, allowed)
+            } else {
+                Error::value(name, &text, allowed)
+            });
         }
         // The end of a line comes along with a Secret that was made from a file. A document of lines stays as it is.
         let text = match text.trim_ascii() {
             value if value.is_empty() || value.contains('\n') => text,
             value => value.to_owned(),
         };
-        Ok(Some(Given { origin: Origin::Variable(name), text }))
+        Ok(Some(Given {
+            origin: Origin::Variable(name),
+            text,
+        }))
     }
 
     /// What the command line or the environment says about a setting.
@@ -164,7 +197,10 @@ impl Sources<'_> {
     /// When a variable is not UTF-8.
     pub fn outer(&self, setting: &Setting) -> Result<Option<Given>, Error> {
         match self.flags.0.get(setting.flag) {
-            Some(text) => Ok(Some(Given { origin: Origin::Flag(setting.flag), text: text.clone() })),
+            Some(text) => Ok(Some(Given {
+                origin: Origin::Flag(setting.flag),
+                text: text.clone(),
+            })),
             None => self.variable(setting.variables),
         }
     }
@@ -177,10 +213,19 @@ impl Sources<'_> {
         if let Some(given) = self.outer(setting)? {
             return Ok(Some(given));
         }
-        if let Some((key, text)) = setting.key.and_then(|key| document.text(key).map(|text| (key, text))) {
-            return Ok(Some(Given { origin: Origin::Key(key.to_owned()), text }));
+        if let Some((key, text)) = setting
+            .key
+            .and_then(|key| document.text(key).map(|text| (key, text)))
+        {
+            return Ok(Some(Given {
+                origin: Origin::Key(key.to_owned()),
+                text,
+            }));
         }
-        let default = |text: &str| Given { origin: Origin::Default(setting.flag), text: text.to_owned() };
+        let default = |text: &str| Given {
+            origin: Origin::Default(setting.flag),
+            text: text.to_owned(),
+        };
         Ok(setting.default.map(default))
     }
 
@@ -189,7 +234,9 @@ impl Sources<'_> {
     /// # Errors
     /// When it holds anything else.
     pub fn switch(&self, variable: &Variable) -> Result<Option<Given>, Error> {
-        let Some(given) = self.variable(variable.names)? else { return Ok(None) };
+        let Some(given) = self.variable(variable.names)? else {
+            return Ok(None);
+        };
         Ok(given.boolean()?.then_some(given))
     }
 }

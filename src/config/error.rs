@@ -44,17 +44,32 @@ impl Error {
     /// The exit code of a bad configuration (`EX_CONFIG` of sysexits.h).
     pub const EXIT_CODE: u8 = 78;
 
-    pub(crate) fn value(origin: impl fmt::Display, value: &str, allowed: impl fmt::Display) -> Self {
-        Self::Value { origin: key(origin), value: shown::value(value), allowed: allowed.to_string() }
+    pub(crate) fn value(
+        origin: impl fmt::Display,
+        value: &str,
+        allowed: impl fmt::Display,
+    ) -> Self {
+        Self::Value {
+            origin: key(origin),
+            value: shown::value(value),
+            allowed: allowed.to_string(),
+        }
     }
 
     /// Of a value that is meant to be a URL, which can hold a secret wherever it breaks.
     pub(crate) fn url(origin: impl fmt::Display, value: &str, allowed: impl fmt::Display) -> Self {
-        Self::Value { origin: key(origin), value: shown::url(value), allowed: allowed.to_string() }
+        Self::Value {
+            origin: key(origin),
+            value: shown::url(value),
+            allowed: allowed.to_string(),
+        }
     }
 
     pub(crate) fn setting(origin: impl fmt::Display, problem: impl fmt::Display) -> Self {
-        Self::Setting { origin: key(origin), problem: problem.to_string() }
+        Self::Setting {
+            origin: key(origin),
+            problem: problem.to_string(),
+        }
     }
 }
 
@@ -85,8 +100,14 @@ mod tests {
     fn a_value_is_shown_on_one_line_cut_and_without_passwords() {
         let shown = |value: &str| Error::value("KEY", value, "better").to_string();
         assert_eq!(shown("a\nb"), r#"KEY: "a\nb" is not accepted: better"#);
-        assert_eq!(shown("http://me:canary@host/x"), r#"KEY: "http://[redacted]@host/x" is not accepted: better"#);
-        assert_eq!(shown("me:canary@host"), r#"KEY: "[redacted]@host" is not accepted: better"#);
+        assert_eq!(
+            shown("http://me:canary@host/x"),
+            r#"KEY: "http://[redacted]@host/x" is not accepted: better"#
+        );
+        assert_eq!(
+            shown("me:canary@host"),
+            r#"KEY: "[redacted]@host" is not accepted: better"#
+        );
         assert!(shown(&"x".repeat(5000)).len() < 300);
     }
 }

@@ -11,7 +11,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 pub use profile::{
-    AccessKey, Cognito, FederationToken, Hop, Mfa, Profile, ProvidedContext, Saml, SessionToken, WebIdentity,
+    AccessKey, Cognito, FederationToken, Hop, Mfa, Profile, ProvidedContext, Saml, SessionToken,
+    WebIdentity,
 };
 
 use super::error::Error;
@@ -78,7 +79,9 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, 
     match Value::deserialize(deserializer)? {
         Value::String(text) => Ok(Some(Secret::new(text))),
         Value::Null => Ok(None),
-        _ => Err(serde::de::Error::custom("authorizationToken must be a text in quotes")),
+        _ => Err(serde::de::Error::custom(
+            "authorizationToken must be a text in quotes",
+        )),
     }
 }
 
@@ -131,7 +134,9 @@ impl Document {
     /// Whether it holds nothing but `clients`, which may stand beside a file.
     #[must_use]
     pub fn is_only_clients(&self) -> bool {
-        let settings = super::setting::SETTINGS.iter().filter_map(|setting| setting.key);
+        let settings = super::setting::SETTINGS
+            .iter()
+            .filter_map(|setting| setting.key);
         self.profiles.is_none() && settings.into_iter().all(|key| self.text(key).is_none())
     }
 }

@@ -16,7 +16,10 @@ const KINDS: [&str; 5] = ["_FILE", "_PATH", "_ADDRESS", "_URL", "_NAME"];
 /// One warning for each name that is nearly a setting's, in the order of the names.
 #[must_use]
 pub fn warnings(names: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut typos: Vec<_> = names.into_iter().filter_map(|name| meant(&name).map(|right| (name, right))).collect();
+    let mut typos: Vec<_> = names
+        .into_iter()
+        .filter_map(|name| meant(&name).map(|right| (name, right)))
+        .collect();
     typos.sort();
     let warning = |(name, right): &(String, &str)| {
         let name = name.escape_debug();
@@ -29,26 +32,41 @@ pub fn warnings(names: impl IntoIterator<Item = String>) -> Vec<String> {
 fn meant(name: &str) -> Option<&'static str> {
     let known = || {
         let of_settings = SETTINGS.iter().flat_map(|setting| setting.variables);
-        of_settings.chain(VARIABLES.iter().flat_map(|variable| variable.names)).copied()
+        of_settings
+            .chain(VARIABLES.iter().flat_map(|variable| variable.names))
+            .copied()
     };
     if known().any(|own| own == name) || is_of_a_service(name) {
         return None;
     }
     let upper = name.to_uppercase().replace(['-', '.'], "_");
     let within = |prefix: &'static str, most: usize| {
-        let near = known().filter(move |own| own.starts_with(prefix)).map(|own| (distance(&upper, own), own));
-        near.min().filter(|(distance, _)| *distance <= most).map(|(_, own)| own)
+        let near = known()
+            .filter(move |own| own.starts_with(prefix))
+            .map(|own| (distance(&upper, own), own));
+        near.min()
+            .filter(|(distance, _)| *distance <= most)
+            .map(|(_, own)| own)
     };
     match upper.strip_prefix(OWN) {
         Some(rest) => {
             // A setting whose variable has the SDKs' name is looked for under its flag's.
-            let flags = SETTINGS.iter().map(|setting| (setting.flag, setting.variables[0]));
-            let words: Vec<_> = known().filter_map(|own| Some((own.strip_prefix(OWN)?, own))).chain(flags).collect();
+            let flags = SETTINGS
+                .iter()
+                .map(|setting| (setting.flag, setting.variables[0]));
+            let words: Vec<_> = known()
+                .filter_map(|own| Some((own.strip_prefix(OWN)?, own)))
+                .chain(flags)
+                .collect();
             let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             let without_kind = KINDS.iter().find_map(|kind| rest.strip_suffix(kind));
-            let exact = without_kind.and_then(|rest| all.iter().find(|word| is_same(word, rest)).copied());
+            let exact =
+                without_kind.and_then(|rest| all.iter().find(|word| is_same(word, rest)).copied());
             let word = exact.or_else(|| nearest(rest, &all))?;
-            words.iter().find(|(own, _)| *own == word).map(|(_, variable)| *variable)
+            words
+                .iter()
+                .find(|(own, _)| *own == word)
+                .map(|(_, variable)| *variable)
         }
         None if upper.starts_with("STS") => within(OWN, 2),
         // Each service of AWS has one, and some differ in one letter.

@@ -30,7 +30,9 @@ impl Endpoints {
         let allow_insecure = sources.value(&setting::ALLOW_INSECURE_STS, document)?;
         let allow_insecure = parsed(allow_insecure.as_ref(), Given::boolean)?.unwrap_or(false);
         let endpoint = |given: Option<Given>| {
-            parsed(given.as_ref(), |given| given.url(|text| Endpoint::parse(text, allow_insecure)))
+            parsed(given.as_ref(), |given| {
+                given.url(|text| Endpoint::parse(text, allow_insecure))
+            })
         };
         Ok(Self {
             sts: endpoint(sources.value(&setting::STS_ENDPOINT, document)?)?,
@@ -39,7 +41,10 @@ impl Endpoints {
     }
 
     pub(super) fn servers(&self) -> Servers {
-        Servers { sts: Endpoint::server(self.sts.as_ref()), cognito: Endpoint::server(self.cognito.as_ref()) }
+        Servers {
+            sts: Endpoint::server(self.sts.as_ref()),
+            cognito: Endpoint::server(self.cognito.as_ref()),
+        }
     }
 }
 
@@ -51,7 +56,10 @@ pub(super) fn settings(
     warnings: &mut Vec<String>,
 ) -> Result<Settings, Error> {
     let value = |setting| sources.value(setting, document);
-    let Endpoints { sts: endpoint, cognito: cognito_endpoint } = endpoints;
+    let Endpoints {
+        sts: endpoint,
+        cognito: cognito_endpoint,
+    } = endpoints;
     let region = parsed(value(&setting::REGION)?.as_ref(), |given| {
         given.parse(|text| Region::parse_at(Endpoint::server(endpoint.as_ref()), text))
     })?;
@@ -75,30 +83,74 @@ pub(super) fn settings(
         }
         (_, region) => region,
     };
-    let [fips, dualstack] = [sources.switch(&setting::USE_FIPS)?, sources.switch(&setting::USE_DUALSTACK)?];
-    let timeout = parsed(value(&setting::STS_TIMEOUT)?.as_ref(), |given| given.parse(AttemptTimeout::parse))?;
+    let [fips, dualstack] = [
+        sources.switch(&setting::USE_FIPS)?,
+        sources.switch(&setting::USE_DUALSTACK)?,
+    ];
+    let timeout = parsed(value(&setting::STS_TIMEOUT)?.as_ref(), |given| {
+        given.parse(AttemptTimeout::parse)
+    })?;
     let has_mounted_roots = sources.variable(setting::SYSTEM_ROOTS.names)?.is_some();
-    let with_pool = profiles.iter().flat_map(|profile| &profile.steps).any(|step| matches!(**step, Step::Cognito(_)));
+    let with_pool = profiles
+        .iter()
+        .flat_map(|profile| &profile.steps)
+        .any(|step| matches!(**step, Step::Cognito(_)));
     let variant = fips.as_ref().or(dualstack.as_ref());
     refuse_variant(variant, "STS", endpoint.as_ref())?;
-    refuse_variant(variant, "Cognito", cognito_endpoint.as_ref().filter(|_| with_pool))?;
-    let ca_bundle = parsed(sources.variable(setting::CA_BUNDLE.names)?.as_ref(), Given::file)?;
-    let is_needed = is_behind_proxy(endpoint.as_ref()) || (with_pool && is_behind_proxy(cognito_endpoint.as_ref()));
+    refuse_variant(
+        variant,
+        "Cognito",
+        cognito_endpoint.as_ref().filter(|_| with_pool),
+    )?;
+    let ca_bundle = parsed(
+        sources.variable(setting::CA_BUNDLE.names)?.as_ref(),
+        Given::file,
+    )?;
+    let is_needed = is_behind_proxy(endpoint.as_ref())
+        || (with_pool && is_behind_proxy(cognito_endpoint.as_ref()));
     let proxy = if is_needed { proxy(sources)? } else { None };
-    let (fips, dualstack, timeout) = (fips.is_some(), dualstack.is_some(), timeout.unwrap_or_default());
-    Ok(Settings { region, endpoint, cognito_endpoint, fips, dualstack, ca_bundle, has_mounted_roots, timeout, proxy })
+    let (fips, dualstack, timeout) = (
+        fips.is_some(),
+        dualstack.is_some(),
+        timeout.unwrap_or_default(),
+    );
+    Ok(Settings {
+        region,
+        endpoint,
+        cognito_endpoint,
+        fips,
+        dualstack,
+        ca_bundle,
+        has_mounted_roots,
+        timeout,
+        proxy,
+    })
 }
 
 /// FIPS and dual stack are variants of AWS's own endpoints.
-fn refuse_variant(variant: Option<&Given>, whose: &str, own: Option<&Endpoint>) -> Result<(), Error> {
-    let (Some(given), Some(own)) = (variant, own) else { return Ok(()) };
-    let conflict = format!("selects an endpoint of AWS, but the {whose} endpoint is {}: unset one", own.url());
+fn refuse_variant(
+    variant: Option<&Given>,
+    whose: &str,
+    own: Option<&Endpoint>,
+) -> Result<(), Error> {
+    let (Some(given), Some(own)) = (variant, own) else {
+        return Ok(());
+    };
+    let conflict = format!(
+        "selects an endpoint of AWS, but the {whose} endpoint is {}: unset one",
+        own.url()
+    );
     Err(Error::setting(&given.origin, conflict))
 }
 
 /// Whether a profile signs requests; a token, an assertion and an identity pool do not.
 fn is_signed(profile: &Profile) -> bool {
-    let unsigned = |step: &Step| matches!(step, Step::WebIdentity(_) | Step::Saml(_) | Step::Cognito(_));
+    let unsigned = |step: &Step| {
+        matches!(
+            step,
+            Step::WebIdentity(_) | Step::Saml(_) | Step::Cognito(_)
+        )
+    };
     profile.steps.iter().any(|step| !unsigned(step))
 }
 
@@ -109,8 +161,13 @@ fn is_behind_proxy(endpoint: Option<&Endpoint>) -> bool {
 
 /// The proxy, if there is one.
 fn proxy(sources: &Sources<'_>) -> Result<Option<Proxy>, Error> {
-    let Some(given) = sources.variable(setting::HTTPS_PROXY.names)? else { return Ok(None) };
+    let Some(given) = sources.variable(setting::HTTPS_PROXY.names)? else {
+        return Ok(None);
+    };
     let url = given.url(url::proxy)?;
-    let no_proxy = sources.variable(setting::NO_PROXY.names)?.map(|given| given.text).unwrap_or_default();
+    let no_proxy = sources
+        .variable(setting::NO_PROXY.names)?
+        .map(|given| given.text)
+        .unwrap_or_default();
     Ok(Some(Proxy { url, no_proxy }))
 }

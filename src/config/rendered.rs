@@ -11,7 +11,9 @@ use std::io;
 use serde_json::Value;
 
 use super::error::Error as Refusal;
-use super::setting::{HTTPS_PROXY, LOG_FORMAT, LOG_LEVEL, REGION, STS_ENDPOINT, STS_TIMEOUT, WAIT_FOR_CREDENTIALS};
+use super::setting::{
+    HTTPS_PROXY, LOG_FORMAT, LOG_LEVEL, REGION, STS_ENDPOINT, STS_TIMEOUT, WAIT_FOR_CREDENTIALS,
+};
 use super::setting::{USE_DUALSTACK, USE_FIPS};
 use super::{Config, Flags, Sources};
 use crate::inject::Template;
@@ -37,20 +39,40 @@ const ANY_ENDPOINT: &str = "https://sts.example.com";
 pub fn template(values: Value) -> Result<Template, Error> {
     let template = Template::from_values(values)?;
     if let Some(pem) = template.ca_bundle() {
-        Bundle::parse(pem.as_bytes()).map_err(|error| Error::Value(format!("agent.awsCaBundle.pem: {error}")))?;
+        Bundle::parse(pem.as_bytes())
+            .map_err(|error| Error::Value(format!("agent.awsCaBundle.pem: {error}")))?;
     }
     let sidecar = template.sample().unwrap_or_default();
-    let sample = literals(sidecar["env"].as_array().map(Vec::as_slice).unwrap_or_default());
-    let refused = |which, error| Error::Value(format!("agent.extraEnv: no agent {which} start with it: {error}"));
+    let sample = literals(
+        sidecar["env"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default(),
+    );
+    let refused = |which, error| {
+        Error::Value(format!(
+            "agent.extraEnv: no agent {which} start with it: {error}"
+        ))
+    };
     load(&sample).map_err(|error| refused("would", error))?;
     let extra = template.extra_env();
     for names in OPEN {
         for name in names {
-            let Some(value) = literals(extra).remove(*name) else { continue };
+            let Some(value) = literals(extra).remove(*name) else {
+                continue;
+            };
             let mut environment = sample.clone();
-            let beside = USE_FIPS.names.iter().chain(USE_DUALSTACK.names).chain(names).chain(STS_ENDPOINT.variables);
+            let beside = USE_FIPS
+                .names
+                .iter()
+                .chain(USE_DUALSTACK.names)
+                .chain(names)
+                .chain(STS_ENDPOINT.variables);
             beside.for_each(|other| drop(environment.remove(*other)));
-            environment.insert(STS_ENDPOINT.variables[0].to_owned(), ANY_ENDPOINT.to_owned());
+            environment.insert(
+                STS_ENDPOINT.variables[0].to_owned(),
+                ANY_ENDPOINT.to_owned(),
+            );
             environment.insert((*name).to_owned(), value);
             load(&environment).map_err(|error| refused("that reads it would", error))?;
         }
@@ -62,7 +84,12 @@ pub fn template(values: Value) -> Result<Template, Error> {
 fn literals(all: &[Value]) -> BTreeMap<String, String> {
     let known = all.iter().rev().filter_map(|variable| {
         let text = variable["value"].as_str()?.replace("$$", "\0");
-        (!text.contains("$(")).then(|| Some((variable["name"].as_str()?.to_owned(), text.replace('\0', "$"))))?
+        (!text.contains("$(")).then(|| {
+            Some((
+                variable["name"].as_str()?.to_owned(),
+                text.replace('\0', "$"),
+            ))
+        })?
     });
     known.collect()
 }
@@ -70,5 +97,10 @@ fn literals(all: &[Value]) -> BTreeMap<String, String> {
 fn load(environment: &BTreeMap<String, String>) -> Result<(), Refusal> {
     let variable = |name: &str| environment.get(name).cloned();
     let read = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
-    Config::load(&Sources { flags: &Flags::default(), variable: &variable, read: &read }).map(drop)
+    Config::load(&Sources {
+        flags: &Flags::default(),
+        variable: &variable,
+        read: &read,
+    })
+    .map(drop)
 }

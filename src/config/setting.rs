@@ -98,8 +98,10 @@ settings! {
 }
 
 /// The configuration file's content as JSON, handed over by the injector.
-pub const CONFIG_INLINE: Variable =
-    Variable { names: &["STSIDECAR_CONFIG_INLINE"], help: "The document of --config, as JSON" };
+pub const CONFIG_INLINE: Variable = Variable {
+    names: &["STSIDECAR_CONFIG_INLINE"],
+    help: "The document of --config, as JSON",
+};
 /// What the injector decided by.
 pub const SETTINGS_HASH: Variable = Variable {
     names: &["STSIDECAR_SETTINGS_HASH"],
@@ -111,10 +113,15 @@ pub const COGNITO_ENDPOINT: Variable = Variable {
     help: "A Cognito instead of the pool's region's own; http:// only to loopback",
 };
 /// AWS's FIPS 140 endpoints.
-pub const USE_FIPS: Variable = Variable { names: &["AWS_USE_FIPS_ENDPOINT"], help: "true: the region's FIPS endpoint" };
+pub const USE_FIPS: Variable = Variable {
+    names: &["AWS_USE_FIPS_ENDPOINT"],
+    help: "true: the region's FIPS endpoint",
+};
 /// AWS's endpoints that have IPv6 addresses.
-pub const USE_DUALSTACK: Variable =
-    Variable { names: &["AWS_USE_DUALSTACK_ENDPOINT"], help: "true: the region's dual-stack endpoint" };
+pub const USE_DUALSTACK: Variable = Variable {
+    names: &["AWS_USE_DUALSTACK_ENDPOINT"],
+    help: "true: the region's dual-stack endpoint",
+};
 /// Certificates that replace the system's.
 pub const CA_BUNDLE: Variable = Variable {
     names: &["AWS_CA_BUNDLE"],
@@ -126,11 +133,15 @@ pub const SYSTEM_ROOTS: Variable = Variable {
     help: "The system's certificates, without AWS_CA_BUNDLE: a PEM file, a directory of such files",
 };
 /// The proxy to STS.
-pub const HTTPS_PROXY: Variable =
-    Variable { names: &["HTTPS_PROXY", "https_proxy"], help: "The proxy to STS; never used for loopback" };
+pub const HTTPS_PROXY: Variable = Variable {
+    names: &["HTTPS_PROXY", "https_proxy"],
+    help: "The proxy to STS; never used for loopback",
+};
 /// Who is reached without it.
-pub const NO_PROXY: Variable =
-    Variable { names: &["NO_PROXY", "no_proxy"], help: "Hosts, suffixes and networks reached without the proxy" };
+pub const NO_PROXY: Variable = Variable {
+    names: &["NO_PROXY", "no_proxy"],
+    help: "Hosts, suffixes and networks reached without the proxy",
+};
 
 /// Every variable without a flag.
 pub const VARIABLES: &[&Variable] = &[
@@ -146,5 +157,10 @@ pub const VARIABLES: &[&Variable] = &[
 ];
 
 /// Settings of one profile: a configuration that lists profiles sets them there, and nowhere else.
-pub const OF_ONE_PROFILE: [&Setting; 5] =
-    [&ROLE_ARN, &WEB_IDENTITY_TOKEN_FILE, &ROLE_SESSION_NAME, &SESSION_DURATION, &AUTHORIZATION_TOKEN_FILE];
+pub const OF_ONE_PROFILE: [&Setting; 5] = [
+    &ROLE_ARN,
+    &WEB_IDENTITY_TOKEN_FILE,
+    &ROLE_SESSION_NAME,
+    &SESSION_DURATION,
+    &AUTHORIZATION_TOKEN_FILE,
+];

@@ -27,11 +27,18 @@ struct Given<'a> {
 
 impl<'a> Given<'a> {
     fn variables<const N: usize>(pairs: [(&'a str, &'a str); N]) -> Self {
-        Self { variables: pairs.into(), ..Self::default() }
+        Self {
+            variables: pairs.into(),
+            ..Self::default()
+        }
     }
 
     fn file(file: &'a str) -> Self {
-        Self { variables: [("STSIDECAR_CONFIG", "file.yaml")].into(), file, ..Self::default() }
+        Self {
+            variables: [("STSIDECAR_CONFIG", "file.yaml")].into(),
+            file,
+            ..Self::default()
+        }
     }
 
     fn with<R>(&self, ask: impl FnOnce(&Sources<'_>) -> R) -> R {
@@ -40,7 +47,11 @@ impl<'a> Given<'a> {
             Some("file.yaml") => Ok(self.file.as_bytes().to_vec()),
             _ => Err(io::Error::from(io::ErrorKind::NotFound)),
         };
-        ask(&Sources { flags: &self.flags, variable: &variable, read: &read })
+        ask(&Sources {
+            flags: &self.flags,
+            variable: &variable,
+            read: &read,
+        })
     }
 
     fn load(&self) -> Result<Loaded, Error> {
@@ -59,7 +70,14 @@ impl<'a> Given<'a> {
 const REGION: (&str, &str) = ("AWS_REGION", "eu-central-1");
 
 fn region(given: &Given<'_>) -> String {
-    given.loaded().config.sts.region.expect("a region").as_str().to_owned()
+    given
+        .loaded()
+        .config
+        .sts
+        .region
+        .expect("a region")
+        .as_str()
+        .to_owned()
 }
 
 #[test]
@@ -76,7 +94,13 @@ fn a_flag_beats_its_variables_and_those_beat_the_file() {
 
 #[test]
 fn an_empty_variable_is_unset() {
-    assert_eq!(region(&Given::variables([("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "second")])), "second");
+    assert_eq!(
+        region(&Given::variables([
+            ("AWS_REGION", ""),
+            ("AWS_DEFAULT_REGION", "second")
+        ])),
+        "second"
+    );
 }
 
 #[test]
@@ -86,13 +110,23 @@ fn every_key_of_the_file_that_is_a_setting_is_read_from_it() {
                 stsTimeout: 7s, shutdownIdle: 8s, logFormat: text, logLevel: debug, profiles: {default: {webIdentity: {}}}}";
     let document = Document::read("file", file.as_bytes()).expect("a document");
     for setting in SETTINGS {
-        assert!(setting.key.is_none_or(|key| document.text(key).is_some()), "{}", setting.flag);
+        assert!(
+            setting.key.is_none_or(|key| document.text(key).is_some()),
+            "{}",
+            setting.flag
+        );
     }
     let shown = Given::file(file).loaded().config.describe();
     assert_eq!(shown["listen"], json!(["127.0.0.1:1"]));
-    assert_eq!((&shown["refreshAt"], &shown["shutdownIdle"]), (&json!("10%"), &json!("8s")));
+    assert_eq!(
+        (&shown["refreshAt"], &shown["shutdownIdle"]),
+        (&json!("10%"), &json!("8s"))
+    );
     assert_eq!(&shown["sts"]["timeout"], &json!("7s"));
-    assert_eq!((&shown["waitForCredentials"], &shown["stateDir"]), (&json!(false), &json!("/s")));
+    assert_eq!(
+        (&shown["waitForCredentials"], &shown["stateDir"]),
+        (&json!(false), &json!("/s"))
+    );
 }
 
 /// Who changed a ConfigMap sees by it what an agent that runs has read.
@@ -101,24 +135,43 @@ fn the_file_is_shown_with_the_hash_of_its_content() {
     let file = "region: r\nprofiles: {default: {webIdentity: {}}}";
     let sha256 = "fa6848df143a454595afcdd3f1d9b94bdbb429fba6ccd51fce42ba5588f3453a";
     let shown = Given::file(file).loaded().config.describe();
-    assert_eq!(shown["file"], json!({ "path": "file.yaml", "sha256": sha256 }));
-    assert_eq!(Given::variables([REGION]).loaded().config.describe()["file"], json!(null));
+    assert_eq!(
+        shown["file"],
+        json!({ "path": "file.yaml", "sha256": sha256 })
+    );
+    assert_eq!(
+        Given::variables([REGION]).loaded().config.describe()["file"],
+        json!(null)
+    );
 }
 
 #[test]
 fn without_any_profile_there_is_one_from_flags_and_variables() {
-    let given = Given::variables([REGION, ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/app")]);
+    let given = Given::variables([
+        REGION,
+        ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/app"),
+    ]);
     let Loaded { config, warnings } = given.loaded();
     assert_eq!(warnings, [""; 0]);
-    let Step::WebIdentity(step) = &*config.profiles[0].steps[0] else { panic!("{config:?}") };
+    let Step::WebIdentity(step) = &*config.profiles[0].steps[0] else {
+        panic!("{config:?}")
+    };
     assert_eq!(step.role_arn.as_ref().expect("a role").name(), "app");
-    assert_eq!(step.token_file, Path::new("/var/run/secrets/stsidecar.dev/serviceaccount/token"));
+    assert_eq!(
+        step.token_file,
+        Path::new("/var/run/secrets/stsidecar.dev/serviceaccount/token")
+    );
     assert_eq!(step.session_name.as_str(), "{namespace}.{pod}");
     assert!(matches!(step.duration, DurationSetting::Fixed(hour) if hour.seconds() == 3600));
     assert_eq!(config.listen.reachable().len(), 2);
     assert!(config.wait_for_credentials);
-    let [client] = &config.clients[..] else { panic!("{config:?}") };
-    assert_eq!(client.token_file, Path::new("/var/run/secrets/stsidecar.dev/endpoints/default/token"));
+    let [client] = &config.clients[..] else {
+        panic!("{config:?}")
+    };
+    assert_eq!(
+        client.token_file,
+        Path::new("/var/run/secrets/stsidecar.dev/endpoints/default/token")
+    );
 }
 
 #[test]
@@ -141,20 +194,37 @@ fn listed_profiles_refuse_the_flags_of_one_profile_and_ignore_its_variables_with
         given.variables.insert(setting.variables[0], "anything");
         let Loaded { config, warnings } = given.loaded();
         assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].starts_with(&format!("{} is ignored", setting.variables[0])), "{warnings:?}");
+        assert!(
+            warnings[0].starts_with(&format!("{} is ignored", setting.variables[0])),
+            "{warnings:?}"
+        );
         assert!(!config.describe().to_string().contains("anything"));
         given.flags.set(setting.flag, "anything".to_owned());
         let error = given.error();
-        assert!(error.starts_with(&format!("--{}: the configuration lists profiles", setting.flag)), "{error}");
+        assert!(
+            error.starts_with(&format!(
+                "--{}: the configuration lists profiles",
+                setting.flag
+            )),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn each_profile_is_a_client_of_its_name_unless_clients_are_listed() {
-    let config = Given::file("region: r\nprofiles: {b: {webIdentity: {}}, a: {webIdentity: {}}}").loaded().config;
-    let shown: Vec<_> =
-        config.clients.iter().map(|c| (c.name.as_str(), c.token_file.to_str().expect("UTF-8"))).collect();
-    assert_eq!(shown[0], ("a", "/var/run/secrets/stsidecar.dev/endpoints/a/token"));
+    let config = Given::file("region: r\nprofiles: {b: {webIdentity: {}}, a: {webIdentity: {}}}")
+        .loaded()
+        .config;
+    let shown: Vec<_> = config
+        .clients
+        .iter()
+        .map(|c| (c.name.as_str(), c.token_file.to_str().expect("UTF-8")))
+        .collect();
+    assert_eq!(
+        shown[0],
+        ("a", "/var/run/secrets/stsidecar.dev/endpoints/a/token")
+    );
     assert_eq!(shown.len(), 2);
 }
 
@@ -162,23 +232,42 @@ fn each_profile_is_a_client_of_its_name_unless_clients_are_listed() {
 fn a_client_without_a_profile_takes_the_one_of_its_name_else_default() {
     let file = "region: r\nprofiles: {default: {webIdentity: {}}, own: {webIdentity: {}}}";
     let mut given = Given::file(file);
-    given.variables.insert("STSIDECAR_CONFIG_INLINE", r#"{"clients":[{"name":"own"},{"name":"other"}]}"#);
+    given.variables.insert(
+        "STSIDECAR_CONFIG_INLINE",
+        r#"{"clients":[{"name":"own"},{"name":"other"}]}"#,
+    );
     let Loaded { config, warnings } = given.loaded();
     assert_eq!(warnings, [""; 0]);
-    let profiles: Vec<_> = config.clients.iter().map(|client| client.profile.as_str()).collect();
+    let profiles: Vec<_> = config
+        .clients
+        .iter()
+        .map(|client| client.profile.as_str())
+        .collect();
     assert_eq!(profiles, ["own", "default"]);
 }
 
 #[test]
 fn the_inline_document_may_stand_beside_a_file_only_with_clients_alone() {
-    let mut given = Given::file("region: r\nprofiles: {default: {webIdentity: {}}}\nclients: [{name: file}]");
-    given.variables.insert("STSIDECAR_CONFIG_INLINE", r#"{"clients":[{"name":"inline"}]}"#);
+    let mut given =
+        Given::file("region: r\nprofiles: {default: {webIdentity: {}}}\nclients: [{name: file}]");
+    given.variables.insert(
+        "STSIDECAR_CONFIG_INLINE",
+        r#"{"clients":[{"name":"inline"}]}"#,
+    );
     let Loaded { config, warnings } = given.loaded();
     assert_eq!(config.clients[0].name.as_str(), "inline");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    for more in [r#"{"region":"x","clients":[]}"#, r#"{"profiles":{}}"#, r#"{"allowInsecureSts":false}"#] {
+    for more in [
+        r#"{"region":"x","clients":[]}"#,
+        r#"{"profiles":{}}"#,
+        r#"{"allowInsecureSts":false}"#,
+    ] {
         given.variables.insert("STSIDECAR_CONFIG_INLINE", more);
-        assert!(given.error().contains("may hold clients only"), "{more}: {}", given.error());
+        assert!(
+            given.error().contains("may hold clients only"),
+            "{more}: {}",
+            given.error()
+        );
     }
 }
 
@@ -190,14 +279,21 @@ fn listed_clients_without_profiles_share_the_profile_of_the_variables() {
         ("STSIDECAR_AUTHORIZATION_TOKEN_FILE", "/ignored"),
     ]);
     let Loaded { config, warnings } = given.loaded();
-    assert_eq!((config.clients[0].profile.as_str(), warnings.len()), ("default", 1));
-    given.flags.set("authorization-token-file", "/refused".to_owned());
+    assert_eq!(
+        (config.clients[0].profile.as_str(), warnings.len()),
+        ("default", 1)
+    );
+    given
+        .flags
+        .set("authorization-token-file", "/refused".to_owned());
     assert!(given.error().contains("lists clients"), "{}", given.error());
 }
 
 #[test]
 fn a_custom_sts_needs_no_region_unless_a_hop_signs() {
-    let config = Given::variables([("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")]).loaded().config;
+    let config = Given::variables([("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")])
+        .loaded()
+        .config;
     assert_eq!(config.sts.region, None);
     let chain = "stsEndpoint: https://sts.example.com\nprofiles: {default: {webIdentity: {}, \
                  chain: [{roleArn: 'arn:aws:iam::111122223333:role/x'}]}}";
@@ -206,8 +302,15 @@ fn a_custom_sts_needs_no_region_unless_a_hop_signs() {
     assert!(warnings[0].contains("us-east-1"), "{warnings:?}");
     let aws = chain.replace("stsEndpoint: https://sts.example.com", "");
     assert!(Given::file(&aws).error().starts_with("region: not set"));
-    let vpc = chain.replace("sts.example.com", "vpce-1.sts.eu-central-1.vpce.amazonaws.com");
-    assert!(Given::file(&vpc).error().starts_with("region: not set, and AWS takes"));
+    let vpc = chain.replace(
+        "sts.example.com",
+        "vpce-1.sts.eu-central-1.vpce.amazonaws.com",
+    );
+    assert!(
+        Given::file(&vpc)
+            .error()
+            .starts_with("region: not set, and AWS takes")
+    );
 }
 
 #[test]
@@ -224,24 +327,46 @@ fn the_proxy_is_for_sts_beyond_loopback_and_shown_without_its_password() {
     assert_eq!(proxy("https://127.0.0.1:1").sts.proxy, None);
     let pool = r#"{"stsEndpoint":"http://127.0.0.1:1","profiles":{"default":{"cognito":
         {"identityPoolId":"eu-central-1:12345678-1234-1234-1234-123456789012"}}}}"#;
-    let given = Given::variables([("STSIDECAR_CONFIG_INLINE", pool), ("HTTPS_PROXY", "proxy:3128"), REGION]);
-    assert!(!cfg!(feature = "cognito") || given.loaded().config.sts.proxy.is_some(), "the pool is beyond loopback");
+    let given = Given::variables([
+        ("STSIDECAR_CONFIG_INLINE", pool),
+        ("HTTPS_PROXY", "proxy:3128"),
+        REGION,
+    ]);
+    assert!(
+        !cfg!(feature = "cognito") || given.loaded().config.sts.proxy.is_some(),
+        "the pool is beyond loopback"
+    );
     let config = proxy("");
     let used = config.sts.proxy.as_ref().expect("a proxy");
-    assert_eq!((used.url.host(), used.no_proxy.as_str()), (Some("proxy"), ".svc"));
+    assert_eq!(
+        (used.url.host(), used.no_proxy.as_str()),
+        (Some("proxy"), ".svc")
+    );
     let shown = config.describe().to_string();
-    assert!(shown.contains("http://[redacted]@proxy:3128") && !shown.contains("canary"), "{shown}");
+    assert!(
+        shown.contains("http://[redacted]@proxy:3128") && !shown.contains("canary"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn no_secret_is_in_debug_or_the_description() {
-    let inline = r#"{"clients":[{"name":"app","authorizationToken":"canary-canary-canary-canary-canary"}]}"#;
-    let config = Given::variables([REGION, ("STSIDECAR_CONFIG_INLINE", inline)]).loaded().config;
-    let token = config.clients[0].authorization_token.as_ref().expect("given");
+    let inline =
+        r#"{"clients":[{"name":"app","authorizationToken":"canary-canary-canary-canary-canary"}]}"#;
+    let config = Given::variables([REGION, ("STSIDECAR_CONFIG_INLINE", inline)])
+        .loaded()
+        .config;
+    let token = config.clients[0]
+        .authorization_token
+        .as_ref()
+        .expect("given");
     assert!(token.expose().starts_with("canary"));
     let shown = format!("{config:?} {}", config.describe());
     assert!(!shown.contains("canary"), "{shown}");
-    assert_eq!(config.describe()["clients"][0]["authorizationTokenGiven"], true);
+    assert_eq!(
+        config.describe()["clients"][0]["authorizationTokenGiven"],
+        true
+    );
 }
 
 #[test]
@@ -260,7 +385,9 @@ fn no_error_about_a_client_repeats_its_authorization_token() {
         "{name: app, authorizationToken=canary}",
         "{name: app, authorizationToken: canary, x}",
     ] {
-        let file = format!("region: r\nprofiles: {{default: {{webIdentity: {{}}}}}}\nclients:\n  - {client}\n");
+        let file = format!(
+            "region: r\nprofiles: {{default: {{webIdentity: {{}}}}}}\nclients:\n  - {client}\n"
+        );
         let error = Given::file(&file).error();
         assert!(!error.contains("canary"), "{client}: {error}");
         let inline = format!(r#"{{"clients":[{client}]}}"#).replace('\'', "\"");
@@ -280,8 +407,13 @@ fn nesting_without_end_is_refused_and_does_not_overflow_the_stack() {
         let deep = open.repeat(100_000);
         let file = format!("profiles: {{default: {{webIdentity: {{policy: {deep}");
         assert!(!Given::file(&file).error().is_empty());
-        let inline = format!(r#"{{"profiles":{{"default":{{"webIdentity":{{"policy":{deep}"#).replace("{a", "{\"a\"");
-        assert!(!Given::variables([("STSIDECAR_CONFIG_INLINE", &inline)]).error().is_empty());
+        let inline = format!(r#"{{"profiles":{{"default":{{"webIdentity":{{"policy":{deep}"#)
+            .replace("{a", "{\"a\"");
+        assert!(
+            !Given::variables([("STSIDECAR_CONFIG_INLINE", &inline)])
+                .error()
+                .is_empty()
+        );
     }
 }
 

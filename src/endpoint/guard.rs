@@ -72,7 +72,14 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, in the order of their checks.
-    pub const ALL: [Self; 6] = [Self::Path, Self::Method, Self::Body, Self::Host, Self::Forwarded, Self::Token];
+    pub const ALL: [Self; 6] = [
+        Self::Path,
+        Self::Method,
+        Self::Body,
+        Self::Host,
+        Self::Forwarded,
+        Self::Token,
+    ];
 
     /// The HTTP status. 403 and not 401, so that no HTTP library starts an authentication dialogue.
     #[must_use]
@@ -102,12 +109,16 @@ impl Refusal {
     #[must_use]
     pub const fn explanation(self) -> (&'static str, &'static str) {
         match self {
-            Self::Path => ("NotFound", "this endpoint answers /v1/credentials without a query, and nothing else"),
+            Self::Path => (
+                "NotFound",
+                "this endpoint answers /v1/credentials without a query, and nothing else",
+            ),
             Self::Method => ("MethodNotAllowed", "use GET"),
             Self::Body => ("BodyNotAllowed", "a request for credentials has no body"),
-            Self::Host => {
-                ("HostNotAllowed", "Host must be 127.0.0.1, localhost or [::1], with this port or without one")
-            }
+            Self::Host => (
+                "HostNotAllowed",
+                "Host must be 127.0.0.1, localhost or [::1], with this port or without one",
+            ),
             Self::Forwarded => (
                 "ForwardedRequest",
                 "requests with the headers of a proxy or a browser are refused; ask this endpoint directly",
@@ -177,7 +188,8 @@ impl Guard {
             } else if name == TRANSFER_ENCODING {
                 seen.body = true;
             } else if name == CONTENT_LENGTH {
-                seen.body |= value.is_empty() || value.as_bytes().iter().any(|digit| *digit != b'0');
+                seen.body |=
+                    value.is_empty() || value.as_bytes().iter().any(|digit| *digit != b'0');
             } else if is_denied(name) {
                 seen.forwarded = true;
             }
@@ -188,7 +200,10 @@ impl Guard {
     fn is_our_host(&self, host: &[u8]) -> bool {
         // The exact forms first: comparing without case costs ten times as much.
         self.hosts.iter().any(|ours| host == ours.as_bytes())
-            || self.hosts.iter().any(|ours| host.eq_ignore_ascii_case(ours.as_bytes()))
+            || self
+                .hosts
+                .iter()
+                .any(|ours| host.eq_ignore_ascii_case(ours.as_bytes()))
     }
 
     /// A target in absolute form names the host a second time, and both must be ours
@@ -234,16 +249,27 @@ fn equal(token: &[u8], sent: &[u8]) -> Choice {
         return Choice::from(0);
     }
     let ((words, rest), (sent_words, sent_rest)) = (token.as_chunks::<8>(), sent.as_chunks::<8>());
-    let words =
-        words.iter().zip(sent_words).map(|(ours, theirs)| u64::from_ne_bytes(*ours) ^ u64::from_ne_bytes(*theirs));
-    let rest = rest.iter().zip(sent_rest).map(|(ours, theirs)| u64::from(ours ^ theirs));
-    words.chain(rest).fold(0, |differences, difference| differences | difference).ct_eq(&0)
+    let words = words
+        .iter()
+        .zip(sent_words)
+        .map(|(ours, theirs)| u64::from_ne_bytes(*ours) ^ u64::from_ne_bytes(*theirs));
+    let rest = rest
+        .iter()
+        .zip(sent_rest)
+        .map(|(ours, theirs)| u64::from(ours ^ theirs));
+    words
+        .chain(rest)
+        .fold(0, |differences, difference| differences | difference)
+        .ct_eq(&0)
 }
 
 /// Byte for byte on the raw path: nothing is decoded, folded or normalised.
 fn is_our_path(uri: &Uri) -> bool {
     let path = uri.path();
-    uri.query().is_none() && path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest == "/")
+    uri.query().is_none()
+        && path
+            .strip_prefix(PATH)
+            .is_some_and(|rest| rest.is_empty() || rest == "/")
 }
 
 fn is_denied(name: &HeaderName) -> bool {
@@ -255,7 +281,10 @@ fn is_denied(name: &HeaderName) -> bool {
 pub fn is_forwarding(name: &HeaderName) -> bool {
     // `HeaderName` is lower case whatever was sent.
     let name = name.as_str();
-    FORWARDING.contains(&name) || FORWARDING_FAMILIES.iter().any(|family| name.starts_with(family))
+    FORWARDING.contains(&name)
+        || FORWARDING_FAMILIES
+            .iter()
+            .any(|family| name.starts_with(family))
 }
 
 /// Whether a browser adds this header, in lower case.
@@ -266,12 +295,16 @@ pub fn is_browser(name: &str) -> bool {
 
 /// Whether a listed name begins with the same letter: most headers of an SDK are let through by that alone.
 fn may_be_denied(name: &str) -> bool {
-    name.bytes().next().is_some_and(|first| INITIALS >> (first & 31) & 1 == 1)
+    name.bytes()
+        .next()
+        .is_some_and(|first| INITIALS >> (first & 31) & 1 == 1)
 }
 
 /// A bit for the first letter of each listed name.
-const INITIALS: u32 =
-    initials(&FORWARDING) | initials(&FORWARDING_FAMILIES) | initials(&BROWSER) | initials(&[BROWSER_FAMILY]);
+const INITIALS: u32 = initials(&FORWARDING)
+    | initials(&FORWARDING_FAMILIES)
+    | initials(&BROWSER)
+    | initials(&[BROWSER_FAMILY]);
 
 const fn initials(names: &[&str]) -> u32 {
     let (mut initials, mut index) = (0, 0);

@@ -29,7 +29,10 @@ impl Metrics {
     /// When a family of that name is registered already.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let requests = IntCounterVec::new(
-            Opts::new("stsidecar_http_requests_total", "Answers of the credentials endpoint by HTTP status."),
+            Opts::new(
+                "stsidecar_http_requests_total",
+                "Answers of the credentials endpoint by HTTP status.",
+            ),
             &["code"],
         )?;
         let rejected = IntCounterVec::new(
@@ -70,7 +73,10 @@ mod tests {
     fn value(registry: &Registry, family: &str, label: &str) -> Option<f64> {
         let families = registry.gather();
         let family = families.iter().find(|found| found.name() == family)?;
-        let metric = family.get_metric().iter().find(|metric| metric.get_label()[0].value() == label)?;
+        let metric = family
+            .get_metric()
+            .iter()
+            .find(|metric| metric.get_label()[0].value() == label)?;
         Some(metric.get_counter().get_value())
     }
 
@@ -78,10 +84,23 @@ mod tests {
     fn every_series_is_there_at_zero_and_requests_add_none() {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).expect("a fresh registry");
-        let series = || registry.gather().iter().map(|family| family.get_metric().len()).sum::<usize>();
+        let series = || {
+            registry
+                .gather()
+                .iter()
+                .map(|family| family.get_metric().len())
+                .sum::<usize>()
+        };
         assert_eq!(series(), 13);
         for code in CODES {
-            assert_eq!(value(&registry, "stsidecar_http_requests_total", &code.to_string()), Some(0.0));
+            assert_eq!(
+                value(
+                    &registry,
+                    "stsidecar_http_requests_total",
+                    &code.to_string()
+                ),
+                Some(0.0)
+            );
         }
         for status in 0..1000 {
             metrics.answered(status);
@@ -98,8 +117,15 @@ mod tests {
             metrics.refused(refusal);
         }
         for reason in REASONS {
-            assert_eq!(value(&registry, "stsidecar_requests_rejected_total", reason), Some(1.0), "{reason}");
+            assert_eq!(
+                value(&registry, "stsidecar_requests_rejected_total", reason),
+                Some(1.0),
+                "{reason}"
+            );
         }
-        assert_eq!(value(&registry, "stsidecar_http_requests_total", "403"), Some(3.0));
+        assert_eq!(
+            value(&registry, "stsidecar_http_requests_total", "403"),
+            Some(3.0)
+        );
     }
 }

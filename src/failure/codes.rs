@@ -46,8 +46,22 @@ pub(super) const FIXED: &[(Class, &[&str])] = &[
             "ResourceConflictException",
         ],
     ),
-    (Class::Token, &["ExpiredTokenException", "IDPRejectedClaim", "InvalidClientGrantsToken"]),
-    (Class::Clock, &["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"]),
+    (
+        Class::Token,
+        &[
+            "ExpiredTokenException",
+            "IDPRejectedClaim",
+            "InvalidClientGrantsToken",
+        ],
+    ),
+    (
+        Class::Clock,
+        &[
+            "RequestExpired",
+            "RequestTimeTooSkewed",
+            "RequestInTheFuture",
+        ],
+    ),
     (
         Class::Source,
         &[
@@ -58,7 +72,15 @@ pub(super) const FIXED: &[(Class, &[&str])] = &[
             "TokenRefreshRequired",
         ],
     ),
-    (Class::Denied, &["AccessDenied", "AccessDeniedException", "UnauthorizedAccess", "ForbiddenException"]),
+    (
+        Class::Denied,
+        &[
+            "AccessDenied",
+            "AccessDeniedException",
+            "UnauthorizedAccess",
+            "ForbiddenException",
+        ],
+    ),
     (
         Class::Config,
         &[
@@ -145,7 +167,11 @@ pub(super) fn is_unanswered(code: &str) -> bool {
         Kind::RequestTimeout,
         Kind::ConnectionReset,
     ];
-    code.starts_with("Tls") || silent.into_iter().filter_map(of_kind).any(|(_, own)| own == code)
+    code.starts_with("Tls")
+        || silent
+            .into_iter()
+            .filter_map(of_kind)
+            .any(|(_, own)| own == code)
 }
 
 /// Our code for an answer that has none.
@@ -156,7 +182,9 @@ pub(super) fn without_code(status: u16) -> String {
 /// Whether this is our code for an answer that has none, with a status that asks for no patience.
 pub(super) fn is_no(code: &str) -> bool {
     let says_no = |status: &u16| of_status(Some(*status), Class::Config) == Class::Config;
-    (400..500).filter(says_no).any(|status| without_code(status) == code)
+    (400..500)
+        .filter(says_no)
+        .any(|status| without_code(status) == code)
 }
 
 /// The class of a code with its message; nothing for a code nobody has documented.
@@ -169,16 +197,29 @@ pub(super) fn of_answer(code: &str, message: &str, signed: bool) -> Option<Class
         // MinIO's for a wrong secret key, where AWS says SignatureDoesNotMatch.
         "AccessDenied" if says("signature we calculated does not match") => Some(Class::Source),
         // Cognito's for a login that it does not take, and for everything that it does not allow.
-        "NotAuthorizedException" => Some(if says("token") { Class::Token } else { Class::Denied }),
-        "ValidationError" | "InvalidParameterValue" if is_duration_refusal(message) => Some(Class::DurationTooLong),
+        "NotAuthorizedException" => Some(if says("token") {
+            Class::Token
+        } else {
+            Class::Denied
+        }),
+        "ValidationError" | "InvalidParameterValue" if is_duration_refusal(message) => {
+            Some(Class::DurationTooLong)
+        }
         "InvalidParameterValue" if is_token_fault(message) => Some(Class::Token),
         "ValidationError" | "InvalidParameterValue" => Some(Class::Config),
         // AWS reports a request time outside its five minutes under the code of a wrong key.
-        "SignatureDoesNotMatch" if says("signature expired") || says("signature not yet current") => Some(Class::Clock),
+        "SignatureDoesNotMatch"
+            if says("signature expired") || says("signature not yet current") =>
+        {
+            Some(Class::Clock)
+        }
         "SignatureDoesNotMatch" => Some(Class::Source),
         // MinIO uses this code for a web identity token, where AWS says ExpiredTokenException.
         "ExpiredToken" => Some(if signed { Class::Source } else { Class::Token }),
-        _ => FIXED.iter().find(|(_, codes)| codes.contains(&code)).map(|(class, _)| *class),
+        _ => FIXED
+            .iter()
+            .find(|(_, codes)| codes.contains(&code))
+            .map(|(class, _)| *class),
     }
 }
 
@@ -210,7 +251,16 @@ pub(super) fn is_duration_refusal(message: &str) -> bool {
 /// `SeaweedFS` and `MinIO` report every fault of a token under the code of a wrong parameter.
 fn is_token_fault(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    ["token", "jwt", "kid", "signature", "verification error", "audience", "issuer", "claim"]
-        .iter()
-        .any(|word| message.contains(word))
+    [
+        "token",
+        "jwt",
+        "kid",
+        "signature",
+        "verification error",
+        "audience",
+        "issuer",
+        "claim",
+    ]
+    .iter()
+    .any(|word| message.contains(word))
 }

@@ -42,7 +42,11 @@ fn each_code_of_sts_has_its_class_whatever_the_status() {
         ("RequestTimeTooSkewed", Class::Clock),
     ] {
         for status in [400, 403, 500, 503] {
-            assert_eq!(class_of(status, code, "some text"), class, "{code} {status}");
+            assert_eq!(
+                class_of(status, code, "some text"),
+                class,
+                "{code} {status}"
+            );
         }
     }
 }
@@ -55,9 +59,21 @@ fn one_code_for_several_causes_is_split_by_its_message() {
             "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements",
             Class::Transient,
         ),
-        ("InvalidIdentityToken", "No OpenIDConnect provider found in your account for https://k", Class::Config),
-        ("InvalidIdentityToken", "Incorrect token audience", Class::Config),
-        ("InvalidIdentityToken", "The ID Token provided is not a valid JWT.", Class::Token),
+        (
+            "InvalidIdentityToken",
+            "No OpenIDConnect provider found in your account for https://k",
+            Class::Config,
+        ),
+        (
+            "InvalidIdentityToken",
+            "Incorrect token audience",
+            Class::Config,
+        ),
+        (
+            "InvalidIdentityToken",
+            "The ID Token provided is not a valid JWT.",
+            Class::Token,
+        ),
         ("InvalidIdentityToken", "", Class::Token),
         (
             "ValidationError",
@@ -69,13 +85,37 @@ fn one_code_for_several_causes_is_split_by_its_message() {
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
             Class::DurationTooLong,
         ),
-        ("ValidationError", "1 validation error detected: Value at 'roleSessionName'", Class::Config),
-        ("InvalidParameterValue", "token contains an invalid number of segments", Class::Token),
+        (
+            "ValidationError",
+            "1 validation error detected: Value at 'roleSessionName'",
+            Class::Config,
+        ),
+        (
+            "InvalidParameterValue",
+            "token contains an invalid number of segments",
+            Class::Token,
+        ),
         ("InvalidParameterValue", "Invalid kid value", Class::Token),
-        ("InvalidParameterValue", "invalid ARN - bad partition field", Class::Config),
-        ("InvalidParameterValue", "DurationSeconds must be between 900 and 43200", Class::Config),
-        ("SignatureDoesNotMatch", "Signature expired: 20261122T060000Z is now earlier than", Class::Clock),
-        ("SignatureDoesNotMatch", "Signature not yet current: 20261122T060000Z", Class::Clock),
+        (
+            "InvalidParameterValue",
+            "invalid ARN - bad partition field",
+            Class::Config,
+        ),
+        (
+            "InvalidParameterValue",
+            "DurationSeconds must be between 900 and 43200",
+            Class::Config,
+        ),
+        (
+            "SignatureDoesNotMatch",
+            "Signature expired: 20261122T060000Z is now earlier than",
+            Class::Clock,
+        ),
+        (
+            "SignatureDoesNotMatch",
+            "Signature not yet current: 20261122T060000Z",
+            Class::Clock,
+        ),
     ] {
         assert_eq!(class_of(400, code, message), class, "{code}: {message}");
     }
@@ -83,7 +123,11 @@ fn one_code_for_several_causes_is_split_by_its_message() {
 
 #[test]
 fn an_expired_token_is_the_signers_on_a_signed_hop_and_the_pods_on_an_unsigned_one() {
-    let mut evidence = answered(403, Some("ExpiredToken"), "The security token included in the request is expired");
+    let mut evidence = answered(
+        403,
+        Some("ExpiredToken"),
+        "The security token included in the request is expired",
+    );
     assert_eq!(classify(evidence.clone()).class, Class::Token);
     evidence.signed = true;
     assert_eq!(classify(evidence).class, Class::Source);
@@ -105,12 +149,27 @@ fn the_status_counts_only_without_a_known_code() {
     ] {
         let failure = classify(answered(status, None, ""));
         assert_eq!((failure.class, failure.code.as_str()), (class, code));
-        assert!(failure.message.contains(&status.to_string()), "{}", failure.message);
+        assert!(
+            failure.message.contains(&status.to_string()),
+            "{}",
+            failure.message
+        );
         // Who sends a code is an STS, and means its refusal.
-        let with_code = if matches!(status, 400 | 404) { Class::Config } else { class };
-        assert_eq!(class_of(status, "NeverHeardOf", ""), with_code, "unknown code with {status}");
+        let with_code = if matches!(status, 400 | 404) {
+            Class::Config
+        } else {
+            class
+        };
+        assert_eq!(
+            class_of(status, "NeverHeardOf", ""),
+            with_code,
+            "unknown code with {status}"
+        );
     }
-    let unknown = Evidence { status: None, ..answered(0, None, "") };
+    let unknown = Evidence {
+        status: None,
+        ..answered(0, None, "")
+    };
     assert_eq!(classify(unknown).class, Class::Transient);
 }
 
@@ -119,10 +178,18 @@ fn what_brought_no_answer_has_a_code_of_ours() {
     for (kind, class, code) in [
         (Kind::BeforeTheWire, Class::Config, "RequestNotSent"),
         (Kind::ConnectTimeout, Class::Transient, "ConnectTimeout"),
-        (Kind::ConnectionRefused, Class::Transient, "ConnectionRefused"),
+        (
+            Kind::ConnectionRefused,
+            Class::Transient,
+            "ConnectionRefused",
+        ),
         (Kind::NameNotResolved, Class::Transient, "NameNotResolved"),
         (Kind::Tls(TlsFault::Broken), Class::Transient, "TlsFailure"),
-        (Kind::Tls(TlsFault::Untrusted), Class::Transient, "TlsCertificateUntrusted"),
+        (
+            Kind::Tls(TlsFault::Untrusted),
+            Class::Transient,
+            "TlsCertificateUntrusted",
+        ),
         (Kind::NotHttp, Class::Transient, "NotHttp"),
         (Kind::Unreachable, Class::Transient, "Unreachable"),
         (Kind::RequestTimeout, Class::Transient, "RequestTimeout"),
@@ -131,15 +198,28 @@ fn what_brought_no_answer_has_a_code_of_ours() {
         (Kind::InvalidReply, Class::BadReply, "InvalidReply"),
         (Kind::RoleMismatch, Class::Role, "RoleMismatch"),
     ] {
-        let failure = classify(Evidence { kind, ..answered(200, Some("AccessDenied"), "ours") });
-        assert_eq!((failure.class, failure.code.as_str(), failure.message.as_str()), (class, code, "ours"));
+        let failure = classify(Evidence {
+            kind,
+            ..answered(200, Some("AccessDenied"), "ours")
+        });
+        assert_eq!(
+            (
+                failure.class,
+                failure.code.as_str(),
+                failure.message.as_str()
+            ),
+            (class, code, "ours")
+        );
         assert_eq!(failure.sent, kind != Kind::BeforeTheWire, "{kind:?}");
     }
 }
 
 #[test]
 fn no_code_stands_twice_in_the_table() {
-    let mut all: Vec<&str> = codes::FIXED.iter().flat_map(|(_, codes)| codes.iter().copied()).collect();
+    let mut all: Vec<&str> = codes::FIXED
+        .iter()
+        .flat_map(|(_, codes)| codes.iter().copied())
+        .collect();
     all.extend(codes::SPLIT);
     let count = all.len();
     all.sort_unstable();
@@ -155,12 +235,21 @@ fn a_message_becomes_one_line_without_controls_and_without_tokens() {
         ("two\nlines\tand\x1b[31m", "two\\nlines\\tand\\u{1b}[31m"),
         ("\u{202e}reversed\u{2028}!", "\\u{202e}reversed\\u{2028}!"),
         ("eyJ is short", "eyJ is short"),
-        (&format!("bad token {jwt}, sorry"), "bad token [redacted], sorry"),
+        (
+            &format!("bad token {jwt}, sorry"),
+            "bad token [redacted], sorry",
+        ),
         (&format!("a={jwt}&b={jwt}"), "a=[redacted]&b=[redacted]"),
         ("ZXlKaGJHY2lPaUpTVXpJMU5pSjk=", "[redacted]"),
-        ("Value 'PD94bWwgdmVyc2lvbj0iMS4wIj8+' at 'sAMLAssertion'", "Value '[redacted]' at 'sAMLAssertion'"),
+        (
+            "Value 'PD94bWwgdmVyc2lvbj0iMS4wIj8+' at 'sAMLAssertion'",
+            "Value '[redacted]' at 'sAMLAssertion'",
+        ),
         ("PHNhbWxwOlJlc3BvbnNlPg== is old", "[redacted] is old"),
-        (&format!("Value 'Atza|{}' failed", "IQEBLjAsAhRm".repeat(25)), "Value 'Atza|[redacted]' failed"),
+        (
+            &format!("Value 'Atza|{}' failed", "IQEBLjAsAhRm".repeat(25)),
+            "Value 'Atza|[redacted]' failed",
+        ),
     ] {
         assert_eq!(safe_line(raw), safe);
     }
@@ -172,8 +261,15 @@ fn a_message_becomes_one_line_without_controls_and_without_tokens() {
 fn a_code_or_request_id_that_is_not_a_word_is_not_shown() {
     let jwt = "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ";
     for bad in ["", "two words", "line\nbreak", jwt, &"x".repeat(200)] {
-        let failure = classify(Evidence { request_id: Some(bad.to_owned()), ..answered(500, Some(bad), "") });
-        assert_eq!((failure.code.as_str(), failure.request_id), ("HttpStatus500", None), "{bad:.20}");
+        let failure = classify(Evidence {
+            request_id: Some(bad.to_owned()),
+            ..answered(500, Some(bad), "")
+        });
+        assert_eq!(
+            (failure.code.as_str(), failure.request_id),
+            ("HttpStatus500", None),
+            "{bad:.20}"
+        );
     }
 }
 

@@ -31,7 +31,10 @@ pub fn safe_line(text: &str) -> String {
         }
         length += line[before..].chars().count();
         if length > LONGEST_MESSAGE {
-            let end = line.char_indices().nth(LONGEST_MESSAGE - 1).map_or(line.len(), |(at, _)| at);
+            let end = line
+                .char_indices()
+                .nth(LONGEST_MESSAGE - 1)
+                .map_or(line.len(), |(at, _)| at);
             line.truncate(end);
             line.push('…');
             break;
@@ -50,13 +53,24 @@ fn is_unsafe(c: char) -> bool {
 #[must_use]
 pub fn without_tokens(text: &str) -> String {
     let in_token = |c: char| c.is_ascii_alphanumeric() || "-_.%=+/".contains(c);
-    let beginning = |word: &str| TOKEN_BEGINNINGS.iter().filter_map(|start| word.find(start)).min();
+    let beginning = |word: &str| {
+        TOKEN_BEGINNINGS
+            .iter()
+            .filter_map(|start| word.find(start))
+            .min()
+    };
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(in_token) {
-        let end = rest[at..].find(|c| !in_token(c)).map_or(rest.len(), |length| at + length);
+        let end = rest[at..]
+            .find(|c| !in_token(c))
+            .map_or(rest.len(), |length| at + length);
         let word = &rest[at..end];
-        let token = if word.len() > LONGEST_WORD { Some(0) } else { beginning(word) };
+        let token = if word.len() > LONGEST_WORD {
+            Some(0)
+        } else {
+            beginning(word)
+        };
         kept.push_str(&rest[..at]);
         match token.filter(|start| word.len() - start >= SHORTEST_TOKEN) {
             Some(start) => kept.extend([&word[..start], "[redacted]"]),
@@ -71,7 +85,9 @@ pub fn without_tokens(text: &str) -> String {
 /// Whether a code or an id from the network can be shown as it stands.
 pub(super) fn is_token(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:=".contains(&b))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-:=".contains(&b))
         && without_tokens(text) == text
 }
 
@@ -84,5 +100,9 @@ pub fn middle_cut(text: &str, longest: usize) -> String {
     }
     let kept = longest.saturating_sub(3);
     let (head, tail) = (kept.div_ceil(2), kept / 2);
-    text.chars().take(head).chain("...".chars()).chain(text.chars().skip(count - tail)).collect()
+    text.chars()
+        .take(head)
+        .chain("...".chars())
+        .chain(text.chars().skip(count - tail))
+        .collect()
 }

@@ -32,7 +32,10 @@ impl BindError {
     /// family. Whatever else it is may pass.
     #[must_use]
     pub fn is_absent(&self) -> bool {
-        matches!(Errno::from_io_error(&self.source), Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL))
+        matches!(
+            Errno::from_io_error(&self.source),
+            Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
+        )
     }
 }
 
@@ -41,14 +44,26 @@ impl BindError {
 /// # Errors
 /// When the address does not exist here or the port is in use.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    listen(address).map_err(|errno| BindError { address, source: errno.into() })
+    listen(address).map_err(|errno| BindError {
+        address,
+        source: errno.into(),
+    })
 }
 
 /// Not std's `TcpListener::bind`, which leaves it to the host whether `[::]` means IPv4 too (`net.ipv6.bindv6only`,
 /// <https://docs.kernel.org/networking/ip-sysctl.html>): what asks over IPv4 would be refused, or reach another process.
 fn listen(address: SocketAddr) -> Result<TcpListener, Errno> {
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let socket = socket_with(
+        family,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        None,
+    )?;
     // A restarted process does not wait for the connections of the one before it (TIME_WAIT, tcp(7)).
     sockopt::set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
@@ -122,15 +137,33 @@ mod tests {
     #[test]
     fn an_address_is_absent_when_the_kernel_has_no_such_family_or_address_and_for_nothing_else() {
         let address = SocketAddr::from(([127, 0, 0, 1], 9912));
-        let is_absent = |errno: Errno| BindError { address, source: errno.into() }.is_absent();
+        let is_absent = |errno: Errno| {
+            BindError {
+                address,
+                source: errno.into(),
+            }
+            .is_absent()
+        };
         assert!(is_absent(Errno::AFNOSUPPORT) && is_absent(Errno::ADDRNOTAVAIL));
-        for errno in
-            [Errno::ADDRINUSE, Errno::ACCESS, Errno::PERM, Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::INVAL]
-        {
+        for errno in [
+            Errno::ADDRINUSE,
+            Errno::ACCESS,
+            Errno::PERM,
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOBUFS,
+            Errno::INVAL,
+        ] {
             assert!(!is_absent(errno), "{errno:?}");
         }
         let other = std::io::Error::other("no errno at all");
-        assert!(!BindError { address, source: other }.is_absent());
+        assert!(
+            !BindError {
+                address,
+                source: other
+            }
+            .is_absent()
+        );
     }
 
     /// Set in the process that has a network of its own.
@@ -148,24 +181,44 @@ mod tests {
         let alone = |then: &str| {
             let prefer = format!("echo 1 > /proc/sys/net/ipv6/bindv6only && {then}");
             let mut command = Command::new("unshare");
-            command.args(["--map-root-user", "--net", "sh", "-c", &prefer]).stdout(Stdio::null());
-            command.arg(std::env::current_exe().expect("this test")).env(ALONE, "1").output()
+            command
+                .args(["--map-root-user", "--net", "sh", "-c", &prefer])
+                .stdout(Stdio::null());
+            command
+                .arg(std::env::current_exe().expect("this test"))
+                .env(ALONE, "1")
+                .output()
         };
         if !alone("true").is_ok_and(|output| output.status.success()) {
             println!("not run: a network of its own needs user namespaces, unshare(1) and IPv6");
             return;
         }
-        let name = "http::bind::tests::all_addresses_are_those_of_both_families_whatever_the_host_prefers";
+        let name =
+            "http::bind::tests::all_addresses_are_those_of_both_families_whatever_the_host_prefers";
         let output = alone(&format!("exec \"$0\" --exact {name} --nocapture")).expect("it starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// No host has 192.0.2.1 (RFC 5737).
     #[tokio::test]
     async fn an_absent_address_gives_way_to_the_other_or_to_none() {
-        let (absent, here) = (SocketAddr::from(([192, 0, 2, 1], 9912)), SocketAddr::from(([127, 0, 0, 1], 0)));
+        let (absent, here) = (
+            SocketAddr::from(([192, 0, 2, 1], 9912)),
+            SocketAddr::from(([127, 0, 0, 1], 0)),
+        );
         assert!(take_unless_absent(absent).await.is_none());
-        assert_eq!(take(absent, Some(here)).await.local_addr().expect("bound").ip(), here.ip());
+        assert_eq!(
+            take(absent, Some(here))
+                .await
+                .local_addr()
+                .expect("bound")
+                .ip(),
+            here.ip()
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -173,16 +226,25 @@ mod tests {
         let here = SocketAddr::from(([127, 0, 0, 1], 0));
         let ways: [fn(SocketAddr) -> Taking; 3] = [
             |address| Box::pin(async move { Some(take(address, None).await) }),
-            |address| Box::pin(async move { Some(take(address, Some(([127, 0, 0, 1], 0).into())).await) }),
+            |address| {
+                Box::pin(async move { Some(take(address, Some(([127, 0, 0, 1], 0).into())).await) })
+            },
             |address| Box::pin(take_unless_absent(address)),
         ];
         for way in ways {
             let holder = bind(here).expect("a free port");
             let address = holder.local_addr().expect("bound");
             let mut taking = way(address);
-            assert!(tokio::time::timeout(Duration::from_mins(1), &mut taking).await.is_err());
+            assert!(
+                tokio::time::timeout(Duration::from_mins(1), &mut taking)
+                    .await
+                    .is_err()
+            );
             drop(holder);
-            assert_eq!(taking.await.expect("free").local_addr().expect("bound"), address);
+            assert_eq!(
+                taking.await.expect("free").local_addr().expect("bound"),
+                address
+            );
         }
     }
 
@@ -190,6 +252,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_only_address_is_waited_for_although_it_is_absent() {
         let taking = take(SocketAddr::from(([192, 0, 2, 1], 9912)), None);
-        assert!(tokio::time::timeout(Duration::from_mins(1), taking).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_mins(1), taking)
+                .await
+                .is_err()
+        );
     }
 }

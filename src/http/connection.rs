@@ -7,7 +7,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+};
 use std::time::Duration;
 
 use super::{LastRequest, Limits};
@@ -103,14 +105,25 @@ impl Sweeps {
     pub(super) fn new(limits: &Limits, activity: Arc<Activity>) -> Self {
         let shortest = limits.head.min(limits.answering).min(limits.idle);
         let every = (shortest / 4).max(Duration::from_millis(1));
-        let [head, answering, idle] = [limits.head, limits.answering, limits.idle].map(|limit| sweeps(limit, every));
+        let [head, answering, idle] =
+            [limits.head, limits.answering, limits.idle].map(|limit| sweeps(limit, every));
         let (now, entered, body) = (AtomicU32::new(0), AtomicU32::new(0), head.min(answering));
-        Self { every, now, entered, head, body, answering, idle, activity }
+        Self {
+            every,
+            now,
+            entered,
+            head,
+            body,
+            answering,
+            idle,
+            activity,
+        }
     }
 
     /// Counts one more.
     pub(super) fn advance(&self) {
-        self.now.store(self.now.load(Relaxed).saturating_add(1), Relaxed);
+        self.now
+            .store(self.now.load(Relaxed).saturating_add(1), Relaxed);
     }
 
     /// `limit` from now: the sweep in the upper half, and in the lower one a number that orders equals. All
@@ -142,8 +155,18 @@ impl Connection {
     pub(super) fn new(sweeps: Arc<Sweeps>, peer: IpAddr) -> Self {
         let [authenticated, held_up] = [false; 2].map(AtomicBool::new);
         sweeps.activity.open.fetch_add(1, Relaxed);
-        let (phase, until) = (AtomicU8::new(Phase::Head as u8), AtomicU64::new(sweeps.after(sweeps.head)));
-        Self { sweeps, peer: peer.to_canonical(), phase, until, authenticated, held_up }
+        let (phase, until) = (
+            AtomicU8::new(Phase::Head as u8),
+            AtomicU64::new(sweeps.after(sweeps.head)),
+        );
+        Self {
+            sweeps,
+            peer: peer.to_canonical(),
+            phase,
+            until,
+            authenticated,
+            held_up,
+        }
     }
 
     /// A connection of its own, for tests of the surfaces.
@@ -165,7 +188,10 @@ impl Connection {
 
     /// Allows the answer that is being made this much more time.
     pub fn extend(&self, by: Duration) {
-        let until = self.until.load(Relaxed).saturating_add(u64::from(sweeps(by, self.sweeps.every)) << 32);
+        let until = self
+            .until
+            .load(Relaxed)
+            .saturating_add(u64::from(sweeps(by, self.sweeps.every)) << 32);
         self.until.store(until, Relaxed);
     }
 
@@ -187,7 +213,12 @@ impl Connection {
             self.phase.store(Phase::Queued as u8, Relaxed);
             // The limit of an answer goes on from the end of the head.
             let rest = self.sweeps.answering - self.sweeps.body;
-            self.until.store(self.until.load(Relaxed).saturating_add(u64::from(rest) << 32), Relaxed);
+            self.until.store(
+                self.until
+                    .load(Relaxed)
+                    .saturating_add(u64::from(rest) << 32),
+                Relaxed,
+            );
         }
     }
 
@@ -215,16 +246,32 @@ impl Connection {
 
     pub(super) fn is_overdue(&self) -> bool {
         let is_held_up = self.phase() == Phase::Body && self.is_held_up();
-        let more = if is_held_up { self.sweeps.answering - self.sweeps.body } else { 0 };
+        let more = if is_held_up {
+            self.sweeps.answering - self.sweeps.body
+        } else {
+            0
+        };
         // One more than the limit: the phase began somewhere within the sweep it is counted from.
-        u64::from(self.sweeps.now.load(Relaxed)) > (self.until.load(Relaxed) >> 32) + u64::from(more)
+        u64::from(self.sweeps.now.load(Relaxed))
+            > (self.until.load(Relaxed) >> 32) + u64::from(more)
     }
 
     /// How soon it goes when another needs its place; the smallest goes first, `None` never goes.
     pub(super) fn precedence(&self) -> Option<(Rank, u64)> {
-        let (phase, until, is_known) = (self.phase(), self.until.load(Relaxed), self.authenticated.load(Relaxed));
-        let limit = if phase == Phase::Body { self.sweeps.body } else { self.sweeps.head };
-        let is_slow = || u64::from(self.sweeps.now.load(Relaxed)) + u64::from(limit) >= (until >> 32) + u64::from(SLOW);
+        let (phase, until, is_known) = (
+            self.phase(),
+            self.until.load(Relaxed),
+            self.authenticated.load(Relaxed),
+        );
+        let limit = if phase == Phase::Body {
+            self.sweeps.body
+        } else {
+            self.sweeps.head
+        };
+        let is_slow = || {
+            u64::from(self.sweeps.now.load(Relaxed)) + u64::from(limit)
+                >= (until >> 32) + u64::from(SLOW)
+        };
         let rank = match phase {
             Phase::Head | Phase::Body if is_slow() => Rank::Slow,
             Phase::Head | Phase::Body if !is_known => Rank::Stranger,

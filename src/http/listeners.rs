@@ -21,7 +21,10 @@ pub struct Listeners {
 
 impl From<Vec<std::net::TcpListener>> for Listeners {
     fn from(bound: Vec<std::net::TcpListener>) -> Self {
-        Self { bound, later: Box::pin(std::future::pending()) }
+        Self {
+            bound,
+            later: Box::pin(std::future::pending()),
+        }
     }
 }
 
@@ -32,12 +35,19 @@ impl Listeners {
         bound: Vec<std::net::TcpListener>,
         later: impl Future<Output = Option<std::net::TcpListener>> + Send + 'static,
     ) -> Self {
-        Self { bound, later: Box::pin(later) }
+        Self {
+            bound,
+            later: Box::pin(later),
+        }
     }
 
     /// Both, the first on the current runtime.
     pub(super) fn register(self) -> io::Result<(Vec<TcpListener>, Later)> {
-        let listeners = self.bound.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
+        let listeners = self
+            .bound
+            .into_iter()
+            .map(TcpListener::from_std)
+            .collect::<io::Result<_>>()?;
         Ok((listeners, self.later))
     }
 }

@@ -51,7 +51,12 @@ impl Entry {
     fn order(&self, crowding: Option<IpAddr>) -> Option<(bool, bool, Rank, u64)> {
         let (rank, until) = self.connection.precedence()?;
         let is_crowding = crowding == Some(self.connection.peer());
-        (rank != Rank::Queued || is_crowding).then_some((rank != Rank::Slow, !is_crowding, rank, until))
+        (rank != Rank::Queued || is_crowding).then_some((
+            rank != Rank::Slow,
+            !is_crowding,
+            rank,
+            until,
+        ))
     }
 }
 
@@ -66,17 +71,35 @@ fn leave(peers: &mut HashMap<IpAddr, usize>, peer: IpAddr) {
 }
 
 impl<T: Transport> Open<T> {
-    pub(super) fn new(transport: T, respond: Arc<dyn Respond>, limits: &Limits, activity: Arc<Activity>) -> Self {
+    pub(super) fn new(
+        transport: T,
+        respond: Arc<dyn Respond>,
+        limits: &Limits,
+        activity: Arc<Activity>,
+    ) -> Self {
         let mut http = http1::Builder::new();
         // No max_headers: it moves hyper's table of 100 to the heap.
-        http.header_read_timeout(None).max_header_size(HEAD_SIZE).max_buf_size(BUFFER_SIZE);
+        http.header_read_timeout(None)
+            .max_header_size(HEAD_SIZE)
+            .max_buf_size(BUFFER_SIZE);
         // The end of a client's side is no end of the client (RFC 9293, section 3.6). One that has gone looks the
         // same until something is written to it, so the limit of its answer ends its connection.
         http.half_close(true);
         let sweeps = Arc::new(Sweeps::new(limits, activity));
         let (tasks, entries, peers) = (JoinSet::new(), HashMap::new(), HashMap::new());
         let (most, starving, crowded) = (limits.connections.max(1), false, false);
-        Self { transport, respond, most, sweeps, http, tasks, entries, peers, starving, crowded }
+        Self {
+            transport,
+            respond,
+            most,
+            sweeps,
+            http,
+            tasks,
+            entries,
+            peers,
+            starving,
+            crowded,
+        }
     }
 
     pub(super) async fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
@@ -91,12 +114,24 @@ impl<T: Transport> Open<T> {
         let _ = stream.set_nodelay(true);
         let connection = Arc::new(Connection::new(Arc::clone(&self.sweeps), peer.ip()));
         let respond = Arc::clone(&self.respond);
-        let requests = Requests { respond: Arc::clone(&respond), connection: Arc::clone(&connection) };
-        let (transport, http, of_task) = (self.transport.clone(), self.http.clone(), Arc::clone(&connection));
+        let requests = Requests {
+            respond: Arc::clone(&respond),
+            connection: Arc::clone(&connection),
+        };
+        let (transport, http, of_task) = (
+            self.transport.clone(),
+            self.http.clone(),
+            Arc::clone(&connection),
+        );
         let task = self.tasks.spawn(async move {
             // A peer that speaks something else has no answer to wait for.
-            let Ok(stream) = transport.establish(stream).await else { return };
-            let serving = http.serve_connection(Watched::new(stream, of_task, Arc::clone(&respond)), requests);
+            let Ok(stream) = transport.establish(stream).await else {
+                return;
+            };
+            let serving = http.serve_connection(
+                Watched::new(stream, of_task, Arc::clone(&respond)),
+                requests,
+            );
             if let Err(error) = serving.await {
                 // Too large is a kind of parse error.
                 if error.is_parse_too_large() {
@@ -143,7 +178,10 @@ impl<T: Transport> Open<T> {
     fn say_crowded(&mut self) {
         if !std::mem::replace(&mut self.crowded, true) {
             let connections = self.entries.len();
-            tracing::warn!(connections, "all places are taken: those that send nothing, and then idle ones, give way");
+            tracing::warn!(
+                connections,
+                "all places are taken: those that send nothing, and then idle ones, give way"
+            );
         }
     }
 
@@ -164,18 +202,27 @@ impl<T: Transport> Open<T> {
     /// Whether a newcomer could be served, if need be in place of another.
     pub(super) fn has_room(&self) -> bool {
         let crowding = self.crowding();
-        self.entries.len() < self.most || self.entries.values().any(|entry| entry.order(crowding).is_some())
+        self.entries.len() < self.most
+            || self
+                .entries
+                .values()
+                .any(|entry| entry.order(crowding).is_some())
     }
 
     /// The peer that has more than half of the places, so that no peer has them all. A peer alone crowds out no other.
     fn crowding(&self) -> Option<IpAddr> {
         let mut peers = self.peers.iter().filter(|_| self.peers.len() > 1);
-        peers.find(|(_, places)| **places > self.most / 2).map(|(peer, _)| *peer)
+        peers
+            .find(|(_, places)| **places > self.most / 2)
+            .map(|(peer, _)| *peer)
     }
 
     fn evict(&mut self) {
         let crowding = self.crowding();
-        let candidates = self.entries.iter().filter_map(|(id, entry)| Some((entry.order(crowding)?, *id)));
+        let candidates = self
+            .entries
+            .iter()
+            .filter_map(|(id, entry)| Some((entry.order(crowding)?, *id)));
         let victim = candidates.min_by_key(|(order, _)| *order).map(|(_, id)| id);
         if let Some(entry) = victim.and_then(|id| self.remove(id)) {
             entry.task.abort();
@@ -208,6 +255,8 @@ impl Service<Request> for Requests {
         let has_body = !request.body().is_end_stream();
         self.connection.begin(has_body);
         let body_of = has_body.then(|| Arc::clone(&self.connection));
-        self.respond.respond(request, &self.connection).answering(body_of)
+        self.respond
+            .respond(request, &self.connection)
+            .answering(body_of)
     }
 }

@@ -21,7 +21,10 @@ pub(super) const HEAD_SIZE: usize = 16 * 1024;
 #[must_use]
 pub const fn explanation(status: u16) -> (&'static str, &'static str) {
     match status {
-        431 => ("HeadTooLarge", "a request has at most 16 KiB and 100 header lines"),
+        431 => (
+            "HeadTooLarge",
+            "a request has at most 16 KiB and 100 header lines",
+        ),
         _ => ("BadRequest", "this is not a request of HTTP/1.1"),
     }
 }
@@ -35,15 +38,22 @@ pub(super) struct Refusal {
 impl Refusal {
     /// `head` as hyper wrote it, with the type and the text that `explain` has for its status; nothing when it is not
     /// the head of an empty answer.
-    pub(super) fn complete(head: &[u8], explain: impl FnOnce(u16) -> (&'static str, Bytes)) -> Option<Self> {
+    pub(super) fn complete(
+        head: &[u8],
+        explain: impl FnOnce(u16) -> (&'static str, Bytes),
+    ) -> Option<Self> {
         let head = str::from_utf8(head).ok()?;
         let status = head.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()?;
         let (before, after) = head.split_once("content-length: 0\r\n")?;
         let (kind, body) = explain(status);
         let length = body.len();
-        let head =
-            format!("{before}content-type: {kind}\r\ncache-control: no-store\r\ncontent-length: {length}\r\n{after}");
-        Some(Self { bytes: [head.as_bytes(), &body].concat(), sent: 0 })
+        let head = format!(
+            "{before}content-type: {kind}\r\ncache-control: no-store\r\ncontent-length: {length}\r\n{after}"
+        );
+        Some(Self {
+            bytes: [head.as_bytes(), &body].concat(),
+            sent: 0,
+        })
     }
 
     /// Hands the rest of it to the socket.
@@ -82,7 +92,11 @@ mod tests {
     }
 
     impl Write for Slow {
-        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
             self.polled += 1;
             if self.closed {
                 return Poll::Ready(Ok(0));
@@ -107,7 +121,10 @@ mod tests {
     #[test]
     fn the_explanation_is_behind_the_head_that_hyper_wrote_however_slowly_it_leaves() {
         let mut refusal = Refusal::complete(HYPERS, explained).expect("an empty answer");
-        let (mut socket, mut cx) = (Slow::default(), Context::from_waker(std::task::Waker::noop()));
+        let (mut socket, mut cx) = (
+            Slow::default(),
+            Context::from_waker(std::task::Waker::noop()),
+        );
         while refusal.poll_send(&mut cx, &mut socket).is_pending() {}
         assert_eq!(
             String::from_utf8(socket.taken).expect("text"),
@@ -115,8 +132,13 @@ mod tests {
              cache-control: no-store\r\ncontent-length: 7\r\ndate: today\r\n\r\nwhy 431"
         );
         let mut refusal = Refusal::complete(HYPERS, explained).expect("an empty answer");
-        let mut closed = Slow { closed: true, ..Slow::default() };
-        let Poll::Ready(Err(error)) = refusal.poll_send(&mut cx, &mut closed) else { panic!("an error") };
+        let mut closed = Slow {
+            closed: true,
+            ..Slow::default()
+        };
+        let Poll::Ready(Err(error)) = refusal.poll_send(&mut cx, &mut closed) else {
+            panic!("an error")
+        };
         assert_eq!(error.kind(), io::ErrorKind::WriteZero);
     }
 
@@ -129,7 +151,11 @@ mod tests {
             b"\xff",
             b"",
         ] {
-            assert!(Refusal::complete(other, explained).is_none(), "{}", String::from_utf8_lossy(other));
+            assert!(
+                Refusal::complete(other, explained).is_none(),
+                "{}",
+                String::from_utf8_lossy(other)
+            );
         }
     }
 }

@@ -58,7 +58,12 @@ struct Served {
 
 fn limits(head: u64, answering: u64, idle: u64, connections: usize) -> Limits {
     let [head, answering, idle] = [head, answering, idle].map(Duration::from_millis);
-    Limits { head, answering, idle, connections }
+    Limits {
+        head,
+        answering,
+        idle,
+        connections,
+    }
 }
 
 fn started(limits: Limits) -> Served {
@@ -66,8 +71,20 @@ fn started(limits: Limits) -> Served {
     let address = listener.local_addr().expect("bound");
     let (answers, activity) = (Arc::new(Answers::default()), Arc::new(Activity::default()));
     let (stop, stopped) = watch::channel(false);
-    let serving = serve(vec![listener], answers.clone(), limits, Arc::clone(&activity), stopped);
-    Served { address, answers, activity, stop, task: tokio::spawn(serving) }
+    let serving = serve(
+        vec![listener],
+        answers.clone(),
+        limits,
+        Arc::clone(&activity),
+        stopped,
+    );
+    Served {
+        address,
+        answers,
+        activity,
+        stop,
+        task: tokio::spawn(serving),
+    }
 }
 
 impl Served {
@@ -77,14 +94,20 @@ impl Served {
 }
 
 async fn ask(stream: &mut TcpStream, path: &str) {
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.expect("open");
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes())
+        .await
+        .expect("open");
 }
 
 /// One answer of the test's service, whole.
 async fn answered(stream: &mut TcpStream) -> bool {
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\nok") {
-        match timeout(BOUND, stream.read_buf(&mut text)).await.expect("an answer or an end") {
+        match timeout(BOUND, stream.read_buf(&mut text))
+            .await
+            .expect("an answer or an end")
+        {
             Ok(0) | Err(_) => return false,
             Ok(_) => {}
         }
@@ -96,7 +119,11 @@ async fn answered(stream: &mut TcpStream) -> bool {
 async fn end_of(stream: &mut TcpStream) -> Duration {
     let start = Instant::now();
     let mut sink = vec![0; 64 * 1024];
-    timeout(BOUND, async { while matches!(stream.read(&mut sink).await, Ok(1..)) {} }).await.expect("closed");
+    timeout(BOUND, async {
+        while matches!(stream.read(&mut sink).await, Ok(1..)) {}
+    })
+    .await
+    .expect("closed");
     start.elapsed()
 }
 
@@ -116,7 +143,11 @@ async fn a_connection_is_kept_between_requests_for_longer_than_a_head_may_take()
 #[tokio::test]
 async fn who_sends_nothing_or_drips_a_head_is_closed_and_idle_ones_at_their_limit() {
     let served = started(limits(400, 400, 800, 8));
-    let (mut silent, mut dripping, mut idle) = (served.connect().await, served.connect().await, served.connect().await);
+    let (mut silent, mut dripping, mut idle) = (
+        served.connect().await,
+        served.connect().await,
+        served.connect().await,
+    );
     ask(&mut idle, "/").await;
     assert!(answered(&mut idle).await);
     let drip = async {
@@ -127,9 +158,16 @@ async fn who_sends_nothing_or_drips_a_head_is_closed_and_idle_ones_at_their_limi
         start.elapsed()
     };
     let (silent, dripped, idle) = tokio::join!(end_of(&mut silent), drip, end_of(&mut idle));
-    for (name, lasted, limit) in [("silent", silent, 400), ("drip", dripped, 400), ("idle", idle, 800)] {
+    for (name, lasted, limit) in [
+        ("silent", silent, 400),
+        ("drip", dripped, 400),
+        ("idle", idle, 800),
+    ] {
         // The connection was open a little before the clock here started.
-        assert!(lasted >= Duration::from_millis(limit - 100), "{name}: {lasted:?}");
+        assert!(
+            lasted >= Duration::from_millis(limit - 100),
+            "{name}: {lasted:?}"
+        );
         assert!(lasted < BOUND, "{name}: {lasted:?}");
     }
 }
@@ -213,9 +251,24 @@ async fn who_is_being_answered_is_never_dropped_and_a_newcomer_waits_for_it() {
 async fn a_head_over_the_limit_is_431_and_noise_is_400_and_both_are_noted() {
     let served = started(Limits::new(4));
     for (head, status) in [
-        (format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(60 * 1024)), 431_u16),
-        (format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(17 * 1024)), 431),
-        (format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(2_000)), 431),
+        (
+            format!(
+                "GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n",
+                "a".repeat(60 * 1024)
+            ),
+            431_u16,
+        ),
+        (
+            format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(17 * 1024)),
+            431,
+        ),
+        (
+            format!(
+                "GET / HTTP/1.1\r\nhost: x\r\n{}\r\n",
+                "a: b\r\n".repeat(2_000)
+            ),
+            431,
+        ),
         ("GET / HTTP/1.1\r\nno colon\r\n\r\n".into(), 400),
         ("\0\0\0\0\r\n\r\n".into(), 400),
     ] {
@@ -224,10 +277,18 @@ async fn a_head_over_the_limit_is_431_and_noise_is_400_and_both_are_noted() {
         // The server may answer and close while the rest is still on its way.
         let _ = stream.write_all(head.as_bytes()).await;
         let mut text = Vec::new();
-        let _ = timeout(BOUND, stream.read_to_end(&mut text)).await.expect("closed");
+        let _ = timeout(BOUND, stream.read_to_end(&mut text))
+            .await
+            .expect("closed");
         let text = String::from_utf8_lossy(&text);
-        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {text}");
-        assert!(text.ends_with(&format!("\r\n\r\n{}\n", explanation(status).1)), "{status}: {text}");
+        assert!(
+            text.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{status}: {text}"
+        );
+        assert!(
+            text.ends_with(&format!("\r\n\r\n{}\n", explanation(status).1)),
+            "{status}: {text}"
+        );
         timeout(BOUND, async {
             while served.answers.refused.load(Relaxed) != before + u32::from(status) {
                 sleep(Duration::from_millis(5)).await;
@@ -245,7 +306,11 @@ async fn stopping_closes_every_connection_and_the_port() {
     ask(&mut stream, "/").await;
     assert!(answered(&mut stream).await);
     served.stop.send_replace(true);
-    timeout(BOUND, served.task).await.expect("in time").expect("no panic").expect("no error");
+    timeout(BOUND, served.task)
+        .await
+        .expect("in time")
+        .expect("no panic")
+        .expect("no error");
     end_of(&mut stream).await;
     assert!(TcpStream::connect(served.address).await.is_err());
 }
@@ -253,12 +318,21 @@ async fn stopping_closes_every_connection_and_the_port() {
 #[tokio::test]
 async fn a_listener_that_comes_later_is_served_beside_the_others() {
     let here = SocketAddr::from(([127, 0, 0, 1], 0));
-    let (first, second) = (bind(here).expect("a free port"), bind(here).expect("a free port"));
+    let (first, second) = (
+        bind(here).expect("a free port"),
+        bind(here).expect("a free port"),
+    );
     let [early, late] = [&first, &second].map(|listener| listener.local_addr().expect("bound"));
     let (release, released) = tokio::sync::oneshot::channel();
     let listeners = Listeners::and_later(vec![first], async { released.await.ok() });
     let (_stop, stopped) = watch::channel(false);
-    let serving = serve(listeners, Arc::new(Answers::default()), Limits::new(4), Arc::default(), stopped);
+    let serving = serve(
+        listeners,
+        Arc::new(Answers::default()),
+        Limits::new(4),
+        Arc::default(),
+        stopped,
+    );
     let serving = tokio::spawn(serving);
     let mut waiting = TcpStream::connect(late).await.expect("the kernel takes it");
     ask(&mut waiting, "/").await;

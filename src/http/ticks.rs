@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
 };
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -22,10 +23,20 @@ pub(super) struct Ticks {
 
 impl Ticks {
     /// A beat of `every` that does not run yet; monotonic, because a suspend is no reason to close anything.
-    #[allow(deprecated, reason = "its successor is `unsafe` for types that may swap descriptors; an `OwnedFd` cannot")]
+    #[allow(
+        deprecated,
+        reason = "its successor is `unsafe` for types that may swap descriptors; an `OwnedFd` cannot"
+    )]
     pub(super) fn new(every: Duration) -> std::io::Result<Self> {
-        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        Ok(Self { timer: AsyncFd::with_interest(timer, Interest::READABLE)?, every, running: false })
+        let timer = timerfd_create(
+            TimerfdClockId::Monotonic,
+            TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
+        )?;
+        Ok(Self {
+            timer: AsyncFd::with_interest(timer, Interest::READABLE)?,
+            every,
+            running: false,
+        })
     }
 
     /// Makes it run, a whole beat from now, or stop.
@@ -33,7 +44,10 @@ impl Ticks {
         if self.running != running {
             let every = Timespec::try_from(if running { self.every } else { Duration::ZERO });
             let every = every.expect("a beat is a quarter of a limit, far below the end of time");
-            let beat = Itimerspec { it_interval: every, it_value: every };
+            let beat = Itimerspec {
+                it_interval: every,
+                it_value: every,
+            };
             timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &beat)?;
             self.running = running;
         }
@@ -62,14 +76,27 @@ mod tests {
     async fn it_beats_while_it_runs_and_not_otherwise() {
         let bound = Duration::from_secs(10);
         let mut ticks = Ticks::new(Duration::from_millis(5)).expect("a timer");
-        assert!(tokio::time::timeout(Duration::from_millis(30), ticks.tick()).await.is_err(), "before");
+        assert!(
+            tokio::time::timeout(Duration::from_millis(30), ticks.tick())
+                .await
+                .is_err(),
+            "before"
+        );
         for _ in 0..2 {
             ticks.set_running(true).expect("a timer");
             for _ in 0..3 {
-                tokio::time::timeout(bound, ticks.tick()).await.expect("in time").expect("a timer");
+                tokio::time::timeout(bound, ticks.tick())
+                    .await
+                    .expect("in time")
+                    .expect("a timer");
             }
             ticks.set_running(false).expect("a timer");
-            assert!(tokio::time::timeout(Duration::from_millis(30), ticks.tick()).await.is_err(), "after");
+            assert!(
+                tokio::time::timeout(Duration::from_millis(30), ticks.tick())
+                    .await
+                    .is_err(),
+                "after"
+            );
         }
     }
 }

@@ -23,7 +23,12 @@ pub(super) struct Watched<S> {
 
 impl<S> Watched<S> {
     pub(super) fn new(socket: S, connection: Arc<Connection>, respond: Arc<dyn Respond>) -> Self {
-        Self { socket, connection, respond, refusal: None }
+        Self {
+            socket,
+            connection,
+            respond,
+            refusal: None,
+        }
     }
 }
 
@@ -34,7 +39,11 @@ impl<S> Drop for Watched<S> {
 }
 
 impl<S: Read + Unpin> Read for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<std::io::Result<()>> {
         let read = Pin::new(&mut self.socket).poll_read(cx, buf);
         if matches!(read, Poll::Ready(Ok(()))) {
             self.connection.received();
@@ -46,8 +55,17 @@ impl<S: Read + Unpin> Read for Watched<S> {
 /// Not vectored, so that hyper copies head and body into one buffer: `writev` of two small parts costs the kernel more
 /// than the copy costs us. The buffer is the connection's; what is freed is zeroed.
 impl<S: Write + Unpin> Write for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
-        let Self { socket, connection, respond, refusal } = &mut *self;
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        let Self {
+            socket,
+            connection,
+            respond,
+            refusal,
+        } = &mut *self;
         if connection.awaits_request() && refusal.is_none() {
             *refusal = Refusal::complete(buf, |status| respond.explain(status));
         }

@@ -21,8 +21,17 @@ fn refuse<T>(reason: Reason, message: impl Into<String>) -> Result<T, Denial> {
 }
 
 /// What to say to a pod of which some container would have no role.
-pub(super) fn lacks_role(sources: &Sources<'_>, settings: &Settings, choice: &Choice) -> Option<String> {
-    let has_own = |name: &String| settings.container_roles.iter().any(|(container, _)| container == name);
+pub(super) fn lacks_role(
+    sources: &Sources<'_>,
+    settings: &Settings,
+    choice: &Choice,
+) -> Option<String> {
+    let has_own = |name: &String| {
+        settings
+            .container_roles
+            .iter()
+            .any(|(container, _)| container == name)
+    };
     let lacking = choice.chosen.iter().find(|name| !has_own(name))?;
     if settings.role.is_some() || settings.config.is_some() {
         return None;
@@ -48,21 +57,36 @@ pub(super) fn platform(pod: &Value, template: &Template) -> Result<(), Denial> {
 }
 
 /// Holds the roles against the operator's list.
-pub(super) fn roles(namespace: &str, settings: &Settings, template: &Template) -> Result<(), Denial> {
+pub(super) fn roles(
+    namespace: &str,
+    settings: &Settings,
+    template: &Template,
+) -> Result<(), Denial> {
     let rules = &template.injector.allowed_role_arns;
     if rules.is_empty() {
         return Ok(());
     }
     if settings.config.is_some() {
-        let problem = "injector.allowedRoleArns limits roles, and those of a ConfigMap cannot be checked";
-        return refuse(Reason::RoleNotAllowed, format!("annotation {PREFIX}config: {problem}"));
+        let problem =
+            "injector.allowedRoleArns limits roles, and those of a ConfigMap cannot be checked";
+        return refuse(
+            Reason::RoleNotAllowed,
+            format!("annotation {PREFIX}config: {problem}"),
+        );
     }
-    let named =
-        settings.role.iter().chain(&settings.chain).chain(settings.container_roles.iter().map(|(_, role)| role));
+    let named = settings
+        .role
+        .iter()
+        .chain(&settings.chain)
+        .chain(settings.container_roles.iter().map(|(_, role)| role));
     for role in named {
         if !template.allows_role(namespace, role.as_str()) {
             let allowed: Vec<&str> = template.allowed_roles(namespace).collect();
-            let allowed = if allowed.is_empty() { "none".to_owned() } else { allowed.join(", ") };
+            let allowed = if allowed.is_empty() {
+                "none".to_owned()
+            } else {
+                allowed.join(", ")
+            };
             return refuse(
                 Reason::RoleNotAllowed,
                 format!(
@@ -76,7 +100,11 @@ pub(super) fn roles(namespace: &str, settings: &Settings, template: &Template) -
 }
 
 /// The region: the settings', else what the author wrote into a container that gets credentials.
-pub(super) fn region(pod: &Value, settings: &Settings, choice: &Choice) -> Result<Option<String>, Denial> {
+pub(super) fn region(
+    pod: &Value,
+    settings: &Settings,
+    choice: &Choice,
+) -> Result<Option<String>, Denial> {
     if let Some(region) = &settings.region {
         return Ok(Some(region.as_str().to_owned()));
     }
@@ -86,25 +114,41 @@ pub(super) fn region(pod: &Value, settings: &Settings, choice: &Choice) -> Resul
             .and_then(|text| Region::parse_at(settings.server, text).ok())
             .map(|region| region.as_str().to_owned())
     };
-    let mut chosen = pod::containers(pod).into_iter().filter(|container| choice.has(container.name));
+    let mut chosen = pod::containers(pod)
+        .into_iter()
+        .filter(|container| choice.has(container.name));
     match chosen.find_map(literal) {
-        None if settings.sts_endpoint.is_none() && settings.config.is_none() => {
-            refuse(Reason::NoRegion, "no AWS region: set stsidecar.dev/region or the chart's agent.region")
-        }
+        None if settings.sts_endpoint.is_none() && settings.config.is_none() => refuse(
+            Reason::NoRegion,
+            "no AWS region: set stsidecar.dev/region or the chart's agent.region",
+        ),
         found => Ok(found),
     }
 }
 
 /// A port can be bound once in a pod.
 pub(super) fn ports(pod: &Value, settings: &Settings) -> Result<(), Denial> {
-    let own = [(settings.port, "port"), (settings.metrics_port, "metrics-port")];
-    for container in pod::containers(pod).iter().filter(|container| container.name != CONTAINER) {
+    let own = [
+        (settings.port, "port"),
+        (settings.metrics_port, "metrics-port"),
+    ];
+    for container in pod::containers(pod)
+        .iter()
+        .filter(|container| container.name != CONTAINER)
+    {
         for declared in items(container.value, "ports") {
             let number = declared.get("containerPort").and_then(Value::as_u64);
             let is_tcp = text(declared, "protocol").is_none_or(|protocol| protocol == "TCP");
-            if let Some((port, key)) = own.iter().find(|(port, _)| is_tcp && number == Some((*port).into())) {
+            if let Some((port, key)) = own
+                .iter()
+                .find(|(port, _)| is_tcp && number == Some((*port).into()))
+            {
                 let name = container.name;
-                let what = if *key == "port" { "the credentials endpoint" } else { "health and metrics" };
+                let what = if *key == "port" {
+                    "the credentials endpoint"
+                } else {
+                    "health and metrics"
+                };
                 return refuse(
                     Reason::Port,
                     format!(
@@ -126,21 +170,35 @@ pub(super) fn environment(
     tokens: &Tokens,
     template: &Template,
 ) -> Result<Option<String>, Denial> {
-    let chosen: Vec<_> = pod::containers(pod).into_iter().filter(|container| choice.has(container.name)).collect();
+    let chosen: Vec<_> = pod::containers(pod)
+        .into_iter()
+        .filter(|container| choice.has(container.name))
+        .collect();
     for container in &chosen {
         environment::check(pod, container, &template.injector)?;
     }
-    Ok(chosen.iter().find_map(|container| surroundings.winner(container, handover::token(tokens, container.name))))
+    Ok(chosen.iter().find_map(|container| {
+        surroundings.winner(container, handover::token(tokens, container.name))
+    }))
 }
 
 /// What the author should know, of the pod as it is now, and nothing else would say: what may be missing in its namespace
 /// the kubelet knows, and says where it is missing.
-pub(super) fn warnings(pod: &Value, plan: &Plan<'_>, surroundings: &Surroundings<'_>) -> Vec<String> {
+pub(super) fn warnings(
+    pod: &Value,
+    plan: &Plan<'_>,
+    surroundings: &Surroundings<'_>,
+) -> Vec<String> {
     let all = pod::containers(pod);
-    let chosen = all.iter().filter(|container| plan.choice.has(container.name));
-    let mut warnings: Vec<String> =
-        chosen.flat_map(|container| environment::warnings(pod, container, surroundings)).collect();
-    let before = all.iter().take_while(|container| container.name != CONTAINER);
+    let chosen = all
+        .iter()
+        .filter(|container| plan.choice.has(container.name));
+    let mut warnings: Vec<String> = chosen
+        .flat_map(|container| environment::warnings(pod, container, surroundings))
+        .collect();
+    let before = all
+        .iter()
+        .take_while(|container| container.name != CONTAINER);
     warnings.extend(before.filter(|container| plan.choice.has(container.name)).map(|container| {
         format!("init container {} runs before the sidecar, so it gets no credentials while it runs", container.name)
     }));

@@ -97,7 +97,10 @@ impl Denial {
     fn shown(origin: &str, value: &str, allowed: impl std::fmt::Display) -> Self {
         let cut: String = value.chars().take(200).collect();
         let dots = if cut.len() < value.len() { "..." } else { "" };
-        Self::new(Reason::BadValue, format!("{origin}: {cut:?}{dots} is not accepted: {allowed}"))
+        Self::new(
+            Reason::BadValue,
+            format!("{origin}: {cut:?}{dots} is not accepted: {allowed}"),
+        )
     }
 }
 
@@ -108,7 +111,10 @@ mod tests {
     #[test]
     fn a_value_is_quoted_cut_and_shown_without_passwords_and_queries() {
         let said = |value: &str| Denial::value("annotation x", value, "better").message;
-        assert_eq!(said("a\nb"), r#"annotation x: "a\nb" is not accepted: better"#);
+        assert_eq!(
+            said("a\nb"),
+            r#"annotation x: "a\nb" is not accepted: better"#
+        );
         assert!(said(&"x".repeat(5000)).len() < 300);
         for value in [
             "https://user:canary@sts.example.com",
@@ -118,7 +124,10 @@ mod tests {
             "user:canary@sts.example.com",
         ] {
             let said = said(value);
-            assert!(!said.contains("canary") && said.contains("[redacted]"), "{said}");
+            assert!(
+                !said.contains("canary") && said.contains("[redacted]"),
+                "{said}"
+            );
         }
     }
 }

@@ -58,7 +58,10 @@ impl Surroundings<'_> {
     /// A variable of this container that the SDKs would follow instead of the sidecar, with what to do.
     pub(super) fn winner(&self, container: &Container<'_>, token: Option<&str>) -> Option<String> {
         let name = container.name;
-        if let Some(variable) = WEB_IDENTITY.into_iter().find(|variable| container.sets(variable)) {
+        if let Some(variable) = WEB_IDENTITY
+            .into_iter()
+            .find(|variable| container.sets(variable))
+        {
             return Some(format!(
                 "container {name} sets {variable}, which would win over stsidecar; remove it, or on EKS label the pod \
                  eks.amazonaws.com/skip-pod-identity-webhook: \"true\""
@@ -66,25 +69,49 @@ impl Surroundings<'_> {
         }
         // Nothing can be written over these: botocore, Ruby, Swift and Rust take an empty relative URI for one, and the
         // SDKs for Java, which prefer the variable to the file, an empty token.
-        let emptied = container.variable(TOKEN).filter(|_| token.is_none() && !container.sets(TOKEN)).map(|_| TOKEN);
-        if let Some(variable) = container.variable(RELATIVE_URI).map(|_| RELATIVE_URI).or(emptied) {
-            let empty = if container.sets(variable) { "" } else { " to an empty text" };
+        let emptied = container
+            .variable(TOKEN)
+            .filter(|_| token.is_none() && !container.sets(TOKEN))
+            .map(|_| TOKEN);
+        if let Some(variable) = container
+            .variable(RELATIVE_URI)
+            .map(|_| RELATIVE_URI)
+            .or(emptied)
+        {
+            let empty = if container.sets(variable) {
+                ""
+            } else {
+                " to an empty text"
+            };
             return Some(format!(
                 "container {name} sets {variable}{empty}, which SDKs follow instead of stsidecar; remove it"
             ));
         }
-        let own =
-            [(FULL_URI, Some(self.uri())), (TOKEN_FILE, Some(Self::token_file())), (TOKEN, token.map(str::to_owned))];
-        let is_ours =
-            |variable: &str, value: &Option<String>| value.is_some() && container.literal(variable) == value.as_deref();
-        let foreign = own.into_iter().find(|(variable, value)| container.sets(variable) && !is_ours(variable, value));
+        let own = [
+            (FULL_URI, Some(self.uri())),
+            (TOKEN_FILE, Some(Self::token_file())),
+            (TOKEN, token.map(str::to_owned)),
+        ];
+        let is_ours = |variable: &str, value: &Option<String>| {
+            value.is_some() && container.literal(variable) == value.as_deref()
+        };
+        let foreign = own
+            .into_iter()
+            .find(|(variable, value)| container.sets(variable) && !is_ours(variable, value));
         foreign.map(|(variable, _)| {
-            format!("container {name} sets {variable} itself, which would win over stsidecar; remove it")
+            format!(
+                "container {name} sets {variable} itself, which would win over stsidecar; remove it"
+            )
         })
     }
 
     /// Gives a container what it lacks; the names of the variables that were added or changed.
-    pub(super) fn give(&self, draft: &mut Draft, container: &Container<'_>, token: Option<&str>) -> Vec<String> {
+    pub(super) fn give(
+        &self,
+        draft: &mut Draft,
+        container: &Container<'_>,
+        token: Option<&str>,
+    ) -> Vec<String> {
         let pointer = container.pointer();
         let mut added = Vec::new();
         for (name, value) in self.variables(container, token) {
@@ -92,14 +119,21 @@ impl Surroundings<'_> {
             added.push(name.to_owned());
         }
         added.extend(proxy::bypass(draft, container));
-        if !container.mounts().any(|mount| text(mount, "name") == Some(ENDPOINTS)) {
+        if !container
+            .mounts()
+            .any(|mount| text(mount, "name") == Some(ENDPOINTS))
+        {
             draft.append(&format!("{pointer}/volumeMounts"), mount(container.name));
         }
         added
     }
 
     /// The missing ones in their order.
-    fn variables(&self, container: &Container<'_>, token: Option<&str>) -> Vec<(&'static str, String)> {
+    fn variables(
+        &self,
+        container: &Container<'_>,
+        token: Option<&str>,
+    ) -> Vec<(&'static str, String)> {
         let mut wanted = vec![(FULL_URI, self.uri()), (TOKEN_FILE, Self::token_file())];
         wanted.extend(token.map(|token| (TOKEN, token.to_owned())));
         wanted.retain(|(name, _)| !container.sets(name));
@@ -120,17 +154,27 @@ impl Surroundings<'_> {
         match REGIONS.into_iter().find(|name| container.sets(name)) {
             Some(own) => {
                 let other = REGIONS.into_iter().filter(|name| !container.sets(name));
-                other.filter_map(|name| Some((name, doubled(container, own, name)?))).collect()
+                other
+                    .filter_map(|name| Some((name, doubled(container, own, name)?)))
+                    .collect()
             }
             None if self.leaves_region(container) => Vec::new(),
-            None => self.region.iter().flat_map(|region| REGIONS.map(|name| (name, (*region).to_owned()))).collect(),
+            None => self
+                .region
+                .iter()
+                .flat_map(|region| REGIONS.map(|name| (name, (*region).to_owned())))
+                .collect(),
         }
     }
 
     /// Whether an envFrom may hold the container's region, so that the chart's is not written over it.
     pub(super) fn leaves_region(&self, container: &Container<'_>) -> bool {
-        let is_open = |name: &&str| container.variable(name).is_none() && env_from::may_bring(container, name);
-        !self.has_explicit_region && !REGIONS.iter().any(|name| container.sets(name)) && REGIONS.iter().any(is_open)
+        let is_open = |name: &&str| {
+            container.variable(name).is_none() && env_from::may_bring(container, name)
+        };
+        !self.has_explicit_region
+            && !REGIONS.iter().any(|name| container.sets(name))
+            && REGIONS.iter().any(is_open)
     }
 }
 
@@ -168,7 +212,11 @@ pub(super) fn mount(container: &str) -> Value {
 }
 
 /// What an author should know about a container's environment.
-pub(super) fn warnings(pod: &Value, container: &Container<'_>, surroundings: &Surroundings<'_>) -> Vec<String> {
+pub(super) fn warnings(
+    pod: &Value,
+    container: &Container<'_>,
+    surroundings: &Surroundings<'_>,
+) -> Vec<String> {
     let mut warnings = precedence::findings(pod, container);
     warnings.extend(env_from::warnings(container, surroundings));
     warnings.extend(proxy::warnings(container));
@@ -176,11 +224,19 @@ pub(super) fn warnings(pod: &Value, container: &Container<'_>, surroundings: &Su
 }
 
 /// Refuses what SDKs follow, or could, before they ask the sidecar, as far as the operator wants that.
-pub(super) fn check(pod: &Value, container: &Container<'_>, injector: &Injector) -> Result<(), Denial> {
+pub(super) fn check(
+    pod: &Value,
+    container: &Container<'_>,
+    injector: &Injector,
+) -> Result<(), Denial> {
     let finding = || precedence::findings(pod, container).into_iter().next();
     if let Some(finding) = injector.strict_environment.then(finding).flatten() {
         let message = format!("{finding} (injector.strictEnvironment is true)");
         return Err(Denial::new(Reason::Environment, message));
     }
-    if injector.strict_env_from { env_from::check(container) } else { Ok(()) }
+    if injector.strict_env_from {
+        env_from::check(container)
+    } else {
+        Ok(())
+    }
 }

@@ -28,20 +28,38 @@ const CHAINED: &str = "1h";
 pub(super) type Tokens = Vec<(String, String)>;
 
 /// Keeps the tokens that a sidecar already has, and draws the missing ones.
-pub(super) fn tokens(own: Option<&Container<'_>>, choice: &Choice, draw: &mut dyn FnMut() -> String) -> Tokens {
-    let document: Option<Value> =
-        own.and_then(|own| own.literal(INLINE)).and_then(|text| serde_json::from_str(text).ok());
+pub(super) fn tokens(
+    own: Option<&Container<'_>>,
+    choice: &Choice,
+    draw: &mut dyn FnMut() -> String,
+) -> Tokens {
+    let document: Option<Value> = own
+        .and_then(|own| own.literal(INLINE))
+        .and_then(|text| serde_json::from_str(text).ok());
     let kept = |name: &str| {
         let clients = document.as_ref()?.get("clients")?.as_array()?;
         let client = clients.iter().find(|client| client["name"] == name)?;
         client["authorizationToken"].as_str().map(str::to_owned)
     };
-    choice.chosen.iter().map(|name| (name.clone(), kept(name).unwrap_or_else(&mut *draw))).collect()
+    choice
+        .chosen
+        .iter()
+        .map(|name| (name.clone(), kept(name).unwrap_or_else(&mut *draw)))
+        .collect()
 }
 
 /// The document as compact JSON.
-pub(super) fn document(settings: &Settings, choice: &Choice, tokens: &Tokens) -> Result<String, Denial> {
-    let own_role = |name: &str| settings.container_roles.iter().find(|(container, _)| container == name);
+pub(super) fn document(
+    settings: &Settings,
+    choice: &Choice,
+    tokens: &Tokens,
+) -> Result<String, Denial> {
+    let own_role = |name: &str| {
+        settings
+            .container_roles
+            .iter()
+            .find(|(container, _)| container == name)
+    };
     let mut profiles = Map::new();
     for (name, role) in &settings.container_roles {
         profiles.insert(name.clone(), profile(settings, Some(role), &[]));
@@ -53,7 +71,10 @@ pub(super) fn document(settings: &Settings, choice: &Choice, tokens: &Tokens) ->
                  instead of naming it in stsidecar.dev/container-roles",
             );
         }
-        profiles.insert(DEFAULT.to_owned(), profile(settings, settings.role.as_ref(), &settings.chain));
+        profiles.insert(
+            DEFAULT.to_owned(),
+            profile(settings, settings.role.as_ref(), &settings.chain),
+        );
     } else if !settings.chain.is_empty() {
         return combination(
             "stsidecar.dev/role-chain is for the pod's role, but stsidecar.dev/container-roles \
@@ -61,10 +82,15 @@ pub(super) fn document(settings: &Settings, choice: &Choice, tokens: &Tokens) ->
         );
     }
     if profiles.len() > MOST_PROFILES {
-        return combination("stsidecar.dev/container-roles: at most 16 different profiles are possible in a pod");
+        return combination(
+            "stsidecar.dev/container-roles: at most 16 different profiles are possible in a pod",
+        );
     }
-    let clients: Vec<Value> =
-        choice.chosen.iter().map(|name| client(settings, name, own_role(name).is_some(), tokens)).collect();
+    let clients: Vec<Value> = choice
+        .chosen
+        .iter()
+        .map(|name| client(settings, name, own_role(name).is_some(), tokens))
+        .collect();
     let document = match settings.config {
         Some(_) => json!({ "clients": clients }),
         None => json!({ "profiles": profiles, "clients": clients }),
@@ -83,7 +109,11 @@ fn client(settings: &Settings, name: &str, has_own_role: bool, tokens: &Tokens) 
     });
     // With a ConfigMap the agent takes the profile of the container's name, else `default`.
     if settings.config.is_none() {
-        client["profile"] = if has_own_role { name.into() } else { DEFAULT.into() };
+        client["profile"] = if has_own_role {
+            name.into()
+        } else {
+            DEFAULT.into()
+        };
     }
     if let Some((_, token)) = tokens.iter().find(|(container, _)| container == name) {
         client["authorizationToken"] = token.as_str().into();
@@ -95,9 +125,17 @@ fn client(settings: &Settings, name: &str, has_own_role: bool, tokens: &Tokens) 
 fn profile(settings: &Settings, role: Option<&RoleArn>, chain: &[RoleArn]) -> Value {
     let mut source = Map::new();
     source.extend(role.map(|role| ("roleArn".to_owned(), role.as_str().into())));
-    source.insert("sessionDuration".to_owned(), settings.session_duration.as_str().into());
+    source.insert(
+        "sessionDuration".to_owned(),
+        settings.session_duration.as_str().into(),
+    );
     let named = |step: &mut Map<String, Value>, is_last: bool| {
-        step.extend(settings.session_name.as_ref().map(|name| ("sessionName".to_owned(), name.as_str().into())));
+        step.extend(
+            settings
+                .session_name
+                .as_ref()
+                .map(|name| ("sessionName".to_owned(), name.as_str().into())),
+        );
         if is_last && !settings.policy_arns.is_empty() {
             step.insert("policyArns".to_owned(), json!(settings.policy_arns));
         }
@@ -106,21 +144,35 @@ fn profile(settings: &Settings, role: Option<&RoleArn>, chain: &[RoleArn]) -> Va
     let hops = chain.iter().enumerate().map(|(at, role)| {
         let mut hop = Map::new();
         hop.insert("roleArn".to_owned(), role.as_str().into());
-        hop.insert("sessionDuration".to_owned(), chained(&settings.session_duration).into());
+        hop.insert(
+            "sessionDuration".to_owned(),
+            chained(&settings.session_duration).into(),
+        );
         named(&mut hop, at + 1 == chain.len());
         Value::Object(hop)
     });
     let hops: Vec<Value> = hops.collect();
-    if hops.is_empty() { json!({ "webIdentity": source }) } else { json!({ "webIdentity": source, "chain": hops }) }
+    if hops.is_empty() {
+        json!({ "webIdentity": source })
+    } else {
+        json!({ "webIdentity": source, "chain": hops })
+    }
 }
 
 /// A hop lasts as long as asked, up to the hour of role chaining.
 fn chained(duration: &str) -> &str {
     let asked = humantime::parse_duration(duration).ok();
-    if asked.is_some_and(|asked| asked < crate::assume::ROLE_CHAINING_LIMIT) { duration } else { CHAINED }
+    if asked.is_some_and(|asked| asked < crate::assume::ROLE_CHAINING_LIMIT) {
+        duration
+    } else {
+        CHAINED
+    }
 }
 
 /// A container's token, if it is a legacy client.
 pub(super) fn token<'a>(tokens: &'a Tokens, container: &str) -> Option<&'a str> {
-    tokens.iter().find(|(name, _)| name == container).map(|(_, token)| token.as_str())
+    tokens
+        .iter()
+        .find(|(name, _)| name == container)
+        .map(|(_, token)| token.as_str())
 }

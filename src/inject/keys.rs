@@ -88,13 +88,20 @@ fn may_stand(name: &str, place: Place) -> bool {
 
 /// The names a place may hold, for messages; those that are only written stay out.
 fn allowed(place: Place) -> Vec<&'static str> {
-    ANNOTATIONS.iter().map(|(name, ..)| *name).filter(|name| *name != "status" && may_stand(name, place)).collect()
+    ANNOTATIONS
+        .iter()
+        .map(|(name, ..)| *name)
+        .filter(|name| *name != "status" && may_stand(name, place))
+        .collect()
 }
 
 /// Whether an object carries any key of ours that somebody wrote, known or not.
 pub(super) fn speaks(annotations: Option<&Map<String, Value>>) -> bool {
     let written = [STATUS, INJECTED_BY, CA_BUNDLE, INJECTED];
-    annotations.is_some_and(|map| map.keys().any(|key| key.starts_with(PREFIX) && !written.contains(&key.as_str())))
+    annotations.is_some_and(|map| {
+        map.keys()
+            .any(|key| key.starts_with(PREFIX) && !written.contains(&key.as_str()))
+    })
 }
 
 /// Refuses annotations under our prefix that nothing reads in this place.
@@ -104,16 +111,22 @@ pub(super) fn check_annotations(
     annotations: Option<&Map<String, Value>>,
 ) -> Result<(), Denial> {
     for key in annotations.into_iter().flat_map(Map::keys) {
-        let Some(name) = key.strip_prefix(PREFIX) else { continue };
+        let Some(name) = key.strip_prefix(PREFIX) else {
+            continue;
+        };
         // Beside a status it is of an earlier call.
-        let is_written = || key == CA_BUNDLE && annotations.is_some_and(|map| map.contains_key(STATUS));
+        let is_written =
+            || key == CA_BUNDLE && annotations.is_some_and(|map| map.contains_key(STATUS));
         if may_stand(name, place) || place == Place::Pod && is_written() {
             continue;
         }
         let allowed = allowed(place);
         let problem = if may_stand(name, Place::Pod) {
             let may = place.name();
-            format!("it is read from a pod's annotations, not from a {may}'s; a {may} may hold {}", allowed.join(", "))
+            format!(
+                "it is read from a pod's annotations, not from a {may}'s; a {may} may hold {}",
+                allowed.join(", ")
+            )
         } else if key == CA_BUNDLE {
             "the injector writes it, from the chart's agent.awsCaBundle.pem; remove it".to_owned()
         } else if name == "injection" {
@@ -121,11 +134,18 @@ pub(super) fn check_annotations(
              a pod asks with the annotation stsidecar.dev/inject: \"true\""
                 .to_owned()
         } else {
-            let hint =
-                nearest(name, &allowed).map(|right| format!("did you mean {PREFIX}{right}? ")).unwrap_or_default();
-            format!("unknown key; {hint}allowed under {PREFIX}: {}", allowed.join(", "))
+            let hint = nearest(name, &allowed)
+                .map(|right| format!("did you mean {PREFIX}{right}? "))
+                .unwrap_or_default();
+            format!(
+                "unknown key; {hint}allowed under {PREFIX}: {}",
+                allowed.join(", ")
+            )
         };
-        return Err(Denial::new(Reason::UnknownKey, format!("{origin}annotation {key}: {problem}")));
+        return Err(Denial::new(
+            Reason::UnknownKey,
+            format!("{origin}annotation {key}: {problem}"),
+        ));
     }
     Ok(())
 }
@@ -133,14 +153,24 @@ pub(super) fn check_annotations(
 /// Refuses labels under our prefix that nothing reads on a pod.
 pub(super) fn check_labels(labels: Option<&Map<String, Value>>) -> Result<(), Denial> {
     for key in labels.into_iter().flat_map(Map::keys) {
-        let Some(name) = key.strip_prefix(PREFIX) else { continue };
+        let Some(name) = key.strip_prefix(PREFIX) else {
+            continue;
+        };
         let problem = match name {
             "inject" | "injected" => continue,
-            "injection" => "it is a label of namespaces; a pod asks with stsidecar.dev/inject: \"true\"".to_owned(),
-            _ if may_stand(name, Place::Pod) => "it is read as an annotation, not as a label".to_owned(),
+            "injection" => {
+                "it is a label of namespaces; a pod asks with stsidecar.dev/inject: \"true\""
+                    .to_owned()
+            }
+            _ if may_stand(name, Place::Pod) => {
+                "it is read as an annotation, not as a label".to_owned()
+            }
             _ => "unknown label; the one that is read is stsidecar.dev/inject".to_owned(),
         };
-        return Err(Denial::new(Reason::UnknownKey, format!("label {key}: {problem}")));
+        return Err(Denial::new(
+            Reason::UnknownKey,
+            format!("label {key}: {problem}"),
+        ));
     }
     Ok(())
 }
@@ -152,20 +182,32 @@ mod tests {
     #[test]
     fn every_key_is_allowed_on_a_pod_and_few_elsewhere() {
         assert!(allowed(Place::Account) == ["role-arn", "region", "audience", "token-expiration"]);
-        assert!(!allowed(Place::Namespace).contains(&"role-arn"), "a namespace gives nobody a role");
+        assert!(
+            !allowed(Place::Namespace).contains(&"role-arn"),
+            "a namespace gives nobody a role"
+        );
     }
 
     /// One row of the table in docs/annotations.md: the cells, without their backticks.
     fn documented() -> Vec<Vec<String>> {
         let document = include_str!("../../docs/annotations.md");
-        let table = document.split("<!-- annotations: begin").nth(1).expect("the table");
+        let table = document
+            .split("<!-- annotations: begin")
+            .nth(1)
+            .expect("the table");
         let rows = table
             .split("<!-- annotations: end")
             .next()
             .expect("its end")
             .lines()
             .filter(|line| line.starts_with("| `"));
-        rows.map(|row| row.split('|').skip(1).map(|cell| cell.trim().trim_matches('`').to_owned()).collect()).collect()
+        rows.map(|row| {
+            row.split('|')
+                .skip(1)
+                .map(|cell| cell.trim().trim_matches('`').to_owned())
+                .collect()
+        })
+        .collect()
     }
 
     #[test]
@@ -179,15 +221,22 @@ mod tests {
         let ours: Vec<_> = ANNOTATIONS
             .iter()
             .filter(|(name, ..)| *name != "status")
-            .map(|(name, account, namespace)| ((*name).to_owned(), places(*account, *namespace).to_owned()))
+            .map(|(name, account, namespace)| {
+                ((*name).to_owned(), places(*account, *namespace).to_owned())
+            })
             .collect();
-        let written: Vec<_> = documented().into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+        let written: Vec<_> = documented()
+            .into_iter()
+            .map(|row| (row[0].clone(), row[1].clone()))
+            .collect();
         assert_eq!(written, ours, "docs/annotations.md");
     }
 
     #[test]
     fn the_reference_names_the_charts_values_and_defaults() {
-        let values: Value = serde_saphyr::from_str(include_str!("../../charts/stsidecar/values.yaml")).expect("YAML");
+        let values: Value =
+            serde_saphyr::from_str(include_str!("../../charts/stsidecar/values.yaml"))
+                .expect("YAML");
         for row in documented().into_iter().filter(|row| !row[2].is_empty()) {
             let value = values.pointer(&format!("/{}", row[2].replace('.', "/")));
             let default = match value {
@@ -195,7 +244,11 @@ mod tests {
                 Some(value) => value.to_string(),
                 None => String::new(),
             };
-            assert!(value.is_some() || row[2] == "agent.resources.limits.cpu", "the chart has no {}", row[2]);
+            assert!(
+                value.is_some() || row[2] == "agent.resources.limits.cpu",
+                "the chart has no {}",
+                row[2]
+            );
             assert_eq!(row[3], default, "{}", row[2]);
         }
     }

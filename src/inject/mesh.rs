@@ -78,15 +78,23 @@ pub(super) fn is_redirecting(name: &str) -> bool {
 
 /// What to say about a pod that may wait in Init for ever: first why, then the ways out.
 pub(super) fn warnings(pod: &Value, namespace: Option<&Value>, plan: &Plan<'_>) -> Vec<String> {
-    let Some((container, mesh)) = late_proxy(pod, &plan.template.injector.mesh_proxies) else { return Vec::new() };
-    let Some(called) = Called::of(plan).filter(|_| plan.settings.wait_for_credentials) else { return Vec::new() };
+    let Some((container, mesh)) = late_proxy(pod, &plan.template.injector.mesh_proxies) else {
+        return Vec::new();
+    };
+    let Some(called) = Called::of(plan).filter(|_| plan.settings.wait_for_credentials) else {
+        return Vec::new();
+    };
     let annotations = |object| metadata(object, "annotations");
-    if mesh.is_some_and(|mesh| mesh.excludes(annotations(pod), namespace.and_then(annotations), called)) {
+    if mesh.is_some_and(|mesh| {
+        mesh.excludes(annotations(pod), namespace.and_then(annotations), called)
+    }) {
         return Vec::new();
     }
     let port = called.port;
     let native = mesh.map_or_else(String::new, |mesh| format!(" ({})", mesh.native));
-    let ports = mesh.map_or_else(String::new, |mesh| format!(", or {}: \"{port}\"", mesh.ports));
+    let ports = mesh.map_or_else(String::new, |mesh| {
+        format!(", or {}: \"{port}\"", mesh.ports)
+    });
     vec![
         format!(
             "container {container}: its mesh redirects the sidecar's calls of STS to a proxy that starts after the \
@@ -102,38 +110,65 @@ pub(super) fn warnings(pod: &Value, namespace: Option<&Value>, plan: &Plan<'_>) 
 fn late_proxy<'a>(pod: &'a Value, proxies: &[String]) -> Option<(&'a str, Option<&'static Mesh>)> {
     let all = pod::containers(pod);
     let proxies = self::proxies(pod, proxies);
-    let is_proxy =
-        |container: &&Container<'_>| proxies.iter().any(|name| name == container.name) && !redirects_nothing(container);
-    if all.iter().filter(is_proxy).any(Container::is_native_sidecar) {
+    let is_proxy = |container: &&Container<'_>| {
+        proxies.iter().any(|name| name == container.name) && !redirects_nothing(container)
+    };
+    if all
+        .iter()
+        .filter(is_proxy)
+        .any(Container::is_native_sidecar)
+    {
         return None;
     }
-    let checking = all.iter().find(|container| MESHES.iter().any(|mesh| mesh.checking == container.name));
-    let ordinary = all.iter().filter(|container| container.list == LISTS[1]).find(is_proxy);
-    let redirects_later = checking.is_none() && all.iter().any(|container| is_redirecting(container.name));
+    let checking = all
+        .iter()
+        .find(|container| MESHES.iter().any(|mesh| mesh.checking == container.name));
+    let ordinary = all
+        .iter()
+        .filter(|container| container.list == LISTS[1])
+        .find(is_proxy);
+    let redirects_later =
+        checking.is_none() && all.iter().any(|container| is_redirecting(container.name));
     let found = ordinary.filter(|_| !redirects_later).or(checking)?;
-    let by_name = MESHES.iter().find(|mesh| [mesh.proxy, mesh.checking].contains(&found.name));
-    let by_mark = || marked(pod).iter().any(|name| name == found.name).then_some(&MESHES[0]);
+    let by_name = MESHES
+        .iter()
+        .find(|mesh| [mesh.proxy, mesh.checking].contains(&found.name));
+    let by_mark = || {
+        marked(pod)
+            .iter()
+            .any(|name| name == found.name)
+            .then_some(&MESHES[0])
+    };
     Some((found.name, by_name.or_else(by_mark)))
 }
 
 /// The names of the pod's proxies: the chart's, or where the pod has none of them, those that Istio's mark tells.
 pub(super) fn proxies(pod: &Value, named: &[String]) -> Vec<String> {
-    let has_one = pod::containers(pod).iter().any(|container| named.iter().any(|name| name == container.name));
+    let has_one = pod::containers(pod)
+        .iter()
+        .any(|container| named.iter().any(|name| name == container.name));
     if has_one { named.to_vec() } else { marked(pod) }
 }
 
 /// The containers that Istio's injector says it added, whatever a template of one's own calls them.
 fn marked(pod: &Value) -> Vec<String> {
-    let status = metadata(pod, "annotations").and_then(|map| map.get(ISTIO_STATUS)).and_then(Value::as_str);
-    let status: Value = status.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let names = ["containers", "initContainers"].into_iter().flat_map(|list| items(&status, list));
+    let status = metadata(pod, "annotations")
+        .and_then(|map| map.get(ISTIO_STATUS))
+        .and_then(Value::as_str);
+    let status: Value = status
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let names = ["containers", "initContainers"]
+        .into_iter()
+        .flat_map(|list| items(&status, list));
     names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Istio's gateways, waypoints and node proxies run the same proxy under the same name, for the traffic of others.
 fn redirects_nothing(container: &Container<'_>) -> bool {
     const ROLES: [&str; 3] = ["router", "waypoint", "ztunnel"];
-    items(container.value, "args").any(|argument| argument.as_str().is_some_and(|text| ROLES.contains(&text)))
+    items(container.value, "args")
+        .any(|argument| argument.as_str().is_some_and(|text| ROLES.contains(&text)))
 }
 
 /// Whom the agent calls.
@@ -150,18 +185,36 @@ impl Called {
     /// STS, or the proxy before it; none when the call stays in the pod.
     fn of(plan: &Plan<'_>) -> Option<Self> {
         let proxy = &plan.template.agent.http_proxy.https_proxy;
-        let endpoint = plan.settings.sts_endpoint.as_deref().or(plan.template.extra_endpoint());
+        let endpoint = plan
+            .settings
+            .sts_endpoint
+            .as_deref()
+            .or(plan.template.extra_endpoint());
         let user = plan.template.security_context()["runAsUser"].as_u64();
         let called = match (proxy.as_str(), endpoint) {
-            ("", None) => return Some(Self { port: 443, user, may_be_in_cluster: false }),
+            ("", None) => {
+                return Some(Self {
+                    port: 443,
+                    user,
+                    may_be_in_cluster: false,
+                });
+            }
             ("", Some(endpoint)) => url::endpoint(endpoint, true),
             (proxy, _) => url::proxy(proxy),
         };
         // Both were read before, when the settings were.
         let called = called.ok()?;
         let host = called.host().filter(|host| !url::is_loopback(host))?;
-        let default = if called.scheme_str() == Some("http") { 80 } else { 443 };
-        Some(Self { port: called.port_u16().unwrap_or(default), user, may_be_in_cluster: may_be_in_cluster(host) })
+        let default = if called.scheme_str() == Some("http") {
+            80
+        } else {
+            443
+        };
+        Some(Self {
+            port: called.port_u16().unwrap_or(default),
+            user,
+            may_be_in_cluster: may_be_in_cluster(host),
+        })
     }
 }
 
@@ -182,7 +235,8 @@ impl Called {
 /// <https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/>.
 fn may_be_in_cluster(host: &str) -> bool {
     let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
-    let is_address = host.starts_with('[') || labels.iter().all(|label| label.parse::<u8>().is_ok());
+    let is_address =
+        host.starts_with('[') || labels.iter().all(|label| label.parse::<u8>().is_ok());
     is_address || labels.len() <= 2 || labels[2].eq_ignore_ascii_case("svc")
 }
 
@@ -193,24 +247,32 @@ impl Mesh {
         // Of these meshes, Linkerd alone reads its keys on Namespaces too.
         let text = |key: &str| {
             let namespace = namespace.filter(|_| key.starts_with(LINKERD_KEYS));
-            [pod, namespace].into_iter().flatten().find_map(|map| map.get(key)?.as_str())
+            [pod, namespace]
+                .into_iter()
+                .flatten()
+                .find_map(|map| map.get(key)?.as_str())
         };
         let said = |key: &str| items_of(text(key).unwrap_or_default());
         let is_istio = self.proxy == MESHES[0].proxy;
         let is_beside = |range: &str| !called.may_be_in_cluster && !is_everything(range);
         // An empty list redirects no address.
-        let elsewhere = is_istio && text(ISTIO_RANGES).is_some_and(|only| items_of(only).all(is_beside));
+        let elsewhere =
+            is_istio && text(ISTIO_RANGES).is_some_and(|only| items_of(only).all(is_beside));
         said(self.ports).any(|range| holds(range, called.port))
             || said(self.ranges).any(|range| !is_nodes_own(range))
             || elsewhere && !said(ISTIO_PORTS).any(|range| holds(range, called.port))
             || is_istio && text(ISTIO_MODE) == Some("NONE")
             || !is_istio && matches!(text(KUMA_TRANSPARENT), Some("disabled" | "false"))
-            || !is_istio && text(KUMA_USERS).is_some_and(|rules| rules.split(';').any(|rule| called.is_of(rule)))
+            || !is_istio
+                && text(KUMA_USERS)
+                    .is_some_and(|rules| rules.split(';').any(|rule| called.is_of(rule)))
     }
 }
 
 fn items_of(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').map(str::trim).filter(|item| !item.is_empty())
+    list.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
 }
 
 /// Whether a number, a range of numbers or `*` has this one in it.
@@ -228,5 +290,7 @@ fn is_everything(range: &str) -> bool {
 /// Loopback and link-local addresses, and the instance metadata's by IPv6
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>).
 fn is_nodes_own(range: &str) -> bool {
-    ["127.", "169.254.", "::1/", "fe80:", "fd00:ec2::"].iter().any(|prefix| range.starts_with(prefix))
+    ["127.", "169.254.", "::1/", "fe80:", "fd00:ec2::"]
+        .iter()
+        .any(|prefix| range.starts_with(prefix))
 }

@@ -42,7 +42,9 @@ impl Node<'_> {
 
     /// Whether this node can meet one requirement of a term.
     fn meets(&self, requirement: &Value) -> bool {
-        let Some(own) = self.label(text(requirement, "key").unwrap_or_default()) else { return true };
+        let Some(own) = self.label(text(requirement, "key").unwrap_or_default()) else {
+            return true;
+        };
         let listed = || items(requirement, "values").any(|value| value == own);
         match text(requirement, "operator") {
             Some("In") => listed(),
@@ -55,8 +57,10 @@ impl Node<'_> {
 
     fn takes(&self, spec: &Value, term: &Value) -> bool {
         let selector = spec.get("nodeSelector").and_then(Value::as_object);
-        let selected =
-            selector.into_iter().flatten().all(|(key, value)| self.label(key).is_none_or(|own| value == own));
+        let selected = selector
+            .into_iter()
+            .flatten()
+            .all(|(key, value)| self.label(key).is_none_or(|own| value == own));
         selected && items(term, EXPRESSIONS).all(|requirement| self.meets(requirement))
     }
 }
@@ -70,16 +74,31 @@ fn terms(spec: &Value) -> Option<Vec<&Value>> {
 
 /// A term without requirements matches no node, and would match some with one.
 fn is_empty(term: &Value) -> bool {
-    [EXPRESSIONS, "matchFields"].into_iter().all(|list| items(term, list).next().is_none())
+    [EXPRESSIONS, "matchFields"]
+        .into_iter()
+        .all(|list| items(term, list).next().is_none())
 }
 
 /// Every architecture that the pod or the image names, and one that neither does.
 fn candidates<'a>(spec: &'a Value, built: &'a [String]) -> Vec<&'a str> {
-    let is_arch = |requirement: &&Value| text(requirement, "key").is_some_and(|key| ARCH.contains(&key));
-    let all = terms(spec).into_iter().flatten().flat_map(|term| items(term, EXPRESSIONS)).filter(is_arch);
-    let named = all.flat_map(|requirement| items(requirement, "values")).filter_map(Value::as_str);
-    let selector = ARCH.into_iter().filter_map(|key| text(spec.get("nodeSelector")?, key));
-    named.chain(selector).chain(built.iter().map(String::as_str)).chain([ANOTHER]).collect()
+    let is_arch =
+        |requirement: &&Value| text(requirement, "key").is_some_and(|key| ARCH.contains(&key));
+    let all = terms(spec)
+        .into_iter()
+        .flatten()
+        .flat_map(|term| items(term, EXPRESSIONS))
+        .filter(is_arch);
+    let named = all
+        .flat_map(|requirement| items(requirement, "values"))
+        .filter_map(Value::as_str);
+    let selector = ARCH
+        .into_iter()
+        .filter_map(|key| text(spec.get("nodeSelector")?, key));
+    named
+        .chain(selector)
+        .chain(built.iter().map(String::as_str))
+        .chain([ANOTHER])
+        .collect()
 }
 
 /// Refuses a pod that could run on no node that the image runs on.
@@ -92,8 +111,11 @@ pub(super) fn check(spec: &Value, template: &Template) -> Result<(), Denial> {
     if terms.iter().all(unsatisfiable) {
         return Ok(());
     }
-    let possible =
-        |arch: &str, os: &str| terms.iter().any(|term| !unsatisfiable(term) && Node { arch, os }.takes(spec, term));
+    let possible = |arch: &str, os: &str| {
+        terms
+            .iter()
+            .any(|term| !unsatisfiable(term) && Node { arch, os }.takes(spec, term))
+    };
     let all = candidates(spec, built);
     let on = |os: &str| all.iter().any(|arch| possible(arch, os));
     let os = spec.get("os").and_then(|os| text(os, "name"));
@@ -105,8 +127,15 @@ pub(super) fn check(spec: &Value, template: &Template) -> Result<(), Denial> {
     if built.is_empty() || built.iter().any(|arch| possible(arch, "linux")) {
         return Ok(());
     }
-    let asked: Vec<&str> = all.into_iter().filter(|arch| *arch != ANOTHER && possible(arch, "linux")).collect();
-    let asked = if asked.is_empty() { "another architecture".to_owned() } else { asked.join(", ") };
+    let asked: Vec<&str> = all
+        .into_iter()
+        .filter(|arch| *arch != ANOTHER && possible(arch, "linux"))
+        .collect();
+    let asked = if asked.is_empty() {
+        "another architecture".to_owned()
+    } else {
+        asked.join(", ")
+    };
     refuse(format!(
         "the pod's nodeSelector or node affinity asks for {asked}, and the sidecar's image is built for {} \
          (injector.agentArchitectures): {DECLINE}",
@@ -125,30 +154,55 @@ pub(super) fn narrow(draft: &mut Draft, template: &Template) -> bool {
     let built = &template.injector.agent_architectures;
     let spec = &draft.pod()["spec"];
     let is_bound = text(spec, "nodeName").is_some_and(|name| !name.is_empty());
-    if built.is_empty() || is_bound || BUILDABLE.iter().all(|arch| built.iter().any(|own| own == arch)) {
+    if built.is_empty()
+        || is_bound
+        || BUILDABLE
+            .iter()
+            .all(|arch| built.iter().any(|own| own == arch))
+    {
         return false;
     }
-    let others: Vec<String> = candidates(spec, built).into_iter().map(str::to_owned).collect();
+    let others: Vec<String> = candidates(spec, built)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let strays = |term: &Value| {
         let strange = others.iter().filter(|arch| !built.contains(arch));
-        strange.into_iter().any(|arch| ["linux", "windows"].iter().any(|os| Node { arch, os }.takes(spec, term)))
+        strange.into_iter().any(|arch| {
+            ["linux", "windows"]
+                .iter()
+                .any(|os| Node { arch, os }.takes(spec, term))
+        })
     };
     let wanted = requirement(built.clone());
     let required = format!("/spec/affinity/nodeAffinity/{REQUIRED}");
     match terms(spec) {
         None if strays(&Value::Null) => {
-            for path in ["/spec/affinity", "/spec/affinity/nodeAffinity", required.as_str()] {
+            for path in [
+                "/spec/affinity",
+                "/spec/affinity/nodeAffinity",
+                required.as_str(),
+            ] {
                 draft.ensure(path, || json!({}));
             }
-            draft.append(&format!("{required}/{TERMS}"), json!({ EXPRESSIONS: [wanted] }));
+            draft.append(
+                &format!("{required}/{TERMS}"),
+                json!({ EXPRESSIONS: [wanted] }),
+            );
             true
         }
         None => false,
         Some(terms) => {
-            let wide = terms.into_iter().enumerate().filter(|(_, term)| !is_empty(term) && strays(term));
+            let wide = terms
+                .into_iter()
+                .enumerate()
+                .filter(|(_, term)| !is_empty(term) && strays(term));
             let wide: Vec<usize> = wide.map(|(at, _)| at).collect();
             for at in &wide {
-                draft.append(&format!("{required}/{TERMS}/{at}/{EXPRESSIONS}"), wanted.clone());
+                draft.append(
+                    &format!("{required}/{TERMS}/{at}/{EXPRESSIONS}"),
+                    wanted.clone(),
+                );
             }
             !wide.is_empty()
         }
@@ -159,8 +213,17 @@ pub(super) fn narrow(draft: &mut Draft, template: &Template) -> bool {
 pub(super) fn widen(draft: &mut Draft, built: &Value) {
     let ours = requirement(built.clone());
     let required = format!("/spec/affinity/nodeAffinity/{REQUIRED}");
-    let place = |term: &Value| items(term, EXPRESSIONS).collect::<Vec<_>>().iter().rposition(|own| **own == ours);
-    let places: Vec<Option<usize>> = terms(&draft.pod()["spec"]).into_iter().flatten().map(place).collect();
+    let place = |term: &Value| {
+        items(term, EXPRESSIONS)
+            .collect::<Vec<_>>()
+            .iter()
+            .rposition(|own| **own == ours)
+    };
+    let places: Vec<Option<usize>> = terms(&draft.pod()["spec"])
+        .into_iter()
+        .flatten()
+        .map(place)
+        .collect();
     for (at, place) in places.into_iter().enumerate().rev() {
         let Some(place) = place else { continue };
         let term = format!("{required}/{TERMS}/{at}");
@@ -186,15 +249,24 @@ pub(super) fn widen(draft: &mut Draft, built: &Value) {
 /// All from `spec` to a requirement must have the API's shape, so that it can be read and added to.
 pub(super) fn check_shape(spec: &Value) -> Result<(), Denial> {
     let wrong = |path: &str, what: &str| {
-        Err(Denial::new(Reason::Malformed, format!("not a pod: spec.{path} must be a {what}")))
+        Err(Denial::new(
+            Reason::Malformed,
+            format!("not a pod: spec.{path} must be a {what}"),
+        ))
     };
     let is_list = |value: Option<&Value>| match value {
         None | Some(Value::Null) => true,
-        Some(list) => list.as_array().is_some_and(|list| list.iter().all(Value::is_object)),
+        Some(list) => list
+            .as_array()
+            .is_some_and(|list| list.iter().all(Value::is_object)),
     };
     let (mut path, mut at) = (String::new(), spec);
     for key in ["affinity", "nodeAffinity", REQUIRED] {
-        path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        path = if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        };
         at = match at.get(key) {
             None | Some(Value::Null) => return Ok(()),
             Some(map) if map.is_object() => map,
@@ -205,7 +277,10 @@ pub(super) fn check_shape(spec: &Value) -> Result<(), Denial> {
         return wrong(&format!("{path}.{TERMS}"), "list of maps");
     }
     for (number, term) in items(at, TERMS).enumerate() {
-        if let Some(list) = [EXPRESSIONS, "matchFields"].into_iter().find(|list| !is_list(term.get(list))) {
+        if let Some(list) = [EXPRESSIONS, "matchFields"]
+            .into_iter()
+            .find(|list| !is_list(term.get(list)))
+        {
             return wrong(&format!("{path}.{TERMS}[{number}].{list}"), "list of maps");
         }
     }

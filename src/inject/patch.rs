@@ -62,7 +62,10 @@ pub(crate) fn escaped(key: &str) -> String {
 
 /// The parts of a JSON pointer, unescaped.
 pub(crate) fn parts(path: &str) -> Vec<String> {
-    path.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect()
+    path.split('/')
+        .skip(1)
+        .map(|part| part.replace("~1", "/").replace("~0", "~"))
+        .collect()
 }
 
 /// A pod on its way to being injected, with the operations so far.
@@ -74,7 +77,10 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn of(pod: &Value) -> Self {
-        Self { pod: pod.clone(), operations: Vec::new() }
+        Self {
+            pod: pod.clone(),
+            operations: Vec::new(),
+        }
     }
 
     pub(super) fn pod(&self) -> &Value {
@@ -106,24 +112,39 @@ impl Draft {
     }
 
     pub(super) fn replace(&mut self, path: String, value: Value) {
-        *self.pod.pointer_mut(&path).expect("only what was found is replaced") = value.clone();
+        *self
+            .pod
+            .pointer_mut(&path)
+            .expect("only what was found is replaced") = value.clone();
         self.operations.push(Operation::Replace { path, value });
     }
 
     /// Takes a list's item out.
     pub(super) fn take(&mut self, list: &str, at: usize) -> Value {
-        let items = self.pod.pointer_mut(list).and_then(Value::as_array_mut).expect("only a list's item is taken");
+        let items = self
+            .pod
+            .pointer_mut(list)
+            .and_then(Value::as_array_mut)
+            .expect("only a list's item is taken");
         let item = items.remove(at);
-        self.operations.push(Operation::Remove { path: format!("{list}/{at}") });
+        self.operations.push(Operation::Remove {
+            path: format!("{list}/{at}"),
+        });
         item
     }
 
     /// Takes a map's member out.
     pub(super) fn remove(&mut self, path: &str) {
         let (parent, _) = path.rsplit_once('/').expect("a pointer has a slash");
-        let map = self.pod.pointer_mut(parent).and_then(Value::as_object_mut).expect("only a map's member is removed");
+        let map = self
+            .pod
+            .pointer_mut(parent)
+            .and_then(Value::as_object_mut)
+            .expect("only a map's member is removed");
         map.remove(&parts(path).pop().unwrap_or_default());
-        self.operations.push(Operation::Remove { path: path.to_owned() });
+        self.operations.push(Operation::Remove {
+            path: path.to_owned(),
+        });
     }
 
     /// Appends to a list that may be absent or null.

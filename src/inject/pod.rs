@@ -33,7 +33,8 @@ impl<'a> Container<'a> {
     /// The place of a variable in `env`; of several with one name Kubernetes takes the last.
     pub(super) fn position(&self, name: &str) -> Option<usize> {
         let all = self.value.get("env")?.as_array()?;
-        all.iter().rposition(|variable| text(variable, "name") == Some(name))
+        all.iter()
+            .rposition(|variable| text(variable, "name") == Some(name))
     }
 
     pub(super) fn variable(&self, name: &str) -> Option<&'a Value> {
@@ -45,19 +46,26 @@ impl<'a> Container<'a> {
         let variable = self.variable(name)?;
         match variable.get("value") {
             Some(Value::String(text)) => Some(text),
-            _ => variable.get("valueFrom").is_none_or(Value::is_null).then_some(""),
+            _ => variable
+                .get("valueFrom")
+                .is_none_or(Value::is_null)
+                .then_some(""),
         }
     }
 
     /// A literal value that the kubelet leaves as it is written: without references to other variables.
     /// <https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/>
     pub(super) fn plain(&self, name: &str) -> Option<&'a str> {
-        self.literal(name).filter(|text| !text.contains("$(") && !text.contains("$$"))
+        self.literal(name)
+            .filter(|text| !text.contains("$(") && !text.contains("$$"))
     }
 
     /// Whether a variable stays unset when the key that it names is missing.
     pub(super) fn is_optional(&self, name: &str) -> bool {
-        let from = self.variable(name).and_then(|variable| variable.get("valueFrom")).and_then(Value::as_object);
+        let from = self
+            .variable(name)
+            .and_then(|variable| variable.get("valueFrom"))
+            .and_then(Value::as_object);
         from.is_some_and(|from| from.values().any(|reference| reference["optional"] == true))
     }
 
@@ -77,7 +85,11 @@ impl<'a> Container<'a> {
 
 /// The items of a list that may be absent.
 pub(super) fn items<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-    value.get(key).and_then(Value::as_array).into_iter().flatten()
+    value
+        .get(key)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
@@ -93,39 +105,64 @@ pub(super) fn metadata<'a>(object: &'a Value, key: &str) -> Option<&'a Map<Strin
 pub(super) fn containers(pod: &Value) -> Vec<Container<'_>> {
     let spec = &pod["spec"];
     let of = |list: &'static str| {
-        items(spec, list).enumerate().map(move |(at, value)| Container {
-            list,
-            at,
-            name: text(value, "name").unwrap_or_default(),
-            value,
-        })
+        items(spec, list)
+            .enumerate()
+            .map(move |(at, value)| Container {
+                list,
+                at,
+                name: text(value, "name").unwrap_or_default(),
+                value,
+            })
     };
     LISTS.into_iter().flat_map(of).collect()
 }
 
 /// Ours, whoever wrote it.
 pub(super) fn own(pod: &Value) -> Option<Container<'_>> {
-    containers(pod).into_iter().find(|container| container.list == LISTS[0] && container.name == CONTAINER)
+    containers(pod)
+        .into_iter()
+        .find(|container| container.list == LISTS[0] && container.name == CONTAINER)
 }
 
 /// Refuses what the API server would never send and a file easily holds: maps for lists, missing names.
 pub(super) fn check_shape(pod: &Value) -> Result<(), Denial> {
     let wrong = |what: &str| Err(Denial::new(Reason::Malformed, format!("not a pod: {what}")));
-    if !pod.get("metadata").is_none_or(|value| value.is_object() || value.is_null()) {
+    if !pod
+        .get("metadata")
+        .is_none_or(|value| value.is_object() || value.is_null())
+    {
         return wrong("metadata must be a map");
     }
     for key in ["annotations", "labels"] {
-        let map = pod.get("metadata").and_then(|metadata| metadata.get(key)).filter(|value| !value.is_null());
-        if map.is_some_and(|map| map.as_object().is_none_or(|map| !map.values().all(Value::is_string))) {
-            return wrong(&format!("metadata.{key} must be a map of texts (numbers and true need quotes)"));
+        let map = pod
+            .get("metadata")
+            .and_then(|metadata| metadata.get(key))
+            .filter(|value| !value.is_null());
+        if map.is_some_and(|map| {
+            map.as_object()
+                .is_none_or(|map| !map.values().all(Value::is_string))
+        }) {
+            return wrong(&format!(
+                "metadata.{key} must be a map of texts (numbers and true need quotes)"
+            ));
         }
     }
-    let Some(spec) = pod.get("spec").filter(|spec| spec.is_object()) else { return wrong("spec must be a map") };
+    let Some(spec) = pod.get("spec").filter(|spec| spec.is_object()) else {
+        return wrong("spec must be a map");
+    };
     let is_list = |value: &Value, key: &str| {
         let list = value.get(key).filter(|list| !list.is_null());
-        list.is_none_or(|list| list.as_array().is_some_and(|list| list.iter().all(Value::is_object)))
+        list.is_none_or(|list| {
+            list.as_array()
+                .is_some_and(|list| list.iter().all(Value::is_object))
+        })
     };
-    for list in ["containers", "initContainers", "volumes", "imagePullSecrets"] {
+    for list in [
+        "containers",
+        "initContainers",
+        "volumes",
+        "imagePullSecrets",
+    ] {
         if !is_list(spec, list) {
             return wrong(&format!("spec.{list} must be a list of maps"));
         }
@@ -133,7 +170,13 @@ pub(super) fn check_shape(pod: &Value) -> Result<(), Denial> {
     check_maps(spec, "spec", &["nodeSelector"])?;
     nodes::check_shape(spec)?;
     let mut names = BTreeSet::new();
-    for Container { list, at, name, value } in containers(pod) {
+    for Container {
+        list,
+        at,
+        name,
+        value,
+    } in containers(pod)
+    {
         // Each is the name of a client and of a directory.
         if ProfileName::parse(name).is_err() || !names.insert(name) {
             return wrong(&format!(
@@ -147,18 +190,34 @@ pub(super) fn check_shape(pod: &Value) -> Result<(), Denial> {
         }
         check_maps(value, &format!("spec.{list}[{at}]"), &[])?;
     }
-    if items(spec, "containers").next().is_none() { wrong("spec.containers is empty") } else { Ok(()) }
+    if items(spec, "containers").next().is_none() {
+        wrong("spec.containers is empty")
+    } else {
+        Ok(())
+    }
 }
 
 /// Refuses resources that are no maps of maps, which are read and added to, and whatever else must be a map.
 fn check_maps(value: &Value, path: &str, keys: &[&str]) -> Result<(), Denial> {
-    let is_map = |value: &Value, key: &str| value.get(key).is_none_or(|map| map.is_object() || map.is_null());
+    let is_map = |value: &Value, key: &str| {
+        value
+            .get(key)
+            .is_none_or(|map| map.is_object() || map.is_null())
+    };
     let resources = value.get("resources").unwrap_or(&Value::Null);
     let of = |key: &&str| (!is_map(value, key)).then(|| (*key).to_owned());
     let within = |key: &&str| (!is_map(resources, key)).then(|| format!("resources.{key}"));
-    let wrong =
-        ["resources"].iter().chain(keys).find_map(of).or_else(|| ["requests", "limits"].iter().find_map(within));
-    let denial = |key| Denial::new(Reason::Malformed, format!("not a pod: {path}.{key} must be a map"));
+    let wrong = ["resources"]
+        .iter()
+        .chain(keys)
+        .find_map(of)
+        .or_else(|| ["requests", "limits"].iter().find_map(within));
+    let denial = |key| {
+        Denial::new(
+            Reason::Malformed,
+            format!("not a pod: {path}.{key} must be a map"),
+        )
+    };
     wrong.map_or(Ok(()), |key| Err(denial(key)))
 }
 
@@ -169,36 +228,75 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    pub(super) fn of(pod: &Value, settings: &Settings, template: &Template) -> Result<Self, Denial> {
+    pub(super) fn of(
+        pod: &Value,
+        settings: &Settings,
+        template: &Template,
+    ) -> Result<Self, Denial> {
         let all = containers(pod);
-        let names: Vec<&str> = all.iter().map(|container| container.name).filter(|name| *name != CONTAINER).collect();
-        let listed = settings.containers.as_deref().map(|names| ("containers", names));
-        let roles: Vec<String> = settings.container_roles.iter().map(|(name, _)| name.clone()).collect();
-        let lists =
-            [Some(("skip-containers", settings.skip_containers.as_slice())), listed, Some(("container-roles", &roles))];
+        let names: Vec<&str> = all
+            .iter()
+            .map(|container| container.name)
+            .filter(|name| *name != CONTAINER)
+            .collect();
+        let listed = settings
+            .containers
+            .as_deref()
+            .map(|names| ("containers", names));
+        let roles: Vec<String> = settings
+            .container_roles
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect();
+        let lists = [
+            Some(("skip-containers", settings.skip_containers.as_slice())),
+            listed,
+            Some(("container-roles", &roles)),
+        ];
         for (key, wanted) in lists.into_iter().flatten() {
             if let Some(name) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
                 let allowed = format!("the pod has no such container; it has {}", names.join(", "));
-                return Err(Denial::value(&format!("annotation stsidecar.dev/{key}"), name, allowed));
+                return Err(Denial::value(
+                    &format!("annotation stsidecar.dev/{key}"),
+                    name,
+                    allowed,
+                ));
             }
         }
         let is_in = |names: &[String], name: &str| names.iter().any(|own| own == name);
-        let skipped = [&settings.skip_containers, &template.injector.skipped_containers];
+        let skipped = [
+            &settings.skip_containers,
+            &template.injector.skipped_containers,
+        ];
         let is_chosen = |name: &str| match &settings.containers {
             Some(wanted) => is_in(wanted, name),
             None => !skipped.iter().any(|names| is_in(names, name)),
         };
-        let (chosen, skipped): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| is_chosen(name));
+        let (chosen, skipped): (Vec<&str>, Vec<&str>) =
+            names.iter().partition(|name| is_chosen(name));
         if chosen.is_empty() {
-            let message = format!("no container is left to be given credentials; the pod has {}", names.join(", "));
+            let message = format!(
+                "no container is left to be given credentials; the pod has {}",
+                names.join(", ")
+            );
             return Err(Denial::new(Reason::Containers, message));
         }
         if let Some(name) = roles.iter().find(|name| !chosen.contains(&name.as_str())) {
-            let allowed = format!("this container is skipped; those that get credentials are {}", chosen.join(", "));
-            return Err(Denial::value("annotation stsidecar.dev/container-roles", name, allowed));
+            let allowed = format!(
+                "this container is skipped; those that get credentials are {}",
+                chosen.join(", ")
+            );
+            return Err(Denial::value(
+                "annotation stsidecar.dev/container-roles",
+                name,
+                allowed,
+            ));
         }
         let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
-        Ok(Self { chosen: owned(chosen), skipped: owned(skipped) })
+        Ok(Self {
+            chosen: owned(chosen),
+            skipped: owned(skipped),
+        })
     }
 
     pub(super) fn has(&self, name: &str) -> bool {

@@ -15,7 +15,11 @@ const LIST: &str = "/spec/imagePullSecrets";
 /// Adds those that the pod does not name; what its author should know when they cannot be added.
 pub(super) fn add(draft: &mut Draft, request: &Request<'_>, template: &Template) -> Option<String> {
     let own: Vec<String> = names(&draft.pod()["spec"]);
-    let wanted = template.agent.image_pull_secrets.iter().map(|secret| secret.name.clone());
+    let wanted = template
+        .agent
+        .image_pull_secrets
+        .iter()
+        .map(|secret| secret.name.clone());
     let missing: Vec<String> = wanted.filter(|name| !own.contains(name)).collect();
     if missing.is_empty() {
         return None;
@@ -33,7 +37,10 @@ pub(super) fn add(draft: &mut Draft, request: &Request<'_>, template: &Template)
         }
         _ => Vec::new(),
     };
-    let added = missing.into_iter().filter(|name| !inherited.contains(name)).collect::<Vec<_>>();
+    let added = missing
+        .into_iter()
+        .filter(|name| !inherited.contains(name))
+        .collect::<Vec<_>>();
     for name in inherited.iter().chain(&added) {
         draft.append(LIST, json!({ "name": name }));
     }
@@ -41,5 +48,8 @@ pub(super) fn add(draft: &mut Draft, request: &Request<'_>, template: &Template)
 }
 
 fn names(object: &Value) -> Vec<String> {
-    items(object, "imagePullSecrets").filter_map(|secret| text(secret, "name")).map(str::to_owned).collect()
+    items(object, "imagePullSecrets")
+        .filter_map(|secret| text(secret, "name"))
+        .map(str::to_owned)
+        .collect()
 }

@@ -22,17 +22,27 @@ impl Quantity {
 
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix('+').unwrap_or(text);
-        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let end = text
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(text.len());
         let (number, suffix) = text.split_at(end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         if whole.is_empty() && fraction.is_empty() || fraction.contains('.') || number.len() > 18 {
             return None;
         }
         let unit = unit(suffix)?;
-        let digits = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<u128>().ok() };
+        let digits = |text: &str| {
+            if text.is_empty() {
+                Some(0)
+            } else {
+                text.parse::<u128>().ok()
+            }
+        };
         let whole = digits(whole)?.checked_mul(unit)?;
         let scale = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-        Some(Self(whole.checked_add(digits(fraction)?.checked_mul(unit)? / scale)?))
+        Some(Self(
+            whole.checked_add(digits(fraction)?.checked_mul(unit)? / scale)?,
+        ))
     }
 }
 
@@ -72,10 +82,19 @@ mod tests {
 
     #[test]
     fn the_same_amount_is_equal_in_every_spelling() {
-        for (one, other) in
-            [("100m", "0.1"), ("1", "1000m"), ("1Ki", "1024"), ("1e3", "1k"), (".5", "500m"), ("+5m", "5m")]
-        {
-            assert_eq!(Quantity::parse(one), Quantity::parse(other), "{one} {other}");
+        for (one, other) in [
+            ("100m", "0.1"),
+            ("1", "1000m"),
+            ("1Ki", "1024"),
+            ("1e3", "1k"),
+            (".5", "500m"),
+            ("+5m", "5m"),
+        ] {
+            assert_eq!(
+                Quantity::parse(one),
+                Quantity::parse(other),
+                "{one} {other}"
+            );
             assert!(Quantity::parse(one).is_some(), "{one}");
         }
         assert!(Quantity::parse("49m") < Some(Quantity::CPU_FLOOR));
@@ -83,7 +102,18 @@ mod tests {
 
     #[test]
     fn what_is_no_quantity_is_refused() {
-        for bad in ["", "m", "1.2.3", "-1", "1 Mi", "1mi", "1e99", "9999999999999999999", "ten", "."] {
+        for bad in [
+            "",
+            "m",
+            "1.2.3",
+            "-1",
+            "1 Mi",
+            "1mi",
+            "1e99",
+            "9999999999999999999",
+            "ten",
+            ".",
+        ] {
             assert_eq!(Quantity::parse(bad), None, "{bad}");
         }
     }

@@ -24,7 +24,10 @@ impl Template {
 /// What is written: `NAMESPACE/RELEASE VERSION`, or the program's name and version without a release.
 pub(super) fn mark(template: &Template) -> String {
     let version = version::VERSION;
-    template.release().map_or_else(|| format!("stsidecar-inject/{version}"), |release| format!("{release} {version}"))
+    template.release().map_or_else(
+        || format!("stsidecar-inject/{version}"),
+        |release| format!("{release} {version}"),
+    )
 }
 
 /// `NAMESPACE/RELEASE` of the pod's mark; none where the mark names no release, as those of version 0.1 did not.
@@ -39,17 +42,23 @@ pub fn injecting_release(pod: &Value) -> Option<&str> {
 /// Helm takes no longer name for a release, nor Kubernetes for a namespace; a mark can be written by anybody, and is
 /// shown.
 fn is_name(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    let plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
     (1..=63).contains(&text.len()) && text.bytes().all(plain)
 }
 
 /// Why a pod is left alone that has the sidecar of another release. Its mark alone, without a sidecar, says nothing.
 pub(super) fn of_another(pod: &Value, template: &Template) -> Option<Skip> {
     let ours = template.release()?;
-    let theirs = pod::own(pod).and_then(|_| injecting_release(pod)).filter(|theirs| *theirs != ours)?;
+    let theirs = pod::own(pod)
+        .and_then(|_| injecting_release(pod))
+        .filter(|theirs| *theirs != ours)?;
     let message = format!(
         "release {theirs} of stsidecar gave the pod its sidecar, so {ours} leaves it alone: uninstall one of the two; \
          of a copied manifest, remove {INJECTED_BY}"
     );
-    Some(Skip { reason: "other_release", message: Some(message) })
+    Some(Skip {
+        reason: "other_release",
+        message: Some(message),
+    })
 }

@@ -23,7 +23,11 @@ const LIMIT_RANGER: &str = "kubernetes.io/limit-ranger";
 /// An amount as the text of a quantity.
 fn amount_text(value: &Value, kind: &str, what: &str) -> Option<String> {
     let value = value.get("resources")?.get(kind)?.get(what)?;
-    Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    Some(
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned),
+    )
 }
 
 fn amount(value: &Value, kind: &str, what: &str) -> Option<Quantity> {
@@ -37,14 +41,22 @@ fn request(value: &Value, what: &str) -> Option<Quantity> {
 
 /// The sidecar's `resources`. A Guaranteed pod stays so only when its sidecar has limits equal to its requests.
 pub(super) fn of(pod: &Value, settings: &Settings) -> Value {
-    let Settings { requests, limits, .. } = settings;
+    let Settings {
+        requests, limits, ..
+    } = settings;
     let map = |amounts: &Amounts| -> Map<String, Value> {
         let pairs = [("cpu", &amounts.cpu), ("memory", &amounts.memory)];
-        pairs.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.clone()?.into()))).collect()
+        pairs
+            .into_iter()
+            .filter_map(|(key, text)| Some((key.to_owned(), text.clone()?.into())))
+            .collect()
     };
     if is_guaranteed(pod) {
         let [cpu, memory] = ENOUGH.map(|(_, enough)| Some(enough.to_owned()));
-        let whole = map(&Amounts { cpu: limits.cpu.clone().or(cpu), memory: limits.memory.clone().or(memory) });
+        let whole = map(&Amounts {
+            cpu: limits.cpu.clone().or(cpu),
+            memory: limits.memory.clone().or(memory),
+        });
         return json!({ "requests": whole, "limits": whole });
     }
     let own = json!({ "resources": { "requests": map(requests), "limits": map(limits) } });
@@ -59,18 +71,27 @@ fn limited(pod: &Value, mut own: Value) -> Value {
     if KINDS.into_iter().all(|what| request(whole, what).is_none()) {
         return own; // the containers alone decide
     }
-    let others: Vec<Container<'_>> = pod::containers(pod).into_iter().filter(|one| one.name != CONTAINER).collect();
+    let others: Vec<Container<'_>> = pod::containers(pod)
+        .into_iter()
+        .filter(|one| one.name != CONTAINER)
+        .collect();
     for (what, enough) in ENOUGH {
-        let bounded = others.iter().all(|one| amount(one.value, "limits", what).is_some());
+        let bounded = others
+            .iter()
+            .all(|one| amount(one.value, "limits", what).is_some());
         if amount(whole, "limits", what).is_some() || !bounded {
             continue;
         }
         let limit = amount_text(&own, "limits", what).unwrap_or_else(|| {
             let asked = amount_text(&own, "requests", what);
-            asked.filter(|text| Quantity::parse(text) > Quantity::parse(enough)).unwrap_or_else(|| enough.to_owned())
+            asked
+                .filter(|text| Quantity::parse(text) > Quantity::parse(enough))
+                .unwrap_or_else(|| enough.to_owned())
         });
         // The pod's request is derived too.
-        let equal = others.iter().all(|one| request(one.value, what) == amount(one.value, "limits", what));
+        let equal = others
+            .iter()
+            .all(|one| request(one.value, what) == amount(one.value, "limits", what));
         if equal && amount(whole, "requests", what).is_none() {
             own["resources"]["requests"][what] = limit.clone().into();
         }
@@ -85,9 +106,13 @@ fn limited(pod: &Value, mut own: Value) -> Value {
 /// <https://github.com/kubernetes/enhancements/tree/master/keps/sig-node/2837-pod-level-resource-spec>.
 fn fitted(pod: &Value, resources: &Value) -> Value {
     let whole = &pod["spec"];
-    let mut own = json!({ "resources": if resources.is_null() { json!({}) } else { resources.clone() } });
+    let mut own =
+        json!({ "resources": if resources.is_null() { json!({}) } else { resources.clone() } });
     let remove = |own: &mut Value, kind: &str, what: &str| {
-        if let Some(map) = own["resources"].get_mut(kind).and_then(Value::as_object_mut) {
+        if let Some(map) = own["resources"]
+            .get_mut(kind)
+            .and_then(Value::as_object_mut)
+        {
             map.remove(what);
         }
     };
@@ -122,9 +147,20 @@ fn fitted(pod: &Value, resources: &Value) -> Value {
 
 /// Fits the sidecar that is in the pod again, for what containers that came after it ask for.
 pub(super) fn refit(draft: &mut Draft) {
-    let Some(own) = pod::own(draft.pod()) else { return };
-    let Some(now) = own.value.get("resources").filter(|resources| resources.is_object()) else { return };
-    let (path, fitted) = (format!("{}/resources", own.pointer()), fitted(draft.pod(), now));
+    let Some(own) = pod::own(draft.pod()) else {
+        return;
+    };
+    let Some(now) = own
+        .value
+        .get("resources")
+        .filter(|resources| resources.is_object())
+    else {
+        return;
+    };
+    let (path, fitted) = (
+        format!("{}/resources", own.pointer()),
+        fitted(draft.pod(), now),
+    );
     if fitted != *now {
         draft.replace(path, fitted);
     }
@@ -153,10 +189,16 @@ fn is_guaranteed(pod: &Value) -> bool {
         })
     };
     // With pod-level resources these alone decide.
-    if KINDS.into_iter().any(|what| request(&pod["spec"], what).is_some()) {
+    if KINDS
+        .into_iter()
+        .any(|what| request(&pod["spec"], what).is_some())
+    {
         return false;
     }
-    pod::containers(pod).iter().filter(|container| container.name != CONTAINER).all(|container| whole(container.value))
+    pod::containers(pod)
+        .iter()
+        .filter(|container| container.name != CONTAINER)
+        .all(|container| whole(container.value))
 }
 
 /// What the namespace's `LimitRange` will make of the sidecar, as far as it can be seen on the pod.
@@ -165,7 +207,9 @@ pub(super) fn warnings(pod: &Value, resources: &Value) -> Vec<String> {
     let about = |what: &'static str| {
         let shown = default_limit(pod, what).filter(|_| amount(&own, "limits", what).is_none())?;
         let (limit, least) = (Quantity::parse(&shown)?, amount(&own, "requests", what));
-        let given = format!("the namespace's LimitRange gives the sidecar its default {what} limit of {shown}, below");
+        let given = format!(
+            "the namespace's LimitRange gives the sidecar its default {what} limit of {shown}, below"
+        );
         if least > Some(limit) {
             let asked = amount_text(&own, "requests", what).unwrap_or_default();
             return Some(format!(

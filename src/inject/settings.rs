@@ -22,8 +22,8 @@ pub use hash::SettingsHash;
 pub(super) use hash::set;
 pub(super) use values::boolean;
 use values::{
-    audience, container_role, endpoint, expiration, log_format, log_level, name, object_name, policies, port, server,
-    session_duration, session_name,
+    audience, container_role, endpoint, expiration, log_format, log_level, name, object_name,
+    policies, port, server, session_duration, session_name,
 };
 
 /// Annotations of the objects that can set something, and the chart's values.
@@ -49,10 +49,16 @@ impl<'a> Given<'a> {
     /// Without the blanks and line ends around it, which YAML's block scalars leave and the agent takes off its
     /// variables too.
     pub(super) fn new(origin: String, text: &'a str) -> Self {
-        Self { origin, text: text.trim_ascii() }
+        Self {
+            origin,
+            text: text.trim_ascii(),
+        }
     }
 
-    pub(super) fn read<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Denial> {
+    pub(super) fn read<T, E: Display>(
+        &self,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Denial> {
         parse(self.text).map_err(|allowed| Denial::value(&self.origin, self.text, allowed))
     }
 
@@ -73,15 +79,32 @@ impl<'a> Sources<'a> {
     pub(super) fn any(&self, name: &str) -> Option<Given<'a>> {
         let of = |place: Place, own: &str, key: String, map: Option<&'a Map<String, Value>>| {
             let text = map?.get(&key)?.as_str()?;
-            Some(Given::new(format!("{} {own}: annotation {key}", place.name()), text))
+            Some(Given::new(
+                format!("{} {own}: annotation {key}", place.name()),
+                text,
+            ))
         };
         let key = format!("{PREFIX}{name}");
         let eks = format!("eks.amazonaws.com/{name}");
         let has_eks = matches!(name, "role-arn" | "audience" | "token-expiration");
         self.pod(name)
             .or_else(|| of(Place::Account, self.account_name, key.clone(), self.account))
-            .or_else(|| of(Place::Account, self.account_name, eks, self.account.filter(|_| has_eks)))
-            .or_else(|| of(Place::Namespace, self.namespace_name, key, self.namespace.filter(|_| name != "role-arn")))
+            .or_else(|| {
+                of(
+                    Place::Account,
+                    self.account_name,
+                    eks,
+                    self.account.filter(|_| has_eks),
+                )
+            })
+            .or_else(|| {
+                of(
+                    Place::Namespace,
+                    self.namespace_name,
+                    key,
+                    self.namespace.filter(|_| name != "role-arn"),
+                )
+            })
     }
 
     /// Whether the pod, its ServiceAccount or the caller names a role or where roles stand.
@@ -102,7 +125,10 @@ pub(super) struct Amounts {
 
 /// One pod's settings; what may be absent is optional.
 #[derive(Clone, Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
 pub(super) struct Settings {
     pub(super) role: Option<RoleArn>,
     /// Whether the role is the caller's, so that no other call would find it.
@@ -142,40 +168,66 @@ pub(super) struct Settings {
 impl Settings {
     pub(super) fn of(sources: &Sources<'_>, template: &Template) -> Result<Self, Denial> {
         let agent = &template.agent;
-        let text = |name: &str, default: Option<(String, String)>| Text::of(sources.any(name), default);
+        let text =
+            |name: &str, default: Option<(String, String)>| Text::of(sources.any(name), default);
         let insecure = template.allows_insecure_sts();
-        let sts_endpoint =
-            text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint)).url(|text| endpoint(text, insecure))?;
+        let sts_endpoint = text("sts-endpoint", chart("stsEndpoint", &agent.sts_endpoint))
+            .url(|text| endpoint(text, insecure))?;
         let token_expiration = number("tokenExpirationSeconds", agent.token_expiration_seconds);
-        let config = sources.pod("config").map(|given| given.read(object_name)).transpose()?;
-        let server = asked_server(sts_endpoint.as_deref().or(template.extra_endpoint()), config.is_some());
+        let config = sources
+            .pod("config")
+            .map(|given| given.read(object_name))
+            .transpose()?;
+        let server = asked_server(
+            sts_endpoint.as_deref().or(template.extra_endpoint()),
+            config.is_some(),
+        );
         let settings = Self {
             role: role(sources, server)?,
             has_callers_role: sources.any("role-arn").is_none() && sources.fallback_role.is_some(),
             chain: list(sources.pod("role-chain"), |text| {
                 RoleArn::parse_at(server, text).map_err(|error| error.to_string())
             })?,
-            container_roles: list(sources.pod("container-roles"), |text| container_role(server, text))?,
+            container_roles: list(sources.pod("container-roles"), |text| {
+                container_role(server, text)
+            })?,
             config,
-            region: text("region", chart("region", &agent.region)).parse(|text| Region::parse_at(server, text))?,
+            region: text("region", chart("region", &agent.region))
+                .parse(|text| Region::parse_at(server, text))?,
             has_explicit_region: sources.any("region").is_some(),
             sts_endpoint,
             server,
             sts_timeout: text("sts-timeout", chart("stsTimeout", &agent.sts_timeout))
                 .required("agent.stsTimeout", AttemptTimeout::parse)?,
-            audience: text("audience", chart("audience", &agent.audience)).required("agent.audience", audience)?,
+            audience: text("audience", chart("audience", &agent.audience))
+                .required("agent.audience", audience)?,
             token_expiration: text("token-expiration", Some(token_expiration))
                 .required("agent.tokenExpirationSeconds", expiration)?,
-            session_name: sources.pod("session-name").map(|given| given.read(session_name)).transpose()?,
-            session_duration: text("session-duration", chart("sessionDuration", &agent.session_duration))
-                .required("agent.sessionDuration", session_duration)?,
+            session_name: sources
+                .pod("session-name")
+                .map(|given| given.read(session_name))
+                .transpose()?,
+            session_duration: text(
+                "session-duration",
+                chart("sessionDuration", &agent.session_duration),
+            )
+            .required("agent.sessionDuration", session_duration)?,
             policy_arns: policy_arns(sources, server)?,
-            containers: sources.pod("containers").map(|given| list(Some(given), name)).transpose()?,
+            containers: sources
+                .pod("containers")
+                .map(|given| list(Some(given), name))
+                .transpose()?,
             skip_containers: list(sources.pod("skip-containers"), name)?,
-            port: Text::of(sources.pod("port"), Some(number("credentialsPort", agent.credentials_port)))
-                .required("agent.credentialsPort", port)?,
-            metrics_port: Text::of(sources.pod("metrics-port"), Some(number("metrics.port", agent.metrics.port)))
-                .required("agent.metrics.port", port)?,
+            port: Text::of(
+                sources.pod("port"),
+                Some(number("credentialsPort", agent.credentials_port)),
+            )
+            .required("agent.credentialsPort", port)?,
+            metrics_port: Text::of(
+                sources.pod("metrics-port"),
+                Some(number("metrics.port", agent.metrics.port)),
+            )
+            .required("agent.metrics.port", port)?,
             log_level: text("log-level", chart("log.level", &agent.log.level))
                 .required("agent.log.level", log_level)?,
             log_format: text("log-format", chart("log.format", &agent.log.format))
@@ -184,7 +236,11 @@ impl Settings {
             limits: amounts(sources, template, "limit")?,
             image: image(sources, template)?,
             legacy_clients: flag(sources, "legacy-clients", agent.legacy_clients)?,
-            wait_for_credentials: flag(sources, "wait-for-credentials", agent.wait_for_credentials)?,
+            wait_for_credentials: flag(
+                sources,
+                "wait-for-credentials",
+                agent.wait_for_credentials,
+            )?,
             readiness_probe: flag(sources, "readiness-probe", agent.readiness_probe.enabled)?,
             ec2_metadata: flag(sources, "ec2-metadata", agent.ec2_metadata)?,
         };
@@ -201,7 +257,11 @@ fn chart(key: &str, text: &str) -> Option<(String, String)> {
 
 /// Whose STS the agent will ask: its endpoint's. A configuration of the author's own may name one, so its agent judges.
 fn asked_server(endpoint: Option<&str>, has_own_config: bool) -> Server {
-    if endpoint.is_none() && has_own_config { Server::Other } else { server(endpoint) }
+    if endpoint.is_none() && has_own_config {
+        Server::Other
+    } else {
+        server(endpoint)
+    }
 }
 
 /// A value and its origin, from an annotation or from the chart.
@@ -209,21 +269,47 @@ struct Text(Option<(String, String)>);
 
 impl Text {
     fn of(given: Option<Given<'_>>, default: Option<(String, String)>) -> Self {
-        Self(given.map(|given| (given.origin, given.text.to_owned())).or(default))
+        Self(
+            given
+                .map(|given| (given.origin, given.text.to_owned()))
+                .or(default),
+        )
     }
 
-    fn parse<T, E: Display>(self, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<Option<T>, Denial> {
-        self.0.map(|(origin, text)| Given { origin, text: &text }.read(parse)).transpose()
+    fn parse<T, E: Display>(
+        self,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Denial> {
+        self.0
+            .map(|(origin, text)| {
+                Given {
+                    origin,
+                    text: &text,
+                }
+                .read(parse)
+            })
+            .transpose()
     }
 
     /// No denial repeats a password or a query of it.
-    fn url<T, E: Display>(self, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<Option<T>, Denial> {
+    fn url<T, E: Display>(
+        self,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Denial> {
         let refused = |origin: &str, text: &str, allowed| Denial::url(origin, text, allowed);
-        self.0.map(|(origin, text)| parse(&text).map_err(|allowed| refused(&origin, &text, allowed))).transpose()
+        self.0
+            .map(|(origin, text)| parse(&text).map_err(|allowed| refused(&origin, &text, allowed)))
+            .transpose()
     }
 
-    fn required<T, E: Display>(self, key: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Denial> {
-        Self(self.0.or_else(|| Some((key.to_owned(), String::new())))).parse(parse).map(|read| read.expect("just made"))
+    fn required<T, E: Display>(
+        self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Denial> {
+        Self(self.0.or_else(|| Some((key.to_owned(), String::new()))))
+            .parse(parse)
+            .map(|read| read.expect("just made"))
     }
 }
 
@@ -232,17 +318,40 @@ fn number(key: &str, value: u64) -> (String, String) {
 }
 
 fn flag(sources: &Sources<'_>, name: &str, default: bool) -> Result<bool, Denial> {
-    sources.any(name).map_or(Ok(default), |given| given.boolean())
+    sources
+        .any(name)
+        .map_or(Ok(default), |given| given.boolean())
 }
 
-fn list<T>(given: Option<Given<'_>>, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, Denial> {
-    let Some(given) = given else { return Ok(Vec::new()) };
-    let items = given.text.split(',').map(str::trim).filter(|item| !item.is_empty());
-    items.map(|text| Given { origin: given.origin.clone(), text }.read(&parse)).collect()
+fn list<T>(
+    given: Option<Given<'_>>,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, Denial> {
+    let Some(given) = given else {
+        return Ok(Vec::new());
+    };
+    let items = given
+        .text
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty());
+    items
+        .map(|text| {
+            Given {
+                origin: given.origin.clone(),
+                text,
+            }
+            .read(&parse)
+        })
+        .collect()
 }
 
 fn role(sources: &Sources<'_>, server: Server) -> Result<Option<RoleArn>, Denial> {
-    let fallback = || sources.fallback_role.map(|text| Given::new("--role-arn".to_owned(), text));
+    let fallback = || {
+        sources
+            .fallback_role
+            .map(|text| Given::new("--role-arn".to_owned(), text))
+    };
     sources
         .any("role-arn")
         .or_else(fallback)
@@ -251,34 +360,62 @@ fn role(sources: &Sources<'_>, server: Server) -> Result<Option<RoleArn>, Denial
 }
 
 fn policy_arns(sources: &Sources<'_>, server: Server) -> Result<Vec<String>, Denial> {
-    let Some(given) = sources.pod("session-policy-arns") else { return Ok(Vec::new()) };
-    let texts: Vec<&str> = given.text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
+    let Some(given) = sources.pod("session-policy-arns") else {
+        return Ok(Vec::new());
+    };
+    let texts: Vec<&str> = given
+        .text
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .collect();
     given.read(|_| policies(server, &texts))
 }
 
 fn image(sources: &Sources<'_>, template: &Template) -> Result<String, Denial> {
-    let Some(given) = sources.any("image") else { return Ok(template.image()) };
+    let Some(given) = sources.any("image") else {
+        return Ok(template.image());
+    };
     if !template.injector.allow_image_override {
         let problem = "images are chosen by the chart; set its injector.allowImageOverride to allow this annotation";
-        return Err(Denial::new(Reason::BadValue, format!("{}: {problem}", given.origin)));
+        return Err(Denial::new(
+            Reason::BadValue,
+            format!("{}: {problem}", given.origin),
+        ));
     }
     given.read(|text| {
         let sound = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-        if sound { Ok(text.to_owned()) } else { Err("an image reference") }
+        if sound {
+            Ok(text.to_owned())
+        } else {
+            Err("an image reference")
+        }
     })
 }
 
 /// `cpu-request` and so on over the chart's `agent.resources`.
 fn amounts(sources: &Sources<'_>, template: &Template, kind: &str) -> Result<Amounts, Denial> {
     let resources = &template.agent.resources;
-    let chart = if kind == "limit" { &resources.limits } else { &resources.requests };
+    let chart = if kind == "limit" {
+        &resources.limits
+    } else {
+        &resources.requests
+    };
     let one = |what: &str, chart: Option<&Value>| {
         let default = chart.filter(|value| !value.is_null()).map(|value| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
             (format!("agent.resources.{kind}s.{what}"), text)
         });
-        Text::of(sources.any(&format!("{what}-{kind}")), default)
-            .parse(|text| Quantity::parse(text).map(|_| text.to_owned()).ok_or(quantity::ALLOWED))
+        Text::of(sources.any(&format!("{what}-{kind}")), default).parse(|text| {
+            Quantity::parse(text)
+                .map(|_| text.to_owned())
+                .ok_or(quantity::ALLOWED)
+        })
     };
-    Ok(Amounts { cpu: one("cpu", chart.cpu.as_ref())?, memory: one("memory", chart.memory.as_ref())? })
+    Ok(Amounts {
+        cpu: one("cpu", chart.cpu.as_ref())?,
+        memory: one("memory", chart.memory.as_ref())?,
+    })
 }

@@ -80,7 +80,8 @@ impl Plan<'_> {
         }
         if self.template.agent.metrics.enabled {
             let port = self.settings.metrics_port;
-            container["ports"] = json!([{ "containerPort": port, "name": PORT_NAME, "protocol": "TCP" }]);
+            container["ports"] =
+                json!([{ "containerPort": port, "name": PORT_NAME, "protocol": "TCP" }]);
         }
         container
     }
@@ -100,41 +101,77 @@ impl Plan<'_> {
     }
 
     pub(super) fn environment(&self, inline: &str) -> Vec<Value> {
-        let Settings { port, metrics_port, .. } = self.settings;
+        let Settings {
+            port, metrics_port, ..
+        } = self.settings;
         let agent = &self.template.agent;
-        let admin = if agent.metrics.enabled { "[::]" } else { "localhost" };
+        let admin = if agent.metrics.enabled {
+            "[::]"
+        } else {
+            "localhost"
+        };
         let (own, bundle) = (&self.settings, &agent.aws_ca_bundle);
         let set = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        let has_own = agent.extra_env.iter().any(|extra| text(extra, "name") == Some(ALLOW_INSECURE));
-        let unless = |text: &str, default: &str| Some(text.to_owned()).filter(|text| text != default);
+        let has_own = agent
+            .extra_env
+            .iter()
+            .any(|extra| text(extra, "name") == Some(ALLOW_INSECURE));
+        let unless =
+            |text: &str, default: &str| Some(text.to_owned()).filter(|text| text != default);
         let variables = [
             (handover::INLINE, set(inline)),
-            ("STSIDECAR_CONFIG", own.config.as_ref().map(|_| format!("{CONFIG_DIRECTORY}/config.yaml"))),
+            (
+                "STSIDECAR_CONFIG",
+                own.config
+                    .as_ref()
+                    .map(|_| format!("{CONFIG_DIRECTORY}/config.yaml")),
+            ),
             ("AWS_REGION", self.region.map(str::to_owned)),
             ("AWS_ENDPOINT_URL_STS", own.sts_endpoint.clone()),
             ("STSIDECAR_LISTEN", Some(format!("localhost:{port}"))),
-            ("STSIDECAR_ADMIN_LISTEN", Some(format!("{admin}:{metrics_port}"))),
+            (
+                "STSIDECAR_ADMIN_LISTEN",
+                Some(format!("{admin}:{metrics_port}")),
+            ),
             ("STSIDECAR_STATE_DIR", set(STATE_DIRECTORY)),
             ("STSIDECAR_SETTINGS_HASH", set(&self.hash)),
             // Always: a variable beats the document of the author's ConfigMap, and this is the operator's to allow.
-            (ALLOW_INSECURE, set(if agent.allow_insecure_sts { "true" } else { "false" }).filter(|_| !has_own)),
+            (
+                ALLOW_INSECURE,
+                set(if agent.allow_insecure_sts {
+                    "true"
+                } else {
+                    "false"
+                })
+                .filter(|_| !has_own),
+            ),
             // Only what differs from the agent's own default, which the document may change.
             (
                 "STSIDECAR_STS_TIMEOUT",
                 (own.sts_timeout != AttemptTimeout::default()).then(|| own.sts_timeout.to_string()),
             ),
-            ("STSIDECAR_WAIT_FOR_CREDENTIALS", (!own.wait_for_credentials).then(|| "false".to_owned())),
+            (
+                "STSIDECAR_WAIT_FOR_CREDENTIALS",
+                (!own.wait_for_credentials).then(|| "false".to_owned()),
+            ),
             ("STSIDECAR_LOG_LEVEL", unless(&own.log_level, "info")),
             ("STSIDECAR_LOG_FORMAT", unless(&own.log_format, "json")),
-            ("AWS_CA_BUNDLE", bundle.file().map(|file| format!("{CA_DIRECTORY}/{file}"))),
+            (
+                "AWS_CA_BUNDLE",
+                bundle.file().map(|file| format!("{CA_DIRECTORY}/{file}")),
+            ),
             ("HTTPS_PROXY", set(&agent.http_proxy.https_proxy)),
             ("NO_PROXY", set(&agent.http_proxy.no_proxy)),
         ];
-        let own =
-            variables.into_iter().filter_map(|(name, value)| Some(json!({ "name": name, "value": literal(&value?) })));
+        let own = variables
+            .into_iter()
+            .filter_map(|(name, value)| Some(json!({ "name": name, "value": literal(&value?) })));
         let mut all: Vec<Value> = own.collect();
         for extra in &agent.extra_env {
-            if !all.iter().any(|variable| text(variable, "name") == text(extra, "name")) {
+            if !all
+                .iter()
+                .any(|variable| text(variable, "name") == text(extra, "name"))
+            {
                 all.push(extra.clone());
             }
         }
@@ -150,7 +187,9 @@ impl Plan<'_> {
             json!({ "mountPath": API_TOKEN_DIRECTORY, "name": NONE, "readOnly": true }),
         ];
         if self.settings.config.is_some() {
-            mounts.push(json!({ "mountPath": CONFIG_DIRECTORY, "name": CONFIG_VOLUME, "readOnly": true }));
+            mounts.push(
+                json!({ "mountPath": CONFIG_DIRECTORY, "name": CONFIG_VOLUME, "readOnly": true }),
+            );
         }
         if self.template.agent.aws_ca_bundle.file().is_some() {
             mounts.push(json!({ "mountPath": CA_DIRECTORY, "name": CA, "readOnly": true }));
@@ -159,8 +198,14 @@ impl Plan<'_> {
     }
 
     pub(super) fn volumes(&self) -> Vec<Value> {
-        let Settings { audience, token_expiration, config, .. } = self.settings;
-        let token = json!({ "audience": audience, "expirationSeconds": token_expiration, "path": "token" });
+        let Settings {
+            audience,
+            token_expiration,
+            config,
+            ..
+        } = self.settings;
+        let token =
+            json!({ "audience": audience, "expirationSeconds": token_expiration, "path": "token" });
         // On disk, even an empty one would keep Cluster Autoscaler from removing the pod's node:
         // https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/utils/drain/drain.go (isLocalVolume).
         let memory = json!({ "medium": "Memory", "sizeLimit": "4Mi" });
@@ -181,8 +226,10 @@ impl Plan<'_> {
 /// Whether one of the optional probes was rendered by some version, and not set by another webhook.
 pub(super) fn is_own_probe(probe: &Value) -> bool {
     let command = probe.pointer("/exec/command").and_then(Value::as_array);
-    let asks_for_incidents = command.is_some_and(|words| words.iter().any(|word| word == INCIDENT_PROBE));
-    asks_for_incidents || probe["httpGet"]["path"] == "/readyz" && probe["httpGet"]["port"] == PORT_NAME
+    let asks_for_incidents =
+        command.is_some_and(|words| words.iter().any(|word| word == INCIDENT_PROBE));
+    asks_for_incidents
+        || probe["httpGet"]["path"] == "/readyz" && probe["httpGet"]["port"] == PORT_NAME
 }
 
 /// A text as the value of a variable, in which the kubelet expands `$(NAME)` and takes `$$` for a dollar
@@ -194,11 +241,15 @@ pub(super) fn literal(text: &str) -> String {
 /// Whether `actual` has everything of `expected`; maps may have more, lists may not.
 pub(super) fn covers(actual: &Value, expected: &Value) -> bool {
     match (actual, expected) {
-        (Value::Object(actual), Value::Object(expected)) => {
-            expected.iter().all(|(key, value)| actual.get(key).is_some_and(|own| covers(own, value)))
-        }
+        (Value::Object(actual), Value::Object(expected)) => expected
+            .iter()
+            .all(|(key, value)| actual.get(key).is_some_and(|own| covers(own, value))),
         (Value::Array(actual), Value::Array(expected)) => {
-            actual.len() == expected.len() && actual.iter().zip(expected).all(|(own, value)| covers(own, value))
+            actual.len() == expected.len()
+                && actual
+                    .iter()
+                    .zip(expected)
+                    .all(|(own, value)| covers(own, value))
         }
         (actual, expected) => actual == expected,
     }

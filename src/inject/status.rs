@@ -36,7 +36,8 @@ pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added], is_narr
     draft.set(ANNOTATIONS, STATUS, &status.to_string());
     draft.set(ANNOTATIONS, INJECTED_BY, &release::mark(plan.template));
     write_ca_bundle(draft, plan);
-    if !metadata(draft.pod(), "annotations").is_some_and(|map| map.contains_key(DEFAULT_CONTAINER)) {
+    if !metadata(draft.pod(), "annotations").is_some_and(|map| map.contains_key(DEFAULT_CONTAINER))
+    {
         draft.set(ANNOTATIONS, DEFAULT_CONTAINER, &app);
     }
     write_callers_answers(draft, plan);
@@ -47,7 +48,9 @@ pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added], is_narr
 fn write_ca_bundle(draft: &mut Draft, plan: &Plan<'_>) {
     match plan.template.agent.aws_ca_bundle.of_values() {
         Some(pem) => draft.set(ANNOTATIONS, CA_BUNDLE, &pem),
-        None if metadata(draft.pod(), "annotations").is_some_and(|map| map.contains_key(CA_BUNDLE)) => {
+        None if metadata(draft.pod(), "annotations")
+            .is_some_and(|map| map.contains_key(CA_BUNDLE)) =>
+        {
             draft.remove(&format!("{ANNOTATIONS}/{}", escaped(CA_BUNDLE)));
         }
         None => {}
@@ -57,7 +60,11 @@ fn write_ca_bundle(draft: &mut Draft, plan: &Plan<'_>) {
 fn status(pod: &Value, plan: &Plan<'_>, added: &[Added], is_narrowed: bool) -> Value {
     let before = before(pod);
     let (env, filled) = variables(pod, plan, added, &before);
-    let volumes: Vec<Value> = plan.volumes().iter().map(|volume| volume["name"].clone()).collect();
+    let volumes: Vec<Value> = plan
+        .volumes()
+        .iter()
+        .map(|volume| volume["name"].clone())
+        .collect();
     let mut status = json!({
         "container": CONTAINER,
         "env": env,
@@ -88,8 +95,13 @@ fn status(pod: &Value, plan: &Plan<'_>, added: &[Added], is_narrowed: bool) -> V
 /// What the call before this one wrote, if there was one.
 fn before(pod: &Value) -> Value {
     let is_first = !metadata(pod, "labels").is_some_and(|labels| labels.contains_key(INJECTED));
-    let before = metadata(pod, "annotations").and_then(|map| map.get(STATUS)).and_then(Value::as_str);
-    before.filter(|_| !is_first).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    let before = metadata(pod, "annotations")
+        .and_then(|map| map.get(STATUS))
+        .and_then(Value::as_str);
+    before
+        .filter(|_| !is_first)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
 }
 
 /// By container, the variables that this call and those before it have given, and those of them that the author had
@@ -106,7 +118,13 @@ fn variables(
         let (names, own) = now.map_or((&[][..], &[][..]), |now| (&now.names, &now.filled));
         let is_there = |name: &str| container.variable(name).is_some();
         let mut all = listed(&before["env"], container.name);
-        all.extend(names.iter().filter(|name| !all.contains(name)).cloned().collect::<Vec<_>>());
+        all.extend(
+            names
+                .iter()
+                .filter(|name| !all.contains(name))
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
         let mut kept = listed(&before["filled"], container.name);
         kept.retain(|name| !names.contains(name));
         kept.extend_from_slice(own);
@@ -124,32 +142,50 @@ fn variables(
 fn write_callers_answers(draft: &mut Draft, plan: &Plan<'_>) {
     let settings = plan.settings;
     // A ConfigMap has its own roles.
-    if let (Some(role), true, None) = (&settings.role, settings.has_callers_role, &settings.config) {
+    if let (Some(role), true, None) = (&settings.role, settings.has_callers_role, &settings.config)
+    {
         draft.set(ANNOTATIONS, &format!("{PREFIX}role-arn"), role.as_str());
     }
     let is_callers = plan.template.has_callers_region && !settings.has_explicit_region;
     // As an annotation it would be written over what an envFrom may hold.
-    let is_known = |name: &str| !chosen(draft.pod(), plan).any(|container| env_from::may_bring(&container, name));
-    let region = settings.region.as_ref().filter(|_| is_callers && REGIONS.into_iter().all(is_known));
+    let is_known = |name: &str| {
+        !chosen(draft.pod(), plan).any(|container| env_from::may_bring(&container, name))
+    };
+    let region = settings
+        .region
+        .as_ref()
+        .filter(|_| is_callers && REGIONS.into_iter().all(is_known));
     if let Some(region) = region {
         draft.set(ANNOTATIONS, &format!("{PREFIX}region"), region.as_str());
     }
 }
 
 fn chosen<'a>(pod: &'a Value, plan: &Plan<'_>) -> impl Iterator<Item = pod::Container<'a>> {
-    pod::containers(pod).into_iter().filter(|container| plan.choice.has(container.name))
+    pod::containers(pod)
+        .into_iter()
+        .filter(|container| plan.choice.has(container.name))
 }
 
 /// The variables of a container in one of a status's maps.
 pub(super) fn listed(map: &Value, container: &str) -> Vec<String> {
-    let names = map.get(container).and_then(Value::as_array).into_iter().flatten();
+    let names = map
+        .get(container)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// The application's: the first ordinary container that gets credentials, else the first.
 fn default_container(pod: &Value, plan: &Plan<'_>) -> String {
     let all = pod::containers(pod);
-    let ordinary = || all.iter().filter(|container| container.list == pod::LISTS[1]);
-    let app = ordinary().find(|container| plan.choice.has(container.name)).or_else(|| ordinary().next());
-    app.map(|container| container.name.to_owned()).unwrap_or_default()
+    let ordinary = || {
+        all.iter()
+            .filter(|container| container.list == pod::LISTS[1])
+    };
+    let app = ordinary()
+        .find(|container| plan.choice.has(container.name))
+        .or_else(|| ordinary().next());
+    app.map(|container| container.name.to_owned())
+        .unwrap_or_default()
 }

@@ -122,7 +122,10 @@ pub(super) struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { enabled: true, port: 9912 }
+        Self {
+            enabled: true,
+            port: 9912,
+        }
     }
 }
 
@@ -138,8 +141,14 @@ impl Default for Resources {
     fn default() -> Self {
         let some = |text: &str| Some(Value::from(text));
         Self {
-            requests: Amounts { cpu: some("5m"), memory: some("16Mi") },
-            limits: Amounts { cpu: None, memory: some("32Mi") },
+            requests: Amounts {
+                cpu: some("5m"),
+                memory: some("16Mi"),
+            },
+            limits: Amounts {
+                cpu: None,
+                memory: some("32Mi"),
+            },
         }
     }
 }
@@ -161,7 +170,10 @@ pub(super) struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: "json".to_owned() }
+        Self {
+            level: "info".to_owned(),
+            format: "json".to_owned(),
+        }
     }
 }
 
@@ -188,13 +200,20 @@ impl Template {
     /// The same with the image of another.
     #[must_use]
     pub fn with_image_of(self, other: &Self) -> Self {
-        Self { global: other.global.clone(), image: other.image.clone(), ..self }
+        Self {
+            global: other.global.clone(),
+            image: other.image.clone(),
+            ..self
+        }
     }
 
     /// The same for a caller whose flag named the region: it stays with what is injected.
     #[must_use]
     pub fn with_callers_region(self) -> Self {
-        Self { has_callers_region: true, ..self }
+        Self {
+            has_callers_region: true,
+            ..self
+        }
     }
 
     /// The certificates of the values that go with each pod, as they were written.

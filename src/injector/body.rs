@@ -94,12 +94,27 @@ struct Arriving {
 
 impl Arriving {
     fn of(peer: IpAddr) -> Self {
-        let ([wants, complete, leaving], debt, leave) = ([false; 3], Duration::ZERO, Arc::default());
-        Self { peer, turn: None, held: 0, wants, complete, leaving, debt, since: None, slow: None, leave }
+        let ([wants, complete, leaving], debt, leave) =
+            ([false; 3], Duration::ZERO, Arc::default());
+        Self {
+            peer,
+            turn: None,
+            held: 0,
+            wants,
+            complete,
+            leaving,
+            debt,
+            since: None,
+            slow: None,
+            leave,
+        }
     }
 
     fn debt(&self, now: Instant) -> Duration {
-        self.debt + self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        self.debt
+            + self
+                .since
+                .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     /// It holds or needs memory, and can still lose it.
@@ -131,8 +146,16 @@ impl Deref for Whole {
 
 impl Room {
     pub(super) fn new() -> Arc<Self> {
-        let state = State { free: ROOM, entered: 0, queued: 0, bodies: BTreeMap::new() };
-        Arc::new(Self { state: Mutex::new(state), changed: Notify::new() })
+        let state = State {
+            free: ROOM,
+            entered: 0,
+            queued: 0,
+            bodies: BTreeMap::new(),
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        })
     }
 
     /// Reads a body that announces `length` bytes, at most [`LARGEST`].
@@ -157,7 +180,10 @@ impl Room {
                 () = leave.notified() => return Err(Problem::Slow),
             };
             let Some(frame) = frame else { break };
-            let data = frame.map_err(|_| Problem::Cut)?.into_data().unwrap_or_default();
+            let data = frame
+                .map_err(|_| Problem::Cut)?
+                .into_data()
+                .unwrap_or_default();
             place.received(data.len());
             let needed = bytes.len() + data.len();
             if needed > bytes.capacity() {
@@ -172,7 +198,10 @@ impl Room {
             bytes.extend_from_slice(&data);
         }
         place.change(|arriving| (arriving.complete, arriving.since) = (true, None));
-        Ok(Whole { bytes, _place: place })
+        Ok(Whole {
+            bytes,
+            _place: place,
+        })
     }
 
     fn enter(self: &Arc<Self>, peer: IpAddr) -> (Place, Arc<Notify>) {
@@ -180,7 +209,13 @@ impl Room {
         let (id, leave) = (state.entered, Arc::clone(&arriving.leave));
         state.entered += 1;
         state.bodies.insert(id, arriving);
-        (Place { room: Arc::clone(self), id }, leave)
+        (
+            Place {
+                room: Arc::clone(self),
+                id,
+            },
+            leave,
+        )
     }
 
     /// Every change is whole before anything could panic.
@@ -191,29 +226,52 @@ impl Room {
 
 impl State {
     fn first(&self) -> Option<Turn> {
-        self.bodies.values().filter(|one| one.is_on_its_way()).filter_map(|one| one.turn).min()
+        self.bodies
+            .values()
+            .filter(|one| one.is_on_its_way())
+            .filter_map(|one| one.turn)
+            .min()
     }
 
     /// How much `id` lacks of what it wants to hold. The first time, it gets its turn.
     fn want(&mut self, id: u64, wanted: usize) -> usize {
-        let Some(&Arriving { peer, held, turn, .. }) = self.bodies.get(&id) else { return 0 };
+        let Some(&Arriving {
+            peer, held, turn, ..
+        }) = self.bodies.get(&id)
+        else {
+            return 0;
+        };
         let by = wanted.saturating_sub(held);
         let turn = turn.or_else(|| (by > 0).then(|| self.next_turn(peer)));
-        self.bodies.entry(id).and_modify(|arriving| (arriving.wants, arriving.turn) = (by > 0, turn));
+        self.bodies
+            .entry(id)
+            .and_modify(|arriving| (arriving.wants, arriving.turn) = (by > 0, turn));
         by
     }
 
     fn next_turn(&mut self, peer: IpAddr) -> Turn {
-        let own = self.bodies.values().filter(|one| one.peer == peer).filter_map(|one| one.turn);
-        let rounds = own.map(|turn| turn.round + 1).chain(self.first().map(|turn| turn.round));
+        let own = self
+            .bodies
+            .values()
+            .filter(|one| one.peer == peer)
+            .filter_map(|one| one.turn);
+        let rounds = own
+            .map(|turn| turn.round + 1)
+            .chain(self.first().map(|turn| turn.round));
         self.queued += 1;
-        Turn { round: rounds.max().unwrap_or_default(), number: self.queued }
+        Turn {
+            round: rounds.max().unwrap_or_default(),
+            number: self.queued,
+        }
     }
 
     /// Takes `by` more for `id`. Where there is not enough, who is slow is asked to leave.
     fn take(&mut self, id: u64, by: usize, now: Instant) -> bool {
         let first = self.first();
-        let arriving = self.bodies.get_mut(&id).expect("it is here until its place is dropped");
+        let arriving = self
+            .bodies
+            .get_mut(&id)
+            .expect("it is here until its place is dropped");
         let needed = by + if arriving.turn == first { 0 } else { LARGEST };
         if self.free >= needed {
             self.free -= by;
@@ -221,10 +279,21 @@ impl State {
             arriving.wants = false;
             return true;
         }
-        let leaving: usize = self.bodies.values().filter(|one| one.leaving).map(|one| one.held).sum();
+        let leaving: usize = self
+            .bodies
+            .values()
+            .filter(|one| one.leaving)
+            .map(|one| one.held)
+            .sum();
         let mut missing = needed.saturating_sub(self.free + leaving);
-        let others = self.bodies.iter_mut().filter(|(other, _)| **other != id).map(|(_, one)| one);
-        let mut slow: Vec<_> = others.filter_map(|one| one.is_slow(now).then_some(one)).collect();
+        let others = self
+            .bodies
+            .iter_mut()
+            .filter(|(other, _)| **other != id)
+            .map(|(_, one)| one);
+        let mut slow: Vec<_> = others
+            .filter_map(|one| one.is_slow(now).then_some(one))
+            .collect();
         slow.sort_by_key(|one| std::cmp::Reverse(one.debt(now)));
         for one in slow {
             if missing == 0 {
@@ -259,7 +328,10 @@ impl Place {
         let paid = PAID.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX));
         self.change(|arriving| {
             // No more than makes it slow, so that what it sends now counts, however long we did not read it.
-            arriving.debt = arriving.debt(Instant::now()).min(PATIENCE).saturating_sub(paid);
+            arriving.debt = arriving
+                .debt(Instant::now())
+                .min(PATIENCE)
+                .saturating_sub(paid);
             (arriving.since, arriving.slow) = (None, None);
         });
     }

@@ -59,10 +59,20 @@ pub async fn keep(
     let configuration = Object::webhooks(client.clone(), &settings.webhook_configuration);
     let secret = Object::secret(client, &settings.namespace, &settings.secret_name);
     let origin = Origin::new(&settings, secret.clone(), clock.jitter, &metrics);
-    let (watched, is_own) = (origin.watched(), matches!(settings.mode, Mode::SelfSigned { .. }));
+    let (watched, is_own) = (
+        origin.watched(),
+        matches!(settings.mode, Mode::SelfSigned { .. }),
+    );
     let changed = Notify::new();
     let (ticker, ticks) = watch::channel(0);
-    let keeper = Keeper::new(&settings, configuration.clone(), origin, serving, metrics, clock);
+    let keeper = Keeper::new(
+        &settings,
+        configuration.clone(),
+        origin,
+        serving,
+        metrics,
+        clock,
+    );
     let secret = async {
         if is_own {
             secret.watch(&changed).await;

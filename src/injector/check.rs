@@ -54,15 +54,30 @@ pub enum Judgement {
 
 impl Finding {
     fn fine(subject: &'static str, message: impl Into<String>) -> Self {
-        Self { subject, judgement: Judgement::Fine(message.into()) }
+        Self {
+            subject,
+            judgement: Judgement::Fine(message.into()),
+        }
     }
 
     fn doubtful(subject: &'static str, message: impl Into<String>, fix: &'static str) -> Self {
-        Self { subject, judgement: Judgement::Doubtful { message: message.into(), fix } }
+        Self {
+            subject,
+            judgement: Judgement::Doubtful {
+                message: message.into(),
+                fix,
+            },
+        }
     }
 
     fn wrong(subject: &'static str, message: impl Into<String>, fix: &'static str) -> Self {
-        Self { subject, judgement: Judgement::Wrong { message: message.into(), fix } }
+        Self {
+            subject,
+            judgement: Judgement::Wrong {
+                message: message.into(),
+                fix,
+            },
+        }
     }
 }
 
@@ -78,7 +93,11 @@ pub fn run(config: &Config, namespace: &str, role: &str) -> std::io::Result<Vec<
                 let address = format!("{}.{}.svc:443", config.service_name, config.namespace);
                 examine(&client, config, namespace, role, &address).await
             }
-            Err(error) => vec![Finding::wrong("API server", error.to_string(), "run it where kubectl would work")],
+            Err(error) => vec![Finding::wrong(
+                "API server",
+                error.to_string(),
+                "run it where kubectl would work",
+            )],
         }
     });
     runtime.shutdown_background();
@@ -86,26 +105,44 @@ pub fn run(config: &Config, namespace: &str, role: &str) -> std::io::Result<Vec<
 }
 
 /// Checks everything; the Service is reached at `address`.
-pub async fn examine(client: &Client, config: &Config, namespace: &str, role: &str, address: &str) -> Vec<Finding> {
+pub async fn examine(
+    client: &Client,
+    config: &Config,
+    namespace: &str,
+    role: &str,
+    address: &str,
+) -> Vec<Finding> {
     let name = &config.webhook_configuration;
-    let target = format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{name}");
+    let target =
+        format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{name}");
     let mut findings = match call(client, http::Request::get(target), Vec::new()).await {
         Ok(found) => {
             let mut findings = webhooks::judge(&found, config);
             let bundles = webhooks::bundles(&found);
             if !bundles.is_empty() {
                 let host = format!("{}.{}.svc", config.service_name, config.namespace);
-                findings.extend(certificate::judge(&host, address, &bundles, crate::clock::wall()).await);
+                findings.extend(
+                    certificate::judge(&host, address, &bundles, crate::clock::wall()).await,
+                );
             }
             findings
         }
-        Err(Refusal { code: Some(404), .. }) => {
+        Err(Refusal {
+            code: Some(404), ..
+        }) => {
             let message = format!("there is no MutatingWebhookConfiguration {name}");
-            vec![Finding::wrong("webhooks", message, "install the chart; injector.enabled must be true")]
+            vec![Finding::wrong(
+                "webhooks",
+                message,
+                "install the chart; injector.enabled must be true",
+            )]
         }
         Err(refusal) => vec![Finding::wrong(
             "webhooks",
-            format!("MutatingWebhookConfiguration {name} cannot be read: {}", refusal.text),
+            format!(
+                "MutatingWebhookConfiguration {name} cannot be read: {}",
+                refusal.text
+            ),
             "let the account that runs this check get it",
         )],
     };
@@ -125,13 +162,17 @@ pub async fn examine(client: &Client, config: &Config, namespace: &str, role: &s
 /// Creates a pod that asks, without storing it, and looks at what comes back.
 async fn dry_run(client: &Client, config: &Config, namespace: &str, role: &str) -> Finding {
     let target = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
-    let request = http::Request::post(target).header(http::header::CONTENT_TYPE, "application/json");
+    let request =
+        http::Request::post(target).header(http::header::CONTENT_TYPE, "application/json");
     let pod = asking_pod(role).to_string().into_bytes();
     match call(client, request, pod).await {
         Ok(created) => judge(&created, config, namespace, role),
         Err(refusal) => Finding::wrong(
             DRY_RUN,
-            format!("a pod that asks in namespace {namespace} is refused: {}", refusal.text),
+            format!(
+                "a pod that asks in namespace {namespace} is refused: {}",
+                refusal.text
+            ),
             "do what the message says; kubectl logs of the injector has more",
         ),
     }
@@ -142,12 +183,17 @@ fn judge(created: &Value, config: &Config, namespace: &str, role: &str) -> Findi
     if let Some(other) = of_another(created, config) {
         return Finding::wrong(
             DRY_RUN,
-            format!("a pod that asks in namespace {namespace} is injected by another release, {other}"),
+            format!(
+                "a pod that asks in namespace {namespace} is injected by another release, {other}"
+            ),
             "uninstall one of the two releases, or let their namespaceSelectors not overlap",
         );
     }
     if is_injected(created) {
-        return Finding::fine(DRY_RUN, format!("a pod that asks for {role} in namespace {namespace} is injected"));
+        return Finding::fine(
+            DRY_RUN,
+            format!("a pod that asks for {role} in namespace {namespace} is injected"),
+        );
     }
     Finding::wrong(
         DRY_RUN,
@@ -192,7 +238,10 @@ fn of_another<'a>(pod: &'a Value, config: &Config) -> Option<&'a str> {
 
 fn is_injected(pod: &Value) -> bool {
     let containers = pod["spec"]["initContainers"].as_array();
-    containers.is_some_and(|all| all.iter().any(|container| container["name"] == inject::CONTAINER))
+    containers.is_some_and(|all| {
+        all.iter()
+            .any(|container| container["name"] == inject::CONTAINER)
+    })
 }
 
 struct Refusal {
@@ -200,13 +249,22 @@ struct Refusal {
     text: String,
 }
 
-async fn call(client: &Client, request: http::request::Builder, body: Vec<u8>) -> Result<Value, Refusal> {
+async fn call(
+    client: &Client,
+    request: http::request::Builder,
+    body: Vec<u8>,
+) -> Result<Value, Refusal> {
     let refusal = |code, text| Refusal { code, text };
-    let request = request.body(body).map_err(|error| refusal(None, error.to_string()))?;
+    let request = request
+        .body(body)
+        .map_err(|error| refusal(None, error.to_string()))?;
     match timeout(LIMIT, client.request(request)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(kube::Error::Api(status))) => Err(refusal(Some(status.code), status.message)),
         Ok(Err(error)) => Err(refusal(None, root(&error))),
-        Err(_) => Err(refusal(None, format!("no answer of the API server within {LIMIT:?}"))),
+        Err(_) => Err(refusal(
+            None,
+            format!("no answer of the API server within {LIMIT:?}"),
+        )),
     }
 }

@@ -12,7 +12,10 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    SignatureScheme,
+};
 
 use super::certificates::inspect;
 use crate::rotated_file::RotatedFile;
@@ -34,7 +37,10 @@ impl Clients {
     #[must_use]
     pub fn of(file: &Path) -> Self {
         let authorities = RotatedFile::new(file, LONGEST, verifier, None);
-        Self { authorities, provider: rustls::crypto::ring::default_provider() }
+        Self {
+            authorities,
+            provider: rustls::crypto::ring::default_provider(),
+        }
     }
 
     /// Whether anybody could be let in.
@@ -46,7 +52,10 @@ impl Clients {
         match (latest.value, latest.error) {
             (Some(_), _) => Ok(()),
             (None, Some(error)) => Err(error.to_string()),
-            (None, None) => Err(format!("{} has not been read yet", self.authorities.path().display())),
+            (None, None) => Err(format!(
+                "{} has not been read yet",
+                self.authorities.path().display()
+            )),
         }
     }
 }
@@ -54,7 +63,9 @@ impl Clients {
 fn verifier(content: &[u8]) -> Result<Verifier, String> {
     let mut roots = RootCertStore::empty();
     for certificate in inspect::read_pem(content).map_err(|error| error.to_string())? {
-        roots.add(certificate).map_err(|error| format!("holds what is no authority's certificate: {error}"))?;
+        roots
+            .add(certificate)
+            .map_err(|error| format!("holds what is no authority's certificate: {error}"))?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let built = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
@@ -75,7 +86,11 @@ impl ClientCertVerifier for Clients {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         // Read on use: an authority that was taken off the file is refused from the next handshake on.
-        let verifier = self.authorities.reload().value.ok_or(CertificateError::UnknownIssuer)?;
+        let verifier = self
+            .authorities
+            .reload()
+            .value
+            .ok_or(CertificateError::UnknownIssuer)?;
         verifier.verify_client_cert(end_entity, intermediates, now)
     }
 
@@ -100,6 +115,8 @@ impl ClientCertVerifier for Clients {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

@@ -45,7 +45,10 @@ pub struct Config {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "both are read by the template; here their keys are allowed")]
+#[allow(
+    dead_code,
+    reason = "both are read by the template; here their keys are allowed"
+)]
 struct Document {
     #[serde(default)]
     image: Value,
@@ -56,7 +59,10 @@ struct Document {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[allow(dead_code, reason = "the last seven are read by the template; here their keys are allowed")]
+#[allow(
+    dead_code,
+    reason = "the last seven are read by the template; here their keys are allowed"
+)]
 struct Injector {
     namespace: String,
     /// The template reads it too; an injector without a name is none that another could tell from itself.
@@ -129,9 +135,16 @@ impl Config {
         let text = text::utf8(content).map_err(|error| Error::setting(&origin, error))?;
         let Document { injector, .. } = parse(&origin, text)?;
         let values: Value = parse(&origin, text)?;
-        let template = rendered::template(values.clone()).map_err(|error| Error::setting(&origin, error))?;
+        let template =
+            rendered::template(values.clone()).map_err(|error| Error::setting(&origin, error))?;
         let Injector {
-            namespace, service_name, webhook_configuration, excluded_namespaces, port, metrics_port, ..
+            namespace,
+            service_name,
+            webhook_configuration,
+            excluded_namespaces,
+            port,
+            metrics_port,
+            ..
         } = injector;
         let release = injector.release.as_ref().unwrap_or(&namespace);
         for (key, value) in [
@@ -143,16 +156,26 @@ impl Config {
         ] {
             if !is_object_name(value) {
                 let key = format!("{origin}: injector.{key}");
-                return Err(Error::value(key, value, "the name of an object: lower-case letters, digits, - and ."));
+                return Err(Error::value(
+                    key,
+                    value,
+                    "the name of an object: lower-case letters, digits, - and .",
+                ));
             }
         }
         let port = read_port(&origin, "port", port)?;
         let metrics_port = read_port(&origin, "metricsPort", metrics_port)?;
         if port == metrics_port {
             let problem = format!("it is {port}, as injector.port: choose another");
-            return Err(Error::setting(format!("{origin}: injector.metricsPort"), problem));
+            return Err(Error::setting(
+                format!("{origin}: injector.metricsPort"),
+                problem,
+            ));
         }
-        let client_ca_file = injector.client_ca_file.map(|path| absolute(&origin, path)).transpose()?;
+        let client_ca_file = injector
+            .client_ca_file
+            .map(|path| absolute(&origin, path))
+            .transpose()?;
         let log = log(&origin.to_string(), injector.log)?;
         let secret_name = injector.certs.secret_name.clone();
         let certificates = certificates(&origin.to_string(), injector.certs)?;
@@ -175,18 +198,31 @@ impl Config {
 
 fn read_port(origin: &impl std::fmt::Display, key: &str, port: u64) -> Result<u16, Error> {
     let given = u16::try_from(port).ok().filter(|port| *port > 0);
-    given.ok_or_else(|| Error::value(format!("{origin}: injector.{key}"), &port.to_string(), "1 to 65535"))
+    given.ok_or_else(|| {
+        Error::value(
+            format!("{origin}: injector.{key}"),
+            &port.to_string(),
+            "1 to 65535",
+        )
+    })
 }
 
 fn absolute(origin: &impl std::fmt::Display, path: String) -> Result<PathBuf, Error> {
     if Path::new(&path).is_absolute() {
         return Ok(path.into());
     }
-    Err(Error::value(format!("{origin}: injector.clientCaFile"), &path, "an absolute path"))
+    Err(Error::value(
+        format!("{origin}: injector.clientCaFile"),
+        &path,
+        "an absolute path",
+    ))
 }
 
 /// Errors tell line and column.
-fn parse<'de, T: Deserialize<'de>>(origin: &impl std::fmt::Display, text: &'de str) -> Result<T, Error> {
+fn parse<'de, T: Deserialize<'de>>(
+    origin: &impl std::fmt::Display,
+    text: &'de str,
+) -> Result<T, Error> {
     let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
@@ -196,20 +232,30 @@ fn parse<'de, T: Deserialize<'de>>(origin: &impl std::fmt::Display, text: &'de s
 
 fn log(origin: &str, log: Log) -> Result<telemetry::Settings, Error> {
     let format = log.format.map(|text| {
-        telemetry::Format::parse(&text)
-            .map_err(|allowed| Error::value(format!("{origin}: injector.log.format"), &text, allowed))
+        telemetry::Format::parse(&text).map_err(|allowed| {
+            Error::value(format!("{origin}: injector.log.format"), &text, allowed)
+        })
     });
     let filter = log.level.map(|text| {
-        telemetry::Filter::parse(&text)
-            .map_err(|allowed| Error::value(format!("{origin}: injector.log.level"), &text, allowed))
+        telemetry::Filter::parse(&text).map_err(|allowed| {
+            Error::value(format!("{origin}: injector.log.level"), &text, allowed)
+        })
     });
-    Ok(telemetry::Settings { format: format.transpose()?, filter: filter.transpose()?.unwrap_or_default() })
+    Ok(telemetry::Settings {
+        format: format.transpose()?,
+        filter: filter.transpose()?.unwrap_or_default(),
+    })
 }
 
 fn certificates(origin: &str, certs: Certs) -> Result<Mode, Error> {
     let parse = |key: &str, text: String| {
-        humantime::parse_duration(&text)
-            .map_err(|_| Error::value(format!("{origin}: injector.certs.{key}"), &text, "a duration such as 168h"))
+        humantime::parse_duration(&text).map_err(|_| {
+            Error::value(
+                format!("{origin}: injector.certs.{key}"),
+                &text,
+                "a duration such as 168h",
+            )
+        })
     };
     let read = |key: &str, text: Option<String>| text.map(|text| parse(key, text)).transpose();
     let ca_duration = read("caDuration", certs.ca_duration)?.unwrap_or(CA_DURATION);
@@ -222,10 +268,17 @@ fn certificates(origin: &str, certs: Certs) -> Result<Mode, Error> {
     }
     if ca_duration <= leaf_duration {
         let key = format!("{origin}: injector.certs.caDuration");
-        return Err(Error::value(key, &shown(ca_duration), "longer than leafDuration"));
+        return Err(Error::value(
+            key,
+            &shown(ca_duration),
+            "longer than leafDuration",
+        ));
     }
     Ok(match certs.mode {
-        ModeName::Own => Mode::SelfSigned { ca_duration, leaf_duration },
+        ModeName::Own => Mode::SelfSigned {
+            ca_duration,
+            leaf_duration,
+        },
         ModeName::CertManager => Mode::CertManager { renew_before },
         ModeName::External => Mode::External,
     })
@@ -237,7 +290,10 @@ pub(super) fn is_object_name(text: &str) -> bool {
     let inside = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-.".contains(&c);
     let ends = |c: Option<&u8>| c.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = text.as_bytes();
-    bytes.len() <= 253 && ends(bytes.first()) && ends(bytes.last()) && bytes.iter().copied().all(inside)
+    bytes.len() <= 253
+        && ends(bytes.first())
+        && ends(bytes.last())
+        && bytes.iter().copied().all(inside)
 }
 
 #[cfg(test)]

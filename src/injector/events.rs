@@ -49,9 +49,21 @@ impl Owner {
     #[must_use]
     pub fn of(pod: &Value) -> Option<Self> {
         let references = pod["metadata"]["ownerReferences"].as_array()?;
-        let controller = references.iter().find(|reference| reference["controller"] == true)?;
-        let text = |key: &str| controller[key].as_str().filter(|text| text.len() <= LONGEST_PART).map(str::to_owned);
-        Some(Self { api_version: text("apiVersion")?, kind: text("kind")?, name: text("name")?, uid: text("uid")? })
+        let controller = references
+            .iter()
+            .find(|reference| reference["controller"] == true)?;
+        let text = |key: &str| {
+            controller[key]
+                .as_str()
+                .filter(|text| text.len() <= LONGEST_PART)
+                .map(str::to_owned)
+        };
+        Some(Self {
+            api_version: text("apiVersion")?,
+            kind: text("kind")?,
+            name: text("name")?,
+            uid: text("uid")?,
+        })
     }
 }
 
@@ -109,15 +121,33 @@ struct Posted {
 
 /// A queue and its other end. `draw` makes the part of an event's name that no other has.
 #[must_use]
-pub fn queue(client: Client, boot: fn() -> Boot, wall: fn() -> Wall, draw: fn() -> String) -> (Events, Poster) {
+pub fn queue(
+    client: Client,
+    boot: fn() -> Boot,
+    wall: fn() -> Wall,
+    draw: fn() -> String,
+) -> (Events, Poster) {
     let (sender, events) = mpsc::channel(QUEUE);
-    (Events(sender), Poster { client, events, posted: VecDeque::new(), boot, wall, draw })
+    (
+        Events(sender),
+        Poster {
+            client,
+            events,
+            posted: VecDeque::new(),
+            boot,
+            wall,
+            draw,
+        },
+    )
 }
 
 impl Events {
     /// Puts one at the end, or drops it when the queue is full.
     pub fn put(&self, event: Event) {
-        let event = Event { message: safe_line(&event.message), ..event };
+        let event = Event {
+            message: safe_line(&event.message),
+            ..event
+        };
         if self.0.try_send(event).is_err() {
             tracing::debug!("an event was dropped: too many wait to be posted");
         }
@@ -145,7 +175,8 @@ impl Poster {
             return Ok(());
         }
         let now = (self.boot)();
-        self.posted.retain(|posted| now.since(posted.at) < SAME_WITHIN);
+        self.posted
+            .retain(|posted| now.since(posted.at) < SAME_WITHIN);
         if let Some(at) = self.posted.iter().position(|posted| posted.event == event) {
             let mut posted = self.posted.remove(at).expect("just found");
             posted.count += 1;
@@ -156,25 +187,46 @@ impl Poster {
         }
         let name = name(&event.owner.name, &(self.draw)());
         let target = format!("/api/v1/namespaces/{}/events", event.namespace);
-        let body = document(&event, &name, (self.wall)()).to_string().into_bytes();
-        self.send(http::Request::post(target).header(http::header::CONTENT_TYPE, "application/json"), body).await?;
+        let body = document(&event, &name, (self.wall)())
+            .to_string()
+            .into_bytes();
+        self.send(
+            http::Request::post(target).header(http::header::CONTENT_TYPE, "application/json"),
+            body,
+        )
+        .await?;
         self.posted.truncate(REMEMBERED - 1);
-        self.posted.push_front(Posted { event, name, count: 1, at: now });
+        self.posted.push_front(Posted {
+            event,
+            name,
+            count: 1,
+            at: now,
+        });
         Ok(())
     }
 
     /// Whether the event was still there.
     async fn count_up(&self, posted: &Posted) -> Result<bool, kube::Error> {
-        let target = format!("/api/v1/namespaces/{}/events/{}", posted.event.namespace, posted.name);
-        let patch = json!({ "count": posted.count, "lastTimestamp": (self.wall)().rfc3339() }).to_string().into_bytes();
-        let request = http::Request::patch(target).header(http::header::CONTENT_TYPE, "application/merge-patch+json");
+        let target = format!(
+            "/api/v1/namespaces/{}/events/{}",
+            posted.event.namespace, posted.name
+        );
+        let patch = json!({ "count": posted.count, "lastTimestamp": (self.wall)().rfc3339() })
+            .to_string()
+            .into_bytes();
+        let request = http::Request::patch(target)
+            .header(http::header::CONTENT_TYPE, "application/merge-patch+json");
         match self.send(request, patch).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
             sent => sent.map(|()| true),
         }
     }
 
-    async fn send(&self, request: http::request::Builder, body: Vec<u8>) -> Result<(), kube::Error> {
+    async fn send(
+        &self,
+        request: http::request::Builder,
+        body: Vec<u8>,
+    ) -> Result<(), kube::Error> {
         let request = request.body(body).map_err(kube::Error::HttpError)?;
         self.client.request_text(request).await.map(drop)
     }
@@ -188,7 +240,12 @@ fn name(owner: &str, drawn: &str) -> String {
 
 /// `describe` shows an event at its owner only when it has the owner's uid.
 fn document(event: &Event, name: &str, now: Wall) -> Value {
-    let Event { namespace, owner, reason, message } = event;
+    let Event {
+        namespace,
+        owner,
+        reason,
+        message,
+    } = event;
     let now = now.rfc3339();
     json!({
         "apiVersion": "v1",
@@ -220,22 +277,32 @@ mod tests {
         let reference = |name: &str, controller: bool| json!({ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "uid": "u", "controller": controller });
         let pod = json!({ "metadata": { "ownerReferences": [reference("no", false), reference("web-1", true)] } });
         let owner = Owner::of(&pod).expect("one controls");
-        assert_eq!((owner.kind.as_str(), owner.name.as_str()), ("ReplicaSet", "web-1"));
-        for pod in [json!({}), json!({ "metadata": { "ownerReferences": [reference("no", false)] } })] {
+        assert_eq!(
+            (owner.kind.as_str(), owner.name.as_str()),
+            ("ReplicaSet", "web-1")
+        );
+        for pod in [
+            json!({}),
+            json!({ "metadata": { "ownerReferences": [reference("no", false)] } }),
+        ] {
             assert_eq!(Owner::of(&pod), None);
         }
-        let half = json!({ "metadata": { "ownerReferences": [{ "controller": true, "name": "x" }] } });
+        let half =
+            json!({ "metadata": { "ownerReferences": [{ "controller": true, "name": "x" }] } });
         assert_eq!(Owner::of(&half), None);
     }
 
     #[test]
     fn what_is_too_long_to_name_an_owner_names_none() {
-        let reference =
-            json!({ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "u", "controller": true });
+        let reference = json!({ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "u", "controller": true });
         for key in ["apiVersion", "kind", "name", "uid"] {
             let mut long = reference.clone();
             long[key] = "x".repeat(1 << 20).into();
-            assert_eq!(Owner::of(&json!({ "metadata": { "ownerReferences": [long] } })), None, "{key}");
+            assert_eq!(
+                Owner::of(&json!({ "metadata": { "ownerReferences": [long] } })),
+                None,
+                "{key}"
+            );
         }
     }
 
@@ -243,7 +310,10 @@ mod tests {
     fn the_name_of_an_event_is_that_of_an_object_however_long_its_owners_is() {
         let drawn = "0123456789abcdef0123456789abcdef";
         assert_eq!(name("web-1", drawn), "web-1.0123456789abcdef");
-        for owner in ["x".repeat(253), format!("{}-{}", "x".repeat(235), "y".repeat(17))] {
+        for owner in [
+            "x".repeat(253),
+            format!("{}-{}", "x".repeat(235), "y".repeat(17)),
+        ] {
             let name = name(&owner, drawn);
             assert!(is_object_name(&name) && !name.contains("-."), "{name}");
         }
@@ -253,9 +323,22 @@ mod tests {
     async fn what_waits_to_be_posted_is_short() {
         let (sender, mut events) = mpsc::channel(1);
         let text = || "x".to_owned();
-        let owner = Owner { api_version: text(), kind: text(), name: text(), uid: text() };
+        let owner = Owner {
+            api_version: text(),
+            kind: text(),
+            name: text(),
+            uid: text(),
+        };
         let message = "m".repeat(1 << 20);
-        Events(sender).put(Event { namespace: text(), owner, reason: Reason::Warned, message });
-        assert!(events.recv().await.expect("it was put").message.len() <= 1024, "it is cut");
+        Events(sender).put(Event {
+            namespace: text(),
+            owner,
+            reason: Reason::Warned,
+            message,
+        });
+        assert!(
+            events.recv().await.expect("it was put").message.len() <= 1024,
+            "it is cut"
+        );
     }
 }

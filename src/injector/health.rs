@@ -39,12 +39,18 @@ pub struct Health {
 
 impl Health {
     fn is_ready(&self) -> bool {
-        self.conditions.iter().all(|condition| (condition.holds)().is_ok())
+        self.conditions
+            .iter()
+            .all(|condition| (condition.holds)().is_ok())
     }
 
     fn readiness(&self, verbose: bool) -> Response {
         let ready = self.is_ready();
-        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let status = if ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
         if !verbose {
             return text(status, if ready { "ok\n" } else { "not ready\n" });
         }
@@ -54,24 +60,37 @@ impl Health {
             Err(problem) => format!("[{mark}]{name}: {problem}\n"),
         };
         let conditions = self.conditions.iter().map(|condition| line("-", condition));
-        let mut lines: String = conditions.chain(self.notes.iter().map(|note| line("!", note))).collect();
-        lines.push_str(if ready { "readyz check passed\n" } else { "readyz check failed\n" });
+        let mut lines: String = conditions
+            .chain(self.notes.iter().map(|note| line("!", note)))
+            .collect();
+        lines.push_str(if ready {
+            "readyz check passed\n"
+        } else {
+            "readyz check failed\n"
+        });
         text(status, lines)
     }
 
     fn route(&self, method: &Method, uri: &Uri) -> Response {
         if !matches!(uri.path(), "/livez" | "/readyz" | "/metrics") {
-            return text(StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics\n");
+            return text(
+                StatusCode::NOT_FOUND,
+                "not found: /livez /readyz /metrics\n",
+            );
         }
         if method != Method::GET && method != Method::HEAD {
             let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "use GET\n");
-            refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            refused
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refused;
         }
         match uri.path() {
             // Whoever answers lives: this surface shares its thread with everything else.
             "/livez" => text(StatusCode::OK, "ok\n"),
-            "/readyz" => self.readiness(parameter(uri.query().unwrap_or_default(), "verbose").is_some()),
+            "/readyz" => {
+                self.readiness(parameter(uri.query().unwrap_or_default(), "verbose").is_some())
+            }
             _ => {
                 self.ready.set(self.is_ready());
                 answer(StatusCode::OK, CONTENT_TYPE, render(&self.registry))

@@ -8,7 +8,9 @@ use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Regist
 use crate::inject::{Reason, Skip};
 
 /// From a fast answer to the webhook's own limit; 5 ms, 50 ms and 1 s are what is promised.
-const BUCKETS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 1.0, 4.0];
+const BUCKETS: [f64; 11] = [
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 1.0, 4.0,
+];
 
 /// Why a review could not be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +68,10 @@ impl Ready {
     /// # Errors
     /// When a family of that name is registered already.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let ready = IntGauge::new("stsidecar_injector_ready", "1 when all conditions of /readyz hold, else 0.")?;
+        let ready = IntGauge::new(
+            "stsidecar_injector_ready",
+            "1 when all conditions of /readyz hold, else 0.",
+        )?;
         registry.register(Box::new(ready.clone()))?;
         Ok(Self(ready))
     }
@@ -90,7 +95,10 @@ impl Metrics {
     /// When a family of one of the names is registered already.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let requests = IntCounterVec::new(
-            Opts::new("stsidecar_injector_admission_requests_total", "Admissions by outcome and reason."),
+            Opts::new(
+                "stsidecar_injector_admission_requests_total",
+                "Admissions by outcome and reason.",
+            ),
             &["outcome", "reason"],
         )?;
         let duration = Histogram::with_opts(
@@ -106,7 +114,12 @@ impl Metrics {
         let skipped = Skip::REASONS.map(Outcome::Skipped);
         let denied = Reason::ALL.map(Outcome::Denied);
         let failed = Failure::ALL.map(Outcome::Error);
-        for outcome in [Outcome::Injected].iter().chain(&skipped).chain(&denied).chain(&failed) {
+        for outcome in [Outcome::Injected]
+            .iter()
+            .chain(&skipped)
+            .chain(&denied)
+            .chain(&failed)
+        {
             metrics.requests.with_label_values(&outcome.labels());
         }
         Ok(metrics)
@@ -129,11 +142,26 @@ mod tests {
     fn every_outcome_is_there_from_the_start_and_counts() {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).expect("a fresh registry");
-        let text = || prometheus::TextEncoder::new().encode_to_string(&registry.gather()).expect("text");
-        assert_eq!(text().matches("_admission_requests_total{").count(), 1 + 6 + 12 + 2);
+        let text = || {
+            prometheus::TextEncoder::new()
+                .encode_to_string(&registry.gather())
+                .expect("text")
+        };
+        assert_eq!(
+            text().matches("_admission_requests_total{").count(),
+            1 + 6 + 12 + 2
+        );
         metrics.count(Outcome::Denied(Reason::UnknownKey));
         metrics.took(std::time::Duration::from_millis(2));
-        assert!(text().contains("outcome=\"denied\",reason=\"unknown_key\"} 1\n"), "{}", text());
-        assert!(text().contains("_duration_seconds_bucket{le=\"0.0025\"} 1\n"), "{}", text());
+        assert!(
+            text().contains("outcome=\"denied\",reason=\"unknown_key\"} 1\n"),
+            "{}",
+            text()
+        );
+        assert!(
+            text().contains("_duration_seconds_bucket{le=\"0.0025\"} 1\n"),
+            "{}",
+            text()
+        );
     }
 }

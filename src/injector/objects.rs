@@ -67,24 +67,45 @@ impl Objects {
                 format!("ServiceAccount {namespace}/{account}"),
                 [("namespaces", namespace), ("serviceaccounts", account)]
             ),
-            self.one(format!("Namespace {namespace}"), [("namespaces", namespace)]),
+            self.one(
+                format!("Namespace {namespace}"),
+                [("namespaces", namespace)]
+            ),
         )?;
         Ok(Surroundings { account, namespace })
     }
 
-    async fn one<const N: usize>(&self, object: String, path: [(&str, &str); N]) -> Result<Option<Value>, Error> {
-        let error = |cause: String, fix, source| Error { object: object.clone(), cause, fix, source };
+    async fn one<const N: usize>(
+        &self,
+        object: String,
+        path: [(&str, &str); N],
+    ) -> Result<Option<Value>, Error> {
+        let error = |cause: String, fix, source| Error {
+            object: object.clone(),
+            cause,
+            fix,
+            source,
+        };
         let mut target = "/api/v1".to_owned();
         for (kind, name) in path {
             // It becomes a part of a path of the API server, and whoever reaches the port can send a review.
             if !is_object_name(name) {
                 let cause = format!("{:?} is not the name of an object", safe_line(name));
-                return Err(Error { object: safe_line(&object), cause, fix: "correct the name", source: None });
+                return Err(Error {
+                    object: safe_line(&object),
+                    cause,
+                    fix: "correct the name",
+                    source: None,
+                });
             }
             target.extend(["/", kind, "/", name]);
         }
         match timeout(self.limit, self.ask(&target)).await {
-            Err(_) => Err(error(format!("no answer of the API server within {:?}", self.limit), AGAIN, None)),
+            Err(_) => Err(error(
+                format!("no answer of the API server within {:?}", self.limit),
+                AGAIN,
+                None,
+            )),
             Ok(Ok(object)) => Ok(Some(object)),
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(None),
             Ok(Err(kube::Error::Api(status))) => {
@@ -100,10 +121,13 @@ impl Objects {
     async fn ask(&self, target: &str) -> Result<Value, kube::Error> {
         let mut attempts = 0;
         loop {
-            let request = http::Request::get(target).body(Vec::new()).map_err(kube::Error::HttpError)?;
+            let request = http::Request::get(target)
+                .body(Vec::new())
+                .map_err(kube::Error::HttpError)?;
             attempts += 1;
             match self.client.request(request).await {
-                Err(kube::Error::HyperError(_) | kube::Error::Service(_)) if attempts < ATTEMPTS => {}
+                Err(kube::Error::HyperError(_) | kube::Error::Service(_))
+                    if attempts < ATTEMPTS => {}
                 answered => return answered,
             }
         }

@@ -55,8 +55,15 @@ impl Current {
     /// The file's, until the first look.
     #[must_use]
     pub fn new(template: Template) -> Self {
-        let standing = Standing { has_looked: false, configuration: Ok(()), webhooks: Ok(()) };
-        Self { template: ArcSwap::from_pointee(template), standing: ArcSwap::from_pointee(standing) }
+        let standing = Standing {
+            has_looked: false,
+            configuration: Ok(()),
+            webhooks: Ok(()),
+        };
+        Self {
+            template: ArcSwap::from_pointee(template),
+            standing: ArcSwap::from_pointee(standing),
+        }
     }
 
     /// By what a review that is decided now is decided.
@@ -128,7 +135,15 @@ impl Registration {
     #[must_use]
     pub fn new(own: Config, client: Client, current: Arc<Current>, metrics: Metrics) -> Self {
         let object = Object::webhooks(client, &own.webhook_configuration);
-        Self { object, own, current, metrics, began: Instant::now(), seen: Seen::NotYet, said: Said::NotReadYet }
+        Self {
+            object,
+            own,
+            current,
+            metrics,
+            began: Instant::now(),
+            seen: Seen::NotYet,
+            said: Said::NotReadYet,
+        }
     }
 
     /// Looks for ever: at each event of a watch, and at the latest after four seconds.
@@ -146,11 +161,12 @@ impl Registration {
 
     /// Reads the object itself: an event, or a watch's first answer, may be older than what is stored.
     async fn look(&mut self) {
-        let problem = match self.object.read().await {
-            Ok(object) => {
-                self.follow(object["metadata"]["annotations"][ANNOTATION].as_str());
-                let absent = webhooks::absent(&object, &self.own);
-                (!absent.is_empty()).then(|| {
+        let problem =
+            match self.object.read().await {
+                Ok(object) => {
+                    self.follow(object["metadata"]["annotations"][ANNOTATION].as_str());
+                    let absent = webhooks::absent(&object, &self.own);
+                    (!absent.is_empty()).then(|| {
                     let Config { namespace, service_name, .. } = &self.own;
                     let (title, names) = (self.object.title(), absent.join(" and no "));
                     format!(
@@ -158,12 +174,12 @@ impl Registration {
                         webhooks::UPGRADE
                     )
                 })
-            }
-            // Nothing is asked then, so nothing changes either.
-            Err(missing @ Error::Missing(_)) => Some(missing.to_string()),
-            // `certificates` reads the same object and warns.
-            Err(error) => return debug!(%error, "the registration could not be read"),
-        };
+                }
+                // Nothing is asked then, so nothing changes either.
+                Err(missing @ Error::Missing(_)) => Some(missing.to_string()),
+                // `certificates` reads the same object and warns.
+                Err(error) => return debug!(%error, "the registration could not be read"),
+            };
         self.judge(problem);
         self.current.note(|standing| standing.has_looked = true);
     }
@@ -180,12 +196,16 @@ impl Registration {
                 self.seen = Seen::Here;
             }
             Some(problem) if self.seen == Seen::Here || is_overdue => {
-                error!(problem, "the API server does not ask this injector: pods start without credentials");
+                error!(
+                    problem,
+                    "the API server does not ask this injector: pods start without credentials"
+                );
                 self.seen = Seen::Gone;
             }
             Some(_) => {}
         }
-        self.current.note(|standing| standing.webhooks = problem.map_or(Ok(()), Err));
+        self.current
+            .note(|standing| standing.webhooks = problem.map_or(Ok(()), Err));
     }
 
     /// Puts what the annotation says into effect; nothing when it says what it said before.
@@ -204,25 +224,38 @@ impl Registration {
                 );
                 None
             }
-            Some(Carried::Taken { template, is_the_files }) => {
+            Some(Carried::Taken {
+                template,
+                is_the_files,
+            }) => {
                 if is_first && !is_the_files {
-                    warn!(ANNOTATION, "the mounted file says something else than the annotation, which decides");
+                    warn!(
+                        ANNOTATION,
+                        "the mounted file says something else than the annotation, which decides"
+                    );
                 }
                 self.put_into_effect(*template, ANNOTATION);
                 None
             }
             Some(Carried::OfAnotherBuild(problem)) => {
-                info!(problem, "what is in effect stays: the configuration is for the injectors of another image");
+                info!(
+                    problem,
+                    "what is in effect stays: the configuration is for the injectors of another image"
+                );
                 None
             }
             Some(Carried::Refused(problem)) => {
                 self.metrics.refused();
                 let problem = format!("{}: {problem}", self.object.title());
-                error!(problem, "a configuration cannot be read; the one before stays in effect");
+                error!(
+                    problem,
+                    "a configuration cannot be read; the one before stays in effect"
+                );
                 Some(format!("{problem}; the one before stays in effect"))
             }
         };
-        self.current.note(|standing| standing.configuration = problem.map_or(Ok(()), Err));
+        self.current
+            .note(|standing| standing.configuration = problem.map_or(Ok(()), Err));
     }
 
     fn put_into_effect(&self, template: Template, source: &'static str) {

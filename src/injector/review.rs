@@ -101,14 +101,26 @@ impl Review {
     /// # Errors
     /// When it is no review of the creation of a Pod.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
-        let Envelope { api_version, kind, request } = serde_json::from_slice(body).map_err(|error| {
+        let Envelope {
+            api_version,
+            kind,
+            request,
+        } = serde_json::from_slice(body).map_err(|error| {
             let what = match error.classify() {
-                serde_json::error::Category::Data if error.to_string().starts_with(pod::TOO_LARGE) => pod::TOO_LARGE,
+                serde_json::error::Category::Data
+                    if error.to_string().starts_with(pod::TOO_LARGE) =>
+                {
+                    pod::TOO_LARGE
+                }
                 serde_json::error::Category::Data => "a field is missing or of the wrong kind",
                 serde_json::error::Category::Eof => "it ends too early",
                 _ => "it is not JSON",
             };
-            Error::Json { line: error.line(), column: error.column(), what }
+            Error::Json {
+                line: error.line(),
+                column: error.column(),
+                what,
+            }
         })?;
         let group_version = format!("{}/{}", request.kind.group, request.kind.version);
         for (what, found, expected) in [
@@ -119,11 +131,26 @@ impl Review {
             ("request.operation", &request.operation, "CREATE"),
         ] {
             if found != expected {
-                return Err(Error::Other { what, found: safe_line(found), expected });
+                return Err(Error::Other {
+                    what,
+                    found: safe_line(found),
+                    expected,
+                });
             }
         }
-        let Request { uid, namespace, object: Pod(pod), dry_run, .. } = request;
-        Ok(Self { uid, namespace, dry_run: dry_run.unwrap_or(false), pod })
+        let Request {
+            uid,
+            namespace,
+            object: Pod(pod),
+            dry_run,
+            ..
+        } = request;
+        Ok(Self {
+            uid,
+            namespace,
+            dry_run: dry_run.unwrap_or(false),
+            pod,
+        })
     }
 }
 
@@ -173,7 +200,10 @@ impl Verdict {
     pub fn body(&self, uid: &str) -> Vec<u8> {
         let mut response = Map::new();
         response.insert("uid".to_owned(), uid.into());
-        response.insert("allowed".to_owned(), matches!(self, Self::Admitted { .. }).into());
+        response.insert(
+            "allowed".to_owned(),
+            matches!(self, Self::Admitted { .. }).into(),
+        );
         match self {
             Self::Admitted { patch, warnings } => {
                 if let Some(patch) = patch {
@@ -181,16 +211,25 @@ impl Verdict {
                     response.insert("patch".to_owned(), STANDARD.encode(patch).into());
                 }
                 if !warnings.is_empty() {
-                    response.insert("warnings".to_owned(), warnings.iter().map(|text| warning(text)).collect());
+                    response.insert(
+                        "warnings".to_owned(),
+                        warnings.iter().map(|text| warning(text)).collect(),
+                    );
                 }
             }
             Self::Refused { code, message } => {
-                let reason = if *code == 403 { "Forbidden" } else { "InternalError" };
+                let reason = if *code == 403 {
+                    "Forbidden"
+                } else {
+                    "InternalError"
+                };
                 let status = json!({ "code": code, "message": message, "reason": reason, "status": "Failure" });
                 response.insert("status".to_owned(), status);
             }
         }
-        json!({ "apiVersion": API_VERSION, "kind": KIND, "response": response }).to_string().into_bytes()
+        json!({ "apiVersion": API_VERSION, "kind": KIND, "response": response })
+            .to_string()
+            .into_bytes()
     }
 }
 

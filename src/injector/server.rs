@@ -46,7 +46,10 @@ pub struct Drain {
 /// an API server keeps without use, 90 s long by itself
 /// (<https://github.com/kubernetes/apimachinery/blob/master/pkg/util/net/http.go>, `SetTransportDefaults`): in a burst
 /// it sends a review into one, and repeats none that meets the end of it.
-pub const DRAIN: Drain = Drain { grace: Duration::from_secs(25), idle: Duration::from_secs(5) };
+pub const DRAIN: Drain = Drain {
+    grace: Duration::from_secs(25),
+    idle: Duration::from_secs(5),
+};
 
 /// What the surfaces are made of.
 pub struct Parts {
@@ -102,7 +105,13 @@ pub async fn run(
     }
     closed.send_replace(true);
     // What is left in the queue of events is worth a moment.
-    let joined = async { while tasks.join_next().await.is_some_and(|task| !matches!(task, Ok(EVENTS))) {} };
+    let joined = async {
+        while tasks
+            .join_next()
+            .await
+            .is_some_and(|task| !matches!(task, Ok(EVENTS)))
+        {}
+    };
     let _ = tokio::time::timeout(LAST_WORDS, joined).await;
     Ok(())
 }
@@ -115,7 +124,18 @@ fn start(
     draining: &watch::Sender<bool>,
     closed: &watch::Sender<bool>,
 ) -> Result<Arc<Activity>, Error> {
-    let Parts { current, client, namespace, certificate, clients, mut conditions, notes, webhook, limits, .. } = parts;
+    let Parts {
+        current,
+        client,
+        namespace,
+        certificate,
+        clients,
+        mut conditions,
+        notes,
+        webhook,
+        limits,
+        ..
+    } = parts;
     let (health, registry) = (parts.health, parts.registry);
     let objects = Objects::new(client.clone(), objects::LIMIT);
     let (events, poster) = events::queue(client, clock::boot, clock::wall, super::draw);
@@ -125,27 +145,64 @@ fn start(
     });
     let has_read = first_read(objects.clone(), namespace, tasks);
     let stopping = draining.subscribe();
-    let unless = |fails: bool, problem: &str| if fails { Err(problem.to_owned()) } else { Ok(None) };
+    let unless = |fails: bool, problem: &str| {
+        if fails {
+            Err(problem.to_owned())
+        } else {
+            Ok(None)
+        }
+    };
     let problem = "no ServiceAccount and Namespace could be read yet; the log says why";
     let holds = Box::new(move || unless(!*has_read.borrow(), problem));
-    conditions.push(Condition { name: "reads", holds });
+    conditions.push(Condition {
+        name: "reads",
+        holds,
+    });
     let holds = Box::new(move || unless(*stopping.borrow(), "the injector is shutting down"));
-    conditions.push(Condition { name: "draining", holds });
+    conditions.push(Condition {
+        name: "draining",
+        holds,
+    });
     if let Some(clients) = clients.clone() {
-        conditions.push(Condition { name: "client-ca", holds: Box::new(move || clients.known().map(|()| None)) });
+        conditions.push(Condition {
+            name: "client-ca",
+            holds: Box::new(move || clients.known().map(|()| None)),
+        });
     }
     let activity = Arc::new(Activity::default());
-    let answers = answers(current, objects, events, &registry, &activity, draining.subscribe())?;
-    let (tls, of_webhook, stop) = (Tls::new(certificate, clients)?, Arc::clone(&activity), closed.subscribe());
+    let answers = answers(
+        current,
+        objects,
+        events,
+        &registry,
+        &activity,
+        draining.subscribe(),
+    )?;
+    let (tls, of_webhook, stop) = (
+        Tls::new(certificate, clients)?,
+        Arc::clone(&activity),
+        closed.subscribe(),
+    );
     tasks.spawn(async move {
         let served = serve_over(tls, webhook, Arc::new(answers), limits, of_webhook, stop).await;
         report("webhook", served)
     });
     let ready = Ready::register(&registry)?;
-    let (surface, stop) = (Arc::new(Health { conditions, notes, registry, ready }), closed.subscribe());
+    let (surface, stop) = (
+        Arc::new(Health {
+            conditions,
+            notes,
+            registry,
+            ready,
+        }),
+        closed.subscribe(),
+    );
     tasks.spawn(async move {
         let limits = Limits::new(HEALTH_CONNECTIONS);
-        report("health", serve(health, surface, limits, Arc::new(Activity::default()), stop).await)
+        report(
+            "health",
+            serve(health, surface, limits, Arc::new(Activity::default()), stop).await,
+        )
     });
     Ok(activity)
 }
@@ -159,8 +216,20 @@ fn answers(
     draining: watch::Receiver<bool>,
 ) -> Result<Shared, Error> {
     let metrics = Metrics::register(registry)?;
-    let (activity, clock, draw) = (Arc::clone(activity), clock::boot as fn() -> _, super::draw as fn() -> _);
-    let means = Means { objects, events, metrics, activity, draining, clock, draw };
+    let (activity, clock, draw) = (
+        Arc::clone(activity),
+        clock::boot as fn() -> _,
+        super::draw as fn() -> _,
+    );
+    let means = Means {
+        objects,
+        events,
+        metrics,
+        activity,
+        draining,
+        clock,
+        draw,
+    };
     Ok(Shared(Arc::new(Webhook::new(current, means))))
 }
 
@@ -172,7 +241,11 @@ fn report(name: &'static str, served: std::io::Result<()>) -> &'static str {
 }
 
 /// Becomes true for good when a ServiceAccount and a Namespace could be read: rights, network and token are right.
-fn first_read(objects: Objects, namespace: String, tasks: &mut JoinSet<&'static str>) -> watch::Receiver<bool> {
+fn first_read(
+    objects: Objects,
+    namespace: String,
+    tasks: &mut JoinSet<&'static str>,
+) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tasks.spawn(async move {
         let mut said = false;

@@ -30,9 +30,13 @@ impl Tls {
     ///
     /// # Errors
     /// Never in practice: ring has both versions.
-    pub fn new(certificate: Arc<dyn ResolvesServerCert>, clients: Option<Arc<Clients>>) -> Result<Self, rustls::Error> {
+    pub fn new(
+        certificate: Arc<dyn ResolvesServerCert>,
+        clients: Option<Arc<Clients>>,
+    ) -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        let builder =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         let builder = match clients {
             Some(clients) => builder.with_client_cert_verifier(clients),
             None => builder.with_no_client_auth(),

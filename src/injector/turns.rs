@@ -31,7 +31,10 @@ impl Turn {
     /// Ends the turn for all others. For the peer itself it ends when its answer has left, or its connection ended.
     pub(super) fn answer(self, bytes: Vec<u8>) -> Bytes {
         drop(self.of_all);
-        Bytes::from_owner(Answer { bytes, _of_peer: self.of_peer })
+        Bytes::from_owner(Answer {
+            bytes,
+            _of_peer: self.of_peer,
+        })
     }
 }
 
@@ -49,14 +52,25 @@ impl AsRef<[u8]> for Answer {
 impl Turns {
     /// `most` KiB at a time.
     pub(super) fn new(most: u32) -> Self {
-        Self { most, all: room(most), peers: Mutex::default() }
+        Self {
+            most,
+            all: room(most),
+            peers: Mutex::default(),
+        }
     }
 
     /// Waits for `kib`, or for all there is if that is less.
     pub(super) async fn take(&self, peer: IpAddr, kib: u32) -> Turn {
         let kib = kib.min(self.most);
-        let of_peer = self.of(peer).acquire_many_owned(kib).await.expect("never closed");
-        let of_all = Arc::clone(&self.all).acquire_many_owned(kib).await.expect("never closed");
+        let of_peer = self
+            .of(peer)
+            .acquire_many_owned(kib)
+            .await
+            .expect("never closed");
+        let of_all = Arc::clone(&self.all)
+            .acquire_many_owned(kib)
+            .await
+            .expect("never closed");
         Turn { of_all, of_peer }
     }
 
@@ -74,7 +88,9 @@ impl Turns {
 }
 
 fn room(most: u32) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(usize::try_from(most).expect("a machine of 32 bits or more")))
+    Arc::new(Semaphore::new(
+        usize::try_from(most).expect("a machine of 32 bits or more"),
+    ))
 }
 
 #[cfg(test)]
@@ -90,7 +106,9 @@ mod tests {
 
     /// Whether it is granted without anything else happening; the time is tokio's.
     async fn granted(turns: &Turns, peer: IpAddr, kib: u32) -> Option<Turn> {
-        timeout(Duration::from_millis(1), turns.take(peer, kib)).await.ok()
+        timeout(Duration::from_millis(1), turns.take(peer, kib))
+            .await
+            .ok()
     }
 
     #[tokio::test(start_paused = true)]
@@ -128,7 +146,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_is_not_read_keeps_its_own_peer_waiting_and_no_other() {
         let turns = Turns::new(100);
-        let answer = granted(&turns, A, 60).await.expect("free").answer(vec![1, 2, 3]);
+        let answer = granted(&turns, A, 60)
+            .await
+            .expect("free")
+            .answer(vec![1, 2, 3]);
         assert_eq!(answer, [1, 2, 3].as_slice());
         assert!(granted(&turns, A, 60).await.is_none());
         assert!(granted(&turns, B, 100).await.is_some());
@@ -141,7 +162,9 @@ mod tests {
         let turns = Turns::new(100);
         let held = granted(&turns, A, 100).await.expect("free");
         for _ in 0..3 {
-            assert!(granted(&turns, A, 100).await.is_none() && granted(&turns, B, 60).await.is_none());
+            assert!(
+                granted(&turns, A, 100).await.is_none() && granted(&turns, B, 60).await.is_none()
+            );
         }
         drop(held);
         assert!(granted(&turns, B, 100).await.is_some());

@@ -80,21 +80,61 @@ impl Webhook {
     /// A webhook that injects by what `current` holds when a review is decided.
     #[must_use]
     pub fn new(current: Arc<Current>, means: Means) -> Self {
-        let Means { objects, events, metrics, activity, draining, clock, draw } = means;
-        let (room, small, large) = (Room::new(), Turns::new(MEMORY_OF_SMALL), Turns::new(MOST_MEMORY));
-        Self { current, objects, events, metrics, activity, draining, clock, draw, room, small, large }
+        let Means {
+            objects,
+            events,
+            metrics,
+            activity,
+            draining,
+            clock,
+            draw,
+        } = means;
+        let (room, small, large) = (
+            Room::new(),
+            Turns::new(MEMORY_OF_SMALL),
+            Turns::new(MOST_MEMORY),
+        );
+        Self {
+            current,
+            objects,
+            events,
+            metrics,
+            activity,
+            draining,
+            clock,
+            draw,
+            room,
+            small,
+            large,
+        }
     }
 
     async fn answer(self: Arc<Self>, request: Request, connection: Arc<Connection>) -> Response {
         let began = (self.clock)();
         let length = match length(&request) {
             Some(length) if length <= LARGEST => length,
-            Some(_) => return text(StatusCode::PAYLOAD_TOO_LARGE, "a review has at most 4 MiB\n"),
-            None => return text(StatusCode::LENGTH_REQUIRED, "a review needs a Content-Length\n"),
+            Some(_) => {
+                return text(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "a review has at most 4 MiB\n",
+                );
+            }
+            None => {
+                return text(
+                    StatusCode::LENGTH_REQUIRED,
+                    "a review needs a Content-Length\n",
+                );
+            }
         };
-        let body = match self.room.read(request.into_body(), length, &connection).await {
+        let body = match self
+            .room
+            .read(request.into_body(), length, &connection)
+            .await
+        {
             Ok(body) => body,
-            Err(problem @ Problem::Cut) => return text(StatusCode::BAD_REQUEST, format!("{problem}\n")),
+            Err(problem @ Problem::Cut) => {
+                return text(StatusCode::BAD_REQUEST, format!("{problem}\n"));
+            }
             Err(problem @ Problem::Slow) => {
                 tracing::warn!(peer = %connection.peer(), length, "a review is given up: {problem}");
                 return text(StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n"));
@@ -118,7 +158,11 @@ impl Webhook {
     }
 
     /// The answer to a body, or why it is no review.
-    async fn reviewed(self: &Arc<Self>, body: Whole, connection: &Connection) -> Result<Bytes, String> {
+    async fn reviewed(
+        self: &Arc<Self>,
+        body: Whole,
+        connection: &Connection,
+    ) -> Result<Bytes, String> {
         let is_large = body.len() > SMALL;
         let (body, needed) = apart(is_large, move || {
             let needed = memory_needed(&body);
@@ -128,7 +172,9 @@ impl Webhook {
         let turns = if is_large { &self.large } else { &self.small };
         let turn = turns.take(connection.peer(), needed).await;
         connection.take_up();
-        let review = apart(is_large, move || Review::parse(&body)).await.map_err(|error| error.to_string())?;
+        let review = apart(is_large, move || Review::parse(&body))
+            .await
+            .map_err(|error| error.to_string())?;
         let account = inject::service_account_name(&review.pod);
         let surroundings = match self.objects.read(&review.namespace, account).await {
             Ok(surroundings) => surroundings,
@@ -136,12 +182,20 @@ impl Webhook {
                 let (namespace, owner) = (safe_line(&review.namespace), shown(&review));
                 tracing::error!(namespace, owner, %error, "a pod is refused");
                 self.metrics.count(Outcome::Error(Failure::ReadFailed));
-                let refused = Verdict::Refused { code: 500, message: format!("stsidecar: {error}") };
+                let refused = Verdict::Refused {
+                    code: 500,
+                    message: format!("stsidecar: {error}"),
+                };
                 return Ok(turn.answer(refused.body(&review.uid)));
             }
         };
         let webhook = Arc::clone(self);
-        Ok(turn.answer(apart(is_large, move || webhook.decide(&review, &surroundings).body(&review.uid)).await))
+        Ok(turn.answer(
+            apart(is_large, move || {
+                webhook.decide(&review, &surroundings).body(&review.uid)
+            })
+            .await,
+        ))
     }
 
     fn decide(&self, review: &Review, surroundings: &Surroundings) -> Verdict {
@@ -157,31 +211,59 @@ impl Webhook {
         match inject::decide(&request, &self.current.template(), &mut || (self.draw)()) {
             Decision::Deny(denial) => {
                 self.metrics.count(Outcome::Denied(denial.reason));
-                tracing::info!(namespace, owner = shown(review), reason = denial.reason.as_str(), "a pod is refused");
-                Verdict::Refused { code: 403, message: denial.to_string() }
+                tracing::info!(
+                    namespace,
+                    owner = shown(review),
+                    reason = denial.reason.as_str(),
+                    "a pod is refused"
+                );
+                Verdict::Refused {
+                    code: 403,
+                    message: denial.to_string(),
+                }
             }
             Decision::Skip(skip) => {
                 self.metrics.count(Outcome::Skipped(skip.reason));
                 let owner = shown(review);
                 let Some(message) = skip.message else {
-                    tracing::debug!(namespace, owner, reason = skip.reason, "a pod is left alone");
-                    return Verdict::Admitted { patch: None, warnings: Vec::new() };
+                    tracing::debug!(
+                        namespace,
+                        owner,
+                        reason = skip.reason,
+                        "a pod is left alone"
+                    );
+                    return Verdict::Admitted {
+                        patch: None,
+                        warnings: Vec::new(),
+                    };
                 };
-                tracing::info!(namespace, owner, reason = skip.reason, "a pod is left alone");
+                tracing::info!(
+                    namespace,
+                    owner,
+                    reason = skip.reason,
+                    "a pod is left alone"
+                );
                 self.tell(review, EventReason::Skipped, &message);
-                Verdict::Admitted { patch: None, warnings: vec![format!("not injected: {message}")] }
+                Verdict::Admitted {
+                    patch: None,
+                    warnings: vec![format!("not injected: {message}")],
+                }
             }
             // The second call for a pod that is complete: the first one has said everything.
-            Decision::Inject(injection) if injection.operations.is_empty() => {
-                Verdict::Admitted { patch: None, warnings: Vec::new() }
-            }
+            Decision::Inject(injection) if injection.operations.is_empty() => Verdict::Admitted {
+                patch: None,
+                warnings: Vec::new(),
+            },
             Decision::Inject(injection) => {
                 self.metrics.count(Outcome::Injected);
                 tracing::debug!(namespace, owner = shown(review), "a pod is injected");
                 for warning in &injection.warnings {
                     self.tell(review, EventReason::Warned, warning);
                 }
-                Verdict::Admitted { patch: Some(injection.to_json()), warnings: injection.warnings }
+                Verdict::Admitted {
+                    patch: Some(injection.to_json()),
+                    warnings: injection.warnings,
+                }
             }
         }
     }
@@ -193,7 +275,12 @@ impl Webhook {
         }
         if let Some(owner) = Owner::of(&review.pod) {
             let (namespace, message) = (review.namespace.clone(), message.to_owned());
-            self.events.put(Event { namespace, owner, reason, message });
+            self.events.put(Event {
+                namespace,
+                owner,
+                reason,
+                message,
+            });
         }
     }
 }
@@ -204,14 +291,18 @@ fn shown(review: &Review) -> String {
         return safe_line(&format!("{kind}/{name}"));
     }
     let metadata = &review.pod["metadata"];
-    let name = metadata["name"].as_str().or(metadata["generateName"].as_str());
+    let name = metadata["name"]
+        .as_str()
+        .or(metadata["generateName"].as_str());
     safe_line(&format!("Pod/{}", name.unwrap_or_default()))
 }
 
 /// Does work that may take milliseconds where it delays nobody.
 async fn apart<T: Send + 'static>(is_large: bool, work: impl FnOnce() -> T + Send + 'static) -> T {
     if is_large {
-        tokio::task::spawn_blocking(work).await.expect("it does not panic, and the runtime lives while it is awaited")
+        tokio::task::spawn_blocking(work)
+            .await
+            .expect("it does not panic, and the runtime lives while it is awaited")
     } else {
         work()
     }
@@ -219,7 +310,13 @@ async fn apart<T: Send + 'static>(is_large: bool, work: impl FnOnce() -> T + Sen
 
 /// How long the body is; API servers always say.
 fn length(request: &Request) -> Option<usize> {
-    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    request
+        .headers()
+        .get(CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 /// The webhook as its connections share it.
@@ -235,14 +332,18 @@ impl Respond for Shared {
                 (PATH, &Method::POST) => webhook.answer(request, connection).await,
                 (PATH, _) => {
                     let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "use POST\n");
-                    refused.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+                    refused
+                        .headers_mut()
+                        .insert(ALLOW, HeaderValue::from_static("POST"));
                     refused
                 }
                 _ => text(StatusCode::NOT_FOUND, "not found: /inject\n"),
             };
             // The next review then finds another injector, or comes on a new connection.
             if *draining.borrow() {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
             }
             response
         })

@@ -47,7 +47,12 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn launch<A: Assume + Send + Sync + 'static>(self, call: &Call, sts: &Arc<A>, now: Boot) -> InFlight {
+    pub(super) fn launch<A: Assume + Send + Sync + 'static>(
+        self,
+        call: &Call,
+        sts: &Arc<A>,
+        now: Boot,
+    ) -> InFlight {
         let sts = Arc::clone(sts);
         let Self { request, sent } = self;
         let is_sent = request.is_ok();
@@ -69,11 +74,27 @@ impl Prepared {
 
 /// Waits for the call in flight, if there is one.
 pub(super) async fn answer(in_flight: &mut Option<InFlight>) -> Answered {
-    let Some(flight) = in_flight else { return std::future::pending().await };
+    let Some(flight) = in_flight else {
+        return std::future::pending().await;
+    };
     let outcome = flight.outcome.as_mut().await;
-    let InFlight { call, hop, started, sent, is_sent, .. } = *flight;
+    let InFlight {
+        call,
+        hop,
+        started,
+        sent,
+        is_sent,
+        ..
+    } = *flight;
     *in_flight = None;
-    Answered { call, hop, started, sent, is_sent, outcome }
+    Answered {
+        call,
+        hop,
+        started,
+        sent,
+        is_sent,
+        outcome,
+    }
 }
 
 impl<A: Assume + Send + Sync + 'static> Refresher<A> {
@@ -98,7 +119,12 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         match (self.step_of(call.hop).source_file(), &call.parent) {
             (Some((_, form)), _) => {
                 let latest = self.parts.source.latest();
-                of_source(latest.value.as_deref(), latest.error.as_deref(), &form, self.parts.sts.server_time())
+                of_source(
+                    latest.value.as_deref(),
+                    latest.error.as_deref(),
+                    &form,
+                    self.parts.sts.server_time(),
+                )
             }
             (None, Some(parent)) => Ok(Proof::Signer(parent.clone())),
             (None, None) => Err(Failure::local(
@@ -115,7 +141,11 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         if self.named.changes_to(identity) {
             self.session_names.fill(None);
         }
-        self.named = if identity == Identity::Unknown { self.named } else { identity };
+        self.named = if identity == Identity::Unknown {
+            self.named
+        } else {
+            identity
+        };
         if let Some(name) = &self.session_names[hop] {
             return name.clone();
         }
@@ -127,6 +157,10 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     fn fresh_name(&self, hop: usize) -> SessionName {
         // Of the file, not what the driver was told of: that may come later than this call.
         let material = self.parts.source.latest().value;
-        session_name(self.step_of(hop), material.as_deref().and_then(Material::claims), &self.parts.host_name)
+        session_name(
+            self.step_of(hop),
+            material.as_deref().and_then(Material::claims),
+            &self.parts.host_name,
+        )
     }
 }

@@ -55,14 +55,23 @@ impl Extras {
     /// The files of one step; nothing is read yet.
     #[must_use]
     pub fn of(step: &Step, sent: &SentCodes) -> Self {
-        let mut extras = Self { device: None, contexts: Vec::new() };
+        let mut extras = Self {
+            device: None,
+            contexts: Vec::new(),
+        };
         for (path, form) in step.extra_files() {
             let own = form.clone();
-            let file = RotatedFile::new(path, form.limit(), move |content| own.parse(content), None);
+            let file =
+                RotatedFile::new(path, form.limit(), move |content| own.parse(content), None);
             match step.mfa() {
                 Some(mfa) if form != Form::Context => {
                     let serial_number = mfa.serial_number.to_string();
-                    extras.device = Some(Device { serial_number, file, form, sent: sent.clone() });
+                    extras.device = Some(Device {
+                        serial_number,
+                        file,
+                        form,
+                        sent: sent.clone(),
+                    });
                 }
                 _ => extras.contexts.push(file),
             }
@@ -76,12 +85,21 @@ impl Extras {
     /// # Errors
     /// When a file never held anything usable, or there is no code that was not sent yet.
     pub fn gather(&self, now: Wall) -> Result<sts::Extras, Gap> {
-        let contexts = self.contexts.iter().map(|file| match &*content(file, &Form::Context)? {
-            Material::Text(assertion) => Ok(assertion.clone()),
-            _ => unreachable!("a context assertion is text"),
-        });
-        let contexts = contexts.collect::<Result<Vec<Secret>, Failure>>().map_err(Gap::Failed)?;
-        let code = self.device.as_ref().map(|device| device.code(now)).transpose()?;
+        let contexts = self
+            .contexts
+            .iter()
+            .map(|file| match &*content(file, &Form::Context)? {
+                Material::Text(assertion) => Ok(assertion.clone()),
+                _ => unreachable!("a context assertion is text"),
+            });
+        let contexts = contexts
+            .collect::<Result<Vec<Secret>, Failure>>()
+            .map_err(Gap::Failed)?;
+        let code = self
+            .device
+            .as_ref()
+            .map(|device| device.code(now))
+            .transpose()?;
         Ok(sts::Extras { code, contexts })
     }
 }
@@ -105,14 +123,26 @@ impl Device {
                 }
             }
             Material::Text(code) if was_sent(code) => {
-                let message =
-                    format!("{} still holds the code that was sent; STS takes none twice", self.file.path().display());
-                return Err(Gap::Failed(Failure::local(Class::Token, "TokenCodeUsed", message)));
+                let message = format!(
+                    "{} still holds the code that was sent; STS takes none twice",
+                    self.file.path().display()
+                );
+                return Err(Gap::Failed(Failure::local(
+                    Class::Token,
+                    "TokenCodeUsed",
+                    message,
+                )));
             }
             Material::Text(code) => (code.clone(), None),
             _ => unreachable!("a device's file holds its secret or a code"),
         };
-        sent.insert(self.serial_number.clone(), Sent { code: code.clone(), step });
+        sent.insert(
+            self.serial_number.clone(),
+            Sent {
+                code: code.clone(),
+                step,
+            },
+        );
         Ok(code)
     }
 }

@@ -23,15 +23,25 @@ impl Trouble {
     /// Takes over what a step has changed; true when an incident is over that was announced.
     fn follow(&mut self, session: &Session, now: Now) -> bool {
         let is_failing = session.hops().iter().any(|hop| hop.streak.is_some());
-        let ends = session.hops().last().and_then(|hop| hop.held.as_ref()).map(|held| held.deadline.minus(MIN_SERVE));
+        let ends = session
+            .hops()
+            .last()
+            .and_then(|hop| hop.held.as_ref())
+            .map(|held| held.deadline.minus(MIN_SERVE));
         let is_vended = ends.is_some_and(|end| end > now.boot);
-        let reached = self.current.and_then(|incident| self.announced.of(&incident));
-        let is_over = self.current.is_some() && (!is_failing || is_vended && reached == Some(Moment::Ended));
+        let reached = self
+            .current
+            .and_then(|incident| self.announced.of(&incident));
+        let is_over =
+            self.current.is_some() && (!is_failing || is_vended && reached == Some(Moment::Ended));
         if is_over {
             self.current = None;
         }
         if is_failing {
-            let incident = self.current.get_or_insert(Incident { since: now.boot, ends: None });
+            let incident = self.current.get_or_insert(Incident {
+                since: now.boot,
+                ends: None,
+            });
             incident.ends = ends.filter(|end| *end > incident.since);
         }
         is_over && reached.is_some()
@@ -47,15 +57,25 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             tracing::info!(profile = %self.parts.profile.name, failed_seconds, "refreshes succeed again");
         }
         let incident = self.trouble.current?;
-        if let Some(moment) = self.trouble.announced.announce(&incident, now.boot, Duration::ZERO) {
+        if let Some(moment) = self
+            .trouble
+            .announced
+            .announce(&incident, now.boot, Duration::ZERO)
+        {
             self.announce(moment, now.boot.since(incident.since));
         }
         incident.next(now.boot)
     }
 
     fn announce(&self, moment: Moment, failing: Duration) {
-        let Some((hop, failure)) = self.session.newest_failure() else { return };
-        let vended = self.session.hops().last().and_then(|last| last.held.as_ref());
+        let Some((hop, failure)) = self.session.newest_failure() else {
+            return;
+        };
+        let vended = self
+            .session
+            .hops()
+            .last()
+            .and_then(|last| last.held.as_ref());
         let message = match moment {
             Moment::HalfGone => "refreshes keep failing: half of the time that was left is gone",
             Moment::EndsSoon => "refreshes keep failing: credentials end soon",

@@ -34,7 +34,9 @@ impl Throttle {
     }
 
     fn may_log_failure(&mut self, class_changed: bool, now: Boot) -> bool {
-        let quiet = self.failure_logged.is_some_and(|last| now.since(last) < QUIET);
+        let quiet = self
+            .failure_logged
+            .is_some_and(|last| now.since(last) < QUIET);
         if quiet && !class_changed {
             return false;
         }
@@ -51,14 +53,22 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                 self.log.failure_logged = None;
                 self.refreshed(*hop, *shortened);
             }
-            Report::Failed { hop, failure, class_changed } => {
+            Report::Failed {
+                hop,
+                failure,
+                class_changed,
+            } => {
                 self.parts.metrics.failed(failure.class);
                 self.retry.failures = self.retry.failures.saturating_add(1);
                 if self.log.may_log_failure(*class_changed, now.boot) {
                     self.failed(*hop, failure, now);
                 }
             }
-            Report::DurationRefused { hop, asked, failure } => tracing::info!(
+            Report::DurationRefused {
+                hop,
+                asked,
+                failure,
+            } => tracing::info!(
                 profile = %self.parts.profile.name,
                 operation = self.step_of(*hop).operation(),
                 role = self.step_of(*hop).role_arn().map(tracing::field::display),
@@ -113,7 +123,11 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
 
     fn failed(&self, hop: usize, failure: &Failure, now: Now) {
         let state = &self.session.hops()[hop];
-        let vended = self.session.hops().last().and_then(|last| last.held.as_ref());
+        let vended = self
+            .session
+            .hops()
+            .last()
+            .and_then(|last| last.held.as_ref());
         tracing::warn!(
             profile = %self.parts.profile.name,
             operation = self.step_of(hop).operation(),
@@ -144,10 +158,17 @@ mod tests {
     fn a_class_change_is_logged_at_once_and_anything_else_once_a_minute() {
         let at = |seconds| Boot::from_duration(Duration::from_secs(seconds));
         let mut throttle = Throttle::default();
-        let logged: Vec<bool> = [(true, 0), (false, 1), (false, 59), (true, 59), (false, 118), (false, 119)]
-            .into_iter()
-            .map(|(class_changed, second)| throttle.may_log_failure(class_changed, at(second)))
-            .collect();
+        let logged: Vec<bool> = [
+            (true, 0),
+            (false, 1),
+            (false, 59),
+            (true, 59),
+            (false, 118),
+            (false, 119),
+        ]
+        .into_iter()
+        .map(|(class_changed, second)| throttle.may_log_failure(class_changed, at(second)))
+        .collect();
         assert_eq!(logged, [true, false, false, true, false, true]);
     }
 }

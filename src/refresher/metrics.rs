@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts,
+    Registry,
+};
 
 use crate::assume::{Profile, ProfileName};
 use crate::failure::Class;
@@ -51,14 +54,18 @@ impl Metrics {
             registry.register(Box::new(vector.clone()))?;
             Ok(vector)
         };
-        let counter = |name: &str, help: &str, label: &str| -> Result<IntCounterVec, prometheus::Error> {
-            let vector = IntCounterVec::new(Opts::new(name, help), &["profile", label])?;
-            registry.register(Box::new(vector.clone()))?;
-            Ok(vector)
-        };
+        let counter =
+            |name: &str, help: &str, label: &str| -> Result<IntCounterVec, prometheus::Error> {
+                let vector = IntCounterVec::new(Opts::new(name, help), &["profile", label])?;
+                registry.register(Box::new(vector.clone()))?;
+                Ok(vector)
+            };
         let exchanges = HistogramVec::new(
-            HistogramOpts::new("stsidecar_sts_request_duration_seconds", "Answering time of STS, failures included")
-                .buckets(BUCKETS.to_vec()),
+            HistogramOpts::new(
+                "stsidecar_sts_request_duration_seconds",
+                "Answering time of STS, failures included",
+            )
+            .buckets(BUCKETS.to_vec()),
             &["operation"],
         )?;
         registry.register(Box::new(exchanges.clone()))?;
@@ -83,8 +90,16 @@ impl Metrics {
                 "stsidecar_session_token_utilization_ratio",
                 "The fullest session's share of the room for policies and tags; 0 where STS does not say",
             )?,
-            refreshes: counter("stsidecar_credentials_refreshes_total", "Exchanges with STS by outcome", "outcome")?,
-            errors: counter("stsidecar_credentials_refresh_errors_total", "Failed exchanges by reason", "reason")?,
+            refreshes: counter(
+                "stsidecar_credentials_refreshes_total",
+                "Exchanges with STS by outcome",
+                "outcome",
+            )?,
+            errors: counter(
+                "stsidecar_credentials_refresh_errors_total",
+                "Failed exchanges by reason",
+                "reason",
+            )?,
             exchanges,
         })
     }
@@ -95,7 +110,8 @@ impl Metrics {
         let name: &ProfileName = &profile.name;
         let name = [name.as_str()];
         let outcome = |outcome| self.refreshes.with_label_values(&[name[0], outcome]);
-        let mut operations: Vec<&'static str> = profile.steps.iter().map(|step| step.operation()).collect();
+        let mut operations: Vec<&'static str> =
+            profile.steps.iter().map(|step| step.operation()).collect();
         operations.dedup();
         ProfileMetrics {
             expiration: self.expiration.with_label_values(&name),
@@ -107,7 +123,12 @@ impl Metrics {
             failures: outcome("error"),
             errors: Class::REASONS
                 .into_iter()
-                .map(|class| (class, self.errors.with_label_values(&[name[0], class.reason()])))
+                .map(|class| {
+                    (
+                        class,
+                        self.errors.with_label_values(&[name[0], class.reason()]),
+                    )
+                })
                 .collect(),
             exchanges: operations
                 .into_iter()
@@ -124,7 +145,11 @@ impl ProfileMetrics {
 
     pub(super) fn failed(&self, class: Class) {
         self.failures.inc();
-        if let Some((_, counter)) = self.errors.iter().find(|(of, _)| of.reason() == class.reason()) {
+        if let Some((_, counter)) = self
+            .errors
+            .iter()
+            .find(|(of, _)| of.reason() == class.reason())
+        {
             counter.inc();
         }
     }
@@ -141,15 +166,25 @@ impl ProfileMetrics {
 
     pub(super) fn schedule(&self, hops: &[HopReport]) {
         let vended = hops.last();
-        let fullest = hops.iter().filter_map(|hop| hop.details.utilization()).max();
-        self.utilization.set(f64::from(fullest.unwrap_or_default()) / 100.0);
-        self.expiration.set(seconds(vended.and_then(|hop| hop.expiration)));
-        self.last_refresh.set(seconds(vended.and_then(|hop| hop.last_refresh)));
-        self.next_refresh.set(seconds(vended.and_then(|hop| hop.next_refresh)));
+        let fullest = hops
+            .iter()
+            .filter_map(|hop| hop.details.utilization())
+            .max();
+        self.utilization
+            .set(f64::from(fullest.unwrap_or_default()) / 100.0);
+        self.expiration
+            .set(seconds(vended.and_then(|hop| hop.expiration)));
+        self.last_refresh
+            .set(seconds(vended.and_then(|hop| hop.last_refresh)));
+        self.next_refresh
+            .set(seconds(vended.and_then(|hop| hop.next_refresh)));
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "Unix seconds are exact in a float for the next 285 million years")]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "Unix seconds are exact in a float for the next 285 million years"
+)]
 fn seconds(instant: Option<Wall>) -> f64 {
     instant.map_or(0.0, |instant| instant.unix_milliseconds() as f64 / 1000.0)
 }

@@ -44,14 +44,22 @@ pub fn of_source(
         (_, Some(error)) => return Err(unreadable(error, form)),
         _ => {
             let message = format!("the file of the {form} has not been read yet");
-            return Err(Failure::local(Class::Token, &format!("{}Missing", form.noun()), message));
+            return Err(Failure::local(
+                Class::Token,
+                &format!("{}Missing", form.noun()),
+                message,
+            ));
         }
     };
-    let ended =
-        material.and_then(Material::expires_at).filter(|end| at_sts.is_some_and(|now| end.plus(OUTLIVED) <= now));
+    let ended = material
+        .and_then(Material::expires_at)
+        .filter(|end| at_sts.is_some_and(|now| end.plus(OUTLIVED) <= now));
     match ended {
         Some(end) if *form == Form::Assertion => {
-            let message = format!("the SAML assertion ended at {}, and no new one has come", end.rfc3339());
+            let message = format!(
+                "the SAML assertion ended at {}, and no new one has come",
+                end.rfc3339()
+            );
             Err(Failure::local(Class::Token, "AssertionExpired", message))
         }
         _ => Ok(proof),
@@ -70,5 +78,9 @@ pub fn unreadable(error: &rotated_file::Error, form: &Form) -> Failure {
         rotated_file::Error::Rejected { .. } => "Invalid",
         _ => "Unreadable",
     };
-    Failure::local(Class::Token, &format!("{}{fault}", form.noun()), error.to_string())
+    Failure::local(
+        Class::Token,
+        &format!("{}{fault}", form.noun()),
+        error.to_string(),
+    )
 }

@@ -13,7 +13,10 @@ use crate::sts::Assume;
 impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     /// Reads the source's file anew, in case that is what was mended, and passes the wish on.
     pub(super) fn retry(&mut self) -> Event {
-        self.retry = Retry { taken: *self.inputs.retries.borrow_and_update(), ..Retry::default() };
+        self.retry = Retry {
+            taken: *self.inputs.retries.borrow_and_update(),
+            ..Retry::default()
+        };
         let _ = self.parts.source.reload();
         Event::Retry
     }

@@ -24,7 +24,9 @@ pub(super) fn report<A>(
     let last = steps.last();
     Report {
         profile: parts.profile.name.to_string(),
-        role_arn: last.and_then(|step| step.role_arn()).map(ToString::to_string),
+        role_arn: last
+            .and_then(|step| step.role_arn())
+            .map(ToString::to_string),
         session_name: last
             .and_then(|step| step.session_name())
             .and(names.last().and_then(Option::as_ref))
@@ -43,7 +45,10 @@ pub(super) fn report<A>(
         retry,
         incident: incident.map(|incident| IncidentReport {
             failing_since: Some(now.on_the_wall(incident.since)),
-            credentials_end: session.hops().last().and_then(|hop| Some(hop.held.as_ref()?.credentials.expiration)),
+            credentials_end: session
+                .hops()
+                .last()
+                .and_then(|hop| Some(hop.held.as_ref()?.credentials.expiration)),
             incident,
         }),
         last_error: session.newest_failure().map(|(at, failure)| {
@@ -90,15 +95,28 @@ fn token_report<A>(parts: &Parts<A>) -> TokenReport {
     };
     match current.value.as_deref() {
         Some(Material::Token(token)) => {
-            let Claims { issuer, subject, audience, .. } = token.claims().clone();
+            let Claims {
+                issuer,
+                subject,
+                audience,
+                ..
+            } = token.claims().clone();
             (report.issuer, report.subject, report.audience) = (issuer, subject, audience);
         }
         Some(Material::Assertion(assertion)) => {
-            let Facts { issuer, subject, audience, recipient, .. } = assertion.facts().clone();
+            let Facts {
+                issuer,
+                subject,
+                audience,
+                recipient,
+                ..
+            } = assertion.facts().clone();
             (report.issuer, report.subject, report.audience) = (issuer, subject, audience);
             report.recipient = recipient;
         }
-        Some(Material::AccessKey(key)) => report.access_key_id = Some(format!("..{}", key.suffix())),
+        Some(Material::AccessKey(key)) => {
+            report.access_key_id = Some(format!("..{}", key.suffix()));
+        }
         _ => {}
     }
     report

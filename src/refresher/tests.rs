@@ -7,8 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
 use crate::assume::{
-    AccessKeyFile, Mfa, MfaCode, ProfileName, Reply, ReplyDetails, SerialNumber, SessionDuration, SessionToken,
-    WebIdentity,
+    AccessKeyFile, Mfa, MfaCode, ProfileName, Reply, ReplyDetails, SerialNumber, SessionDuration,
+    SessionToken, WebIdentity,
 };
 use crate::cache;
 use crate::credentials::Secret;
@@ -38,17 +38,30 @@ fn jwt(name: &str) -> String {
         r#"{{"iss":"https://k","sub":"system:serviceaccount:shop:{name}","aud":["sts"],
             "kubernetes.io":{{"namespace":"shop","pod":{{"name":"web-0"}}}}}}"#
     );
-    format!("eyJhbGciOiJSUzI1NiJ9.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
+    format!(
+        "eyJhbGciOiJSUzI1NiJ9.{}.c2ln",
+        URL_SAFE_NO_PAD.encode(claims)
+    )
 }
 
 fn refresher(token_file: &Path, kept: Option<Saved>) -> Refresher<Nobody> {
-    driving(Step::WebIdentity(WebIdentity::new(token_file)), Nobody(None), kept)
+    driving(
+        Step::WebIdentity(WebIdentity::new(token_file)),
+        Nobody(None),
+        kept,
+    )
 }
 
 fn driving(step: Step, sts: Nobody, kept: Option<Saved>) -> Refresher<Nobody> {
-    let profile = Profile { name: ProfileName::parse("default").expect("a name"), steps: vec![Arc::new(step)] };
+    let profile = Profile {
+        name: ProfileName::parse("default").expect("a name"),
+        steps: vec![Arc::new(step)],
+    };
     let (file, form) = profile.source_file();
-    let unanswered = Answer::Refused(Refused { status: 503, body: response::error_body(NOT_READY, "") });
+    let unanswered = Answer::Refused(Refused {
+        status: 503,
+        body: response::error_body(NOT_READY, ""),
+    });
     let parts = Parts {
         refresh_at: RefreshAt::default(),
         digest: Digest([7; 32]),
@@ -57,7 +70,9 @@ fn driving(step: Step, sts: Nobody, kept: Option<Saved>) -> Refresher<Nobody> {
         sts: Arc::new(sts),
         publisher: cache::channel(unanswered, Boot::default).0,
         report: watch::Sender::new(StatusReport::default()),
-        metrics: metrics::Metrics::register(&prometheus::Registry::new()).expect("a fresh registry").profile(&profile),
+        metrics: metrics::Metrics::register(&prometheus::Registry::new())
+            .expect("a fresh registry")
+            .profile(&profile),
         state: None,
         kept: watch::Sender::new(kept),
         boot_id: "boot".to_owned(),
@@ -93,7 +108,11 @@ async fn the_session_is_named_after_the_token_that_is_sent_even_when_it_came_aft
     refresher.token_changed();
     let call = refresher.first_call();
     drop(refresher.prepare(&call));
-    assert_eq!(refresher.session_names, [None], "no name is settled without a token");
+    assert_eq!(
+        refresher.session_names,
+        [None],
+        "no name is settled without a token"
+    );
     std::fs::write(&file, jwt("app")).expect("written");
     // The call comes before anybody was told of the new content.
     drop(refresher.prepare(&call));
@@ -103,7 +122,9 @@ async fn the_session_is_named_after_the_token_that_is_sent_even_when_it_came_aft
 
 /// What an earlier process held for whom the token of `name` names.
 fn kept(name: &str) -> Saved {
-    let identity = WebIdentityToken::parse(jwt(name).as_bytes()).expect("a token").identity();
+    let identity = WebIdentityToken::parse(jwt(name).as_bytes())
+        .expect("a token")
+        .identity();
     let credentials = Credentials {
         access_key_id: "ASIAKEPT000000000001".to_owned(),
         secret_access_key: Secret::new("secret".to_owned()),
@@ -112,14 +133,33 @@ fn kept(name: &str) -> Saved {
         account: None,
     };
     let deadline = clock::boot().plus(Duration::from_hours(1));
-    let (lifetime, received, details) = (Duration::from_hours(1), clock::wall(), ReplyDetails::default());
-    let held = Held { credentials, deadline, lifetime, received, details, identity };
-    let hop = SavedHop { held, due: deadline, generation: 1, worked: None };
+    let (lifetime, received, details) = (
+        Duration::from_hours(1),
+        clock::wall(),
+        ReplyDetails::default(),
+    );
+    let held = Held {
+        credentials,
+        deadline,
+        lifetime,
+        received,
+        details,
+        identity,
+    };
+    let hop = SavedHop {
+        held,
+        due: deadline,
+        generation: 1,
+        worked: None,
+    };
     Saved {
         boot_id: "boot".to_owned(),
         named: identity,
         session_names: vec![Some(SessionName::sanitised("kept"))],
-        snapshot: Snapshot { digest: Digest([7; 32]), hops: vec![Some(hop)] },
+        snapshot: Snapshot {
+            digest: Digest([7; 32]),
+            hops: vec![Some(hop)],
+        },
     }
 }
 
@@ -129,14 +169,25 @@ async fn a_token_of_another_identity_than_the_restored_credentials_is_noticed_wh
     let file = directory.path().join("token");
     for (name, another) in [("app", false), ("other", true)] {
         let mut refresher = refresher(&file, Some(kept("app")));
-        let restored = refresher.restored().expect("without a token there is nothing to compare with");
+        let restored = refresher
+            .restored()
+            .expect("without a token there is nothing to compare with");
         let actions = refresher.session.step(restored, clock::now());
-        assert!(matches!(actions[..], [Action::Serve { .. }, Action::WakeAt(_)]), "{actions:?}");
+        assert!(
+            matches!(actions[..], [Action::Serve { .. }, Action::WakeAt(_)]),
+            "{actions:?}"
+        );
         std::fs::write(&file, jwt(name)).expect("written");
         drop(refresher.parts.source.reload());
         let event = refresher.token_changed();
         let actions = refresher.session.step(event, clock::now());
-        assert_eq!(actions.iter().any(|action| matches!(action, Action::Withdraw)), another, "{actions:?}");
+        assert_eq!(
+            actions
+                .iter()
+                .any(|action| matches!(action, Action::Withdraw)),
+            another,
+            "{actions:?}"
+        );
         std::fs::remove_file(&file).expect("removed");
     }
 }
@@ -152,11 +203,19 @@ async fn session_names_are_kept_for_one_identity_and_chosen_anew_for_another() {
         refresher.token_changed();
         refresher.restored();
         let call = refresher.first_call();
-        let Ok(request) = refresher.prepare(&call).request else { panic!("everything is there") };
+        let Ok(request) = refresher.prepare(&call).request else {
+            panic!("everything is there")
+        };
         assert_eq!(request.session_name.as_str(), expected, "kept of {of}");
         std::fs::write(&file, jwt("third")).expect("written");
-        let Ok(request) = refresher.prepare(&call).request else { panic!("everything is there") };
-        assert_eq!(request.session_name.as_str(), "shop.web-0", "another identity while it runs");
+        let Ok(request) = refresher.prepare(&call).request else {
+            panic!("everything is there")
+        };
+        assert_eq!(
+            request.session_name.as_str(),
+            "shop.web-0",
+            "another identity while it runs"
+        );
     }
 }
 
@@ -173,7 +232,10 @@ async fn each_way_a_token_file_is_unusable_has_the_advice_that_mends_it() {
         drop(refresher.prepare(&call));
         let failure = refresher.proof(&call).expect_err("no token");
         let hint = failure.hint();
-        assert!(hint.contains("projected service account token") && !hint.contains("fsGroup"), "{file}: {hint}");
+        assert!(
+            hint.contains("projected service account token") && !hint.contains("fsGroup"),
+            "{file}: {hint}"
+        );
     }
 }
 
@@ -184,30 +246,56 @@ async fn an_error_that_comes_or_goes_is_no_new_token() {
     std::fs::write(&file, jwt("app")).expect("written");
     let mut refresher = refresher(&file, None);
     drop(refresher.parts.source.reload());
-    assert!(matches!(refresher.token_changed(), Event::Token(Content { generation: 1, .. })));
+    assert!(matches!(
+        refresher.token_changed(),
+        Event::Token(Content { generation: 1, .. })
+    ));
     std::fs::remove_file(&file).expect("removed");
     drop(refresher.parts.source.reload());
-    assert!(matches!(refresher.token_changed(), Event::Tick), "a missing file");
+    assert!(
+        matches!(refresher.token_changed(), Event::Tick),
+        "a missing file"
+    );
     std::fs::write(&file, jwt("app")).expect("written");
     drop(refresher.parts.source.reload());
-    assert!(matches!(refresher.token_changed(), Event::Tick), "the same content again");
+    assert!(
+        matches!(refresher.token_changed(), Event::Tick),
+        "the same content again"
+    );
     std::fs::write(&file, jwt("other")).expect("written");
     drop(refresher.parts.source.reload());
     let first = refresher.content.identity;
     let event = refresher.token_changed();
-    assert!(matches!(event, Event::Token(Content { generation: 2, identity }) if first.changes_to(identity)));
+    assert!(
+        matches!(event, Event::Token(Content { generation: 2, identity }) if first.changes_to(identity))
+    );
 }
 
 #[test]
 fn an_assertion_is_sent_until_five_minutes_after_its_end_and_a_token_however_old() {
     let response = r#"<Response><Assertion><Conditions NotOnOrAfter="2026-11-22T06:00:00Z"/></Assertion></Response>"#;
-    let assertion = Form::Assertion.parse(response.as_bytes()).expect("a response");
+    let assertion = Form::Assertion
+        .parse(response.as_bytes())
+        .expect("a response");
     let at = |after: i64| Wall::from_unix_seconds(1_795_327_200 + after);
-    assert!(of_source(Some(&assertion), None, &Form::Assertion, Some(at(299))).is_ok(), "STS judges");
-    assert!(of_source(Some(&assertion), None, &Form::Assertion, None).is_ok(), "our own clock may be wrong");
-    let failure = of_source(Some(&assertion), None, &Form::Assertion, Some(at(300))).expect_err("of no use any more");
-    assert_eq!((failure.class, failure.code.as_str(), failure.sent), (Class::Token, "AssertionExpired", false));
-    assert!(failure.message.contains("2026-11-22T06:00:00Z") && failure.hint().contains("new SAML response"));
+    assert!(
+        of_source(Some(&assertion), None, &Form::Assertion, Some(at(299))).is_ok(),
+        "STS judges"
+    );
+    assert!(
+        of_source(Some(&assertion), None, &Form::Assertion, None).is_ok(),
+        "our own clock may be wrong"
+    );
+    let failure = of_source(Some(&assertion), None, &Form::Assertion, Some(at(300)))
+        .expect_err("of no use any more");
+    assert_eq!(
+        (failure.class, failure.code.as_str(), failure.sent),
+        (Class::Token, "AssertionExpired", false)
+    );
+    assert!(
+        failure.message.contains("2026-11-22T06:00:00Z")
+            && failure.hint().contains("new SAML response")
+    );
     let expired = Form::Token.parse(jwt("app").as_bytes()).expect("a token");
     assert!(of_source(Some(&expired), None, &Form::Token, Some(at(1_000_000))).is_ok());
 }
@@ -215,21 +303,44 @@ fn an_assertion_is_sent_until_five_minutes_after_its_end_and_a_token_however_old
 #[tokio::test]
 async fn codes_are_those_of_the_time_at_sts_whatever_our_wall_clock_says() {
     let directory = tempfile::tempdir().expect("a directory");
-    let (keys, secret) = (directory.path().join("credentials"), directory.path().join("secret"));
-    std::fs::write(&keys, "[default]\naws_access_key_id=AKIAEXAMPLE000001\naws_secret_access_key=x\n")
-        .expect("written");
+    let (keys, secret) = (
+        directory.path().join("credentials"),
+        directory.path().join("secret"),
+    );
+    std::fs::write(
+        &keys,
+        "[default]\naws_access_key_id=AKIAEXAMPLE000001\naws_secret_access_key=x\n",
+    )
+    .expect("written");
     std::fs::write(&secret, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").expect("written");
     let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
     let step = Step::SessionToken(SessionToken {
-        keys: AccessKeyFile { path: keys, profile: "default".to_owned(), server: Server::Aws },
+        keys: AccessKeyFile {
+            path: keys,
+            profile: "default".to_owned(),
+            server: Server::Aws,
+        },
         duration: SessionDuration::LONGEST,
-        mfa: Some(Mfa { serial_number, code: MfaCode::Secret(secret) }),
+        mfa: Some(Mfa {
+            serial_number,
+            code: MfaCode::Secret(secret),
+        }),
     });
-    let mut refresher = driving(step, Nobody(Some(Wall::from_unix_seconds(1_111_111_109))), None);
+    let mut refresher = driving(
+        step,
+        Nobody(Some(Wall::from_unix_seconds(1_111_111_109))),
+        None,
+    );
     let call = refresher.first_call();
-    let Ok(request) = refresher.prepare(&call).request else { panic!("everything is there") };
+    let Ok(request) = refresher.prepare(&call).request else {
+        panic!("everything is there")
+    };
     assert_eq!(
-        request.extras.code.as_ref().map(crate::credentials::Secret::expose),
+        request
+            .extras
+            .code
+            .as_ref()
+            .map(crate::credentials::Secret::expose),
         Some("081804"),
         "RFC 6238, appendix B"
     );
@@ -250,7 +361,14 @@ async fn a_retry_reads_the_token_file_anew_and_is_reported_by_its_number() {
     assert!(refresher.parts.source.latest().value.is_some());
     refresher.advance(event);
     let report = refresher.parts.report.borrow().clone();
-    assert_eq!((report.retry.taken, report.retry.was_failing, report.retry.is_calling), (7, false, true));
+    assert_eq!(
+        (
+            report.retry.taken,
+            report.retry.was_failing,
+            report.retry.is_calling
+        ),
+        (7, false, true)
+    );
     assert_eq!(report.token.and_then(|token| token.error), None);
 }
 
@@ -260,15 +378,35 @@ async fn since_when_refreshes_fail_moves_with_a_wall_clock_that_is_set() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut refresher = refresher(&directory.path().join("token"), None);
     let call = refresher.first_call().id;
-    let outcome = Err(Failure::local(Class::Token, "TokenFileMissing", String::new()));
-    refresher.advance(Event::Answered { call, sent: Content::default(), outcome });
+    let outcome = Err(Failure::local(
+        Class::Token,
+        "TokenFileMissing",
+        String::new(),
+    ));
+    refresher.advance(Event::Answered {
+        call,
+        sent: Content::default(),
+        outcome,
+    });
     let now = clock::now();
-    let later =
-        Now { boot: now.boot.plus(Duration::from_mins(8)), wall: now.wall.plus(Duration::from_hours(400_000)), ..now };
+    let later = Now {
+        boot: now.boot.plus(Duration::from_mins(8)),
+        wall: now.wall.plus(Duration::from_hours(400_000)),
+        ..now
+    };
     let shown = (Retry::default(), refresher.trouble.current);
-    let report = status::report(&refresher.parts, &refresher.session, &refresher.session_names, shown, later);
+    let report = status::report(
+        &refresher.parts,
+        &refresher.session,
+        &refresher.session_names,
+        shown,
+        later,
+    );
     let ago = |at: Option<Wall>| later.wall.since(at.expect("a time")).as_secs();
-    let (incident, error) = (report.incident.expect("it fails"), report.last_error.expect("it fails"));
+    let (incident, error) = (
+        report.incident.expect("it fails"),
+        report.last_error.expect("it fails"),
+    );
     assert_eq!(ago(incident.failing_since), 480);
     assert_eq!((ago(error.failing_since), ago(error.at)), (480, 480));
 }

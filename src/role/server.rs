@@ -37,7 +37,14 @@ impl Server {
     pub fn of_host(host: &str) -> Self {
         let host = host.to_ascii_lowercase();
         let host = host.strip_suffix('.').unwrap_or(&host);
-        let is_below = |domain: &str| host.strip_suffix(domain).is_some_and(|name| name.ends_with('.'));
-        if DOMAINS.into_iter().any(is_below) { Self::Aws } else { Self::Other }
+        let is_below = |domain: &str| {
+            host.strip_suffix(domain)
+                .is_some_and(|name| name.ends_with('.'))
+        };
+        if DOMAINS.into_iter().any(is_below) {
+            Self::Aws
+        } else {
+            Self::Other
+        }
     }
 }

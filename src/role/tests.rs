@@ -5,10 +5,26 @@ use super::*;
 #[test]
 fn role_arns_of_every_partition_are_read() {
     for (text, account, name) in [
-        ("arn:aws:iam::111122223333:role/app", Some("111122223333"), "app"),
-        ("arn:aws-cn:iam::111122223333:role/team/deep/app", Some("111122223333"), "app"),
-        ("arn:minio:iam:::role/nOybJqMNzNmroqEKq5D0EUsRZw0", None, "nOybJqMNzNmroqEKq5D0EUsRZw0"),
-        ("arn:aws:iam::RGW33567154695143645:role/app", Some("RGW33567154695143645"), "app"),
+        (
+            "arn:aws:iam::111122223333:role/app",
+            Some("111122223333"),
+            "app",
+        ),
+        (
+            "arn:aws-cn:iam::111122223333:role/team/deep/app",
+            Some("111122223333"),
+            "app",
+        ),
+        (
+            "arn:minio:iam:::role/nOybJqMNzNmroqEKq5D0EUsRZw0",
+            None,
+            "nOybJqMNzNmroqEKq5D0EUsRZw0",
+        ),
+        (
+            "arn:aws:iam::RGW33567154695143645:role/app",
+            Some("RGW33567154695143645"),
+            "app",
+        ),
         ("arn:aws:iam::tenant_1:role/app", Some("tenant_1"), "app"),
     ] {
         let role = RoleArn::parse(text).expect(text);
@@ -57,7 +73,11 @@ fn a_server_may_answer_with_the_role_itself_unless_it_is_aws() {
 fn any_text_becomes_a_session_name_that_sts_takes() {
     for text in ["", "a", "ns.pod-0", "ünïcode/and spaces", &"x".repeat(200)] {
         let name = SessionName::sanitised(text);
-        assert_eq!(SessionName::parse(name.as_str()), Ok(name.clone()), "{text}");
+        assert_eq!(
+            SessionName::parse(name.as_str()),
+            Ok(name.clone()),
+            "{text}"
+        );
     }
     assert_eq!(SessionName::sanitised("a b").as_str(), "a-b");
     assert_eq!(SessionName::parse("a b"), Err(Error::SessionName));

@@ -55,7 +55,10 @@ impl Reloads {
         );
         let reloads = IntCounterVec::new(options, &["outcome"])?;
         registry.register(Box::new(reloads.clone()))?;
-        Ok(Self { success: reloads.with_label_values(&["success"]), error: reloads.with_label_values(&["error"]) })
+        Ok(Self {
+            success: reloads.with_label_values(&["success"]),
+            error: reloads.with_label_values(&["error"]),
+        })
     }
 
     pub(super) fn succeeded(&self) {
@@ -83,8 +86,13 @@ mod tests {
         let metrics = Metrics::register(&registry).expect("a fresh registry");
         assert_eq!(metrics.profile("default").counts(), (0, 0));
         let families = registry.gather();
-        let [family] = &families[..] else { panic!("one family, not {families:?}") };
-        assert_eq!((family.name(), family.get_metric().len()), ("stsidecar_token_reloads_total", 2));
+        let [family] = &families[..] else {
+            panic!("one family, not {families:?}")
+        };
+        assert_eq!(
+            (family.name(), family.get_metric().len()),
+            ("stsidecar_token_reloads_total", 2)
+        );
         assert!(Metrics::register(&registry).is_err());
     }
 }

@@ -69,18 +69,29 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Erro
     let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
     if !metadata.is_file() {
         let found = name_of(metadata.file_type());
-        return Err(Error::NotAFile { path: path.to_owned(), found });
+        return Err(Error::NotAFile {
+            path: path.to_owned(),
+            found,
+        });
     }
     // Room for all of it, so that growing leaves no copy behind.
     let expected = usize::try_from(metadata.len()).unwrap_or(limit).min(limit);
     let mut content = Zeroizing::new(Vec::with_capacity(expected + 1));
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    file.take(most).read_to_end(&mut content).map_err(|error| unreadable(path, error))?;
+    file.take(most)
+        .read_to_end(&mut content)
+        .map_err(|error| unreadable(path, error))?;
     if content.len() > limit {
-        return Err(Error::TooLarge { path: path.to_owned(), limit });
+        return Err(Error::TooLarge {
+            path: path.to_owned(),
+            limit,
+        });
     }
     let text = text::unmarked(&content);
-    let text = text.map_err(|error| Error::Rejected { path: path.to_owned(), reason: error.to_string() })?;
+    let text = text.map_err(|error| Error::Rejected {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
     let mark = content.len() - text.len();
     content.drain(..mark);
     Ok(content)
@@ -103,9 +114,14 @@ fn open(path: &Path) -> Result<File, Errno> {
 
 fn refused(path: &Path, errno: Errno) -> Error {
     match errno {
-        Errno::NOENT => Error::Missing { path: path.to_owned() },
+        Errno::NOENT => Error::Missing {
+            path: path.to_owned(),
+        },
         // What opening a socket says.
-        Errno::NXIO => Error::NotAFile { path: path.to_owned(), found: "a socket" },
+        Errno::NXIO => Error::NotAFile {
+            path: path.to_owned(),
+            found: "a socket",
+        },
         other => unreadable(path, other.into()),
     }
 }
@@ -113,12 +129,18 @@ fn refused(path: &Path, errno: Errno) -> Error {
 fn unreadable(path: &Path, error: io::Error) -> Error {
     let detail = match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            let owner = std::fs::metadata(path).ok().map(|m| (m.mode() & 0o7777, m.uid(), m.gid()));
+            let owner = std::fs::metadata(path)
+                .ok()
+                .map(|m| (m.mode() & 0o7777, m.uid(), m.gid()));
             whose(rustix::process::geteuid().as_raw(), owner)
         }
         _ => String::new(),
     };
-    Error::Unreadable { path: path.to_owned(), detail, source: Arc::new(error) }
+    Error::Unreadable {
+        path: path.to_owned(),
+        detail,
+        source: Arc::new(error),
+    }
 }
 
 /// The kubelet makes a token 0600 when a common runAsUser or an fsGroup is set, and 0640 with an fsGroup.
@@ -126,7 +148,9 @@ fn whose(uid: u32, owner: Option<(u32, u32, u32)>) -> String {
     let file = owner.map_or_else(String::new, |(mode, user, group)| {
         format!(", the file has mode {mode:04o} and owner {user}:{group}")
     });
-    format!(": we are uid {uid}{file}; set fsGroup in the pod's securityContext, or runAsUser to the file's owner")
+    format!(
+        ": we are uid {uid}{file}; set fsGroup in the pod's securityContext, or runAsUser to the file's owner"
+    )
 }
 
 fn name_of(kind: std::fs::FileType) -> &'static str {
@@ -148,16 +172,28 @@ mod tests {
     #[test]
     fn a_missing_permission_names_us_the_owner_and_the_way_out() {
         let text = whose(65_532, Some((0o600, 1000, 0)));
-        for part in ["uid 65532", "mode 0600", "owner 1000:0", "fsGroup", "runAsUser"] {
+        for part in [
+            "uid 65532",
+            "mode 0600",
+            "owner 1000:0",
+            "fsGroup",
+            "runAsUser",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
-        assert!(!whose(1, None).contains("mode"), "no guess where the file cannot be looked at");
+        assert!(
+            !whose(1, None).contains("mode"),
+            "no guess where the file cannot be looked at"
+        );
     }
 
     #[test]
     fn other_refusals_are_told_as_the_kernel_says_them() {
         let error = refused(Path::new("/x/token"), Errno::IO);
-        assert_eq!(error.to_string(), "/x/token cannot be read: Input/output error (os error 5)");
+        assert_eq!(
+            error.to_string(),
+            "/x/token cannot be read: Input/output error (os error 5)"
+        );
         assert!(std::error::Error::source(&error).is_some());
     }
 
@@ -175,8 +211,15 @@ mod tests {
             (opened, answers.count())
         };
         assert_eq!(tries(&[Err(Errno::NOENT), Ok(1)]), (Ok(1), 0));
-        assert_eq!(tries(&[Err(Errno::NOENT), Err(Errno::NOENT), Ok(1)]), (Err(Errno::NOENT), 1));
-        assert_eq!(tries(&[Err(Errno::ACCESS), Ok(1)]), (Err(Errno::ACCESS), 1), "other refusals stand");
+        assert_eq!(
+            tries(&[Err(Errno::NOENT), Err(Errno::NOENT), Ok(1)]),
+            (Err(Errno::NOENT), 1)
+        );
+        assert_eq!(
+            tries(&[Err(Errno::ACCESS), Ok(1)]),
+            (Err(Errno::ACCESS), 1),
+            "other refusals stand"
+        );
     }
 
     #[test]
@@ -185,6 +228,9 @@ mod tests {
         let path = directory.path().join("file");
         std::fs::write(&path, [b'x'; 10]).expect("written");
         assert_eq!(read(&path, 10).expect("fits").len(), 10);
-        assert!(matches!(read(&path, 9), Err(Error::TooLarge { limit: 9, .. })));
+        assert!(matches!(
+            read(&path, 9),
+            Err(Error::TooLarge { limit: 9, .. })
+        ));
     }
 }

@@ -14,7 +14,9 @@ fn text(content: &[u8]) -> Result<String, &'static str> {
 fn fixture() -> (tempfile::TempDir, PathBuf, RotatedFile<String>, Reloads) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("token");
-    let reloads = metrics::Metrics::register(&Registry::new()).expect("fresh").profile("default");
+    let reloads = metrics::Metrics::register(&Registry::new())
+        .expect("fresh")
+        .profile("default");
     let file = RotatedFile::new(&path, 100, text, Some(reloads.clone()));
     (directory, path, file, reloads)
 }
@@ -32,12 +34,28 @@ fn nothing_is_read_before_it_is_asked_for() {
 fn a_change_of_content_is_a_generation_and_nothing_else_is() {
     let (_directory, path, file, reloads) = fixture();
     let mut heard = file.subscribe();
-    for (content, generation) in [("good 1", 1), ("good 1", 1), ("good 2", 2), ("good 2", 2), ("good 1", 3)] {
+    for (content, generation) in [
+        ("good 1", 1),
+        ("good 1", 1),
+        ("good 2", 2),
+        ("good 2", 2),
+        ("good 1", 3),
+    ] {
         fs::write(&path, content).expect("written");
         let before = file.latest().generation;
         let latest = file.reload();
-        assert_eq!((latest.generation, latest.value.as_deref().map(String::as_str)), (generation, Some(content)));
-        assert_eq!(heard.has_changed().expect("open"), generation != before, "{content}");
+        assert_eq!(
+            (
+                latest.generation,
+                latest.value.as_deref().map(String::as_str)
+            ),
+            (generation, Some(content))
+        );
+        assert_eq!(
+            heard.has_changed().expect("open"),
+            generation != before,
+            "{content}"
+        );
         heard.mark_unchanged();
     }
     assert_eq!(reloads.counts(), (3, 0), "reads without news do not count");
@@ -50,17 +68,42 @@ fn the_last_good_content_outlives_every_failure_and_each_failure_is_told_once() 
     let _ = file.reload();
     let mut heard = file.subscribe();
     let failures: [(&dyn Fn(), &str); 4] = [
-        (&|| fs::write(&path, "bad").expect("written"), "is not usable: it does not begin with good"),
-        (&|| fs::write(&path, "").expect("written"), "is not usable: it does not begin with good"),
-        (&|| fs::write(&path, "good".repeat(100)).expect("written"), "is longer than 100 bytes"),
-        (&|| fs::remove_file(&path).expect("removed"), "does not exist"),
+        (
+            &|| fs::write(&path, "bad").expect("written"),
+            "is not usable: it does not begin with good",
+        ),
+        (
+            &|| fs::write(&path, "").expect("written"),
+            "is not usable: it does not begin with good",
+        ),
+        (
+            &|| fs::write(&path, "good".repeat(100)).expect("written"),
+            "is longer than 100 bytes",
+        ),
+        (
+            &|| fs::remove_file(&path).expect("removed"),
+            "does not exist",
+        ),
     ];
     for (number, (fail, message)) in failures.iter().enumerate() {
         fail();
         for _ in 0..2 {
             let latest = file.reload();
-            assert_eq!((latest.generation, latest.value.as_deref().map(String::as_str)), (1, Some("good 1")));
-            assert!(latest.error.expect("an error").to_string().contains(message), "{message}");
+            assert_eq!(
+                (
+                    latest.generation,
+                    latest.value.as_deref().map(String::as_str)
+                ),
+                (1, Some("good 1"))
+            );
+            assert!(
+                latest
+                    .error
+                    .expect("an error")
+                    .to_string()
+                    .contains(message),
+                "{message}"
+            );
         }
         // The second is the same news as the first.
         assert_eq!(heard.has_changed().expect("open"), number != 1, "{message}");
@@ -69,7 +112,11 @@ fn the_last_good_content_outlives_every_failure_and_each_failure_is_told_once() 
     assert_eq!(reloads.counts(), (1, 3));
     fs::write(&path, "good 1").expect("written");
     let latest = file.reload();
-    assert_eq!((latest.generation, latest.error.is_none()), (1, true), "the same content is no new generation");
+    assert_eq!(
+        (latest.generation, latest.error.is_none()),
+        (1, true),
+        "the same content is no new generation"
+    );
     assert!(heard.has_changed().expect("open"));
     assert_eq!(reloads.counts(), (2, 3));
 }
@@ -79,7 +126,10 @@ fn debug_shows_neither_content_nor_digest() {
     let (_directory, path, file, _) = fixture();
     fs::write(&path, "good canary").expect("written");
     let shown = format!("{:?} {file:?}", file.reload());
-    assert!(!shown.contains("canary") && !shown.contains("SHA256"), "{shown}");
+    assert!(
+        !shown.contains("canary") && !shown.contains("SHA256"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -98,11 +148,20 @@ fn a_byte_order_mark_in_front_is_ignored_and_utf_16_is_named() {
     for content in ["\u{feff}good 1", "good 1"] {
         fs::write(&path, content).expect("written");
         let latest = file.reload();
-        assert_eq!((latest.generation, latest.value.as_deref().map(String::as_str)), (1, Some("good 1")));
+        assert_eq!(
+            (
+                latest.generation,
+                latest.value.as_deref().map(String::as_str)
+            ),
+            (1, Some("good 1"))
+        );
     }
     for utf_16 in [&b"\xff\xfeg\0o\0o\0d\0"[..], b"\xfe\xff\0g\0o\0o\0d"] {
         fs::write(&path, utf_16).expect("written");
         let error = file.reload().error.expect("refused").to_string();
-        assert!(error.ends_with("is not usable: it is in UTF-16: save it as UTF-8"), "{error}");
+        assert!(
+            error.ends_with("is not usable: it is in UTF-16: save it as UTF-8"),
+            "{error}"
+        );
     }
 }

@@ -37,12 +37,18 @@ impl Watcher {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        Self { watches: watches.clone(), directory, armed: None, signal: Arc::default() }
+        Self {
+            watches: watches.clone(),
+            directory,
+            armed: None,
+            signal: Arc::default(),
+        }
     }
 
     /// Says once of each directory that it is not laid out by the kubelet: a `subPath` mount never updates.
     pub(super) fn note_static_mounts(&self) {
-        let is_plain = self.directory.is_dir() && self.directory.join("..data").symlink_metadata().is_err();
+        let is_plain =
+            self.directory.is_dir() && self.directory.join("..data").symlink_metadata().is_err();
         if is_plain && self.watches.is_first_plain(&self.directory) {
             let directory = self.directory.display();
             info!(%directory, "no ..data entry here: if this is a subPath mount of a volume, the kubelet never updates it");
@@ -51,9 +57,16 @@ impl Watcher {
 
     /// Watches the directory that is there now, unless that is already so.
     pub(super) fn keep_armed(&mut self) {
-        let now = std::fs::metadata(&self.directory).ok().map(|m| (m.dev(), m.ino()));
+        let now = std::fs::metadata(&self.directory)
+            .ok()
+            .map(|m| (m.dev(), m.ino()));
         let lost = self.signal.lost.swap(false, Ordering::AcqRel);
-        if !lost && self.armed.as_ref().is_some_and(|armed| Some(armed.directory) == now) {
+        if !lost
+            && self
+                .armed
+                .as_ref()
+                .is_some_and(|armed| Some(armed.directory) == now)
+        {
             return;
         }
         self.armed = None;

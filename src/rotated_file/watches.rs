@@ -90,20 +90,34 @@ impl Watches {
     ///
     /// Reading a file in it, and the kubelet's listing of it, change nothing: no event is asked for.
     pub(super) fn watch(&self, directory: &Path, signal: &Arc<Signal>) -> Result<Watch, Error> {
-        let changes = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVE | WatchFlags::MODIFY;
+        let changes =
+            WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVE | WatchFlags::MODIFY;
         let ends = WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
         let flags = changes | WatchFlags::ATTRIB | ends | WatchFlags::ONLYDIR;
         let mut shared = self.lock();
         let instance = shared.instance()?;
         let descriptor = inotify::add_watch(instance.get_ref(), directory, flags)?;
-        shared.directories.entry(descriptor).or_default().push(Arc::clone(signal));
-        Ok(Watch { watches: self.clone(), instance, descriptor, signal: Arc::clone(signal) })
+        shared
+            .directories
+            .entry(descriptor)
+            .or_default()
+            .push(Arc::clone(signal));
+        Ok(Watch {
+            watches: self.clone(),
+            instance,
+            descriptor,
+            signal: Arc::clone(signal),
+        })
     }
 
     /// Remembers whether `directory` is watched; true when that is news.
     pub(super) fn is_news(&self, directory: &Path, watched: bool) -> bool {
         let unwatched = &mut self.lock().unwatched;
-        if watched { unwatched.remove(directory) } else { unwatched.insert(directory.to_owned()) }
+        if watched {
+            unwatched.remove(directory)
+        } else {
+            unwatched.insert(directory.to_owned())
+        }
     }
 
     /// Remembers that the kubelet did not lay `directory` out; true when that is news.
@@ -118,13 +132,17 @@ impl Watches {
 }
 
 impl Shared {
-    #[allow(deprecated, reason = "the new name is unsafe for what may close its descriptor; an OwnedFd cannot")]
+    #[allow(
+        deprecated,
+        reason = "the new name is unsafe for what may close its descriptor; an OwnedFd cannot"
+    )]
     fn instance(&mut self) -> Result<Arc<AsyncFd<OwnedFd>>, Error> {
         if let Some(instance) = &self.instance {
             return Ok(Arc::clone(instance));
         }
         let opened = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        let opened = Arc::new(AsyncFd::with_interest(opened, Interest::READABLE).map_err(Error::Other)?);
+        let opened =
+            Arc::new(AsyncFd::with_interest(opened, Interest::READABLE).map_err(Error::Other)?);
         self.instance = Some(Arc::clone(&opened));
         Ok(opened)
     }
@@ -140,7 +158,10 @@ impl Shared {
                 Err(errno) => return errno,
             };
             // After its removal or renaming a directory is silent for ever.
-            let ends = ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::IGNORED | ReadFlags::UNMOUNT;
+            let ends = ReadFlags::DELETE_SELF
+                | ReadFlags::MOVE_SELF
+                | ReadFlags::IGNORED
+                | ReadFlags::UNMOUNT;
             if what.contains(ReadFlags::QUEUE_OVERFLOW) {
                 for signal in self.directories.values().flatten() {
                     signal.tell(true);
@@ -165,10 +186,13 @@ impl Watch {
                 // The runtime ends.
                 return std::future::pending().await;
             };
-            let read = ready.try_io(|instance| match self.watches.lock().pass_on(instance.get_ref()) {
-                Errno::AGAIN => Err(std::io::ErrorKind::WouldBlock.into()),
-                errno => Err::<(), _>(errno.into()),
-            });
+            let read =
+                ready.try_io(
+                    |instance| match self.watches.lock().pass_on(instance.get_ref()) {
+                        Errno::AGAIN => Err(std::io::ErrorKind::WouldBlock.into()),
+                        errno => Err::<(), _>(errno.into()),
+                    },
+                );
             if read.is_ok() {
                 // Not in the kernel's documentation; the next tick arms and looks again.
                 self.signal.lost.store(true, Ordering::Release);
@@ -181,7 +205,9 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         let mut shared = self.watches.lock();
-        let Some(signals) = shared.directories.get_mut(&self.descriptor) else { return };
+        let Some(signals) = shared.directories.get_mut(&self.descriptor) else {
+            return;
+        };
         signals.retain(|signal| !Arc::ptr_eq(signal, &self.signal));
         if signals.is_empty() {
             shared.directories.remove(&self.descriptor);

@@ -23,7 +23,11 @@ pub(super) fn read(xml: &[u8]) -> Result<Facts, Error> {
         reading.take(token.map_err(|_| Error::Broken)?)?;
     }
     // A file that is being written may end anywhere, also in front of its first element.
-    if reading.is_rooted && reading.path.is_empty() { Ok(reading.facts) } else { Err(Error::Broken) }
+    if reading.is_rooted && reading.path.is_empty() {
+        Ok(reading.facts)
+    } else {
+        Err(Error::Broken)
+    }
 }
 
 /// The characters of the document, by the encoding that it declares.
@@ -32,12 +36,20 @@ fn characters(xml: &[u8]) -> Result<Cow<'_, str>, Error> {
     if xml.starts_with(b"<\0") {
         return Err(Error::Encoding);
     }
-    let utf8 = || std::str::from_utf8(xml).map(Cow::Borrowed).map_err(|_| Error::Encoding);
-    let Some(name) = encoding(xml) else { return utf8() };
+    let utf8 = || {
+        std::str::from_utf8(xml)
+            .map(Cow::Borrowed)
+            .map_err(|_| Error::Encoding)
+    };
+    let Some(name) = encoding(xml) else {
+        return utf8();
+    };
     match name.to_ascii_lowercase().as_slice() {
         b"utf-8" | b"utf8" | b"us-ascii" => utf8(),
         // The first 256 characters of Unicode are those of this encoding.
-        b"iso-8859-1" | b"iso8859-1" | b"latin1" => Ok(xml.iter().map(|byte| char::from(*byte)).collect()),
+        b"iso-8859-1" | b"iso8859-1" | b"latin1" => {
+            Ok(xml.iter().map(|byte| char::from(*byte)).collect())
+        }
         _ => Err(Error::Encoding),
     }
 }
@@ -46,10 +58,20 @@ fn characters(xml: &[u8]) -> Result<Cow<'_, str>, Error> {
 fn encoding(xml: &[u8]) -> Option<&[u8]> {
     let declaration = xml.trim_ascii_start().strip_prefix(b"<?xml")?;
     let declaration = &declaration[..declaration.iter().position(|byte| *byte == b'>')?];
-    let at = declaration.windows(8).position(|window| window == b"encoding")?;
-    let value = declaration[at + 8..].trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
-    let (quote, value) = value.split_first().filter(|(quote, _)| b"'\"".contains(quote))?;
-    value.iter().position(|byte| byte == quote).map(|end| &value[..end])
+    let at = declaration
+        .windows(8)
+        .position(|window| window == b"encoding")?;
+    let value = declaration[at + 8..]
+        .trim_ascii_start()
+        .strip_prefix(b"=")?
+        .trim_ascii_start();
+    let (quote, value) = value
+        .split_first()
+        .filter(|(quote, _)| b"'\"".contains(quote))?;
+    value
+        .iter()
+        .position(|byte| byte == quote)
+        .map(|end| &value[..end])
 }
 
 /// One pass through the elements. Names are compared without their prefix, of which there is no fixed one.
@@ -81,13 +103,19 @@ impl<'x> Reading<'x> {
             }
             Token::Text { text } => self.text.push_str(&referenced(text.as_str(), |_| None)?),
             Token::Cdata { text, .. } => self.text.push_str(text.as_str()),
-            Token::ElementEnd { end: ElementEnd::Close(_, local), .. } => {
+            Token::ElementEnd {
+                end: ElementEnd::Close(_, local),
+                ..
+            } => {
                 self.element();
                 if self.path.pop() != Some(local.as_str()) {
                     return Err(Error::Broken);
                 }
             }
-            Token::ElementEnd { end: ElementEnd::Empty, .. } => {
+            Token::ElementEnd {
+                end: ElementEnd::Empty,
+                ..
+            } => {
                 self.path.pop();
             }
             _ => {}
@@ -98,7 +126,10 @@ impl<'x> Reading<'x> {
     /// Takes the text of the element that ends.
     fn element(&mut self) {
         let text = std::mem::take(&mut self.text).trim().to_owned();
-        let (facts, is_named) = (&mut self.facts, self.is_session_name && self.path.last() == Some(&"AttributeValue"));
+        let (facts, is_named) = (
+            &mut self.facts,
+            self.is_session_name && self.path.last() == Some(&"AttributeValue"),
+        );
         match self.path[..] {
             _ if text.is_empty() => {}
             _ if is_named => facts.session_name = Some(text),
@@ -139,6 +170,16 @@ fn root(name: &str) -> Result<(), Error> {
 
 /// Whether it is a web page, or the part of one with the form, which is rarely well-formed XML.
 pub(super) fn is_page(xml: &[u8]) -> bool {
-    let beginnings = ["<!doctype html", "<html", "<head", "<body", "<form", "<input"];
-    beginnings.iter().any(|tag| xml.get(..tag.len()).is_some_and(|own| own.eq_ignore_ascii_case(tag.as_bytes())))
+    let beginnings = [
+        "<!doctype html",
+        "<html",
+        "<head",
+        "<body",
+        "<form",
+        "<input",
+    ];
+    beginnings.iter().any(|tag| {
+        xml.get(..tag.len())
+            .is_some_and(|own| own.eq_ignore_ascii_case(tag.as_bytes()))
+    })
 }

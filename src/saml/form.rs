@@ -17,8 +17,10 @@ use super::Error;
 use crate::text;
 
 /// Some programs leave the padding out.
-const BASE_64: GeneralPurpose =
-    GeneralPurpose::new(&ALPHABET, PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent));
+const BASE_64: GeneralPurpose = GeneralPurpose::new(
+    &ALPHABET,
+    PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Fewer bytes than this hold no response, however well they are compressed: its namespaces alone are as long.
 const SHORTEST_DEFLATED: usize = 100;
@@ -45,24 +47,40 @@ pub(super) fn xml(content: &[u8]) -> Result<Bytes, Error> {
             }
             whole
         }
-        None if text.contains('&') => Zeroizing::new(referenced(text, html)?.into_owned().into_bytes()),
+        None if text.contains('&') => {
+            Zeroizing::new(referenced(text, html)?.into_owned().into_bytes())
+        }
         None => Zeroizing::new(text.as_bytes().to_vec()),
     };
-    if value.starts_with(b"<") { Ok(value) } else { decoded(&value) }
+    if value.starts_with(b"<") {
+        Ok(value)
+    } else {
+        decoded(&value)
+    }
 }
 
 /// The value of `SAMLResponse`, when the text is the body of the form that is posted to the service.
 fn field(text: &str) -> Result<Option<&str>, Error> {
     let (_, query) = text.split_once('?').unwrap_or(("", text));
-    let parameters = || query.split('&').filter_map(|parameter| parameter.trim_ascii().split_once('='));
-    let values = |name: &'static str| parameters().filter(move |(own, _)| *own == name).map(|(_, value)| value);
+    let parameters = || {
+        query
+            .split('&')
+            .filter_map(|parameter| parameter.trim_ascii().split_once('='))
+    };
+    let values = |name: &'static str| {
+        parameters()
+            .filter(move |(own, _)| *own == name)
+            .map(|(_, value)| value)
+    };
     let mut responses = values("SAMLResponse");
     match (responses.next(), responses.next()) {
         _ if values("SAMLRequest").next().is_some() => Err(Error::Request),
         (None, _) => Ok(None),
         (_, Some(_)) => Err(Error::Twice),
         // A URL, or a signature beside the response and not inside it (SAML bindings, section 3.4.4.1).
-        (Some(_), None) if text.contains('?') || values("SigAlg").next().is_some() => Err(Error::Redirect),
+        (Some(_), None) if text.contains('?') || values("SigAlg").next().is_some() => {
+            Err(Error::Redirect)
+        }
         (Some(value), None) => Ok(Some(value)),
     }
 }
@@ -73,7 +91,9 @@ fn unpercented(text: &str) -> Option<Vec<u8>> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('%') {
         bytes.extend_from_slice(before.as_bytes());
-        let digits = after.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let digits = after
+            .get(..2)
+            .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
         bytes.push(u8::from_str_radix(digits, 16).ok()?);
         rest = &after[2..];
     }
@@ -84,7 +104,10 @@ fn unpercented(text: &str) -> Option<Vec<u8>> {
 /// The text with its references replaced: characters by number, XML's five names, and what `named` knows.
 ///
 /// A lone `&` stays one, as browsers read it.
-pub(super) fn referenced(text: &str, named: fn(&str) -> Option<char>) -> Result<Cow<'_, str>, Error> {
+pub(super) fn referenced(
+    text: &str,
+    named: fn(&str) -> Option<char>,
+) -> Result<Cow<'_, str>, Error> {
     if !text.contains('&') {
         return Ok(Cow::Borrowed(text));
     }
@@ -124,26 +147,46 @@ fn decoded(text: &[u8]) -> Result<Bytes, Error> {
     match text::unmarked(&bytes) {
         Ok(xml) if xml.trim_ascii_start().starts_with(b"<") => Ok(bytes),
         Ok([0, b'<', ..]) | Err(_) => Err(Error::Encoding),
-        Ok(inner) if raw(inner).is_some_and(|xml| xml.starts_with(b"<")) => Err(Error::TwiceEncoded),
-        Ok(other) if other.len() >= SHORTEST_DEFLATED && std::str::from_utf8(other).is_err() => Err(Error::Redirect),
+        Ok(inner) if raw(inner).is_some_and(|xml| xml.starts_with(b"<")) => {
+            Err(Error::TwiceEncoded)
+        }
+        Ok(other) if other.len() >= SHORTEST_DEFLATED && std::str::from_utf8(other).is_err() => {
+            Err(Error::Redirect)
+        }
         Ok(_) => Err(Error::NotXml),
     }
 }
 
 /// Whether blanks stand for `+`: without them the text is broken, with `+` in their places it is whole.
 fn has_lost_plus(text: &[u8]) -> bool {
-    let is_whole = |xml: Bytes| xml.starts_with(b"<") && xml.ends_with(b">") && std::str::from_utf8(&xml).is_ok();
-    let restored = || text.iter().map(|byte| if *byte == b' ' { b'+' } else { *byte }).collect::<Vec<_>>();
-    text.contains(&b' ') && !raw(text).is_some_and(is_whole) && raw(&Zeroizing::new(restored())).is_some_and(is_whole)
+    let is_whole = |xml: Bytes| {
+        xml.starts_with(b"<") && xml.ends_with(b">") && std::str::from_utf8(&xml).is_ok()
+    };
+    let restored = || {
+        text.iter()
+            .map(|byte| if *byte == b' ' { b'+' } else { *byte })
+            .collect::<Vec<_>>()
+    };
+    text.contains(&b' ')
+        && !raw(text).is_some_and(is_whole)
+        && raw(&Zeroizing::new(restored())).is_some_and(is_whole)
 }
 
 fn raw(text: &[u8]) -> Option<Bytes> {
-    let is_of_urls = text.iter().any(|byte| b"-_".contains(byte)) && !text.iter().any(|byte| b"+/".contains(byte));
+    let is_of_urls = text.iter().any(|byte| b"-_".contains(byte))
+        && !text.iter().any(|byte| b"+/".contains(byte));
     let digit = |byte: &u8| match byte {
         b'-' if is_of_urls => b'+',
         b'_' if is_of_urls => b'/',
         other => *other,
     };
-    let kept: Vec<u8> = text.iter().filter(|byte| !byte.is_ascii_whitespace()).map(digit).collect();
-    BASE_64.decode(Zeroizing::new(kept)).ok().map(Zeroizing::new)
+    let kept: Vec<u8> = text
+        .iter()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .map(digit)
+        .collect();
+    BASE_64
+        .decode(Zeroizing::new(kept))
+        .ok()
+        .map(Zeroizing::new)
 }

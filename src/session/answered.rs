@@ -21,7 +21,9 @@ impl Session {
         now: Now,
         actions: &mut Vec<Action>,
     ) {
-        let Some(mut flight) = self.in_flight.take_if(|flight| flight.call == call) else { return };
+        let Some(mut flight) = self.in_flight.take_if(|flight| flight.call == call) else {
+            return;
+        };
         if outcome.as_ref().is_err_and(|failure| !failure.sent) {
             self.bucket.put_back();
         }
@@ -55,22 +57,36 @@ impl Session {
         let last = flight.hop + 1 == self.hops.len();
         let hop = &mut self.hops[flight.hop];
         let (blamed, former) = (hop.generation, hop.identity());
-        let shortened = hop.held.as_ref().is_some_and(|old| held.deadline < old.deadline);
+        let shortened = hop
+            .held
+            .as_ref()
+            .is_some_and(|old| held.deadline < old.deadline);
         hop.renew(held, flight.asked, self.refresh_at, now);
         if let Some(child) = self.hops.get_mut(flight.hop + 1) {
-            let is_another = former.changes_to(flight.identity) || child.identity().changes_to(flight.identity);
+            let is_another =
+                former.changes_to(flight.identity) || child.identity().changes_to(flight.identity);
             if is_another || child.blamed_parent == Some(blamed) {
                 child.due = now.boot;
             }
         }
-        actions.push(Action::Report(Report::Refreshed { hop: flight.hop, shortened }));
+        actions.push(Action::Report(Report::Refreshed {
+            hop: flight.hop,
+            shortened,
+        }));
         actions.push(Action::Save(Snapshot::of(self.digest, &self.hops)));
         if last {
             self.serve(actions);
         }
     }
 
-    fn failed(&mut self, flight: &InFlight, sent: Content, mut failure: Failure, now: Now, actions: &mut Vec<Action>) {
+    fn failed(
+        &mut self,
+        flight: &InFlight,
+        sent: Content,
+        mut failure: Failure,
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) {
         let at = flight.hop;
         let rotated = failure.sent && at == 0 && self.content.generation > sent.generation;
         if matches!(failure.class, Class::Token | Class::Source) && rotated {
@@ -82,7 +98,11 @@ impl Session {
         let hop = &mut self.hops[at];
         if hop.ask.refused(flight.asked, &failure, now.boot) {
             hop.due = now.boot;
-            actions.push(Action::Report(Report::DurationRefused { hop: at, asked: flight.asked, failure }));
+            actions.push(Action::Report(Report::DurationRefused {
+                hop: at,
+                asked: flight.asked,
+                failure,
+            }));
             return;
         }
         if failure.class == Class::DurationTooLong {
@@ -96,7 +116,11 @@ impl Session {
         if failure.class == Class::Source {
             self.blame_parent(at, now);
         }
-        actions.push(Action::Report(Report::Failed { hop: at, failure, class_changed }));
+        actions.push(Action::Report(Report::Failed {
+            hop: at,
+            failure,
+            class_changed,
+        }));
         if !self.vended_alive(now) {
             self.refuse(now, actions);
         }
@@ -104,7 +128,10 @@ impl Session {
 
     /// How long it is until a try of hop `at` must begin for the chain behind it to be renewed in time.
     fn remaining(&self, at: usize, now: Now) -> Option<Duration> {
-        let left = self.vended().map(|held| held.deadline.since(now.boot)).filter(|left| *left > MIN_SERVE)?;
+        let left = self
+            .vended()
+            .map(|held| held.deadline.since(now.boot))
+            .filter(|left| *left > MIN_SERVE)?;
         let calls = u32::try_from(self.hops.len() - at).unwrap_or(u32::MAX);
         Some(left.saturating_sub(MIN_SERVE + CALL.saturating_mul(calls)))
     }
@@ -113,10 +140,16 @@ impl Session {
     /// it waits as long as its child does, or the two would call each second for good.
     fn blame_parent(&mut self, child: usize, now: Now) {
         let (parents, children) = self.hops.split_at_mut(child);
-        let (Some(parent), [child, ..]) = (parents.last_mut(), children) else { return };
+        let (Some(parent), [child, ..]) = (parents.last_mut(), children) else {
+            return;
+        };
         if child.blamed_parent != Some(parent.generation) {
             let again = child.blamed_parent.replace(parent.generation).is_some();
-            parent.due = if again { parent.due.min(child.due) } else { now.boot };
+            parent.due = if again {
+                parent.due.min(child.due)
+            } else {
+                now.boot
+            };
         }
     }
 }

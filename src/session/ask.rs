@@ -53,13 +53,22 @@ impl Ask {
 
     /// The duration of the next call of a hop that has had `generation` replies; `failing` is what is left of its
     /// credentials when the call before failed.
-    pub(super) fn next(&mut self, generation: u64, failing: Option<Duration>, now: Boot) -> SessionDuration {
+    pub(super) fn next(
+        &mut self,
+        generation: u64,
+        failing: Option<Duration>,
+        now: Boot,
+    ) -> SessionDuration {
         match self {
             Self::Fixed(duration) => *duration,
             // Longer than what is left, and allowed by every role: no refusal that looks like an outage, and no
             // maximum lowered meanwhile, may cost the last credentials.
             Self::Longest(_) if failing.is_some_and(|left| left < HOUR) => SessionDuration::HOUR,
-            Self::Longest(talks) if generation == 0 || failing.is_some() || talks.doubted.is_some() => talks.fallback,
+            Self::Longest(talks)
+                if generation == 0 || failing.is_some() || talks.doubted.is_some() =>
+            {
+                talks.fallback
+            }
             Self::Longest(talks) => talks.at_refresh(now),
         }
     }
@@ -75,7 +84,9 @@ impl Ask {
     pub(super) fn refused(&mut self, asked: SessionDuration, failure: &Failure, now: Boot) -> bool {
         match self {
             Self::Fixed(_) => false,
-            Self::Longest(talks) if failure.class == Class::DurationTooLong => talks.step_down(asked, now),
+            Self::Longest(talks) if failure.class == Class::DurationTooLong => {
+                talks.step_down(asked, now)
+            }
             Self::Longest(talks) => failure.is_refusal() && talks.fall_back(asked, now),
         }
     }
@@ -107,13 +118,24 @@ impl Ask {
 
 impl Negotiation {
     fn from(worked: SessionDuration) -> Self {
-        Self { worked, life: None, probe: None, began: None, doubted: None, fallback: worked, unanswered: 0 }
+        Self {
+            worked,
+            life: None,
+            probe: None,
+            began: None,
+            doubted: None,
+            fallback: worked,
+            unanswered: 0,
+        }
     }
 
     fn at_refresh(&mut self, now: Boot) -> SessionDuration {
-        let stale = self.began.is_none_or(|began| now.since(began) >= PROBE_EVERY);
+        let stale = self
+            .began
+            .is_none_or(|began| now.since(began) >= PROBE_EVERY);
         if stale && self.worked < SessionDuration::LONGEST {
-            (self.probe, self.began, self.unanswered) = (Some(SessionDuration::LONGEST), Some(now), 0);
+            (self.probe, self.began, self.unanswered) =
+                (Some(SessionDuration::LONGEST), Some(now), 0);
         }
         self.probe.unwrap_or(self.worked)
     }
@@ -134,7 +156,11 @@ impl Negotiation {
                 (self.worked, self.life, self.probe) = (asked, Some(life), None);
             }
         } else if let (Some(refused), false) = (doubted, failing) {
-            self.worked = if refused > self.worked { self.worked } else { asked };
+            self.worked = if refused > self.worked {
+                self.worked
+            } else {
+                asked
+            };
             self.try_below(refused);
         } else if let Some(probe) = self.probe.filter(|_| self.unanswered >= PROBES_UNANSWERED) {
             self.try_below(probe);
@@ -146,18 +172,27 @@ impl Negotiation {
     }
 
     fn step_down(&mut self, refused: SessionDuration, now: Boot) -> bool {
-        let Some(shorter) = below(refused) else { return false };
+        let Some(shorter) = below(refused) else {
+            return false;
+        };
         if refused > self.worked {
             self.try_below(refused);
         } else {
-            *self = Self { began: Some(now), ..Self::from(shorter) };
+            *self = Self {
+                began: Some(now),
+                ..Self::from(shorter)
+            };
         }
         true
     }
 
     /// To what worked, or from that to an hour, which every role allows; false where nothing shorter is left.
     fn fall_back(&mut self, refused: SessionDuration, now: Boot) -> bool {
-        let fallback = if refused > self.worked { self.worked } else { SessionDuration::HOUR };
+        let fallback = if refused > self.worked {
+            self.worked
+        } else {
+            SessionDuration::HOUR
+        };
         if fallback >= refused {
             return false;
         }

@@ -26,7 +26,10 @@ pub struct Content {
 
 /// What happened.
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, on the stack"
+)]
 pub enum Event {
     /// A snapshot of an earlier process was read; its times are on this boot's clock.
     Restored(Snapshot),

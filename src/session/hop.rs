@@ -40,8 +40,15 @@ impl Held {
     ///
     /// # Errors
     /// When the life makes no sense, or is already over.
-    pub(super) fn from_reply(reply: Reply, identity: Identity, sent: Boot, now: Now) -> Result<Self, Failure> {
-        let issued = reply.date.unwrap_or_else(|| now.wall.minus(now.boot.since(sent)));
+    pub(super) fn from_reply(
+        reply: Reply,
+        identity: Identity,
+        sent: Boot,
+        now: Now,
+    ) -> Result<Self, Failure> {
+        let issued = reply
+            .date
+            .unwrap_or_else(|| now.wall.minus(now.boot.since(sent)));
         let lifetime = reply.credentials.expiration.since(issued);
         let deadline = sent.plus(lifetime);
         let fault = if lifetime <= MIN_SERVE || lifetime > LONGEST_LIFE {
@@ -54,13 +61,32 @@ impl Held {
         };
         if let Some((code, reason)) = fault {
             let end = reply.credentials.expiration.rfc3339();
-            let message =
-                format!("the credentials end at {end}, {} s after the reply's date; {reason}", lifetime.as_secs());
+            let message = format!(
+                "the credentials end at {end}, {} s after the reply's date; {reason}",
+                lifetime.as_secs()
+            );
             let request_id = reply.details.request_id;
-            return Err(Failure { class: Class::BadReply, code: code.to_owned(), message, request_id, sent: true });
+            return Err(Failure {
+                class: Class::BadReply,
+                code: code.to_owned(),
+                message,
+                request_id,
+                sent: true,
+            });
         }
-        let Reply { credentials, details, .. } = reply;
-        Ok(Self { deadline, credentials, lifetime, received: now.wall, details, identity })
+        let Reply {
+            credentials,
+            details,
+            ..
+        } = reply;
+        Ok(Self {
+            deadline,
+            credentials,
+            lifetime,
+            received: now.wall,
+            details,
+            identity,
+        })
     }
 
     /// Whether more than `margin` is left.
@@ -94,13 +120,23 @@ impl Streak {
     /// The streak with one more failure of `class`.
     #[must_use]
     pub fn grown(streak: Option<Self>, class: Class, now: Now) -> Self {
-        let old =
-            streak.unwrap_or(Self { since: now.boot, newest: now.boot, class, repeats: 0, looks: 0, attempts: 0 });
+        let old = streak.unwrap_or(Self {
+            since: now.boot,
+            newest: now.boot,
+            class,
+            repeats: 0,
+            looks: 0,
+            attempts: 0,
+        });
         let token = class == Class::Token;
         Self {
             newest: now.boot,
             class,
-            repeats: if token { old.looks } else { old.attempts - old.looks },
+            repeats: if token {
+                old.looks
+            } else {
+                old.attempts - old.looks
+            },
             looks: old.looks.saturating_add(token.into()),
             attempts: old.attempts.saturating_add(1),
             ..old
@@ -110,7 +146,15 @@ impl Streak {
     /// How long its hop waits after its newest failure.
     fn delay(&self, remaining: Option<Duration>, now: Now) -> Duration {
         let failing_for = now.boot.since(self.since);
-        retry_delay(Attempt { class: self.class, repeats: self.repeats, failing_for, remaining }, now.jitter)
+        retry_delay(
+            Attempt {
+                class: self.class,
+                repeats: self.repeats,
+                failing_for,
+                remaining,
+            },
+            now.jitter,
+        )
     }
 }
 
@@ -148,20 +192,39 @@ pub struct Hop {
 impl Hop {
     pub(super) fn new(setting: DurationSetting) -> Self {
         let (ask, due) = (Ask::new(setting), Boot::default());
-        Self { held: None, generation: 0, due, streak: None, failure: None, blamed_parent: None, ask }
+        Self {
+            held: None,
+            generation: 0,
+            due,
+            streak: None,
+            failure: None,
+            blamed_parent: None,
+            ask,
+        }
     }
 
     pub(super) fn next_duration(&mut self, now: Boot) -> SessionDuration {
-        let left = self.held.as_ref().map_or(Duration::ZERO, |held| held.deadline.since(now));
-        self.ask.next(self.generation, self.streak.map(|_| left), now)
+        let left = self
+            .held
+            .as_ref()
+            .map_or(Duration::ZERO, |held| held.deadline.since(now));
+        self.ask
+            .next(self.generation, self.streak.map(|_| left), now)
     }
 
     /// Takes new credentials over and schedules their refresh, counted from when they were asked for.
-    pub(super) fn renew(&mut self, held: Held, asked: SessionDuration, refresh_at: RefreshAt, now: Now) {
+    pub(super) fn renew(
+        &mut self,
+        held: Held,
+        asked: SessionDuration,
+        refresh_at: RefreshAt,
+        now: Now,
+    ) {
         let issued = held.deadline.minus(held.lifetime);
         self.due = issued.plus(refresh_at.age(held.lifetime, self.generation == 0, now.jitter));
         self.generation += 1;
-        self.ask.granted(asked, held.lifetime, self.streak.is_some());
+        self.ask
+            .granted(asked, held.lifetime, self.streak.is_some());
         self.streak = None;
         self.failure = None;
         self.blamed_parent = None;
@@ -184,7 +247,10 @@ impl Hop {
 
     /// Nothing is vended any more: what was to wait longer comes due by the schedule for that.
     pub(super) fn hurry(&mut self, now: Now) {
-        let alive = self.held.as_ref().is_some_and(|held| held.alive(now.boot, MIN_SERVE));
+        let alive = self
+            .held
+            .as_ref()
+            .is_some_and(|held| held.alive(now.boot, MIN_SERVE));
         match &self.streak {
             Some(streak) => self.due = self.due.min(now.boot.plus(streak.delay(None, now))),
             None if !alive => self.due = self.due.min(now.boot),
@@ -194,13 +260,20 @@ impl Hop {
 
     /// Whom its credentials were issued for.
     pub(super) fn identity(&self) -> Identity {
-        self.held.as_ref().map_or(Identity::Unknown, |held| held.identity)
+        self.held
+            .as_ref()
+            .map_or(Identity::Unknown, |held| held.identity)
     }
 
     /// What a process that comes after a crash needs of it.
     pub(super) fn saved(&self) -> Option<SavedHop> {
         let held = self.held.clone()?;
-        Some(SavedHop { held, due: self.due, generation: self.generation, worked: self.ask.remembered() })
+        Some(SavedHop {
+            held,
+            due: self.due,
+            generation: self.generation,
+            worked: self.ask.remembered(),
+        })
     }
 
     /// Goes on where an earlier process ended; the due time is kept, so that a crash loop is no call loop.

@@ -34,7 +34,11 @@ impl Session {
     /// Drops what was restored for another identity, while the file held nothing.
     fn disown(&mut self, now: Now, actions: &mut Vec<Action>) {
         let own = self.content.identity;
-        for hop in self.hops.iter_mut().filter(|hop| hop.held.is_some() && hop.identity() != own) {
+        for hop in self
+            .hops
+            .iter_mut()
+            .filter(|hop| hop.held.is_some() && hop.identity() != own)
+        {
             (hop.held, hop.due) = (None, now.boot);
         }
         if self.shown == Shown::Served && self.vended().is_none() {

@@ -20,7 +20,11 @@ impl Session {
         if let Some(flight) = &mut self.in_flight {
             flight.again = self.hops[flight.hop].streak.is_some();
         }
-        let wait = if failing == 0 { Duration::ZERO } else { self.bucket.next(now.boot).since(now.boot) };
+        let wait = if failing == 0 {
+            Duration::ZERO
+        } else {
+            self.bucket.next(now.boot).since(now.boot)
+        };
         actions.push(Action::Report(Report::RetryAsked { failing, wait }));
     }
 

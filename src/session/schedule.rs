@@ -41,10 +41,18 @@ impl RefreshAt {
         let text = text.trim();
         if let Some(percent) = text.strip_suffix('%') {
             let percent: f64 = percent.trim().parse().map_err(|_| Error)?;
-            return if (1.0..=90.0).contains(&percent) { Ok(Self::Fraction(percent / 100.0)) } else { Err(Error) };
+            return if (1.0..=90.0).contains(&percent) {
+                Ok(Self::Fraction(percent / 100.0))
+            } else {
+                Err(Error)
+            };
         }
         let after = humantime::parse_duration(text).map_err(|_| Error)?;
-        if after >= Duration::from_secs(1) { Ok(Self::After(after)) } else { Err(Error) }
+        if after >= Duration::from_secs(1) {
+            Ok(Self::After(after))
+        } else {
+            Err(Error)
+        }
     }
 
     /// How long after issue the refresh of a credential that lives `lifetime` is due.
@@ -57,7 +65,11 @@ impl RefreshAt {
             Self::Fraction(fraction) => lifetime.mul_f64(fraction),
             Self::After(after) => after.min(lifetime),
         };
-        let spread = if first { 0.5 + 0.5 * jitter } else { 0.9 + 0.2 * jitter };
+        let spread = if first {
+            0.5 + 0.5 * jitter
+        } else {
+            0.9 + 0.2 * jitter
+        };
         // Sessions of less than three minutes are withdrawn before nine tenths of their life, less a call, are over.
         let served = lifetime.saturating_sub(MIN_SERVE + CALL).max(lifetime / 4);
         at.mul_f64(spread).min(lifetime.mul_f64(LATEST)).min(served)
@@ -93,30 +105,51 @@ pub const PROPAGATION: Duration = Duration::from_mins(10);
 #[must_use]
 pub fn retry_delay(attempt: Attempt, jitter: f64) -> Duration {
     let delay = delay_of_class(attempt, jitter);
-    attempt.remaining.filter(|last| *last >= SOONEST).map_or(delay, |last| delay.min(last))
+    attempt
+        .remaining
+        .filter(|last| *last >= SOONEST)
+        .map_or(delay, |last| delay.min(last))
 }
 
 fn delay_of_class(attempt: Attempt, jitter: f64) -> Duration {
     let settled = attempt.class == Class::Denied && attempt.failing_for >= PROPAGATION;
-    let permanent = settled || matches!(attempt.class, Class::Config | Class::Role | Class::DurationTooLong);
+    let permanent = settled
+        || matches!(
+            attempt.class,
+            Class::Config | Class::Role | Class::DurationTooLong
+        );
     if attempt.class == Class::Token {
         return token_delay(attempt.repeats, jitter);
     }
     match attempt.remaining {
         Some(remaining) => {
             let left = remaining.as_secs_f64();
-            let cap = if permanent { (left / 2.0).clamp(30.0, 300.0) } else { (left / 10.0).clamp(30.0, 120.0) };
-            let step = if permanent { cap } else { doubled(0.5, attempt.repeats).min(cap) };
+            let cap = if permanent {
+                (left / 2.0).clamp(30.0, 300.0)
+            } else {
+                (left / 10.0).clamp(30.0, 120.0)
+            };
+            let step = if permanent {
+                cap
+            } else {
+                doubled(0.5, attempt.repeats).min(cap)
+            };
             Duration::from_secs_f64(step * (0.5 + 0.5 * jitter))
         }
         None if permanent => Duration::from_secs_f64(60.0 * (0.5 + 0.5 * jitter)),
-        None => Duration::from_secs_f64((jitter * doubled(1.0, attempt.repeats).min(20.0)).max(0.2)),
+        None => {
+            Duration::from_secs_f64((jitter * doubled(1.0, attempt.repeats).min(20.0)).max(0.2))
+        }
     }
 }
 
 /// Five looks a second apart, because a rotation is often under way; then the watcher or this tells.
 fn token_delay(repeats: u32, jitter: f64) -> Duration {
-    if repeats < 5 { Duration::from_secs(1) } else { Duration::from_secs_f64(30.0 * (0.9 + 0.2 * jitter)) }
+    if repeats < 5 {
+        Duration::from_secs(1)
+    } else {
+        Duration::from_secs_f64(30.0 * (0.9 + 0.2 * jitter))
+    }
 }
 
 fn doubled(first: f64, times: u32) -> f64 {
@@ -136,7 +169,9 @@ impl Bucket {
     /// A full bucket.
     #[must_use]
     pub fn full() -> Self {
-        Self { full_at: Boot::default() }
+        Self {
+            full_at: Boot::default(),
+        }
     }
 
     /// Takes one call out, if one is in.
@@ -173,7 +208,10 @@ mod tests {
     #[test]
     fn refresh_points_are_percentages_or_durations() {
         assert_eq!(RefreshAt::parse("20%"), Ok(RefreshAt::default()));
-        assert_eq!(RefreshAt::parse("90s"), Ok(RefreshAt::After(Duration::from_secs(90))));
+        assert_eq!(
+            RefreshAt::parse("90s"),
+            Ok(RefreshAt::After(Duration::from_secs(90)))
+        );
         for bad in ["", "0%", "91%", "nan%", "999ms", "soon", "-5%"] {
             assert_eq!(RefreshAt::parse(bad), Err(Error), "{bad}");
         }
@@ -184,21 +222,38 @@ mod tests {
         let age = |first, jitter| RefreshAt::default().age(HOUR, first, jitter).as_secs();
         assert_eq!((age(true, 0.0), age(true, 1.0)), (360, 720));
         assert_eq!((age(false, 0.0), age(false, 1.0)), (648, 792));
-        assert_eq!(RefreshAt::After(HOUR * 9).age(HOUR, false, 0.5), HOUR.mul_f64(0.9));
+        assert_eq!(
+            RefreshAt::After(HOUR * 9).age(HOUR, false, 0.5),
+            HOUR.mul_f64(0.9)
+        );
     }
 
     #[test]
     fn delays_stay_between_floor_and_cap_of_their_class() {
         let held = |class, repeats, remaining| {
-            let attempt = Attempt { class, repeats, failing_for: Duration::ZERO, remaining };
-            (retry_delay(attempt, 0.0).as_secs_f64(), retry_delay(attempt, 1.0).as_secs_f64())
+            let attempt = Attempt {
+                class,
+                repeats,
+                failing_for: Duration::ZERO,
+                remaining,
+            };
+            (
+                retry_delay(attempt, 0.0).as_secs_f64(),
+                retry_delay(attempt, 1.0).as_secs_f64(),
+            )
         };
         let close = |got: (f64, f64), want: (f64, f64)| {
-            assert!((got.0 - want.0).abs() < 1e-6 && (got.1 - want.1).abs() < 1e-6, "{got:?} is not {want:?}");
+            assert!(
+                (got.0 - want.0).abs() < 1e-6 && (got.1 - want.1).abs() < 1e-6,
+                "{got:?} is not {want:?}"
+            );
         };
         close(held(Class::Transient, 0, Some(HOUR)), (0.25, 0.5));
         close(held(Class::Transient, 40, Some(HOUR)), (60.0, 120.0));
-        close(held(Class::Transient, 40, Some(Duration::from_mins(1))), (15.0, 30.0));
+        close(
+            held(Class::Transient, 40, Some(Duration::from_mins(1))),
+            (15.0, 30.0),
+        );
         close(held(Class::Config, 0, Some(HOUR)), (150.0, 300.0));
         close(held(Class::Transient, 0, None), (0.2, 1.0));
         close(held(Class::Transient, 40, None), (0.2, 20.0));
@@ -210,7 +265,15 @@ mod tests {
     #[test]
     fn access_denied_is_propagation_for_ten_minutes() {
         let delay = |failing_for| {
-            retry_delay(Attempt { class: Class::Denied, repeats: 40, failing_for, remaining: Some(HOUR) }, 1.0)
+            retry_delay(
+                Attempt {
+                    class: Class::Denied,
+                    repeats: 40,
+                    failing_for,
+                    remaining: Some(HOUR),
+                },
+                1.0,
+            )
         };
         assert_eq!(delay(PROPAGATION.mul_f64(0.99)), Duration::from_mins(2));
         assert_eq!(delay(PROPAGATION), Duration::from_mins(5));

@@ -23,7 +23,10 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub(super) fn of(digest: Digest, hops: &[Hop]) -> Self {
-        Self { digest, hops: hops.iter().map(Hop::saved).collect() }
+        Self {
+            digest,
+            hops: hops.iter().map(Hop::saved).collect(),
+        }
     }
 
     /// Moves the times of a snapshot from another boot onto this boot's clock, by way of the wall clock.

@@ -43,11 +43,23 @@ struct Stage {
 
 impl Stage {
     fn new(durations: &[DurationSetting]) -> Self {
-        let now = Now { boot: Boot::default(), wall: Wall::from_unix_seconds(EPOCH), jitter: 0.5 };
+        let now = Now {
+            boot: Boot::default(),
+            wall: Wall::from_unix_seconds(EPOCH),
+            jitter: 0.5,
+        };
         let content = content(0, 0);
         let session = Session::new(durations, RefreshAt::default(), DIGEST, content);
         let contents = vec![content];
-        Self { session, now, server_ahead: Duration::ZERO, replies: 0, call: None, saved: None, contents }
+        Self {
+            session,
+            now,
+            server_ahead: Duration::ZERO,
+            replies: 0,
+            call: None,
+            saved: None,
+            contents,
+        }
     }
 
     /// A session of one hour-long hop that holds its first credentials since 0 s.
@@ -72,9 +84,16 @@ impl Stage {
 
     fn step(&mut self, event: Event) -> String {
         let actions = self.session.step(event, self.now);
-        let served = actions.iter().position(|action| matches!(action, Action::Serve { .. }));
-        let saved = actions.iter().rposition(|action| matches!(action, Action::Save(_)));
-        assert!(served.is_none() || saved < served, "kept after it was vended: {actions:?}");
+        let served = actions
+            .iter()
+            .position(|action| matches!(action, Action::Serve { .. }));
+        let saved = actions
+            .iter()
+            .rposition(|action| matches!(action, Action::Save(_)));
+        assert!(
+            served.is_none() || saved < served,
+            "kept after it was vended: {actions:?}"
+        );
         for action in &actions {
             match action {
                 Action::Call(call) => self.call = Some(call.clone()),
@@ -91,8 +110,15 @@ impl Stage {
 
     fn token(&mut self, generation: u64, identity_changed: bool) -> String {
         let former = self.contents.len() as u64;
-        let identity = if identity_changed { content(generation, former).identity } else { self.newest().identity };
-        let content = Content { generation, identity };
+        let identity = if identity_changed {
+            content(generation, former).identity
+        } else {
+            self.newest().identity
+        };
+        let content = Content {
+            generation,
+            identity,
+        };
         self.contents.push(content);
         self.step(Event::Token(content))
     }
@@ -106,7 +132,9 @@ impl Stage {
     }
 
     fn server(&self) -> Wall {
-        Wall::from_unix_seconds(EPOCH).plus(self.now.boot.as_duration()).plus(self.server_ahead)
+        Wall::from_unix_seconds(EPOCH)
+            .plus(self.now.boot.as_duration())
+            .plus(self.server_ahead)
     }
 
     /// The reply that STS would send now, its key named after its number.
@@ -119,14 +147,29 @@ impl Stage {
             expiration: self.server().plus(Duration::from_secs(life)),
             account: None,
         };
-        Reply { credentials, date: Some(self.server()), details: ReplyDetails::default() }
+        Reply {
+            credentials,
+            date: Some(self.server()),
+            details: ReplyDetails::default(),
+        }
     }
 
     fn answer(&mut self, token_generation: u64, outcome: Result<Reply, Failure>) -> String {
         let call = self.pending();
-        let known = self.contents.iter().rev().find(|content| content.generation <= token_generation);
-        let sent = Content { generation: token_generation, ..*known.expect("the first is 0") };
-        self.step(Event::Answered { call, sent, outcome })
+        let known = self
+            .contents
+            .iter()
+            .rev()
+            .find(|content| content.generation <= token_generation);
+        let sent = Content {
+            generation: token_generation,
+            ..*known.expect("the first is 0")
+        };
+        self.step(Event::Answered {
+            call,
+            sent,
+            outcome,
+        })
     }
 
     fn grant(&mut self, life: u64) -> String {
@@ -142,7 +185,8 @@ impl Stage {
 
     /// As [`Self::grant`], to a call that carried a content of another identity than any before.
     fn grant_another(&mut self, token_generation: u64) -> String {
-        self.contents.push(content(token_generation, token_generation));
+        self.contents
+            .push(content(token_generation, token_generation));
         self.grant_sent(token_generation)
     }
 
@@ -158,8 +202,11 @@ impl Stage {
 
     /// Another process on the same boot that finds `saved`.
     fn restarted(&self, saved: Snapshot) -> (Self, String) {
-        let mut next =
-            Self { now: self.now, replies: self.replies, ..Self::new(&vec![HOUR; self.session.hops().len()]) };
+        let mut next = Self {
+            now: self.now,
+            replies: self.replies,
+            ..Self::new(&vec![HOUR; self.session.hops().len()])
+        };
         next.session.content.identity = self.newest().identity;
         next.contents = vec![next.session.content];
         let line = next.step(Event::Restored(saved));
@@ -169,11 +216,20 @@ impl Stage {
 
 /// A content that names the subject of this number.
 fn content(generation: u64, subject: u64) -> Content {
-    Content { generation, identity: Identity::named("token", None, &subject.to_string(), &[]) }
+    Content {
+        generation,
+        identity: Identity::named("token", None, &subject.to_string(), &[]),
+    }
 }
 
 fn failure(class: Class) -> Failure {
-    Failure { class, code: "Code".into(), message: String::new(), request_id: None, sent: true }
+    Failure {
+        class,
+        code: "Code".into(),
+        message: String::new(),
+        request_id: None,
+        sent: true,
+    }
 }
 
 fn seconds(boot: Boot) -> f64 {
@@ -182,31 +238,64 @@ fn seconds(boot: Boot) -> f64 {
 
 /// A moment after the wake that a line ends with.
 fn woken(line: &str) -> f64 {
-    let wake: f64 = line.rsplit(' ').next().and_then(|text| text.parse().ok()).expect("a line that ends with a wake");
+    let wake: f64 = line
+        .rsplit(' ')
+        .next()
+        .and_then(|text| text.parse().ok())
+        .expect("a line that ends with a wake");
     wake + 0.001
 }
 
 fn shown(action: &Action) -> String {
     match action {
-        Action::Call(Call { hop, duration, parent, .. }) => {
-            let signer = parent.as_ref().map_or(String::new(), |parent| format!(" by {}", parent.access_key_id));
+        Action::Call(Call {
+            hop,
+            duration,
+            parent,
+            ..
+        }) => {
+            let signer = parent.as_ref().map_or(String::new(), |parent| {
+                format!(" by {}", parent.access_key_id)
+            });
             format!("call {hop} {duration}{signer}")
         }
-        Action::Serve { credentials, deadline } => {
-            format!("serve {} to {}", credentials.access_key_id, seconds(*deadline))
+        Action::Serve {
+            credentials,
+            deadline,
+        } => {
+            format!(
+                "serve {} to {}",
+                credentials.access_key_id,
+                seconds(*deadline)
+            )
         }
         Action::Refuse { failure, permanent } => {
-            let class = failure.as_ref().map_or("nothing", |failure| failure.class.reason());
+            let class = failure
+                .as_ref()
+                .map_or("nothing", |failure| failure.class.reason());
             format!("refuse {} {class}", if *permanent { 403 } else { 503 })
         }
         Action::Save(_) => "save".into(),
         Action::Report(Report::Refreshed { hop, shortened }) => {
-            format!("refreshed {hop}{}", if *shortened { " shorter" } else { "" })
+            format!(
+                "refreshed {hop}{}",
+                if *shortened { " shorter" } else { "" }
+            )
         }
-        Action::Report(Report::Failed { hop, failure, class_changed }) => {
-            format!("failed {hop} {}{}", failure.class.reason(), if *class_changed { " anew" } else { "" })
+        Action::Report(Report::Failed {
+            hop,
+            failure,
+            class_changed,
+        }) => {
+            format!(
+                "failed {hop} {}{}",
+                failure.class.reason(),
+                if *class_changed { " anew" } else { "" }
+            )
         }
-        Action::Report(Report::DurationRefused { hop, asked, .. }) => format!("refused {hop} {asked}"),
+        Action::Report(Report::DurationRefused { hop, asked, .. }) => {
+            format!("refused {hop} {asked}")
+        }
         Action::Report(Report::IdentityChanged) => "another identity".into(),
         Action::Report(Report::RetryAsked { failing, wait }) if wait.is_zero() => {
             format!("asked for a retry of {failing}")

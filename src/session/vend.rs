@@ -15,12 +15,16 @@ impl Session {
     }
 
     pub(super) fn vended_alive(&self, now: Now) -> bool {
-        self.vended().is_some_and(|held| held.alive(now.boot, MIN_SERVE))
+        self.vended()
+            .is_some_and(|held| held.alive(now.boot, MIN_SERVE))
     }
 
     pub(super) fn serve(&mut self, actions: &mut Vec<Action>) {
         if let Some(held) = self.vended() {
-            actions.push(Action::Serve { credentials: held.credentials.clone(), deadline: held.deadline });
+            actions.push(Action::Serve {
+                credentials: held.credentials.clone(),
+                deadline: held.deadline,
+            });
             self.shown = Shown::Served;
         }
     }
@@ -29,7 +33,9 @@ impl Session {
         let newest = self.newest_failure();
         let permanent = newest.is_some_and(|(hop, failure)| match failure.class {
             Class::Config | Class::Role => true,
-            Class::Denied => self.hops[hop].streak.is_some_and(|streak| now.boot.since(streak.since) >= PROPAGATION),
+            Class::Denied => self.hops[hop]
+                .streak
+                .is_some_and(|streak| now.boot.since(streak.since) >= PROPAGATION),
             _ => false,
         });
         let failure = newest.map(|(_, failure)| failure.clone());

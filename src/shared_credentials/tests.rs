@@ -15,7 +15,10 @@ fn the_section_is_found_among_others_whatever_stands_around_its_keys() {
                 AWS_ACCESS_KEY_ID=AKIAAPP000000001\r\n; comment\r\naws_secret_access_key =  a/b+c=d \r\naws_session_token =\r\n\
                 [profile x]\r\nrole_arn = y\r\nregions =\r\n\teu-central-1\r\n";
     let key = read(file).expect("keys");
-    assert_eq!((key.id(), key.secret().expose(), key.suffix()), ("AKIAAPP000000001", "a/b+c=d", "0001"));
+    assert_eq!(
+        (key.id(), key.secret().expose(), key.suffix()),
+        ("AKIAAPP000000001", "a/b+c=d", "0001")
+    );
 }
 
 #[test]
@@ -27,10 +30,17 @@ fn a_section_may_be_indented_as_a_whole() {
         "[app]\n  s3 =\n    aws_access_key_id = AKIANESTED000000\n  aws_access_key_id = AKIAAPP000000001\n aws_secret_access_key = x\n",
     ] {
         let key = read(file).expect(file);
-        assert_eq!((key.id(), key.secret().expose()), ("AKIAAPP000000001", "x"), "{file}");
+        assert_eq!(
+            (key.id(), key.secret().expose()),
+            ("AKIAAPP000000001", "x"),
+            "{file}"
+        );
     }
     let continued = "[app]\naws_access_key_id = AKIAAPP000000001\n  aws_secret_access_key = x\n";
-    assert_eq!(read(continued).expect_err(continued).to_string(), "its section [app] has no aws_secret_access_key");
+    assert_eq!(
+        read(continued).expect_err(continued).to_string(),
+        "its section [app] has no aws_secret_access_key"
+    );
 }
 
 #[test]
@@ -39,17 +49,38 @@ fn what_sdks_would_take_in_different_ways_is_refused_with_its_place() {
     for (file, said) in [
         (String::new(), "it has no section [app]"),
         ("[App]\n".into(), "it has no section [app]"),
-        ("[app]\naws_access_key_id\n".into(), "line 2 is neither [a section] nor key = value nor a # comment"),
-        ("[app\n".into(), "line 1 is neither [a section] nor key = value nor a # comment"),
-        ("[app] x\n".into(), "line 1 is neither [a section] nor key = value nor a # comment"),
-        (format!("{section}[other]\n[app]\n"), "line 5 begins section [app] a second time"),
-        (format!("{section}aws_access_key_id = y\n"), "line 4 gives a key a second time"),
-        ("[app]\naws_secret_access_key = x\n".into(), "its section [app] has no aws_access_key_id"),
+        (
+            "[app]\naws_access_key_id\n".into(),
+            "line 2 is neither [a section] nor key = value nor a # comment",
+        ),
+        (
+            "[app\n".into(),
+            "line 1 is neither [a section] nor key = value nor a # comment",
+        ),
+        (
+            "[app] x\n".into(),
+            "line 1 is neither [a section] nor key = value nor a # comment",
+        ),
+        (
+            format!("{section}[other]\n[app]\n"),
+            "line 5 begins section [app] a second time",
+        ),
+        (
+            format!("{section}aws_access_key_id = y\n"),
+            "line 4 gives a key a second time",
+        ),
+        (
+            "[app]\naws_secret_access_key = x\n".into(),
+            "its section [app] has no aws_access_key_id",
+        ),
         (
             "[app]\naws_access_key_id = A\naws_secret_access_key =\n".into(),
             "its section [app] has no aws_secret_access_key",
         ),
-        ("[app]\naws_access_key_id = A B\naws_secret_access_key = x\n".into(), "its aws_access_key_id is malformed"),
+        (
+            "[app]\naws_access_key_id = A B\naws_secret_access_key = x\n".into(),
+            "its aws_access_key_id is malformed",
+        ),
         (
             "[app]\naws_access_key_id = A\naws_secret_access_key = x y\n".into(),
             "its aws_secret_access_key is malformed",
@@ -61,7 +92,10 @@ fn what_sdks_would_take_in_different_ways_is_refused_with_its_place() {
     ] {
         assert_eq!(read(&file).expect_err(&file).to_string(), said);
     }
-    assert_eq!(AccessKey::parse(b"\xff", "app", Server::Aws), Err(Error::NotText));
+    assert_eq!(
+        AccessKey::parse(b"\xff", "app", Server::Aws),
+        Err(Error::NotText)
+    );
 }
 
 proptest! {

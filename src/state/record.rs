@@ -61,10 +61,20 @@ pub(super) fn encode(saved: &Saved) -> Vec<u8> {
         boot_id: saved.boot_id.clone(),
         digest: saved.snapshot.digest.0,
         named: write_identity(saved.named),
-        session_names: saved.session_names.iter().map(|name| name.as_ref().map(ToString::to_string)).collect(),
-        hops: saved.snapshot.hops.iter().map(|hop| hop.as_ref().map(write_hop)).collect(),
+        session_names: saved
+            .session_names
+            .iter()
+            .map(|name| name.as_ref().map(ToString::to_string))
+            .collect(),
+        hops: saved
+            .snapshot
+            .hops
+            .iter()
+            .map(|hop| hop.as_ref().map(write_hop))
+            .collect(),
     };
-    serde_json::to_vec(&record).expect("a record is strings, numbers and lists, which JSON always holds")
+    serde_json::to_vec(&record)
+        .expect("a record is strings, numbers and lists, which JSON always holds")
 }
 
 pub(super) fn decode(body: &[u8]) -> Option<Saved> {
@@ -75,7 +85,11 @@ pub(super) fn decode(body: &[u8]) -> Option<Saved> {
         session_names: record.session_names.into_iter().map(read_name).collect(),
         snapshot: Snapshot {
             digest: Digest(record.digest),
-            hops: record.hops.into_iter().map(|hop| hop.map(read_hop)).collect(),
+            hops: record
+                .hops
+                .into_iter()
+                .map(|hop| hop.map(read_hop))
+                .collect(),
         },
     })
 }
@@ -89,7 +103,14 @@ fn boot(milliseconds: u64) -> Boot {
 }
 
 fn write_hop(saved: &SavedHop) -> HopRecord {
-    let Held { credentials, deadline, lifetime, received, details, identity } = &saved.held;
+    let Held {
+        credentials,
+        deadline,
+        lifetime,
+        received,
+        details,
+        identity,
+    } = &saved.held;
     HopRecord {
         access_key_id: credentials.access_key_id.clone(),
         secret_access_key: credentials.secret_access_key.expose().to_owned(),
@@ -141,7 +162,10 @@ fn read_hop(record: HopRecord) -> SavedHop {
             deadline: boot(record.deadline),
             lifetime: Duration::from_millis(record.lifetime),
             received: Wall::from_unix_milliseconds(record.received),
-            details: ReplyDetails { assumed_role_arn: record.assumed_role_arn, ..ReplyDetails::default() },
+            details: ReplyDetails {
+                assumed_role_arn: record.assumed_role_arn,
+                ..ReplyDetails::default()
+            },
             identity: read_identity(record.identity.as_ref()),
         },
         due: boot(record.due),

@@ -34,12 +34,20 @@ fn saved(secret: &str) -> Saved {
         details: ReplyDetails::default(),
         identity: Identity::opaque("one"),
     };
-    let hop = SavedHop { held, due: Boot::from_duration(Duration::from_secs(1700)), generation: 7, worked: None };
+    let hop = SavedHop {
+        held,
+        due: Boot::from_duration(Duration::from_secs(1700)),
+        generation: 7,
+        worked: None,
+    };
     Saved {
         boot_id: "boot".into(),
         named: named(),
         session_names: vec![None, Some(SessionName::sanitised("ns.pod"))],
-        snapshot: Snapshot { digest: configuration_digest("one"), hops: vec![None, Some(hop)] },
+        snapshot: Snapshot {
+            digest: configuration_digest("one"),
+            hops: vec![None, Some(hop)],
+        },
     }
 }
 
@@ -52,13 +60,32 @@ fn what_was_saved_is_loaded_and_only_we_can_read_it() {
     directory.save(&name(), &saved("two")).expect("saved again");
     let loaded = directory.load(&name()).expect("readable").expect("there");
     let hop = loaded.snapshot.hops[1].as_ref().expect("the hop");
-    assert_eq!(hop.held.credentials, saved("two").snapshot.hops[1].as_ref().expect("it").held.credentials);
-    assert_eq!((hop.generation, hop.held.deadline), (7, Boot::from_duration(Duration::from_secs(4600))));
+    assert_eq!(
+        hop.held.credentials,
+        saved("two").snapshot.hops[1]
+            .as_ref()
+            .expect("it")
+            .held
+            .credentials
+    );
+    assert_eq!(
+        (hop.generation, hop.held.deadline),
+        (7, Boot::from_duration(Duration::from_secs(4600)))
+    );
     assert_eq!(loaded.session_names, saved("x").session_names);
-    assert_eq!((loaded.named, hop.held.identity), (named(), Identity::opaque("one")));
+    assert_eq!(
+        (loaded.named, hop.held.identity),
+        (named(), Identity::opaque("one"))
+    );
     let mode = mode(&place.path().join("state/stsidecar/default.state"));
     assert_eq!(mode, 0o600);
-    assert_eq!(fs::read_dir(place.path().join("state/stsidecar")).expect("listed").count(), 1, "no draft is left");
+    assert_eq!(
+        fs::read_dir(place.path().join("state/stsidecar"))
+            .expect("listed")
+            .count(),
+        1,
+        "no draft is left"
+    );
 }
 
 #[test]
@@ -95,13 +122,18 @@ fn a_link_in_place_of_the_draft_is_not_followed() {
     let directory = StateDirectory::open(place.path()).expect("opened");
     let victim = place.path().join("victim");
     fs::write(&victim, "untouched").expect("written");
-    std::os::unix::fs::symlink(&victim, place.path().join("stsidecar/default.draft")).expect("linked");
+    std::os::unix::fs::symlink(&victim, place.path().join("stsidecar/default.draft"))
+        .expect("linked");
     directory.save(&name(), &saved("one")).expect("saved");
     assert_eq!(fs::read_to_string(victim).expect("read"), "untouched");
 }
 
 fn mode(path: &Path) -> u32 {
-    fs::symlink_metadata(path).expect("there").permissions().mode() & 0o7777
+    fs::symlink_metadata(path)
+        .expect("there")
+        .permissions()
+        .mode()
+        & 0o7777
 }
 
 #[test]
@@ -118,10 +150,16 @@ fn in_a_directory_that_everybody_may_write_the_files_are_in_a_closed_one_of_ours
             let directory = StateDirectory::open(place.path()).expect("opened");
             directory.save(&name(), &saved("one")).expect("saved");
             directory.mark_started().expect("marked");
-            assert_eq!((mode(place.path()), mode(&own)), (given, 0o700), "what is given stays as it is");
+            assert_eq!(
+                (mode(place.path()), mode(&own)),
+                (given, 0o700),
+                "what is given stays as it is"
+            );
             assert_eq!(mode(&own.join("default.state")), 0o600);
-            let names: Vec<_> =
-                fs::read_dir(place.path()).expect("listed").map(|one| one.expect("listed").file_name()).collect();
+            let names: Vec<_> = fs::read_dir(place.path())
+                .expect("listed")
+                .map(|one| one.expect("listed").file_name())
+                .collect();
             assert_eq!(names, ["stsidecar"], "nothing beside it");
         }
         fs::remove_dir_all(own).expect("there");
@@ -134,7 +172,11 @@ fn what_another_has_put_in_place_of_our_directory_is_refused() {
     let (own, other) = (place.path().join("stsidecar"), place.path().join("other"));
     fs::create_dir(&other).expect("room");
     std::os::unix::fs::symlink(&other, &own).expect("linked");
-    let refused = || StateDirectory::open(place.path()).expect_err("refused").to_string();
+    let refused = || {
+        StateDirectory::open(place.path())
+            .expect_err("refused")
+            .to_string()
+    };
     assert!(refused().contains("/stsidecar: "), "{}", refused());
     assert_eq!(fs::read_dir(&other).expect("listed").count(), 0);
     fs::remove_file(&own).expect("there");
@@ -146,7 +188,11 @@ fn what_another_has_put_in_place_of_our_directory_is_refused() {
     }
     fs::create_dir(&own).expect("room");
     std::os::unix::fs::chown(&own, Some(65_533), None).expect("root may");
-    assert!(refused().contains("it belongs to uid 65533, we are uid 0"), "{}", refused());
+    assert!(
+        refused().contains("it belongs to uid 65533, we are uid 0"),
+        "{}",
+        refused()
+    );
 }
 
 #[test]
@@ -154,8 +200,13 @@ fn a_directory_that_cannot_be_made_is_an_error_that_names_it() {
     let place = tempfile::tempdir().expect("a directory");
     let file = place.path().join("file");
     fs::write(&file, "").expect("written");
-    let error = StateDirectory::open(&file.join("state")).expect_err("refused").to_string();
-    assert!(error.contains("file/state") && error.contains("volume"), "{error}");
+    let error = StateDirectory::open(&file.join("state"))
+        .expect_err("refused")
+        .to_string();
+    assert!(
+        error.contains("file/state") && error.contains("volume"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -164,7 +215,11 @@ fn the_started_mark_stays() {
     let directory = StateDirectory::open(place.path()).expect("opened");
     assert!(!directory.has_started());
     directory.mark_started().expect("marked");
-    assert!(StateDirectory::open(place.path()).expect("opened").has_started());
+    assert!(
+        StateDirectory::open(place.path())
+            .expect("opened")
+            .has_started()
+    );
 }
 
 #[test]

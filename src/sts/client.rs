@@ -24,7 +24,9 @@ use aws_sdk_sts::Client as Sdk;
 use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
-use aws_sdk_sts::config::{AppName, BehaviorVersion, Config, IdentityCache, Region, StalledStreamProtectionConfig};
+use aws_sdk_sts::config::{
+    AppName, BehaviorVersion, Config, IdentityCache, Region, StalledStreamProtectionConfig,
+};
 use aws_smithy_runtime_api::client::http::http_client_fn;
 use http::Uri;
 
@@ -52,10 +54,14 @@ const APP_NAME: &str = concat!("stsidecar-", env!("CARGO_PKG_VERSION"));
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Neither a region nor an endpoint.
-    #[error("no AWS region: set region (AWS_REGION), or the URL of an STS with stsEndpoint (AWS_ENDPOINT_URL_STS)")]
+    #[error(
+        "no AWS region: set region (AWS_REGION), or the URL of an STS with stsEndpoint (AWS_ENDPOINT_URL_STS)"
+    )]
     NoRegion,
     /// FIPS and dual-stack are variants of AWS's own endpoints.
-    #[error("AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT cannot be combined with an endpoint of your own")]
+    #[error(
+        "AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT cannot be combined with an endpoint of your own"
+    )]
     Variant,
     /// The region has no such endpoint, or the URL cannot be used.
     #[error("there is no STS endpoint for region {region}: {reason}")]
@@ -85,7 +91,10 @@ impl Client {
     ///
     /// # Errors
     /// As there.
-    pub fn new(settings: &Settings, clock: impl Fn() -> Now + Send + Sync + 'static) -> Result<Self, Error> {
+    pub fn new(
+        settings: &Settings,
+        clock: impl Fn() -> Now + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
         Self::following(settings, connector::read_once(settings)?, clock)
     }
 
@@ -123,7 +132,12 @@ impl Client {
         &self.host
     }
 
-    fn accepted(&self, asked: Option<&RoleArn>, fields: Fields, seen: &Seen) -> Result<Reply, Failure> {
+    fn accepted(
+        &self,
+        asked: Option<&RoleArn>,
+        fields: Fields,
+        seen: &Seen,
+    ) -> Result<Reply, Failure> {
         let envelope = seen.take();
         self.clock.learn(envelope.date);
         check(self.server, asked, fields, envelope)
@@ -138,8 +152,14 @@ impl Client {
         evidence.status = evidence.status.or(envelope.status);
         evidence.request_id = envelope.request_id.or(evidence.request_id);
         let said = evidence.kind == Kind::Answered;
-        for text in [&mut evidence.code, &mut evidence.message, &mut evidence.request_id] {
-            *text = text.take().map(|text| if said { sent.hidden_in(&text) } else { text });
+        for text in [
+            &mut evidence.code,
+            &mut evidence.message,
+            &mut evidence.request_id,
+        ] {
+            *text = text
+                .take()
+                .map(|text| if said { sent.hidden_in(&text) } else { text });
         }
         classify(evidence)
     }
@@ -155,7 +175,12 @@ impl Assume for Client {
     }
 }
 
-fn config(settings: &Settings, bundle: Option<CaBundle>, region: &str, clock: ServerClock) -> Result<Config, Error> {
+fn config(
+    settings: &Settings,
+    bundle: Option<CaBundle>,
+    region: &str,
+    clock: ServerClock,
+) -> Result<Config, Error> {
     let connector = connector(settings, bundle)?;
     let mut builder = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
@@ -172,7 +197,9 @@ fn config(settings: &Settings, bundle: Option<CaBundle>, region: &str, clock: Se
         .app_name(AppName::new(APP_NAME).expect("letters, digits, dots and dashes"));
     if let Some(endpoint) = &settings.endpoint {
         // The SDK makes no host of a region then, but looks whether it could.
-        builder = builder.endpoint_resolver(OwnEndpoint::new(endpoint, region)).interceptor(AsWritten::new(endpoint));
+        builder = builder
+            .endpoint_resolver(OwnEndpoint::new(endpoint, region))
+            .interceptor(AsWritten::new(endpoint));
         builder = builder.region(Region::new(REGION_OF_CUSTOM_ENDPOINTS));
     }
     Ok(builder.build())
@@ -183,16 +210,37 @@ fn config(settings: &Settings, bundle: Option<CaBundle>, region: &str, clock: Se
 fn host(settings: &Settings, region: &str) -> Result<String, Error> {
     if let Some(endpoint) = &settings.endpoint {
         let variant = settings.fips || settings.dualstack;
-        return if variant { Err(Error::Variant) } else { Ok(endpoint.authority().to_owned()) };
+        return if variant {
+            Err(Error::Variant)
+        } else {
+            Ok(endpoint.authority().to_owned())
+        };
     }
-    let failed = |reason: String| Error::NoEndpoint { region: region.to_owned(), reason };
-    let params = Params::builder().region(region).use_fips(settings.fips).use_dual_stack(settings.dualstack);
-    let params = params.use_global_endpoint(false).build().map_err(|error| failed(error.to_string()))?;
+    let failed = |reason: String| Error::NoEndpoint {
+        region: region.to_owned(),
+        reason,
+    };
+    let params = Params::builder()
+        .region(region)
+        .use_fips(settings.fips)
+        .use_dual_stack(settings.dualstack);
+    let params = params
+        .use_global_endpoint(false)
+        .build()
+        .map_err(|error| failed(error.to_string()))?;
     let resolver = DefaultResolver::new();
-    let answer = pin!(resolver.resolve_endpoint(&params)).poll(&mut Context::from_waker(Waker::noop()));
-    let Poll::Ready(endpoint) = answer else { return Err(failed("its rules cannot be read".to_owned())) };
-    let url = endpoint.map_err(|error| failed(error.to_string()))?.url().to_owned();
-    let url: Uri = url.parse().map_err(|_| failed(format!("{url} is not a URL")))?;
+    let answer =
+        pin!(resolver.resolve_endpoint(&params)).poll(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(endpoint) = answer else {
+        return Err(failed("its rules cannot be read".to_owned()));
+    };
+    let url = endpoint
+        .map_err(|error| failed(error.to_string()))?
+        .url()
+        .to_owned();
+    let url: Uri = url
+        .parse()
+        .map_err(|_| failed(format!("{url} is not a URL")))?;
     Ok(url.authority().map(ToString::to_string).unwrap_or_default())
 }
 

@@ -67,17 +67,32 @@ pub enum Error {
 ///
 /// # Errors
 /// When the CA bundle, the system's roots or the proxy cannot be used.
-pub(super) fn connector(settings: &Settings, bundle: Option<CaBundle>) -> Result<SharedHttpConnector, Error> {
+pub(super) fn connector(
+    settings: &Settings,
+    bundle: Option<CaBundle>,
+) -> Result<SharedHttpConnector, Error> {
     let endpoint = settings.endpoint.as_ref();
-    let proxy = settings.proxy.as_ref().filter(|_| !endpoint.is_some_and(super::Endpoint::is_loopback));
-    let trust = settings.is_over_tls().then(|| Trust::new(bundle, settings.has_mounted_roots)).transpose()?;
+    let proxy = settings
+        .proxy
+        .as_ref()
+        .filter(|_| !endpoint.is_some_and(super::Endpoint::is_loopback));
+    let trust = settings
+        .is_over_tls()
+        .then(|| Trust::new(bundle, settings.has_mounted_roots))
+        .transpose()?;
     let proxy = proxy.map(proxy::Proxy::new).transpose()?;
-    Ok(SharedHttpConnector::new(Http::new(trust, proxy, settings.timeout)))
+    Ok(SharedHttpConnector::new(Http::new(
+        trust,
+        proxy,
+        settings.timeout,
+    )))
 }
 
 /// The bundle of a client that lives for one exchange. Its content is read now where the STS needs it.
 pub(super) fn read_once(settings: &Settings) -> Result<Option<CaBundle>, Error> {
-    let Some(path) = settings.ca_bundle.clone() else { return Ok(None) };
+    let Some(path) = settings.ca_bundle.clone() else {
+        return Ok(None);
+    };
     if !settings.is_over_tls() {
         return Ok(Some(Arc::new(move || read(&path).ok().map(Arc::new))));
     }
@@ -86,13 +101,19 @@ pub(super) fn read_once(settings: &Settings) -> Result<Option<CaBundle>, Error> 
 }
 
 fn read(path: &Path) -> Result<Bundle, Error> {
-    let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
+    let unreadable = |source| Error::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
     // A FIFO would wait for a writer.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(unreadable(std::io::Error::other("it is not a file")));
     }
     let content = std::fs::read(path).map_err(unreadable)?;
-    Bundle::parse(&content).map_err(|source| Error::NotABundle { path: path.to_owned(), source })
+    Bundle::parse(&content).map_err(|source| Error::NotABundle {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]

@@ -20,16 +20,26 @@ pub(super) struct ErrorDocument {
 
 /// Reads a body by what is in it: the `Content-Type` of an error page is often its server's default.
 pub(super) fn read(body: &[u8]) -> ErrorDocument {
-    let Some(text) = decoded(body) else { return ErrorDocument::default() };
+    let Some(text) = decoded(body) else {
+        return ErrorDocument::default();
+    };
     let text = text.trim_start_matches('\u{feff}').trim();
-    let said = |message: Option<String>| ErrorDocument { message, ..ErrorDocument::default() };
+    let said = |message: Option<String>| ErrorDocument {
+        message,
+        ..ErrorDocument::default()
+    };
     if let Some(found) = fields::of_json(text) {
-        return ErrorDocument::of(&found).unwrap_or_else(|| said(page::first_line(text).filter(|_| !found.is_void())));
+        return ErrorDocument::of(&found)
+            .unwrap_or_else(|| said(page::first_line(text).filter(|_| !found.is_void())));
     }
     if !page::is_markup(text) {
         return said(page::first_line(text));
     }
-    let document = if page::is_html(text) { None } else { ErrorDocument::of(&fields::of_xml(text)) };
+    let document = if page::is_html(text) {
+        None
+    } else {
+        ErrorDocument::of(&fields::of_xml(text))
+    };
     document.unwrap_or_else(|| said(page::message(text)))
 }
 
@@ -45,11 +55,20 @@ fn decoded(body: &[u8]) -> Option<String> {
         ([0xfe, 0xff, ..], _) => utf16(u16::from_be_bytes),
         (_, Ok(text)) => text.to_owned(),
         // Cut within a character: of a long body only the beginning is read.
-        (_, Err(cut)) if cut.error_len().is_none() => String::from_utf8_lossy(&body[..cut.valid_up_to()]).into_owned(),
-        // Latin 1, whose characters are those of Unicode; Windows has others among its controls.
-        (_, Err(_)) => {
-            body.iter().map(|byte| if (0x80..0xa0).contains(byte) { '\u{fffd}' } else { char::from(*byte) }).collect()
+        (_, Err(cut)) if cut.error_len().is_none() => {
+            String::from_utf8_lossy(&body[..cut.valid_up_to()]).into_owned()
         }
+        // Latin 1, whose characters are those of Unicode; Windows has others among its controls.
+        (_, Err(_)) => body
+            .iter()
+            .map(|byte| {
+                if (0x80..0xa0).contains(byte) {
+                    '\u{fffd}'
+                } else {
+                    char::from(*byte)
+                }
+            })
+            .collect(),
     };
     let is_binary = |c: char| c.is_control() && !c.is_ascii_whitespace() && c != '\u{1b}';
     (!text.contains(is_binary)).then_some(text)

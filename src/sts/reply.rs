@@ -56,21 +56,47 @@ pub struct Envelope {
 ///
 /// # Errors
 /// Class `BadReply` when a field cannot be used, class `Role` when another role answered.
-pub fn check(server: Server, asked: Option<&RoleArn>, fields: Fields, envelope: Envelope) -> Result<Reply, Failure> {
+pub fn check(
+    server: Server,
+    asked: Option<&RoleArn>,
+    fields: Fields,
+    envelope: Envelope,
+) -> Result<Reply, Failure> {
     let failed = |kind, message: String| {
-        let Envelope { request_id, status, .. } = envelope.clone();
-        classify(Evidence { kind, code: None, message: Some(message), status, request_id, signed: false })
+        let Envelope {
+            request_id, status, ..
+        } = envelope.clone();
+        classify(Evidence {
+            kind,
+            code: None,
+            message: Some(message),
+            status,
+            request_id,
+            signed: false,
+        })
     };
     if let Some(fault) = fault(server, &fields) {
-        return Err(failed(Kind::InvalidReply, format!("STS answered with success, but {fault}")));
+        return Err(failed(
+            Kind::InvalidReply,
+            format!("STS answered with success, but {fault}"),
+        ));
     }
     let mut details = shown(fields.details);
     details.assumed_role_arn = details.assumed_role_arn.filter(|arn| !arn.is_empty());
     let assumed = details.assumed_role_arn.as_deref();
-    let issued = |role: &RoleArn, arn: &str| if server == Server::Aws { role.issued(arn) } else { role.named(arn) };
+    let issued = |role: &RoleArn, arn: &str| {
+        if server == Server::Aws {
+            role.issued(arn)
+        } else {
+            role.named(arn)
+        }
+    };
     match (asked, assumed) {
         (Some(role), Some(arn)) if !issued(role, arn) => {
-            return Err(failed(Kind::RoleMismatch, format!("asked for {role}, but STS answered for {arn}")));
+            return Err(failed(
+                Kind::RoleMismatch,
+                format!("asked for {role}, but STS answered for {arn}"),
+            ));
         }
         (Some(_), None) if server == Server::Aws => {
             let message = "STS answered with success, but AssumedRoleUser is missing".to_owned();
@@ -79,7 +105,9 @@ pub fn check(server: Server, asked: Option<&RoleArn>, fields: Fields, envelope: 
         _ => {}
     }
     let session = assumed.or(details.federated_user_arn.as_deref());
-    let account = session.and_then(account_of).or_else(|| asked.and_then(|role| account_of(role.as_str())));
+    let account = session
+        .and_then(account_of)
+        .or_else(|| asked.and_then(|role| account_of(role.as_str())));
     let credentials = Credentials {
         account: account.map(str::to_owned),
         access_key_id: fields.access_key_id,
@@ -88,7 +116,11 @@ pub fn check(server: Server, asked: Option<&RoleArn>, fields: Fields, envelope: 
         expiration: fields.expiration,
     };
     details.request_id = envelope.request_id;
-    Ok(Reply { credentials, date: envelope.date, details })
+    Ok(Reply {
+        credentials,
+        date: envelope.date,
+        details,
+    })
 }
 
 /// The details as they may be shown: one line each, and no longer than STS's own limits let them be.
@@ -107,7 +139,10 @@ fn shown(mut details: ReplyDetails) -> ReplyDetails {
         &mut details.name_qualifier,
         &mut details.identity_id,
     ] {
-        *text = text.take().map(|text| safe_line(&text)).filter(|text| !text.is_empty());
+        *text = text
+            .take()
+            .map(|text| safe_line(&text))
+            .filter(|text| !text.is_empty());
     }
     details
 }
@@ -131,19 +166,26 @@ fn fault(server: Server, fields: &Fields) -> Option<&'static str> {
         return Some("its Expiration is missing or makes no sense");
     }
     match &fields.details.assumed_role_arn {
-        Some(arn) if !arn.is_empty() && !is_printable(arn, LONGEST_ARN) => Some("its AssumedRoleUser is malformed"),
+        Some(arn) if !arn.is_empty() && !is_printable(arn, LONGEST_ARN) => {
+            Some("its AssumedRoleUser is malformed")
+        }
         _ => None,
     }
 }
 
 /// Printable ASCII without quotes and backslashes, so that no answer of ours grows by escaping it.
 fn is_printable(text: &str, longest: usize) -> bool {
-    (1..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+    (1..=longest).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
 /// The account in an ARN, when it is one of AWS's: SDKs take nothing else for an `AccountId`.
 fn account_of(arn: &str) -> Option<&str> {
-    let account = arn.strip_prefix("arn:").and_then(|parts| parts.split(':').nth(3));
+    let account = arn
+        .strip_prefix("arn:")
+        .and_then(|parts| parts.split(':').nth(3));
     account.filter(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
 }
 

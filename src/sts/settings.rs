@@ -55,7 +55,11 @@ pub struct Proxy {
 impl fmt::Debug for Proxy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = self.url.host().unwrap_or_default();
-        formatter.debug_struct("Proxy").field("host", &host).field("no_proxy", &self.no_proxy).finish()
+        formatter
+            .debug_struct("Proxy")
+            .field("host", &host)
+            .field("no_proxy", &self.no_proxy)
+            .finish()
     }
 }
 
@@ -93,7 +97,11 @@ impl Endpoint {
     /// Whose server is asked; without an endpoint of one's own it is AWS's.
     #[must_use]
     pub fn server(endpoint: Option<&Self>) -> Server {
-        if endpoint.is_none_or(Self::is_aws) { Server::Aws } else { Server::Other }
+        if endpoint.is_none_or(Self::is_aws) {
+            Server::Aws
+        } else {
+            Server::Other
+        }
     }
 
     /// Host and port as written.
@@ -122,14 +130,29 @@ mod tests {
             ("https://evilamazonaws.com", false),
             ("http://127.0.0.1:8333", false),
         ] {
-            assert_eq!(Endpoint::parse(url, false).map(|endpoint| endpoint.is_aws()), Ok(aws), "{url}");
+            assert_eq!(
+                Endpoint::parse(url, false).map(|endpoint| endpoint.is_aws()),
+                Ok(aws),
+                "{url}"
+            );
         }
     }
 
     #[test]
     fn debug_shows_no_password_of_the_proxy() {
-        let url = "http://user:canary@proxy.example.com:3128".parse().expect("a URL");
-        let shown = format!("{:?}", Proxy { url, no_proxy: ".svc".into() });
-        assert!(shown.contains("proxy.example.com") && !shown.contains("canary"), "{shown}");
+        let url = "http://user:canary@proxy.example.com:3128"
+            .parse()
+            .expect("a URL");
+        let shown = format!(
+            "{:?}",
+            Proxy {
+                url,
+                no_proxy: ".svc".into()
+            }
+        );
+        assert!(
+            shown.contains("proxy.example.com") && !shown.contains("canary"),
+            "{shown}"
+        );
     }
 }

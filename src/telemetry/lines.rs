@@ -52,7 +52,9 @@ impl Lines {
     pub fn start(output: impl Write + AsFd + Send + 'static, lost: fn(u64)) -> io::Result<Self> {
         let lines = Self(Arc::default());
         let queue = Arc::clone(&lines.0);
-        thread::Builder::new().name("log".to_owned()).spawn(move || queue.empty_into(output, lost))?;
+        thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || queue.empty_into(output, lost))?;
         Ok(lines)
     }
 
@@ -65,7 +67,11 @@ impl Lines {
     /// Waits until everything is written, at most for `limit`.
     pub fn flush(&self, limit: Duration) {
         let is_busy = |waiting: &mut Waiting| waiting.is_writing || !waiting.lines.is_empty();
-        drop(self.0.emptied.wait_timeout_while(self.0.lock(), limit, is_busy));
+        drop(
+            self.0
+                .emptied
+                .wait_timeout_while(self.0.lock(), limit, is_busy),
+        );
     }
 
     /// Sends the message of each panic here, in one line: the standard hook writes to stderr itself.
@@ -73,7 +79,8 @@ impl Lines {
         let lines = self.clone();
         std::panic::set_hook(Box::new(move |panic| {
             let thread = thread::current();
-            let text = format!("thread '{}' {panic}", thread.name().unwrap_or("unnamed")).replace('\n', " ");
+            let text = format!("thread '{}' {panic}", thread.name().unwrap_or("unnamed"))
+                .replace('\n', " ");
             lines.0.push(format!("{}\n", escaped(&text)).as_bytes());
         }));
     }
@@ -129,7 +136,10 @@ impl Queue {
                 waiting.is_writing = true;
                 return line;
             }
-            waiting = self.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting = self
+                .filled
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

@@ -23,7 +23,8 @@ pub(super) struct Escaping<W>(W);
 
 impl<W: io::Write> io::Write for Escaping<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.write_all(escaped(&String::from_utf8_lossy(line)).as_bytes())?;
+        self.0
+            .write_all(escaped(&String::from_utf8_lossy(line)).as_bytes())?;
         Ok(line.len())
     }
 
@@ -34,7 +35,9 @@ impl<W: io::Write> io::Write for Escaping<W> {
 
 /// Control characters as `\u001b`, which JSON reads back; only a line's last newline stays.
 pub(super) fn escaped(line: &str) -> Cow<'_, str> {
-    let (content, end) = line.strip_suffix('\n').map_or((line, ""), |content| (content, "\n"));
+    let (content, end) = line
+        .strip_suffix('\n')
+        .map_or((line, ""), |content| (content, "\n"));
     if !content.contains(char::is_control) {
         return Cow::Borrowed(line);
     }

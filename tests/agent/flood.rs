@@ -27,7 +27,9 @@ const MOST_MEMORY: u64 = 24 * 1024;
 
 /// `FLOOD_SECONDS` in the environment, else 10.
 fn duration() -> Duration {
-    Duration::from_secs(std::env::var("FLOOD_SECONDS").map_or(10, |text| text.parse().expect("a number")))
+    Duration::from_secs(
+        std::env::var("FLOOD_SECONDS").map_or(10, |text| text.parse().expect("a number")),
+    )
 }
 
 #[derive(Debug, Default)]
@@ -40,11 +42,17 @@ struct Flood {
 #[test]
 fn slow_clients_cost_a_good_one_no_answer() {
     let allowed = stsidecar::process::raise_nofile();
-    assert!(allowed > 2 * SLOW as u64, "ulimit -n {allowed} is too low for {SLOW} clients");
+    assert!(
+        allowed > 2 * SLOW as u64,
+        "ulimit -n {allowed} is too low for {SLOW} clients"
+    );
     let scene = Scene::alone();
     let agent = scene.launch_restless().start();
     agent.first_credentials();
-    let (at_rest, memory_at_rest) = (agent.metric::<u64>("process_open_fds"), agent.memory("RssAnon"));
+    let (at_rest, memory_at_rest) = (
+        agent.metric::<u64>("process_open_fds"),
+        agent.memory("RssAnon"),
+    );
     let flood = Flood::default();
     let (good, (descriptors, memory)) = std::thread::scope(|threads| {
         for _ in 0..THREADS {
@@ -66,13 +74,24 @@ fn slow_clients_cost_a_good_one_no_answer() {
         good[good.len() - 1],
         good[good.len() / 2],
     );
-    assert!(descriptors <= at_rest + MOST_CONNECTIONS + OTHER_DESCRIPTORS, "{descriptors}");
+    assert!(
+        descriptors <= at_rest + MOST_CONNECTIONS + OTHER_DESCRIPTORS,
+        "{descriptors}"
+    );
     assert!(memory <= MOST_MEMORY, "{memory} kB");
     // An SDK that gives up after a second would have had it. The slowest one and how many there were say as much about
     // the machine, so they are judged at full size only, which is for a quiet one.
     let at_full_size = std::env::var_os("FLOOD_SECONDS").is_some();
-    assert!(!at_full_size || good.len() as u128 > duration().as_millis() / 20, "{} requests", good.len());
-    let judged = good[if at_full_size { good.len() - 1 } else { good.len() / 2 }];
+    assert!(
+        !at_full_size || good.len() as u128 > duration().as_millis() / 20,
+        "{} requests",
+        good.len()
+    );
+    let judged = good[if at_full_size {
+        good.len() - 1
+    } else {
+        good.len() / 2
+    }];
     assert!(judged < Duration::from_secs(1), "{judged:?}");
 }
 
@@ -85,10 +104,17 @@ fn ask_steadily(agent: &Agent, flood: &Flood) -> Vec<Duration> {
         if start.elapsed() >= duration() && flood.is_one() && took.len() >= LEAST {
             break;
         }
-        assert!(start.elapsed() < duration() + 2 * BOUND, "no flood: {flood:?}");
+        assert!(
+            start.elapsed() < duration() + 2 * BOUND,
+            "no flood: {flood:?}"
+        );
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let asked = Instant::now();
-        let answer = if number % 10 == 0 { agent.client().credentials() } else { kept.credentials() };
+        let answer = if number % 10 == 0 {
+            agent.client().credentials()
+        } else {
+            kept.credentials()
+        };
         let answer = answer.unwrap_or_else(|error| panic!("request {number}: {error}"));
         answer.issued().expect("credentials");
         took.push(asked.elapsed());
@@ -124,7 +150,13 @@ impl Flood {
     }
 
     /// One look at one client: a byte at each beat, and a new connection when it was dropped.
-    fn tend(&self, client: &mut Option<(TcpStream, usize)>, address: SocketAddr, request: &[u8], beat: bool) {
+    fn tend(
+        &self,
+        client: &mut Option<(TcpStream, usize)>,
+        address: SocketAddr,
+        request: &[u8],
+        beat: bool,
+    ) {
         match client {
             Some((stream, sent)) => {
                 let closed = match stream.read(&mut [0; 512]) {
@@ -144,7 +176,9 @@ impl Flood {
                     stream.set_nonblocking(true).expect("a socket");
                     self.connected.fetch_add(1, Relaxed);
                     // The socket's buffers take it; what they do not take comes byte by byte.
-                    let sent = (&stream).write(&request[..request.len() - DRIPPED]).unwrap_or(0);
+                    let sent = (&stream)
+                        .write(&request[..request.len() - DRIPPED])
+                        .unwrap_or(0);
                     *client = Some((stream, sent));
                 }
             }

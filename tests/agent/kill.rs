@@ -68,7 +68,10 @@ fn kills() -> u32 {
 fn killed_at_any_moment_it_comes_back_with_a_whole_generation() {
     let (mut scene, kills, start) = (Scene::alone(), kills(), Instant::now());
     let listen = format!("{}:0", own_address());
-    let launch = scene.launch_with_state().flag("refresh-at", "1s").flag("listen", &listen);
+    let launch = scene
+        .launch_with_state()
+        .flag("refresh-at", "1s")
+        .flag("listen", &listen);
     scene.sts.set_session_lifetime(Some(Duration::from_mins(2)));
     let sts_port = scene.sts.port();
     let first = launch.start();
@@ -94,14 +97,21 @@ fn killed_at_any_moment_it_comes_back_with_a_whole_generation() {
                 early += 1;
             } else {
                 tally.port.store(agent.port(), Relaxed);
-                let answer = agent.client().credentials().expect("the first answer comes whole");
+                let answer = agent
+                    .client()
+                    .credentials()
+                    .expect("the first answer comes whole");
                 // What was held lives for minutes, so it must still be there.
-                answer.issued().unwrap_or_else(|wrong| panic!("seed {seed}, kill {kill}: {wrong}"));
+                answer
+                    .issued()
+                    .unwrap_or_else(|wrong| panic!("seed {seed}, kill {kill}: {wrong}"));
                 served += 1;
                 if kill.is_multiple_of(AIMED) && (kill / STRETCH).is_multiple_of(2) {
                     // Within an exchange: while its answer is read, kept and published.
                     let calls = scene.sts.calls().len();
-                    until("a refresh", || (scene.sts.calls().len() > calls).then_some(()));
+                    until("a refresh", || {
+                        (scene.sts.calls().len() > calls).then_some(())
+                    });
                     std::thread::sleep(Duration::from_micros(random.u64(..2_500)));
                     aimed += 1;
                 } else {
@@ -114,7 +124,10 @@ fn killed_at_any_moment_it_comes_back_with_a_whole_generation() {
     let wrong = tally.wrong.lock().expect("no panic");
     assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
     let (good, unavailable, broken) = (&tally.good, &tally.unavailable, &tally.broken);
-    assert!(good.load(Relaxed) > u64::from(kills), "the clients hardly asked: {good:?}");
+    assert!(
+        good.load(Relaxed) > u64::from(kills),
+        "the clients hardly asked: {good:?}"
+    );
     println!(
         "acceptance C: {kills} kills ({early} within the start, {aimed} within a refresh, {down} with STS down), {served} first answers were 200; under load {good:?} \
          answers 200 and whole, {unavailable:?} answers 503, {broken:?} broken connections, 0 torn or foreign; seed {seed}, {:.1?}",

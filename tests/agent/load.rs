@@ -45,7 +45,10 @@ fn no_request_of_many_fails_while_everything_rotates() {
     });
     let (took, answered) = (start.elapsed(), total.answers);
     let after = Rest::of(&agent, Some(before.descriptors));
-    assert!(answered >= requests() && total.generations > (took.as_secs() / 2).min(2), "{total:?} in {took:?}");
+    assert!(
+        answered >= requests() && total.generations > (took.as_secs() / 2).min(2),
+        "{total:?} in {took:?}"
+    );
     assert!(agent.events("refresh failed").is_empty());
     let (grown, limit) = (after.anonymous.saturating_sub(before.anonymous), GROWTH);
     println!(
@@ -55,7 +58,10 @@ fn no_request_of_many_fails_while_everything_rotates() {
         total.generations,
         1000 * answered as u128 / took.as_millis(),
     );
-    assert!(grown <= limit, "{grown} kB of private memory were not given back");
+    assert!(
+        grown <= limit,
+        "{grown} kB of private memory were not given back"
+    );
 }
 
 /// What is at rest and must be so again; memory in kB.
@@ -75,9 +81,15 @@ impl Rest {
         let descriptors = until("descriptors at rest", || {
             lowest = lowest.min(open());
             let settled = start.elapsed() > Duration::from_secs(2);
-            wanted.map_or(settled, |wanted| lowest <= wanted).then_some(lowest)
+            wanted
+                .map_or(settled, |wanted| lowest <= wanted)
+                .then_some(lowest)
         });
-        Self { descriptors, anonymous: agent.memory("RssAnon"), resident: agent.memory("VmRSS") }
+        Self {
+            descriptors,
+            anonymous: agent.memory("RssAnon"),
+            resident: agent.memory("VmRSS"),
+        }
     }
 }
 
@@ -92,7 +104,9 @@ struct Total {
 fn load(agent: &Agent, requests: usize) -> Total {
     let token = std::fs::read_to_string(agent.token_file()).expect("written");
     let address = agent.address();
-    let head = format!("GET /v1/credentials HTTP/1.1\r\nhost: {address}\r\nauthorization: {token}\r\n\r\n");
+    let head = format!(
+        "GET /v1/credentials HTTP/1.1\r\nhost: {address}\r\nauthorization: {token}\r\n\r\n"
+    );
     let rounds = requests.div_ceil(CONNECTIONS);
     std::thread::scope(|threads| {
         let one = || {
@@ -105,8 +119,14 @@ fn load(agent: &Agent, requests: usize) -> Total {
             newest.generations
         };
         let threads: Vec<_> = (0..THREADS).map(|_| threads.spawn(one)).collect();
-        let generations = threads.into_iter().map(|thread| thread.join().expect("no error")).max();
-        Total { answers: rounds * CONNECTIONS, generations: generations.unwrap_or_default() }
+        let generations = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no error"))
+            .max();
+        Total {
+            answers: rounds * CONNECTIONS,
+            generations: generations.unwrap_or_default(),
+        }
     })
 }
 
@@ -122,7 +142,10 @@ impl Newest {
     /// One request on each connection, all under way at once.
     fn round(&mut self, connections: &mut [BufReader<TcpStream>], head: &[u8]) {
         for connection in &mut *connections {
-            connection.get_mut().write_all(head).expect("a kept connection");
+            connection
+                .get_mut()
+                .write_all(head)
+                .expect("a kept connection");
         }
         // All of these were asked after everything before had been read.
         let (floor, start) = (self.expiration, Instant::now());
@@ -138,7 +161,10 @@ impl Newest {
             return;
         }
         let issued = answer.issued().expect("credentials of one issue");
-        assert!(issued.expiration >= floor, "the expiration went backwards: {issued:?} after {floor}");
+        assert!(
+            issued.expiration >= floor,
+            "the expiration went backwards: {issued:?} after {floor}"
+        );
         if issued.expiration >= self.expiration {
             self.generations += 1;
             self.expiration = issued.expiration;

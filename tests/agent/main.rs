@@ -4,8 +4,15 @@
 //! themselves (`kill`, `load`, `flood`) run [`Scene::alone`]; the others run beside each other. Those three are
 //! acceptance tests at a size for every day; `KILLS`, `REQUESTS` (1,000,000), `FLOOD_SECONDS` (30) and
 //! `STSIDECAR_BIN` (a release binary) in the environment make it the full one.
-#![allow(clippy::disallowed_methods, reason = "these tests and their processes live in real time")]
-#![allow(dead_code, unreachable_pub, reason = "the shared support is compiled whole and used in parts")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these tests and their processes live in real time"
+)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the shared support is compiled whole and used in parts"
+)]
 
 #[path = "../support"]
 mod support {
@@ -87,20 +94,32 @@ impl Scene {
     }
 
     fn without_token() -> Self {
-        Self::with(Turn::Shared(MACHINE.read().unwrap_or_else(PoisonError::into_inner)))
+        Self::with(Turn::Shared(
+            MACHINE.read().unwrap_or_else(PoisonError::into_inner),
+        ))
     }
 
     /// With a token, while no other scene is there.
     fn alone() -> Self {
-        let mut scene = Self::with(Turn::Alone(MACHINE.write().unwrap_or_else(PoisonError::into_inner)));
+        let mut scene = Self::with(Turn::Alone(
+            MACHINE.write().unwrap_or_else(PoisonError::into_inner),
+        ));
         scene.rotate();
         scene
     }
 
     fn with(turn: Turn) -> Self {
-        let directory = tempfile::Builder::new().prefix("stsidecar-agent-").tempdir_in("/dev/shm").expect("memory");
+        let directory = tempfile::Builder::new()
+            .prefix("stsidecar-agent-")
+            .tempdir_in("/dev/shm")
+            .expect("memory");
         let volume = TokenVolume::at(directory.path().join("volume"));
-        Self { sts: FakeSts::start(), volume, directory, _turn: turn }
+        Self {
+            sts: FakeSts::start(),
+            volume,
+            directory,
+            _turn: turn,
+        }
     }
 
     /// The kubelet's next token; it is also answered.
@@ -134,7 +153,8 @@ impl Scene {
     }
 
     fn launch_with_state(&self) -> Launch {
-        self.launch().flag("state-dir", &self.path("state").display().to_string())
+        self.launch()
+            .flag("state-dir", &self.path("state").display().to_string())
     }
 }
 
@@ -149,8 +169,17 @@ struct Said {
 fn status(agent: &Agent, arguments: &[&str]) -> Said {
     let listen = format!("--admin-listen=127.0.0.1:{}", agent.admin_port());
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stsidecar"));
-    command.arg("status").arg(listen).args(arguments).env_clear().env("AWS_REGION", "eu-central-1");
+    command
+        .arg("status")
+        .arg(listen)
+        .args(arguments)
+        .env_clear()
+        .env("AWS_REGION", "eu-central-1");
     let output = command.output().expect("it runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");
-    Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    Said {
+        code: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
 }

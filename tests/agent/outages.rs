@@ -15,7 +15,11 @@ fn asked_meanwhile(agent: &Agent, during: impl FnOnce()) -> (usize, Vec<u64>) {
         let asking = threads.spawn(|| {
             let (mut client, mut asked, mut serials) = (agent.client(), 0, Vec::new());
             while !over.load(Relaxed) {
-                let issued = client.credentials().expect("an answer").issued().expect("credentials");
+                let issued = client
+                    .credentials()
+                    .expect("an answer")
+                    .issued()
+                    .expect("credentials");
                 asked += 1;
                 serials.push(issued.serial);
                 serials.dedup();
@@ -35,7 +39,11 @@ fn errors(agent: &Agent) -> u64 {
 }
 
 fn serial(agent: &Agent) -> u64 {
-    agent.first_credentials().issued().expect("credentials").serial
+    agent
+        .first_credentials()
+        .issued()
+        .expect("credentials")
+        .serial
 }
 
 #[test]
@@ -52,20 +60,30 @@ fn credentials_are_replaced_while_they_are_served() {
 
 #[test]
 fn whatever_sts_answers_instead_the_credentials_stay() {
-    let garbage = |body: &str| Behaviour::Raw { status: 200, content_type: "text/xml", body: body.to_owned() };
+    let garbage = |body: &str| Behaviour::Raw {
+        status: 200,
+        content_type: "text/xml",
+        body: body.to_owned(),
+    };
     // Each with the code that only it leads to, so that no retry of the fault before is taken for it.
     let outage = [
         (Behaviour::Throttle, "Throttling"),
         (Behaviour::Empty500, "HttpStatus500"),
         (Behaviour::MissingFields, "InvalidReply"),
         (Behaviour::Hang, "RequestTimeout"),
-        (Behaviour::error(403, "AccessDenied", "Not authorized"), "AccessDenied"),
+        (
+            Behaviour::error(403, "AccessDenied", "Not authorized"),
+            "AccessDenied",
+        ),
         (Behaviour::ResetMidBody, "ConnectionReset"),
         (garbage("<html>welcome to the hotel</html>"), "InvalidReply"),
         (Behaviour::Html502, "HttpStatus502"),
         (Behaviour::Oversized, "ReplyTooLarge"),
         (Behaviour::SlowBody, "RequestTimeout"),
-        (Behaviour::AssumedRole("arn:aws:sts::999999999999:assumed-role/other/x".to_owned()), "RoleMismatch"),
+        (
+            Behaviour::AssumedRole("arn:aws:sts::999999999999:assumed-role/other/x".to_owned()),
+            "RoleMismatch",
+        ),
     ];
     let mut scene = Scene::new();
     let agent = scene.launch_restless().start();
@@ -75,12 +93,21 @@ fn whatever_sts_answers_instead_the_credentials_stay() {
             scene.sts.set_default(fault);
             // While refreshing fails, a new token is tried at once: no delay is waited for.
             scene.rotate();
-            until(code, || (agent.status()["profiles"][0]["lastError"]["code"] == code).then_some(()));
+            until(code, || {
+                (agent.status()["profiles"][0]["lastError"]["code"] == code).then_some(())
+            });
         }
     });
-    assert!(serials.iter().all(|serial| *serial <= first + 1), "one may have come before the outage: {serials:?}");
+    assert!(
+        serials.iter().all(|serial| *serial <= first + 1),
+        "one may have come before the outage: {serials:?}"
+    );
     assert!(asked > 100, "{asked}");
-    assert_eq!(agent.admin("/readyz").status, 200, "ready, because it can answer");
+    assert_eq!(
+        agent.admin("/readyz").status,
+        200,
+        "ready, because it can answer"
+    );
 }
 
 #[test]
@@ -97,16 +124,24 @@ fn an_sts_that_is_gone_and_comes_back_on_its_port_is_used_again() {
         gone = errors(&agent);
         scene.sts = FakeSts::start_at(port);
         until("a call", || (!scene.sts.calls().is_empty()).then_some(()));
-        until("a success", || (agent.status()["profiles"][0]["lastError"].is_null()).then_some(()));
+        until("a success", || {
+            (agent.status()["profiles"][0]["lastError"].is_null()).then_some(())
+        });
     });
     assert!(gone >= 3 && !serials.is_empty());
-    assert_eq!(agent.events("refresh failed").len(), 1, "one line for one class within a minute");
+    assert_eq!(
+        agent.events("refresh failed").len(),
+        1,
+        "one line for one class within a minute"
+    );
 }
 
 #[test]
 fn a_role_that_is_granted_late_starts_the_agent_late() {
     let scene = Scene::new();
-    scene.sts.set_default(Behaviour::error(403, "AccessDenied", "Not authorized"));
+    scene
+        .sts
+        .set_default(Behaviour::error(403, "AccessDenied", "Not authorized"));
     let mut agent = scene.launch().start();
     let mut client = agent.client();
     until("the reason", || {
@@ -114,7 +149,12 @@ fn a_role_that_is_granted_late_starts_the_agent_late() {
         assert_eq!(answer.status, 503, "a denial is not final for ten minutes");
         (answer.json()["Code"] == "AccessDenied").then_some(())
     });
-    assert!(agent.admin("/readyz?verbose").text().contains("AccessDenied: check the role ARN"));
+    assert!(
+        agent
+            .admin("/readyz?verbose")
+            .text()
+            .contains("AccessDenied: check the role ARN")
+    );
     scene.sts.set_default(Behaviour::Ok);
     serial(&agent);
     assert!(agent.is_running());
@@ -124,13 +164,19 @@ fn a_role_that_is_granted_late_starts_the_agent_late() {
 #[test]
 fn credentials_are_vended_until_ten_seconds_before_their_end_and_never_later() {
     let scene = Scene::new();
-    scene.sts.set_session_lifetime(Some(Duration::from_secs(20)));
+    scene
+        .sts
+        .set_session_lifetime(Some(Duration::from_secs(20)));
     let agent = scene.launch().flag("refresh-at", "1s").start();
     let first: Issued = agent.first_credentials().issued().expect("credentials");
     scene.sts.set_default(Behaviour::Empty500);
     let start = Instant::now();
     let ended = refused(&agent);
-    assert!(start.elapsed() > Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() > Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
     assert_eq!(ended["Code"], "HttpStatus500");
     assert_eq!(agent.admin("/readyz").status, 503);
     scene.sts.set_session_lifetime(None);
@@ -159,8 +205,15 @@ fn requests_are_answered_from_memory_and_never_reach_sts() {
     serial(&agent);
     let mut client = agent.client();
     for _ in 0..200 {
-        client.credentials().expect("an answer").issued().expect("credentials");
+        client
+            .credentials()
+            .expect("an answer")
+            .issued()
+            .expect("credentials");
     }
-    assert_eq!((scene.sts.calls().len(), scene.sts.accepted_connections()), (1, 1));
+    assert_eq!(
+        (scene.sts.calls().len(), scene.sts.accepted_connections()),
+        (1, 1)
+    );
     assert!(agent.metric::<u64>("stsidecar_http_requests_total{code=\"200\"}") >= 200);
 }

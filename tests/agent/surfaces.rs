@@ -14,19 +14,31 @@ fn a_port_that_is_taken_is_waited_for() {
     let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = holder.local_addr().expect("bound");
     let mut agent = scene.launch().flag("listen", &address.to_string()).spawn();
-    let warning = agent.event("cannot listen, trying again each second; is another process using the port?");
+    let warning =
+        agent.event("cannot listen, trying again each second; is another process using the port?");
     assert_eq!(warning["address"], address.to_string());
     // Credentials are fetched meanwhile; ready is who can vend them.
     agent.event("credentials refreshed");
     let page = agent.admin("/readyz?verbose");
-    assert!(page.status == 503 && page.text().contains("[+]profile default ok\n[-]endpoint"), "{}", page.text());
+    assert!(
+        page.status == 503 && page.text().contains("[+]profile default ok\n[-]endpoint"),
+        "{}",
+        page.text()
+    );
     assert_eq!(agent.admin("/livez").status, 200);
     assert!(agent.is_running());
     drop(holder);
     assert_eq!(agent.address(), address);
     assert_eq!(agent.client().credentials().expect("an answer").status, 200);
     assert_eq!(agent.admin("/readyz").status, 200);
-    assert_eq!(agent.log().iter().filter(|line| line.contains("cannot listen")).count(), 1);
+    assert_eq!(
+        agent
+            .log()
+            .iter()
+            .filter(|line| line.contains("cannot listen"))
+            .count(),
+        1
+    );
 }
 
 /// Who asks `localhost` may mean `[::1]`, and would show its token to the process that has it.
@@ -38,20 +50,39 @@ fn a_second_address_that_is_taken_is_reported_and_taken_once_it_is_free() {
         return;
     };
     let second = holder.local_addr().expect("bound");
-    let agent = scene.launch().flag("listen", &format!("localhost:{}", second.port())).start();
-    let warning = agent.event("cannot listen, trying again each second; is another process using the port?");
+    let agent = scene
+        .launch()
+        .flag("listen", &format!("localhost:{}", second.port()))
+        .start();
+    let warning =
+        agent.event("cannot listen, trying again each second; is another process using the port?");
     assert_eq!(warning["address"], second.to_string());
     // Nothing that works is held back for it.
     agent.first_credentials().issued().expect("credentials");
     let page = agent.admin("/readyz?verbose");
-    assert!(page.status == 503 && page.text().contains("[+]profile default ok\n[-]endpoint"), "{}", page.text());
+    assert!(
+        page.status == 503 && page.text().contains("[+]profile default ok\n[-]endpoint"),
+        "{}",
+        page.text()
+    );
     assert_eq!(agent.metric::<u64>("stsidecar_ready"), 0);
     drop(holder);
-    until("readiness", || (agent.admin("/readyz").status == 200).then_some(()));
+    until("readiness", || {
+        (agent.admin("/readyz").status == 200).then_some(())
+    });
     let token = std::fs::read_to_string(scene.path("endpoint/token")).expect("written");
-    let answer = Client::new(second, &token).credentials().expect("an answer");
+    let answer = Client::new(second, &token)
+        .credentials()
+        .expect("an answer");
     answer.issued().expect("credentials");
-    assert_eq!(agent.log().iter().filter(|line| line.contains("cannot listen")).count(), 1);
+    assert_eq!(
+        agent
+            .log()
+            .iter()
+            .filter(|line| line.contains("cannot listen"))
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -59,8 +90,13 @@ fn without_waiting_for_credentials_the_probe_passes_once_the_ports_are_open() {
     let scene = Scene::new();
     scene.sts.set_default(Behaviour::Empty500);
     let agent = scene.launch().flag("wait-for-credentials", "false").start();
-    until("the start", || (agent.status()["started"] == true).then_some(()));
-    assert_eq!((agent.admin("/readyz").status, agent.admin("/livez").status), (503, 200));
+    until("the start", || {
+        (agent.status()["started"] == true).then_some(())
+    });
+    assert_eq!(
+        (agent.admin("/readyz").status, agent.admin("/livez").status),
+        (503, 200)
+    );
     let waiting = scene.launch().start();
     waiting.event("refresh failed");
     assert_eq!(waiting.status()["started"], false);
@@ -69,27 +105,50 @@ fn without_waiting_for_credentials_the_probe_passes_once_the_ports_are_open() {
 #[test]
 fn readiness_says_why_and_metrics_and_status_agree() {
     let scene = Scene::new();
-    scene.sts.script([Behaviour::error(403, "AccessDenied", "Not authorized to perform: sts:TagSession")]);
+    scene.sts.script([Behaviour::error(
+        403,
+        "AccessDenied",
+        "Not authorized to perform: sts:TagSession",
+    )]);
     let agent = scene.launch().start();
     let why = until("the reason", || {
         let page = agent.admin("/readyz?verbose");
         (page.status == 503 && page.text().contains("AccessDenied")).then_some(page)
     });
-    assert!(why.text().contains("[-]profile default: role arn:aws:iam::"), "{}", why.text());
-    assert!(why.text().contains("allow sts:TagSession in the role's trust policy"), "{}", why.text());
+    assert!(
+        why.text()
+            .contains("[-]profile default: role arn:aws:iam::"),
+        "{}",
+        why.text()
+    );
+    assert!(
+        why.text()
+            .contains("allow sts:TagSession in the role's trust policy"),
+        "{}",
+        why.text()
+    );
     agent.first_credentials();
     let page = agent.admin("/readyz?verbose");
     assert_eq!(
         (page.status, page.text()),
-        (200, "[+]profile default ok\n[+]endpoint ok\n[+]draining ok\nreadyz check passed\n")
+        (
+            200,
+            "[+]profile default ok\n[+]endpoint ok\n[+]draining ok\nreadyz check passed\n"
+        )
     );
-    let expiration: i64 = agent.metric("stsidecar_credentials_expiration_timestamp_seconds{profile=\"default\"}");
+    let expiration: i64 =
+        agent.metric("stsidecar_credentials_expiration_timestamp_seconds{profile=\"default\"}");
     let issued = scene.sts.issued("ASIAFAKE000000000001").expect("the first");
     assert_eq!(expiration, issued.expiration);
-    assert_eq!(agent.status()["profiles"][0]["hops"][0]["expiration"], issued.expiration_text());
+    assert_eq!(
+        agent.status()["profiles"][0]["hops"][0]["expiration"],
+        issued.expiration_text()
+    );
     assert_eq!(agent.metric::<u64>("stsidecar_ready"), 1);
     let counted = |outcome: &str| {
-        let series = format!("stsidecar_credentials_refreshes_total{{outcome=\"{outcome}\",profile=\"default\"}}");
+        let series = format!(
+            "stsidecar_credentials_refreshes_total{{outcome=\"{outcome}\",profile=\"default\"}}"
+        );
         agent.metric::<u64>(&series)
     };
     assert_eq!((counted("success"), counted("error")), (1, 1));
@@ -104,9 +163,13 @@ fn the_memory_of_the_process_is_closed_to_others() {
     let (launch, place) = (scene.launch(), other_user::directory());
     // Root's files show nothing; an image runs as this one.
     let is_root = stsidecar::process::uid() == 0;
-    let agent = match is_root.then(|| other_user::command(launch.binary(), place.path(), 65_532)).flatten() {
+    let agent = match is_root
+        .then(|| other_user::command(launch.binary(), place.path(), 65_532))
+        .flatten()
+    {
         Some(command) => {
-            std::os::unix::fs::chown(scene.directory.path(), Some(65_532), Some(65_532)).expect("root may");
+            std::os::unix::fs::chown(scene.directory.path(), Some(65_532), Some(65_532))
+                .expect("root may");
             launch.start_by(command)
         }
         None => launch.start(),
@@ -117,8 +180,15 @@ fn the_memory_of_the_process_is_closed_to_others() {
         assert_eq!(agent.owner(file), 0, "{file}");
     }
     let limits = agent.proc("limits").expect("readable");
-    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
-    assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .expect("a limit");
+    assert_eq!(
+        core.split_whitespace().collect::<Vec<_>>()[4..6],
+        ["0", "0"],
+        "{core}"
+    );
 }
 
 /// It is the injector's, for people: the hash beside the role, never in the log or in metrics, which others read.
@@ -130,14 +200,22 @@ fn status_shows_by_which_settings_the_pod_was_injected() {
     let agent = launch.start();
     agent.first_credentials().issued().expect("credentials");
     assert_eq!(agent.status()["settingsHash"], hash);
-    let command = launch.variable("STSIDECAR_ADMIN_LISTEN", &format!("127.0.0.1:{}", agent.admin_port()));
+    let command = launch.variable(
+        "STSIDECAR_ADMIN_LISTEN",
+        &format!("127.0.0.1:{}", agent.admin_port()),
+    );
     let said = |arguments: &[&str]| {
-        let output = command.command("status").args(arguments).output().expect("it runs");
+        let output = command
+            .command("status")
+            .args(arguments)
+            .output()
+            .expect("it runs");
         String::from_utf8(output.stdout).expect("text")
     };
     let page = said(&[]);
     assert!(
-        page.contains(&format!("\n  settings      {hash}\n")) && page.contains("\n  role          arn:aws:"),
+        page.contains(&format!("\n  settings      {hash}\n"))
+            && page.contains("\n  role          arn:aws:"),
         "{page}"
     );
     assert!(said(&["--output=json"]).contains(&format!("\"settingsHash\": \"{hash}\"")));

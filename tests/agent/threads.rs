@@ -8,10 +8,17 @@ use super::Scene;
 
 /// The first column of the table below this heading.
 fn listed() -> BTreeSet<String> {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).expect("a document");
-    let section = text.split("\n## Threads and tasks\n").nth(1).expect("a section");
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md"))
+        .expect("a document");
+    let section = text
+        .split("\n## Threads and tasks\n")
+        .nth(1)
+        .expect("a section");
     let section = section.split("\n## ").next().expect("its text");
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).skip(1);
+    let rows = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
+        .skip(1);
     rows.map(|name| name.trim_matches('`').to_owned()).collect()
 }
 
@@ -23,7 +30,14 @@ fn the_documented_threads_are_those_of_the_program() {
     let agent = scene.launch().flag("sts-endpoint", &by_name).start();
     agent.first_credentials();
     let names = agent.threads();
-    assert_eq!(names.iter().filter(|name| *name == "stsidecar").count(), 1, "the main one: {names:?}");
-    let names: BTreeSet<_> = names.iter().map(|name| name.replace("stsidecar", "main")).collect();
+    assert_eq!(
+        names.iter().filter(|name| *name == "stsidecar").count(),
+        1,
+        "the main one: {names:?}"
+    );
+    let names: BTreeSet<_> = names
+        .iter()
+        .map(|name| name.replace("stsidecar", "main"))
+        .collect();
     assert_eq!(names, listed());
 }

@@ -26,18 +26,24 @@ fn revoked() -> Behaviour {
 
 fn short_sessions() -> Scene {
     let scene = Scene::new();
-    scene.sts.set_session_lifetime(Some(Duration::from_secs(40)));
+    scene
+        .sts
+        .set_session_lifetime(Some(Duration::from_secs(40)));
     scene
 }
 
 fn command(scene: &Scene, agent: &Agent, arguments: &[&str]) -> Command {
     let mut command = scene.launch().command("status");
-    command.args(arguments).arg(format!("--admin-listen=127.0.0.1:{}", agent.admin_port()));
+    command
+        .args(arguments)
+        .arg(format!("--admin-listen=127.0.0.1:{}", agent.admin_port()));
     command
 }
 
 fn asked(scene: &Scene, agent: &Agent, arguments: &[&str]) -> Output {
-    command(scene, agent, arguments).output().expect("the program runs")
+    command(scene, agent, arguments)
+        .output()
+        .expect("the program runs")
 }
 
 fn text(output: &Output) -> String {
@@ -48,7 +54,11 @@ fn text(output: &Output) -> String {
 fn probed(scene: &Scene, agent: &Agent) -> Option<String> {
     let output = asked(scene, agent, &["--incident-probe", "--period=1"]);
     let line = text(&output);
-    assert_eq!(output.status.code(), Some(i32::from(!line.is_empty())), "{line}");
+    assert_eq!(
+        output.status.code(),
+        Some(i32::from(!line.is_empty())),
+        "{line}"
+    );
     (!line.is_empty()).then_some(line)
 }
 
@@ -60,15 +70,35 @@ fn a_revoked_trust_is_said_at_error_before_credentials_end_and_at_their_end() {
     scene.sts.set_default(revoked());
     for message in MOMENTS {
         let event = agent.event(message);
-        assert_eq!((&event["level"], &event["code"]), (&"ERROR".into(), &"AccessDenied".into()), "{event}");
-        assert_eq!((&event["role"], &event["error"]), (&ROLE.into(), &REFUSAL.into()), "{event}");
-        assert!(event["hint"].as_str().is_some_and(|hint| hint.contains("trust policy")), "{event}");
-        assert!(event["failing_seconds"].is_u64() && event["ends"].is_string(), "{event}");
+        assert_eq!(
+            (&event["level"], &event["code"]),
+            (&"ERROR".into(), &"AccessDenied".into()),
+            "{event}"
+        );
+        assert_eq!(
+            (&event["role"], &event["error"]),
+            (&ROLE.into(), &REFUSAL.into()),
+            "{event}"
+        );
+        assert!(
+            event["hint"]
+                .as_str()
+                .is_some_and(|hint| hint.contains("trust policy")),
+            "{event}"
+        );
+        assert!(
+            event["failing_seconds"].is_u64() && event["ends"].is_string(),
+            "{event}"
+        );
     }
     scene.sts.set_default(Behaviour::Ok);
     agent.event("refreshes succeed again");
     assert_eq!(agent.events("refreshes succeed again")[0]["level"], "INFO");
-    assert_eq!(MOMENTS.map(|message| agent.events(message).len()), [1, 1, 1], "each once");
+    assert_eq!(
+        MOMENTS.map(|message| agent.events(message).len()),
+        [1, 1, 1],
+        "each once"
+    );
 }
 
 #[test]
@@ -86,9 +116,13 @@ fn the_headline_of_a_ready_agent_says_that_refreshes_fail_and_when_credentials_e
     });
     let headline = page.lines().next().expect("a headline");
     assert!(headline.contains(", credentials end in "), "{headline}");
-    let document: Value = serde_json::from_str(&text(&asked(&scene, &agent, &["-o", "json"]))).expect("JSON");
+    let document: Value =
+        serde_json::from_str(&text(&asked(&scene, &agent, &["-o", "json"]))).expect("JSON");
     let incident = &document["profiles"][0]["incident"];
-    assert!(incident["failingSince"].is_string() && incident["credentialsEnd"].is_string(), "{incident}");
+    assert!(
+        incident["failingSince"].is_string() && incident["credentialsEnd"].is_string(),
+        "{incident}"
+    );
 }
 
 #[test]
@@ -104,12 +138,21 @@ fn the_kubelets_probe_fails_once_for_each_moment_and_never_for_anything_else() {
         asked(&scene, &agent, &[]);
         asked(&scene, &agent, &["--probe"]);
         lines.extend(probed(&scene, &agent));
-        lines.last().is_some_and(|line| line.contains("ended")).then_some(())
+        lines
+            .last()
+            .is_some_and(|line| line.contains("ended"))
+            .then_some(())
     });
     assert!(lines.len() <= 3, "{lines:#?}");
     for line in &lines {
-        assert!(line.starts_with("default: role arn:aws:iam::") && line.contains(": AccessDenied: "), "{line}");
-        assert!(line.contains("trust policy") && line.chars().count() < 200, "{line}");
+        assert!(
+            line.starts_with("default: role arn:aws:iam::") && line.contains(": AccessDenied: "),
+            "{line}"
+        );
+        assert!(
+            line.contains("trust policy") && line.chars().count() < 200,
+            "{line}"
+        );
     }
     assert_eq!(probed(&scene, &agent), None, "once");
     scene.sts.set_default(Behaviour::Ok);
@@ -125,7 +168,10 @@ fn without_an_agent_the_incident_probe_is_silent() {
     let mut probe = command(&scene, &agent, &["--incident-probe"]);
     agent.kill();
     let output = probe.output().expect("the program runs");
-    assert_eq!((output.status.code(), text(&output).as_str()), (Some(0), ""));
+    assert_eq!(
+        (output.status.code(), text(&output).as_str()),
+        (Some(0), "")
+    );
 }
 
 /// An application that started without credentials, or was restarted beside an agent without any, is in trouble too.
@@ -135,7 +181,10 @@ fn an_agent_that_never_held_any_says_so_once_its_application_has_started() {
     scene.sts.set_default(revoked());
     let agent = scene.launch().flag("wait-for-credentials", "false").start();
     let line = until("the line", || probed(&scene, &agent));
-    assert!(line.contains(": AccessDenied: ") && line.ends_with("; no credentials"), "{line}");
+    assert!(
+        line.contains(": AccessDenied: ") && line.ends_with("; no credentials"),
+        "{line}"
+    );
     assert_eq!(probed(&scene, &agent), None, "once");
 }
 
@@ -147,22 +196,37 @@ fn the_startup_probe_of_an_agent_that_is_ended_is_silent() {
     let mut agent = scene.launch().start();
     agent.event("refresh failed");
     let mut probe = command(&scene, &agent, &["--probe"]);
-    let probe = probe.stdout(std::process::Stdio::piped()).spawn().expect("the program runs");
+    let probe = probe
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program runs");
     let waiting = format!("127.0.0.1:{}", agent.admin_port());
-    until("the probe's connection", || has_connection_to(&waiting).then_some(()));
+    until("the probe's connection", || {
+        has_connection_to(&waiting).then_some(())
+    });
     agent.signal(Signal::TERM);
     let output = probe.wait_with_output().expect("our child");
-    assert_eq!((output.status.code(), text(&output).as_str()), (Some(0), ""));
+    assert_eq!(
+        (output.status.code(), text(&output).as_str()),
+        (Some(0), "")
+    );
     assert_eq!(agent.wait(), Some(0));
 }
 
 /// Whether a client is connected to this address of this machine (state 01 in `/proc/net/tcp`).
 fn has_connection_to(address: &str) -> bool {
-    let port: u16 = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let port: u16 = address
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.parse().ok())
+        .expect("a port");
     let wanted = format!("0100007F:{port:04X}");
     let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
     table
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
-        .any(|row| row.get(1).is_some_and(|local| *local == wanted) && row.get(3).is_some_and(|state| *state == "01"))
+        .any(|row| {
+            row.get(1).is_some_and(|local| *local == wanted)
+                && row.get(3).is_some_and(|state| *state == "01")
+        })
 }

@@ -47,14 +47,32 @@ impl io::Write for &StuckLog {
 
 /// The agent with the configuration of its environment, and a quick watchdog.
 fn be_the_agent(says: PathBuf) -> u8 {
-    let log: &'static StuckLog = Box::leak(Box::new(StuckLog { since: Instant::now(), says }));
-    tracing_subscriber::fmt().with_writer(std::sync::Mutex::new(log)).init();
+    let log: &'static StuckLog = Box::leak(Box::new(StuckLog {
+        since: Instant::now(),
+        says,
+    }));
+    tracing_subscriber::fmt()
+        .with_writer(std::sync::Mutex::new(log))
+        .init();
     let variable = |name: &str| std::env::var(name).ok();
     let read = |path: &Path| std::fs::read(path);
-    let sources = Sources { flags: &Flags::default(), variable: &variable, read: &read };
+    let sources = Sources {
+        flags: &Flags::default(),
+        variable: &variable,
+        read: &read,
+    };
     let loaded = Config::load(&sources).expect("a configuration");
     let [tick, look_every, look_again] = [50, 200, 500].map(Duration::from_millis);
-    match agent::run(loaded, &Dropped::default(), Pace { tick, dead_after: DEAD_AFTER, look_every, look_again }) {
+    match agent::run(
+        loaded,
+        &Dropped::default(),
+        Pace {
+            tick,
+            dead_after: DEAD_AFTER,
+            look_every,
+            look_again,
+        },
+    ) {
         Ok(()) => 0,
         Err(error) => error.exit_code(),
     }
@@ -70,7 +88,11 @@ fn start(scene: &Scene) -> Child {
         "clients": [{"name": "app", "profile": "default", "tokenFile": path("endpoint/token")}],
     });
     Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", "watchdog::a_blocked_main_thread_ends_the_process_with_70", "--nocapture"])
+        .args([
+            "--exact",
+            "watchdog::a_blocked_main_thread_ends_the_process_with_70",
+            "--nocapture",
+        ])
         .env_clear()
         .env(STUCK, scene.path("stuck"))
         .env("STSIDECAR_CONFIG_INLINE", document.to_string())
@@ -90,7 +112,11 @@ fn a_blocked_main_thread_ends_the_process_with_70() {
     let scene = Scene::new();
     let mut child = Kill(start(&scene));
     until("that it is blocked", || {
-        assert_eq!(child.0.try_wait().expect("our child"), None, "it ended while all was well");
+        assert_eq!(
+            child.0.try_wait().expect("our child"),
+            None,
+            "it ended while all was well"
+        );
         scene.path("stuck").exists().then_some(())
     });
     // Not even a signal ends it now: only the watchdog does.

@@ -21,18 +21,21 @@ use super::support::tokens::ServiceAccountToken;
 
 /// Set in the process of the agent.
 const ALONE: &str = "STSIDECAR_TEST_WATCHING";
-const NAME: &str = "watching::eight_profiles_and_three_directories_take_one_inotify_instance_and_no_thread";
+const NAME: &str =
+    "watching::eight_profiles_and_three_directories_take_one_inotify_instance_and_no_thread";
 
 /// Five profiles of one file, two of another, one of a plain file.
 fn configuration(scene: &Scene, admin: u16) -> String {
-    let files = ["volume/token"; 5].into_iter().chain(["other/token"; 2]).chain(["plain/token"]);
+    let files = ["volume/token"; 5]
+        .into_iter()
+        .chain(["other/token"; 2])
+        .chain(["plain/token"]);
     let profile = |(number, file): (usize, &str)| {
         let source = json!({"roleArn": ROLE, "tokenFile": scene.path(file).display().to_string()});
         (format!("p{number}"), json!({"webIdentity": source}))
     };
     let profiles: Map<String, Value> = files.enumerate().map(profile).collect();
-    let client =
-        json!({"name": "app", "profile": "p0", "tokenFile": scene.path("endpoint/token").display().to_string()});
+    let client = json!({"name": "app", "profile": "p0", "tokenFile": scene.path("endpoint/token").display().to_string()});
     json!({
         "region": "eu-central-1", "stsEndpoint": scene.sts.url(), "listen": "127.0.0.1:0",
         "adminListen": format!("127.0.0.1:{admin}"), "profiles": profiles, "clients": [client],
@@ -42,25 +45,45 @@ fn configuration(scene: &Scene, admin: u16) -> String {
 
 /// Descriptors of inotify instances in this process.
 fn instances() -> Vec<String> {
-    let entries = fs::read_dir("/proc/self/fd").expect("our own").map(|entry| entry.expect("an entry").path());
-    let is_inotify = |path: &PathBuf| fs::read_link(path).is_ok_and(|target| target.ends_with("anon_inode:inotify"));
-    entries.filter(is_inotify).map(|path| path.file_name().expect("a number").to_string_lossy().into_owned()).collect()
+    let entries = fs::read_dir("/proc/self/fd")
+        .expect("our own")
+        .map(|entry| entry.expect("an entry").path());
+    let is_inotify = |path: &PathBuf| {
+        fs::read_link(path).is_ok_and(|target| target.ends_with("anon_inode:inotify"))
+    };
+    entries
+        .filter(is_inotify)
+        .map(|path| {
+            path.file_name()
+                .expect("a number")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect()
 }
 
 /// Directories that they watch.
 fn watches() -> usize {
     let of = |fd: String| fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap_or_default();
-    instances().into_iter().map(of).map(|info| info.matches("inotify wd:").count()).sum()
+    instances()
+        .into_iter()
+        .map(of)
+        .map(|info| info.matches("inotify wd:").count())
+        .sum()
 }
 
 /// The names of this process's threads, but for the tests' own, which are named like this one.
 fn threads() -> Vec<String> {
     let own = fs::read_to_string("/proc/thread-self/comm").expect("our own");
     let main = fs::read_to_string("/proc/self/comm").expect("our own");
-    let tasks = fs::read_dir("/proc/self/task").expect("our own").map(|entry| entry.expect("an entry").path());
+    let tasks = fs::read_dir("/proc/self/task")
+        .expect("our own")
+        .map(|entry| entry.expect("an entry").path());
     let names = tasks.filter_map(|task| fs::read_to_string(task.join("comm")).ok());
-    let mut names: Vec<_> =
-        names.filter(|name| *name != own && *name != main).map(|name| name.trim_end().to_owned()).collect();
+    let mut names: Vec<_> = names
+        .filter(|name| *name != own && *name != main)
+        .map(|name| name.trim_end().to_owned())
+        .collect();
     names.sort();
     names
 }
@@ -76,19 +99,41 @@ fn watch_eight_profiles() {
     let inline = configuration(&scene, admin);
     let variable = |name: &str| (name == "STSIDECAR_CONFIG_INLINE").then(|| inline.clone());
     let read = |path: &std::path::Path| fs::read(path);
-    let sources = Sources { flags: &Flags::default(), variable: &variable, read: &read };
+    let sources = Sources {
+        flags: &Flags::default(),
+        variable: &variable,
+        read: &read,
+    };
     let loaded = Config::load(&sources).expect("a configuration");
     // No tick: only a watch tells of a rotation.
-    let pace = Pace { tick: Duration::from_hours(1), dead_after: Duration::from_hours(9), ..Pace::default() };
+    let pace = Pace {
+        tick: Duration::from_hours(1),
+        dead_after: Duration::from_hours(9),
+        ..Pace::default()
+    };
     let run = move || agent::run(loaded, &Dropped::default(), pace);
-    let _agent = thread::Builder::new().name("agent".to_owned()).spawn(run).expect("a thread");
-    until("that all are ready", || client::get(admin, "/readyz").ok().filter(|answer| answer.status == 200));
-    until("three watched directories", || (watches() >= 3).then_some(()));
+    let _agent = thread::Builder::new()
+        .name("agent".to_owned())
+        .spawn(run)
+        .expect("a thread");
+    until("that all are ready", || {
+        client::get(admin, "/readyz")
+            .ok()
+            .filter(|answer| answer.status == 200)
+    });
+    until("three watched directories", || {
+        (watches() >= 3).then_some(())
+    });
 
     let reloads = |number: usize| {
         let metrics = client::get(admin, "/metrics").expect("an answer");
-        let series = format!("stsidecar_token_reloads_total{{outcome=\"success\",profile=\"p{number}\"}} ");
-        let value = metrics.text().lines().find_map(|line| line.strip_prefix(&series)).expect("a series");
+        let series =
+            format!("stsidecar_token_reloads_total{{outcome=\"success\",profile=\"p{number}\"}} ");
+        let value = metrics
+            .text()
+            .lines()
+            .find_map(|line| line.strip_prefix(&series))
+            .expect("a series");
         value.parse::<u64>().expect("a number")
     };
     for number in 0..8 {
@@ -118,5 +163,8 @@ fn eight_profiles_and_three_directories_take_one_inotify_instance_and_no_thread(
         .output()
         .expect("it starts");
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
 }

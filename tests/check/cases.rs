@@ -11,9 +11,18 @@ use super::{TARGET, assert_no_secret, chain, token};
 /// The lines of one run, their columns divided by one space; the exit code is compared here.
 fn lines(pod: &Pod, sts: &FakeSts, token: &str, arguments: &[&str], code: i32) -> Vec<String> {
     let outcome = pod.run(&[&["check"], arguments].concat());
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(code), ""), "{}", outcome.stdout);
+    assert_eq!(
+        (outcome.code, outcome.stderr.as_str()),
+        (Some(code), ""),
+        "{}",
+        outcome.stdout
+    );
     assert_no_secret(&outcome, sts, token);
-    outcome.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    outcome
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect()
 }
 
 /// What is not well in a run with this token and this answer of STS.
@@ -37,7 +46,10 @@ fn asked(what: &str) -> String {
 fn all_is_well_with_a_chain() {
     let sts = FakeSts::start();
     let token = token();
-    let (end, jwt) = (Wall::from_unix_seconds(token.issued_at + token.lifetime).rfc3339(), token.jwt());
+    let (end, jwt) = (
+        Wall::from_unix_seconds(token.issued_at + token.lifetime).rfc3339(),
+        token.jwt(),
+    );
     let pod = Pod::new(&sts.url(), Some(&jwt));
     let config = chain(&pod);
     let outcome = pod.outcome(
@@ -66,7 +78,14 @@ profile default
 12 checks, all ok
 "
     );
-    assert_eq!((outcome.code, outcome.stdout.as_str(), outcome.stderr.as_str()), (Some(0), expected.as_str(), ""));
+    assert_eq!(
+        (
+            outcome.code,
+            outcome.stdout.as_str(),
+            outcome.stderr.as_str()
+        ),
+        (Some(0), expected.as_str(), "")
+    );
     assert_eq!(sts.calls().len(), 2, "one call for each step");
     assert!(!pod.path("endpoints").exists(), "it only looks");
 }
@@ -74,12 +93,22 @@ profile default
 #[test]
 fn json_says_the_same() {
     let sts = FakeSts::start();
-    sts.set_default(Behaviour::error(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"));
+    sts.set_default(Behaviour::error(
+        403,
+        "AccessDenied",
+        "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+    ));
     let pod = Pod::new(&sts.url(), Some(&token().jwt()));
     let outcome = pod.run(&["check", "-o", "json"]);
     let json: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
-    assert_eq!((outcome.code, &json["result"]), (Some(1), &"failure".into()));
-    let last = json["checks"].as_array().and_then(|checks| checks.last()).expect("checks");
+    assert_eq!(
+        (outcome.code, &json["result"]),
+        (Some(1), &"failure".into())
+    );
+    let last = json["checks"]
+        .as_array()
+        .and_then(|checks| checks.last())
+        .expect("checks");
     let expected = serde_json::json!({
         "name": "source", "profile": "default", "result": "failure",
         "message": asked(": AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity"),
@@ -90,7 +119,11 @@ fn json_says_the_same() {
 
 #[test]
 fn wrong_role() {
-    let denied = Behaviour::error(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
+    let denied = Behaviour::error(
+        403,
+        "AccessDenied",
+        "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+    );
     assert_eq!(
         trouble(&token().jwt(), denied, 1),
         [format!(
@@ -102,7 +135,10 @@ fn wrong_role() {
 
 #[test]
 fn wrong_audience() {
-    let token = ServiceAccountToken { audience: "https://kubernetes.default.svc".into(), ..token() };
+    let token = ServiceAccountToken {
+        audience: "https://kubernetes.default.svc".into(),
+        ..token()
+    };
     let refused = Behaviour::error(400, "InvalidIdentityToken", "Incorrect token audience");
     assert_eq!(
         trouble(&token.jwt(), refused, 1),
@@ -146,7 +182,11 @@ fn unreadable_token_file() {
     let outcome = pod.outcome(&mut command);
     assert_no_secret(&outcome, &sts, &jwt);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), ""));
-    let said = outcome.stdout.lines().find(|line| line.contains("token file ")).expect("the line");
+    let said = outcome
+        .stdout
+        .lines()
+        .find(|line| line.contains("token file "))
+        .expect("the line");
     assert_eq!(
         said,
         "  failure  token file       $POD/volume/token cannot be read: Permission denied (os error 13): we are uid 65534, the \
@@ -157,10 +197,16 @@ fn unreadable_token_file() {
 
 #[test]
 fn expired_token() {
-    let token = ServiceAccountToken { issued_at: unix_now() - 7230, lifetime: 3600, ..ServiceAccountToken::default() };
+    let token = ServiceAccountToken {
+        issued_at: unix_now() - 7230,
+        lifetime: 3600,
+        ..ServiceAccountToken::default()
+    };
     let end = Wall::from_unix_seconds(token.issued_at + token.lifetime).rfc3339();
     let said = trouble(&token.jwt(), Behaviour::Ok, 1);
-    let [lifetime, rotation, source] = &said[..] else { panic!("three lines, not {said:?}") };
+    let [lifetime, rotation, source] = &said[..] else {
+        panic!("three lines, not {said:?}")
+    };
     let now = &lifetime["failure token lifetime expired 1h ago, at ".len()..];
     assert_eq!(
         now,
@@ -174,11 +220,16 @@ fn expired_token() {
          it: the node's kubelet log, the API server, the pod's end"
     );
     assert!(
-        source.starts_with(&format!("failure source {}", asked(": ExpiredTokenException: Token expired: "))),
+        source.starts_with(&format!(
+            "failure source {}",
+            asked(": ExpiredTokenException: Token expired: ")
+        )),
         "{source}"
     );
     assert!(
-        source.ends_with("; fix: the kubelet no longer renews the token file: check the node and the volume"),
+        source.ends_with(
+            "; fix: the kubelet no longer renews the token file: check the node and the volume"
+        ),
         "{source}"
     );
 }
@@ -186,13 +237,18 @@ fn expired_token() {
 #[test]
 fn sts_unreachable() {
     let sts = FakeSts::start();
-    let (url, jwt) = (format!("http://{}", super::pod::free_address("127.77.0.2")), token().jwt());
+    let (url, jwt) = (
+        format!("http://{}", super::pod::free_address("127.77.0.2")),
+        token().jwt(),
+    );
     let pod = Pod::new(&url, Some(&jwt));
     assert_eq!(
         only_trouble(lines(&pod, &sts, &jwt, &[], 1)),
         [format!(
             "failure source {}; fix: check the STS endpoint's host and port: nothing listens there",
-            asked(": ConnectionRefused: $STS refuses connections: Connection refused (os error 111)")
+            asked(
+                ": ConnectionRefused: $STS refuses connections: Connection refused (os error 111)"
+            )
         )]
     );
 }
@@ -203,7 +259,9 @@ fn an_sts_that_hangs_costs_one_time_out() {
         trouble(&token().jwt(), Behaviour::Hang, 1),
         [format!(
             "failure source {}; fix: STS connected but is too slow: check proxies and STS, or raise --sts-timeout",
-            asked(": RequestTimeout: no complete answer from $STS within 3s (--sts-timeout, STSIDECAR_STS_TIMEOUT)")
+            asked(
+                ": RequestTimeout: no complete answer from $STS within 3s (--sts-timeout, STSIDECAR_STS_TIMEOUT)"
+            )
         )]
     );
 }
@@ -216,7 +274,11 @@ fn throttled_in_the_second_hop() {
     let pod = Pod::new(&sts.url(), Some(&jwt));
     let config = chain(&pod);
     let said = only_trouble(lines(&pod, &sts, &jwt, &["--config", &config], 1));
-    assert_eq!(said.len(), 4, "three ignored variables and the hop: {said:?}");
+    assert_eq!(
+        said.len(),
+        4,
+        "three ignored variables and the hop: {said:?}"
+    );
     assert_eq!(
         said[3],
         format!(
@@ -248,8 +310,16 @@ fn clock_skew() {
     let fix = "set the node's clock right (NTP)";
     for (offset, code, expected) in [
         (120, 0, format!("warning clock 2m behind STS; fix: {fix}")),
-        (600, 1, format!("failure clock 10m behind STS: AWS refuses signatures beyond 5m; fix: {fix}")),
-        (-600, 1, format!("failure clock 10m ahead of STS: AWS refuses signatures beyond 5m; fix: {fix}")),
+        (
+            600,
+            1,
+            format!("failure clock 10m behind STS: AWS refuses signatures beyond 5m; fix: {fix}"),
+        ),
+        (
+            -600,
+            1,
+            format!("failure clock 10m ahead of STS: AWS refuses signatures beyond 5m; fix: {fix}"),
+        ),
     ] {
         let sts = FakeSts::start();
         sts.set_clock_offset(offset);
@@ -264,12 +334,24 @@ fn bad_configuration() {
     let sts = FakeSts::start();
     let pod = Pod::new(&sts.url(), Some(&token().jwt()));
     let said = lines(&pod, &sts, &token().jwt(), &["--role-arn", "app"], 78);
-    assert!(said[0].starts_with("failure configuration --role-arn: \"app\" is not accepted: "), "{}", said[0]);
-    assert!(said[0].ends_with("; fix: correct --role-arn"), "{}", said[0]);
+    assert!(
+        said[0].starts_with("failure configuration --role-arn: \"app\" is not accepted: "),
+        "{}",
+        said[0]
+    );
+    assert!(
+        said[0].ends_with("; fix: correct --role-arn"),
+        "{}",
+        said[0]
+    );
     assert_eq!(said[2], "1 check: 1 failure");
     let unknown = pod.write("config.yaml", "regoin: x\n");
     let said = lines(&pod, &sts, &token().jwt(), &["--config", &unknown], 78);
-    assert!(said[0].starts_with("failure configuration ") && said[0].contains("regoin"), "{}", said[0]);
+    assert!(
+        said[0].starts_with("failure configuration ") && said[0].contains("regoin"),
+        "{}",
+        said[0]
+    );
     assert_eq!(pod.run(&["check", "--regoin=x"]).code, Some(64));
     assert_eq!(sts.calls().len(), 0);
 }
@@ -280,7 +362,10 @@ fn offline_calls_nobody() {
     let jwt = token().jwt();
     let pod = Pod::new(&sts.url(), Some(&jwt));
     let said = lines(&pod, &sts, &jwt, &["--offline"], 0);
-    assert_eq!(said.last().map(String::as_str), Some("9 checks, all ok (offline: STS was not called)"));
+    assert_eq!(
+        said.last().map(String::as_str),
+        Some("9 checks, all ok (offline: STS was not called)")
+    );
     assert!(sts.calls().is_empty());
 }
 
@@ -293,23 +378,44 @@ fn longest(refusal: Option<Behaviour>) -> (Vec<String>, Vec<String>) {
     }
     let pod = Pod::new(&sts.url(), Some(&jwt));
     let said = lines(&pod, &sts, &jwt, &["--session-duration", "longest"], 0);
-    let asked = sts.calls().iter().map(|call| call.form["DurationSeconds"].clone()).collect();
-    (said.into_iter().filter(|line| line.contains("longest session")).collect(), asked)
+    let asked = sts
+        .calls()
+        .iter()
+        .map(|call| call.form["DurationSeconds"].clone())
+        .collect();
+    (
+        said.into_iter()
+            .filter(|line| line.contains("longest session"))
+            .collect(),
+        asked,
+    )
 }
 
 #[test]
 fn longest_is_probed_and_what_the_role_allows_is_said_whatever_the_refusals_words() {
     let (said, asked) = longest(None);
-    assert_eq!(said, ["ok longest session 4h: 12h, 6h are refused (ValidationError)"]);
+    assert_eq!(
+        said,
+        ["ok longest session 4h: 12h, 6h are refused (ValidationError)"]
+    );
     assert_eq!(asked, ["3600", "43200", "21600", "14400"]);
     for refusal in [
-        Behaviour::error(400, "InvalidArgument", "duration must be between 900 and 3600 seconds"),
+        Behaviour::error(
+            400,
+            "InvalidArgument",
+            "duration must be between 900 and 3600 seconds",
+        ),
         Behaviour::error(403, "AccessDenied", "Access Denied"),
     ] {
-        let Behaviour::Error { code, .. } = &refusal else { unreachable!("made above") };
+        let Behaviour::Error { code, .. } = &refusal else {
+            unreachable!("made above")
+        };
         let expected = format!("ok longest session 1h: 12h, 6h, 4h, 2h are refused ({code})");
         assert_eq!(longest(Some(refusal)).0, [expected]);
     }
     let said = longest(Some(Behaviour::Empty500)).0;
-    assert!(said[0].starts_with("warning longest session at least 1h: 12h: HttpStatus500: "), "{said:?}");
+    assert!(
+        said[0].starts_with("warning longest session at least 1h: 12h: HttpStatus500: "),
+        "{said:?}"
+    );
 }

@@ -12,12 +12,20 @@ fn without_an_agent_the_whole_chain_is_called_once() {
         let sts = FakeSts::start();
         let pod = Pod::new(&sts.url(), Some(&token().jwt()));
         let (config, listen) = (chain(&pod), free_address("127.77.0.3"));
-        let mut arguments = vec!["credential-process", "--config", &config, "--listen", &listen];
+        let mut arguments = vec![
+            "credential-process",
+            "--config",
+            &config,
+            "--listen",
+            &listen,
+        ];
         arguments.extend(direct.then_some("--direct"));
         let outcome = pod.run(&arguments);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
         let printed: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
-        let issued = sts.issued("ASIAFAKE000000000002").expect("the second call's");
+        let issued = sts
+            .issued("ASIAFAKE000000000002")
+            .expect("the second call's");
         assert_eq!(
             printed,
             json!({"Version": 1, "AccessKeyId": issued.access_key_id, "SecretAccessKey": issued.secret_access_key,
@@ -42,7 +50,10 @@ fn what_sts_refuses_is_1_and_what_nobody_answers_is_69() {
     );
 
     let listen = free_address("127.77.0.4");
-    let pod = Pod::new(&format!("http://{}", free_address("127.77.0.5")), Some(&jwt));
+    let pod = Pod::new(
+        &format!("http://{}", free_address("127.77.0.5")),
+        Some(&jwt),
+    );
     std::fs::create_dir_all(pod.path("endpoints/app")).expect("a directory");
     pod.write("endpoints/app/token", "0123456789abcdef0123456789abcdef");
     let silent = pod.run(&["credential-process", "--listen", &listen]);
@@ -71,15 +82,41 @@ fn the_token_files_flag_chooses_the_profile() {
         )
     };
     let clients = "clients:\n  - { name: a, profile: one, tokenFile: /run/a }\n  - { name: b, profile: two, tokenFile: /run/b }\n";
-    let config = pod.write("config.yaml", &format!("profiles:\n{}{}{clients}", profile("one"), profile("two")));
+    let config = pod.write(
+        "config.yaml",
+        &format!("profiles:\n{}{}{clients}", profile("one"), profile("two")),
+    );
     let role = |file: &str| {
-        let outcome =
-            pod.run(&["credential-process", "--direct", "--config", &config, "--authorization-token-file", file]);
-        let asked = sts.calls().last().and_then(|call| call.form.get("RoleArn").cloned());
+        let outcome = pod.run(&[
+            "credential-process",
+            "--direct",
+            "--config",
+            &config,
+            "--authorization-token-file",
+            file,
+        ]);
+        let asked = sts
+            .calls()
+            .last()
+            .and_then(|call| call.form.get("RoleArn").cloned());
         (outcome.code, asked, outcome.stderr)
     };
-    assert_eq!(role("/run/b"), (Some(0), Some("arn:aws:iam::111122223333:role/two".into()), String::new()));
-    assert_eq!(role("/run/a"), (Some(0), Some("arn:aws:iam::111122223333:role/one".into()), String::new()));
+    assert_eq!(
+        role("/run/b"),
+        (
+            Some(0),
+            Some("arn:aws:iam::111122223333:role/two".into()),
+            String::new()
+        )
+    );
+    assert_eq!(
+        role("/run/a"),
+        (
+            Some(0),
+            Some("arn:aws:iam::111122223333:role/one".into()),
+            String::new()
+        )
+    );
     let (code, _, said) = role("/run/c");
     assert_eq!(code, Some(78), "{said}");
 }

@@ -11,7 +11,9 @@ use crate::running::{BODY, BOUND, TOKEN, credentials, run, status};
 fn no_forged_request_without_the_token_gets_a_byte_of_credentials() {
     let endpoint = run(&credentials(BODY));
     let port = endpoint.port;
-    let methods = ["GET", "HEAD", "POST", "PUT", "OPTIONS", "PATCH", "DELETE", "TRACE"];
+    let methods = [
+        "GET", "HEAD", "POST", "PUT", "OPTIONS", "PATCH", "DELETE", "TRACE",
+    ];
     let targets = [
         "/v1/credentials".to_owned(),
         "/v1/credentials/".into(),
@@ -36,16 +38,22 @@ fn no_forged_request_without_the_token_gets_a_byte_of_credentials() {
         for target in &targets {
             for extra in extras {
                 shapes += 1;
-                let answer =
-                    endpoint.send_one(&format!("{method} {target} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{extra}"));
-                assert!(!answer.contains("anary") && answer.starts_with("HTTP/1.1 4"), "{method} {target} {extra}");
+                let answer = endpoint.send_one(&format!(
+                    "{method} {target} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{extra}"
+                ));
+                assert!(
+                    !answer.contains("anary") && answer.starts_with("HTTP/1.1 4"),
+                    "{method} {target} {extra}"
+                );
             }
         }
     }
     assert!(shapes >= 300, "{shapes}");
     assert_eq!(endpoint.counted("stsidecar_http_requests_total", "200"), 0);
-    let answered: u64 =
-        ["400", "403", "404", "405"].iter().map(|code| endpoint.counted("stsidecar_http_requests_total", code)).sum();
+    let answered: u64 = ["400", "403", "404", "405"]
+        .iter()
+        .map(|code| endpoint.counted("stsidecar_http_requests_total", code))
+        .sum();
     assert_eq!(answered, shapes);
 }
 
@@ -55,7 +63,9 @@ fn no_forged_request_without_the_token_gets_a_byte_of_credentials() {
 fn nothing_is_smuggled_behind_a_request_with_a_body_or_a_broken_head() {
     let endpoint = run(&credentials(BODY));
     let port = endpoint.port;
-    let sound = format!("GET /v1/credentials HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: {TOKEN}\r\n");
+    let sound = format!(
+        "GET /v1/credentials HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: {TOKEN}\r\n"
+    );
     let lines = [
         "content-length: 6",
         "content-length: 0006",
@@ -119,7 +129,11 @@ fn nothing_is_smuggled_behind_a_request_with_a_body_or_a_broken_head() {
             let payload = format!("{sound}{line}\r\n\r\n{body}{sound}\r\n");
             let answer = endpoint.send(payload.as_bytes());
             assert!(!answer.contains("anary"), "{line:?} {body:?}: {answer}");
-            assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{line:?} {body:?}: {answer}");
+            assert_eq!(
+                answer.matches("HTTP/1.1 ").count(),
+                1,
+                "{line:?} {body:?}: {answer}"
+            );
             assert_eq!(status(&answer), "400", "{line:?} {body:?}: {answer}");
         }
     }
@@ -131,7 +145,9 @@ fn nothing_is_smuggled_behind_a_request_with_a_body_or_a_broken_head() {
 fn every_refused_request_with_a_body_ends_its_connection() {
     let endpoint = run(&credentials(BODY));
     let port = endpoint.port;
-    let sound = format!("GET /v1/credentials HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: {TOKEN}\r\n\r\n");
+    let sound = format!(
+        "GET /v1/credentials HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: {TOKEN}\r\n\r\n"
+    );
     let heads = [
         ("POST /v1/credentials", "127.0.0.1", TOKEN, "", "405"),
         ("PUT /v1/credentials", "127.0.0.1", TOKEN, "", "405"),
@@ -140,7 +156,13 @@ fn every_refused_request_with_a_body_ends_its_connection() {
         ("GET /latest/api/token", "127.0.0.1", "", "", "404"),
         ("GET /v1/credentials", "127.0.0.1", TOKEN, "", "400"),
         ("POST /v1/credentials", "evil.example", TOKEN, "", "405"),
-        ("POST /v1/credentials", "127.0.0.1", TOKEN, "x-forwarded-for: 10.0.0.1\r\n", "405"),
+        (
+            "POST /v1/credentials",
+            "127.0.0.1",
+            TOKEN,
+            "x-forwarded-for: 10.0.0.1\r\n",
+            "405",
+        ),
     ];
     let bodies = [
         ("content-length: 6", "abcdef"),
@@ -155,18 +177,28 @@ fn every_refused_request_with_a_body_ends_its_connection() {
     ];
     for (line, host, token, more, code) in heads {
         for (length, body) in bodies {
-            let head = format!("{line} HTTP/1.1\r\nhost: {host}\r\nauthorization: {token}\r\n{more}{length}\r\n\r\n");
+            let head = format!(
+                "{line} HTTP/1.1\r\nhost: {host}\r\nauthorization: {token}\r\n{more}{length}\r\n\r\n"
+            );
             let mut stream = endpoint.connect();
             stream
-                .write_all(format!("{head}{body}{}", if body.is_empty() { "" } else { &sound }).as_bytes())
+                .write_all(
+                    format!("{head}{body}{}", if body.is_empty() { "" } else { &sound }).as_bytes(),
+                )
                 .expect("open");
             let mut text = Vec::new();
             // It ends although this side stays open; unread bytes make the end a reset.
             let end = stream.read_to_end(&mut text);
-            assert!(!end.is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "{head}: still open");
+            assert!(
+                !end.is_err_and(|error| error.kind() == ErrorKind::WouldBlock),
+                "{head}: still open"
+            );
             let answer = String::from_utf8_lossy(&text);
             assert_eq!(status(&answer), code, "{head}: {answer}");
-            assert!(answer.contains("\r\nconnection: close\r\n"), "{head}: {answer}");
+            assert!(
+                answer.contains("\r\nconnection: close\r\n"),
+                "{head}: {answer}"
+            );
             assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{head}: {answer}");
         }
     }
@@ -177,11 +209,17 @@ fn every_refused_request_with_a_body_ends_its_connection() {
 fn an_http_2_preface_gets_the_end_of_the_connection_and_a_part_of_one_400() {
     let endpoint = run(&credentials(BODY));
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    assert_eq!(endpoint.send(&[preface.as_slice(), b"\0\0\0\x04\0\0\0\0\0"].concat()), "");
+    assert_eq!(
+        endpoint.send(&[preface.as_slice(), b"\0\0\0\x04\0\0\0\0\0"].concat()),
+        ""
+    );
     assert_eq!(endpoint.send(preface), "");
     let part = endpoint.send(&preface[..18]);
     assert_eq!(status(&part), "400", "{part}");
-    assert!(part.contains("\r\nconnection: close\r\n") && part.matches("HTTP/1.1 ").count() == 1, "{part}");
+    assert!(
+        part.contains("\r\nconnection: close\r\n") && part.matches("HTTP/1.1 ").count() == 1,
+        "{part}"
+    );
     // Nothing of it is a request that was answered with something else.
     let start = Instant::now();
     while endpoint.counted("stsidecar_http_requests_total", "400") != 3 {
@@ -189,6 +227,10 @@ fn an_http_2_preface_gets_the_end_of_the_connection_and_a_part_of_one_400() {
         std::thread::sleep(Duration::from_millis(1));
     }
     for code in ["200", "403", "404", "405", "431", "503"] {
-        assert_eq!(endpoint.counted("stsidecar_http_requests_total", code), 0, "{code}");
+        assert_eq!(
+            endpoint.counted("stsidecar_http_requests_total", code),
+            0,
+            "{code}"
+        );
     }
 }

@@ -11,7 +11,9 @@ const MOST_LINES: usize = 100;
 
 /// A request for credentials with these lines besides.
 fn request(more: &str) -> String {
-    format!("GET /v1/credentials HTTP/1.1\r\nhost: localhost\r\nauthorization: {TOKEN}\r\n{more}\r\n")
+    format!(
+        "GET /v1/credentials HTTP/1.1\r\nhost: localhost\r\nauthorization: {TOKEN}\r\n{more}\r\n"
+    )
 }
 
 /// The same, of so many bytes.
@@ -32,22 +34,43 @@ fn answer(endpoint: &Running, head: &str) -> String {
 fn is_explained(answer: &str, code: &str, said: &str) {
     assert_eq!(status(answer), code, "{answer}");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-    for line in ["content-type: application/json", "cache-control: no-store", "connection: close"] {
-        assert_eq!(head.matches(&format!("\r\n{line}")).count(), 1, "{line}: {answer}");
+    for line in [
+        "content-type: application/json",
+        "cache-control: no-store",
+        "connection: close",
+    ] {
+        assert_eq!(
+            head.matches(&format!("\r\n{line}")).count(),
+            1,
+            "{line}: {answer}"
+        );
     }
     assert_eq!(head.matches("content-length: ").count(), 1, "{answer}");
-    assert!(head.contains(&format!("\r\ncontent-length: {}", body.len())), "{answer}");
-    let body: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
+    assert!(
+        head.contains(&format!("\r\ncontent-length: {}", body.len())),
+        "{answer}"
+    );
+    let body: serde_json::Value =
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
     for key in ["code", "message", "Code", "Message"] {
         assert!(body[key].is_string(), "{key}: {body}");
     }
-    assert!(body["message"].as_str().is_some_and(|message| message.contains(said)), "{said}: {body}");
+    assert!(
+        body["message"]
+            .as_str()
+            .is_some_and(|message| message.contains(said)),
+        "{said}: {body}"
+    );
 }
 
 fn counted(endpoint: &Running, code: &str, count: u64) {
     let start = Instant::now();
     while endpoint.counted("stsidecar_http_requests_total", code) != count {
-        assert!(start.elapsed() < BOUND, "{code}: {}", endpoint.counted("stsidecar_http_requests_total", code));
+        assert!(
+            start.elapsed() < BOUND,
+            "{code}: {}",
+            endpoint.counted("stsidecar_http_requests_total", code)
+        );
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -64,11 +87,19 @@ fn the_headers_of_tracers_are_taken() {
     let names = names.split_whitespace().map(str::to_owned);
     // OpenTracing has a header for each item of its baggage.
     let names = names.chain((0..64).map(|number| format!("ot-baggage-item-{number}")));
-    let lines: Vec<String> = names.map(|name| format!("{name}: 0af7651916cd43dd8448eb211c80319c\r\n")).collect();
+    let lines: Vec<String> = names
+        .map(|name| format!("{name}: 0af7651916cd43dd8448eb211c80319c\r\n"))
+        .collect();
     let lines = lines.concat();
     for size in [0, 1000, 4000, 8192] {
-        let answer = answer(&endpoint, &request(&format!("{lines}baggage: k={}\r\n", "v".repeat(size))));
-        assert!(status(&answer) == "200" && answer.ends_with(BODY), "{size}: {answer}");
+        let answer = answer(
+            &endpoint,
+            &request(&format!("{lines}baggage: k={}\r\n", "v".repeat(size))),
+        );
+        assert!(
+            status(&answer) == "200" && answer.ends_with(BODY),
+            "{size}: {answer}"
+        );
     }
 }
 
@@ -84,7 +115,11 @@ fn a_head_has_sixteen_kib_and_a_hundred_lines() {
         (of_lines(MOST_LINES + 1), "431"),
     ] {
         let (bytes, lines) = (head.len(), head.lines().count() - 2);
-        assert_eq!(status(&answer(&endpoint, &head)), expected, "{bytes} bytes, {lines} lines");
+        assert_eq!(
+            status(&answer(&endpoint, &head)),
+            expected,
+            "{bytes} bytes, {lines} lines"
+        );
         // The same in pieces, as a slow network brings it.
         let mut stream = endpoint.connect();
         for piece in head.as_bytes().chunks(4000) {
@@ -93,7 +128,11 @@ fn a_head_has_sixteen_kib_and_a_hundred_lines() {
         }
         let mut start = [0; 12];
         stream.read_exact(&mut start).expect("an answer");
-        assert_eq!(&start[9..], expected.as_bytes(), "{bytes} bytes, {lines} lines in pieces");
+        assert_eq!(
+            &start[9..],
+            expected.as_bytes(),
+            "{bytes} bytes, {lines} lines in pieces"
+        );
     }
     counted(&endpoint, "200", 8);
     counted(&endpoint, "431", 4);
@@ -107,10 +146,17 @@ fn a_head_that_no_service_sees_is_refused_with_the_body_of_every_other_refusal()
         of_length(60 * 1024),
         of_lines(MOST_LINES + 1),
         of_lines(5_000),
-        format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(20 * 1024)),
+        format!(
+            "GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n",
+            "a".repeat(20 * 1024)
+        ),
     ];
     for head in &too_long {
-        is_explained(&answer(&endpoint, head), "431", "16 KiB and 100 header lines");
+        is_explained(
+            &answer(&endpoint, head),
+            "431",
+            "16 KiB and 100 header lines",
+        );
     }
     let malformed = [
         request("no colon\r\n"),

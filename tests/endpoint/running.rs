@@ -28,11 +28,17 @@ pub(crate) fn clock() -> Boot {
 
 pub(crate) fn credentials(body: &'static str) -> Answer {
     let deadline = clock().plus(Duration::from_hours(1));
-    Answer::Served(Served { body: Bytes::from_static(body.as_bytes()), deadline })
+    Answer::Served(Served {
+        body: Bytes::from_static(body.as_bytes()),
+        deadline,
+    })
 }
 
 pub(crate) fn refused(status: u16, code: &str) -> Answer {
-    Answer::Refused(Refused { status, body: error_body(code, "why") })
+    Answer::Refused(Refused {
+        status,
+        body: error_body(code, "why"),
+    })
 }
 
 /// An endpoint on its own thread with two clients.
@@ -46,20 +52,38 @@ pub(crate) struct Running {
     pub(crate) thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
-pub(crate) fn run_on(listeners: Vec<TcpListener>, initial: &Answer, limits: Limits, hold: Duration) -> Running {
+pub(crate) fn run_on(
+    listeners: Vec<TcpListener>,
+    initial: &Answer,
+    limits: Limits,
+    hold: Duration,
+) -> Running {
     let port = listeners[0].local_addr().expect("bound").port();
     let (app, app_answers) = cache::channel(initial.clone(), clock);
     let (exporter, exporter_answers) = cache::channel(initial.clone(), clock);
-    let client =
-        |token: &str, answers| Client { token: Secret::new(token.into()), answers, last_request: Arc::default() };
+    let client = |token: &str, answers| Client {
+        token: Secret::new(token.into()),
+        answers,
+        last_request: Arc::default(),
+    };
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).expect("a fresh registry");
     let clients = vec![client(TOKEN, app_answers), client(OTHER, exporter_answers)];
     let activity = Arc::new(Activity::default());
     let endpoint = Endpoint::new(clients, port, clock, metrics, hold, Arc::clone(&activity));
     let (stop, stopped) = watch::channel(false);
-    let thread = Some(std::thread::spawn(move || runtime()?.block_on(endpoint.serve(listeners, limits, stopped))));
-    Running { port, app, exporter, registry, activity, stop, thread }
+    let thread = Some(std::thread::spawn(move || {
+        runtime()?.block_on(endpoint.serve(listeners, limits, stopped))
+    }));
+    Running {
+        port,
+        app,
+        exporter,
+        registry,
+        activity,
+        stop,
+        thread,
+    }
 }
 
 pub(crate) fn listener() -> TcpListener {
@@ -103,14 +127,18 @@ impl Running {
 
     pub(crate) fn ask(&self, method: &str, target: &str, token: &str, more: &str) -> String {
         let port = self.port;
-        let head = format!("{method} {target} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: {token}\r\n{more}");
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: {token}\r\n{more}"
+        );
         self.send_one(&head)
     }
 
     /// A whole exchange that the server ends.
     pub(crate) fn send_one(&self, head: &str) -> String {
         let mut stream = self.connect();
-        stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).expect("open");
+        stream
+            .write_all(format!("{head}connection: close\r\n\r\n").as_bytes())
+            .expect("open");
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("an answer");
         text
@@ -122,11 +150,18 @@ impl Running {
             .iter()
             .filter(|found| found.name() == family)
             .flat_map(prometheus::proto::MetricFamily::get_metric);
-        let metric = found.into_iter().find(|metric| metric.get_label()[0].value() == label).expect("a series");
-        format!("{}", metric.get_counter().get_value()).parse().expect("a whole number")
+        let metric = found
+            .into_iter()
+            .find(|metric| metric.get_label()[0].value() == label)
+            .expect("a series");
+        format!("{}", metric.get_counter().get_value())
+            .parse()
+            .expect("a whole number")
     }
 }
 
 pub(crate) fn status(answer: &str) -> &str {
-    answer.strip_prefix("HTTP/1.1 ").map_or("", |rest| &rest[..3])
+    answer
+        .strip_prefix("HTTP/1.1 ")
+        .map_or("", |rest| &rest[..3])
 }

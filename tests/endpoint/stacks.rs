@@ -19,10 +19,18 @@ fn every_measured_http_stack_gets_credentials() {
     let measured: Vec<Measured> = serde_json::from_str(MEASURED).expect("the fixture");
     let endpoint = run(&credentials(BODY));
     let mut refused = Vec::new();
-    for Measured { stack, version, head } in &measured {
+    for Measured {
+        stack,
+        version,
+        head,
+    } in &measured
+    {
         let lines: Vec<String> = head
             .iter()
-            .map(|line| line.replace("PORT", &endpoint.port.to_string()).replace(": TOKEN", &format!(": {TOKEN}")))
+            .map(|line| {
+                line.replace("PORT", &endpoint.port.to_string())
+                    .replace(": TOKEN", &format!(": {TOKEN}"))
+            })
             .collect();
         println!("{stack} {version}: {}", head[1..].join(" | "));
         let answer = endpoint.send(format!("{}\r\n\r\n", lines.join("\r\n")).as_bytes());
@@ -31,9 +39,13 @@ fn every_measured_http_stack_gets_credentials() {
         }
     }
     assert!(refused.is_empty(), "{refused:#?}");
-    for language in
-        ["Node.js", "undici", "Deno", "Bun", "Java", ".NET", "Python", "Go", "Rust", "curl", "Ruby", "PHP", "Perl"]
-    {
-        assert!(measured.iter().any(|row| row.stack.starts_with(language)), "{language} was measured once");
+    for language in [
+        "Node.js", "undici", "Deno", "Bun", "Java", ".NET", "Python", "Go", "Rust", "curl", "Ruby",
+        "PHP", "Perl",
+    ] {
+        assert!(
+            measured.iter().any(|row| row.stack.starts_with(language)),
+            "{language} was measured once"
+        );
     }
 }

@@ -88,17 +88,38 @@ fn around(key: &str) -> Vec<String> {
             format!("default={ROLE}"),
             "app=urn:ecs:iam::ns1:role/$(A)".into(),
         ],
-        "region" => {
-            ["eu-central-1", "EU", "RegionOne", "a", "-a", "x y", "a$$b$(AWS_REGION)", "ä"].map(String::from).into()
-        }
+        "region" => [
+            "eu-central-1",
+            "EU",
+            "RegionOne",
+            "a",
+            "-a",
+            "x y",
+            "a$$b$(AWS_REGION)",
+            "ä",
+        ]
+        .map(String::from)
+        .into(),
         "sts-endpoint" => ENDPOINTS.map(String::from).into(),
-        "sts-timeout" => {
-            ["1s", "999ms", "30s", "31s", "1500ms", "1s 1ns", "3", "3 s", "1m", "2.5s"].map(String::from).into()
-        }
-        "audience" => ["sts.amazonaws.com", "a b", "$(X)", "ä"].map(String::from).into(),
-        "token-expiration" => {
-            ["600", "599", "86400", "4294967295", "4294967296", "+600", "0600"].map(String::from).into()
-        }
+        "sts-timeout" => [
+            "1s", "999ms", "30s", "31s", "1500ms", "1s 1ns", "3", "3 s", "1m", "2.5s",
+        ]
+        .map(String::from)
+        .into(),
+        "audience" => ["sts.amazonaws.com", "a b", "$(X)", "ä"]
+            .map(String::from)
+            .into(),
+        "token-expiration" => [
+            "600",
+            "599",
+            "86400",
+            "4294967295",
+            "4294967296",
+            "+600",
+            "0600",
+        ]
+        .map(String::from)
+        .into(),
         "session-name" => vec![
             "{namespace}.{pod}".into(),
             "{pod}".into(),
@@ -110,11 +131,12 @@ fn around(key: &str) -> Vec<String> {
             long("", 65),
             long("{pod}", 67),
         ],
-        "session-duration" => {
-            ["1h", "15m", "14m59s", "12h", "12h1s", "longest", "LONGEST", "3600", "900s", "1h 1ms", "36h"]
-                .map(String::from)
-                .into()
-        }
+        "session-duration" => [
+            "1h", "15m", "14m59s", "12h", "12h1s", "longest", "LONGEST", "3600", "900s", "1h 1ms",
+            "36h",
+        ]
+        .map(String::from)
+        .into(),
         "session-policy-arns" => vec![
             "arn:aws:iam::aws:policy/ReadOnlyAccess".into(),
             "arn:aws:iam::aws:role/ReadOnlyAccess".into(),
@@ -126,13 +148,19 @@ fn around(key: &str) -> Vec<String> {
             long("arn:aws:iam::aws:policy/", 2049),
             "urn:policies/of-another-server".into(),
         ],
-        "containers" | "skip-containers" => ["app", "worker", "app,worker", "App", "other"].map(String::from).into(),
-        "port" | "metrics-port" => {
-            ["1024", "1023", "65535", "65536", "9911", "9912", "+2000", "02000", "0"].map(String::from).into()
-        }
+        "containers" | "skip-containers" => ["app", "worker", "app,worker", "App", "other"]
+            .map(String::from)
+            .into(),
+        "port" | "metrics-port" => [
+            "1024", "1023", "65535", "65536", "9911", "9912", "+2000", "02000", "0",
+        ]
+        .map(String::from)
+        .into(),
         "log-level" => FILTERS.map(String::from).into(),
         "log-format" => ["json", "text", "JSON", "plain"].map(String::from).into(),
-        "legacy-clients" | "wait-for-credentials" => ["true", "false", "TRUE", "yes", "1"].map(String::from).into(),
+        "legacy-clients" | "wait-for-credentials" => ["true", "false", "TRUE", "yes", "1"]
+            .map(String::from)
+            .into(),
         other => panic!("no values for {other}"),
     };
     texts
@@ -163,7 +191,9 @@ const KEYS: [&str; 19] = [
 
 fn annotation() -> impl Strategy<Value = (String, String)> {
     select(KEYS.to_vec()).prop_flat_map(|key| {
-        let ends = select(vec!["", "", "", "\n", " ", "\r\n", "\t\n", "$", "$$", "\u{a0}", "\0", "\n\nx"]);
+        let ends = select(vec![
+            "", "", "", "\n", " ", "\r\n", "\t\n", "$", "$$", "\u{a0}", "\0", "\n\nx",
+        ]);
         let begins = select(vec!["", "", "", "", " ", "\n"]);
         (begins, select(around(key)), ends)
             .prop_map(move |(begin, text, end)| (key.to_owned(), format!("{begin}{text}{end}")))
@@ -188,19 +218,32 @@ fn values() -> impl Strategy<Value = Value> {
 
 /// The sidecar's environment as its process has it, if the pod is injected.
 fn environment(case: &Case) -> Option<BTreeMap<String, String>> {
-    let Decision::Inject(injection) = case.decide(&case.pod, &mut draw()) else { return None };
+    let Decision::Inject(injection) = case.decide(&case.pod, &mut draw()) else {
+        return None;
+    };
     let mut pod = case.pod.clone();
     apply(&mut pod, &injection.operations);
-    let list = pod["spec"]["initContainers"].as_array().expect("init containers");
-    let own = list.iter().find(|own| own["name"] == "stsidecar").expect("the sidecar");
+    let list = pod["spec"]["initContainers"]
+        .as_array()
+        .expect("init containers");
+    let own = list
+        .iter()
+        .find(|own| own["name"] == "stsidecar")
+        .expect("the sidecar");
     Some(kubelet::environment(own, &BTreeMap::new()))
 }
 
 fn loaded(environment: &BTreeMap<String, String>) -> Result<Config, String> {
     let variable = |name: &str| environment.get(name).cloned();
     let read = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
-    let loaded = Config::load(&Sources { flags: &Flags::default(), variable: &variable, read: &read });
-    loaded.map(|loaded| loaded.config).map_err(|error| error.to_string())
+    let loaded = Config::load(&Sources {
+        flags: &Flags::default(),
+        variable: &variable,
+        read: &read,
+    });
+    loaded
+        .map(|loaded| loaded.config)
+        .map_err(|error| error.to_string())
 }
 
 fn pod(annotations: &[(String, String)]) -> Value {
@@ -236,29 +279,53 @@ fn each_value_is_refused_or_accepted_by_both() {
             for value in around(key) {
                 let mut annotations = vec![(key.to_owned(), value.clone())];
                 annotations.extend(endpoint.map(|url| ("sts-endpoint".to_owned(), url.to_owned())));
-                let case = Case { pod: pod(&annotations), ..Case::default() };
+                let case = Case {
+                    pod: pod(&annotations),
+                    ..Case::default()
+                };
                 if let Some(environment) = environment(&case) {
                     let read = loaded(&environment);
-                    assert!(read.is_ok(), "{annotations:?}: {}", read.err().unwrap_or_default());
+                    assert!(
+                        read.is_ok(),
+                        "{annotations:?}: {}",
+                        read.err().unwrap_or_default()
+                    );
                     *admitted.entry(key).or_insert(0) += 1;
                 }
             }
         }
     }
     for key in KEYS {
-        assert!(admitted.contains_key(key), "no value of {key} is admitted: this proves nothing");
+        assert!(
+            admitted.contains_key(key),
+            "no value of {key} is admitted: this proves nothing"
+        );
     }
 }
 
 /// What the agent takes, the webhook need not refuse: both read a log filter and an endpoint by one rule.
 #[test]
 fn log_filters_and_endpoints_are_read_by_one_rule() {
-    for (key, variable) in [("log-level", "STSIDECAR_LOG_LEVEL"), ("sts-endpoint", "AWS_ENDPOINT_URL_STS")] {
+    for (key, variable) in [
+        ("log-level", "STSIDECAR_LOG_LEVEL"),
+        ("sts-endpoint", "AWS_ENDPOINT_URL_STS"),
+    ] {
         for value in around(key) {
-            let case = Case { pod: pod(&[(key.to_owned(), value.clone())]), ..Case::default() };
-            let mut own = environment(&Case { pod: pod(&[]), ..Case::default() }).expect("a plain pod");
+            let case = Case {
+                pod: pod(&[(key.to_owned(), value.clone())]),
+                ..Case::default()
+            };
+            let mut own = environment(&Case {
+                pod: pod(&[]),
+                ..Case::default()
+            })
+            .expect("a plain pod");
             own.insert(variable.to_owned(), value.clone());
-            assert_eq!(environment(&case).is_some(), loaded(&own).is_ok(), "{key}: {value}");
+            assert_eq!(
+                environment(&case).is_some(),
+                loaded(&own).is_ok(),
+                "{key}: {value}"
+            );
         }
     }
 }
@@ -275,9 +342,15 @@ fn blanks_around_a_value_are_not_part_of_it() {
         ("token-expiration", "3600"),
         ("session-name", "{pod}"),
         ("session-duration", "longest"),
-        ("session-policy-arns", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
+        (
+            "session-policy-arns",
+            "arn:aws:iam::aws:policy/ReadOnlyAccess",
+        ),
         ("role-chain", ROLE),
-        ("container-roles", "app=arn:aws:iam::111122223333:role/other"),
+        (
+            "container-roles",
+            "app=arn:aws:iam::111122223333:role/other",
+        ),
         ("containers", "app"),
         ("skip-containers", "worker"),
         ("port", "20000"),
@@ -296,20 +369,33 @@ fn blanks_around_a_value_are_not_part_of_it() {
     ];
     let values = json!({ "injector": { "allowImageOverride": true } });
     let answer = |key: &str, value: String| {
-        let case = Case { pod: pod(&[(key.to_owned(), value)]), values: values.clone(), ..Case::default() };
+        let case = Case {
+            pod: pod(&[(key.to_owned(), value)]),
+            values: values.clone(),
+            ..Case::default()
+        };
         match case.decide(&case.pod, &mut draw()) {
             Decision::Inject(injection) => injection.patch(),
             other => panic!("{key}: {other:?}"),
         }
     };
     for (key, value) in good {
-        for written in [format!("{value}\n"), format!("  {value} "), format!("\r\n{value}\r\n")] {
-            assert_eq!(answer(key, written.clone()), answer(key, value.to_owned()), "{key}: {written:?}");
+        for written in [
+            format!("{value}\n"),
+            format!("  {value} "),
+            format!("\r\n{value}\r\n"),
+        ] {
+            assert_eq!(
+                answer(key, written.clone()),
+                answer(key, value.to_owned()),
+                "{key}: {written:?}"
+            );
         }
     }
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn values_of_the_chart_that_the_agent_would_refuse_are_refused() {
     for key in ["a/", "a://b", "../x", "a b"] {
         let values = json!({ "agent": { "awsCaBundle": { "configMap": "ca", "key": key } } });
@@ -325,40 +411,101 @@ fn values_of_the_chart_that_the_agent_would_refuse_are_refused() {
         let values = json!({ "agent": { "region": "eu-central-1", "extraEnv": [{ "name": name, "value": value }] } });
         let outcome = stream::inject(&["--values=values.yaml"], "", &values.to_string());
         assert_eq!(outcome.code, 78, "{name}");
-        assert!(outcome.stderr.contains("agent.extraEnv") && outcome.stderr.contains(name), "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("agent.extraEnv") && outcome.stderr.contains(name),
+            "{}",
+            outcome.stderr
+        );
     }
     // Behind a value of the chart that an annotation can take back to the default, or beside an endpoint of its own.
     for (values, name, value) in [
-        (json!({ "stsEndpoint": "https://sts.example.com" }), "AWS_REGION", "not a region"),
-        (json!({ "region": "eu-central-1" }), "AWS_DEFAULT_REGION", "x y"),
-        (json!({ "stsEndpoint": "http://localhost:1" }), "HTTPS_PROXY", "socks5://proxy:1080"),
-        (json!({ "waitForCredentials": false }), "STSIDECAR_WAIT_FOR_CREDENTIALS", "maybe"),
-        (json!({ "log": { "level": "debug" } }), "STSIDECAR_LOG_LEVEL", "loud"),
-        (json!({ "log": { "format": "text" } }), "STSIDECAR_LOG_FORMAT", "xml"),
-        (json!({ "stsTimeout": "5s" }), "STSIDECAR_STS_TIMEOUT", "soon"),
+        (
+            json!({ "stsEndpoint": "https://sts.example.com" }),
+            "AWS_REGION",
+            "not a region",
+        ),
+        (
+            json!({ "region": "eu-central-1" }),
+            "AWS_DEFAULT_REGION",
+            "x y",
+        ),
+        (
+            json!({ "stsEndpoint": "http://localhost:1" }),
+            "HTTPS_PROXY",
+            "socks5://proxy:1080",
+        ),
+        (
+            json!({ "waitForCredentials": false }),
+            "STSIDECAR_WAIT_FOR_CREDENTIALS",
+            "maybe",
+        ),
+        (
+            json!({ "log": { "level": "debug" } }),
+            "STSIDECAR_LOG_LEVEL",
+            "loud",
+        ),
+        (
+            json!({ "log": { "format": "text" } }),
+            "STSIDECAR_LOG_FORMAT",
+            "xml",
+        ),
+        (
+            json!({ "stsTimeout": "5s" }),
+            "STSIDECAR_STS_TIMEOUT",
+            "soon",
+        ),
     ] {
         let mut agent = values.clone();
         agent["extraEnv"] = json!([{ "name": name, "value": value }]);
-        let outcome = stream::inject(&["--values=values.yaml"], "", &json!({ "agent": agent }).to_string());
+        let outcome = stream::inject(
+            &["--values=values.yaml"],
+            "",
+            &json!({ "agent": agent }).to_string(),
+        );
         assert_eq!(outcome.code, 78, "{values}, {name}");
-        assert!(outcome.stderr.contains("agent.extraEnv") && outcome.stderr.contains(name), "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("agent.extraEnv") && outcome.stderr.contains(name),
+            "{}",
+            outcome.stderr
+        );
     }
     for extra in [
         json!([{ "name": "AWS_REGION", "value": "RegionOne" }, { "name": "AWS_USE_FIPS_ENDPOINT", "value": "true" }]),
         json!([{ "name": "HTTPS_PROXY", "value": "http://$(HOST_IP):3128" }, { "name": "STSIDECAR_LOG_LEVEL", "value": "" }]),
     ] {
-        let outcome =
-            stream::inject(&["--values=values.yaml"], "", &json!({ "agent": { "extraEnv": extra } }).to_string());
+        let outcome = stream::inject(
+            &["--values=values.yaml"],
+            "",
+            &json!({ "agent": { "extraEnv": extra } }).to_string(),
+        );
         assert_eq!(outcome.code, 0, "{extra}: {}", outcome.stderr);
     }
     let insecure = json!({ "agent": {
         "allowInsecureSts": true, "extraEnv": [{ "name": "STSIDECAR_ALLOW_INSECURE_STS", "value": "false" }],
     }});
     let annotated = [("sts-endpoint".to_owned(), "http://sts.svc".to_owned())];
-    let case = Case { pod: pod(&annotated), values: insecure, ..Case::default() };
-    assert!(matches!(case.decide(&case.pod, &mut draw()), Decision::Deny(_)), "extraEnv says what the agent allows");
-    let both = json!({ "agent": { "extraEnv": [{ "name": "AWS_USE_FIPS_ENDPOINT", "value": "true" }] } });
-    let annotated = [("sts-endpoint".to_owned(), "https://sts.example.com".to_owned())];
-    let case = Case { pod: pod(&annotated), values: both, ..Case::default() };
-    assert!(matches!(case.decide(&case.pod, &mut draw()), Decision::Deny(_)), "FIPS is of AWS's own endpoints");
+    let case = Case {
+        pod: pod(&annotated),
+        values: insecure,
+        ..Case::default()
+    };
+    assert!(
+        matches!(case.decide(&case.pod, &mut draw()), Decision::Deny(_)),
+        "extraEnv says what the agent allows"
+    );
+    let both =
+        json!({ "agent": { "extraEnv": [{ "name": "AWS_USE_FIPS_ENDPOINT", "value": "true" }] } });
+    let annotated = [(
+        "sts-endpoint".to_owned(),
+        "https://sts.example.com".to_owned(),
+    )];
+    let case = Case {
+        pod: pod(&annotated),
+        values: both,
+        ..Case::default()
+    };
+    assert!(
+        matches!(case.decide(&case.pod, &mut draw()), Decision::Deny(_)),
+        "FIPS is of AWS's own endpoints"
+    );
 }

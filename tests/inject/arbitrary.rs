@@ -77,7 +77,11 @@ fn env_from() -> impl Strategy<Value = Value> {
         Some("H"),
     ]);
     (prefix, any::<bool>(), any::<bool>()).prop_map(|(prefix, is_secret, optional)| {
-        let (kind, name) = if is_secret { ("secretRef", "s") } else { ("configMapRef", "m") };
+        let (kind, name) = if is_secret {
+            ("secretRef", "s")
+        } else {
+            ("configMapRef", "m")
+        };
         let mut source = json!({ kind: { "name": name } });
         if optional {
             source[kind]["optional"] = true.into();
@@ -92,9 +96,12 @@ fn env_from() -> impl Strategy<Value = Value> {
 fn container(name: String, is_init: bool) -> impl Strategy<Value = Value> {
     let env = maybe(vec(variable(), 0..5).prop_map(Value::from));
     let from = maybe(vec(env_from(), 0..3).prop_map(Value::from));
-    let mounts = maybe(Just(json!([{ "name": "data", "mountPath": "/data", "future": { "x": 1.5 } }])));
+    let mounts = maybe(Just(
+        json!([{ "name": "data", "mountPath": "/data", "future": { "x": 1.5 } }]),
+    ));
     (env, from, mounts, any::<u8>()).prop_map(move |(env, from, mounts, bits)| {
-        let mut value = json!({ "name": name, "image": "app", "futureField": { "keep": [1, null, "x"] } });
+        let mut value =
+            json!({ "name": name, "image": "app", "futureField": { "keep": [1, null, "x"] } });
         let mut set = |key: &str, of: Option<Value>| {
             if let Some(of) = of {
                 value[key] = of;
@@ -103,21 +110,57 @@ fn container(name: String, is_init: bool) -> impl Strategy<Value = Value> {
         set("env", env);
         set("volumeMounts", mounts);
         set("envFrom", from);
-        set("restartPolicy", (is_init && bits & 2 != 0).then(|| "Always".into()));
-        set("resources", (bits & 0x0c != 0).then(|| json!({ "limits": { "cpu": "1", "memory": "1Gi" } })));
-        set("ports", (bits & 0x70 == 0).then(|| json!([{ "containerPort": 9911 }])));
+        set(
+            "restartPolicy",
+            (is_init && bits & 2 != 0).then(|| "Always".into()),
+        );
+        set(
+            "resources",
+            (bits & 0x0c != 0).then(|| json!({ "limits": { "cpu": "1", "memory": "1Gi" } })),
+        );
+        set(
+            "ports",
+            (bits & 0x70 == 0).then(|| json!([{ "containerPort": 9911 }])),
+        );
         value
     })
 }
 
 fn containers(is_init: bool) -> impl Strategy<Value = Vec<Value>> {
-    let names = ["istio-proxy", "linkerd-init", "vault-agent", "app", "worker", "default", "a"];
-    let names = select(names.map(|name| if is_init { format!("{name}-i") } else { name.to_owned() }).to_vec())
-        .prop_map(move |name| if name.starts_with("istio") { "istio-proxy".to_owned() } else { name });
+    let names = [
+        "istio-proxy",
+        "linkerd-init",
+        "vault-agent",
+        "app",
+        "worker",
+        "default",
+        "a",
+    ];
+    let names = select(
+        names
+            .map(|name| {
+                if is_init {
+                    format!("{name}-i")
+                } else {
+                    name.to_owned()
+                }
+            })
+            .to_vec(),
+    )
+    .prop_map(move |name| {
+        if name.starts_with("istio") {
+            "istio-proxy".to_owned()
+        } else {
+            name
+        }
+    });
     vec(names, usize::from(!is_init)..4).prop_flat_map(move |mut names| {
         names.sort();
         names.dedup();
-        names.into_iter().map(|name| container(name, is_init)).collect::<Vec<_>>()
+        names
+            .into_iter()
+            .map(|name| container(name, is_init))
+            .collect::<Vec<_>>()
     })
 }
 
@@ -125,12 +168,21 @@ fn annotation() -> impl Strategy<Value = (String, String)> {
     let good = select(vec![
         ("stsidecar.dev/role-arn", ROLE),
         ("stsidecar.dev/region", "eu-central-1"),
-        ("stsidecar.dev/role-chain", "arn:aws:iam::111122223333:role/b, arn:aws:iam::111122223333:role/c"),
-        ("stsidecar.dev/container-roles", "app=arn:aws:iam::111122223333:role/b"),
+        (
+            "stsidecar.dev/role-chain",
+            "arn:aws:iam::111122223333:role/b, arn:aws:iam::111122223333:role/c",
+        ),
+        (
+            "stsidecar.dev/container-roles",
+            "app=arn:aws:iam::111122223333:role/b",
+        ),
         ("stsidecar.dev/session-duration", "longest"),
         ("stsidecar.dev/session-duration", "15m"),
         ("stsidecar.dev/session-name", "{namespace}-{pod}"),
-        ("stsidecar.dev/session-policy-arns", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
+        (
+            "stsidecar.dev/session-policy-arns",
+            "arn:aws:iam::aws:policy/ReadOnlyAccess",
+        ),
         ("stsidecar.dev/legacy-clients", "true"),
         ("stsidecar.dev/wait-for-credentials", "false"),
         ("stsidecar.dev/readiness-probe", "true"),
@@ -153,15 +205,26 @@ fn annotation() -> impl Strategy<Value = (String, String)> {
 
 fn pod() -> impl Strategy<Value = Value> {
     let annotations = vec(annotation(), 0..4);
-    (annotations, containers(false), proptest::option::of(containers(true)), any::<u8>()).prop_map(
-        |(annotations, containers, inits, bits)| {
-            let mut all: Map<String, Value> = annotations.into_iter().map(|(key, value)| (key, value.into())).collect();
+    (
+        annotations,
+        containers(false),
+        proptest::option::of(containers(true)),
+        any::<u8>(),
+    )
+        .prop_map(|(annotations, containers, inits, bits)| {
+            let mut all: Map<String, Value> = annotations
+                .into_iter()
+                .map(|(key, value)| (key, value.into()))
+                .collect();
             all.insert("stsidecar.dev/inject".to_owned(), "true".into());
             if bits & 7 != 0 {
-                all.entry("stsidecar.dev/role-arn").or_insert_with(|| ROLE.into());
-                all.entry("stsidecar.dev/region").or_insert_with(|| "eu-central-1".into());
+                all.entry("stsidecar.dev/role-arn")
+                    .or_insert_with(|| ROLE.into());
+                all.entry("stsidecar.dev/region")
+                    .or_insert_with(|| "eu-central-1".into());
             }
-            let mut spec = json!({ "containers": containers, "futureOfPods": { "a~b/c": [0.1, -3] } });
+            let mut spec =
+                json!({ "containers": containers, "futureOfPods": { "a~b/c": [0.1, -3] } });
             if let Some(inits) = inits {
                 spec["initContainers"] = inits.into();
             }
@@ -172,8 +235,7 @@ fn pod() -> impl Strategy<Value = Value> {
                 spec["volumes"] = Value::Null;
             }
             json!({ "metadata": { "annotations": all }, "spec": spec })
-        },
-    )
+        })
 }
 
 /// Anything, with the words of pods as keys so that some of it gets far.
@@ -253,7 +315,10 @@ fn most_drawn_pods_are_injected() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let drawn = (0..400).map(|_| pod().new_tree(&mut runner).expect("a pod").current());
     let injected = drawn.filter(|pod| {
-        let case = Case { pod: pod.clone(), ..Case::default() };
+        let case = Case {
+            pod: pod.clone(),
+            ..Case::default()
+        };
         matches!(case.decide(pod, &mut draw()), Decision::Inject(_))
     });
     let injected = injected.count();
@@ -265,8 +330,9 @@ fn most_drawn_pods_are_injected() {
 #[allow(clippy::disallowed_methods, reason = "it is a measurement")]
 fn the_largest_pod_is_injected() {
     let container = |at: usize| {
-        let env: Vec<Value> =
-            (0..40).map(|n| json!({ "name": format!("NAME_{n}"), "value": "x".repeat(80) })).collect();
+        let env: Vec<Value> = (0..40)
+            .map(|n| json!({ "name": format!("NAME_{n}"), "value": "x".repeat(80) }))
+            .collect();
         json!({ "name": format!("app-{at}"), "image": "app", "env": env })
     };
     let containers: Vec<Value> = (0..300).map(container).collect();
@@ -278,7 +344,10 @@ fn the_largest_pod_is_injected() {
     });
     let text = pod.to_string();
     assert!(text.len() > 1_200_000, "{}", text.len());
-    let case = Case { pod, ..Case::default() };
+    let case = Case {
+        pod,
+        ..Case::default()
+    };
     let template = case.template();
     let request = stsidecar::inject::Request {
         pod: &case.pod,

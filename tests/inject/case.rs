@@ -30,8 +30,8 @@ pub(crate) fn draw() -> impl FnMut() -> String {
 impl Case {
     pub(crate) fn read(file: &Path) -> Self {
         let text = fs::read_to_string(file).expect("a fixture");
-        let documents: Vec<Value> =
-            serde_saphyr::from_multiple(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&text)
+            .unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         let mut case = Self::default();
         for document in documents {
             match document["kind"].as_str() {
@@ -69,7 +69,9 @@ impl Case {
         let mut pod = self.pod.clone();
         for _ in 0..2 {
             match self.decide(&pod, &mut draw) {
-                Decision::Deny(denial) => return Some((denial.reason.as_str().to_owned(), denial.message)),
+                Decision::Deny(denial) => {
+                    return Some((denial.reason.as_str().to_owned(), denial.message));
+                }
                 Decision::Inject(injection) => apply(&mut pod, &injection.operations),
                 Decision::Skip(_) => return None,
             }
@@ -90,14 +92,24 @@ impl Case {
             apply(&mut pod, &injection.operations);
             patch(&mut pod, later);
             let second = self.decide(&pod, &mut draw);
-            write!(text, ",\n\"second call\": {{\n{}\n}}", shown(&second)).expect("a String takes every text");
+            write!(text, ",\n\"second call\": {{\n{}\n}}", shown(&second))
+                .expect("a String takes every text");
             if let Decision::Inject(injection) = second {
                 apply(&mut pod, &injection.operations);
                 let names = |list: &str| -> Vec<Value> {
-                    pod["spec"][list].as_array().into_iter().flatten().map(|own| own["name"].clone()).collect()
+                    pod["spec"][list]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .map(|own| own["name"].clone())
+                        .collect()
                 };
-                write!(text, ",\n\"order\": {}", json!([names("initContainers"), names("containers")]))
-                    .expect("a String takes every text");
+                write!(
+                    text,
+                    ",\n\"order\": {}",
+                    json!([names("initContainers"), names("containers")])
+                )
+                .expect("a String takes every text");
             }
         }
         text + "\n}\n"
@@ -106,10 +118,17 @@ impl Case {
 
 fn shown(decision: &Decision) -> String {
     match decision {
-        Decision::Deny(denial) => format!("\"denied\": {}", json!([denial.reason.as_str(), denial.message])),
+        Decision::Deny(denial) => format!(
+            "\"denied\": {}",
+            json!([denial.reason.as_str(), denial.message])
+        ),
         Decision::Skip(skip) => format!("\"skipped\": {}", json!([skip.reason, skip.message])),
         Decision::Inject(injection) => {
-            let operations: Vec<String> = injection.operations.iter().map(|one| json!(one).to_string()).collect();
+            let operations: Vec<String> = injection
+                .operations
+                .iter()
+                .map(|one| json!(one).to_string())
+                .collect();
             let patch = format!("\"patch\": [\n{}\n]", operations.join(",\n"));
             match injection.warnings.as_slice() {
                 [] => patch,
@@ -125,6 +144,7 @@ pub(crate) fn apply(pod: &mut Value, operations: &[Operation]) {
 }
 
 fn patch(pod: &mut Value, operations: &Value) {
-    let patch: json_patch::Patch = serde_json::from_value(operations.clone()).expect("a JSON patch");
+    let patch: json_patch::Patch =
+        serde_json::from_value(operations.clone()).expect("a JSON patch");
     json_patch::patch(pod, &patch).unwrap_or_else(|error| panic!("{error}: {patch}"));
 }

@@ -12,16 +12,27 @@ use crate::stream;
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 
 fn status(pod: &Value) -> Value {
-    let text = pod["metadata"]["annotations"]["stsidecar.dev/status"].as_str().expect("a status");
+    let text = pod["metadata"]["annotations"]["stsidecar.dev/status"]
+        .as_str()
+        .expect("a status");
     serde_json::from_str(text).expect("JSON")
 }
 
 /// As the annotation has it, which the sidecar repeats.
 fn hash_of(pod: &Value) -> String {
-    let hash = status(pod)["settingsHash"].as_str().unwrap_or("none").to_owned();
+    let hash = status(pod)["settingsHash"]
+        .as_str()
+        .unwrap_or("none")
+        .to_owned();
     let environment = sidecar(pod)["env"].as_array().expect("variables");
-    let own = environment.iter().find(|one| one["name"] == "STSIDECAR_SETTINGS_HASH");
-    assert_eq!(own.map(|own| &own["value"]), Some(&json!(hash)), "the sidecar's");
+    let own = environment
+        .iter()
+        .find(|one| one["name"] == "STSIDECAR_SETTINGS_HASH");
+    assert_eq!(
+        own.map(|own| &own["value"]),
+        Some(&json!(hash)),
+        "the sidecar's"
+    );
     hash
 }
 
@@ -30,7 +41,10 @@ fn hash(case: &Case) -> String {
 }
 
 fn annotated(pairs: &[(&str, &str)]) -> Case {
-    let mut case = Case { pod: pod(), ..Case::default() };
+    let mut case = Case {
+        pod: pod(),
+        ..Case::default()
+    };
     for (key, value) in pairs {
         case.pod["metadata"]["annotations"][format!("stsidecar.dev/{key}")] = (*value).into();
     }
@@ -38,7 +52,11 @@ fn annotated(pairs: &[(&str, &str)]) -> Case {
 }
 
 fn with_values(values: Value) -> Case {
-    Case { pod: pod(), values, ..Case::default() }
+    Case {
+        pod: pod(),
+        values,
+        ..Case::default()
+    }
 }
 
 #[test]
@@ -46,7 +64,12 @@ fn it_is_a_version_and_sixteen_hexadecimal_digits() {
     let hash = hash(&annotated(&[]));
     let (version, digits) = hash.split_once('-').expect("a version");
     assert_eq!((version, digits.len()), ("1", 16), "{hash}");
-    assert!(digits.bytes().all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit)), "{hash}");
+    assert!(
+        digits
+            .bytes()
+            .all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit)),
+        "{hash}"
+    );
 }
 
 /// Every annotation but those that only choose whether to inject, or the image.
@@ -56,7 +79,10 @@ fn every_annotation_that_decides_changes_it() {
     for (key, value) in [
         ("role-arn", "arn:aws:iam::111122223333:role/other"),
         ("role-chain", ROLE),
-        ("container-roles", "app=arn:aws:iam::111122223333:role/other"),
+        (
+            "container-roles",
+            "app=arn:aws:iam::111122223333:role/other",
+        ),
         ("region", "eu-west-1"),
         ("sts-endpoint", "https://sts.example.com"),
         ("sts-timeout", "5s"),
@@ -64,7 +90,10 @@ fn every_annotation_that_decides_changes_it() {
         ("token-expiration", "3600"),
         ("session-name", "fixed"),
         ("session-duration", "2h"),
-        ("session-policy-arns", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
+        (
+            "session-policy-arns",
+            "arn:aws:iam::aws:policy/ReadOnlyAccess",
+        ),
         ("containers", "app"),
         ("skip-containers", "other"),
         ("port", "20011"),
@@ -80,13 +109,19 @@ fn every_annotation_that_decides_changes_it() {
         ("ec2-metadata", "true"),
     ] {
         let mut case = annotated(&[(key, value)]);
-        case.pod["spec"]["containers"].as_array_mut().expect("a list").push(json!({ "name": "other", "image": "a" }));
+        case.pod["spec"]["containers"]
+            .as_array_mut()
+            .expect("a list")
+            .push(json!({ "name": "other", "image": "a" }));
         let before = seen.insert(hash(&case), key.to_owned());
         assert_eq!(before, None, "{key} is not told from this");
     }
     let mut documents = ["one", "two"].map(|name| {
         let mut case = annotated(&[("config", name)]);
-        case.pod["metadata"]["annotations"].as_object_mut().expect("a map").remove("stsidecar.dev/role-arn");
+        case.pod["metadata"]["annotations"]
+            .as_object_mut()
+            .expect("a map")
+            .remove("stsidecar.dev/role-arn");
         hash(&case)
     });
     documents.sort();
@@ -138,11 +173,21 @@ fn every_value_of_the_chart_that_decides_changes_it() {
 /// Where a setting is, and in which order, decides nothing; nor does what the pod's own specification shows.
 #[test]
 fn nothing_else_changes_it() {
-    let expected = hash(&annotated(&[("audience", "same"), ("session-duration", "2h")]));
+    let expected = hash(&annotated(&[
+        ("audience", "same"),
+        ("session-duration", "2h"),
+    ]));
     let by_chart = with_values(json!({ "agent": { "audience": "same", "sessionDuration": "2h" } }));
-    let mut by_others = Case { pod: pod(), ..Case::default() };
-    by_others.pod["metadata"]["annotations"].as_object_mut().expect("a map").remove("stsidecar.dev/role-arn");
-    by_others.account = Some(json!({ "metadata": { "annotations": { "eks.amazonaws.com/role-arn": ROLE } } }));
+    let mut by_others = Case {
+        pod: pod(),
+        ..Case::default()
+    };
+    by_others.pod["metadata"]["annotations"]
+        .as_object_mut()
+        .expect("a map")
+        .remove("stsidecar.dev/role-arn");
+    by_others.account =
+        Some(json!({ "metadata": { "annotations": { "eks.amazonaws.com/role-arn": ROLE } } }));
     by_others.namespace = Some(json!({ "metadata": { "annotations": {
         "stsidecar.dev/audience": "same", "stsidecar.dev/session-duration": "2h",
     }}}));
@@ -162,9 +207,16 @@ fn nothing_else_changes_it() {
     other.pod["metadata"]["annotations"]["example.com/note"] = "changed".into();
     other.pod["metadata"]["name"] = "another".into();
     other.pod["spec"]["containers"][0]["image"] = "example/app:2".into();
-    other.pod["spec"]["containers"].as_array_mut().expect("a list").push(json!({ "name": "more", "image": "a" }));
+    other.pod["spec"]["containers"]
+        .as_array_mut()
+        .expect("a list")
+        .push(json!({ "name": "more", "image": "a" }));
     assert_eq!(hash(&other), base);
-    let [one, two] = [r#"[{"name": "A", "value": "1"}]"#, r#"[{"value": "1", "name": "A"}]"#].map(|text| {
+    let [one, two] = [
+        r#"[{"name": "A", "value": "1"}]"#,
+        r#"[{"value": "1", "name": "A"}]"#,
+    ]
+    .map(|text| {
         let extra: Value = serde_json::from_str(text).expect("JSON");
         hash(&with_values(json!({ "agent": { "extraEnv": extra } })))
     });
@@ -175,18 +227,33 @@ fn nothing_else_changes_it() {
 #[test]
 fn what_is_found_has_the_hash_of_today() {
     let chart = json!({ "agent": { "sessionDuration": "3h", "legacyClients": true } });
-    for before in [annotated(&[]), annotated(&[("audience", "other")]), with_values(chart)] {
+    for before in [
+        annotated(&[]),
+        annotated(&[("audience", "other")]),
+        with_values(chart),
+    ] {
         let mut found = injected_by(&before).0;
         for after in [annotated(&[]), annotated(&[("port", "20011")])] {
-            let annotations = found["metadata"]["annotations"].as_object_mut().expect("a map");
+            let annotations = found["metadata"]["annotations"]
+                .as_object_mut()
+                .expect("a map");
             annotations.remove("stsidecar.dev/audience");
             annotations.remove("stsidecar.dev/port");
-            for (key, value) in after.pod["metadata"]["annotations"].as_object().expect("a map") {
+            for (key, value) in after.pod["metadata"]["annotations"]
+                .as_object()
+                .expect("a map")
+            {
                 annotations.insert(key.clone(), value.clone());
             }
-            let adopted = injected_by(&Case { pod: found.clone(), ..after.clone() }).0;
+            let adopted = injected_by(&Case {
+                pod: found.clone(),
+                ..after.clone()
+            })
+            .0;
             assert_eq!(hash_of(&adopted), hash(&after));
-            let Decision::Inject(again) = after.decide(&adopted, &mut draw()) else { panic!("a good pod") };
+            let Decision::Inject(again) = after.decide(&adopted, &mut draw()) else {
+                panic!("a good pod")
+            };
             assert_eq!(again.operations, [], "a third call changes something");
         }
     }
@@ -201,12 +268,17 @@ fn what_others_write_in_its_place_is_replaced() {
     let mut status = status(&good);
     status["settingsHash"] = "1-0000000000000000".into();
     forged["metadata"]["annotations"]["stsidecar.dev/status"] = status.to_string().into();
-    for own in forged["spec"]["initContainers"][0]["env"].as_array_mut().expect("variables") {
+    for own in forged["spec"]["initContainers"][0]["env"]
+        .as_array_mut()
+        .expect("variables")
+    {
         if own["name"] == "STSIDECAR_SETTINGS_HASH" {
             own["value"] = "1-0000000000000000".into();
         }
     }
-    let Decision::Inject(injection) = case.decide(&forged, &mut draw()) else { panic!("a good pod") };
+    let Decision::Inject(injection) = case.decide(&forged, &mut draw()) else {
+        panic!("a good pod")
+    };
     apply(&mut forged, &injection.operations);
     assert_eq!(hash_of(&forged), hash_of(&good));
 }
@@ -214,11 +286,17 @@ fn what_others_write_in_its_place_is_replaced() {
 /// What flags decide stays with the pod, so the webhook behind `stsidecar inject` finds the same.
 #[test]
 fn stsidecar_inject_and_the_webhook_behind_it_agree() {
-    let manifest =
-        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\nspec:\n  containers:\n  - name: app\n    image: a\n";
+    let manifest = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\nspec:\n  containers:\n  - name: app\n    image: a\n";
     let values = json!({ "agent": { "audience": "chart", "region": "eu-west-1" } });
     for flags in [&["--region=eu-central-1"][..], &[]] {
-        let arguments = [&["--values=values.yaml", "--role-arn=arn:aws:iam::111122223333:role/app"], flags].concat();
+        let arguments = [
+            &[
+                "--values=values.yaml",
+                "--role-arn=arn:aws:iam::111122223333:role/app",
+            ],
+            flags,
+        ]
+        .concat();
         let outcome = stream::inject(&arguments, manifest, &values.to_string());
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         let pod: Value = serde_saphyr::from_str(&outcome.stdout).expect("a manifest");
@@ -227,7 +305,12 @@ fn stsidecar_inject_and_the_webhook_behind_it_agree() {
         if flags.is_empty() {
             asking["metadata"]["annotations"]["stsidecar.dev/role-arn"] = ROLE.into();
         }
-        let again = injected_by(&Case { pod: asking, values: values.clone(), ..Case::default() }).0;
+        let again = injected_by(&Case {
+            pod: asking,
+            values: values.clone(),
+            ..Case::default()
+        })
+        .0;
         assert_eq!(hash_of(&again), hash_of(&pod), "{flags:?}");
     }
 }
@@ -240,8 +323,13 @@ fn a_running_pods_hash_is_compared_with_that_of_todays_objects() {
             "stsidecar.dev/role-arn": format!("arn:aws:iam::111122223333:role/{name}"),
         }}})
     };
-    let namespace = |label: &str| json!({ "metadata": { "labels": { "stsidecar.dev/injection": label } } });
-    let mut before = Case { account: Some(role("app")), namespace: Some(namespace("enabled")), ..Case::default() };
+    let namespace =
+        |label: &str| json!({ "metadata": { "labels": { "stsidecar.dev/injection": label } } });
+    let mut before = Case {
+        account: Some(role("app")),
+        namespace: Some(namespace("enabled")),
+        ..Case::default()
+    };
     before.pod = json!({
         "metadata": { "annotations": { "stsidecar.dev/region": "eu-central-1" } },
         "spec": { "containers": [{ "name": "app", "image": "a" }] },
@@ -256,17 +344,43 @@ fn a_running_pods_hash_is_compared_with_that_of_todays_objects() {
             asked_by_caller: false,
             fallback_role: None,
         };
-        inject::settings_hash(&request, &case.template()).expect("no denial").map(|hash| hash.to_string())
+        inject::settings_hash(&request, &case.template())
+            .expect("no denial")
+            .map(|hash| hash.to_string())
     };
     assert_eq!(today(&before), Ok(hash_of(&running)));
     for (what, now) in [
-        ("the role", Case { account: Some(role("other")), ..before.clone() }),
-        ("the chart", Case { values: json!({ "agent": { "audience": "other" } }), ..before.clone() }),
+        (
+            "the role",
+            Case {
+                account: Some(role("other")),
+                ..before.clone()
+            },
+        ),
+        (
+            "the chart",
+            Case {
+                values: json!({ "agent": { "audience": "other" } }),
+                ..before.clone()
+            },
+        ),
     ] {
-        assert!(today(&now).is_ok_and(|hash| hash != hash_of(&running)), "{what}");
+        assert!(
+            today(&now).is_ok_and(|hash| hash != hash_of(&running)),
+            "{what}"
+        );
     }
-    let no_label = Case { namespace: Some(json!({ "metadata": {} })), ..before.clone() };
-    assert_eq!(today(&no_label).map_err(|skip| skip.reason), Err("not_asked"));
-    let no_role = Case { account: Some(json!({})), ..before.clone() };
+    let no_label = Case {
+        namespace: Some(json!({ "metadata": {} })),
+        ..before.clone()
+    };
+    assert_eq!(
+        today(&no_label).map_err(|skip| skip.reason),
+        Err("not_asked")
+    );
+    let no_role = Case {
+        account: Some(json!({})),
+        ..before.clone()
+    };
     assert_eq!(today(&no_role).map_err(|skip| skip.reason), Err("no_role"));
 }

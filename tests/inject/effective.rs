@@ -48,8 +48,11 @@ pub(crate) fn environment(container: &Value, world: &dyn World) -> Option<Enviro
     }
     for variable in list(container, "env") {
         let (name, literal) = (text(variable, "name").to_owned(), text(variable, "value"));
-        let value =
-            if literal.is_empty() { referred(&variable["valueFrom"], world) } else { Known(expanded(literal, &all)) };
+        let value = if literal.is_empty() {
+            referred(&variable["valueFrom"], world)
+        } else {
+            Known(expanded(literal, &all))
+        };
         match value {
             Known(value) => drop(all.insert(name, value)),
             Missing { optional: true } => {}
@@ -73,12 +76,21 @@ fn referred(from: &Value, world: &dyn World) -> Referred {
         let reference = &from[format!("{kind}KeyRef")];
         if reference.is_object() {
             let optional = reference["optional"] == true;
-            let value = world.one(kind, text(reference, "name"), text(reference, "key"), optional);
+            let value = world.one(
+                kind,
+                text(reference, "name"),
+                text(reference, "key"),
+                optional,
+            );
             return value.map_or(Missing { optional }, Known);
         }
     }
     let field = &from["fieldRef"];
-    Known(if field.is_object() { format!("<{}>", text(field, "fieldPath")) } else { String::new() })
+    Known(if field.is_object() {
+        format!("<{}>", text(field, "fieldPath"))
+    } else {
+        String::new()
+    })
 }
 
 fn expanded(text: &str, known: &Environment) -> String {
@@ -109,7 +121,11 @@ struct Named;
 
 impl World for Named {
     fn all(&self, kind: &str, name: &str, prefix: &str) -> Vec<(String, String)> {
-        let all = if prefix.is_empty() { "all" } else { "all with this prefix" };
+        let all = if prefix.is_empty() {
+            "all"
+        } else {
+            "all with this prefix"
+        };
         vec![(format!("* <{kind} {name}>"), all.to_owned())]
     }
 
@@ -121,7 +137,10 @@ impl World for Named {
 /// The environment of every container but the sidecar, a variable a line.
 pub(crate) fn printed(pod: &Value) -> String {
     let mut lines = String::new();
-    for container in ["initContainers", "containers"].iter().flat_map(|key| list(&pod["spec"], key)) {
+    for container in ["initContainers", "containers"]
+        .iter()
+        .flat_map(|key| list(&pod["spec"], key))
+    {
         if container["name"] != "stsidecar" {
             writeln!(lines, "  {}:", text(container, "name")).expect("a String takes every text");
             for (name, value) in environment(container, &Named).unwrap_or_default() {
@@ -158,6 +177,11 @@ mod tests {
             ("E", "<secret s: k>"),
             ("P_* <configMap m>", "all with this prefix"),
         ];
-        assert_eq!(all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            all.iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect::<Vec<_>>(),
+            expected
+        );
     }
 }

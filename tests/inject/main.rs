@@ -35,14 +35,21 @@ use stsidecar::inject::{Decision, Template};
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inject");
-    let files = fs::read_dir(folder).expect("the folder of fixtures").map(|entry| entry.expect("an entry").path());
-    let mut files: Vec<PathBuf> = files.filter(|path| path.to_string_lossy().ends_with(".pod.yaml")).collect();
+    let files = fs::read_dir(folder)
+        .expect("the folder of fixtures")
+        .map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|path| path.to_string_lossy().ends_with(".pod.yaml"))
+        .collect();
     files.sort();
     files
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "a developer's switch, not the program's")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a developer's switch, not the program's"
+)]
 fn every_case_is_answered_as_written() {
     let files = cases();
     assert!(files.len() >= 40, "only {} fixtures", files.len());
@@ -63,7 +70,10 @@ fn every_case_is_answered_as_written() {
 #[test]
 fn every_kind_of_denial_has_a_case_that_names_what_to_do() {
     let all = cases();
-    let denied: Vec<(String, String)> = all.iter().filter_map(|file| Case::read(file).denial()).collect();
+    let denied: Vec<(String, String)> = all
+        .iter()
+        .filter_map(|file| Case::read(file).denial())
+        .collect();
     for reason in [
         "unknown_key",
         "bad_value",
@@ -78,10 +88,16 @@ fn every_kind_of_denial_has_a_case_that_names_what_to_do() {
         "environment",
         "malformed",
     ] {
-        assert!(denied.iter().any(|(own, _)| own == reason), "no case is denied for {reason}");
+        assert!(
+            denied.iter().any(|(own, _)| own == reason),
+            "no case is denied for {reason}"
+        );
     }
     for (_, message) in denied {
-        assert!((30..=700).contains(&message.len()) && !message.contains('\n'), "{message}");
+        assert!(
+            (30..=700).contains(&message.len()) && !message.contains('\n'),
+            "{message}"
+        );
     }
 }
 
@@ -101,7 +117,11 @@ fn the_environment_of_every_case() {
         if let Decision::Inject(injection) = case.decide(&case.pod, &mut case::draw()) {
             let mut pod = case.pod.clone();
             case::apply(&mut pod, &injection.operations);
-            let name = file.file_name().expect("a file").to_string_lossy().replace(".pod.yaml", "");
+            let name = file
+                .file_name()
+                .expect("a file")
+                .to_string_lossy()
+                .replace(".pod.yaml", "");
             println!("{name}\n{}", effective::printed(&pod));
             injected += 1;
         }
@@ -112,8 +132,14 @@ fn the_environment_of_every_case() {
 #[test]
 fn values_that_cannot_be_a_template_are_refused_by_their_key() {
     for (values, said) in [
-        (json!({ "agent": { "regoin": "x" } }), "values: unknown field `regoin`"),
-        (json!({ "agent": { "region": "EU" } }), "values: agent.region: \"EU\" is not accepted: a region looks"),
+        (
+            json!({ "agent": { "regoin": "x" } }),
+            "values: unknown field `regoin`",
+        ),
+        (
+            json!({ "agent": { "region": "EU" } }),
+            "values: agent.region: \"EU\" is not accepted: a region looks",
+        ),
         (
             json!({ "agent": { "stsEndpoint": "https://sts/#x" } }),
             "values: agent.stsEndpoint: \"https://sts/#[redacted]\" is not accepted: it cannot have a query",
@@ -122,23 +148,47 @@ fn values_that_cannot_be_a_template_are_refused_by_their_key() {
             json!({ "agent": { "stsTimeout": "1m" } }),
             "values: agent.stsTimeout: \"1m\" is not accepted: a duration from",
         ),
-        (json!({ "agent": { "credentialsPort": 80 } }), "values: agent.credentialsPort: \"80\" is not accepted"),
-        (json!({ "agent": { "metrics": { "port": 9911 } } }), "values: port 9911 is both"),
+        (
+            json!({ "agent": { "credentialsPort": 80 } }),
+            "values: agent.credentialsPort: \"80\" is not accepted",
+        ),
+        (
+            json!({ "agent": { "metrics": { "port": 9911 } } }),
+            "values: port 9911 is both",
+        ),
         (
             json!({ "agent": { "resources": { "limits": { "memory": "8Mi" } } } }),
             "values: the sidecar's memory request",
         ),
-        (json!({ "agent": { "log": { "level": "loud" } } }), "values: agent.log.level: \"loud\" is not accepted"),
-        (json!({ "agent": { "audience": "" } }), "values: agent.audience: \"\" is not accepted: the audience"),
-        (json!({ "agent": { "awsCaBundle": { "configMap": "ca", "key": "" } } }), "values: agent.awsCaBundle.key"),
-        (json!({ "agent": { "extraEnv": [{ "value": "x" }] } }), "values: agent.extraEnv: every variable needs a name"),
-        (json!({ "injector": { "allowedRoleArns": [{ "roles": [] }] } }), "values: unknown field `roles`"),
+        (
+            json!({ "agent": { "log": { "level": "loud" } } }),
+            "values: agent.log.level: \"loud\" is not accepted",
+        ),
+        (
+            json!({ "agent": { "audience": "" } }),
+            "values: agent.audience: \"\" is not accepted: the audience",
+        ),
+        (
+            json!({ "agent": { "awsCaBundle": { "configMap": "ca", "key": "" } } }),
+            "values: agent.awsCaBundle.key",
+        ),
+        (
+            json!({ "agent": { "extraEnv": [{ "value": "x" }] } }),
+            "values: agent.extraEnv: every variable needs a name",
+        ),
+        (
+            json!({ "injector": { "allowedRoleArns": [{ "roles": [] }] } }),
+            "values: unknown field `roles`",
+        ),
         (json!("text"), "values: invalid type"),
     ] {
         let error = Template::from_values(values).expect_err(said).to_string();
         assert!(error.starts_with(said), "{error}");
     }
-    assert!(Template::from_values(json!({ "agent": { "log": { "level": "info,stsidecar=debug" } } })).is_ok());
+    assert!(
+        Template::from_values(json!({ "agent": { "log": { "level": "info,stsidecar=debug" } } }))
+            .is_ok()
+    );
 }
 
 #[test]
@@ -149,31 +199,96 @@ fn a_url_in_the_values_is_refused_as_the_agent_would_and_never_shown() {
         Template::from_values(json!({ "agent": agent }))
     };
     for (key, value, said) in [
-        ("stsEndpoint", json!("https://user:canary@sts.example.com"), "values: agent.stsEndpoint"),
-        ("stsEndpoint", json!("https://user:canary#1@sts.example.com"), "values: agent.stsEndpoint"),
-        ("stsEndpoint", json!("https://sts.example.com/#canary"), "values: agent.stsEndpoint"),
-        ("stsEndpoint", json!("https://sts.example.com/?canary"), "values: agent.stsEndpoint"),
-        ("stsEndpoint", json!("https://sts.example.com:99999"), "values: agent.stsEndpoint"),
-        ("stsEndpoint", json!({ "https://user:canary@host": 1 }), "values: invalid type"),
-        ("httpProxy", json!("http://user:canary@proxy"), "values: invalid type"),
-        ("httpProxy", json!({ "http://user:canary@proxy": 1 }), "values: unknown field"),
-        ("httpProxy", json!({ "httpsProxy": "http://user:canary#1@proxy:3128" }), "values: agent.httpProxy.httpsProxy"),
-        ("httpProxy", json!({ "httpsProxy": "http://user:canary@proxy:99999" }), "values: agent.httpProxy.httpsProxy"),
-        ("httpProxy", json!({ "httpsProxy": "socks5://user:canary@proxy" }), "values: agent.httpProxy.httpsProxy"),
+        (
+            "stsEndpoint",
+            json!("https://user:canary@sts.example.com"),
+            "values: agent.stsEndpoint",
+        ),
+        (
+            "stsEndpoint",
+            json!("https://user:canary#1@sts.example.com"),
+            "values: agent.stsEndpoint",
+        ),
+        (
+            "stsEndpoint",
+            json!("https://sts.example.com/#canary"),
+            "values: agent.stsEndpoint",
+        ),
+        (
+            "stsEndpoint",
+            json!("https://sts.example.com/?canary"),
+            "values: agent.stsEndpoint",
+        ),
+        (
+            "stsEndpoint",
+            json!("https://sts.example.com:99999"),
+            "values: agent.stsEndpoint",
+        ),
+        (
+            "stsEndpoint",
+            json!({ "https://user:canary@host": 1 }),
+            "values: invalid type",
+        ),
+        (
+            "httpProxy",
+            json!("http://user:canary@proxy"),
+            "values: invalid type",
+        ),
+        (
+            "httpProxy",
+            json!({ "http://user:canary@proxy": 1 }),
+            "values: unknown field",
+        ),
+        (
+            "httpProxy",
+            json!({ "httpsProxy": "http://user:canary#1@proxy:3128" }),
+            "values: agent.httpProxy.httpsProxy",
+        ),
+        (
+            "httpProxy",
+            json!({ "httpsProxy": "http://user:canary@proxy:99999" }),
+            "values: agent.httpProxy.httpsProxy",
+        ),
+        (
+            "httpProxy",
+            json!({ "httpsProxy": "socks5://user:canary@proxy" }),
+            "values: agent.httpProxy.httpsProxy",
+        ),
     ] {
         let error = agent(key, value).expect_err(said).to_string();
-        assert!(error.starts_with(said) && !error.contains("canary"), "{error}");
+        assert!(
+            error.starts_with(said) && !error.contains("canary"),
+            "{error}"
+        );
     }
-    assert!(agent("httpProxy", json!({ "httpsProxy": "http://user:pa%23ss@proxy:3128" })).is_ok());
-    assert!(agent("httpProxy", json!({ "httpsProxy": "proxy:3128", "noProxy": "10.0.0.0/8 .svc" })).is_ok());
+    assert!(
+        agent(
+            "httpProxy",
+            json!({ "httpsProxy": "http://user:pa%23ss@proxy:3128" })
+        )
+        .is_ok()
+    );
+    assert!(
+        agent(
+            "httpProxy",
+            json!({ "httpsProxy": "proxy:3128", "noProxy": "10.0.0.0/8 .svc" })
+        )
+        .is_ok()
+    );
 }
 
 #[test]
 fn the_image_is_named_by_digest_tag_or_version() {
     let image = |values| Template::from_values(values).expect("values").image();
     let version = env!("CARGO_PKG_VERSION");
-    assert_eq!(image(Value::Null), format!("ghcr.io/stsidecar/stsidecar:{version}"));
-    assert_eq!(image(json!({ "image": { "registry": "", "tag": "dev" } })), "stsidecar/stsidecar:dev");
+    assert_eq!(
+        image(Value::Null),
+        format!("ghcr.io/stsidecar/stsidecar:{version}")
+    );
+    assert_eq!(
+        image(json!({ "image": { "registry": "", "tag": "dev" } })),
+        "stsidecar/stsidecar:dev"
+    );
     let digest = json!({ "global": { "imageRegistry": "m" }, "image": { "tag": "dev", "digest": "sha256:00" } });
     assert_eq!(image(digest), "m/stsidecar/stsidecar@sha256:00");
 }
@@ -182,8 +297,12 @@ fn the_image_is_named_by_digest_tag_or_version() {
 fn the_token_of_a_legacy_client_is_not_printed() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inject");
     let case = Case::read(&folder.join("legacy-clients.pod.yaml"));
-    let decision = case.decide(&case.pod, &mut || "canary-canary-canary-canary-canary".to_owned());
-    assert!(matches!(&decision, Decision::Inject(injection) if injection.patch().to_string().contains("canary")));
+    let decision = case.decide(&case.pod, &mut || {
+        "canary-canary-canary-canary-canary".to_owned()
+    });
+    assert!(
+        matches!(&decision, Decision::Inject(injection) if injection.patch().to_string().contains("canary"))
+    );
     assert!(!format!("{decision:?}").contains("canary"));
 }
 
@@ -193,12 +312,17 @@ fn the_status_names_the_config_map_of_the_author() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inject");
     for (fixture, expected) in [("config-map", json!("roles")), ("plain", Value::Null)] {
         let case = Case::read(&folder.join(format!("{fixture}.pod.yaml")));
-        let Decision::Inject(injection) = case.decide(&case.pod, &mut case::draw()) else { panic!("a good pod") };
+        let Decision::Inject(injection) = case.decide(&case.pod, &mut case::draw()) else {
+            panic!("a good pod")
+        };
         let patch = injection.patch();
         let written = patch.as_array().into_iter().flatten();
-        let status = written.into_iter().find(|one| one["path"] == "/metadata/annotations/stsidecar.dev~1status");
+        let status = written
+            .into_iter()
+            .find(|one| one["path"] == "/metadata/annotations/stsidecar.dev~1status");
         let status: Value =
-            serde_json::from_str(status.expect("a status")["value"].as_str().expect("text")).expect("JSON");
+            serde_json::from_str(status.expect("a status")["value"].as_str().expect("text"))
+                .expect("JSON");
         assert_eq!(status["config"], expected, "{fixture}");
     }
 }

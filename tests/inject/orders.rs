@@ -11,7 +11,11 @@ type Injector = fn(&Case, &mut Value);
 
 fn insert(pod: &mut Value, list: &str, at: usize, container: Value) {
     let spec = pod["spec"].as_object_mut().expect("a spec");
-    let list = spec.entry(list).or_insert_with(|| json!([])).as_array_mut().expect("a list");
+    let list = spec
+        .entry(list)
+        .or_insert_with(|| json!([]))
+        .as_array_mut()
+        .expect("a list");
     list.insert(at.min(list.len()), container);
 }
 
@@ -23,12 +27,27 @@ fn ours(case: &Case, pod: &mut Value) {
 }
 
 fn istio(_: &Case, pod: &mut Value) {
-    insert(pod, "initContainers", 0, json!({ "name": "istio-proxy", "image": "i", "restartPolicy": "Always" }));
-    insert(pod, "initContainers", 0, json!({ "name": "istio-validation", "image": "i" }));
+    insert(
+        pod,
+        "initContainers",
+        0,
+        json!({ "name": "istio-proxy", "image": "i", "restartPolicy": "Always" }),
+    );
+    insert(
+        pod,
+        "initContainers",
+        0,
+        json!({ "name": "istio-validation", "image": "i" }),
+    );
 }
 
 fn linkerd(_: &Case, pod: &mut Value) {
-    insert(pod, "initContainers", usize::MAX, json!({ "name": "linkerd-init", "image": "l" }));
+    insert(
+        pod,
+        "initContainers",
+        usize::MAX,
+        json!({ "name": "linkerd-init", "image": "l" }),
+    );
     insert(
         pod,
         "initContainers",
@@ -38,13 +57,33 @@ fn linkerd(_: &Case, pod: &mut Value) {
 }
 
 fn vault(_: &Case, pod: &mut Value) {
-    insert(pod, "initContainers", 0, json!({ "name": "vault-agent-init", "image": "v" }));
-    insert(pod, "containers", usize::MAX, json!({ "name": "vault-agent", "image": "v" }));
+    insert(
+        pod,
+        "initContainers",
+        0,
+        json!({ "name": "vault-agent-init", "image": "v" }),
+    );
+    insert(
+        pod,
+        "containers",
+        usize::MAX,
+        json!({ "name": "vault-agent", "image": "v" }),
+    );
 }
 
 fn logs(_: &Case, pod: &mut Value) {
-    insert(pod, "containers", 0, json!({ "name": "logs", "image": "l" }));
-    insert(pod, "initContainers", 0, json!({ "name": "logs-init", "image": "l" }));
+    insert(
+        pod,
+        "containers",
+        0,
+        json!({ "name": "logs", "image": "l" }),
+    );
+    insert(
+        pod,
+        "initContainers",
+        0,
+        json!({ "name": "logs-init", "image": "l" }),
+    );
 }
 
 fn orders(rest: &[(&'static str, Injector)]) -> Vec<Vec<(&'static str, Injector)>> {
@@ -52,8 +91,15 @@ fn orders(rest: &[(&'static str, Injector)]) -> Vec<Vec<(&'static str, Injector)
         return vec![Vec::new()];
     }
     let begun = rest.iter().enumerate().flat_map(|(at, first)| {
-        let others: Vec<_> = rest.iter().enumerate().filter(|(own, _)| *own != at).map(|(_, one)| *one).collect();
-        orders(&others).into_iter().map(move |order| [&[*first], order.as_slice()].concat())
+        let others: Vec<_> = rest
+            .iter()
+            .enumerate()
+            .filter(|(own, _)| *own != at)
+            .map(|(_, one)| *one)
+            .collect();
+        orders(&others)
+            .into_iter()
+            .map(move |order| [&[*first], order.as_slice()].concat())
     });
     begun.collect()
 }
@@ -61,13 +107,21 @@ fn orders(rest: &[(&'static str, Injector)]) -> Vec<Vec<(&'static str, Injector)
 /// Each container with what it was given, without regard to the order.
 fn contents(pod: &Value) -> BTreeSet<String> {
     let lists = ["initContainers", "containers", "volumes"];
-    let all = lists.iter().flat_map(|list| pod["spec"][list].as_array().into_iter().flatten());
+    let all = lists
+        .iter()
+        .flat_map(|list| pod["spec"][list].as_array().into_iter().flatten());
     let unordered = |item: &Value| {
         let mut item = item.clone();
         if item["name"] == "stsidecar" {
-            let text = item["env"][0]["value"].as_str().expect("the configuration").to_owned();
+            let text = item["env"][0]["value"]
+                .as_str()
+                .expect("the configuration")
+                .to_owned();
             let mut document: Value = serde_json::from_str(&text).expect("JSON");
-            document["clients"].as_array_mut().expect("clients").sort_by_key(ToString::to_string);
+            document["clients"]
+                .as_array_mut()
+                .expect("clients")
+                .sort_by_key(ToString::to_string);
             item["env"][0]["value"] = document;
         }
         item.to_string()
@@ -87,9 +141,17 @@ fn every_order_of_injectors_ends_in_the_same_pod() {
             "containers": [{ "name": "app", "image": "a" }],
         },
     });
-    let case = Case { pod, ..Case::default() };
-    let all: [(&str, Injector); 5] =
-        [("ours", ours), ("istio", istio), ("linkerd", linkerd), ("vault", vault), ("logs", logs)];
+    let case = Case {
+        pod,
+        ..Case::default()
+    };
+    let all: [(&str, Injector); 5] = [
+        ("ours", ours),
+        ("istio", istio),
+        ("linkerd", linkerd),
+        ("vault", vault),
+        ("logs", logs),
+    ];
     let mut first: Option<BTreeSet<String>> = None;
     for order in orders(&all) {
         let names: Vec<&str> = order.iter().map(|(name, _)| *name).collect();
@@ -101,7 +163,11 @@ fn every_order_of_injectors_ends_in_the_same_pod() {
             ours(&case, &mut pod);
         }
         let contents = contents(&pod);
-        assert_eq!(first.get_or_insert(contents.clone()), &contents, "{names:?}");
+        assert_eq!(
+            first.get_or_insert(contents.clone()),
+            &contents,
+            "{names:?}"
+        );
         let inits: Vec<&str> = pod["spec"]["initContainers"]
             .as_array()
             .expect("a list")
@@ -109,10 +175,16 @@ fn every_order_of_injectors_ends_in_the_same_pod() {
             .filter_map(|own| own["name"].as_str())
             .collect();
         let at = |name: &str| inits.iter().position(|own| *own == name).expect(name);
-        assert!(at("stsidecar") > at("istio-proxy") && at("stsidecar") > at("linkerd-proxy"), "{names:?}: {inits:?}");
+        assert!(
+            at("stsidecar") > at("istio-proxy") && at("stsidecar") > at("linkerd-proxy"),
+            "{names:?}: {inits:?}"
+        );
         let last_proxy = at("istio-proxy").max(at("linkerd-proxy"));
         for app in ["migrate", "logs-init"] {
-            assert!(at("stsidecar") < at(app) || at(app) < last_proxy, "{names:?}: {inits:?}");
+            assert!(
+                at("stsidecar") < at(app) || at(app) < last_proxy,
+                "{names:?}: {inits:?}"
+            );
         }
     }
 }

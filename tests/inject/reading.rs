@@ -10,18 +10,32 @@ fn pod(name: &str) -> String {
 
 /// What is printed, as documents: YAML between dashes, or JSON behind JSON.
 fn documents(text: &str) -> Vec<serde_json::Value> {
-    let json = |text| serde_json::Deserializer::from_str(text).into_iter().collect::<Result<Vec<_>, _>>();
-    let yaml = |text| serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let text: String = text.split_inclusive('\n').filter(|line| !line.starts_with('%')).collect();
-    let parts = text.split("\n---").map(|part| part.trim_start_matches("---"));
-    parts.flat_map(|part| json(part).unwrap_or_else(|_| yaml(part))).collect()
+    let json = |text| {
+        serde_json::Deserializer::from_str(text)
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let yaml =
+        |text| serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let text: String = text
+        .split_inclusive('\n')
+        .filter(|line| !line.starts_with('%'))
+        .collect();
+    let parts = text
+        .split("\n---")
+        .map(|part| part.trim_start_matches("---"));
+    parts
+        .flat_map(|part| json(part).unwrap_or_else(|_| yaml(part)))
+        .collect()
 }
 
 #[test]
 fn every_document_of_a_stream_is_found_wherever_yaml_lets_it_begin() {
     let (one, two) = (pod("one"), pod("two"));
     let json = |name: &str| {
-        format!(r#"{{"kind":"Pod","metadata":{{"name":"{name}"}},"spec":{{"containers":[{{"name":"{name}"}}]}}}}"#)
+        format!(
+            r#"{{"kind":"Pod","metadata":{{"name":"{name}"}},"spec":{{"containers":[{{"name":"{name}"}}]}}}}"#
+        )
     };
     for (what, stream) in [
         ("dashes", format!("{one}---\n{two}")),
@@ -29,27 +43,71 @@ fn every_document_of_a_stream_is_found_wherever_yaml_lets_it_begin() {
         ("dashes and a value", format!("{one}--- {}\n", json("two"))),
         ("an end and dashes", format!("{one}...\n---\n{two}")),
         ("an end alone", format!("{one}...\n{two}")),
-        ("an end with a comment", format!("{one}... # one\n# two\n{two}")),
-        ("a directive", format!("%YAML 1.1\n---\n{one}...\n%YAML 1.2\n---\n{two}")),
-        ("a byte order mark before the second", format!("{one}\u{feff}---\n{two}")),
-        ("a byte order mark behind the dashes", format!("{one}---\n\u{feff}{two}")),
-        ("empty documents", format!("---\n---\n\n--- # c\n{one}---\n# c\n---\n---\n{two}---\n")),
+        (
+            "an end with a comment",
+            format!("{one}... # one\n# two\n{two}"),
+        ),
+        (
+            "a directive",
+            format!("%YAML 1.1\n---\n{one}...\n%YAML 1.2\n---\n{two}"),
+        ),
+        (
+            "a byte order mark before the second",
+            format!("{one}\u{feff}---\n{two}"),
+        ),
+        (
+            "a byte order mark behind the dashes",
+            format!("{one}---\n\u{feff}{two}"),
+        ),
+        (
+            "empty documents",
+            format!("---\n---\n\n--- # c\n{one}---\n# c\n---\n---\n{two}---\n"),
+        ),
         ("CRLF", format!("{one}---\n{two}").replace('\n', "\r\n")),
-        ("JSON behind JSON", format!("{}\n{}\n", json("one"), json("two"))),
-        ("JSON behind JSON, on a line", format!("{}{}", json("one"), json("two"))),
-        ("JSON behind dashes", format!("---\n{}\n---\n{}\n{}\n", json("one"), json("two"), "{\"kind\": \"X\"}")),
+        (
+            "JSON behind JSON",
+            format!("{}\n{}\n", json("one"), json("two")),
+        ),
+        (
+            "JSON behind JSON, on a line",
+            format!("{}{}", json("one"), json("two")),
+        ),
+        (
+            "JSON behind dashes",
+            format!(
+                "---\n{}\n---\n{}\n{}\n",
+                json("one"),
+                json("two"),
+                "{\"kind\": \"X\"}"
+            ),
+        ),
         ("JSON, then YAML", format!("{}\n---\n{two}", json("one"))),
     ] {
         let outcome = inject(&FLAGS, &stream, "");
-        assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{what}:\n{stream}");
+        assert_eq!(
+            (outcome.code, outcome.stderr.as_str()),
+            (0, ""),
+            "{what}:\n{stream}"
+        );
         let printed = documents(&outcome.stdout);
-        let pods: Vec<_> = printed.iter().filter(|object| object["kind"] == "Pod").collect();
-        let names: Vec<_> = pods.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap_or_default()).collect();
+        let pods: Vec<_> = printed
+            .iter()
+            .filter(|object| object["kind"] == "Pod")
+            .collect();
+        let names: Vec<_> = pods
+            .iter()
+            .map(|pod| pod["metadata"]["name"].as_str().unwrap_or_default())
+            .collect();
         assert_eq!(names, ["one", "two"], "{what}:\n{}", outcome.stdout);
-        let is_injected = |pod: &&serde_json::Value| pod["spec"]["initContainers"][0]["name"] == "stsidecar";
+        let is_injected =
+            |pod: &&serde_json::Value| pod["spec"]["initContainers"][0]["name"] == "stsidecar";
         assert!(pods.iter().all(is_injected), "{what}:\n{}", outcome.stdout);
         let again = inject(&FLAGS, &outcome.stdout, "");
-        assert_eq!((again.code, again.stdout), (0, outcome.stdout), "{what}: injecting twice is injecting once");
+        assert_eq!(
+            (again.code, again.stdout),
+            (0, outcome.stdout),
+            "{what}: injecting twice is injecting once"
+        );
     }
 }
 
@@ -57,12 +115,18 @@ fn every_document_of_a_stream_is_found_wherever_yaml_lets_it_begin() {
 fn json_stays_json_in_its_own_form() {
     let line = r#"{"kind":"Pod","spec":{"containers":[{"name":"a"}],"weight":1.50,"big":12345678901234567890}}"#;
     for (form, start) in [
-        (line.to_owned(), r#"{"kind":"Pod","spec":{"containers":[{"name":"a","#),
+        (
+            line.to_owned(),
+            r#"{"kind":"Pod","spec":{"containers":[{"name":"a","#,
+        ),
         (
             line.replace(r#"{"kind""#, "{\n    \"kind\""),
             "{\n    \"kind\": \"Pod\",\n    \"spec\": {\n        \"containers\": [",
         ),
-        (line.replace(r#"{"kind""#, "{\n\t\"kind\""), "{\n\t\"kind\": \"Pod\",\n\t\"spec\": {\n\t\t\"containers\": ["),
+        (
+            line.replace(r#"{"kind""#, "{\n\t\"kind\""),
+            "{\n\t\"kind\": \"Pod\",\n\t\"spec\": {\n\t\t\"containers\": [",
+        ),
     ] {
         let outcome = inject(&FLAGS, &format!("{form}\n"), "");
         assert!(outcome.stdout.starts_with(start), "{}", outcome.stdout);
@@ -75,10 +139,19 @@ fn json_stays_json_in_its_own_form() {
 
 #[test]
 fn comments_around_a_document_stay() {
-    let stream = format!("# first\n---\n# Source: a.yaml\n\n{}# Source: b.yaml\n\n---\n# c\n", pod("one"));
+    let stream = format!(
+        "# first\n---\n# Source: a.yaml\n\n{}# Source: b.yaml\n\n---\n# c\n",
+        pod("one")
+    );
     let printed = inject(&FLAGS, &stream, "").stdout;
-    assert!(printed.starts_with("# first\n---\n# Source: a.yaml\n\napiVersion: v1\n"), "{printed}");
-    assert!(printed.ends_with("\n# Source: b.yaml\n\n---\n# c\n"), "{printed}");
+    assert!(
+        printed.starts_with("# first\n---\n# Source: a.yaml\n\napiVersion: v1\n"),
+        "{printed}"
+    );
+    assert!(
+        printed.ends_with("\n# Source: b.yaml\n\n---\n# c\n"),
+        "{printed}"
+    );
     let text = "kind: Pod\nspec:\n  containers: [{name: a}]\ndata: |+\n  a\n\n  # b\n\n";
     let printed = documents(&inject(&FLAGS, text, "").stdout);
     assert_eq!(printed[0]["data"], "a\n\n# b\n\n");
@@ -100,7 +173,9 @@ fn an_error_names_the_file_the_document_and_the_line_in_the_file() {
         ),
         (
             "a: 1\n---\n{\"a\": 1,\n\"b\": 2, \"b\": 3}\n",
-            vec!["stsidecar: standard input: document 2: duplicate mapping key `b` is not allowed here at line 4"],
+            vec![
+                "stsidecar: standard input: document 2: duplicate mapping key `b` is not allowed here at line 4",
+            ],
         ),
         (
             "a: 1\n---\nname: {{ .Values.name }}\n",
@@ -116,7 +191,10 @@ fn an_error_names_the_file_the_document_and_the_line_in_the_file() {
              template that was not rendered (line 1 has {{): render it first, such as by helm template",
             ],
         ),
-        ("a: 1\n{% if x %}\nb: 2\n", vec!["stsidecar: standard input: document 1: "]),
+        (
+            "a: 1\n{% if x %}\nb: 2\n",
+            vec!["stsidecar: standard input: document 1: "],
+        ),
     ] {
         let outcome = inject(&FLAGS, stream, "");
         assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{stream}");
@@ -127,7 +205,13 @@ fn an_error_names_the_file_the_document_and_the_line_in_the_file() {
         }
     }
     let outcome = inject(&["-f", "values.yaml"], "", "a: [");
-    assert!(outcome.stderr.starts_with("stsidecar: values.yaml: document 1: "), "{}", outcome.stderr);
+    assert!(
+        outcome
+            .stderr
+            .starts_with("stsidecar: values.yaml: document 1: "),
+        "{}",
+        outcome.stderr
+    );
     let quoted = "kind: X\nexpr: '{{ $labels.pod }}'\n";
     assert_eq!(inject(&FLAGS, quoted, "").stdout, quoted);
 }
@@ -155,8 +239,16 @@ fn anchors_and_merges_mean_what_they_meant() {
     assert_eq!(spec["one"], serde_json::json!({ "a": 3, "b": 2 }));
     assert_eq!(spec["two"], serde_json::json!({ "a": 1, "b": 9, "d": 1 }));
     // What is added to one use of an anchor is not added to the other.
-    assert_eq!(spec["copy"], serde_json::json!({ "name": "app", "labels": { "a": "b" } }));
-    let env = |at: usize| spec["containers"][at]["env"].as_array().expect("a list").len();
+    assert_eq!(
+        spec["copy"],
+        serde_json::json!({ "name": "app", "labels": { "a": "b" } })
+    );
+    let env = |at: usize| {
+        spec["containers"][at]["env"]
+            .as_array()
+            .expect("a list")
+            .len()
+    };
     assert_eq!((env(0), env(0)), (env(1), env(1)));
     assert_eq!(spec["containers"][1]["name"], "other");
 }
@@ -167,7 +259,14 @@ fn quoted_texts_may_go_on_at_the_column_of_their_list() {
     let folded = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nspec:\n  columns:\n  \
                   - description: 'when it was\n  created, it''s so.\n\n  More: see #1'\n    jsonPath: .a\n";
     let outcome = inject(&FLAGS, folded, "");
-    assert_eq!((outcome.code, outcome.stderr.as_str(), outcome.stdout.as_str()), (0, "", folded));
+    assert_eq!(
+        (
+            outcome.code,
+            outcome.stderr.as_str(),
+            outcome.stdout.as_str()
+        ),
+        (0, "", folded)
+    );
     let stream = "kind: Pod\nspec:\n  containers:\n  - name: a\n    args:\n    - 'one\n    two'\n    - \"three\n    - \\\"four \\\n    \
                   five\"\n    -\n      'six\n    seven' # 'eight\n    - |\n      'nine\n    - plain\n      'tis\n    - it's\n    \
                   - &x \"ten\n    eleven\"\n    - key: 'x\n    y'\n      \"other\": \"z\n    z\"\n";
@@ -177,5 +276,8 @@ fn quoted_texts_may_go_on_at_the_column_of_their_list() {
         "one two", "three - \"four five", "six seven", "'nine\n", "plain 'tis", "it's", "ten eleven",
         { "key": "x y", "other": "z z" },
     ]);
-    assert_eq!(documents(&outcome.stdout)[0]["spec"]["containers"][0]["args"], expected);
+    assert_eq!(
+        documents(&outcome.stdout)[0]["spec"]["containers"][0]["args"],
+        expected
+    );
 }

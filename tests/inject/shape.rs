@@ -19,7 +19,10 @@ pub(crate) fn pod() -> Value {
 
 /// The pod after injection with the chart's defaults, and the warnings.
 pub(crate) fn injected(pod: &Value) -> (Value, Vec<String>) {
-    injected_by(&Case { pod: pod.clone(), ..Case::default() })
+    injected_by(&Case {
+        pod: pod.clone(),
+        ..Case::default()
+    })
 }
 
 /// The case's pod after injection, and the warnings.
@@ -44,6 +47,10 @@ pub(crate) fn denied(case: &Case) -> (String, String) {
 
 /// The sidecar of an injected pod.
 pub(crate) fn sidecar(pod: &Value) -> &Value {
-    let all = pod["spec"]["initContainers"].as_array().expect("init containers");
-    all.iter().find(|own| own["name"] == "stsidecar").expect("the sidecar")
+    let all = pod["spec"]["initContainers"]
+        .as_array()
+        .expect("init containers");
+    all.iter()
+        .find(|own| own["name"] == "stsidecar")
+        .expect("the sidecar")
 }

@@ -20,7 +20,10 @@ pub(crate) struct Outcome {
 pub(crate) fn inject(arguments: &[&str], stdin: &str, values: &str) -> Outcome {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let code = cli::main(
-        ["stsidecar", "inject"].iter().chain(arguments).map(OsString::from),
+        ["stsidecar", "inject"]
+            .iter()
+            .chain(arguments)
+            .map(OsString::from),
         &mut World {
             variable: &|_| None,
             names: &Vec::new,
@@ -39,7 +42,11 @@ pub(crate) fn inject(arguments: &[&str], stdin: &str, values: &str) -> Outcome {
         },
     );
     let text = |bytes| String::from_utf8(bytes).expect("text");
-    Outcome { code, stdout: text(stdout), stderr: text(stderr) }
+    Outcome {
+        code,
+        stdout: text(stdout),
+        stderr: text(stderr),
+    }
 }
 
 fn fixture(name: &str) -> String {
@@ -50,24 +57,37 @@ fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inject/streams")
 }
 
-pub(super) const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\nspec:\n  containers:\n  - name: app\n";
+pub(super) const POD: &str =
+    "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\nspec:\n  containers:\n  - name: app\n";
 pub(super) const ROLE: &str = "--role-arn=arn:aws:iam::111122223333:role/app";
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "a developer's switch, not the program's")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a developer's switch, not the program's"
+)]
 fn every_stream_is_injected_as_written() {
     const LEFT_ALONE: &str = "stsidecar: DaemonSet shop/left-alone: left alone: it says stsidecar.dev/inject: \"false\", or \
                               its Namespace stsidecar.dev/injection: disabled\n";
     for (name, said) in [("shop", LEFT_ALONE), ("list", "")] {
         let given = fixture(&format!("{name}.in.yaml"));
-        let Outcome { code, stdout, stderr } = inject(&[], &given, "");
+        let Outcome {
+            code,
+            stdout,
+            stderr,
+        } = inject(&[], &given, "");
         assert_eq!((code, stderr.as_str()), (0, said), "{name}");
         if std::env::var_os("UPDATE_FIXTURES").is_some() {
-            fs::write(folder().join(format!("{name}.out.yaml")), &stdout).expect("a writable fixture");
+            fs::write(folder().join(format!("{name}.out.yaml")), &stdout)
+                .expect("a writable fixture");
         }
         assert_eq!(stdout, fixture(&format!("{name}.out.yaml")), "{name}");
         let again = inject(&[], &stdout, "");
-        assert_eq!((again.code, again.stdout), (0, stdout), "{name}: injecting twice is injecting once");
+        assert_eq!(
+            (again.code, again.stdout),
+            (0, stdout),
+            "{name}: injecting twice is injecting once"
+        );
     }
 }
 
@@ -75,12 +95,19 @@ fn every_stream_is_injected_as_written() {
 fn documents_that_are_not_workloads_keep_every_byte() {
     let given = fixture("shop.in.yaml");
     let printed = inject(&[], &given, "").stdout;
-    let kept =
-        given.split_inclusive("---\n").filter(|part| !part.contains("image: registry") && !part.contains("nightly"));
+    let kept = given
+        .split_inclusive("---\n")
+        .filter(|part| !part.contains("image: registry") && !part.contains("nightly"));
     for part in kept {
         assert!(printed.contains(part.trim_end_matches("---\n")), "{part}");
     }
-    for untouched in ["", "\n", "# only a comment", "a: [1,   2] # odd\r\n...\n", "--- text\n---\n- 1"] {
+    for untouched in [
+        "",
+        "\n",
+        "# only a comment",
+        "a: [1,   2] # odd\r\n...\n",
+        "--- text\n---\n- 1",
+    ] {
         let Outcome { code, stdout, .. } = inject(&[], untouched, "");
         assert_eq!((code, stdout.as_str()), (0, untouched));
     }
@@ -93,29 +120,69 @@ fn flags_and_values_stand_in_for_what_the_stream_does_not_say() {
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
         serde_saphyr::from_str(&outcome.stdout).expect("YAML")
     };
-    let pod = read(inject(&[ROLE, "--values", "values.yaml", "-f", "-"], POD, values));
+    let pod = read(inject(
+        &[ROLE, "--values", "values.yaml", "-f", "-"],
+        POD,
+        values,
+    ));
     let sidecar = &pod["spec"]["initContainers"][0];
     assert_eq!(sidecar["image"], "stsidecar/stsidecar:dev");
-    assert_eq!(sidecar["env"][1], serde_json::json!({ "name": "AWS_REGION", "value": "eu-west-1" }));
-    let pod = read(inject(&[ROLE, "--values=values.yaml", "--region=us-east-1"], POD, values));
-    assert_eq!(pod["spec"]["initContainers"][0]["env"][1]["value"], "us-east-1");
+    assert_eq!(
+        sidecar["env"][1],
+        serde_json::json!({ "name": "AWS_REGION", "value": "eu-west-1" })
+    );
+    let pod = read(inject(
+        &[ROLE, "--values=values.yaml", "--region=us-east-1"],
+        POD,
+        values,
+    ));
+    assert_eq!(
+        pod["spec"]["initContainers"][0]["env"][1]["value"],
+        "us-east-1"
+    );
     let account = "kind: ServiceAccount\nmetadata:\n  name: default\n  namespace: other\n  annotations:\n    \
                    stsidecar.dev/role-arn: arn:aws:iam::111122223333:role/of-account\n";
-    let printed = inject(&["--region=us-east-1", "-n", "other"], &format!("{account}---\n{POD}"), "");
-    assert!(printed.code == 0 && printed.stdout.contains("role/of-account"), "{}", printed.stderr);
+    let printed = inject(
+        &["--region=us-east-1", "-n", "other"],
+        &format!("{account}---\n{POD}"),
+        "",
+    );
+    assert!(
+        printed.code == 0 && printed.stdout.contains("role/of-account"),
+        "{}",
+        printed.stderr
+    );
     let json = r#"{"kind":"Pod","spec":{"containers":[{"name":"app","args":["\ud83d\ude00"]}]}}"#;
-    assert_eq!(read(inject(&[ROLE, "--region=us-east-1"], json, ""))["spec"]["containers"][0]["args"][0], "\u{1f600}");
+    assert_eq!(
+        read(inject(&[ROLE, "--region=us-east-1"], json, ""))["spec"]["containers"][0]["args"][0],
+        "\u{1f600}"
+    );
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn whatever_is_wrong_prints_nothing_and_says_where() {
-    let legacy =
-        POD.replace("  name: app\nspec", "  name: app\n  annotations: {stsidecar.dev/legacy-clients: 'true'}\nspec");
+    let legacy = POD.replace(
+        "  name: app\nspec",
+        "  name: app\n  annotations: {stsidecar.dev/legacy-clients: 'true'}\nspec",
+    );
     let host = POD.replace("spec:\n", "spec:\n  hostNetwork: true\n");
     let both = format!("{host}---\n{}", POD.replace("name: app", "name: other"));
     for (arguments, stdin, values, code, said) in [
-        (vec![], POD, "", 1, "stsidecar: Pod default/app: no role for container app: annotate ServiceAccount default"),
-        (vec![ROLE], POD, "", 1, "stsidecar: Pod default/app: no AWS region"),
+        (
+            vec![],
+            POD,
+            "",
+            1,
+            "stsidecar: Pod default/app: no role for container app: annotate ServiceAccount default",
+        ),
+        (
+            vec![ROLE],
+            POD,
+            "",
+            1,
+            "stsidecar: Pod default/app: no AWS region",
+        ),
         (
             vec![ROLE, "--region=us-east-1"],
             &*legacy,
@@ -123,38 +190,125 @@ fn whatever_is_wrong_prints_nothing_and_says_where() {
             1,
             "stsidecar: Pod default/app: stsidecar.dev/legacy-clients: ",
         ),
-        (vec![ROLE], &both, "", 1, "stsidecar: Pod default/app: spec.hostNetwork is true"),
-        (vec![], "a: 1\n---\na: [1\n", "", 1, "stsidecar: standard input: document 2: unclosed bracket '[' at line 3"),
-        (vec![], "kind: Pod\nspec: 1\n", "", 1, "stsidecar: Pod default/without a name: not a pod: spec must be a map"),
-        (vec!["-f", "/none"], "", "", 1, "stsidecar: cannot read /none: "),
-        (vec!["--role-arn=app"], POD, "", 64, "error: invalid value 'app' for '--role-arn <ARN>': not a role ARN"),
-        (vec!["--colour"], POD, "", 64, "error: unexpected argument '--colour'"),
-        (vec!["--values=/none"], POD, "", 78, "stsidecar: cannot read /none: "),
-        (vec!["--values=values.yaml"], POD, "agent: {regoin: x}", 78, "stsidecar: values: unknown field `regoin`"),
-        (vec!["--values=values.yaml"], POD, "a: [", 78, "stsidecar: values.yaml: "),
-        (vec!["--region=EU"], POD, "", 78, "stsidecar: values: agent.region: \"EU\" is not accepted"),
+        (
+            vec![ROLE],
+            &both,
+            "",
+            1,
+            "stsidecar: Pod default/app: spec.hostNetwork is true",
+        ),
+        (
+            vec![],
+            "a: 1\n---\na: [1\n",
+            "",
+            1,
+            "stsidecar: standard input: document 2: unclosed bracket '[' at line 3",
+        ),
+        (
+            vec![],
+            "kind: Pod\nspec: 1\n",
+            "",
+            1,
+            "stsidecar: Pod default/without a name: not a pod: spec must be a map",
+        ),
+        (
+            vec!["-f", "/none"],
+            "",
+            "",
+            1,
+            "stsidecar: cannot read /none: ",
+        ),
+        (
+            vec!["--role-arn=app"],
+            POD,
+            "",
+            64,
+            "error: invalid value 'app' for '--role-arn <ARN>': not a role ARN",
+        ),
+        (
+            vec!["--colour"],
+            POD,
+            "",
+            64,
+            "error: unexpected argument '--colour'",
+        ),
+        (
+            vec!["--values=/none"],
+            POD,
+            "",
+            78,
+            "stsidecar: cannot read /none: ",
+        ),
+        (
+            vec!["--values=values.yaml"],
+            POD,
+            "agent: {regoin: x}",
+            78,
+            "stsidecar: values: unknown field `regoin`",
+        ),
+        (
+            vec!["--values=values.yaml"],
+            POD,
+            "a: [",
+            78,
+            "stsidecar: values.yaml: ",
+        ),
+        (
+            vec!["--region=EU"],
+            POD,
+            "",
+            78,
+            "stsidecar: values: agent.region: \"EU\" is not accepted",
+        ),
     ] {
         let outcome = inject(&arguments, stdin, values);
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (code, ""), "{said}: {}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (code, ""),
+            "{said}: {}",
+            outcome.stderr
+        );
         assert!(outcome.stderr.starts_with(said), "{}", outcome.stderr);
     }
     let outcome = inject(&[ROLE], &both, "");
-    assert!(outcome.stderr.contains("Pod default/other: no AWS region"), "all problems at once: {}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("Pod default/other: no AWS region"),
+        "all problems at once: {}",
+        outcome.stderr
+    );
 }
 
 #[test]
 fn warnings_go_to_standard_error() {
     let keys = format!("{POD}    env: [{{name: AWS_PROFILE, value: old}}]\n");
-    let Outcome { code, stdout, stderr } = inject(&[ROLE, "--region=us-east-1"], &keys, "");
-    assert!(code == 0 && stdout.contains("name: stsidecar\n"), "{stdout}");
-    assert!(stderr.starts_with("stsidecar: Pod default/app: container app sets AWS_PROFILE"), "{stderr}");
+    let Outcome {
+        code,
+        stdout,
+        stderr,
+    } = inject(&[ROLE, "--region=us-east-1"], &keys, "");
+    assert!(
+        code == 0 && stdout.contains("name: stsidecar\n"),
+        "{stdout}"
+    );
+    assert!(
+        stderr.starts_with("stsidecar: Pod default/app: container app sets AWS_PROFILE"),
+        "{stderr}"
+    );
 }
 
 #[test]
 fn a_byte_order_mark_in_front_of_manifests_and_values_is_ignored() {
     let values = "agent: {region: eu-central-1}\n";
-    let plain = inject(&[ROLE, "--values=values.yaml"], &format!("---\n{POD}"), values);
-    let marked = inject(&[ROLE, "--values=values.yaml"], &format!("\u{feff}---\n{POD}"), &format!("\u{feff}{values}"));
+    let plain = inject(
+        &[ROLE, "--values=values.yaml"],
+        &format!("---\n{POD}"),
+        values,
+    );
+    let marked = inject(
+        &[ROLE, "--values=values.yaml"],
+        &format!("\u{feff}---\n{POD}"),
+        &format!("\u{feff}{values}"),
+    );
     assert_eq!((marked.code, marked.stderr.as_str()), (0, ""));
     assert_eq!(marked.stdout, plain.stdout);
     assert!(marked.stdout.starts_with("---\n"), "{}", marked.stdout);
@@ -170,23 +324,54 @@ fn what_a_flag_said_of_the_role_stays_with_the_workload() {
         let first = inject(&[ROLE, "--values=values.yaml"], pod, values);
         assert_eq!(first.code, 0, "{}", first.stderr);
         let again = inject(&["--values=values.yaml"], &first.stdout, values);
-        assert_eq!((again.code, again.stdout.as_str()), (0, first.stdout.as_str()), "{}", again.stderr);
+        assert_eq!(
+            (again.code, again.stdout.as_str()),
+            (0, first.stdout.as_str()),
+            "{}",
+            again.stderr
+        );
     }
     let own = asking.replace("\"true\"", "\"true\", stsidecar.dev/config: mine");
-    let first = inject(&[ROLE, "--values=values.yaml"], &own, "agent: {region: eu-central-1}\n");
-    assert!(!first.stdout.contains("stsidecar.dev/role-arn"), "the ConfigMap decides: {}", first.stdout);
+    let first = inject(
+        &[ROLE, "--values=values.yaml"],
+        &own,
+        "agent: {region: eu-central-1}\n",
+    );
+    assert!(
+        !first.stdout.contains("stsidecar.dev/role-arn"),
+        "the ConfigMap decides: {}",
+        first.stdout
+    );
 }
 
 /// Else the webhook would move the application to the chart's region without a word.
 #[test]
 fn what_a_flag_said_of_the_region_stays_with_the_workload() {
     let first = inject(&[ROLE, "--region=eu-west-1"], POD, "");
-    let again = inject(&["--values=values.yaml"], &first.stdout, "agent: {region: eu-central-1}\n");
-    assert_eq!((again.code, again.stdout.as_str()), (0, first.stdout.as_str()), "{}", again.stderr);
+    let again = inject(
+        &["--values=values.yaml"],
+        &first.stdout,
+        "agent: {region: eu-central-1}\n",
+    );
+    assert_eq!(
+        (again.code, again.stdout.as_str()),
+        (0, first.stdout.as_str()),
+        "{}",
+        again.stderr
+    );
     // Over what an envFrom may hold only an annotation writes it, which a flag for all workloads is not.
     let unknown = format!("{POD}    envFrom: [{{configMapRef: {{name: platform}}}}]\n");
     let first = inject(&[ROLE, "--region=eu-west-1"], &unknown, "");
     let again = inject(&["--region=eu-west-1"], &first.stdout, "");
-    assert_eq!((again.code, again.stdout.as_str()), (0, first.stdout.as_str()), "{}", again.stderr);
-    assert!(!first.stdout.contains("name: AWS_DEFAULT_REGION"), "{}", first.stdout);
+    assert_eq!(
+        (again.code, again.stdout.as_str()),
+        (0, first.stdout.as_str()),
+        "{}",
+        again.stderr
+    );
+    assert!(
+        !first.stdout.contains("name: AWS_DEFAULT_REGION"),
+        "{}",
+        first.stdout
+    );
 }

@@ -16,11 +16,11 @@ fn case(contender: &Value, strict: bool) -> Case {
         .iter()
         .map(|(name, value)| json!({ "name": name, "value": value }))
         .collect();
-    let mounts: Vec<Value> =
-        paths(contender).map(|path| json!({ "name": "files", "mountPath": format!("/home/app{path}") })).collect();
+    let mounts: Vec<Value> = paths(contender)
+        .map(|path| json!({ "name": "files", "mountPath": format!("/home/app{path}") }))
+        .collect();
     let app = json!({ "name": "app", "image": "app", "env": env, "volumeMounts": mounts });
-    let annotations =
-        json!({ "stsidecar.dev/inject": "true", "stsidecar.dev/role-arn": "arn:aws:iam::111122223333:role/app" });
+    let annotations = json!({ "stsidecar.dev/inject": "true", "stsidecar.dev/role-arn": "arn:aws:iam::111122223333:role/app" });
     let volumes = json!([{ "name": "files", "secret": { "secretName": "files" } }]);
     Case {
         pod: json!({ "metadata": { "annotations": annotations }, "spec": { "containers": [app], "volumes": volumes } }),
@@ -30,7 +30,11 @@ fn case(contender: &Value, strict: bool) -> Case {
 }
 
 fn tells(contender: &Value) -> impl Iterator<Item = &str> {
-    contender["tells"].as_array().expect("a list").iter().map(|name| name.as_str().expect("a name"))
+    contender["tells"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|name| name.as_str().expect("a name"))
 }
 
 fn paths(contender: &Value) -> impl Iterator<Item = &str> {
@@ -39,8 +43,14 @@ fn paths(contender: &Value) -> impl Iterator<Item = &str> {
 
 /// Whether the container has another value of one of the contender's variables; the kubelet takes the last.
 fn replaced(pod: &Value, contender: &Value) -> bool {
-    let app = pod["spec"]["containers"].as_array().into_iter().flatten().find(|own| own["name"] == "app");
-    let env = app.and_then(|app| app["env"].as_array()).expect("it has variables");
+    let app = pod["spec"]["containers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|own| own["name"] == "app");
+    let env = app
+        .and_then(|app| app["env"].as_array())
+        .expect("it has variables");
     tells(contender).any(|name| {
         let last = env.iter().rfind(|own| own["name"].as_str() == Some(name));
         last.is_some_and(|own| own["value"] != contender["variables"][name])
@@ -58,29 +68,54 @@ fn unanswered(contender: &Value, strict: bool) -> Option<String> {
             if replaced(&pod, contender) {
                 return None;
             }
-            if strict { Vec::new() } else { injection.warnings }
+            if strict {
+                Vec::new()
+            } else {
+                injection.warnings
+            }
         }
         skipped @ Decision::Skip(_) => panic!("{skipped:?}"),
     };
-    let names = |text: &String| text.contains("container app ") && tells(contender).any(|name| text.contains(name));
+    let names = |text: &String| {
+        text.contains("container app ") && tells(contender).any(|name| text.contains(name))
+    };
     (!said.iter().any(names)).then(|| format!("{}, strict {strict}: {said:?}", contender["key"]))
 }
 
 #[test]
 fn whatever_beats_a_client_is_named() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/takeover.json");
-    let measured: Value = serde_json::from_str(&fs::read_to_string(file).expect("the measured answers")).expect("JSON");
+    let measured: Value =
+        serde_json::from_str(&fs::read_to_string(file).expect("the measured answers"))
+            .expect("JSON");
     let clients = measured["clients"].as_array().expect("a list");
     let beats = |contender: &&Value| {
         let key = contender["key"].as_str().expect("a key");
-        clients.iter().any(|client| client["answers"].get(key).is_some_and(|answer| answer != "endpoint"))
+        clients.iter().any(|client| {
+            client["answers"]
+                .get(key)
+                .is_some_and(|answer| answer != "endpoint")
+        })
     };
     // Without anything to tell it by, it is no setting of a pod: the endpoint or the metadata are away.
     let told = |contender: &&Value| tells(contender).next().is_some();
-    let all: Vec<&Value> =
-        measured["contenders"].as_array().expect("a list").iter().filter(beats).filter(told).collect();
-    assert!(all.len() >= 20, "only {} were seen to beat a client", all.len());
+    let all: Vec<&Value> = measured["contenders"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(beats)
+        .filter(told)
+        .collect();
+    assert!(
+        all.len() >= 20,
+        "only {} were seen to beat a client",
+        all.len()
+    );
     let both = |contender| [false, true].map(|strict| unanswered(contender, strict));
     let silent: Vec<String> = all.into_iter().flat_map(both).flatten().collect();
-    assert!(silent.is_empty(), "nothing is said of\n{}", silent.join("\n"));
+    assert!(
+        silent.is_empty(),
+        "nothing is said of\n{}",
+        silent.join("\n")
+    );
 }

@@ -25,9 +25,16 @@ async fn a_pod_whose_service_account_names_a_role_is_injected_once() {
     // The second call: the patch made the API server ask again.
     let mut second = first;
     second["request"]["object"] = pod;
-    assert_eq!(running.review(&second).await, json!({ "uid": "u-1", "allowed": true }));
+    assert_eq!(
+        running.review(&second).await,
+        json!({ "uid": "u-1", "allowed": true })
+    );
     assert_eq!(running.counted("injected", "").await, 1);
-    assert_eq!(running.api.calls("GET", "/namespaces/team").len(), 4, "two reads for each call");
+    assert_eq!(
+        running.api.calls("GET", "/namespaces/team").len(),
+        4,
+        "two reads for each call"
+    );
 }
 
 #[tokio::test]
@@ -42,11 +49,20 @@ async fn a_denial_names_the_key_and_is_counted_by_its_reason() {
     let running = start().await;
     let typo = json!({ "stsidecar.dev/inject": "true", "stsidecar.dev/role-anr": ROLE });
     let response = running.review(&review(&typo, &json!([]))).await;
-    assert_eq!((&response["allowed"], &response["status"]["code"]), (&false.into(), &403.into()));
+    assert_eq!(
+        (&response["allowed"], &response["status"]["code"]),
+        (&false.into(), &403.into())
+    );
     let message = response["status"]["message"].as_str().expect("text");
-    assert!(message.starts_with("stsidecar: ") && message.contains("role-anr"), "{message}");
+    assert!(
+        message.starts_with("stsidecar: ") && message.contains("role-anr"),
+        "{message}"
+    );
     assert_eq!(running.counted("denied", "unknown_key").await, 1);
-    assert!(running.api.calls("POST", "events").is_empty(), "FailedCreate carries the text");
+    assert!(
+        running.api.calls("POST", "events").is_empty(),
+        "FailedCreate carries the text"
+    );
 }
 
 #[tokio::test]
@@ -56,12 +72,24 @@ async fn a_warning_is_an_event_on_the_owner_and_never_one_of_a_dry_run() {
     let mut dry = review(&asking(), &env);
     dry["request"]["dryRun"] = true.into();
     let response = running.review(&dry).await;
-    let warning = response["warnings"][0].as_str().expect("a warning").to_owned();
-    assert!(warning.starts_with("stsidecar: ") && warning.contains("AWS_PROFILE"), "{warning}");
+    let warning = response["warnings"][0]
+        .as_str()
+        .expect("a warning")
+        .to_owned();
+    assert!(
+        warning.starts_with("stsidecar: ") && warning.contains("AWS_PROFILE"),
+        "{warning}"
+    );
     running.review(&review(&asking(), &env)).await;
-    let calls = running.api.called("POST", "/api/v1/namespaces/team/events", 1).await;
+    let calls = running
+        .api
+        .called("POST", "/api/v1/namespaces/team/events", 1)
+        .await;
     let event = &calls[0].body;
-    assert_eq!((&event["reason"], &event["type"]), (&"InjectionWarning".into(), &"Warning".into()));
+    assert_eq!(
+        (&event["reason"], &event["type"]),
+        (&"InjectionWarning".into(), &"Warning".into())
+    );
     assert_eq!(event["involvedObject"]["uid"], "uid-of-web-1");
     assert_eq!(event["message"], warning.trim_start_matches("stsidecar: "));
     // The next pod of the same owner raises the count.
@@ -69,7 +97,11 @@ async fn a_warning_is_an_event_on_the_owner_and_never_one_of_a_dry_run() {
     let name = event["metadata"]["name"].as_str().expect("a name");
     let patches = running.api.called("PATCH", name, 1).await;
     assert_eq!(patches[0].body["count"], 2);
-    assert_eq!(running.api.calls("POST", "events").len(), 1, "the dry run told nobody");
+    assert_eq!(
+        running.api.calls("POST", "events").len(),
+        1,
+        "the dry run told nobody"
+    );
 }
 
 #[tokio::test]
@@ -78,9 +110,20 @@ async fn a_pod_that_only_its_namespace_asked_for_is_left_alone_and_its_owner_tol
     with_role(&running.api);
     let env = json!([{ "name": "AWS_ROLE_ARN", "value": ROLE }]);
     let response = running.review(&review(&json!({}), &env)).await;
-    assert_eq!((&response["allowed"], &response["patch"]), (&true.into(), &Value::Null));
-    assert!(response["warnings"][0].as_str().expect("a warning").starts_with("stsidecar: not injected: "));
-    let calls = running.api.called("POST", "/api/v1/namespaces/team/events", 1).await;
+    assert_eq!(
+        (&response["allowed"], &response["patch"]),
+        (&true.into(), &Value::Null)
+    );
+    assert!(
+        response["warnings"][0]
+            .as_str()
+            .expect("a warning")
+            .starts_with("stsidecar: not injected: ")
+    );
+    let calls = running
+        .api
+        .called("POST", "/api/v1/namespaces/team/events", 1)
+        .await;
     assert_eq!(calls[0].body["reason"], "InjectionSkipped");
     assert_eq!(running.counted("skipped", "conflict").await, 1);
 }
@@ -88,7 +131,11 @@ async fn a_pod_that_only_its_namespace_asked_for_is_left_alone_and_its_owner_tol
 #[tokio::test]
 async fn a_silent_pod_without_a_role_is_admitted_in_silence() {
     let running = start().await;
-    running.api.set(NAMESPACE, 200, json!({ "metadata": { "labels": { "stsidecar.dev/injection": "enabled" } } }));
+    running.api.set(
+        NAMESPACE,
+        200,
+        json!({ "metadata": { "labels": { "stsidecar.dev/injection": "enabled" } } }),
+    );
     let response = running.review(&review(&json!({}), &json!([]))).await;
     assert_eq!(response, json!({ "uid": "u-1", "allowed": true }));
     assert_eq!(running.counted("skipped", "no_role").await, 1);
@@ -98,31 +145,58 @@ async fn a_silent_pod_without_a_role_is_admitted_in_silence() {
 async fn an_api_server_that_is_slow_or_refuses_denies_with_the_object_and_what_to_do() {
     let running = start().await;
     running.api.set(NAMESPACE, 200, json!({}));
-    running.api.set(ACCOUNT, 403, status(403, "serviceaccounts is forbidden"));
+    running
+        .api
+        .set(ACCOUNT, 403, status(403, "serviceaccounts is forbidden"));
     let message = |response: &Value| {
-        assert_eq!((&response["allowed"], &response["status"]["code"]), (&false.into(), &500.into()));
-        response["status"]["message"].as_str().expect("text").to_owned()
+        assert_eq!(
+            (&response["allowed"], &response["status"]["code"]),
+            (&false.into(), &500.into())
+        );
+        response["status"]["message"]
+            .as_str()
+            .expect("text")
+            .to_owned()
     };
     let refused = message(&running.review(&review(&asking(), &json!([]))).await);
     assert!(
-        refused.starts_with("stsidecar: cannot read ServiceAccount team/app: the API server says 403"),
+        refused
+            .starts_with("stsidecar: cannot read ServiceAccount team/app: the API server says 403"),
         "{refused}"
     );
-    assert!(refused.contains("forbidden") && refused.contains("ClusterRole"), "{refused}");
+    assert!(
+        refused.contains("forbidden") && refused.contains("ClusterRole"),
+        "{refused}"
+    );
     running.api.set(ACCOUNT, 401, status(401, "Unauthorized"));
     let expired = message(&running.review(&review(&asking(), &json!([]))).await);
-    assert!(expired.contains("says 401") && expired.ends_with("controllers do so by themselves"), "{expired}");
+    assert!(
+        expired.contains("says 401") && expired.ends_with("controllers do so by themselves"),
+        "{expired}"
+    );
     for code in [429, 503] {
         running.api.set(ACCOUNT, code, status(code, "too busy"));
         let busy = message(&running.review(&review(&asking(), &json!([]))).await);
-        assert!(busy.contains(&format!("says {code}: too busy; create the pod again")), "{busy}");
+        assert!(
+            busy.contains(&format!("says {code}: too busy; create the pod again")),
+            "{busy}"
+        );
     }
     running.api.set(ACCOUNT, 200, json!({}));
-    running.api.slow("/api/v1/namespaces/team", Duration::from_secs(30));
+    running
+        .api
+        .slow("/api/v1/namespaces/team", Duration::from_secs(30));
     let began = Instant::now();
     let slow = message(&running.review(&review(&asking(), &json!([]))).await);
-    assert!(slow.contains("team") && slow.contains("within 1s; create the pod again"), "{slow}");
-    assert!(began.elapsed() < Duration::from_secs(25), "{:?}: it waited for the API server", began.elapsed());
+    assert!(
+        slow.contains("team") && slow.contains("within 1s; create the pod again"),
+        "{slow}"
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(25),
+        "{:?}: it waited for the API server",
+        began.elapsed()
+    );
     assert_eq!(running.counted("error", "read_failed").await, 5);
 }
 
@@ -138,8 +212,19 @@ async fn a_forged_review_leads_to_no_other_path_of_the_api_server() {
     let mut forged = review(&asking(), &json!([]));
     forged["request"]["object"]["spec"]["serviceAccountName"] = "x/../../secrets/y".into();
     assert_eq!(running.review(&forged).await["allowed"], false);
-    let asked: Vec<String> = running.api.calls("GET", "").into_iter().skip(before).map(|call| call.target).collect();
-    assert!(asked.iter().all(|target| target == "/api/v1/namespaces/team"), "{asked:?}");
+    let asked: Vec<String> = running
+        .api
+        .calls("GET", "")
+        .into_iter()
+        .skip(before)
+        .map(|call| call.target)
+        .collect();
+    assert!(
+        asked
+            .iter()
+            .all(|target| target == "/api/v1/namespaces/team"),
+        "{asked:?}"
+    );
 }
 
 #[tokio::test]
@@ -152,7 +237,11 @@ async fn a_forged_name_is_not_repeated_at_length() {
     of_account["request"]["object"]["spec"]["serviceAccountName"] = name.into();
     for forged in [of_namespace, of_account] {
         let answer = running.post(forged.to_string().as_bytes()).await.text;
-        assert!(answer.contains("is not the name of an object") && answer.len() < 4096, "{} bytes", answer.len());
+        assert!(
+            answer.contains("is not the name of an object") && answer.len() < 4096,
+            "{} bytes",
+            answer.len()
+        );
     }
 }
 
@@ -167,10 +256,25 @@ async fn events_that_cannot_be_posted_delay_no_admission() {
     // More than the queue holds.
     for _ in 0..300 {
         let body = review(&json!({}), &env).to_string();
-        let head = format!("POST /inject HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
-        tokio::io::AsyncWriteExt::write_all(&mut stream, format!("{head}{body}").as_bytes()).await.expect("open");
-        assert_eq!(crate::running::Answer::read(&mut stream).await.expect("an answer").status, 200);
+        let head = format!(
+            "POST /inject HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        tokio::io::AsyncWriteExt::write_all(&mut stream, format!("{head}{body}").as_bytes())
+            .await
+            .expect("open");
+        assert_eq!(
+            crate::running::Answer::read(&mut stream)
+                .await
+                .expect("an answer")
+                .status,
+            200
+        );
     }
-    assert!(began.elapsed() < Duration::from_mins(1), "{:?}: each waited for its event", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_mins(1),
+        "{:?}: each waited for its event",
+        began.elapsed()
+    );
     assert_eq!(running.counted("skipped", "conflict").await, 300);
 }

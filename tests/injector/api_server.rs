@@ -43,14 +43,17 @@ impl ApiServer {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let server = Self { address, state: Arc::default() };
+        let server = Self {
+            address,
+            state: Arc::default(),
+        };
         let own = server.clone();
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let own = own.clone();
                 let service = service_fn(move |request| own.clone().answer(request));
-                let serving =
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+                let serving = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(socket), service);
                 tokio::spawn(async move { drop(serving.await) });
             }
         });
@@ -70,12 +73,20 @@ impl ApiServer {
 
     /// From now on `METHOD target` is answered so.
     pub(crate) fn set(&self, call: &str, status: u16, answer: Value) {
-        self.state.lock().expect("no panic").store(call.to_owned(), status, answer);
+        self.state
+            .lock()
+            .expect("no panic")
+            .store(call.to_owned(), status, answer);
     }
 
     /// What `METHOD target` is answered.
     pub(crate) fn known(&self, call: &str) -> Option<Value> {
-        self.state.lock().expect("no panic").answers.get(call).map(|(_, answer)| answer.clone())
+        self.state
+            .lock()
+            .expect("no panic")
+            .answers
+            .get(call)
+            .map(|(_, answer)| answer.clone())
     }
 
     /// Targets that hold `part` are answered this late.
@@ -85,7 +96,10 @@ impl ApiServer {
 
     pub(crate) fn calls(&self, method: &str, part: &str) -> Vec<Call> {
         let calls = self.state.lock().expect("no panic").calls.clone();
-        calls.into_iter().filter(|call| call.method == method && call.target.contains(part)).collect()
+        calls
+            .into_iter()
+            .filter(|call| call.method == method && call.target.contains(part))
+            .collect()
     }
 
     /// Waits until so many calls of a kind have come.
@@ -96,7 +110,9 @@ impl ApiServer {
             }
             self.calls(method, part)
         };
-        tokio::time::timeout(Duration::from_mins(1), come).await.expect("they come")
+        tokio::time::timeout(Duration::from_mins(1), come)
+            .await
+            .expect("they come")
     }
 
     async fn changed(&self) {
@@ -114,24 +130,55 @@ impl ApiServer {
         let late = {
             let mut state = self.state.lock().expect("no panic");
             let sent = serde_json::from_slice(&body).unwrap_or_default();
-            state.calls.push(Call { method: method.clone(), target: target.clone(), body: sent });
-            state.slow.iter().find(|(part, _)| target.contains(part)).map(|(_, by)| *by)
+            state.calls.push(Call {
+                method: method.clone(),
+                target: target.clone(),
+                body: sent,
+            });
+            state
+                .slow
+                .iter()
+                .find(|(part, _)| target.contains(part))
+                .map(|(_, by)| *by)
         };
         if let Some(late) = late {
             tokio::time::sleep(late).await;
         }
-        if head.uri.query().is_some_and(|query| query.contains("watch=true")) {
+        if head
+            .uri
+            .query()
+            .is_some_and(|query| query.contains("watch=true"))
+        {
             self.changed().await;
-            return Ok(Response::new(Full::new(json!({ "type": "MODIFIED" }).to_string().into())));
+            return Ok(Response::new(Full::new(
+                json!({ "type": "MODIFIED" }).to_string().into(),
+            )));
         }
-        let stored = || self.state.lock().expect("no panic").write(&method, head.uri.path(), &body);
-        let known = self.state.lock().expect("no panic").answers.get(&format!("{method} {target}")).cloned();
-        let (status, answer) = known.or_else(stored).unwrap_or_else(|| match method.as_str() {
-            "GET" => (404, status(404, "not found")),
-            _ => (201, json!({ "kind": "Event" })),
-        });
-        let response = Response::builder().status(status).header("content-type", "application/json");
-        Ok(response.body(Full::new(answer.to_string().into())).expect("a response"))
+        let stored = || {
+            self.state
+                .lock()
+                .expect("no panic")
+                .write(&method, head.uri.path(), &body)
+        };
+        let known = self
+            .state
+            .lock()
+            .expect("no panic")
+            .answers
+            .get(&format!("{method} {target}"))
+            .cloned();
+        let (status, answer) = known
+            .or_else(stored)
+            .unwrap_or_else(|| match method.as_str() {
+                "GET" => (404, status(404, "not found")),
+                _ => (201, json!({ "kind": "Event" })),
+            });
+        let response = Response::builder()
+            .status(status)
+            .header("content-type", "application/json");
+        Ok(response
+            .body(Full::new(answer.to_string().into()))
+            .expect("a response"))
     }
 }
 
@@ -161,12 +208,21 @@ impl State {
 
 /// As a strategic merge of annotations, and of `webhooks` by name, leaves them.
 fn with_bundles(mut stored: Value, patch: &Value) -> Value {
-    for (key, value) in patch["metadata"]["annotations"].as_object().into_iter().flatten() {
+    for (key, value) in patch["metadata"]["annotations"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
         stored["metadata"]["annotations"][key] = value.clone();
     }
     for change in patch["webhooks"].as_array().expect("a list") {
-        let mut webhooks = stored["webhooks"].as_array_mut().expect("a list").iter_mut();
-        let webhook = webhooks.find(|webhook| webhook["name"] == change["name"]).expect("a known name");
+        let mut webhooks = stored["webhooks"]
+            .as_array_mut()
+            .expect("a list")
+            .iter_mut();
+        let webhook = webhooks
+            .find(|webhook| webhook["name"] == change["name"])
+            .expect("a known name");
         webhook["clientConfig"]["caBundle"] = change["clientConfig"]["caBundle"].clone();
     }
     stored

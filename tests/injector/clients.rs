@@ -15,12 +15,24 @@ use crate::running::{Answer, BOUND, ROLE, Running, connect_as, review, start_for
 
 /// Whether a client with this certificate gets an answer. With TLS 1.3 a refusal comes after the client's handshake.
 async fn is_answered(running: &Running, own: Option<&str>) -> bool {
-    let Ok(mut stream) = connect_as(own, running.webhook, "ca.pem", "localhost").await else { return false };
-    let body =
-        review(&json!({ "stsidecar.dev/inject": "true", "stsidecar.dev/role-arn": ROLE }), &json!([])).to_string();
-    let head = format!("POST /inject HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
-    let _ = stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).await;
-    Answer::read(&mut stream).await.is_ok_and(|answer| answer.status == 200)
+    let Ok(mut stream) = connect_as(own, running.webhook, "ca.pem", "localhost").await else {
+        return false;
+    };
+    let body = review(
+        &json!({ "stsidecar.dev/inject": "true", "stsidecar.dev/role-arn": ROLE }),
+        &json!([]),
+    )
+    .to_string();
+    let head = format!(
+        "POST /inject HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let _ = stream
+        .write_all(&[head.as_bytes(), body.as_bytes()].concat())
+        .await;
+    Answer::read(&mut stream)
+        .await
+        .is_ok_and(|answer| answer.status == 200)
 }
 
 #[tokio::test]
@@ -28,9 +40,20 @@ async fn only_who_has_a_certificate_of_the_authority_is_answered_and_the_file_ma
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("ca.crt");
     let replace = |with: &str| std::fs::copy(certificates::file(with), &file).expect("a file");
-    let drain = Drain { grace: BOUND, idle: BOUND };
-    let running = start_for(Some(Clients::of(&file)), LIMITS, ApiServer::start().await, drain);
-    assert!(!is_answered(&running, Some("client-only.pem")).await, "the authority is not known yet");
+    let drain = Drain {
+        grace: BOUND,
+        idle: BOUND,
+    };
+    let running = start_for(
+        Some(Clients::of(&file)),
+        LIMITS,
+        ApiServer::start().await,
+        drain,
+    );
+    assert!(
+        !is_answered(&running, Some("client-only.pem")).await,
+        "the authority is not known yet"
+    );
     replace("ca.pem");
     for (own, lets_in) in [
         (Some("client-only.pem"), true),
@@ -42,7 +65,10 @@ async fn only_who_has_a_certificate_of_the_authority_is_answered_and_the_file_ma
         assert_eq!(is_answered(&running, own).await, lets_in, "{own:?}");
     }
     replace("other-ca.pem");
-    assert!(!is_answered(&running, Some("client-only.pem")).await, "its authority is gone");
+    assert!(
+        !is_answered(&running, Some("client-only.pem")).await,
+        "its authority is gone"
+    );
     std::fs::write(&file, "half a ").expect("a file");
     assert!(!is_answered(&running, Some("client-only.pem")).await);
     replace("ca.pem");
@@ -52,23 +78,40 @@ async fn only_who_has_a_certificate_of_the_authority_is_answered_and_the_file_ma
 /// Who is refused by TLS has no place for longer than any other stranger.
 #[tokio::test]
 async fn who_is_refused_is_closed() {
-    let drain = Drain { grace: BOUND, idle: BOUND };
+    let drain = Drain {
+        grace: BOUND,
+        idle: BOUND,
+    };
     let clients = Clients::of(&certificates::file("ca.pem"));
     let running = start_for(Some(clients), LIMITS, ApiServer::start().await, drain);
-    let mut stream = connect_as(None, running.webhook, "ca.pem", "localhost").await.expect("TLS 1.3 tells later");
-    let read = tokio::time::timeout(BOUND, stream.read(&mut [0; 8])).await.expect("closed");
-    assert!(read.expect_err("refused").to_string().to_lowercase().contains("certificate"));
+    let mut stream = connect_as(None, running.webhook, "ca.pem", "localhost")
+        .await
+        .expect("TLS 1.3 tells later");
+    let read = tokio::time::timeout(BOUND, stream.read(&mut [0; 8]))
+        .await
+        .expect("closed");
+    assert!(
+        read.expect_err("refused")
+            .to_string()
+            .to_lowercase()
+            .contains("certificate")
+    );
 }
 
 /// The API server of Go reports a request that it could not write, and not the reason that it has not read yet.
 #[tokio::test]
 async fn who_is_refused_can_send_its_request_and_reads_the_reason() {
-    let drain = Drain { grace: BOUND, idle: BOUND };
+    let drain = Drain {
+        grace: BOUND,
+        idle: BOUND,
+    };
     let clients = Clients::of(&certificates::file("ca.pem"));
     let running = start_for(Some(clients), LIMITS, ApiServer::start().await, drain);
     loop {
         let begun = tokio::time::Instant::now();
-        let mut stream = connect_as(None, running.webhook, "ca.pem", "localhost").await.expect("TLS 1.3 tells later");
+        let mut stream = connect_as(None, running.webhook, "ca.pem", "localhost")
+            .await
+            .expect("TLS 1.3 tells later");
         let mut sent = Ok(());
         for _ in 0..3 {
             sent = sent.and(stream.write_all(&[b'x'; 1024]).await);
@@ -79,7 +122,14 @@ async fn who_is_refused_can_send_its_request_and_reads_the_reason() {
             continue;
         }
         sent.expect("sent");
-        let read = tokio::time::timeout(BOUND, stream.read(&mut [0; 8])).await.expect("closed");
-        return assert!(read.expect_err("refused").to_string().to_lowercase().contains("certificate"));
+        let read = tokio::time::timeout(BOUND, stream.read(&mut [0; 8]))
+            .await
+            .expect("closed");
+        return assert!(
+            read.expect_err("refused")
+                .to_string()
+                .to_lowercase()
+                .contains("certificate")
+        );
     }
 }

@@ -43,7 +43,8 @@ pub(crate) fn served() -> Arc<SingleCertAndKey> {
     let chain = CertificateDer::pem_file_iter(certificates::file("server.pem")).expect("a file");
     let key = PrivateKeyDer::from_pem_file(certificates::file("server.key")).expect("a key");
     let provider = rustls::crypto::ring::default_provider();
-    let key = CertifiedKey::from_der(chain.map(|one| one.expect("PEM")).collect(), key, &provider).expect("a pair");
+    let key = CertifiedKey::from_der(chain.map(|one| one.expect("PEM")).collect(), key, &provider)
+        .expect("a pair");
     Arc::new(SingleCertAndKey::from(key))
 }
 
@@ -53,7 +54,13 @@ pub(crate) fn template() -> Template {
 }
 
 pub(crate) async fn start() -> Running {
-    start_with(ApiServer::start().await, Drain { grace: Duration::from_secs(10), idle: Duration::from_millis(400) })
+    start_with(
+        ApiServer::start().await,
+        Drain {
+            grace: Duration::from_secs(10),
+            idle: Duration::from_millis(400),
+        },
+    )
 }
 
 pub(crate) fn start_with(api: ApiServer, drain: Drain) -> Running {
@@ -64,8 +71,14 @@ pub(crate) fn start_within(limits: Limits, api: ApiServer, drain: Drain) -> Runn
     start_for(None, limits, api, drain)
 }
 
-pub(crate) fn start_for(clients: Option<Clients>, limits: Limits, api: ApiServer, drain: Drain) -> Running {
-    let bind = || stsidecar::http::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+pub(crate) fn start_for(
+    clients: Option<Clients>,
+    limits: Limits,
+    api: ApiServer,
+    drain: Drain,
+) -> Running {
+    let bind =
+        || stsidecar::http::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
     let (webhook, health) = (bind(), bind());
     let addresses = [&webhook, &health].map(|listener| listener.local_addr().expect("bound"));
     let registry = stsidecar::metrics::registry().expect("a fresh registry");
@@ -88,7 +101,13 @@ pub(crate) fn start_for(clients: Option<Clients>, limits: Limits, api: ApiServer
         None => std::future::pending().await,
     };
     let ended = tokio::spawn(server::run(parts, JoinSet::new(), drain, next));
-    Running { webhook: addresses[0], health: addresses[1], api, stop, ended }
+    Running {
+        webhook: addresses[0],
+        health: addresses[1],
+        api,
+        stop,
+        ended,
+    }
 }
 
 impl Running {
@@ -107,7 +126,10 @@ impl Running {
     }
 
     pub(crate) async fn post(&self, body: &[u8]) -> Answer {
-        let head = format!("POST /inject HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST /inject HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         self.send(&[head.as_bytes(), body].concat()).await
     }
 
@@ -125,10 +147,19 @@ impl Running {
 
     /// A counter of `/metrics`.
     pub(crate) async fn counted(&self, outcome: &str, reason: &str) -> u32 {
-        let line = format!("_admission_requests_total{{outcome=\"{outcome}\",reason=\"{reason}\"}} ");
+        let line =
+            format!("_admission_requests_total{{outcome=\"{outcome}\",reason=\"{reason}\"}} ");
         let text = self.page("/metrics").await.text;
-        let value = text.split(&line).nth(1).unwrap_or_else(|| panic!("no {line} in {text}"));
-        value.lines().next().expect("a value").parse().expect("a number")
+        let value = text
+            .split(&line)
+            .nth(1)
+            .unwrap_or_else(|| panic!("no {line} in {text}"));
+        value
+            .lines()
+            .next()
+            .expect("a value")
+            .parse()
+            .expect("a number")
     }
 
     pub(crate) async fn ready(&self) {
@@ -143,11 +174,17 @@ impl Running {
 
 pub(crate) async fn page(of: SocketAddr, target: &str) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(of).await?;
-    stream.write_all(format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await?;
+    stream
+        .write_all(format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes())
+        .await?;
     Answer::read(&mut stream).await
 }
 
-pub(crate) async fn connect(to: SocketAddr, ca: &str, name: &'static str) -> std::io::Result<TlsStream<TcpStream>> {
+pub(crate) async fn connect(
+    to: SocketAddr,
+    ca: &str,
+    name: &'static str,
+) -> std::io::Result<TlsStream<TcpStream>> {
     connect_as(None, to, ca, name).await
 }
 
@@ -159,21 +196,30 @@ pub(crate) async fn connect_as(
     name: &'static str,
 ) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(certificates::file(ca)).expect("PEM")).expect("a CA");
-    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring has them")
-        .with_root_certificates(roots);
+    roots
+        .add(CertificateDer::from_pem_file(certificates::file(ca)).expect("PEM"))
+        .expect("a CA");
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .expect("ring has them")
+    .with_root_certificates(roots);
     let config = match own {
         None => builder.with_no_client_auth(),
         Some(own) => {
             let chain = CertificateDer::pem_file_iter(certificates::file(own)).expect("a file");
-            let key = PrivateKeyDer::from_pem_file(certificates::file("server.key")).expect("a key");
-            builder.with_client_auth_cert(chain.map(|one| one.expect("PEM")).collect(), key).expect("a pair")
+            let key =
+                PrivateKeyDer::from_pem_file(certificates::file("server.key")).expect("a key");
+            builder
+                .with_client_auth_cert(chain.map(|one| one.expect("PEM")).collect(), key)
+                .expect("a pair")
         }
     };
     let socket = TcpStream::connect(to).await?;
-    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name).expect("a name"), socket).await
+    TlsConnector::from(Arc::new(config))
+        .connect(ServerName::try_from(name).expect("a name"), socket)
+        .await
 }
 
 /// One HTTP answer.
@@ -184,7 +230,9 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) async fn read(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> std::io::Result<Self> {
+    pub(crate) async fn read(
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> std::io::Result<Self> {
         let reading = async {
             let mut bytes = Vec::new();
             let broken = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
@@ -192,11 +240,20 @@ impl Answer {
                 let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
                 if let Some(end) = end {
                     let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-                    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
-                    let length: usize = length.and_then(|text| text.parse().ok()).expect("every answer has a length");
+                    let length = head
+                        .split("content-length: ")
+                        .nth(1)
+                        .and_then(|rest| rest.lines().next());
+                    let length: usize = length
+                        .and_then(|text| text.parse().ok())
+                        .expect("every answer has a length");
                     if bytes.len() >= end + 4 + length {
                         let text = String::from_utf8_lossy(&bytes[end + 4..]).into_owned();
-                        return Ok(Self { status: head[9..12].parse().expect("a status"), head, text });
+                        return Ok(Self {
+                            status: head[9..12].parse().expect("a status"),
+                            head,
+                            text,
+                        });
                     }
                 }
                 if stream.read_buf(&mut bytes).await? == 0 {
@@ -204,7 +261,9 @@ impl Answer {
                 }
             }
         };
-        tokio::time::timeout(BOUND, reading).await.expect("an answer in time")
+        tokio::time::timeout(BOUND, reading)
+            .await
+            .expect("an answer in time")
     }
 }
 
@@ -228,9 +287,15 @@ pub(crate) fn review(annotations: &Value, env: &Value) -> Value {
 
 /// The pod after a patch.
 pub(crate) fn patched(review: &Value, response: &Value) -> Value {
-    assert_eq!((&response["allowed"], &response["patchType"]), (&true.into(), &"JSONPatch".into()), "{response}");
-    let patch = base64::engine::general_purpose::STANDARD.decode(response["patch"].as_str().expect("a patch"));
-    let patch: json_patch::Patch = serde_json::from_slice(&patch.expect("base64")).expect("a patch");
+    assert_eq!(
+        (&response["allowed"], &response["patchType"]),
+        (&true.into(), &"JSONPatch".into()),
+        "{response}"
+    );
+    let patch = base64::engine::general_purpose::STANDARD
+        .decode(response["patch"].as_str().expect("a patch"));
+    let patch: json_patch::Patch =
+        serde_json::from_slice(&patch.expect("base64")).expect("a patch");
     let mut pod = review["request"]["object"].clone();
     json_patch::patch(&mut pod, &patch).expect("it applies");
     pod
@@ -241,6 +306,14 @@ pub(crate) const NAMESPACE: &str = "GET /api/v1/namespaces/team";
 
 /// A labelled namespace whose ServiceAccount names a role.
 pub(crate) fn with_role(api: &ApiServer) {
-    api.set(ACCOUNT, 200, json!({ "metadata": { "annotations": { "stsidecar.dev/role-arn": ROLE } } }));
-    api.set(NAMESPACE, 200, json!({ "metadata": { "labels": { "stsidecar.dev/injection": "enabled" } } }));
+    api.set(
+        ACCOUNT,
+        200,
+        json!({ "metadata": { "annotations": { "stsidecar.dev/role-arn": ROLE } } }),
+    );
+    api.set(
+        NAMESPACE,
+        200,
+        json!({ "metadata": { "labels": { "stsidecar.dev/injection": "enabled" } } }),
+    );
 }

@@ -26,7 +26,8 @@ use tokio::time::Instant;
 use crate::scene::Time;
 
 pub const SECRET: &str = "/api/v1/namespaces/stsidecar-system/secrets/stsidecar-injector-tls";
-pub const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/stsidecar-injector";
+pub const WEBHOOKS: &str =
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/stsidecar-injector";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
@@ -79,7 +80,11 @@ impl Api {
             writes: Vec::new(),
             bundles: Vec::new(),
         };
-        let api = Arc::new(Self { state: Mutex::new(state), time: Time::start(), url });
+        let api = Arc::new(Self {
+            state: Mutex::new(state),
+            time: Time::start(),
+            url,
+        });
         let served = api.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -92,7 +97,9 @@ impl Api {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no test panics while it holds this")
+        self.state
+            .lock()
+            .expect("no test panics while it holds this")
     }
 
     /// Ends every watch, as each change of an API server's health does.
@@ -105,14 +112,27 @@ impl Api {
     /// What `helm upgrade --force` does to what was not in the chart.
     pub fn wipe(&self) {
         self.edit(WEBHOOKS, |configuration| {
-            drop(configuration["metadata"].as_object_mut().expect("an object").remove("annotations"));
+            drop(
+                configuration["metadata"]
+                    .as_object_mut()
+                    .expect("an object")
+                    .remove("annotations"),
+            );
         });
-        self.edit(SECRET, |secret| drop(secret.as_object_mut().expect("an object").remove("data")));
+        self.edit(SECRET, |secret| {
+            drop(secret.as_object_mut().expect("an object").remove("data"));
+        });
         self.edit(WEBHOOKS, |configuration| {
-            for webhook in
-                configuration["webhooks"].as_array_mut().expect("webhooks").iter_mut().filter(|webhook| is_own(webhook))
+            for webhook in configuration["webhooks"]
+                .as_array_mut()
+                .expect("webhooks")
+                .iter_mut()
+                .filter(|webhook| is_own(webhook))
             {
-                webhook["clientConfig"].as_object_mut().expect("an object").remove("caBundle");
+                webhook["clientConfig"]
+                    .as_object_mut()
+                    .expect("an object")
+                    .remove("caBundle");
             }
         });
     }
@@ -146,26 +166,46 @@ impl Api {
     /// The caBundle of both webhooks that somebody sees who is behind by `lag`, base64.
     pub fn bundle(&self, lag: std::time::Duration) -> Option<String> {
         let at = Instant::now().checked_sub(lag)?;
-        self.state().bundles.iter().rev().find(|(since, _)| *since <= at).map(|(_, bundle)| bundle.clone())
+        self.state()
+            .bundles
+            .iter()
+            .rev()
+            .find(|(since, _)| *since <= at)
+            .map(|(_, bundle)| bundle.clone())
     }
 
     /// With the time of the test, as every answer of an API server has its own.
-    async fn dated(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
+    async fn dated(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, io::Error> {
         let time = self.time;
         let mut response = self.answer(request).await?;
-        let date = DateTime::from_secs(time.wall().unix_seconds()).fmt(Format::HttpDate).expect("within its years");
-        response.headers_mut().insert(http::header::DATE, date.parse().expect("ASCII"));
+        let date = DateTime::from_secs(time.wall().unix_seconds())
+            .fmt(Format::HttpDate)
+            .expect("within its years");
+        response
+            .headers_mut()
+            .insert(http::header::DATE, date.parse().expect("ASCII"));
         Ok(response)
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, io::Error> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         let health = self.state().health;
         match health {
             Health::Down => return Err(io::ErrorKind::ConnectionReset.into()),
             Health::Hanging => std::future::pending().await,
-            Health::NoWatches if head.uri.query().is_some_and(|query| query.contains("watch=true")) => {
+            Health::NoWatches
+                if head
+                    .uri
+                    .query()
+                    .is_some_and(|query| query.contains("watch=true")) =>
+            {
                 return Ok(refusal(StatusCode::FORBIDDEN, "no watches"));
             }
             Health::NoSecrets if head.uri.path().contains("secrets") => {
@@ -176,10 +216,16 @@ impl Api {
             }
             _ => {}
         }
-        let (path, query) = (head.uri.path().to_owned(), head.uri.query().unwrap_or_default());
-        let named = [SECRET, WEBHOOKS].into_iter().find(|object| *object == path);
-        let collection =
-            [SECRET, WEBHOOKS].into_iter().find(|object| object.rsplit_once('/').expect("a path").0 == path);
+        let (path, query) = (
+            head.uri.path().to_owned(),
+            head.uri.query().unwrap_or_default(),
+        );
+        let named = [SECRET, WEBHOOKS]
+            .into_iter()
+            .find(|object| *object == path);
+        let collection = [SECRET, WEBHOOKS]
+            .into_iter()
+            .find(|object| object.rsplit_once('/').expect("a path").0 == path);
         let mut state = self.state();
         Ok(match (&head.method, named, collection) {
             (&Method::GET, Some(path), _) => {
@@ -190,14 +236,19 @@ impl Api {
                 state.write(path, &serde_json::from_slice(&body).expect("JSON"))
             }
             (&Method::GET, None, Some(path)) if watches_one(query, path) => state.watch(path),
-            _ => refusal(StatusCode::FORBIDDEN, &format!("{} {} is forbidden", head.method, head.uri)),
+            _ => refusal(
+                StatusCode::FORBIDDEN,
+                &format!("{} {} is forbidden", head.method, head.uri),
+            ),
         })
     }
 }
 
 /// Whether the chart made it; a configuration can hold webhooks of others.
 fn is_own(webhook: &Value) -> bool {
-    webhook["name"].as_str().is_some_and(|name| name.ends_with(".stsidecar.dev"))
+    webhook["name"]
+        .as_str()
+        .is_some_and(|name| name.ends_with(".stsidecar.dev"))
 }
 
 fn watches_one(query: &str, path: &str) -> bool {
@@ -207,7 +258,11 @@ fn watches_one(query: &str, path: &str) -> bool {
 
 impl State {
     fn object(&self, path: &str) -> &Value {
-        if path == SECRET { &self.secret } else { &self.webhooks }
+        if path == SECRET {
+            &self.secret
+        } else {
+            &self.webhooks
+        }
     }
 
     fn write(&mut self, path: &'static str, sent: &Value) -> Response<Body> {
@@ -215,7 +270,11 @@ impl State {
         if sent["metadata"]["resourceVersion"] != stored["metadata"]["resourceVersion"] {
             return refusal(StatusCode::CONFLICT, "the object has been modified");
         }
-        let written = if path == SECRET { sent.clone() } else { merged(stored, sent) };
+        let written = if path == SECRET {
+            sent.clone()
+        } else {
+            merged(stored, sent)
+        };
         self.writes.push(path.to_owned());
         self.store(path, written);
         answer(self.object(path))
@@ -228,15 +287,26 @@ impl State {
         if path == SECRET {
             self.secret = object;
         } else {
-            let own = object["webhooks"].as_array().expect("webhooks").iter().filter(|webhook| is_own(webhook));
-            let bundles: BTreeSet<&str> =
-                own.map(|webhook| webhook["clientConfig"]["caBundle"].as_str().unwrap_or_default()).collect();
+            let own = object["webhooks"]
+                .as_array()
+                .expect("webhooks")
+                .iter()
+                .filter(|webhook| is_own(webhook));
+            let bundles: BTreeSet<&str> = own
+                .map(|webhook| {
+                    webhook["clientConfig"]["caBundle"]
+                        .as_str()
+                        .unwrap_or_default()
+                })
+                .collect();
             assert!(bundles.len() <= 1, "the webhooks differ: {bundles:?}");
-            self.bundles.push((Instant::now(), bundles.into_iter().collect()));
+            self.bundles
+                .push((Instant::now(), bundles.into_iter().collect()));
             self.webhooks = object;
         }
         if self.health == Health::Up {
-            self.watchers.retain(|(own, watcher)| *own != path || watcher.send(event.clone()).is_ok());
+            self.watchers
+                .retain(|(own, watcher)| *own != path || watcher.send(event.clone()).is_ok());
         }
     }
 
@@ -251,12 +321,19 @@ impl State {
 
 /// A strategic merge of `webhooks` by name, and of annotations; unlike the real one it refuses a name that is new.
 fn merged(mut stored: Value, patch: &Value) -> Value {
-    for (key, value) in patch["metadata"]["annotations"].as_object().into_iter().flatten() {
+    for (key, value) in patch["metadata"]["annotations"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
         stored["metadata"]["annotations"][key] = value.clone();
     }
     for change in patch["webhooks"].as_array().expect("a list") {
         let webhooks = stored["webhooks"].as_array_mut().expect("a list");
-        let webhook = webhooks.iter_mut().find(|webhook| webhook["name"] == change["name"]).expect("a known name");
+        let webhook = webhooks
+            .iter_mut()
+            .find(|webhook| webhook["name"] == change["name"])
+            .expect("a known name");
         webhook["clientConfig"]["caBundle"] = change["clientConfig"]["caBundle"].clone();
     }
     stored
@@ -264,12 +341,17 @@ fn merged(mut stored: Value, patch: &Value) -> Value {
 
 fn answer(object: &Value) -> Response<Body> {
     let (sender, receiver) = mpsc::unbounded_channel();
-    sender.send(object.to_string().into()).expect("the receiver is here");
+    sender
+        .send(object.to_string().into())
+        .expect("the receiver is here");
     Response::new(Body(receiver))
 }
 
 fn refusal(code: StatusCode, message: &str) -> Response<Body> {
-    let reason = code.canonical_reason().expect("a known code").replace(' ', "");
+    let reason = code
+        .canonical_reason()
+        .expect("a known code")
+        .replace(' ', "");
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": message, "reason": reason, "code": code.as_u16()});
     let mut response = answer(&status);
@@ -287,6 +369,8 @@ impl hyper::body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
+        self.0
+            .poll_recv(context)
+            .map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
     }
 }

@@ -13,7 +13,9 @@ use prometheus::Registry;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use stsidecar::injector::certificates::{Clock, Metrics, Mode, ServingCertificate, Settings, inspect, keep};
+use stsidecar::injector::certificates::{
+    Clock, Metrics, Mode, ServingCertificate, Settings, inspect, keep,
+};
 use stsidecar::injector::client_of;
 use stsidecar::time::Wall;
 use tokio::sync::watch;
@@ -30,8 +32,10 @@ pub const NAME: &str = "stsidecar-injector.stsidecar-system.svc";
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const HOUR: Duration = Duration::from_hours(1);
 pub const DAY: Duration = Duration::from_hours(24);
-pub const SELF: Mode =
-    Mode::SelfSigned { ca_duration: Duration::from_hours(8760), leaf_duration: Duration::from_hours(168) };
+pub const SELF: Mode = Mode::SelfSigned {
+    ca_duration: Duration::from_hours(8760),
+    leaf_duration: Duration::from_hours(168),
+};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Time(Instant, i64);
@@ -53,7 +57,9 @@ impl Time {
 
 impl TimeProvider for Time {
     fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(self.wall().since(Wall::default())))
+        Some(UnixTime::since_unix_epoch(
+            self.wall().since(Wall::default()),
+        ))
     }
 }
 
@@ -70,7 +76,13 @@ impl Replica {
         Self::mounted(api, time, mode, jitter, "/nonexistent".into())
     }
 
-    pub fn mounted(api: &Api, time: Time, mode: Mode, jitter: f64, folder: std::path::PathBuf) -> Self {
+    pub fn mounted(
+        api: &Api,
+        time: Time,
+        mode: Mode,
+        jitter: f64,
+        folder: std::path::PathBuf,
+    ) -> Self {
         let settings = Settings {
             mode,
             secret_name: "stsidecar-injector-tls".to_owned(),
@@ -83,17 +95,37 @@ impl Replica {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).expect("a fresh registry");
         let serving = Arc::new(ServingCertificate::new());
-        let clock = Clock { wall: Arc::new(move || time.wall()), jitter };
+        let clock = Clock {
+            wall: Arc::new(move || time.wall()),
+            jitter,
+        };
         let (shutdown, stopped) = watch::channel(false);
-        let task = tokio::spawn(keep(settings, client, serving.clone(), metrics.clone(), clock, stopped));
-        Self { serving, metrics, registry, shutdown, task }
+        let task = tokio::spawn(keep(
+            settings,
+            client,
+            serving.clone(),
+            metrics.clone(),
+            clock,
+            stopped,
+        ));
+        Self {
+            serving,
+            metrics,
+            registry,
+            shutdown,
+            task,
+        }
     }
 
     /// Waits until it is ready, at most `limit`.
     pub async fn ready_within(&self, limit: Duration) {
         let start = Instant::now();
         while !self.serving.is_ready() {
-            assert!(start.elapsed() <= limit, "not ready after {limit:?}: {:?}", self.serving.readiness());
+            assert!(
+                start.elapsed() <= limit,
+                "not ready after {limit:?}: {:?}",
+                self.serving.readiness()
+            );
             sleep(SECOND / 10).await;
         }
     }
@@ -103,7 +135,9 @@ impl Replica {
     }
 
     pub fn leaf_ends(&self) -> Wall {
-        inspect::life(&self.leaf()).expect("a certificate").not_after
+        inspect::life(&self.leaf())
+            .expect("a certificate")
+            .not_after
     }
 
     pub fn gauge(&self, kind: &str) -> f64 {
@@ -117,8 +151,14 @@ impl Replica {
 
     fn of_family(&self, part: &str, kind: &str) -> f64 {
         let families = self.registry.gather();
-        let family = families.iter().find(|family| family.name().contains(part)).expect("the family");
-        let metric = family.get_metric().iter().find(|metric| metric.get_label()[0].value() == kind);
+        let family = families
+            .iter()
+            .find(|family| family.name().contains(part))
+            .expect("the family");
+        let metric = family
+            .get_metric()
+            .iter()
+            .find(|metric| metric.get_label()[0].value() == kind);
         metric.expect("the kind").get_gauge().get_value()
     }
 
@@ -167,17 +207,33 @@ async fn handshake(bundle: &str, time: Time, replica: &Replica) -> Result<(), St
     let connector = TlsConnector::from(Arc::new(client));
     let accepted = TlsAcceptor::from(Arc::new(server)).accept(far);
     let (connected, _) = tokio::join!(connector.connect(name, near), accepted);
-    connected.map(drop).map_err(|error| format!("{error} at {}", time.wall().rfc3339()))
+    connected
+        .map(drop)
+        .map_err(|error| format!("{error} at {}", time.wall().rfc3339()))
 }
 
 /// Calls all replicas each `pause` for `lasts`, with API servers that are behind by 0, 10 and 25 s. Those that see
 /// the same caBundle count once.
-pub async fn call_all(api: &Api, time: Time, replicas: &[&Replica], pause: Duration, lasts: Duration) -> usize {
+pub async fn call_all(
+    api: &Api,
+    time: Time,
+    replicas: &[&Replica],
+    pause: Duration,
+    lasts: Duration,
+) -> usize {
     let (start, mut calls) = (Instant::now(), 0);
     while start.elapsed() < lasts {
-        let views: BTreeSet<String> = [0, 10, 25].iter().filter_map(|lag| api.bundle(*lag * SECOND)).collect();
-        for (bundle, replica) in views.iter().flat_map(|bundle| replicas.iter().map(move |replica| (bundle, replica))) {
-            handshake(bundle, time, replica).await.unwrap_or_else(|error| panic!("{error}, caBundle {bundle}"));
+        let views: BTreeSet<String> = [0, 10, 25]
+            .iter()
+            .filter_map(|lag| api.bundle(*lag * SECOND))
+            .collect();
+        for (bundle, replica) in views
+            .iter()
+            .flat_map(|bundle| replicas.iter().map(move |replica| (bundle, replica)))
+        {
+            handshake(bundle, time, replica)
+                .await
+                .unwrap_or_else(|error| panic!("{error}, caBundle {bundle}"));
             calls += 1;
         }
         sleep(pause).await;

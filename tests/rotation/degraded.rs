@@ -27,7 +27,9 @@ async fn a_directory_that_is_removed_and_made_again_is_watched_again_at_the_next
     let mut running = Running::start(&file);
     running.until_value(1).await;
     fs::remove_dir_all(&root).expect("there");
-    running.until("that it is gone", |latest| latest.error.is_some()).await;
+    running
+        .until("that it is gone", |latest| latest.error.is_some())
+        .await;
     running.tick();
     let mut volume = TokenVolume::at(&root);
     volume.rotate(&numbered(2));
@@ -37,7 +39,12 @@ async fn a_directory_that_is_removed_and_made_again_is_watched_again_at_the_next
     volume.rotate(&numbered(3));
     running.until_value(3).await;
     running.end().await;
-    assert_eq!((log.count(&["WARN", WARNING]), log.count(&["INFO", RESUMED])), (1, 1), "{}", log.text());
+    assert_eq!(
+        (log.count(&["WARN", WARNING]), log.count(&["INFO", RESUMED])),
+        (1, 1),
+        "{}",
+        log.text()
+    );
 }
 
 #[tokio::test]
@@ -72,7 +79,9 @@ async fn a_directory_that_does_not_exist_is_one_warning_and_then_found() {
     let root = parent.path().join("later");
     let file = open(&root.join("token"));
     let mut running = Running::start(&file);
-    running.until("that it is missing", |latest| latest.error.is_some()).await;
+    running
+        .until("that it is missing", |latest| latest.error.is_some())
+        .await;
     for _ in 0..5 {
         running.tick();
         tokio::task::yield_now().await;
@@ -81,7 +90,12 @@ async fn a_directory_that_does_not_exist_is_one_warning_and_then_found() {
     running.tick();
     running.until_value(1).await;
     running.end().await;
-    assert_eq!(log.count(&["WARN", WARNING, "does not exist"]), 1, "{}", log.text());
+    assert_eq!(
+        log.count(&["WARN", WARNING, "does not exist"]),
+        1,
+        "{}",
+        log.text()
+    );
     assert_eq!(log.count(&["INFO", RESUMED]), 1, "{}", log.text());
 }
 
@@ -119,10 +133,16 @@ async fn reading_a_plain_file_does_not_wake_its_own_watch() {
     };
     let file = RotatedFile::new(&path, 20_000, parse, None);
     let mut running = Running::start(&file);
-    running.until("garbage", |latest| latest.error.is_some()).await;
+    running
+        .until("garbage", |latest| latest.error.is_some())
+        .await;
     // Time for a loop to show itself, if there were one.
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(reads.load(Ordering::Relaxed), 1, "reads without a change or a tick");
+    assert_eq!(
+        reads.load(Ordering::Relaxed),
+        1,
+        "reads without a change or a tick"
+    );
     fs::write(&path, numbered(1)).expect("written");
     running.until_value(1).await;
     running.end().await;
@@ -143,27 +163,51 @@ fn without_an_inotify_instance_the_tick_sees_the_rotation_and_there_is_one_warni
             let unused = rustix::process::Uid::from_raw(1_000_000_000 + std::process::id());
             rustix::thread::set_thread_uid(unused).expect("root may");
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         return runtime.block_on(inotify_is_exhausted());
     }
     let program = env::current_exe().expect("this test");
-    let name = "degraded::without_an_inotify_instance_the_tick_sees_the_rotation_and_there_is_one_warning";
+    let name =
+        "degraded::without_an_inotify_instance_the_tick_sees_the_rotation_and_there_is_one_warning";
     let alone = ["--exact", name, "--nocapture", "--test-threads=1"];
     let limited = "echo 8 > /proc/sys/user/max_inotify_instances && exec \"$0\" \"$@\"";
     let namespace = ["--user", "--map-root-user", "sh", "-c"];
-    let probe = Command::new("unshare").args(namespace).args([limited, "true"]).stderr(Stdio::null()).status();
+    let probe = Command::new("unshare")
+        .args(namespace)
+        .args([limited, "true"])
+        .stderr(Stdio::null())
+        .status();
     let output = if probe.is_ok_and(|status| status.success()) {
-        Command::new("unshare").args(namespace).arg(limited).arg(program).args(alone).env(ALONE, "1").output()
+        Command::new("unshare")
+            .args(namespace)
+            .arg(limited)
+            .arg(program)
+            .args(alone)
+            .env(ALONE, "1")
+            .output()
     } else if rustix::process::geteuid().is_root() {
-        Command::new(program).args(alone).env(ALONE, AS_ANOTHER).output()
+        Command::new(program)
+            .args(alone)
+            .env(ALONE, AS_ANOTHER)
+            .output()
     } else {
         let all = env::var_os("ALL_TIERS").is_some_and(|all| all == "1");
         assert!(!all, "ALL_TIERS=1 needs user namespaces or root");
         return println!("not run: without an inotify instance: it needs user namespaces or root");
     };
     let output = output.expect("runs");
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
 }
 
 async fn inotify_is_exhausted() {
@@ -176,7 +220,8 @@ async fn inotify_is_exhausted() {
         }
     };
     assert_eq!(refused, Errno::MFILE);
-    fs::File::open("/dev/null").expect("a descriptor: ulimit -Hn is below fs.inotify.max_user_instances");
+    fs::File::open("/dev/null")
+        .expect("a descriptor: ulimit -Hn is below fs.inotify.max_user_instances");
     let log = Log::default();
     let _collecting = log.collect();
     let directory = scratch(&file_systems()[0]);
@@ -189,8 +234,18 @@ async fn inotify_is_exhausted() {
         running.tick();
         running.until_value(number).await;
     }
-    assert_eq!(log.count(&["WARN", WARNING, "max_user_instances"]), 1, "{}", log.text());
-    assert_eq!((log.count(&["WARN"]), log.count(&[RESUMED])), (1, 0), "{}", log.text());
+    assert_eq!(
+        log.count(&["WARN", WARNING, "max_user_instances"]),
+        1,
+        "{}",
+        log.text()
+    );
+    assert_eq!(
+        (log.count(&["WARN"]), log.count(&[RESUMED])),
+        (1, 0),
+        "{}",
+        log.text()
+    );
     drop(held);
     running.tick();
     // The tick reads and arms; the swap after that reading needs no tick.
@@ -199,5 +254,10 @@ async fn inotify_is_exhausted() {
     volume.rotate(&numbered(7));
     running.until_value(7).await;
     running.end().await;
-    assert_eq!((log.count(&["WARN"]), log.count(&["INFO", RESUMED])), (1, 1), "{}", log.text());
+    assert_eq!(
+        (log.count(&["WARN"]), log.count(&["INFO", RESUMED])),
+        (1, 1),
+        "{}",
+        log.text()
+    );
 }

@@ -44,13 +44,29 @@ fn whatever_replaces_the_file_is_named_and_the_last_content_stays() {
     let becomes = |by: &mut dyn FnMut(&Path), message: &str| {
         replace(&path, by);
         let latest = reload_in_time(&file);
-        assert_eq!((latest.value.as_deref(), latest.generation), (Some(&1), 1), "{message}");
+        assert_eq!(
+            (latest.value.as_deref(), latest.generation),
+            (Some(&1), 1),
+            "{message}"
+        );
         let error = latest.error.expect(message).to_string();
-        assert!(error.starts_with(path.to_str().expect("text")) && error.ends_with(message), "{error}");
+        assert!(
+            error.starts_with(path.to_str().expect("text")) && error.ends_with(message),
+            "{error}"
+        );
     };
-    becomes(&mut |path| mknodat(CWD, path, FileType::Fifo, Mode::RUSR, 0).expect("made"), "is a FIFO, not a file");
-    becomes(&mut |path| fs::create_dir(path).expect("made"), "is a directory, not a file");
-    becomes(&mut |path| socket = Some(UnixListener::bind(path).expect("bound")), "is a socket, not a file");
+    becomes(
+        &mut |path| mknodat(CWD, path, FileType::Fifo, Mode::RUSR, 0).expect("made"),
+        "is a FIFO, not a file",
+    );
+    becomes(
+        &mut |path| fs::create_dir(path).expect("made"),
+        "is a directory, not a file",
+    );
+    becomes(
+        &mut |path| socket = Some(UnixListener::bind(path).expect("bound")),
+        "is a socket, not a file",
+    );
     becomes(
         &mut |path| fs::write(path, vec![b'x'; 1 << 20]).expect("written"),
         "is longer than 20000 bytes, the most it may have",
@@ -61,7 +77,10 @@ fn whatever_replaces_the_file_is_named_and_the_last_content_stays() {
     );
     replace(&path, |path| fs::write(path, numbered(2)).expect("written"));
     let latest = file.reload();
-    assert_eq!((latest.value.as_deref(), latest.error.is_none()), (Some(&2), true));
+    assert_eq!(
+        (latest.value.as_deref(), latest.error.is_none()),
+        (Some(&2), true)
+    );
 }
 
 #[test]
@@ -79,7 +98,8 @@ fn a_file_without_permission_says_who_we_are_whose_it_is_and_what_to_set() {
     let (uid, latest) = thread::scope(|scope| {
         let thread = scope.spawn(|| {
             if us.is_root() {
-                rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(OTHER)).expect("root may");
+                rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(OTHER))
+                    .expect("root may");
             }
             (rustix::process::geteuid().as_raw(), file.reload())
         });
@@ -89,7 +109,10 @@ fn a_file_without_permission_says_who_we_are_whose_it_is_and_what_to_set() {
     let error = latest.error.expect("refused");
     assert!(matches!(*error, Error::Unreadable { .. }), "{error:?}");
     let text = error.to_string();
-    let (us, owner) = (format!("we are uid {uid}"), format!("owner {}:", us.as_raw()));
+    let (us, owner) = (
+        format!("we are uid {uid}"),
+        format!("owner {}:", us.as_raw()),
+    );
     for part in ["Permission denied", &us, "mode 0000", &owner, "fsGroup"] {
         assert!(text.contains(part), "{part} in {text}");
     }
@@ -105,8 +128,15 @@ fn a_content_cut_at_any_byte_is_refused_and_the_whole_one_stays() {
     for length in 0..whole.len() {
         volume.rotate(&whole[..length]);
         let latest = file.reload();
-        assert_eq!((latest.value.as_deref(), latest.generation), (Some(&7), 1), "{length} bytes");
-        assert!(matches!(latest.error.as_deref(), Some(Error::Rejected { .. })), "{length} bytes");
+        assert_eq!(
+            (latest.value.as_deref(), latest.generation),
+            (Some(&7), 1),
+            "{length} bytes"
+        );
+        assert!(
+            matches!(latest.error.as_deref(), Some(Error::Rejected { .. })),
+            "{length} bytes"
+        );
     }
     volume.rotate(&whole);
     let latest = file.reload();
@@ -118,8 +148,9 @@ fn a_token_cut_before_its_signature_is_refused_and_no_error_shows_any_of_it() {
     let directory = scratch(&file_systems()[0]);
     let mut volume = TokenVolume::at(directory.path());
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
-    let claims =
-        part(r#"{"iss":"https://issuer","sub":"system:serviceaccount:canary:canary","aud":["sts.amazonaws.com"]}"#);
+    let claims = part(
+        r#"{"iss":"https://issuer","sub":"system:serviceaccount:canary:canary","aud":["sts.amazonaws.com"]}"#,
+    );
     let signed = format!("{}.{claims}.", part(r#"{"alg":"RS256"}"#));
     let whole = format!("{signed}{}", "c2ln".repeat(80));
     let path = volume.rotate(whole.as_bytes());
@@ -128,10 +159,21 @@ fn a_token_cut_before_its_signature_is_refused_and_no_error_shows_any_of_it() {
     for length in 0..=signed.len() {
         volume.rotate(&whole.as_bytes()[..length]);
         let latest = file.reload();
-        assert_eq!(latest.value.as_ref().expect("kept").expose(), whole, "{length} bytes");
+        assert_eq!(
+            latest.value.as_ref().expect("kept").expose(),
+            whole,
+            "{length} bytes"
+        );
         let error = latest.error.clone().expect("refused");
-        for shown in [error.to_string(), format!("{error:?}"), format!("{latest:?}")] {
-            assert!(!shown.contains("eyJ") && !shown.contains("canary"), "{shown}");
+        for shown in [
+            error.to_string(),
+            format!("{error:?}"),
+            format!("{latest:?}"),
+        ] {
+            assert!(
+                !shown.contains("eyJ") && !shown.contains("canary"),
+                "{shown}"
+            );
         }
     }
 }

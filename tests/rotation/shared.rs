@@ -14,8 +14,10 @@ use crate::token_volume::TokenVolume;
 #[tokio::test]
 async fn files_of_one_directory_by_two_paths_and_of_another_are_all_seen() {
     let parent = scratch(&file_systems()[0]);
-    let (mut one, mut other) =
-        (TokenVolume::at(parent.path().join("one")), TokenVolume::at(parent.path().join("other")));
+    let (mut one, mut other) = (
+        TokenVolume::at(parent.path().join("one")),
+        TokenVolume::at(parent.path().join("other")),
+    );
     symlink(parent.path().join("one"), parent.path().join("alias")).expect("linked");
     one.rotate(&numbered(0));
     other.rotate(&numbered(0));
@@ -67,7 +69,9 @@ async fn a_directory_that_is_busy_costs_the_files_of_others_no_read() {
     let watches = Watches::default();
     let quiet = RotatedFile::new(parent.path().join("quiet/token"), 20_000, parse, None);
     let mut quiet = Running::start_with(&quiet, &watches);
-    quiet.until("garbage", |latest| latest.error.is_some()).await;
+    quiet
+        .until("garbage", |latest| latest.error.is_some())
+        .await;
     let mut running = Running::start_with(&open(&busy.path("token")), &watches);
     for number in 1..=20 {
         busy.rotate(&numbered(number));
@@ -92,7 +96,8 @@ async fn a_directory_that_is_replaced_is_watched_again_for_all_its_files_and_sai
     }
     fs::remove_dir_all(&root).expect("there");
     for file in &mut running {
-        file.until("that it is gone", |latest| latest.error.is_some()).await;
+        file.until("that it is gone", |latest| latest.error.is_some())
+            .await;
         file.tick();
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -122,7 +127,8 @@ async fn a_directory_that_the_kubelet_did_not_lay_out_is_said_once_for_all_its_f
     let directory = scratch(&file_systems()[0]);
     fs::write(directory.path().join("token"), numbered(1)).expect("room");
     let watches = Watches::default();
-    let mut running = [(); 3].map(|()| Running::start_with(&open(&directory.path().join("token")), &watches));
+    let mut running =
+        [(); 3].map(|()| Running::start_with(&open(&directory.path().join("token")), &watches));
     for file in &mut running {
         file.until_value(1).await;
     }

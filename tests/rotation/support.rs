@@ -26,8 +26,15 @@ pub(crate) fn numbered(number: u64) -> Vec<u8> {
 /// The number of a whole content.
 pub(crate) fn number(content: &[u8]) -> Result<u64, String> {
     let text = std::str::from_utf8(content).map_err(|error| error.to_string())?;
-    let number = text.get(..10).and_then(|digits| digits.parse().ok()).ok_or("no number")?;
-    if content == numbered(number) { Ok(number) } else { Err(format!("torn: {} bytes", content.len())) }
+    let number = text
+        .get(..10)
+        .and_then(|digits| digits.parse().ok())
+        .ok_or("no number")?;
+    if content == numbered(number) {
+        Ok(number)
+    } else {
+        Err(format!("torn: {} bytes", content.len()))
+    }
 }
 
 /// A handle on `path` that understands numbered contents of up to 20 kB.
@@ -37,12 +44,18 @@ pub(crate) fn open(path: &Path) -> RotatedFile<u64> {
 
 /// Where tests write: memory as the kubelet's volumes, and disk.
 pub(crate) fn file_systems() -> [PathBuf; 2] {
-    [PathBuf::from("/dev/shm"), PathBuf::from(env!("CARGO_TARGET_TMPDIR"))]
+    [
+        PathBuf::from("/dev/shm"),
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
+    ]
 }
 
 /// A fresh directory in `parent`.
 pub(crate) fn scratch(parent: &Path) -> tempfile::TempDir {
-    tempfile::Builder::new().prefix("rotation-").tempdir_in(parent).expect("a directory")
+    tempfile::Builder::new()
+        .prefix("rotation-")
+        .tempdir_in(parent)
+        .expect("a directory")
 }
 
 /// [`RotatedFile::run`] as a task, with its ticks and its end in the test's hands.
@@ -65,9 +78,15 @@ impl Running {
         let heard = file.subscribe();
         let (file, watches) = (file.clone(), watches.clone());
         let task = tokio::spawn(async move {
-            file.run(&watches, received, async { drop(stopped.await) }).await;
+            file.run(&watches, received, async { drop(stopped.await) })
+                .await;
         });
-        Self { ticks, stop, task, heard }
+        Self {
+            ticks,
+            stop,
+            task,
+            heard,
+        }
     }
 
     /// What the agent's clock does each 30 s.
@@ -78,18 +97,25 @@ impl Running {
     /// Waits until what is known satisfies `wanted`.
     pub(crate) async fn until(&mut self, what: &str, wanted: impl FnMut(&Latest<u64>) -> bool) {
         let seen = tokio::time::timeout(BOUND, self.heard.wait_for(wanted)).await;
-        seen.unwrap_or_else(|_| panic!("not seen in time: {what}")).expect("the file is open");
+        seen.unwrap_or_else(|_| panic!("not seen in time: {what}"))
+            .expect("the file is open");
     }
 
     /// Waits until `value` is the good content and nothing is wrong.
     pub(crate) async fn until_value(&mut self, value: u64) {
         let what = format!("content {value}");
-        self.until(&what, |latest| latest.value.as_deref() == Some(&value) && latest.error.is_none()).await;
+        self.until(&what, |latest| {
+            latest.value.as_deref() == Some(&value) && latest.error.is_none()
+        })
+        .await;
     }
 
     pub(crate) async fn end(self) {
         self.stop.send(()).expect("still running");
-        tokio::time::timeout(BOUND, self.task).await.expect("ends when told").expect("without a panic");
+        tokio::time::timeout(BOUND, self.task)
+            .await
+            .expect("ends when told")
+            .expect("without a panic");
     }
 }
 
@@ -101,13 +127,19 @@ impl Log {
     /// Collects until the guard is dropped.
     pub(crate) fn collect(&self) -> tracing::subscriber::DefaultGuard {
         let log = self.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone()).finish();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || log.clone())
+            .finish();
         tracing::subscriber::set_default(subscriber)
     }
 
     /// How many lines hold all of `parts`.
     pub(crate) fn count(&self, parts: &[&str]) -> usize {
-        self.text().lines().filter(|line| parts.iter().all(|part| line.contains(part))).count()
+        self.text()
+            .lines()
+            .filter(|line| parts.iter().all(|part| line.contains(part)))
+            .count()
     }
 
     pub(crate) fn text(&self) -> String {

@@ -37,9 +37,17 @@ fn reads_during_thousands_of_swaps_are_never_torn_and_the_last_content_is_seen()
             }
         });
         let latest = file.reload();
-        assert_eq!(latest.value.as_deref(), Some(&SWAPS), "{}", parent.display());
+        assert_eq!(
+            latest.value.as_deref(),
+            Some(&SWAPS),
+            "{}",
+            parent.display()
+        );
         assert!(latest.error.is_none() && latest.generation <= SWAPS + 1);
-        assert!(reads > 100, "only {reads} reads: they did not meet the swaps");
+        assert!(
+            reads > 100,
+            "only {reads} reads: they did not meet the swaps"
+        );
     }
 }
 
@@ -83,8 +91,13 @@ async fn a_file_that_is_missing_at_start_is_seen_when_it_appears() {
     let mut volume = TokenVolume::at(directory.path());
     let file = open(&volume.path("token"));
     let mut running = Running::start(&file);
-    running.until("that it is missing", |latest| latest.error.is_some()).await;
-    assert!(matches!(*file.latest().error.expect("missing"), Error::Missing { .. }));
+    running
+        .until("that it is missing", |latest| latest.error.is_some())
+        .await;
+    assert!(matches!(
+        *file.latest().error.expect("missing"),
+        Error::Missing { .. }
+    ));
     volume.rotate(&numbered(1));
     running.until_value(1).await;
     assert_eq!(file.latest().generation, 1);
@@ -99,7 +112,9 @@ async fn garbage_keeps_the_last_good_content_until_it_is_mended() {
     let mut running = Running::start(&file);
     running.until_value(1).await;
     volume.rotate(b"garbage");
-    running.until("that it is garbage", |latest| latest.error.is_some()).await;
+    running
+        .until("that it is garbage", |latest| latest.error.is_some())
+        .await;
     let latest = file.latest();
     assert_eq!((latest.value.as_deref(), latest.generation), (Some(&1), 1));
     volume.rotate(&numbered(2));
@@ -116,5 +131,7 @@ async fn the_watch_ends_with_its_ticks() {
     drop(ticks);
     let watches = stsidecar::rotated_file::Watches::default();
     let run = file.run(&watches, received, std::future::pending());
-    tokio::time::timeout(crate::support::BOUND, run).await.expect("returns");
+    tokio::time::timeout(crate::support::BOUND, run)
+        .await
+        .expect("returns");
 }

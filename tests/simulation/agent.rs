@@ -55,7 +55,12 @@ pub struct Agent {
 
 impl Agent {
     pub fn new(settings: &Settings, digest: Digest, content: Content) -> Self {
-        let session = Session::new(&settings.durations, RefreshAt::Fraction(settings.fraction), digest, content);
+        let session = Session::new(
+            &settings.durations,
+            RefreshAt::Fraction(settings.fraction),
+            digest,
+            content,
+        );
         Self {
             session,
             published: None,
@@ -76,16 +81,28 @@ impl Agent {
             return Answered::Down;
         }
         let alive = |published: &&Published| published.deadline.since(now).as_secs_f64() > 10.0;
-        self.published.as_ref().filter(alive).map_or(Answered::Refused, Answered::Vended)
+        self.published
+            .as_ref()
+            .filter(alive)
+            .map_or(Answered::Refused, Answered::Vended)
     }
 }
 
 /// Names the configuration as production does: of a role, or of another one.
 pub fn digest(is_foreign: bool) -> Digest {
-    let role_arn = format!("arn:aws:iam::111122223333:role/{}", if is_foreign { "another" } else { "this" });
+    let role_arn = format!(
+        "arn:aws:iam::111122223333:role/{}",
+        if is_foreign { "another" } else { "this" }
+    );
     let role_arn = Some(RoleArn::parse(&role_arn).expect("a role"));
-    let step = Step::WebIdentity(WebIdentity { role_arn, ..WebIdentity::new("/var/run/token") });
-    let profile = Profile { name: ProfileName::parse("default").expect("a name"), steps: vec![Arc::new(step)] };
+    let step = Step::WebIdentity(WebIdentity {
+        role_arn,
+        ..WebIdentity::new("/var/run/token")
+    });
+    let profile = Profile {
+        name: ProfileName::parse("default").expect("a name"),
+        steps: vec![Arc::new(step)],
+    };
     configuration_digest(&fingerprint(&profile, &sts::Settings::default()))
 }
 
@@ -112,12 +129,29 @@ impl World {
     fn act(&mut self, action: Action, now: Boot) {
         match action {
             Action::Call(call) => self.call(&call),
-            Action::Serve { credentials, deadline } => {
-                let held = self.agent.session.hops().last().and_then(|hop| hop.held.as_ref());
+            Action::Serve {
+                credentials,
+                deadline,
+            } => {
+                let held = self
+                    .agent
+                    .session
+                    .hops()
+                    .last()
+                    .and_then(|hop| hop.held.as_ref());
                 let lifetime = held.map_or(Duration::ZERO, |held| held.lifetime);
                 let serial = serial(&credentials.access_key_id);
-                let published = Published { credentials, deadline, lifetime, serial };
-                self.note("serve", published.serial as u64, self.clocks.true_time(deadline));
+                let published = Published {
+                    credentials,
+                    deadline,
+                    lifetime,
+                    serial,
+                };
+                self.note(
+                    "serve",
+                    published.serial as u64,
+                    self.clocks.true_time(deadline),
+                );
                 self.check_kept(&published);
                 self.check_served(&published);
                 self.agent.published = Some(published);
@@ -130,11 +164,15 @@ impl World {
             Action::Save(snapshot) => self.agent.saved = Some(snapshot),
             Action::Report(Report::Refreshed { hop, .. }) => self.refreshed(hop),
             Action::Report(Report::Failed { hop, failure, .. }) => self.failed(hop, &failure),
-            Action::Report(Report::IdentityChanged) => self.note("another identity", self.agent.identity, 0),
+            Action::Report(Report::IdentityChanged) => {
+                self.note("another identity", self.agent.identity, 0);
+            }
             Action::Report(Report::RetryAsked { failing, wait }) => {
                 self.note("retry asked", failing as u64, wait.as_millis() as u64);
             }
-            Action::Withdraw => self.violated("I5", "withdrawn, although every process knows its content"),
+            Action::Withdraw => {
+                self.violated("I5", "withdrawn, although every process knows its content")
+            }
             Action::Report(Report::DurationRefused { hop, asked, .. }) => {
                 self.note("duration refused", hop as u64, asked.seconds().into());
             }
@@ -157,10 +195,19 @@ impl World {
         self.check_call(call);
         self.tally.calls[call.hop] += 1;
         self.agent.in_flight = Some(call.id);
-        let Answer { latency, outcome } =
-            self.sts.answer(call, &self.clocks, &self.kubelet, &self.active, &mut self.random);
+        let Answer { latency, outcome } = self.sts.answer(
+            call,
+            &self.clocks,
+            &self.kubelet,
+            &self.active,
+            &mut self.random,
+        );
         let sent = self.kubelet.content(self.kubelet.generation);
-        let event = Event::Answered { call: call.id, sent, outcome };
+        let event = Event::Answered {
+            call: call.id,
+            sent,
+            outcome,
+        };
         if self.is_active(Kind::LateAnswers) {
             self.sts.hit(Kind::LateAnswers);
             let late = self.random.u64(1..60_000);
@@ -172,7 +219,10 @@ impl World {
     fn post(&mut self, latency: u64, event: Event) {
         let number = self.mail.len() as u64;
         self.mail.push(Some(event));
-        let item = Item::Answer { process: self.agent.process, number };
+        let item = Item::Answer {
+            process: self.agent.process,
+            number,
+        };
         self.schedule(self.clocks.t + latency, item);
     }
 
@@ -188,7 +238,11 @@ impl World {
         let digest = digest(kind == Kind::CrashForeign);
         let (process, identity) = (self.agent.process + 1, self.kubelet.identity);
         let content = self.kubelet.content(self.kubelet.generation);
-        let fresh = Agent { process, identity, ..Agent::new(&self.settings, digest, content) };
+        let fresh = Agent {
+            process,
+            identity,
+            ..Agent::new(&self.settings, digest, content)
+        };
         let old = std::mem::replace(&mut self.agent, fresh);
         self.forget();
         match old.saved.filter(|_| kind != Kind::CrashEmpty) {

@@ -27,15 +27,25 @@ const MOST_ATTEMPTS: u64 = 60;
 
 /// The steps of the case's profile.
 fn steps() -> Vec<Arc<Step>> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sources/chain-of-four.yaml");
-    let case: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).expect("a case")).expect("a case");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/sources/chain-of-four.yaml"
+    );
+    let case: Value =
+        serde_saphyr::from_str(&std::fs::read_to_string(path).expect("a case")).expect("a case");
     let mut profile = case["profile"].clone();
     profile["webIdentity"]["tokenFile"] = json!("/var/run/token");
     let document = json!({"region": "eu-central-1", "profiles": {"default": profile}}).to_string();
     let variable = |name: &str| (name == "STSIDECAR_CONFIG_INLINE").then(|| document.clone());
     let read = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
-    let loaded = Config::load(&Sources { flags: &Flags::default(), variable: &variable, read: &read });
-    loaded.expect("an accepted profile").config.profiles[0].steps.clone()
+    let loaded = Config::load(&Sources {
+        flags: &Flags::default(),
+        variable: &variable,
+        read: &read,
+    });
+    loaded.expect("an accepted profile").config.profiles[0]
+        .steps
+        .clone()
 }
 
 /// What a session hands down.
@@ -49,19 +59,38 @@ struct Inherited {
 fn judge(steps: &[Arc<Step>], issued: &[Issued]) {
     let mut known: Vec<Inherited> = Vec::new();
     for session in issued {
-        let mut held = session.parent.map_or_else(Inherited::default, |parent| known[parent].clone());
+        let mut held = session
+            .parent
+            .map_or_else(Inherited::default, |parent| known[parent].clone());
         if let Step::Role(role) = &*steps[session.hop] {
-            let sets_again = role.tags.iter().find(|tag| held.tags.contains_key(&tag.key.as_str().to_lowercase()));
+            let sets_again = role
+                .tags
+                .iter()
+                .find(|tag| held.tags.contains_key(&tag.key.as_str().to_lowercase()));
             assert_eq!(sets_again, None, "STS refuses a tag that was handed down");
-            for tag in role.tags.iter().filter(|tag| role.transitive_tag_keys.iter().any(|key| key.same_as(&tag.key))) {
-                held.tags.insert(tag.key.as_str().to_lowercase(), tag.value.clone());
+            for tag in role.tags.iter().filter(|tag| {
+                role.transitive_tag_keys
+                    .iter()
+                    .any(|key| key.same_as(&tag.key))
+            }) {
+                held.tags
+                    .insert(tag.key.as_str().to_lowercase(), tag.value.clone());
             }
-            let own = role.source_identity.as_ref().map(|own| own.as_str().to_owned());
-            assert!(own.is_none() || held.identity.is_none() || own == held.identity, "the identity is set for good");
+            let own = role
+                .source_identity
+                .as_ref()
+                .map(|own| own.as_str().to_owned());
+            assert!(
+                own.is_none() || held.identity.is_none() || own == held.identity,
+                "the identity is set for good"
+            );
             held.identity = own.or(held.identity);
         }
         if session.hop + 1 == steps.len() {
-            let meant = Inherited { tags: [("team".into(), "data".into())].into(), identity: Some("alice".into()) };
+            let meant = Inherited {
+                tags: [("team".into(), "data".into())].into(),
+                identity: Some("alice".into()),
+            };
             assert_eq!(held, meant);
         }
         known.push(held);
@@ -71,21 +100,35 @@ fn judge(steps: &[Arc<Step>], issued: &[Issued]) {
 fn orders() -> Vec<Vec<usize>> {
     (0..EXCHANGES).fold(vec![vec![]], |orders, _| {
         let longer = |order: Vec<usize>| {
-            let left = (0..EXCHANGES).filter(|hop| !order.contains(hop)).collect::<Vec<_>>();
-            left.into_iter().map(move |hop| [order.clone(), vec![hop]].concat())
+            let left = (0..EXCHANGES)
+                .filter(|hop| !order.contains(hop))
+                .collect::<Vec<_>>();
+            left.into_iter()
+                .map(move |hop| [order.clone(), vec![hop]].concat())
         };
         orders.into_iter().flat_map(longer).collect()
     })
 }
 
 /// Calls of each exchange on each day, those that an outage refused apart.
-fn three_days(seed: u64, order: &[usize], durations: &[DurationSetting]) -> (World, [[u64; EXCHANGES]; DAYS], u64) {
+fn three_days(
+    seed: u64,
+    order: &[usize],
+    durations: &[DurationSetting],
+) -> (World, [[u64; EXCHANGES]; DAYS], u64) {
     let outage = |(at, hop): (usize, &usize)| Fault {
         amount: (*hop as f64 + 0.5) / EXCHANGES as f64,
-        ..Fault::new(Kind::HopOutage, (at as u64 * 14 + 5) * HOUR + seed * 20_000, OUTAGE)
+        ..Fault::new(
+            Kind::HopOutage,
+            (at as u64 * 14 + 5) * HOUR + seed * 20_000,
+            OUTAGE,
+        )
     };
     let faults = order.iter().enumerate().map(outage).collect();
-    let mut world = World::new(Settings { faults, ..Settings::calm(seed, DAYS as u64 * DAY, durations.to_vec()) });
+    let mut world = World::new(Settings {
+        faults,
+        ..Settings::calm(seed, DAYS as u64 * DAY, durations.to_vec())
+    });
     let (mut days, mut before) = ([[0; EXCHANGES]; DAYS], [0; EXCHANGES]);
     for (day, calls) in days.iter_mut().enumerate() {
         world.run((day as u64 + 1) * DAY);
@@ -101,7 +144,9 @@ fn four_hops_outlive_outages_of_each_exchange_in_every_order_at_no_more_calls_th
     let steps = steps();
     assert_eq!(steps.len(), EXCHANGES);
     let has = |test: fn(&stsidecar::assume::Role) -> bool| {
-        steps.iter().any(|step| matches!(&**step, Step::Role(role) if test(role)))
+        steps
+            .iter()
+            .any(|step| matches!(&**step, Step::Role(role) if test(role)))
     };
     assert!(has(|role| role.external_id.is_some()) && has(|role| role.source_identity.is_some()));
     let durations: Vec<DurationSetting> = steps.iter().map(|step| step.duration()).collect();
@@ -109,14 +154,27 @@ fn four_hops_outlive_outages_of_each_exchange_in_every_order_at_no_more_calls_th
     assert_eq!(orders.len(), 120);
     for (seed, order) in orders.iter().enumerate() {
         let (world, days, refused) = three_days(seed as u64, order, &durations);
-        assert_eq!((world.tally.failed_uses, world.tally.withdrawals), (0, 0), "{order:?}");
+        assert_eq!(
+            (world.tally.failed_uses, world.tally.withdrawals),
+            (0, 0),
+            "{order:?}"
+        );
         judge(&steps, &world.sts.issued);
         let made: u64 = days.as_flattened().iter().sum();
         let needed = (DAYS * EXCHANGES) as u64 * MOST_REFRESHES_A_DAY;
-        assert!(refused <= EXCHANGES as u64 * MOST_ATTEMPTS, "{order:?}: {refused} attempts in outages");
-        assert!(made - refused <= needed, "{order:?}: {made} calls, {refused} of them refused");
+        assert!(
+            refused <= EXCHANGES as u64 * MOST_ATTEMPTS,
+            "{order:?}: {refused} attempts in outages"
+        );
+        assert!(
+            made - refused <= needed,
+            "{order:?}: {made} calls, {refused} of them refused"
+        );
         for calls in days.as_flattened() {
-            assert!(*calls <= MOST_REFRESHES_A_DAY + MOST_ATTEMPTS * 2, "{order:?}: {days:?}");
+            assert!(
+                *calls <= MOST_REFRESHES_A_DAY + MOST_ATTEMPTS * 2,
+                "{order:?}: {days:?}"
+            );
         }
         most = most.max((made, days, refused));
     }

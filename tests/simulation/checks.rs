@@ -71,7 +71,9 @@ impl Checks {
     pub fn wall_set(&mut self, t: u64, error: i64) {
         self.clock_touched = t;
         self.is_uncorrected &= error != 0;
-        self.patience.iter_mut().for_each(|patience| *patience += 1.0);
+        self.patience
+            .iter_mut()
+            .for_each(|patience| *patience += 1.0);
     }
 }
 
@@ -80,14 +82,17 @@ impl World {
     pub fn is_steady(&self) -> bool {
         let hops = self.settings.durations.len() as u64;
         let notice = if self.checks.was_slow { 310 } else { 125 };
-        self.clocks.t >= self.checks.trouble_end + (notice + 8 * hops) * SECOND && self.clocks.t <= self.settings.until
+        self.clocks.t >= self.checks.trouble_end + (notice + 8 * hops) * SECOND
+            && self.clocks.t <= self.settings.until
     }
 
     /// What is left of a life at least while STS is well: the refresh point, the latest draw, and the calls.
     pub fn least_left(&self, lifetime: Duration) -> Duration {
         let hops = self.settings.durations.len() as u64;
         let fraction = 1.0 - 1.1 * self.settings.fraction;
-        lifetime.mul_f64(fraction).saturating_sub(Duration::from_secs(15 + 8 * hops))
+        lifetime
+            .mul_f64(fraction)
+            .saturating_sub(Duration::from_secs(15 + 8 * hops))
     }
 
     /// Time has passed: what it did to the world and to the credentials.
@@ -96,15 +101,22 @@ impl World {
         let late_token = self.kubelet.begins_after(self.checks.seen);
         self.checks.seen = self.clocks.t;
         let boot = self.clocks.boot();
-        let left = self.agent.published.as_ref().map(|published| published.deadline.since(boot).as_secs_f64());
-        let cap = left.filter(|left| *left > 10.0).map(|left| (left / 10.0).clamp(30.0, 120.0));
+        let left = self
+            .agent
+            .published
+            .as_ref()
+            .map(|published| published.deadline.since(boot).as_secs_f64());
+        let cap = left
+            .filter(|left| *left > 10.0)
+            .map(|left| (left / 10.0).clamp(30.0, 120.0));
         let rate = cap.map_or(1.0 / 6.0, |cap| (2.0 / cap).max(1.0 / 27.0));
         for patience in &mut self.checks.patience {
             *patience = (*patience + elapsed * rate).min(2.0 * PATIENCE);
         }
         if let Some(left) = left {
             let left = (left * 1000.0) as u64;
-            self.tally.worst_left = Some(self.tally.worst_left.map_or(left, |worst| worst.min(left)));
+            self.tally.worst_left =
+                Some(self.tally.worst_left.map_or(left, |worst| worst.min(left)));
         }
         let troubles = self.active.iter().any(|fault| fault.kind.troubles());
         let no_token = late_token || !self.kubelet.is_accepted(&self.clocks);
@@ -120,15 +132,26 @@ impl World {
 
     fn check_steady(&self, boot: Boot) {
         for (at, hop) in self.agent.session.hops().iter().enumerate() {
-            let Some(held) = &hop.held else { self.violated("I6", &format!("hop {at} holds nothing")) };
+            let Some(held) = &hop.held else {
+                self.violated("I6", &format!("hop {at} holds nothing"))
+            };
             if held.deadline.since(boot) < self.least_left(held.lifetime) {
                 self.violated(
                     "I6",
-                    &format!("hop {at} has {:?} of {:?} left", held.deadline.since(boot), held.lifetime),
+                    &format!(
+                        "hop {at} has {:?} of {:?} left",
+                        held.deadline.since(boot),
+                        held.lifetime
+                    ),
                 );
             }
-            if self.sts.issued[serial(&held.credentials.access_key_id)].identity != self.kubelet.identity {
-                self.violated("identity", &format!("hop {at} still acts for the token's former subject"));
+            if self.sts.issued[serial(&held.credentials.access_key_id)].identity
+                != self.kubelet.identity
+            {
+                self.violated(
+                    "identity",
+                    &format!("hop {at} still acts for the token's former subject"),
+                );
             }
         }
     }
@@ -136,10 +159,15 @@ impl World {
     pub fn check_use(&mut self, sdk: Sdk, used: Use) {
         self.tally.uses += 1;
         self.tally.failed_uses += u64::from(used != Use::Fine);
-        let Use::Expired { serial, fetched } = used else { return };
+        let Use::Expired { serial, fetched } = used else {
+            return;
+        };
         let sane = self.clocks.disagreement() < 4000 && fetched > self.checks.clock_touched;
         if sane && sdk != Sdk::Fresh && !self.is_excused(serial) {
-            self.violated("I2", "a client with a right clock used credentials that had ended");
+            self.violated(
+                "I2",
+                "a client with a right clock used credentials that had ended",
+            );
         }
     }
 
@@ -174,13 +202,26 @@ impl World {
     /// Ends the test with everything that is needed to see it again.
     pub fn violated(&self, rule: &str, what: &str) -> ! {
         let (settings, t) = (&self.settings, self.clocks.t);
-        let mut faults: Vec<_> = settings.faults.iter().filter(|fault| fault.from <= t).collect();
+        let mut faults: Vec<_> = settings
+            .faults
+            .iter()
+            .filter(|fault| fault.from <= t)
+            .collect();
         faults.sort_by_key(|fault| fault.until);
-        let faults = faults.iter().rev().take(8).fold(String::new(), |text, fault| format!("{text}\n  {fault:?}"));
+        let faults = faults
+            .iter()
+            .rev()
+            .take(8)
+            .fold(String::new(), |text, fault| format!("{text}\n  {fault:?}"));
         panic!(
             "{rule}: {what}, at {t} ms\nseed {}, {:?}, refresh at {}\nactive: {:?}\nnewest faults:{faults}\n{}\n\
              replay: SIM_SEED={} cargo test --test simulation -- every_invariant",
-            settings.seed, settings.durations, settings.fraction, self.active, self.trace, settings.seed
+            settings.seed,
+            settings.durations,
+            settings.fraction,
+            self.active,
+            self.trace,
+            settings.seed
         );
     }
 }

@@ -39,26 +39,47 @@ pub enum Use {
 
 impl Client {
     pub fn new(sdk: Sdk) -> Self {
-        Self { sdk, cached: None, fetched: 0 }
+        Self {
+            sdk,
+            cached: None,
+            fetched: 0,
+        }
     }
 
     fn left(&self, clocks: &Clocks) -> Option<i64> {
-        self.cached
-            .map(|(_, expiration)| expiration.saturating_mul(1000).saturating_sub(clocks.wall().unix_milliseconds()))
+        self.cached.map(|(_, expiration)| {
+            expiration
+                .saturating_mul(1000)
+                .saturating_sub(clocks.wall().unix_milliseconds())
+        })
     }
 
     /// Uses AWS once; `ask` is a request to the endpoint.
-    pub fn act(&mut self, clocks: &Clocks, sts: &Sts, ask: impl FnOnce() -> Answered<Credentials>) -> Use {
+    pub fn act(
+        &mut self,
+        clocks: &Clocks,
+        sts: &Sts,
+        ask: impl FnOnce() -> Answered<Credentials>,
+    ) -> Use {
         let left = self.left(clocks);
         let (wants, insists) = match self.sdk {
             Sdk::Fresh => (true, true),
-            Sdk::Boto => (left < Some((15 * MINUTE).cast_signed()), left < Some((10 * MINUTE).cast_signed())),
-            Sdk::Rust => (left < Some((10 * SECOND).cast_signed()), left < Some((10 * SECOND).cast_signed())),
+            Sdk::Boto => (
+                left < Some((15 * MINUTE).cast_signed()),
+                left < Some((10 * MINUTE).cast_signed()),
+            ),
+            Sdk::Rust => (
+                left < Some((10 * SECOND).cast_signed()),
+                left < Some((10 * SECOND).cast_signed()),
+            ),
         };
         if wants || left.is_none() {
             match ask() {
                 Answered::Vended(credentials) => {
-                    self.cached = Some((serial(&credentials.access_key_id), credentials.expiration.unix_seconds()));
+                    self.cached = Some((
+                        serial(&credentials.access_key_id),
+                        credentials.expiration.unix_seconds(),
+                    ));
                     self.fetched = clocks.t;
                 }
                 Answered::Down => return Use::Fine,
@@ -66,7 +87,12 @@ impl Client {
                 Answered::Refused => {}
             }
         }
-        let dead = self.cached.filter(|(serial, _)| !sts.is_alive(*serial, clocks));
-        dead.map_or(Use::Fine, |(serial, _)| Use::Expired { serial, fetched: self.fetched })
+        let dead = self
+            .cached
+            .filter(|(serial, _)| !sts.is_alive(*serial, clocks));
+        dead.map_or(Use::Fine, |(serial, _)| Use::Expired {
+            serial,
+            fetched: self.fetched,
+        })
     }
 }

@@ -37,7 +37,10 @@ impl Clocks {
     /// When the boot clock will show `boot`, unless it is stopped before.
     pub fn true_time(&self, boot: Boot) -> u64 {
         let wanted = boot.as_duration().as_nanos().div_ceil(1_000_000);
-        u64::try_from(wanted).unwrap_or(u64::MAX).saturating_add(self.paused).saturating_sub(UPTIME)
+        u64::try_from(wanted)
+            .unwrap_or(u64::MAX)
+            .saturating_add(self.paused)
+            .saturating_sub(UPTIME)
     }
 
     pub fn wall(&self) -> Wall {
@@ -45,7 +48,11 @@ impl Clocks {
     }
 
     pub fn now(&self, jitter: f64) -> Now {
-        Now { boot: self.boot(), wall: self.wall(), jitter }
+        Now {
+            boot: self.boot(),
+            wall: self.wall(),
+            jitter,
+        }
     }
 
     /// The server's clock at true time `t`, to the second, as `Date` and `Expiration` tell it.

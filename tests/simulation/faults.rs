@@ -107,7 +107,15 @@ impl Kind {
     pub fn troubles(self) -> bool {
         !matches!(
             self,
-            SlowSts | NoDate | LateAnswers | ServerSkew | KubeletStall | WatcherLost | WallStep | LateWake | Retries
+            SlowSts
+                | NoDate
+                | LateAnswers
+                | ServerSkew
+                | KubeletStall
+                | WatcherLost
+                | WallStep
+                | LateWake
+                | Retries
         )
     }
 
@@ -121,7 +129,8 @@ impl Kind {
             Outage | HopOutage | BlackHole | TokenRefused | Throttling => 3 * HOUR,
             Suspend => 30 * HOUR,
             Pause | Denied | ClockRefused | BadReply => HOUR,
-            KubeletStall | TokenFromFuture | MaximumLowered | WatcherLost | LateWake | NoDate | SlowSts => 2 * DAY,
+            KubeletStall | TokenFromFuture | MaximumLowered | WatcherLost | LateWake | NoDate
+            | SlowSts => 2 * DAY,
             Misconfigured | SignerRefused | TokenMissing | LateAnswers | Retries => 4 * HOUR,
             WallStep => 6 * HOUR,
             ServerSkew => 100 * DAY,
@@ -141,7 +150,12 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(kind: Kind, from: u64, lasts: u64) -> Self {
-        Self { kind, from, until: from + lasts, amount: 1.0 }
+        Self {
+            kind,
+            from,
+            until: from + lasts,
+            amount: 1.0,
+        }
     }
 }
 
@@ -155,10 +169,19 @@ pub fn swarm(random: &mut Rng, until: u64) -> Vec<Fault> {
         }
         let gap = 2.0 * HOUR as f64 * 30f64.powf(random.f64());
         let scale = random.f64();
-        let mut at = if kind == ServerSkew { 0 } else { (random.f64() * gap) as u64 };
+        let mut at = if kind == ServerSkew {
+            0
+        } else {
+            (random.f64() * gap) as u64
+        };
         while at < until {
             let lasts = SECOND + (kind.longest() as f64 * scale * random.f64().powi(3)) as u64;
-            faults.push(Fault { kind, from: at, until: at + lasts, amount: random.f64() });
+            faults.push(Fault {
+                kind,
+                from: at,
+                until: at + lasts,
+                amount: random.f64(),
+            });
             at += lasts + MINUTE + (2.0 * random.f64() * gap) as u64;
             if kind == ServerSkew {
                 break;
@@ -166,15 +189,24 @@ pub fn swarm(random: &mut Rng, until: u64) -> Vec<Fault> {
         }
     }
     // A crash on the way of another identity through the chain, which chance alone would hardly hit.
-    let changes: Vec<u64> =
-        faults.iter().filter(|fault| fault.kind == IdentityChange).map(|fault| fault.from).collect();
+    let changes: Vec<u64> = faults
+        .iter()
+        .filter(|fault| fault.kind == IdentityChange)
+        .map(|fault| fault.from)
+        .collect();
     for from in changes {
         if random.bool() {
-            faults.push(Fault::new(Crash, from + 1 + random.u64(0..2 * SECOND), SECOND));
+            faults.push(Fault::new(
+                Crash,
+                from + 1 + random.u64(0..2 * SECOND),
+                SECOND,
+            ));
         }
     }
     // Without a Date the life is counted by our wall clock, so no run may both want that and move the clock.
-    let moves = faults.iter().any(|fault| matches!(fault.kind, WallStep | Pause));
+    let moves = faults
+        .iter()
+        .any(|fault| matches!(fault.kind, WallStep | Pause));
     faults.retain(|fault| !(moves && fault.kind == NoDate));
     faults
 }

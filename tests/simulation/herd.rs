@@ -48,12 +48,25 @@ struct Agent {
 /// `agents` start in the same second and run until `until`.
 fn run(agents: usize, limits: Limits, until: u64, seed: u64) -> Herd {
     let mut random = Rng::with_seed(seed);
-    let mut herd = Herd { all_ready: 0, calls: vec![0; (until / 1000) as usize + 1], withdrawals: 0 };
+    let mut herd = Herd {
+        all_ready: 0,
+        calls: vec![0; (until / 1000) as usize + 1],
+        withdrawals: 0,
+    };
     let mut fleet: Vec<Agent> = Vec::with_capacity(agents);
     let mut queue = BinaryHeap::new();
     for at in 0..agents {
-        let session = Session::new(&[fixed(60)], RefreshAt::default(), digest(false), Content::default());
-        fleet.push(Agent { session, call: None, is_ready: false });
+        let session = Session::new(
+            &[fixed(60)],
+            RefreshAt::default(),
+            digest(false),
+            Content::default(),
+        );
+        fleet.push(Agent {
+            session,
+            call: None,
+            is_ready: false,
+        });
         queue.push(Reverse((random.u64(0..1000), at)));
     }
     while let Some(Reverse((t, at))) = queue.pop() {
@@ -64,14 +77,19 @@ fn run(agents: usize, limits: Limits, until: u64, seed: u64) -> Herd {
         let next = fleet[at].step(t, event, &mut random, &mut herd);
         queue.push(Reverse((next, at)));
     }
-    assert!(fleet.iter().all(|agent| agent.is_ready), "agents that never held credentials");
+    assert!(
+        fleet.iter().all(|agent| agent.is_ready),
+        "agents that never held credentials"
+    );
     herd
 }
 
 impl Agent {
     /// What happens at `t`: the answer to the call that was made, or that time has passed.
     fn event(&mut self, t: u64, limits: Limits, herd: &mut Herd) -> Event {
-        let Some(call) = self.call.take() else { return Event::Tick };
+        let Some(call) = self.call.take() else {
+            return Event::Tick;
+        };
         let calls = &mut herd.calls[(t / 1000) as usize];
         *calls += 1;
         let is_down = (limits.outage.0..limits.outage.1).contains(&t);
@@ -82,12 +100,21 @@ impl Agent {
         } else {
             Ok(reply(t))
         };
-        Event::Answered { call, sent: Content::default(), outcome }
+        Event::Answered {
+            call,
+            sent: Content::default(),
+            outcome,
+        }
     }
 
     /// Steps the session; tells when the next event is.
     fn step(&mut self, t: u64, event: Event, random: &mut Rng, herd: &mut Herd) -> u64 {
-        let clocks = Clocks { t, paused: 0, wall_error: 0, skew: 0 };
+        let clocks = Clocks {
+            t,
+            paused: 0,
+            wall_error: 0,
+            skew: 0,
+        };
         let mut next = None;
         for action in self.session.step(event, clocks.now(random.f64())) {
             match action {
@@ -95,9 +122,13 @@ impl Agent {
                     self.call = Some(call.id);
                     next = Some(t + random.u64(15..150));
                 }
-                Action::Serve { .. } if !self.is_ready => (self.is_ready, herd.all_ready) = (true, t),
+                Action::Serve { .. } if !self.is_ready => {
+                    (self.is_ready, herd.all_ready) = (true, t);
+                }
                 Action::Refuse { .. } if self.is_ready => herd.withdrawals += 1,
-                Action::WakeAt(Some(wake)) if self.call.is_none() => next = Some(clocks.true_time(wake)),
+                Action::WakeAt(Some(wake)) if self.call.is_none() => {
+                    next = Some(clocks.true_time(wake));
+                }
                 _ => {}
             }
         }
@@ -114,15 +145,25 @@ fn reply(t: u64) -> Reply {
         expiration: Wall::from_unix_seconds(now + (HOUR / 1000).cast_signed()),
         account: None,
     };
-    Reply { credentials, date: Some(Wall::from_unix_seconds(now)), details: ReplyDetails::default() }
+    Reply {
+        credentials,
+        date: Some(Wall::from_unix_seconds(now)),
+        details: ReplyDetails::default(),
+    }
 }
 
 #[test]
 fn f07_a_warm_fleet_stays_below_the_quota_through_an_outage_and_after_it() {
-    let limits = Limits { quota: 600, outage: (2 * HOUR, 2 * HOUR + 45 * MINUTE) };
+    let limits = Limits {
+        quota: 600,
+        outage: (2 * HOUR, 2 * HOUR + 45 * MINUTE),
+    };
     let herd = run(10_000, limits, 3 * HOUR, 7);
     let during = &herd.calls[7200..9900];
-    let (most, mean) = (during.iter().max().unwrap(), during.iter().sum::<u32>() as usize / during.len());
+    let (most, mean) = (
+        during.iter().max().unwrap(),
+        during.iter().sum::<u32>() as usize / during.len(),
+    );
     let after = herd.calls[9900..].iter().max().unwrap();
     println!(
         "f07, 10,000 agents: at most {most} calls a second in the outage, {mean} on average, at most {after} after it"
@@ -132,7 +173,15 @@ fn f07_a_warm_fleet_stays_below_the_quota_through_an_outage_and_after_it() {
 
 #[test]
 fn f08_ten_thousand_pods_that_start_in_one_second_are_ready_soon_and_spread_afterwards() {
-    let herd = run(10_000, Limits { quota: 600, outage: (0, 0) }, 40 * MINUTE, 8);
+    let herd = run(
+        10_000,
+        Limits {
+            quota: 600,
+            outage: (0, 0),
+        },
+        40 * MINUTE,
+        8,
+    );
     let most = herd.calls[60..].iter().max().unwrap();
     println!(
         "f08, 10,000 agents: all ready after {} ms, at most {most} calls a second after the first minute",

@@ -25,7 +25,14 @@ pub struct Kubelet {
 
 impl Kubelet {
     pub fn new(life: u64) -> Self {
-        Self { generation: 1, identity: 0, since: vec![1], life, issued: 0, begins: 0 }
+        Self {
+            generation: 1,
+            identity: 0,
+            since: vec![1],
+            life,
+            issued: 0,
+            begins: 0,
+        }
     }
 
     /// When the kubelet means to rotate.
@@ -46,16 +53,30 @@ impl Kubelet {
     /// A content as the agent knows it: its identity is read off a token, as in production. Every other time, the
     /// same audiences stand in another order.
     pub fn content(&self, generation: u64) -> Content {
-        let audiences = if generation.is_multiple_of(2) { r#"["a","b"]"# } else { r#"["b","a"]"# };
+        let audiences = if generation.is_multiple_of(2) {
+            r#"["a","b"]"#
+        } else {
+            r#"["b","a"]"#
+        };
         let subject = self.identity_of(generation);
-        let claims = format!(r#"{{"iss":"https://k","sub":"{subject}","aud":{audiences},"jti":"{generation}"}}"#);
-        let token = WebIdentityToken::parse(format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims)).as_bytes());
-        Content { generation, identity: token.expect("a token").identity() }
+        let claims = format!(
+            r#"{{"iss":"https://k","sub":"{subject}","aud":{audiences},"jti":"{generation}"}}"#
+        );
+        let token = WebIdentityToken::parse(
+            format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims)).as_bytes(),
+        );
+        Content {
+            generation,
+            identity: token.expect("a token").identity(),
+        }
     }
 
     /// Whom a content names, as a number.
     pub fn identity_of(&self, generation: u64) -> u64 {
-        self.since.iter().rposition(|since| *since <= generation).map_or(0, |at| at as u64)
+        self.since
+            .iter()
+            .rposition(|since| *since <= generation)
+            .map_or(0, |at| at as u64)
     }
 
     pub fn is_early(&self, now: &Clocks) -> bool {

@@ -27,22 +27,47 @@ impl World {
         match event {
             Event::Answered { call, sent, .. } if self.agent.in_flight == Some(*call) => {
                 self.agent.in_flight = None;
-                self.agent.identity = self.agent.identity.max(self.kubelet.identity_of(sent.generation));
+                self.agent.identity = self
+                    .agent
+                    .identity
+                    .max(self.kubelet.identity_of(sent.generation));
             }
             Event::Token { .. } => self.checks.patience[0] += 1.0,
             Event::Retry => {
-                let hops = self.agent.session.hops().iter().zip(&mut self.checks.patience);
-                hops.filter(|(hop, _)| hop.streak.is_some()).for_each(|(_, patience)| *patience += 1.0);
+                let hops = self
+                    .agent
+                    .session
+                    .hops()
+                    .iter()
+                    .zip(&mut self.checks.patience);
+                hops.filter(|(hop, _)| hop.streak.is_some())
+                    .for_each(|(_, patience)| *patience += 1.0);
             }
             _ => {}
         }
-        let error = matches!(event, Event::Answered { outcome: Err(_), .. });
+        let error = matches!(
+            event,
+            Event::Answered {
+                outcome: Err(_),
+                ..
+            }
+        );
         let is_wall = matches!(event, Event::WallStepped);
-        let is_retry = matches!(event, Event::Retry) && self.agent.session.hops()[0].streak.is_some();
+        let is_retry =
+            matches!(event, Event::Retry) && self.agent.session.hops()[0].streak.is_some();
         let held = || {
-            self.agent.session.hops().iter().map(|hop| hop.held.as_ref().map(|held| (hop.generation, held.deadline)))
+            self.agent.session.hops().iter().map(|hop| {
+                hop.held
+                    .as_ref()
+                    .map(|held| (hop.generation, held.deadline))
+            })
         };
-        Before { held: error.then(|| held().collect()), vended: self.vended(), is_wall, is_retry }
+        Before {
+            held: error.then(|| held().collect()),
+            vended: self.vended(),
+            is_wall,
+            is_retry,
+        }
     }
 
     fn vended(&self) -> Option<usize> {
@@ -55,8 +80,9 @@ impl World {
     pub fn check_step(&mut self, before: Before) {
         if let Some(held) = before.held {
             let hops = self.agent.session.hops().iter();
-            let same =
-                hops.zip(held).all(|(hop, held)| hop.held.as_ref().map(|now| (hop.generation, now.deadline)) == held);
+            let same = hops.zip(held).all(|(hop, held)| {
+                hop.held.as_ref().map(|now| (hop.generation, now.deadline)) == held
+            });
             if !same {
                 self.violated("I9", "an error replaced credentials");
             }
@@ -65,7 +91,12 @@ impl World {
             self.violated("I11", "a step of the wall clock changed the answer");
         }
         let boot = self.clocks.boot();
-        let held = self.agent.session.hops().last().and_then(|hop| hop.held.as_ref());
+        let held = self
+            .agent
+            .session
+            .hops()
+            .last()
+            .and_then(|hop| hop.held.as_ref());
         let alive = held.filter(|held| held.deadline.since(boot) > Duration::from_secs(10));
         let vended = match self.agent.answer(boot) {
             Answered::Vended(published) => Some((&published.credentials, published.deadline)),
@@ -84,7 +115,10 @@ impl World {
         }
         let soon = boot.plus(Duration::from_secs(1));
         if before.is_retry && is_waiting && self.agent.wake.is_none_or(|wake| wake > soon) {
-            self.violated("retry", "asked for, and not made as soon as the budget allows");
+            self.violated(
+                "retry",
+                "asked for, and not made as soon as the budget allows",
+            );
         }
         let end = vended.map(|(_, deadline)| deadline.minus(Duration::from_secs(10)));
         if end.is_some_and(|end| self.agent.wake.is_none_or(|wake| wake > end)) {
@@ -113,7 +147,13 @@ impl World {
         }
         self.checks.patience[call.hop] -= 1.0;
         if self.checks.patience[call.hop] < 0.0 {
-            self.violated("I7", &format!("hop {} is called more often than its backoff allows", call.hop));
+            self.violated(
+                "I7",
+                &format!(
+                    "hop {} is called more often than its backoff allows",
+                    call.hop
+                ),
+            );
         }
         match (&call.parent, call.hop) {
             (None, 0) => {}
@@ -135,7 +175,11 @@ impl World {
 
     /// Credentials are kept for the process after this one before a client is given them.
     pub fn check_kept(&self, new: &Published) {
-        let last = self.agent.saved.as_ref().and_then(|saved| saved.hops.last().cloned().flatten());
+        let last = self
+            .agent
+            .saved
+            .as_ref()
+            .and_then(|saved| saved.hops.last().cloned().flatten());
         if last.is_none_or(|kept| kept.held.credentials != new.credentials) {
             self.violated("kept", "published before they are kept");
         }
@@ -144,13 +188,19 @@ impl World {
     pub fn check_served(&self, new: &Published) {
         let issued = self.sts.issued[new.serial];
         if issued.identity < self.agent.identity {
-            self.violated("identity", "vends what was issued to a former identity, and was not vended before");
+            self.violated(
+                "identity",
+                "vends what was issued to a former identity, and was not vended before",
+            );
         }
         let whole = new.credentials.secret_access_key.expose() == format!("secret{}", new.serial)
             && new.credentials.session_token.expose() == format!("session{}", new.serial)
             && new.credentials.expiration.unix_seconds() == issued.expiration;
         if issued.hop + 1 != self.settings.durations.len() || !whole {
-            self.violated("I1/I3", "not the last hop's credentials, or not of one reply");
+            self.violated(
+                "I1/I3",
+                "not the last hop's credentials, or not of one reply",
+            );
         }
         if let Answered::Vended(old) = self.agent.answer(self.clocks.boot())
             && new.deadline < old.deadline
@@ -162,18 +212,28 @@ impl World {
 
     pub fn check_refused(&mut self, failure: Option<&Failure>, permanent: bool) {
         if permanent
-            && !failure.is_some_and(|failure| matches!(failure.class, Class::Config | Class::Role | Class::Denied))
+            && !failure.is_some_and(|failure| {
+                matches!(failure.class, Class::Config | Class::Role | Class::Denied)
+            })
         {
             self.violated("A12", "403 for what may get better by itself");
         }
         let boot = self.clocks.boot();
-        let Some(old) = &self.agent.published else { return };
+        let Some(old) = &self.agent.published else {
+            return;
+        };
         if old.deadline.since(boot) > Duration::from_secs(10) {
             self.violated("I5", "withdrawn before the end");
         }
         let trouble = Duration::from_millis(self.clocks.t - self.checks.steady_until);
         if trouble < self.least_left(old.lifetime) {
-            self.violated("I10", &format!("{trouble:?} of trouble were too much for {:?}", old.lifetime));
+            self.violated(
+                "I10",
+                &format!(
+                    "{trouble:?} of trouble were too much for {:?}",
+                    old.lifetime
+                ),
+            );
         }
         self.tally.withdrawals += 1;
     }

@@ -56,7 +56,13 @@ pub fn serial(key: &str) -> usize {
 
 impl Sts {
     pub fn new(maximum: u32, refusal: Class) -> Self {
-        Self { issued: Vec::new(), revoked: 0, maximum, refusal, hits: [0; KINDS] }
+        Self {
+            issued: Vec::new(),
+            revoked: 0,
+            maximum,
+            refusal,
+            hits: [0; KINDS],
+        }
     }
 
     pub fn hit(&mut self, kind: Kind) {
@@ -77,13 +83,23 @@ impl Sts {
         random: &mut Rng,
     ) -> Answer {
         let slow = self.active(active, Kind::SlowSts, |_| true);
-        let latency = if slow { random.u64(200..2900) } else { random.u64(15..150) };
+        let latency = if slow {
+            random.u64(200..2900)
+        } else {
+            random.u64(15..150)
+        };
         if call.hop == 0 && self.active(active, Kind::TokenMissing, |_| true) {
             let failure = Failure::local(Class::Token, "TokenFileMissing", String::new());
-            return Answer { latency: random.u64(0..2), outcome: Err(failure) };
+            return Answer {
+                latency: random.u64(0..2),
+                outcome: Err(failure),
+            };
         }
         if self.active(active, Kind::BlackHole, |_| true) {
-            return Answer { latency: 3000, outcome: Err(failure(Class::Transient)) };
+            return Answer {
+                latency: 3000,
+                outcome: Err(failure(Class::Transient)),
+            };
         }
         let outcome = match self.refusal(call, now, kubelet, active, random) {
             Some(class) => Err(failure(class)),
@@ -92,8 +108,16 @@ impl Sts {
         Answer { latency, outcome }
     }
 
-    fn active(&mut self, active: &[Fault], kind: Kind, applies: impl FnOnce(&Fault) -> bool) -> bool {
-        let hit = active.iter().find(|fault| fault.kind == kind).is_some_and(applies);
+    fn active(
+        &mut self,
+        active: &[Fault],
+        kind: Kind,
+        applies: impl FnOnce(&Fault) -> bool,
+    ) -> bool {
+        let hit = active
+            .iter()
+            .find(|fault| fault.kind == kind)
+            .is_some_and(applies);
         if hit {
             self.hit(kind);
         }
@@ -110,7 +134,10 @@ impl Sts {
     ) -> Option<Class> {
         let busy = random.f64();
         let hop = call.hop;
-        let parent = call.parent.as_ref().map(|parent| serial(&parent.access_key_id));
+        let parent = call
+            .parent
+            .as_ref()
+            .map(|parent| serial(&parent.access_key_id));
         let revoked = parent.is_some_and(|parent| parent < self.revoked);
         if revoked {
             self.hit(Kind::SignerRevoked);
@@ -120,7 +147,11 @@ impl Sts {
             return Some(class);
         }
         if hop == 0 && !kubelet.is_accepted(now) {
-            self.hit(if kubelet.is_early(now) { Kind::TokenFromFuture } else { Kind::KubeletStall });
+            self.hit(if kubelet.is_early(now) {
+                Kind::TokenFromFuture
+            } else {
+                Kind::KubeletStall
+            });
             return Some(Class::Token);
         }
         if parent.is_some_and(|parent| !self.is_alive(parent, now)) {
@@ -134,19 +165,32 @@ impl Sts {
 
     /// What the active faults make of a call; `busy` is its share of an overload.
     fn faulty(&mut self, hop: usize, busy: f64, active: &[Fault]) -> Option<Class> {
-        let (outage, throttled) =
-            if busy < 0.5 { (Class::Transient, Class::Throttled) } else { (Class::Throttled, Class::Transient) };
-        let misfit = active.iter().any(|fault| fault.kind == Kind::Misconfigured && fault.amount > 0.5);
+        let (outage, throttled) = if busy < 0.5 {
+            (Class::Transient, Class::Throttled)
+        } else {
+            (Class::Throttled, Class::Transient)
+        };
+        let misfit = active
+            .iter()
+            .any(|fault| fault.kind == Kind::Misconfigured && fault.amount > 0.5);
         // An overloaded STS mixes 503 and throttling, each the rarer of the two in the other's fault.
         let table = [
             (Kind::Outage, Class::Transient, true),
             (Kind::HopOutage, Class::Transient, true),
-            (Kind::Throttling, if busy < 0.2 { outage } else { throttled }, true),
+            (
+                Kind::Throttling,
+                if busy < 0.2 { outage } else { throttled },
+                true,
+            ),
             (Kind::SignerRefused, Class::Source, hop > 0),
             (Kind::TokenRefused, Class::Token, hop == 0),
             (Kind::ClockRefused, Class::Clock, true),
             (Kind::Denied, Class::Denied, true),
-            (Kind::Misconfigured, if misfit { Class::Role } else { Class::Config }, true),
+            (
+                Kind::Misconfigured,
+                if misfit { Class::Role } else { Class::Config },
+                true,
+            ),
         ];
         for (kind, class, concerned) in table {
             let applies = |fault: &Fault| match kind {
@@ -178,10 +222,19 @@ impl Sts {
             i64::from(call.duration.seconds())
         };
         let expiration = now.server_seconds(at) + life;
-        let parent = call.parent.as_ref().map(|parent| serial(&parent.access_key_id));
+        let parent = call
+            .parent
+            .as_ref()
+            .map(|parent| serial(&parent.access_key_id));
         let identity = parent.map_or(identity, |parent| self.issued[parent].identity);
         let number = self.issued.len();
-        self.issued.push(Issued { hop: call.hop, parent, at, identity, expiration });
+        self.issued.push(Issued {
+            hop: call.hop,
+            parent,
+            at,
+            identity,
+            expiration,
+        });
         // Without a Date our wall clock has to do: the run keeps to what that can be expected to do.
         let dateless = now.disagreement() < 4000 && self.active(active, Kind::NoDate, |_| true);
         let date = Wall::from_unix_seconds(now.server_seconds(random.u64(at..=now.t + latency)));
@@ -192,10 +245,20 @@ impl Sts {
             expiration: Wall::from_unix_seconds(expiration),
             account: None,
         };
-        Reply { credentials, date: (!dateless).then_some(date), details: ReplyDetails::default() }
+        Reply {
+            credentials,
+            date: (!dateless).then_some(date),
+            details: ReplyDetails::default(),
+        }
     }
 }
 
 pub fn failure(class: Class) -> Failure {
-    Failure { class, code: class.reason().to_owned(), message: String::new(), request_id: None, sent: true }
+    Failure {
+        class,
+        code: class.reason().to_owned(),
+        message: String::new(),
+        request_id: None,
+        sent: true,
+    }
 }

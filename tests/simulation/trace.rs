@@ -17,7 +17,11 @@ impl fmt::Display for Entry {
         let (seconds, [first, second]) = (self.t / 1000, self.numbers);
         let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
         let (seconds, rest) = (seconds % 60, self.t % 1000);
-        write!(f, "day {days} {hours:02}:{minutes:02}:{seconds:02}.{rest:03}  {} {first} {second}", self.what)
+        write!(
+            f,
+            "day {days} {hours:02}:{minutes:02}:{seconds:02}.{rest:03}  {} {first} {second}",
+            self.what
+        )
     }
 }
 
@@ -29,15 +33,30 @@ pub struct Trace {
 
 impl Trace {
     pub fn new() -> Self {
-        Self { hash: 0xcbf2_9ce4_8422_2325, last: VecDeque::with_capacity(KEPT + 1) }
+        Self {
+            hash: 0xcbf2_9ce4_8422_2325,
+            last: VecDeque::with_capacity(KEPT + 1),
+        }
     }
 
     pub fn note(&mut self, t: u64, what: &'static str, first: u64, second: u64) {
-        let words = [t, what.len() as u64, u64::from(what.as_bytes()[0]), first, second];
+        let words = [
+            t,
+            what.len() as u64,
+            u64::from(what.as_bytes()[0]),
+            first,
+            second,
+        ];
         for word in words {
-            self.hash = (self.hash ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
+            self.hash = (self.hash ^ word)
+                .wrapping_mul(0x0000_0100_0000_01b3)
+                .rotate_left(23);
         }
-        self.last.push_back(Entry { t, what, numbers: [first, second] });
+        self.last.push_back(Entry {
+            t,
+            what,
+            numbers: [first, second],
+        });
         if self.last.len() > KEPT {
             self.last.pop_front();
         }
@@ -50,6 +69,8 @@ impl Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.last.iter().try_for_each(|entry| writeln!(f, "  {entry}"))
+        self.last
+            .iter()
+            .try_for_each(|entry| writeln!(f, "  {entry}"))
     }
 }

@@ -59,19 +59,46 @@ impl Settings {
         let random = &mut Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let pick = |random: &mut Rng, from: &[DurationSetting]| from[random.usize(0..from.len())];
         let longest = DurationSetting::Longest;
-        let mut durations = vec![pick(random, &[fixed(15), fixed(60), fixed(60), fixed(360), fixed(720), longest])];
+        let mut durations = vec![pick(
+            random,
+            &[
+                fixed(15),
+                fixed(60),
+                fixed(60),
+                fixed(360),
+                fixed(720),
+                longest,
+            ],
+        )];
         let hops = [1, 1, 1, 2, 2, 3, 5][random.usize(0..7)];
-        durations.resize_with(hops, || pick(random, &[fixed(15), fixed(60), fixed(60), fixed(60)]));
+        durations.resize_with(hops, || {
+            pick(random, &[fixed(15), fixed(60), fixed(60), fixed(60)])
+        });
         let maximum = match durations[0] {
             DurationSetting::Fixed(_) => 43_200,
             DurationSetting::Longest => [3600, 4 * 3600, 43_200][random.usize(0..3)],
         };
         let fraction = [0.2, 0.2, 0.2, 0.1, 0.33, 0.5][random.usize(0..6)];
-        let words =
-            [Class::DurationTooLong, Class::Config, Class::Denied, Class::Token, Class::Source, Class::Transient];
+        let words = [
+            Class::DurationTooLong,
+            Class::Config,
+            Class::Denied,
+            Class::Token,
+            Class::Source,
+            Class::Transient,
+        ];
         let refusal = words[random.usize(0..words.len())];
         let token_life = [10 * MINUTE, HOUR, DAY][random.usize(0..3)];
-        Self { seed, until, durations, fraction, maximum, refusal, token_life, faults: swarm(random, until) }
+        Self {
+            seed,
+            until,
+            durations,
+            fraction,
+            maximum,
+            refusal,
+            token_life,
+            faults: swarm(random, until),
+        }
     }
 }
 
@@ -109,9 +136,17 @@ pub struct World {
 impl World {
     pub fn new(settings: Settings) -> Self {
         let mut random = Rng::with_seed(settings.seed);
-        let skewed = settings.faults.iter().find(|fault| fault.kind == Kind::ServerSkew);
+        let skewed = settings
+            .faults
+            .iter()
+            .find(|fault| fault.kind == Kind::ServerSkew);
         let skew = skewed.map_or(0, |fault| ((fault.amount - 0.5) * 1_200_000.0) as i64);
-        let clocks = Clocks { t: 0, paused: 0, wall_error: random.i64(-500..500), skew };
+        let clocks = Clocks {
+            t: 0,
+            paused: 0,
+            wall_error: random.i64(-500..500),
+            skew,
+        };
         let kubelet = Kubelet::new(settings.token_life);
         let mut world = Self {
             clocks,
@@ -146,7 +181,12 @@ impl World {
         let mut world = Self::new(settings);
         world.run(until);
         if !world.agent.is_down {
-            world.step("stopping", Event::Stopping { grace: Duration::from_secs(25) });
+            world.step(
+                "stopping",
+                Event::Stopping {
+                    grace: Duration::from_secs(25),
+                },
+            );
         }
         world.run(until + HOUR);
         world
@@ -168,8 +208,9 @@ impl World {
     pub fn run(&mut self, until: u64) {
         loop {
             let item = self.queue.peek().map_or(u64::MAX, |Reverse((at, ..))| *at);
-            let wake =
-                self.agent.wake.map_or(u64::MAX, |wake| self.clocks.true_time(wake).saturating_add(self.agent.late));
+            let wake = self.agent.wake.map_or(u64::MAX, |wake| {
+                self.clocks.true_time(wake).saturating_add(self.agent.late)
+            });
             if item.min(wake) > until {
                 break;
             }
@@ -189,13 +230,18 @@ impl World {
         match item {
             Item::Answer { process, number } => {
                 let event = self.mail[number as usize].take();
-                if let Some(event) = event.filter(|_| process == self.agent.process && !self.agent.is_down) {
+                if let Some(event) =
+                    event.filter(|_| process == self.agent.process && !self.agent.is_down)
+                {
                     self.step("answered", event);
                 }
             }
             Item::TokenSeen { generation } => {
                 if !self.agent.is_down {
-                    self.agent.identity = self.agent.identity.max(self.kubelet.identity_of(generation));
+                    self.agent.identity = self
+                        .agent
+                        .identity
+                        .max(self.kubelet.identity_of(generation));
                     self.step("token", Event::Token(self.kubelet.content(generation)));
                 }
             }
@@ -205,7 +251,8 @@ impl World {
             Item::End(fault) => {
                 let Fault { kind, from, .. } = self.settings.faults[fault];
                 self.note("over", kind as u64, 0);
-                self.active.retain(|active| (active.kind, active.from) != (kind, from));
+                self.active
+                    .retain(|active| (active.kind, active.from) != (kind, from));
                 if kind == Kind::WallStep {
                     self.set_wall(0);
                 }
@@ -228,14 +275,23 @@ impl World {
     }
 
     fn rotate(&mut self, identity_changed: bool) {
-        let ahead = if self.is_active(Kind::TokenFromFuture) { self.random.u64(0..10 * MINUTE) } else { 0 };
+        let ahead = if self.is_active(Kind::TokenFromFuture) {
+            self.random.u64(0..10 * MINUTE)
+        } else {
+            0
+        };
         self.kubelet.rotate(self.clocks.t, ahead, identity_changed);
         let lost = self.is_active(Kind::WatcherLost);
         if lost {
             self.sts.hit(Kind::WatcherLost);
         }
         let seen = self.clocks.t + self.random.u64(1..if lost { 30_000 } else { 300 });
-        self.schedule(seen, Item::TokenSeen { generation: self.kubelet.generation });
+        self.schedule(
+            seen,
+            Item::TokenSeen {
+                generation: self.kubelet.generation,
+            },
+        );
     }
 
     fn client(&mut self, at: usize) {
@@ -275,7 +331,9 @@ impl World {
             }
             Kind::WallStep => self.step_wall(fault.amount),
             Kind::Retries => self.retry(fault.until),
-            Kind::Crash | Kind::CrashEmpty | Kind::CrashForeign if !self.agent.is_down => self.crash(fault.kind),
+            Kind::Crash | Kind::CrashEmpty | Kind::CrashForeign if !self.agent.is_down => {
+                self.crash(fault.kind);
+            }
             _ => return,
         }
         self.sts.hit(fault.kind);
@@ -298,15 +356,25 @@ impl World {
         if !self.agent.is_down {
             self.step("retry", Event::Retry);
         }
-        let next = self.clocks.t + 20 * 3000u64.pow(self.random.u32(0..2)) + self.random.u64(0..30_000);
+        let next =
+            self.clocks.t + 20 * 3000u64.pow(self.random.u32(0..2)) + self.random.u64(0..30_000);
         if next < until {
             self.schedule(next, Item::Retry { until });
         }
     }
 
     fn step_wall(&mut self, amount: f64) {
-        let errors =
-            [-1000, 1000, -30_000, 3_600_000, -3_600_000, 315_360_000_000, -315_360_000_000, i64::MIN, i64::MAX];
+        let errors = [
+            -1000,
+            1000,
+            -30_000,
+            3_600_000,
+            -3_600_000,
+            315_360_000_000,
+            -315_360_000_000,
+            i64::MIN,
+            i64::MAX,
+        ];
         let error = errors[(amount * 9.0) as usize % 9];
         self.set_wall(error);
         for again in 1..self.random.u64(1..20) {

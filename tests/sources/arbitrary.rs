@@ -28,8 +28,19 @@ type Keys = Map<String, Value>;
 pub fn profile(seed: u64) -> (Value, Vec<&'static str>) {
     let mut random = Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let wrong_percent = [0, 1, 4][random.usize(0..3)];
-    let identity = if random.bool() { "alice" } else { "bob@example.org" }.to_owned();
-    let mut draft = Draft { random, wrong_percent, odd: Vec::new(), identity, handed_down: Vec::new() };
+    let identity = if random.bool() {
+        "alice"
+    } else {
+        "bob@example.org"
+    }
+    .to_owned();
+    let mut draft = Draft {
+        random,
+        wrong_percent,
+        odd: Vec::new(),
+        identity,
+        handed_down: Vec::new(),
+    };
     let profile = draft.profile();
     (profile, draft.odd)
 }
@@ -37,26 +48,46 @@ pub fn profile(seed: u64) -> (Value, Vec<&'static str>) {
 impl Draft {
     fn profile(&mut self) -> Value {
         let mut keys = Keys::new();
-        let source =
-            ["webIdentity", "saml", "sessionToken", "federationToken", "accessKey", "cognito"][self.random.usize(0..6)];
+        let source = [
+            "webIdentity",
+            "saml",
+            "sessionToken",
+            "federationToken",
+            "accessKey",
+            "cognito",
+        ][self.random.usize(0..6)];
         keys.insert(source.to_owned(), self.source(source));
         let is_chainable = source != "federationToken";
-        let hops = if is_chainable { self.random.usize(usize::from(source == "accessKey")..4) } else { 0 };
+        let hops = if is_chainable {
+            self.random.usize(usize::from(source == "accessKey")..4)
+        } else {
+            0
+        };
         let hops = match source {
             "accessKey" if self.goes_wrong("accessKey") => 0,
             "federationToken" if self.goes_wrong("federationToken") => 1,
             _ => hops,
         };
         let is_user = matches!(source, "accessKey" | "sessionToken");
-        let chain: Vec<Value> = (0..hops).map(|at| self.hop(at, !is_user || at > 0)).collect();
+        let chain: Vec<Value> = (0..hops)
+            .map(|at| self.hop(at, !is_user || at > 0))
+            .collect();
         if hops > 0 {
             keys.insert("chain".to_owned(), chain.into());
         }
         if self.goes_wrong("sources") {
-            let other = if source == "accessKey" { "webIdentity" } else { "accessKey" };
+            let other = if source == "accessKey" {
+                "webIdentity"
+            } else {
+                "accessKey"
+            };
             keys.insert(
                 other.to_owned(),
-                if other == "accessKey" { json!({"credentialsFile": "/c"}) } else { json!({}) },
+                if other == "accessKey" {
+                    json!({"credentialsFile": "/c"})
+                } else {
+                    json!({})
+                },
             );
         }
         keys.into()
@@ -79,10 +110,19 @@ impl Draft {
     }
 
     /// So many characters of `fine`; when it goes wrong, one too few, one too many, or one of `bad`.
-    fn text(&mut self, key: &'static str, shortest: usize, longest: usize, fine: &str, bad: &str) -> String {
+    fn text(
+        &mut self,
+        key: &'static str,
+        shortest: usize,
+        longest: usize,
+        fine: &str,
+        bad: &str,
+    ) -> String {
         let of = |draft: &mut Self, length: usize, from: &str| -> String {
             let from: Vec<char> = from.chars().collect();
-            (0..length).map(|_| from[draft.random.usize(0..from.len())]).collect()
+            (0..length)
+                .map(|_| from[draft.random.usize(0..from.len())])
+                .collect()
         };
         if self.goes_wrong(key) {
             return match self.random.u8(0..3) {
@@ -106,7 +146,12 @@ impl Draft {
     fn role(&mut self) -> String {
         if self.goes_wrong("roleArn") {
             return self
-                .pick(&["app", "", "arn:aws:iam::111122223333:user/me", "arn:aws:iam::111122223333:role/a b"])
+                .pick(&[
+                    "app",
+                    "",
+                    "arn:aws:iam::111122223333:user/me",
+                    "arn:aws:iam::111122223333:role/a b",
+                ])
                 .to_owned();
         }
         let partition = self.pick(&["aws", "aws", "aws-cn", "aws-us-gov"]);
@@ -116,11 +161,17 @@ impl Draft {
 
     fn text_of_name(&mut self) -> String {
         let length = self.random.usize(1..=64);
-        (0..length).map(|_| if self.random.bool() { 'r' } else { '-' }).collect()
+        (0..length)
+            .map(|_| if self.random.bool() { 'r' } else { '-' })
+            .collect()
     }
 
     fn file(&mut self, key: &'static str) -> String {
-        if self.goes_wrong(key) { self.pick(&["", "/run/"]).to_owned() } else { "/run/secrets/file".to_owned() }
+        if self.goes_wrong(key) {
+            self.pick(&["", "/run/"]).to_owned()
+        } else {
+            "/run/secrets/file".to_owned()
+        }
     }
 
     fn session_name(&mut self) -> String {
@@ -135,7 +186,9 @@ impl Draft {
     fn duration(&mut self, most_seconds: u32, may_be_longest: bool) -> String {
         if self.goes_wrong("sessionDuration") {
             let long = format!("{}s", most_seconds + 1);
-            return self.pick(&["899s", "1h 500ms", "soon", "", "37h", &long]).to_owned();
+            return self
+                .pick(&["899s", "1h 500ms", "soon", "", "37h", &long])
+                .to_owned();
         }
         match self.random.u8(0..6) {
             0 if may_be_longest => "longest".to_owned(),
@@ -151,14 +204,17 @@ impl Draft {
     }
 
     fn restriction(&mut self, keys: &mut Keys) {
-        let (has_policy, has_file, has_arns) = (self.sometimes(), self.sometimes(), self.sometimes());
+        let (has_policy, has_file, has_arns) =
+            (self.sometimes(), self.sometimes(), self.sometimes());
         if has_policy {
             let filler = self.random.usize(0..100);
             let document = Self::policy_document(filler);
             let policy = match self.random.u8(0..8) {
                 0 if self.goes_wrong("policy") => json!(["not an object"]),
                 1 if self.goes_wrong("policy") => Self::policy_document(2048),
-                2 if self.goes_wrong("policy") => json!({"Version": "2012-10-17", "Statement": "\u{20ac}"}),
+                2 if self.goes_wrong("policy") => {
+                    json!({"Version": "2012-10-17", "Statement": "\u{20ac}"})
+                }
                 3 => document.to_string().into(),
                 _ => document,
             };
@@ -167,7 +223,11 @@ impl Draft {
                 keys.insert("policyFile".to_owned(), POLICY_FILE.into());
             }
         } else if has_file {
-            let file = if self.goes_wrong("policyFile") { "/none.json" } else { POLICY_FILE };
+            let file = if self.goes_wrong("policyFile") {
+                "/none.json"
+            } else {
+                POLICY_FILE
+            };
             keys.insert("policyFile".to_owned(), file.into());
         }
         if has_arns {
@@ -176,12 +236,23 @@ impl Draft {
     }
 
     fn policy_arns(&mut self, keys: &mut Keys) {
-        let count = if self.goes_wrong("policyArns") { 11 } else { self.random.usize(0..=10) };
+        let count = if self.goes_wrong("policyArns") {
+            11
+        } else {
+            self.random.usize(0..=10)
+        };
         let arn = |draft: &mut Self| {
             if draft.goes_wrong("policyArns") {
-                draft.pick(&["ReadOnlyAccess", "arn:aws:iam::111122223333:role/app", "arn:aws:iam::aws:policy/\u{e4}"])
+                draft.pick(&[
+                    "ReadOnlyAccess",
+                    "arn:aws:iam::111122223333:role/app",
+                    "arn:aws:iam::aws:policy/\u{e4}",
+                ])
             } else {
-                draft.pick(&["arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::111122223333:policy/team/b"])
+                draft.pick(&[
+                    "arn:aws:iam::aws:policy/ReadOnlyAccess",
+                    "arn:aws:iam::111122223333:policy/team/b",
+                ])
             }
         };
         let mut arns: Vec<&str> = (0..count).map(|_| arn(self)).collect();

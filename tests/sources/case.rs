@@ -137,13 +137,23 @@ impl Case {
     pub fn profile(&self, directory: &Path, changes: &BTreeMap<String, Value>) -> Value {
         let mut profile = self.profile.clone();
         for (path, value) in changes {
-            let (parents, key) = path.rsplit_once('.').map_or(("", path.as_str()), |(parents, key)| (parents, key));
+            let (parents, key) = path
+                .rsplit_once('.')
+                .map_or(("", path.as_str()), |(parents, key)| (parents, key));
             let pointer = format!("/{}", parents.replace('.', "/"));
             let pointer = if parents.is_empty() { "" } else { &pointer };
-            let parent = profile.pointer_mut(pointer).unwrap_or_else(|| panic!("{}: no {parents}", self.name));
-            let parent = parent.as_object_mut().unwrap_or_else(|| panic!("{}: {parents} has no keys", self.name));
+            let parent = profile
+                .pointer_mut(pointer)
+                .unwrap_or_else(|| panic!("{}: no {parents}", self.name));
+            let parent = parent
+                .as_object_mut()
+                .unwrap_or_else(|| panic!("{}: {parents} has no keys", self.name));
             if value.is_null() {
-                assert!(parent.remove(key).is_some(), "{}: no {path} to take away", self.name);
+                assert!(
+                    parent.remove(key).is_some(),
+                    "{}: no {path} to take away",
+                    self.name
+                );
             } else {
                 parent.insert(key.to_owned(), value.clone());
             }
@@ -158,8 +168,14 @@ fn with_paths(value: Value, directory: &Path) -> Value {
             Some(name) => directory.join(name).display().to_string().into(),
             None => text.into(),
         },
-        Value::Array(items) => items.into_iter().map(|item| with_paths(item, directory)).collect(),
-        Value::Object(fields) => fields.into_iter().map(|(key, value)| (key, with_paths(value, directory))).collect(),
+        Value::Array(items) => items
+            .into_iter()
+            .map(|item| with_paths(item, directory))
+            .collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (key, with_paths(value, directory)))
+            .collect(),
         other => other,
     }
 }
@@ -171,17 +187,28 @@ pub fn folder() -> PathBuf {
 
 /// Every case, by name.
 pub fn all() -> Vec<Case> {
-    let files = fs::read_dir(folder()).expect("the folder of the cases").map(|entry| entry.expect("an entry").path());
-    let mut files: Vec<PathBuf> =
-        files.filter(|path| path.extension().is_some_and(|ending| ending == "yaml")).collect();
+    let files = fs::read_dir(folder())
+        .expect("the folder of the cases")
+        .map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .collect();
     files.sort();
     files.iter().map(|path| read(path)).collect()
 }
 
 fn read(path: &Path) -> Case {
     let text = fs::read_to_string(path).expect("a case");
-    let case: Case = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-    assert!(!case.about.is_empty() && !case.calls.is_empty(), "{name} shows nothing");
+    let case: Case =
+        serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let name = path
+        .file_stem()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    assert!(
+        !case.about.is_empty() && !case.calls.is_empty(),
+        "{name} shows nothing"
+    );
     Case { name, ..case }
 }

@@ -15,8 +15,13 @@ use super::support::fake_sts::Behaviour;
 use super::support::fake_sts::dialect::Dialect;
 
 /// The columns of the table.
-pub const COLUMNS: [&str; 5] =
-    ["first credentials", "refresh", "STS outage served through", "bad input refused", "shown in status"];
+pub const COLUMNS: [&str; 5] = [
+    "first credentials",
+    "refresh",
+    "STS outage served through",
+    "bad input refused",
+    "shown in status",
+];
 
 /// What came of each column, in order.
 pub type Outcome = [Result<(), String>; 5];
@@ -35,7 +40,11 @@ pub fn all(case: &Case) -> Outcome {
     let first = caught(|| first_credentials(&stage, &agent));
     let wrong = refused_at_start(case);
     if case.row.is_none() || first.is_err() {
-        let untried = || first.clone().map_err(|_| "not tried without the first".to_owned());
+        let untried = || {
+            first
+                .clone()
+                .map_err(|_| "not tried without the first".to_owned())
+        };
         let (refresh, outage, status) = (untried(), untried(), untried());
         let status = status.and_then(|()| caught(|| shown_in_status(&stage, &agent)));
         return [first, refresh, outage, wrong, status];
@@ -51,7 +60,9 @@ pub fn all(case: &Case) -> Outcome {
 fn caught<T>(cell: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(cell)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
-        Err(text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default())
+        Err(text
+            .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
+            .unwrap_or_default())
     })
 }
 
@@ -69,20 +80,41 @@ fn refresh(stage: &Stage<'_>, agent: &Agent) -> Result<(), String> {
     let before = stage.serial(agent)?;
     every_call(stage, &stage.sts.calls())?;
     let repeated = |wanted: usize, seen: usize| {
-        stage.case.calls.iter().filter(|expected| !expected.once).all(|expected| {
-            let calls = stage.sts.calls();
-            let like = calls[seen..].iter().filter(|call| {
-                call.operation == expected.operation && call.form.get("RoleArn") == expected.form.get("RoleArn")
-            });
-            like.count() >= wanted
-        })
+        stage
+            .case
+            .calls
+            .iter()
+            .filter(|expected| !expected.once)
+            .all(|expected| {
+                let calls = stage.sts.calls();
+                let like = calls[seen..].iter().filter(|call| {
+                    call.operation == expected.operation
+                        && call.form.get("RoleArn") == expected.form.get("RoleArn")
+                });
+                like.count() >= wanted
+            })
     };
-    until("every exchange again", || repeated(1, stage.case.calls.len()).then_some(()));
-    until("newer credentials", || stage.serial(agent).is_ok_and(|serial| serial > before).then_some(()));
+    until("every exchange again", || {
+        repeated(1, stage.case.calls.len()).then_some(())
+    });
+    until("newer credentials", || {
+        stage
+            .serial(agent)
+            .is_ok_and(|serial| serial > before)
+            .then_some(())
+    });
     for expected in stage.case.calls.iter().filter(|expected| expected.once) {
-        let count = stage.sts.calls().iter().filter(|call| call.operation == expected.operation).count();
+        let count = stage
+            .sts
+            .calls()
+            .iter()
+            .filter(|call| call.operation == expected.operation)
+            .count();
         if count != 1 {
-            return Err(format!("{count} calls of {} in one process", expected.operation));
+            return Err(format!(
+                "{count} calls of {} in one process",
+                expected.operation
+            ));
         }
     }
     Ok(())
@@ -91,15 +123,23 @@ fn refresh(stage: &Stage<'_>, agent: &Agent) -> Result<(), String> {
 /// While STS answers nothing useful, what is held is served; when it is back, it is used again.
 fn outage_served_through(stage: &Stage<'_>, agent: &Agent) -> Result<(), String> {
     stage.sts.set_default(Behaviour::Empty500);
-    until("a failure in /status", || (!Stage::status(agent)["lastError"].is_null()).then_some(()));
+    until("a failure in /status", || {
+        (!Stage::status(agent)["lastError"].is_null()).then_some(())
+    });
     let served = stage.serial(agent)?;
     let ready = agent.admin("/readyz").status;
     stage.sts.set_default(Behaviour::Ok);
-    until("the end of the outage", || Stage::status(agent)["lastError"].is_null().then_some(()));
+    until("the end of the outage", || {
+        Stage::status(agent)["lastError"].is_null().then_some(())
+    });
     if stage.serial(agent)? < served {
         return Err("older credentials after the outage".to_owned());
     }
-    if ready == 200 { Ok(()) } else { Err(format!("/readyz was {ready} during the outage")) }
+    if ready == 200 {
+        Ok(())
+    } else {
+        Err(format!("/readyz was {ready} during the outage"))
+    }
 }
 
 /// A file that turns bad is said, and what is held goes on; a good one after it is taken.
@@ -107,7 +147,11 @@ fn refused_while_running(stage: &Stage<'_>, agent: &Agent) -> Result<(), String>
     if stage.case.rotten.is_empty() {
         return Err("the case has nothing that turns bad".to_owned());
     }
-    stage.case.rotten.iter().try_for_each(|rotten| refused_once(stage, agent, rotten))
+    stage
+        .case
+        .rotten
+        .iter()
+        .try_for_each(|rotten| refused_once(stage, agent, rotten))
 }
 
 fn refused_once(stage: &Stage<'_>, agent: &Agent, rotten: &Rotten) -> Result<(), String> {
@@ -116,7 +160,12 @@ fn refused_once(stage: &Stage<'_>, agent: &Agent, rotten: &Rotten) -> Result<(),
         None => rotten.content.clone(),
     };
     stage.write(&rotten.file, &bad);
-    until("the bad file in /status", || Stage::status(agent).to_string().contains(&rotten.says).then_some(()));
+    until("the bad file in /status", || {
+        Stage::status(agent)
+            .to_string()
+            .contains(&rotten.says)
+            .then_some(())
+    });
     stage.serial(agent)?;
     stage.renew_files();
     until("nothing bad in /status", || {
@@ -126,7 +175,10 @@ fn refused_once(stage: &Stage<'_>, agent: &Agent, rotten: &Rotten) -> Result<(),
     let asked = stage.sts.calls().len();
     let first = &stage.case.calls[stage.case.calls.iter().take_while(|call| call.once).count()];
     until("a call with the good file", || {
-        stage.sts.calls()[asked..].iter().any(|call| call.operation == first.operation).then_some(())
+        stage.sts.calls()[asked..]
+            .iter()
+            .any(|call| call.operation == first.operation)
+            .then_some(())
     });
     every_call(stage, &stage.sts.calls()[asked..])
 }
@@ -136,16 +188,23 @@ pub fn refused_at_start(case: &Case) -> Result<(), String> {
     if case.row.is_some() && case.wrong.is_empty() {
         return Err("the case has no wrong profile".to_owned());
     }
-    case.wrong.iter().try_for_each(|Wrong { set, says }| match load(case, &case.profile(Path::new("/pod"), set)) {
-        Ok(()) => Err(format!("accepted with {set:?}")),
-        Err(said) if said.contains(says) => Ok(()),
-        Err(said) => Err(format!("with {set:?} it says: {said}")),
+    case.wrong.iter().try_for_each(|Wrong { set, says }| {
+        match load(case, &case.profile(Path::new("/pod"), set)) {
+            Ok(()) => Err(format!("accepted with {set:?}")),
+            Err(said) if said.contains(says) => Ok(()),
+            Err(said) => Err(format!("with {set:?} it says: {said}")),
+        }
     })
 }
 
 /// What the configuration says to a profile, at the case's server or at AWS.
 fn load(case: &Case, profile: &Value) -> Result<(), String> {
-    let Known { dialect, path, region, .. } = &case.sts;
+    let Known {
+        dialect,
+        path,
+        region,
+        ..
+    } = &case.sts;
     let mut document = json!({"region": "eu-central-1", "profiles": {"default": profile}});
     if *dialect != Dialect::Aws || !path.is_empty() || region.is_some() {
         document["stsEndpoint"] = format!("https://sts.example.org{path}").into();
@@ -154,8 +213,14 @@ fn load(case: &Case, profile: &Value) -> Result<(), String> {
     let document = document.to_string();
     let variable = |name: &str| (name == "STSIDECAR_CONFIG_INLINE").then(|| document.clone());
     let read = |_: &Path| Err(io::Error::new(io::ErrorKind::NotFound, "no such file"));
-    let sources = Sources { flags: &Flags::default(), variable: &variable, read: &read };
-    Config::load(&sources).map(|_| ()).map_err(|error| error.to_string())
+    let sources = Sources {
+        flags: &Flags::default(),
+        variable: &variable,
+        read: &read,
+    };
+    Config::load(&sources)
+        .map(|_| ())
+        .map_err(|error| error.to_string())
 }
 
 /// What the case says of `/status`, and a log line for each exchange.
@@ -163,10 +228,16 @@ fn shown_in_status(stage: &Stage<'_>, agent: &Agent) -> Result<(), String> {
     if !stage.case.status.is_null() {
         contains(&Stage::status(agent), &stage.case.status, "status")?;
     }
-    let is_logged =
-        |operation: &str| agent.events("credentials refreshed").iter().any(|line| line["operation"] == operation);
+    let is_logged = |operation: &str| {
+        agent
+            .events("credentials refreshed")
+            .iter()
+            .any(|line| line["operation"] == operation)
+    };
     for call in stage.case.calls.iter().filter(|call| !call.once) {
-        until(&format!("a log line of {}", call.operation), || is_logged(&call.operation).then_some(()));
+        until(&format!("a log line of {}", call.operation), || {
+            is_logged(&call.operation).then_some(())
+        });
     }
     Ok(())
 }

@@ -4,8 +4,15 @@
 //! prints the table of all sources (`make sources`), `parameters` holds that no parameter of the SDK is forgotten,
 //! `validator` that the fake judges as the service model says, `assertions` that a broken SAML assertion is refused,
 //! `property` that random configurations are taken by STS or refused by the name of their key.
-#![allow(clippy::disallowed_methods, reason = "these tests and their processes live in real time")]
-#![allow(dead_code, unreachable_pub, reason = "the shared support is compiled whole and used in parts")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these tests and their processes live in real time"
+)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the shared support is compiled whole and used in parts"
+)]
 
 #[path = "../support"]
 mod support {

@@ -29,36 +29,65 @@ pub const REFUSED: [(&str, &str); 1] = [(
 
 /// What rustc builds for here: crates for other systems need not be on this machine.
 fn host() -> String {
-    let output = Command::new("rustc").arg("-vV").output().expect("rustc runs");
+    let output = Command::new("rustc")
+        .arg("-vV")
+        .output()
+        .expect("rustc runs");
     let text = String::from_utf8(output.stdout).expect("text");
-    text.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc says its host").to_owned()
+    text.lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .expect("rustc says its host")
+        .to_owned()
 }
 
 /// The folder of the SDK's sources, as Cargo has it. Not offline: Cargo resolves the whole workspace, and fetches what
 /// only the benches need on a machine where nothing but the tests was built.
 fn sdk() -> PathBuf {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", &host(), "--manifest-path"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--filter-platform",
+            &host(),
+            "--manifest-path",
+        ])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .output()
         .expect("cargo runs");
-    assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "cargo metadata: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
     let mut packages = metadata["packages"].as_array().expect("packages").iter();
-    let package = packages.find(|package| package["name"] == "aws-sdk-sts").expect("the SDK is a dependency");
+    let package = packages
+        .find(|package| package["name"] == "aws-sdk-sts")
+        .expect("the SDK is a dependency");
     let manifest = PathBuf::from(package["manifest_path"].as_str().expect("a path"));
     manifest.parent().expect("a folder").join("src")
 }
 
 /// The names on the wire, from the serializer; as many as the request has fields.
 pub fn wire_names(module: &str) -> BTreeSet<String> {
-    let read = |path: String| fs::read_to_string(sdk().join(&path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let read = |path: String| {
+        fs::read_to_string(sdk().join(&path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
     let serializer = read(format!("protocol_serde/shape_{module}_input.rs"));
-    let names = serializer.split("writer.prefix(\"").skip(1).map(|rest| rest.split('"').next().expect("a name"));
+    let names = serializer
+        .split("writer.prefix(\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().expect("a name"));
     let names: BTreeSet<String> = names.map(str::to_owned).collect();
     let builder = read(format!("operation/{module}/builders.rs"));
     let setters = builder.matches("    pub fn set_").count();
-    assert_eq!(names.len(), setters, "{module}: the serializer and the request builder differ");
+    assert_eq!(
+        names.len(),
+        setters,
+        "{module}: the serializer and the request builder differ"
+    );
     names
 }
 
@@ -75,7 +104,9 @@ fn every_field_of_a_request_is_in_a_case_or_refused_with_a_reason() {
             .map(|key| key.split('.').next().expect("a first part"))
             .collect();
         for name in wire_names(module) {
-            let refused = REFUSED.iter().any(|(refused, reason)| *refused == name && !reason.is_empty());
+            let refused = REFUSED
+                .iter()
+                .any(|(refused, reason)| *refused == name && !reason.is_empty());
             match (used.contains(name.as_str()), refused) {
                 (true, true) => forgotten.push(format!("{operation}: {name} is used and refused")),
                 (false, false) => forgotten.push(format!("{operation}: no case has {name}")),

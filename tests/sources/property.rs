@@ -26,8 +26,14 @@ fn steps(profile: &Value) -> Result<Vec<Arc<Step>>, String> {
         Some(POLICY_FILE) => Ok(POLICY.as_bytes().to_vec()),
         _ => Err(std::io::ErrorKind::NotFound.into()),
     };
-    let loaded = Config::load(&Sources { flags: &Flags::default(), variable: &variable, read: &read });
-    loaded.map(|loaded| loaded.config.profiles[0].steps.clone()).map_err(|error| error.to_string())
+    let loaded = Config::load(&Sources {
+        flags: &Flags::default(),
+        variable: &variable,
+        read: &read,
+    });
+    loaded
+        .map(|loaded| loaded.config.profiles[0].steps.clone())
+        .map_err(|error| error.to_string())
 }
 
 /// The parameters of a request under the names of STS's reference: written a second time, not taken from `src/`.
@@ -36,7 +42,8 @@ struct Request(Form);
 
 impl Request {
     fn set(&mut self, name: &str, value: Option<impl Display>) {
-        self.0.extend(value.map(|value| (name.to_owned(), value.to_string())));
+        self.0
+            .extend(value.map(|value| (name.to_owned(), value.to_string())));
     }
 
     fn duration(&mut self, duration: DurationSetting) {
@@ -47,7 +54,13 @@ impl Request {
         self.set("DurationSeconds", Some(asked.seconds()));
     }
 
-    fn restriction(&mut self, Restriction { policy, policy_arns }: &Restriction) {
+    fn restriction(
+        &mut self,
+        Restriction {
+            policy,
+            policy_arns,
+        }: &Restriction,
+    ) {
         self.set("Policy", policy.as_ref());
         for (at, arn) in policy_arns.iter().enumerate() {
             self.set(&format!("PolicyArns.member.{}.arn", at + 1), Some(arn));
@@ -69,7 +82,9 @@ impl Request {
 
 fn request(step: &Step) -> (&'static str, Form) {
     let mut request = Request::default();
-    let name = step.session_name().map(|name| name.fill("shop", "checkout-7d4b9c-x2x4q"));
+    let name = step
+        .session_name()
+        .map(|name| name.fill("shop", "checkout-7d4b9c-x2x4q"));
     request.set("RoleSessionName", name.map(|name| name.as_str().to_owned()));
     match step {
         Step::WebIdentity(step) => {
@@ -100,7 +115,10 @@ fn request(step: &Step) -> (&'static str, Form) {
             // What GetId takes is told apart by its own call in the table.
             request.set("IdentityId", Some(&step.identity_pool_id));
             request.set("CustomRoleArn", step.custom_role_arn.as_ref());
-            let login = step.login.as_ref().map_or("oidc.example.org", |login| login.as_str());
+            let login = step
+                .login
+                .as_ref()
+                .map_or("oidc.example.org", |login| login.as_str());
             request.set(&format!("Logins.{login}"), Some("header.payload.signature"));
         }
         Step::Role(step) => {
@@ -127,7 +145,11 @@ fn request(step: &Step) -> (&'static str, Form) {
 /// Whether the profile of a seed was accepted; what is wrong with the answer, otherwise.
 fn judge(seed: u64) -> Result<bool, String> {
     let (profile, odd) = profile(seed);
-    let told = |what: String| Err(format!("seed {seed}: {what}\n  wrong on purpose: {odd:?}\n  {profile}"));
+    let told = |what: String| {
+        Err(format!(
+            "seed {seed}: {what}\n  wrong on purpose: {odd:?}\n  {profile}"
+        ))
+    };
     match steps(&profile) {
         Ok(steps) => {
             let requests: Vec<_> = steps.iter().map(|step| request(step)).collect();
@@ -143,7 +165,9 @@ fn judge(seed: u64) -> Result<bool, String> {
 }
 
 fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().expect("a whole number"))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().expect("a whole number"))
 }
 
 #[test]
@@ -169,13 +193,24 @@ fn a_random_configuration_is_taken_by_sts_or_refused_by_the_name_of_its_key() {
             })
         };
         let workers = [worker(0), worker(1)];
-        workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().expect("no panic"))
+            .collect()
     });
     let accepted = accepted.into_inner();
     println!(
         "{count} configurations: {accepted} accepted by the agent and by STS, {} refused by name",
         count - accepted
     );
-    assert!(faults.is_empty(), "{} faults, such as:\n{}", faults.len(), faults[..faults.len().min(12)].join("\n"));
-    assert!(accepted > count / 4 && accepted < count * 9 / 10, "too few of one kind to prove anything");
+    assert!(
+        faults.is_empty(),
+        "{} faults, such as:\n{}",
+        faults.len(),
+        faults[..faults.len().min(12)].join("\n")
+    );
+    assert!(
+        accepted > count / 4 && accepted < count * 9 / 10,
+        "too few of one kind to prove anything"
+    );
 }

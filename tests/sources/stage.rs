@@ -31,7 +31,10 @@ pub struct Stage<'c> {
 impl<'c> Stage<'c> {
     /// Lays out the files; nothing runs yet.
     pub fn new(case: &'c Case) -> Self {
-        let directory = tempfile::Builder::new().prefix("stsidecar-sources-").tempdir_in("/dev/shm").expect("memory");
+        let directory = tempfile::Builder::new()
+            .prefix("stsidecar-sources-")
+            .tempdir_in("/dev/shm")
+            .expect("memory");
         let stage = Self {
             case,
             sts: FakeSts::start(),
@@ -46,7 +49,9 @@ impl<'c> Stage<'c> {
             stage.sts.add_device(serial, Device::Codes(codes.clone()));
         }
         for (serial, secret) in &case.sts.totp {
-            stage.sts.add_device(serial, Device::Totp(secret.clone().into_bytes()));
+            stage
+                .sts
+                .add_device(serial, Device::Totp(secret.clone().into_bytes()));
         }
         stage.sts.set_elements(case.sts.elements.clone());
         stage.sts.speak(case.sts.dialect);
@@ -69,9 +74,11 @@ impl<'c> Stage<'c> {
 
     fn fresh(&self, content: &Content) -> String {
         match content {
-            Content::ServiceAccountToken(account) => {
-                ServiceAccountToken { service_account: account.clone(), ..ServiceAccountToken::default() }.jwt()
+            Content::ServiceAccountToken(account) => ServiceAccountToken {
+                service_account: account.clone(),
+                ..ServiceAccountToken::default()
             }
+            .jwt(),
             Content::Saml { role, principal } => {
                 self.sts.trust(principal, self.provider.public_key());
                 self.provider.response(&Claims::of(role, principal))
@@ -87,7 +94,9 @@ impl<'c> Stage<'c> {
         let fresh = path.with_extension("fresh");
         fs::write(&fresh, content).expect("room for a file");
         fs::rename(&fresh, &path).expect("one file system");
-        self.written.borrow_mut().insert(name.to_owned(), content.to_owned());
+        self.written
+            .borrow_mut()
+            .insert(name.to_owned(), content.to_owned());
     }
 
     /// What a file holds now.
@@ -120,7 +129,10 @@ impl<'c> Stage<'c> {
         fs::write(&config, document.to_string()).expect("room for a file");
         let endpoint = format!("{}{}", self.sts.url(), self.case.sts.path);
         let launch = Launch::new(self.directory.path(), &endpoint)
-            .flag("region", self.case.sts.region.as_deref().unwrap_or("eu-central-1"))
+            .flag(
+                "region",
+                self.case.sts.region.as_deref().unwrap_or("eu-central-1"),
+            )
             .without("role-arn")
             .without("web-identity-token-file")
             .without("authorization-token-file")
@@ -145,7 +157,10 @@ impl<'c> Stage<'c> {
 
     /// The number of the issue that is vended now; an answer that is no 200 fails.
     pub fn serial(&self, agent: &Agent) -> Result<u64, String> {
-        let answer = agent.client_with(&self.token_file()).credentials().map_err(|error| error.to_string())?;
+        let answer = agent
+            .client_with(&self.token_file())
+            .credentials()
+            .map_err(|error| error.to_string())?;
         Ok(answer.issued()?.serial)
     }
 

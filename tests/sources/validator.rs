@@ -5,7 +5,10 @@ use super::support::fake_sts::limits::{Form, check};
 use super::support::fake_sts::mfa::{Device, Devices};
 
 fn form(pairs: &[(&str, &str)]) -> Form {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
@@ -15,7 +18,11 @@ fn least(operation: &str) -> Form {
     form(match operation {
         "AssumeRole" => &[("RoleArn", ROLE), ("RoleSessionName", "me")],
         "AssumeRoleWithWebIdentity" => &[("RoleSessionName", "me"), ("WebIdentityToken", "abcd")],
-        "AssumeRoleWithSAML" => &[("RoleArn", ROLE), ("PrincipalArn", ROLE), ("SAMLAssertion", "abcd")],
+        "AssumeRoleWithSAML" => &[
+            ("RoleArn", ROLE),
+            ("PrincipalArn", ROLE),
+            ("SAMLAssertion", "abcd"),
+        ],
         "GetFederationToken" => &[("Name", "me")],
         "GetId" => &[("IdentityPoolId", "eu-central-1:0a1b")],
         "GetCredentialsForIdentity" => &[("IdentityId", "eu-central-1:0a1b")],
@@ -53,7 +60,10 @@ fn each_operation_takes_the_least_and_misses_what_it_demands() {
                 "{operation} without {missing}"
             );
         }
-        assert_eq!(said(operation, &[("Sesame", "open")]), Some("InvalidParameter"));
+        assert_eq!(
+            said(operation, &[("Sesame", "open")]),
+            Some("InvalidParameter")
+        );
     }
     assert_eq!(said("AssumeRoot", &[]), Some("InvalidAction"));
 }
@@ -65,19 +75,46 @@ fn each_text_has_its_shortest_its_longest_and_its_pattern() {
         ("AssumeRole", "RoleSessionName", 2, 64, '@', Some('/')),
         ("AssumeRole", "ExternalId", 2, 1224, '/', Some(' ')),
         ("AssumeRole", "SourceIdentity", 2, 64, '=', Some(':')),
-        ("AssumeRoleWithWebIdentity", "WebIdentityToken", 4, 20_000, '~', None),
-        ("AssumeRoleWithWebIdentity", "ProviderId", 4, 2048, '.', None),
+        (
+            "AssumeRoleWithWebIdentity",
+            "WebIdentityToken",
+            4,
+            20_000,
+            '~',
+            None,
+        ),
+        (
+            "AssumeRoleWithWebIdentity",
+            "ProviderId",
+            4,
+            2048,
+            '.',
+            None,
+        ),
         ("AssumeRoleWithSAML", "SAMLAssertion", 4, 100_000, '=', None),
         ("GetFederationToken", "Name", 2, 32, '-', Some('/')),
         ("GetId", "AccountId", 1, 15, '1', Some('a')),
     ] {
         let text = |length: usize| fine.to_string().repeat(length);
-        for (length, expected) in [(shortest - 1, INVALID), (shortest, None), (longest, None), (longest + 1, INVALID)] {
-            assert_eq!(said(operation, &[(name, &text(length))]), expected, "{operation} {name} of {length}");
+        for (length, expected) in [
+            (shortest - 1, INVALID),
+            (shortest, None),
+            (longest, None),
+            (longest + 1, INVALID),
+        ] {
+            assert_eq!(
+                said(operation, &[(name, &text(length))]),
+                expected,
+                "{operation} {name} of {length}"
+            );
         }
         if let Some(bad) = bad {
             let text = format!("{}{bad}", text(shortest));
-            assert_eq!(said(operation, &[(name, &text)]), INVALID, "{name} {text:?}");
+            assert_eq!(
+                said(operation, &[(name, &text)]),
+                INVALID,
+                "{name} {text:?}"
+            );
         }
     }
 }
@@ -91,14 +128,22 @@ fn durations_are_those_of_the_operation() {
         ("GetSessionToken", 129_600),
         ("GetFederationToken", 129_600),
     ] {
-        for (seconds, expected) in [(899, INVALID), (900, None), (longest, None), (longest + 1, INVALID)] {
+        for (seconds, expected) in [
+            (899, INVALID),
+            (900, None),
+            (longest, None),
+            (longest + 1, INVALID),
+        ] {
             assert_eq!(
                 said(operation, &[("DurationSeconds", &seconds.to_string())]),
                 expected,
                 "{operation} {seconds}"
             );
         }
-        assert_eq!(said(operation, &[("DurationSeconds", "1h")]), Some("MalformedInput"));
+        assert_eq!(
+            said(operation, &[("DurationSeconds", "1h")]),
+            Some("MalformedInput")
+        );
     }
 }
 
@@ -106,35 +151,80 @@ fn durations_are_those_of_the_operation() {
 fn policies_are_documents_and_together_not_too_long() {
     let policy = |length: usize| {
         let empty = r#"{"Version":"2012-10-17","Statement":[""]}"#;
-        empty.replace(r#"[""]"#, &format!("[\"{}\"]", "x".repeat(length - empty.len())))
+        empty.replace(
+            r#"[""]"#,
+            &format!("[\"{}\"]", "x".repeat(length - empty.len())),
+        )
     };
-    for operation in ["AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML", "GetFederationToken"] {
-        assert_eq!(said(operation, &[("Policy", &policy(2048))]), None, "{operation}");
-        assert_eq!(said(operation, &[("Policy", "{}")]), Some("MalformedPolicyDocument"));
-        let two = [("Policy", policy(2040)), ("PolicyArns.member.1.arn", "arn:aws:iam::aws:policy/x".into())];
+    for operation in [
+        "AssumeRole",
+        "AssumeRoleWithWebIdentity",
+        "AssumeRoleWithSAML",
+        "GetFederationToken",
+    ] {
+        assert_eq!(
+            said(operation, &[("Policy", &policy(2048))]),
+            None,
+            "{operation}"
+        );
+        assert_eq!(
+            said(operation, &[("Policy", "{}")]),
+            Some("MalformedPolicyDocument")
+        );
+        let two = [
+            ("Policy", policy(2040)),
+            (
+                "PolicyArns.member.1.arn",
+                "arn:aws:iam::aws:policy/x".into(),
+            ),
+        ];
         let two = two.each_ref().map(|(key, value)| (*key, value.as_str()));
-        assert_eq!(said(operation, &two), Some("PackedPolicyTooLarge"), "{operation}");
+        assert_eq!(
+            said(operation, &two),
+            Some("PackedPolicyTooLarge"),
+            "{operation}"
+        );
         let unicode = policy(100).replace('x', "\u{20ac}");
         assert_eq!(said(operation, &[("Policy", &unicode)]), INVALID);
     }
     // AssumeRole's own limit left the model; what is packed is limited all the same.
-    assert_eq!(said("AssumeRole", &[("Policy", &policy(2049))]), Some("PackedPolicyTooLarge"));
-    assert_eq!(said("AssumeRoleWithSAML", &[("Policy", &policy(2049))]), INVALID);
+    assert_eq!(
+        said("AssumeRole", &[("Policy", &policy(2049))]),
+        Some("PackedPolicyTooLarge")
+    );
+    assert_eq!(
+        said("AssumeRoleWithSAML", &[("Policy", &policy(2049))]),
+        INVALID
+    );
 }
 
 #[test]
 fn lists_count_from_one_and_end_where_the_documents_say() {
     let arns = |count: usize| -> Vec<(String, String)> {
-        (1..=count).map(|at| (format!("PolicyArns.member.{at}.arn"), "arn:aws:iam::aws:policy/x".to_owned())).collect()
+        (1..=count)
+            .map(|at| {
+                (
+                    format!("PolicyArns.member.{at}.arn"),
+                    "arn:aws:iam::aws:policy/x".to_owned(),
+                )
+            })
+            .collect()
     };
     let tags = |count: usize| -> Vec<(String, String)> {
         let both = |at: usize| {
-            [("Key", format!("k{at}")), ("Value", String::new())].map(|(f, v)| (format!("Tags.member.{at}.{f}"), v))
+            [("Key", format!("k{at}")), ("Value", String::new())]
+                .map(|(f, v)| (format!("Tags.member.{at}.{f}"), v))
         };
         (1..=count).flat_map(both).collect()
     };
     let said = |pairs: Vec<(String, String)>| {
-        said("AssumeRole", &pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<Vec<_>>())
+        said(
+            "AssumeRole",
+            &pairs
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str()))
+                .collect::<Vec<_>>(),
+        )
     };
     for (pairs, expected) in [
         (arns(10), None),
@@ -144,7 +234,10 @@ fn lists_count_from_one_and_end_where_the_documents_say() {
         (tags(51), INVALID),
         (tags(2).split_off(1), INVALID),
         (vec![("Tags".to_owned(), String::new())], INVALID),
-        (vec![("Tags.1.Key".to_owned(), String::new())], Some("MalformedInput")),
+        (
+            vec![("Tags.1.Key".to_owned(), String::new())],
+            Some("MalformedInput"),
+        ),
     ] {
         assert_eq!(said(pairs.clone()), expected, "{pairs:?}");
     }
@@ -166,7 +259,11 @@ fn tags_are_compared_without_case_and_transitive_keys_are_among_them() {
     };
     assert_eq!(two("team", "\u{e4}rger \u{4e2d} 1", "a b+c@d"), None);
     assert_eq!(two("team", "Team", ""), Some("InvalidParameterValue"));
-    assert_eq!(two("a", "b", ""), Some("InvalidParameterValue"), "transitive, but no tag");
+    assert_eq!(
+        two("a", "b", ""),
+        Some("InvalidParameterValue"),
+        "transitive, but no tag"
+    );
     assert_eq!(two("team", "b", "<"), INVALID);
     // A combining mark is neither a letter nor a number.
     assert_eq!(two("team", "b", "\u{93e}"), INVALID);
@@ -178,14 +275,37 @@ fn tags_are_compared_without_case_and_transitive_keys_are_among_them() {
 #[test]
 fn mfa_identity_and_contexts_have_their_rules() {
     let serial = "arn:aws:iam::111122223333:mfa/me";
-    assert_eq!(said("GetSessionToken", &[("SerialNumber", serial), ("TokenCode", "123456")]), None);
-    assert_eq!(said("GetSessionToken", &[("SerialNumber", serial)]), Some("AccessDenied"));
-    assert_eq!(said("GetSessionToken", &[("SerialNumber", serial), ("TokenCode", "12345")]), INVALID);
-    assert_eq!(said("GetSessionToken", &[("SerialNumber", "GAHT1234"), ("TokenCode", "123456")]), INVALID);
+    assert_eq!(
+        said(
+            "GetSessionToken",
+            &[("SerialNumber", serial), ("TokenCode", "123456")]
+        ),
+        None
+    );
+    assert_eq!(
+        said("GetSessionToken", &[("SerialNumber", serial)]),
+        Some("AccessDenied")
+    );
+    assert_eq!(
+        said(
+            "GetSessionToken",
+            &[("SerialNumber", serial), ("TokenCode", "12345")]
+        ),
+        INVALID
+    );
+    assert_eq!(
+        said(
+            "GetSessionToken",
+            &[("SerialNumber", "GAHT1234"), ("TokenCode", "123456")]
+        ),
+        INVALID
+    );
     assert_eq!(said("AssumeRole", &[("SourceIdentity", "aws:me")]), INVALID);
     let context = |arn, assertion| {
-        let pairs =
-            [("ProvidedContexts.member.1.ProviderArn", arn), ("ProvidedContexts.member.1.ContextAssertion", assertion)];
+        let pairs = [
+            ("ProvidedContexts.member.1.ProviderArn", arn),
+            ("ProvidedContexts.member.1.ContextAssertion", assertion),
+        ];
         said("AssumeRole", &pairs)
     };
     let provider = "arn:aws:iam::aws:contextProvider/IdentityCenter";
@@ -201,25 +321,61 @@ fn chained(requests: &[(&'static str, &[(&str, &str)])]) -> Option<&'static str>
         whole.extend(form(further));
         (*operation, whole)
     };
-    take_chain(&requests.iter().map(whole).collect::<Vec<_>>()).err().map(|(_, code, _)| code)
+    take_chain(&requests.iter().map(whole).collect::<Vec<_>>())
+        .err()
+        .map(|(_, code, _)| code)
 }
 
 #[test]
 fn a_chain_hands_tags_and_identity_down_and_lasts_an_hour() {
-    let tag = |key| [("Tags.member.1.Key", key), ("Tags.member.1.Value", "x"), ("TransitiveTagKeys.member.1", key)];
+    let tag = |key| {
+        [
+            ("Tags.member.1.Key", key),
+            ("Tags.member.1.Value", "x"),
+            ("TransitiveTagKeys.member.1", key),
+        ]
+    };
     let hop = "AssumeRole";
-    assert_eq!(chained(&[(hop, &tag("team")), (hop, &tag("stage")), (hop, &[])]), None);
-    assert_eq!(chained(&[(hop, &tag("team")), (hop, &[]), (hop, &tag("TEAM"))]), Some("InvalidParameterValue"));
+    assert_eq!(
+        chained(&[(hop, &tag("team")), (hop, &tag("stage")), (hop, &[])]),
+        None
+    );
+    assert_eq!(
+        chained(&[(hop, &tag("team")), (hop, &[]), (hop, &tag("TEAM"))]),
+        Some("InvalidParameterValue")
+    );
     let identity = |name| [("SourceIdentity", name)];
-    assert_eq!(chained(&[(hop, &identity("alice")), (hop, &[]), (hop, &identity("alice"))]), None);
-    assert_eq!(chained(&[(hop, &identity("alice")), (hop, &[]), (hop, &identity("bob"))]), Some("AccessDenied"));
+    assert_eq!(
+        chained(&[
+            (hop, &identity("alice")),
+            (hop, &[]),
+            (hop, &identity("alice"))
+        ]),
+        None
+    );
+    assert_eq!(
+        chained(&[
+            (hop, &identity("alice")),
+            (hop, &[]),
+            (hop, &identity("bob"))
+        ]),
+        Some("AccessDenied")
+    );
     let long = [("DurationSeconds", "3601")];
     assert_eq!(chained(&[(hop, &long)]), None, "signed with long-term keys");
     assert_eq!(chained(&[("GetSessionToken", &[]), (hop, &long)]), None);
-    for source in [hop, "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML", "GetCredentialsForIdentity"] {
+    for source in [
+        hop,
+        "AssumeRoleWithWebIdentity",
+        "AssumeRoleWithSAML",
+        "GetCredentialsForIdentity",
+    ] {
         assert_eq!(chained(&[(source, &[]), (hop, &long)]), INVALID, "{source}");
     }
-    assert_eq!(chained(&[("GetFederationToken", &[]), (hop, &[])]), Some("AccessDenied"));
+    assert_eq!(
+        chained(&[("GetFederationToken", &[]), (hop, &[])]),
+        Some("AccessDenied")
+    );
 }
 
 #[test]
@@ -227,8 +383,17 @@ fn a_code_of_a_device_is_taken_once() {
     let mut devices = Devices::default();
     devices.add("GAHT12345678", Device::Codes(vec!["123456".to_owned()]));
     let with = |code| form(&[("SerialNumber", "GAHT12345678"), ("TokenCode", code)]);
-    assert!(devices.check(&with("654321"), 0).is_err() && devices.check(&with("123456"), 0).is_ok());
+    assert!(
+        devices.check(&with("654321"), 0).is_err() && devices.check(&with("123456"), 0).is_ok()
+    );
     assert!(devices.check(&with("123456"), 0).is_err(), "used");
-    assert!(devices.check(&form(&[("SerialNumber", "another1"), ("TokenCode", "123456")]), 0).is_err());
+    assert!(
+        devices
+            .check(
+                &form(&[("SerialNumber", "another1"), ("TokenCode", "123456")]),
+                0
+            )
+            .is_err()
+    );
     assert!(devices.check(&Form::new(), 0).is_ok());
 }

@@ -20,8 +20,11 @@ fn client(pool: &FakeSts) -> Client {
 fn client_at(pool: &str) -> Client {
     let endpoint = |url: &str| Some(Endpoint::parse(url, false).expect("an endpoint"));
     // The STS is another one, where nobody listens.
-    let settings =
-        Settings { endpoint: endpoint("http://127.0.0.1:1"), cognito_endpoint: endpoint(pool), ..Settings::default() };
+    let settings = Settings {
+        endpoint: endpoint("http://127.0.0.1:1"),
+        cognito_endpoint: endpoint(pool),
+        ..Settings::default()
+    };
     Client::new(&settings, now).expect("a client")
 }
 
@@ -36,7 +39,11 @@ fn step() -> Cognito {
 }
 
 fn answer(status: u16, body: &Value) -> Behaviour {
-    Behaviour::Raw { status, content_type: "application/x-amz-json-1.1", body: body.to_string() }
+    Behaviour::Raw {
+        status,
+        content_type: "application/x-amz-json-1.1",
+        body: body.to_string(),
+    }
 }
 
 fn identity() -> Behaviour {
@@ -51,11 +58,20 @@ fn credentials() -> Behaviour {
 
 #[tokio::test]
 async fn the_path_of_a_pools_endpoint_is_sent_as_written() {
-    for (written, asked) in [("", "/"), ("/pools/one", "/pools/one"), ("/pools/one/", "/pools/one/")] {
+    for (written, asked) in [
+        ("", "/"),
+        ("/pools/one", "/pools/one"),
+        ("/pools/one/", "/pools/one/"),
+    ] {
         let pool = FakeSts::start();
         pool.script([identity(), credentials()]);
         let client = client_at(&format!("{}{written}", pool.url()));
-        exchange(&client, request(Step::Cognito(step()), Proof::Token(token()))).await.expect("credentials");
+        exchange(
+            &client,
+            request(Step::Cognito(step()), Proof::Token(token())),
+        )
+        .await
+        .expect("credentials");
         let paths: Vec<String> = pool.calls().into_iter().map(|call| call.path).collect();
         assert_eq!(paths, [asked, asked], "{written:?}");
     }
@@ -82,7 +98,10 @@ async fn the_identity_is_asked_for_once_and_the_token_is_its_login() {
         assert!((reply.credentials.expiration.unix_seconds() - unix_now() - 3600).abs() < 20);
     }
     let calls = pool.calls();
-    let targets: Vec<&str> = calls.iter().filter_map(|call| call.target.as_deref()).collect();
+    let targets: Vec<&str> = calls
+        .iter()
+        .filter_map(|call| call.target.as_deref())
+        .collect();
     assert_eq!(
         targets,
         [
@@ -93,9 +112,18 @@ async fn the_identity_is_asked_for_once_and_the_token_is_its_login() {
     );
     let sent = |at: usize| serde_json::from_str::<Value>(&calls[at].body).expect("JSON");
     let logins = json!({ "oidc.example.com/id/1": token.expose() });
-    assert_eq!(sent(0), json!({ "IdentityPoolId": POOL, "AccountId": "111122223333", "Logins": logins }));
-    assert_eq!(sent(1), json!({ "IdentityId": ID, "CustomRoleArn": ROLE, "Logins": logins }));
-    assert!(calls.iter().all(|call| call.authorization.is_none()), "unsigned");
+    assert_eq!(
+        sent(0),
+        json!({ "IdentityPoolId": POOL, "AccountId": "111122223333", "Logins": logins })
+    );
+    assert_eq!(
+        sent(1),
+        json!({ "IdentityId": ID, "CustomRoleArn": ROLE, "Logins": logins })
+    );
+    assert!(
+        calls.iter().all(|call| call.authorization.is_none()),
+        "unsigned"
+    );
 }
 
 #[tokio::test]
@@ -103,11 +131,18 @@ async fn without_a_login_the_tokens_issuer_is_it() {
     let pool = FakeSts::start();
     pool.script([identity(), credentials()]);
     let token = token();
-    let reply = exchange(&client(&pool), request(Step::Cognito(step()), Proof::Token(token.clone()))).await;
+    let reply = exchange(
+        &client(&pool),
+        request(Step::Cognito(step()), Proof::Token(token.clone())),
+    )
+    .await;
     assert_eq!(reply.expect("a reply").credentials.account, None);
     let sent: Value = serde_json::from_str(&pool.calls()[0].body).expect("JSON");
     let issuer = token.claims().issuer.clone().expect("an issuer");
-    let login = issuer.strip_prefix("https://").unwrap_or(&issuer).to_owned();
+    let login = issuer
+        .strip_prefix("https://")
+        .unwrap_or(&issuer)
+        .to_owned();
     assert_eq!(sent["Logins"][&login], token.expose());
     assert_eq!(sent["AccountId"], Value::Null);
 }
@@ -124,17 +159,26 @@ async fn refusals_and_odd_answers_have_the_class_of_their_cause() {
             "NotAuthorizedException",
         ),
         (
-            answer(400, &json!({ "__type": "a.model#NotAuthorizedException", "message": "Access is forbidden" })),
+            answer(
+                400,
+                &json!({ "__type": "a.model#NotAuthorizedException", "message": "Access is forbidden" }),
+            ),
             Class::Denied,
             "NotAuthorizedException",
         ),
         (
-            answer(400, &json!({ "__type": "ResourceNotFoundException", "message": "IdentityPool not found" })),
+            answer(
+                400,
+                &json!({ "__type": "ResourceNotFoundException", "message": "IdentityPool not found" }),
+            ),
             Class::Config,
             "ResourceNotFoundException",
         ),
         (
-            answer(400, &json!({ "__type": "TooManyRequestsException", "message": "Rate exceeded" })),
+            answer(
+                400,
+                &json!({ "__type": "TooManyRequestsException", "message": "Rate exceeded" }),
+            ),
             Class::Throttled,
             "TooManyRequestsException",
         ),
@@ -146,7 +190,11 @@ async fn refusals_and_odd_answers_have_the_class_of_their_cause() {
         let pool = FakeSts::start();
         pool.script([behaviour]);
         let token = token();
-        let refused = exchange(&client(&pool), request(Step::Cognito(step()), Proof::Token(token.clone()))).await;
+        let refused = exchange(
+            &client(&pool),
+            request(Step::Cognito(step()), Proof::Token(token.clone())),
+        )
+        .await;
         let failure = refused.expect_err(code);
         assert_eq!((failure.class, failure.code.as_str()), (class, code));
         assert!(!format!("{failure:?}").contains(token.expose()));
@@ -159,48 +207,94 @@ async fn what_stands_in_front_of_the_pool_is_heard_too() {
     let token = token();
     let echo = token.expose();
     for (content_type, body, code, says) in [
-        ("text/html", page.to_owned(), "HttpStatus403", "403 Forbidden: blocked by policy 7"),
-        ("text/plain", "blocked\nby policy 7".to_owned(), "HttpStatus403", "blocked"),
-        ("application/json", json!({ "error": { "message": "blocked" } }).to_string(), "HttpStatus403", "blocked"),
+        (
+            "text/html",
+            page.to_owned(),
+            "HttpStatus403",
+            "403 Forbidden: blocked by policy 7",
+        ),
+        (
+            "text/plain",
+            "blocked\nby policy 7".to_owned(),
+            "HttpStatus403",
+            "blocked",
+        ),
+        (
+            "application/json",
+            json!({ "error": { "message": "blocked" } }).to_string(),
+            "HttpStatus403",
+            "blocked",
+        ),
         (
             "application/x-amz-json-1.1",
-            json!({ "__type": "a.model#NotAuthorizedException:http://internal/", "Message": "no" }).to_string(),
+            json!({ "__type": "a.model#NotAuthorizedException:http://internal/", "Message": "no" })
+                .to_string(),
             "NotAuthorizedException",
             "no",
         ),
-        ("text/plain", format!("bad login {}", &echo[30..90]), "HttpStatus403", "bad login [redacted]"),
+        (
+            "text/plain",
+            format!("bad login {}", &echo[30..90]),
+            "HttpStatus403",
+            "bad login [redacted]",
+        ),
     ] {
         let pool = FakeSts::start();
-        pool.script([Behaviour::Raw { status: 403, content_type, body }]);
+        pool.script([Behaviour::Raw {
+            status: 403,
+            content_type,
+            body,
+        }]);
         let request = request(Step::Cognito(step()), Proof::Token(token.clone()));
-        let failure = exchange(&client(&pool), request).await.expect_err("a refusal");
-        assert_eq!((failure.code.as_str(), failure.message.as_str()), (code, says));
+        let failure = exchange(&client(&pool), request)
+            .await
+            .expect_err("a refusal");
+        assert_eq!(
+            (failure.code.as_str(), failure.message.as_str()),
+            (code, says)
+        );
     }
 }
 
 #[tokio::test]
 async fn credentials_without_their_parts_are_refused_and_a_deleted_identity_is_made_anew() {
     let pool = FakeSts::start();
-    let gone = answer(400, &json!({ "__type": "ResourceNotFoundException", "message": "Identity not found" }));
+    let gone = answer(
+        400,
+        &json!({ "__type": "ResourceNotFoundException", "message": "Identity not found" }),
+    );
     let empty = answer(200, &json!({ "IdentityId": ID }));
     pool.script([identity(), empty, gone, identity(), credentials()]);
     let client = client(&pool);
     let ask = || request(Step::Cognito(step()), Proof::Token(token()));
     let failure = exchange(&client, ask()).await.expect_err("no credentials");
-    assert_eq!((failure.class, failure.code.as_str()), (Class::BadReply, "InvalidReply"));
-    assert_eq!(exchange(&client, ask()).await.expect_err("gone").code, "ResourceNotFoundException");
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::BadReply, "InvalidReply")
+    );
+    assert_eq!(
+        exchange(&client, ask()).await.expect_err("gone").code,
+        "ResourceNotFoundException"
+    );
     assert!(exchange(&client, ask()).await.is_ok());
 }
 
 #[tokio::test]
 async fn an_answer_without_identity_is_refused_and_not_remembered() {
-    for nothing in [json!({}), json!({ "IdentityId": "" }), json!({ "IdentityId": 1 })] {
+    for nothing in [
+        json!({}),
+        json!({ "IdentityId": "" }),
+        json!({ "IdentityId": 1 }),
+    ] {
         let pool = FakeSts::start();
         pool.script([answer(200, &nothing), identity(), credentials()]);
         let client = client(&pool);
         let ask = || request(Step::Cognito(step()), Proof::Token(token()));
         let failure = exchange(&client, ask()).await.expect_err("no identity");
-        assert_eq!((failure.class, failure.code.as_str()), (Class::BadReply, "InvalidReply"));
+        assert_eq!(
+            (failure.class, failure.code.as_str()),
+            (Class::BadReply, "InvalidReply")
+        );
         assert_eq!(pool.calls().len(), 1, "nothing is asked for nobody");
         exchange(&client, ask()).await.expect("a reply");
     }

@@ -11,7 +11,11 @@ use super::{client, enter, exchange, hop, request};
 const WHY: &str = "the session name is not allowed here";
 
 fn refusal(status: u16, content_type: &'static str, body: String) -> Behaviour {
-    Behaviour::Raw { status, content_type, body }
+    Behaviour::Raw {
+        status,
+        content_type,
+        body,
+    }
 }
 
 /// What becomes of a refusal.
@@ -26,20 +30,53 @@ async fn every_kind_of_document_keeps_its_message() {
     let cdata = format!(
         "<ErrorResponse><Error><Code>AccessDenied</Code><Message><![CDATA[{WHY}]]></Message></Error></ErrorResponse>"
     );
-    let json = format!(r#"{{"Error":{{"Code":"AccessDenied","Message":"{WHY}"}},"RequestId":"tx1"}}"#);
+    let json =
+        format!(r#"{{"Error":{{"Code":"AccessDenied","Message":"{WHY}"}},"RequestId":"tx1"}}"#);
     let gateway = format!(r#"{{"message":"{WHY}"}}"#);
     let page = format!("<html><head><title>{WHY}</title></head><body><hr></body></html>");
     for (status, kind, body, class, code) in [
         (403, "text/xml", &cdata, Class::Denied, "AccessDenied"),
-        (403, "application/json", &json, Class::Denied, "AccessDenied"),
-        (403, "application/json", &gateway, Class::Denied, "HttpStatus403"),
-        (403, "text/plain", &format!("{WHY}\nand more"), Class::Denied, "HttpStatus403"),
+        (
+            403,
+            "application/json",
+            &json,
+            Class::Denied,
+            "AccessDenied",
+        ),
+        (
+            403,
+            "application/json",
+            &gateway,
+            Class::Denied,
+            "HttpStatus403",
+        ),
+        (
+            403,
+            "text/plain",
+            &format!("{WHY}\nand more"),
+            Class::Denied,
+            "HttpStatus403",
+        ),
         (403, "text/html", &page, Class::Denied, "HttpStatus403"),
-        (404, "application/json", &gateway, Class::Transient, "HttpStatus404"),
+        (
+            404,
+            "application/json",
+            &gateway,
+            Class::Transient,
+            "HttpStatus404",
+        ),
         (503, "text/html", &page, Class::Transient, "HttpStatus503"),
     ] {
         let failure = refused(refusal(status, kind, body.clone())).await;
-        assert_eq!((failure.class, failure.code.as_str(), failure.message.as_str()), (class, code, WHY), "{body}");
+        assert_eq!(
+            (
+                failure.class,
+                failure.code.as_str(),
+                failure.message.as_str()
+            ),
+            (class, code, WHY),
+            "{body}"
+        );
     }
 }
 
@@ -52,7 +89,11 @@ async fn what_a_printer_put_around_a_code_is_not_the_code() {
     for status in [400, 403, 500] {
         let failure = refused(refusal(status, "text/xml", printed.clone())).await;
         assert_eq!(
-            (failure.class, failure.code.as_str(), failure.message.as_str()),
+            (
+                failure.class,
+                failure.code.as_str(),
+                failure.message.as_str()
+            ),
             (Class::Denied, "AccessDenied", WHY)
         );
     }
@@ -62,30 +103,64 @@ async fn what_a_printer_put_around_a_code_is_not_the_code() {
 async fn a_code_without_a_message_is_no_empty_line() {
     for (content_type, body) in [
         // Ceph RGW, of most of its refusals.
-        ("application/xml", "<Error><Code>AccessDenied</Code><Message></Message><RequestId>tx0</RequestId></Error>"),
-        ("application/xml", "<Error><Code>AccessDenied</Code><RequestId>tx0</RequestId></Error>"),
-        ("text/xml", "<ErrorResponse><Error><Code>AccessDenied</Code><Message> </Message></Error></ErrorResponse>"),
+        (
+            "application/xml",
+            "<Error><Code>AccessDenied</Code><Message></Message><RequestId>tx0</RequestId></Error>",
+        ),
+        (
+            "application/xml",
+            "<Error><Code>AccessDenied</Code><RequestId>tx0</RequestId></Error>",
+        ),
+        (
+            "text/xml",
+            "<ErrorResponse><Error><Code>AccessDenied</Code><Message> </Message></Error></ErrorResponse>",
+        ),
         ("application/json", r#"{"Code":"AccessDenied"}"#),
     ] {
         let failure = refused(refusal(403, content_type, body.to_owned())).await;
-        assert_eq!((failure.class, failure.code.as_str()), (Class::Denied, "AccessDenied"), "{body}");
-        assert_eq!(failure.message, "the answer has no message, only HTTP status 403 and its error code", "{body}");
+        assert_eq!(
+            (failure.class, failure.code.as_str()),
+            (Class::Denied, "AccessDenied"),
+            "{body}"
+        );
+        assert_eq!(
+            failure.message, "the answer has no message, only HTTP status 403 and its error code",
+            "{body}"
+        );
     }
 }
 
 #[tokio::test]
 async fn of_a_large_page_what_it_begins_with_is_kept() {
-    let page = format!("<html><head><title>{WHY} \u{fc}</title></head><body>{}", "\u{fc}".repeat(100_000));
-    let error =
-        format!("<Error><Code>AccessDenied</Code><Message>{WHY}</Message><Trace>{}</Trace>", "x".repeat(100_000));
+    let page = format!(
+        "<html><head><title>{WHY} \u{fc}</title></head><body>{}",
+        "\u{fc}".repeat(100_000)
+    );
+    let error = format!(
+        "<Error><Code>AccessDenied</Code><Message>{WHY}</Message><Trace>{}</Trace>",
+        "x".repeat(100_000)
+    );
     for (status, kind, body, class, code) in [
         (403, "text/html", &page, Class::Denied, "HttpStatus403"),
         (503, "text/html", &page, Class::Transient, "HttpStatus503"),
-        (400, "application/xml", &error, Class::Denied, "AccessDenied"),
+        (
+            400,
+            "application/xml",
+            &error,
+            Class::Denied,
+            "AccessDenied",
+        ),
     ] {
         let failure = refused(refusal(status, kind, body.clone())).await;
-        assert_eq!((failure.class, failure.code.as_str()), (class, code), "{failure:?}");
-        assert!(failure.message.starts_with(WHY) && !failure.message.contains('\u{c3}'), "{failure:?}");
+        assert_eq!(
+            (failure.class, failure.code.as_str()),
+            (class, code),
+            "{failure:?}"
+        );
+        assert!(
+            failure.message.starts_with(WHY) && !failure.message.contains('\u{c3}'),
+            "{failure:?}"
+        );
     }
 }
 
@@ -93,7 +168,10 @@ async fn of_a_large_page_what_it_begins_with_is_kept() {
 async fn a_code_in_json_that_no_sts_has_is_not_taken_for_one() {
     let body = r#"{"code":"ROUTE_NOT_FOUND","message":"no route"}"#.to_owned();
     let failure = refused(refusal(404, "application/json", body)).await;
-    assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "HttpStatus404"));
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::Transient, "HttpStatus404")
+    );
     assert_eq!(failure.message, "ROUTE_NOT_FOUND: no route");
 }
 
@@ -101,28 +179,52 @@ async fn a_code_in_json_that_no_sts_has_is_not_taken_for_one() {
 async fn of_a_success_that_cannot_be_read_nothing_is_shown() {
     let keys = r#""AccessKeyId":"ASIACANARY0000000001","SecretAccessKey":"canary-secret","Token":"canary-token""#;
     for (content_type, body) in [
-        ("application/json", format!(r#"{{"Code":"Success",{keys}}}"#)),
+        (
+            "application/json",
+            format!(r#"{{"Code":"Success",{keys}}}"#),
+        ),
         ("application/json", format!("{{{keys}}}")),
-        ("application/json", format!(r#"{{"message":"canary",{keys}}}"#)),
+        (
+            "application/json",
+            format!(r#"{{"message":"canary",{keys}}}"#),
+        ),
         ("text/plain", "canary-secret".to_owned()),
         ("text/html", "<html><title>canary</title></html>".to_owned()),
-        ("text/xml", "<AssumeRoleResult><Code>Success</Code><SecretAccessKey>canary</SecretAccessKey>".to_owned()),
+        (
+            "text/xml",
+            "<AssumeRoleResult><Code>Success</Code><SecretAccessKey>canary</SecretAccessKey>"
+                .to_owned(),
+        ),
     ] {
         let failure = refused(refusal(200, content_type, body.clone())).await;
-        assert_eq!((failure.class, failure.code.as_str()), (Class::BadReply, "InvalidReply"), "{body}");
+        assert_eq!(
+            (failure.class, failure.code.as_str()),
+            (Class::BadReply, "InvalidReply"),
+            "{body}"
+        );
         assert!(!failure.message.contains("canary"), "{failure:?}");
     }
     let error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>".to_owned();
     let failure = refused(refusal(200, "text/xml", error)).await;
-    assert_eq!((failure.class, failure.code.as_str()), (Class::Denied, "AccessDenied"), "an error all the same");
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::Denied, "AccessDenied"),
+        "an error all the same"
+    );
 }
 
 #[tokio::test]
 async fn what_is_shown_is_one_short_line() {
-    let failure =
-        refused(refusal(403, "application/json", format!(r#"{{"message":"a\nb\u001b[31m{}"}}"#, "x y ".repeat(9000))))
-            .await;
-    assert!(failure.message.starts_with(r"a\nb\u{1b}[31mx y") && failure.message.chars().count() <= 512, "{failure:?}");
+    let failure = refused(refusal(
+        403,
+        "application/json",
+        format!(r#"{{"message":"a\nb\u001b[31m{}"}}"#, "x y ".repeat(9000)),
+    ))
+    .await;
+    assert!(
+        failure.message.starts_with(r"a\nb\u{1b}[31mx y") && failure.message.chars().count() <= 512,
+        "{failure:?}"
+    );
 }
 
 /// Bodies that repeat `text` as debugging servers do.
@@ -131,9 +233,21 @@ fn echoes(text: &str) -> [Behaviour; 6] {
     [
         refusal(403, "text/plain", format!("bad request: {text}")),
         refusal(403, "text/plain", format!("bad token {half}...")),
-        refusal(403, "application/json", format!(r#"{{"code":"AccessDenied","message":"bad token '{text}'"}}"#)),
-        refusal(403, "application/json", format!(r#"{{"Code":"{half}","Message":"no","RequestId":"{half}"}}"#)),
-        refusal(403, "text/html", format!("<html><title>No {text}</title><h1>{half}</h1></html>")),
+        refusal(
+            403,
+            "application/json",
+            format!(r#"{{"code":"AccessDenied","message":"bad token '{text}'"}}"#),
+        ),
+        refusal(
+            403,
+            "application/json",
+            format!(r#"{{"Code":"{half}","Message":"no","RequestId":"{half}"}}"#),
+        ),
+        refusal(
+            403,
+            "text/html",
+            format!("<html><title>No {text}</title><h1>{half}</h1></html>"),
+        ),
         Behaviour::error(400, "InvalidIdentityToken", &format!("bad token {text}")),
     ]
 }
@@ -143,19 +257,30 @@ async fn a_token_that_looks_like_nothing_is_not_repeated_either() {
     // An access token of OAuth 2.0, and the same as a form has it.
     let token = "ya29.a0AfH6SMC/canary+opaque==Q7xZ0pL";
     let encoded = "ya29.a0AfH6SMC%2Fcanary%2Bopaque%3D%3DQ7xZ0pL";
-    let behaviours = [echoes(token), echoes(&format!("Action=x&WebIdentityToken={encoded}&Version=1"))].concat();
+    let behaviours = [
+        echoes(token),
+        echoes(&format!("Action=x&WebIdentityToken={encoded}&Version=1")),
+    ]
+    .concat();
     for behaviour in behaviours {
         let sts = FakeSts::start();
         sts.set_default(behaviour.clone());
         let step = Step::WebIdentity(WebIdentity::new("/token"));
         let proof = Proof::Token(WebIdentityToken::opaque(token.as_bytes()).expect("a token"));
-        let failure = exchange(&client(&sts.url()), request(step, proof)).await.expect_err("a refusal");
+        let failure = exchange(&client(&sts.url()), request(step, proof))
+            .await
+            .expect_err("a refusal");
         let shown = format!("{failure:?}");
         assert!(
-            !["ya29.a0AfH6SM", "canary", "Q7xZ0pL"].iter().any(|part| shown.contains(part)),
+            !["ya29.a0AfH6SM", "canary", "Q7xZ0pL"]
+                .iter()
+                .any(|part| shown.contains(part)),
             "{behaviour:?}: {shown}"
         );
-        assert!(shown.contains("[redacted]") || shown.contains("no"), "{shown}");
+        assert!(
+            shown.contains("[redacted]") || shown.contains("no"),
+            "{shown}"
+        );
     }
 }
 
@@ -164,10 +289,16 @@ async fn a_signers_session_is_not_repeated_either() {
     let sts = FakeSts::start();
     let client = client(&sts.url());
     let parent = enter(&client).await.expect("a reply").credentials;
-    for secret in [parent.session_token.expose(), parent.secret_access_key.expose()] {
+    for secret in [
+        parent.session_token.expose(),
+        parent.secret_access_key.expose(),
+    ] {
         for behaviour in echoes(secret) {
             sts.script([behaviour]);
-            let shown = format!("{:?}", hop(&client, parent.clone()).await.expect_err("a refusal"));
+            let shown = format!(
+                "{:?}",
+                hop(&client, parent.clone()).await.expect_err("a refusal")
+            );
             assert!(!shown.contains(&secret[..16]), "{shown}");
         }
     }

@@ -14,13 +14,24 @@ use super::{client, enter, exchange, request, role, token, web_identity};
 #[tokio::test]
 async fn an_expired_token_is_refused_by_the_servers_clock() {
     let sts = FakeSts::start();
-    let old = ServiceAccountToken { issued_at: unix_now() - 7200, lifetime: 3600, ..ServiceAccountToken::default() };
+    let old = ServiceAccountToken {
+        issued_at: unix_now() - 7200,
+        lifetime: 3600,
+        ..ServiceAccountToken::default()
+    };
     let old = WebIdentityToken::parse(old.jwt().as_bytes()).expect("a token");
     let asked = || request(Step::WebIdentity(web_identity()), Proof::Token(old.clone()));
-    let failure = exchange(&client(&sts.url()), asked()).await.expect_err("expired an hour ago");
-    assert_eq!((failure.class, failure.code.as_str()), (Class::Token, "ExpiredTokenException"));
+    let failure = exchange(&client(&sts.url()), asked())
+        .await
+        .expect_err("expired an hour ago");
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::Token, "ExpiredTokenException")
+    );
     sts.set_clock_offset(-5400);
-    exchange(&client(&sts.url()), asked()).await.expect("not yet expired at a server that is behind");
+    exchange(&client(&sts.url()), asked())
+        .await
+        .expect("not yet expired at a server that is behind");
 }
 
 #[tokio::test]
@@ -39,26 +50,64 @@ async fn a_duration_beyond_the_role_or_the_chain_is_refused_with_the_text_of_sts
     sts.set_max_session_duration(Some(7200));
     let client = client(&sts.url());
     let lasting = |step, proof, hours: u64| {
-        let duration = SessionDuration::from_duration(Duration::from_hours(hours)).expect("a duration");
-        Request { duration, ..request(step, proof) }
+        let duration =
+            SessionDuration::from_duration(Duration::from_hours(hours)).expect("a duration");
+        Request {
+            duration,
+            ..request(step, proof)
+        }
     };
-    let entry = |hours| lasting(Step::WebIdentity(web_identity()), Proof::Token(token()), hours);
-    let failure = exchange(&client, entry(12)).await.expect_err("more than the role allows");
-    assert_eq!((failure.class, failure.code.as_str()), (Class::DurationTooLong, "ValidationError"));
-    let parent = exchange(&client, entry(2)).await.expect("as much as the role allows").credentials;
+    let entry = |hours| {
+        lasting(
+            Step::WebIdentity(web_identity()),
+            Proof::Token(token()),
+            hours,
+        )
+    };
+    let failure = exchange(&client, entry(12))
+        .await
+        .expect_err("more than the role allows");
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::DurationTooLong, "ValidationError")
+    );
+    let parent = exchange(&client, entry(2))
+        .await
+        .expect("as much as the role allows")
+        .credentials;
     let hop = |hours| lasting(Step::Role(role()), Proof::Signer(parent.clone()), hours);
-    let failure = exchange(&client, hop(2)).await.expect_err("more than a chain allows");
+    let failure = exchange(&client, hop(2))
+        .await
+        .expect_err("more than a chain allows");
     assert_eq!(failure.class, Class::DurationTooLong);
-    assert!(failure.message.contains("role chaining"), "{}", failure.message);
+    assert!(
+        failure.message.contains("role chaining"),
+        "{}",
+        failure.message
+    );
     exchange(&client, hop(1)).await.expect("an hour is fine");
 }
 
 #[test]
 fn parts_of_two_issues_are_told_apart() {
-    let issue = |serial| Issued::new(serial, 4_000_000_000, "AssumeRole", None, "name", Some("ASIAPARENT"));
+    let issue = |serial| {
+        Issued::new(
+            serial,
+            4_000_000_000,
+            "AssumeRole",
+            None,
+            "name",
+            Some("ASIAPARENT"),
+        )
+    };
     let (one, other) = (issue(1), issue(2));
     let verify = |id: &Issued, secret: &Issued, token: &Issued, expiration: &str| {
-        Issued::verify(&id.access_key_id, &secret.secret_access_key, &token.session_token, expiration)
+        Issued::verify(
+            &id.access_key_id,
+            &secret.secret_access_key,
+            &token.session_token,
+            expiration,
+        )
     };
     let expiration = one.expiration_text();
     assert_eq!(verify(&one, &one, &one, &expiration), Ok(one.clone()));

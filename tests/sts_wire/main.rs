@@ -43,7 +43,10 @@ const TARGET: &str = "arn:aws:iam::444455556666:role/target";
 const LIMIT: Duration = Duration::from_mins(1);
 
 fn settings(url: &str) -> Settings {
-    Settings { endpoint: Some(Endpoint::parse(url, true).expect("an endpoint")), ..Settings::default() }
+    Settings {
+        endpoint: Some(Endpoint::parse(url, true).expect("an endpoint")),
+        ..Settings::default()
+    }
 }
 
 /// What the agent makes of these variables, for settings that have one.
@@ -52,14 +55,27 @@ fn configured(variables: &[(&str, &str)]) -> Settings {
 }
 
 fn loaded(variables: &[(&str, &str)]) -> Config {
-    let variable = |name: &str| variables.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned());
+    let variable = |name: &str| {
+        variables
+            .iter()
+            .find(|(own, _)| *own == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
     let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
-    let sources = Sources { flags: &Flags::default(), variable: &variable, read: &read };
+    let sources = Sources {
+        flags: &Flags::default(),
+        variable: &variable,
+        read: &read,
+    };
     Config::load(&sources).expect("a good configuration").config
 }
 
 fn now() -> Now {
-    Now { boot: Boot::default(), wall: Wall::from_unix_seconds(unix_now()), jitter: 0.0 }
+    Now {
+        boot: Boot::default(),
+        wall: Wall::from_unix_seconds(unix_now()),
+        jitter: 0.0,
+    }
 }
 
 fn client(url: &str) -> Client {
@@ -71,7 +87,10 @@ fn token() -> WebIdentityToken {
 }
 
 fn web_identity() -> WebIdentity {
-    WebIdentity { role_arn: Some(RoleArn::parse(ROLE).expect("a role")), ..WebIdentity::new("/token") }
+    WebIdentity {
+        role_arn: Some(RoleArn::parse(ROLE).expect("a role")),
+        ..WebIdentity::new("/token")
+    }
 }
 
 fn role() -> Role {
@@ -80,15 +99,27 @@ fn role() -> Role {
 
 fn request(step: Step, proof: Proof) -> Request {
     let session_name = SessionName::parse("shop.checkout-0").expect("a name");
-    Request { step: Arc::new(step), session_name, duration: SessionDuration::HOUR, proof, extras: Extras::default() }
+    Request {
+        step: Arc::new(step),
+        session_name,
+        duration: SessionDuration::HOUR,
+        proof,
+        extras: Extras::default(),
+    }
 }
 
 async fn exchange(client: &Client, request: Request) -> Result<Reply, Failure> {
-    tokio::time::timeout(LIMIT, client.assume(request)).await.expect("every attempt ends by itself")
+    tokio::time::timeout(LIMIT, client.assume(request))
+        .await
+        .expect("every attempt ends by itself")
 }
 
 async fn enter(client: &Client) -> Result<Reply, Failure> {
-    exchange(client, request(Step::WebIdentity(web_identity()), Proof::Token(token()))).await
+    exchange(
+        client,
+        request(Step::WebIdentity(web_identity()), Proof::Token(token())),
+    )
+    .await
 }
 
 async fn hop(client: &Client, parent: Credentials) -> Result<Reply, Failure> {

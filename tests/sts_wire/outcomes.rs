@@ -23,34 +23,93 @@ async fn outcome(behaviour: Behaviour) -> (Failure, Duration) {
     (failure, begun.elapsed())
 }
 
-#[allow(clippy::disallowed_methods, reason = "time-outs on a real socket are measured in real time")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "time-outs on a real socket are measured in real time"
+)]
 fn begin() -> Instant {
     Instant::now()
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn each_error_of_sts_arrives_with_its_code_message_and_request_id() {
     for (status, code, message, class) in [
-        (400, "ExpiredTokenException", "Token expired: current date/time 2 must be before 1", Class::Token),
+        (
+            400,
+            "ExpiredTokenException",
+            "Token expired: current date/time 2 must be before 1",
+            Class::Token,
+        ),
         (
             400,
             "InvalidIdentityToken",
             "Couldn't retrieve verification key from your identity provider",
             Class::Transient,
         ),
-        (400, "InvalidIdentityToken", "No OpenIDConnect provider found in your account for https://k", Class::Config),
-        (400, "InvalidIdentityToken", "Incorrect token audience", Class::Config),
-        (400, "InvalidIdentityToken", "The ID Token provided is not a valid JWT.", Class::Token),
-        (400, "IDPCommunicationError", "Error communicating with the provider", Class::Transient),
-        (403, "IDPRejectedClaim", "The claim was rejected", Class::Token),
-        (403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", Class::Denied),
+        (
+            400,
+            "InvalidIdentityToken",
+            "No OpenIDConnect provider found in your account for https://k",
+            Class::Config,
+        ),
+        (
+            400,
+            "InvalidIdentityToken",
+            "Incorrect token audience",
+            Class::Config,
+        ),
+        (
+            400,
+            "InvalidIdentityToken",
+            "The ID Token provided is not a valid JWT.",
+            Class::Token,
+        ),
+        (
+            400,
+            "IDPCommunicationError",
+            "Error communicating with the provider",
+            Class::Transient,
+        ),
+        (
+            403,
+            "IDPRejectedClaim",
+            "The claim was rejected",
+            Class::Token,
+        ),
+        (
+            403,
+            "AccessDenied",
+            "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+            Class::Denied,
+        ),
         (400, "Throttling", "Rate exceeded", Class::Throttled),
         (503, "ServiceUnavailable", "Try again", Class::Transient),
         (500, "InternalFailure", "Oops", Class::Transient),
-        (403, "RegionDisabledException", "STS is not activated in this region", Class::Config),
-        (400, "MalformedPolicyDocument", "Syntax errors in policy", Class::Config),
-        (400, "PackedPolicyTooLarge", "Packed size 102%", Class::Config),
-        (400, "ValidationError", "1 validation error <detected> & more", Class::Config),
+        (
+            403,
+            "RegionDisabledException",
+            "STS is not activated in this region",
+            Class::Config,
+        ),
+        (
+            400,
+            "MalformedPolicyDocument",
+            "Syntax errors in policy",
+            Class::Config,
+        ),
+        (
+            400,
+            "PackedPolicyTooLarge",
+            "Packed size 102%",
+            Class::Config,
+        ),
+        (
+            400,
+            "ValidationError",
+            "1 validation error <detected> & more",
+            Class::Config,
+        ),
         (
             400,
             "ValidationError",
@@ -59,46 +118,120 @@ async fn each_error_of_sts_arrives_with_its_code_message_and_request_id() {
         ),
         (400, "RequestExpired", "Request has expired.", Class::Clock),
         // Others than AWS, in their own words: SeaweedFS, MinIO, Ceph RGW.
-        (400, "InvalidParameterValue", "token contains an invalid number of segments", Class::Token),
-        (400, "InvalidParameterValue", "signature is invalid", Class::Token),
+        (
+            400,
+            "InvalidParameterValue",
+            "token contains an invalid number of segments",
+            Class::Token,
+        ),
+        (
+            400,
+            "InvalidParameterValue",
+            "signature is invalid",
+            Class::Token,
+        ),
         (
             400,
             "InvalidClientGrantsToken",
             "The client grants token that was passed could not be validated",
             Class::Token,
         ),
-        (400, "ExpiredToken", "The security token included in the request is expired", Class::Token),
+        (
+            400,
+            "ExpiredToken",
+            "The security token included in the request is expired",
+            Class::Token,
+        ),
         (403, "AccessDenied", "Access Denied.", Class::Denied),
-        (503, "STSNotInitialized", "STS API not initialized, please try again.", Class::Transient),
-        (503, "XMinioServerNotInitialized", "Server not initialized, please try again.", Class::Transient),
-        (503, "SlowDown", "Please reduce your request rate.", Class::Throttled),
+        (
+            503,
+            "STSNotInitialized",
+            "STS API not initialized, please try again.",
+            Class::Transient,
+        ),
+        (
+            503,
+            "XMinioServerNotInitialized",
+            "Server not initialized, please try again.",
+            Class::Transient,
+        ),
+        (
+            503,
+            "SlowDown",
+            "Please reduce your request rate.",
+            Class::Throttled,
+        ),
         (404, "NoSuchEntity", "role not found", Class::Config),
     ] {
         let (failure, _) = outcome(Behaviour::error(status, code, message)).await;
-        assert_eq!((failure.class, failure.code.as_str(), failure.message.as_str()), (class, code, message));
-        assert!(failure.request_id.is_some_and(|id| id.starts_with("f4ce575f-")));
+        assert_eq!(
+            (
+                failure.class,
+                failure.code.as_str(),
+                failure.message.as_str()
+            ),
+            (class, code, message)
+        );
+        assert!(
+            failure
+                .request_id
+                .is_some_and(|id| id.starts_with("f4ce575f-"))
+        );
     }
 }
 
 #[tokio::test]
 async fn answers_that_are_not_stss_are_judged_by_what_they_are() {
-    let raw = |status, content_type, body: &str| Behaviour::Raw { status, content_type, body: body.to_owned() };
-    let ceph = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><RequestId>tx7</RequestId></Error>";
+    let raw = |status, content_type, body: &str| Behaviour::Raw {
+        status,
+        content_type,
+        body: body.to_owned(),
+    };
+    let ceph =
+        "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><RequestId>tx7</RequestId></Error>";
     for (behaviour, class, code) in [
         (Behaviour::Throttle, Class::Throttled, "Throttling"),
         (Behaviour::Html502, Class::Transient, "HttpStatus502"),
         (Behaviour::Empty500, Class::Transient, "HttpStatus500"),
         (Behaviour::MissingFields, Class::BadReply, "InvalidReply"),
-        (raw(200, "text/html", "<html>welcome</html>"), Class::BadReply, "InvalidReply"),
+        (
+            raw(200, "text/html", "<html>welcome</html>"),
+            Class::BadReply,
+            "InvalidReply",
+        ),
         (raw(200, "text/xml", ""), Class::BadReply, "InvalidReply"),
-        (raw(200, "text/xml", "<a><b>"), Class::BadReply, "InvalidReply"),
-        (raw(404, "text/plain", "no such page"), Class::Transient, "HttpStatus404"),
-        (raw(429, "text/plain", ""), Class::Throttled, "HttpStatus429"),
-        (raw(403, "application/xml", ceph), Class::Denied, "AccessDenied"),
-        (Behaviour::AssumedRole("arn:aws:sts::111122223333:assumed-role/other/x".into()), Class::Role, "RoleMismatch"),
+        (
+            raw(200, "text/xml", "<a><b>"),
+            Class::BadReply,
+            "InvalidReply",
+        ),
+        (
+            raw(404, "text/plain", "no such page"),
+            Class::Transient,
+            "HttpStatus404",
+        ),
+        (
+            raw(429, "text/plain", ""),
+            Class::Throttled,
+            "HttpStatus429",
+        ),
+        (
+            raw(403, "application/xml", ceph),
+            Class::Denied,
+            "AccessDenied",
+        ),
+        (
+            Behaviour::AssumedRole("arn:aws:sts::111122223333:assumed-role/other/x".into()),
+            Class::Role,
+            "RoleMismatch",
+        ),
     ] {
         let (failure, _) = outcome(behaviour.clone()).await;
-        assert_eq!((failure.class, failure.code.as_str()), (class, code), "{behaviour:?}: {failure:?}");
+        assert_eq!(
+            (failure.class, failure.code.as_str()),
+            (class, code),
+            "{behaviour:?}: {failure:?}"
+        );
     }
 }
 
@@ -118,12 +251,16 @@ async fn a_server_that_keeps_the_roles_path_is_taken_at_its_word() {
     // Ceph RGW: `assumed-role` for `role`, the session behind it (generateAssumedRoleUser in its rgw_sts.cc).
     let ceph = "arn:aws:sts::111122223333:assumed-role/team/app/shop.checkout-0";
     sts.script(
-        [ceph, "arn:aws:sts::111122223333:assumed-role/app/team/x"].map(|arn| Behaviour::AssumedRole(arn.into())),
+        [ceph, "arn:aws:sts::111122223333:assumed-role/app/team/x"]
+            .map(|arn| Behaviour::AssumedRole(arn.into())),
     );
     let reply = enter(&client).await.expect("the role that was asked for");
     assert_eq!(reply.details.assumed_role_arn.as_deref(), Some(ceph));
     let failure = enter(&client).await.expect_err("a role named team");
-    assert_eq!((failure.class, failure.code.as_str()), (Class::Role, "RoleMismatch"));
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::Role, "RoleMismatch")
+    );
 }
 
 #[tokio::test]
@@ -131,12 +268,19 @@ async fn a_role_that_is_no_arn_is_sent_as_written_and_not_compared() {
     let sts = FakeSts::start();
     let role = "urn:ecs:iam::ns1:role/reader";
     let client = client(&sts.url());
-    for answered in ["urn:ecs:sts::ns1:assumed-role/other/x", "arn:aws:sts::111122223333:assumed-role/other/x", ""] {
+    for answered in [
+        "urn:ecs:sts::ns1:assumed-role/other/x",
+        "arn:aws:sts::111122223333:assumed-role/other/x",
+        "",
+    ] {
         sts.script([Behaviour::AssumedRole(answered.into())]);
         let request = request(step_of(role, &sts.url()), Proof::Token(token()));
         let reply = exchange(&client, request).await.expect(answered);
         assert_eq!(reply.details.assumed_role_arn.unwrap_or_default(), answered);
-        assert_eq!(reply.credentials.account.as_deref(), answered.starts_with("arn").then_some("111122223333"));
+        assert_eq!(
+            reply.credentials.account.as_deref(),
+            answered.starts_with("arn").then_some("111122223333")
+        );
     }
     assert!(sts.calls().iter().all(|call| call.form["RoleArn"] == role));
 }
@@ -152,27 +296,39 @@ async fn a_redirect_is_not_followed() {
     let (sts, trap) = (FakeSts::start(), FakeSts::start());
     sts.set_default(Behaviour::Redirect(trap.url()));
     let failure = enter(&client(&sts.url())).await.expect_err("a redirect");
-    assert_eq!((failure.class, failure.code.as_str()), (Class::Config, "HttpRedirect"));
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::Config, "HttpRedirect")
+    );
     assert!(trap.calls().is_empty(), "the token went elsewhere");
 }
 
 #[tokio::test]
 async fn an_endless_body_is_cut_off() {
     let (failure, _) = outcome(Behaviour::Oversized).await;
-    assert_eq!((failure.class, failure.code.as_str()), (Class::BadReply, "ReplyTooLarge"));
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::BadReply, "ReplyTooLarge")
+    );
 }
 
 #[tokio::test]
 async fn a_body_cut_short_by_a_reset_is_no_reply() {
     let (failure, _) = outcome(Behaviour::ResetMidBody).await;
-    assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "ConnectionReset"));
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::Transient, "ConnectionReset")
+    );
 }
 
 #[tokio::test]
 async fn silence_and_a_dripping_body_end_after_three_seconds() {
     let (silent, dripping) = tokio::join!(outcome(Behaviour::Hang), outcome(Behaviour::SlowBody));
     for (failure, took) in [silent, dripping] {
-        assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "RequestTimeout"));
+        assert_eq!(
+            (failure.class, failure.code.as_str()),
+            (Class::Transient, "RequestTimeout")
+        );
         assert!(took >= Duration::from_millis(2900), "{took:?}");
         for part in ["127.0.0.1:", "within 3s", "sts-timeout"] {
             assert!(failure.message.contains(part), "{}", failure.message);
@@ -184,16 +340,30 @@ async fn silence_and_a_dripping_body_end_after_three_seconds() {
 async fn the_time_of_an_attempt_is_a_setting_that_its_end_names() {
     let sts = FakeSts::start();
     let url = sts.url();
-    let patient = configured(&[("AWS_ENDPOINT_URL_STS", &url), ("STSIDECAR_STS_TIMEOUT", "8s")]);
+    let patient = configured(&[
+        ("AWS_ENDPOINT_URL_STS", &url),
+        ("STSIDECAR_STS_TIMEOUT", "8s"),
+    ]);
     sts.script([Behaviour::Latency(Duration::from_millis(3500))]);
-    enter(&Client::new(&patient, now).expect("a client")).await.expect("slower than 3 s is no failure any more");
-    let impatient = configured(&[("AWS_ENDPOINT_URL_STS", &url), ("STSIDECAR_STS_TIMEOUT", "1s")]);
+    enter(&Client::new(&patient, now).expect("a client"))
+        .await
+        .expect("slower than 3 s is no failure any more");
+    let impatient = configured(&[
+        ("AWS_ENDPOINT_URL_STS", &url),
+        ("STSIDECAR_STS_TIMEOUT", "1s"),
+    ]);
     let impatient = Client::new(&impatient, now).expect("a client");
     for behaviour in [Behaviour::Hang, Behaviour::SlowBody] {
         sts.script([behaviour]);
         let failure = enter(&impatient).await.expect_err("too slow");
-        assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "RequestTimeout"));
-        assert!(failure.message.contains("within 1s") && failure.message.contains("sts-timeout"), "{failure:?}");
+        assert_eq!(
+            (failure.class, failure.code.as_str()),
+            (Class::Transient, "RequestTimeout")
+        );
+        assert!(
+            failure.message.contains("within 1s") && failure.message.contains("sts-timeout"),
+            "{failure:?}"
+        );
     }
 }
 
@@ -211,19 +381,35 @@ async fn a_full_backlog_is_a_connect_time_out_after_one_second() {
     let client = client(&url);
     let begun = begin();
     let failure = enter(&client).await.expect_err("nobody accepts");
-    assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "ConnectTimeout"), "{failure:?}");
-    assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
-    assert!(failure.message.contains("within 1s"), "an address has a second: {}", failure.message);
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::Transient, "ConnectTimeout"),
+        "{failure:?}"
+    );
+    assert!(
+        begun.elapsed() >= Duration::from_millis(900),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(
+        failure.message.contains("within 1s"),
+        "an address has a second: {}",
+        failure.message
+    );
 }
 
 /// A port on which the kernel answers no SYN any more, held by connections nobody accepts.
 fn full_backlog() -> (tokio::net::TcpListener, Vec<std::net::TcpStream>) {
     let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
-    socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    socket
+        .bind(([127, 0, 0, 1], 0).into())
+        .expect("a free port");
     let listener = socket.listen(0).expect("a bound socket listens");
     let address = listener.local_addr().expect("an address");
     let mut held = Vec::new();
-    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+    while let Ok(stream) =
+        std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100))
+    {
         held.push(stream);
         assert!(held.len() < 64, "the backlog never fills");
     }
@@ -236,11 +422,24 @@ async fn a_port_nobody_listens_on_and_a_name_without_address_have_codes_of_their
     let url = sts.url();
     drop(sts);
     let refused = enter(&client(&url)).await.expect_err("nobody listens");
-    assert_eq!((refused.class, refused.code.as_str()), (Class::Transient, "ConnectionRefused"));
-    assert!(refused.message.contains(&url["http://".len()..]), "{}", refused.message);
+    assert_eq!(
+        (refused.class, refused.code.as_str()),
+        (Class::Transient, "ConnectionRefused")
+    );
+    assert!(
+        refused.message.contains(&url["http://".len()..]),
+        "{}",
+        refused.message
+    );
     // A label of more than 63 characters fails in the resolver itself: no name server is asked.
-    let unresolved = enter(&client(&format!("http://{}.invalid", "a".repeat(64)))).await.expect_err("no such name");
-    assert_eq!((unresolved.class, unresolved.code.as_str()), (Class::Transient, "NameNotResolved"), "{unresolved:?}");
+    let unresolved = enter(&client(&format!("http://{}.invalid", "a".repeat(64))))
+        .await
+        .expect_err("no such name");
+    assert_eq!(
+        (unresolved.class, unresolved.code.as_str()),
+        (Class::Transient, "NameNotResolved"),
+        "{unresolved:?}"
+    );
 }
 
 #[tokio::test]
@@ -249,11 +448,36 @@ async fn refused_signers_make_the_step_before_due() {
     let client = client(&sts.url());
     let parent = enter(&client).await.expect("a reply").credentials;
     for (status, code, message, class) in [
-        (403, "ExpiredToken", "The security token included in the request is expired", Class::Source),
-        (403, "InvalidClientTokenId", "The security token included in the request is invalid.", Class::Source),
-        (403, "SignatureDoesNotMatch", "The request signature we calculated does not match", Class::Source),
-        (403, "SignatureDoesNotMatch", "Signature expired: 20260101T000000Z is now earlier than", Class::Clock),
-        (403, "AccessDenied", "User: x is not authorized to perform: sts:AssumeRole on resource: y", Class::Denied),
+        (
+            403,
+            "ExpiredToken",
+            "The security token included in the request is expired",
+            Class::Source,
+        ),
+        (
+            403,
+            "InvalidClientTokenId",
+            "The security token included in the request is invalid.",
+            Class::Source,
+        ),
+        (
+            403,
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match",
+            Class::Source,
+        ),
+        (
+            403,
+            "SignatureDoesNotMatch",
+            "Signature expired: 20260101T000000Z is now earlier than",
+            Class::Clock,
+        ),
+        (
+            403,
+            "AccessDenied",
+            "User: x is not authorized to perform: sts:AssumeRole on resource: y",
+            Class::Denied,
+        ),
         (
             400,
             "ValidationError",
@@ -266,15 +490,28 @@ async fn refused_signers_make_the_step_before_due() {
         assert_eq!((failure.class, failure.code.as_str()), (class, code));
     }
     sts.set_clock_offset(7200);
-    let failure = hop(&client, parent).await.expect_err("the parent has expired at the server");
-    assert_eq!((failure.class, failure.code.as_str()), (Class::Source, "ExpiredToken"));
+    let failure = hop(&client, parent)
+        .await
+        .expect_err("the parent has expired at the server");
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::Source, "ExpiredToken")
+    );
 }
 
 #[tokio::test]
 async fn no_connection_outlives_its_call_for_long() {
     let sts = FakeSts::start();
-    let bad = [Behaviour::Hang, Behaviour::SlowBody, Behaviour::ResetMidBody, Behaviour::Oversized];
-    sts.script(bad.iter().flat_map(|behaviour| std::iter::repeat_n(behaviour.clone(), 10)));
+    let bad = [
+        Behaviour::Hang,
+        Behaviour::SlowBody,
+        Behaviour::ResetMidBody,
+        Behaviour::Oversized,
+    ];
+    sts.script(
+        bad.iter()
+            .flat_map(|behaviour| std::iter::repeat_n(behaviour.clone(), 10)),
+    );
     let client = client(&sts.url());
     let client = Arc::new(client);
     let mut attempts = JoinSet::new();
@@ -286,7 +523,10 @@ async fn no_connection_outlives_its_call_for_long() {
     assert_eq!(sts.calls().len(), 40);
     let begun = begin();
     while sts.open_connections() > 0 {
-        assert!(begun.elapsed() < Duration::from_mins(1), "a connection stays open");
+        assert!(
+            begun.elapsed() < Duration::from_mins(1),
+            "a connection stays open"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -301,7 +541,10 @@ async fn a_chain_uses_one_connection_which_is_closed_soon_after() {
     assert_eq!((sts.accepted_connections(), sts.open_connections()), (1, 1));
     let begun = begin();
     while sts.open_connections() > 0 {
-        assert!(begun.elapsed() < Duration::from_mins(1), "the connection waits for the next refresh");
+        assert!(
+            begun.elapsed() < Duration::from_mins(1),
+            "the connection waits for the next refresh"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

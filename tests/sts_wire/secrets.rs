@@ -27,7 +27,15 @@ fn forms(secret: &str) -> Vec<String> {
 
 fn url_encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| {
+            if plain(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
 }
 
 fn assert_hidden(shown: &str, secrets: &[&str], context: &str) {
@@ -35,7 +43,10 @@ fn assert_hidden(shown: &str, secrets: &[&str], context: &str) {
         for form in forms(secret) {
             for window in form.as_bytes().windows(12).step_by(6) {
                 let window = std::str::from_utf8(window).expect("ASCII");
-                assert!(!shown.contains(window), "{context}: {window} of a secret in {shown}");
+                assert!(
+                    !shown.contains(window),
+                    "{context}: {window} of a secret in {shown}"
+                );
             }
         }
     }
@@ -53,7 +64,11 @@ fn parent() -> Credentials {
 
 fn behaviours(token: &str) -> Vec<Behaviour> {
     let echo = format!("Token {token} is bad");
-    let raw = |status, body: String| Behaviour::Raw { status, content_type: "text/xml", body };
+    let raw = |status, body: String| Behaviour::Raw {
+        status,
+        content_type: "text/xml",
+        body,
+    };
     vec![
         Behaviour::Hang,
         Behaviour::ResetMidBody,
@@ -65,32 +80,54 @@ fn behaviours(token: &str) -> Vec<Behaviour> {
         Behaviour::AssumedRole("arn:aws:sts::999922223333:assumed-role/other/x".into()),
         Behaviour::error(400, "InvalidIdentityToken", &echo),
         Behaviour::error(400, token, &url_encoded(&echo)),
-        Behaviour::error(403, "AccessDenied", &format!("{} {}", STANDARD.encode(token), echo)),
+        Behaviour::error(
+            403,
+            "AccessDenied",
+            &format!("{} {}", STANDARD.encode(token), echo),
+        ),
         raw(200, format!("<x>{token}</x>")),
         raw(
             500,
-            format!("<Error><Code>{token}</Code><Message>{token}</Message><RequestId>{token}</RequestId></Error>"),
+            format!(
+                "<Error><Code>{token}</Code><Message>{token}</Message><RequestId>{token}</RequestId></Error>"
+            ),
         ),
     ]
 }
 
 #[tokio::test]
 async fn no_failure_shows_a_secret_whatever_goes_wrong() {
-    let jwt = ServiceAccountToken { pod: "canary".into(), ..ServiceAccountToken::default() }.jwt();
+    let jwt = ServiceAccountToken {
+        pod: "canary".into(),
+        ..ServiceAccountToken::default()
+    }
+    .jwt();
     let token = || WebIdentityToken::parse(jwt.as_bytes()).expect("a token");
     let parent = parent();
-    let secrets = [jwt.as_str(), parent.secret_access_key.expose(), parent.session_token.expose()];
+    let secrets = [
+        jwt.as_str(),
+        parent.secret_access_key.expose(),
+        parent.session_token.expose(),
+    ];
     for behaviour in behaviours(&jwt) {
         let sts = FakeSts::start();
         sts.set_default(behaviour.clone());
         let client = client(&sts.url());
         let entry = request(Step::WebIdentity(web_identity()), Proof::Token(token()));
         let signed = request(Step::Role(role()), Proof::Signer(parent.clone()));
-        assert_hidden(&format!("{entry:?} {signed:?}"), &secrets, "the requests themselves");
+        assert_hidden(
+            &format!("{entry:?} {signed:?}"),
+            &secrets,
+            "the requests themselves",
+        );
         let (entry, signed) = tokio::join!(exchange(&client, entry), exchange(&client, signed));
         for outcome in [entry, signed] {
             let failure = outcome.expect_err("every behaviour here is a failure");
-            assert_hidden(&format!("{failure:?} {failure:#?}"), &secrets, &format!("{behaviour:?}"));
+            assert_hidden(
+                &format!("{failure:?} {failure:#?}"),
+                &secrets,
+                &format!("{behaviour:?}"),
+            );
         }
     }
 }
@@ -105,7 +142,15 @@ async fn an_attempt_that_never_left_shows_no_secret_either() {
     ] {
         let client: Client = client(&url);
         let token = WebIdentityToken::parse(jwt.as_bytes()).expect("a token");
-        let failure = exchange(&client, request(Step::WebIdentity(web_identity()), Proof::Token(token))).await;
-        assert_hidden(&format!("{:?}", failure.expect_err("nobody listens")), &[&jwt], &url);
+        let failure = exchange(
+            &client,
+            request(Step::WebIdentity(web_identity()), Proof::Token(token)),
+        )
+        .await;
+        assert_hidden(
+            &format!("{:?}", failure.expect_err("nobody listens")),
+            &[&jwt],
+            &url,
+        );
     }
 }

@@ -12,7 +12,11 @@ use super::{client, exchange, hop, now, request, role, settings};
 const KEY: &str = "AKIALONGTERM00000001";
 
 fn keys() -> AccessKeyFile {
-    AccessKeyFile { path: "/credentials".into(), profile: "default".into(), server: Server::Other }
+    AccessKeyFile {
+        path: "/credentials".into(),
+        profile: "default".into(),
+        server: Server::Other,
+    }
 }
 
 fn key() -> Proof {
@@ -25,10 +29,18 @@ async fn every_source_refuses_another_role_and_says_who_was_meant() {
     let sts = FakeSts::start();
     let other = "arn:aws:sts::111122223333:assumed-role/other/alice".to_owned();
     sts.script([Behaviour::AssumedRole(other)]);
-    let step = Step::Role(Role { keys: Some(keys()), ..role() });
+    let step = Step::Role(Role {
+        keys: Some(keys()),
+        ..role()
+    });
     sts.add_user(KEY, "canary");
-    let failure = exchange(&client(&sts.url()), request(step, key())).await.expect_err("another role");
-    assert_eq!((failure.class, failure.code.as_str()), (Class::Role, "RoleMismatch"));
+    let failure = exchange(&client(&sts.url()), request(step, key()))
+        .await
+        .expect_err("another role");
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::Role, "RoleMismatch")
+    );
 }
 
 #[tokio::test]
@@ -37,22 +49,49 @@ async fn a_region_that_no_host_could_be_made_of_scopes_the_signature() {
     sts.add_user(KEY, "canary");
     for region in ["RegionOne", "zone_a.1", "a:b", ".", "Region~One"] {
         sts.set_region(region);
-        let scope = Settings { region: Region::parse_at(Server::Other, region).ok(), ..settings(&sts.url()) };
+        let scope = Settings {
+            region: Region::parse_at(Server::Other, region).ok(),
+            ..settings(&sts.url())
+        };
         let client = Client::new(&scope, now).expect("a client");
-        let step = || Step::Role(Role { keys: Some(keys()), ..role() });
-        let parent = exchange(&client, request(step(), key())).await.expect(region).credentials;
+        let step = || {
+            Step::Role(Role {
+                keys: Some(keys()),
+                ..role()
+            })
+        };
+        let parent = exchange(&client, request(step(), key()))
+            .await
+            .expect(region)
+            .credentials;
         hop(&client, parent).await.expect(region);
-        let signed = sts.calls().pop().and_then(|call| call.authorization).expect("a signature");
-        assert!(signed.contains(&format!("/{region}/sts/aws4_request,")), "{signed}");
+        let signed = sts
+            .calls()
+            .pop()
+            .and_then(|call| call.authorization)
+            .expect("a signature");
+        assert!(
+            signed.contains(&format!("/{region}/sts/aws4_request,")),
+            "{signed}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_key_that_sts_does_not_know_is_the_sources_fault() {
     let sts = FakeSts::start();
-    let step = Step::SessionToken(SessionToken { keys: keys(), duration: SessionDuration::LONGEST, mfa: None });
-    let failure = exchange(&client(&sts.url()), request(step, key())).await.expect_err("an unknown key");
-    assert_eq!((failure.class, failure.code.as_str()), (Class::Source, "InvalidClientTokenId"));
+    let step = Step::SessionToken(SessionToken {
+        keys: keys(),
+        duration: SessionDuration::LONGEST,
+        mfa: None,
+    });
+    let failure = exchange(&client(&sts.url()), request(step, key()))
+        .await
+        .expect_err("an unknown key");
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::Source, "InvalidClientTokenId")
+    );
     assert!(!format!("{failure:?}").contains("canary"));
 }
 
@@ -60,8 +99,17 @@ async fn a_key_that_sts_does_not_know_is_the_sources_fault() {
 async fn a_wrong_secret_is_the_sources_fault_and_is_not_shown() {
     let sts = FakeSts::start();
     sts.add_user(KEY, "another secret than ours");
-    let step = Step::SessionToken(SessionToken { keys: keys(), duration: SessionDuration::LONGEST, mfa: None });
-    let failure = exchange(&client(&sts.url()), request(step, key())).await.expect_err("a wrong secret");
-    assert_eq!((failure.class, failure.code.as_str()), (Class::Source, "SignatureDoesNotMatch"));
+    let step = Step::SessionToken(SessionToken {
+        keys: keys(),
+        duration: SessionDuration::LONGEST,
+        mfa: None,
+    });
+    let failure = exchange(&client(&sts.url()), request(step, key()))
+        .await
+        .expect_err("a wrong secret");
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::Source, "SignatureDoesNotMatch")
+    );
     assert!(!format!("{failure:?}").contains("canary"));
 }

@@ -44,13 +44,24 @@ impl TlsServer {
         Self::start_slowly(certificate, behind_connect, assumed, Slowness::default())
     }
 
-    fn start_slowly(certificate: &str, behind_connect: bool, assumed: &'static str, slowness: Slowness) -> Self {
-        let chain = CertificateDer::from_pem_file(certificates::file(certificate)).expect("a certificate");
+    fn start_slowly(
+        certificate: &str,
+        behind_connect: bool,
+        assumed: &'static str,
+        slowness: Slowness,
+    ) -> Self {
+        let chain =
+            CertificateDer::from_pem_file(certificates::file(certificate)).expect("a certificate");
         let key = PrivateKeyDer::from_pem_file(certificates::file("server.key")).expect("a key");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = builder.expect("ring speaks TLS 1.2 and 1.3").with_no_client_auth();
-        let config = builder.with_single_cert(vec![chain], key).expect("they belong together");
+        let builder =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder
+            .expect("ring speaks TLS 1.2 and 1.3")
+            .with_no_client_auth();
+        let config = builder
+            .with_single_cert(vec![chain], key)
+            .expect("they belong together");
         Self::with(config, behind_connect, assumed, slowness)
     }
 
@@ -58,15 +69,27 @@ impl TlsServer {
         Self::with(config, false, ASSUMED, Slowness::default())
     }
 
-    fn with(config: ServerConfig, behind_connect: bool, assumed: &'static str, slowness: Slowness) -> Self {
+    fn with(
+        config: ServerConfig,
+        behind_connect: bool,
+        assumed: &'static str,
+        slowness: Slowness,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let thread = std::thread::spawn(move || {
             let (stream, _) = listener.accept().expect("a client");
-            let connect = if behind_connect { accept_connect(&stream, slowness.tunnel) } else { String::new() };
+            let connect = if behind_connect {
+                accept_connect(&stream, slowness.tunnel)
+            } else {
+                String::new()
+            };
             std::thread::sleep(slowness.handshake);
             let session = ServerConnection::new(Arc::new(config)).expect("a sound configuration");
-            Heard { connect, plain: converse(StreamOwned::new(session, stream), assumed) }
+            Heard {
+                connect,
+                plain: converse(StreamOwned::new(session, stream), assumed),
+            }
         });
         Self { port, thread }
     }
@@ -78,11 +101,17 @@ impl TlsServer {
 
 fn accept_connect(mut stream: &TcpStream, after: Duration) -> String {
     let mut reader = BufReader::new(stream);
-    let mut lines = reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+    let mut lines = reader
+        .by_ref()
+        .lines()
+        .map_while(Result::ok)
+        .take_while(|line| !line.is_empty());
     let connect = lines.next().unwrap_or_default();
     assert!(lines.count() < 20);
     std::thread::sleep(after);
-    stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").expect("the client waits for it");
+    stream
+        .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        .expect("the client waits for it");
     connect
 }
 
@@ -102,9 +131,14 @@ fn converse(mut stream: StreamOwned<ServerConnection, TcpStream>, assumed: &str)
          <SessionToken>token</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration>\
          </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
     );
-    let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", xml.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        xml.len()
+    );
     // After a failed handshake nobody listens any more.
-    let _ = stream.write_all(format!("{head}{xml}").as_bytes()).and_then(|()| stream.flush());
+    let _ = stream
+        .write_all(format!("{head}{xml}").as_bytes())
+        .and_then(|()| stream.flush());
     String::from_utf8_lossy(&plain).into_owned()
 }
 
@@ -112,13 +146,18 @@ pub(super) const ASSUMED: &str =
     "<AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/app/x</Arn></AssumedRoleUser>";
 
 pub(super) fn trusting(url: &str, bundle: &str) -> Settings {
-    Settings { ca_bundle: Some(certificates::file(bundle)), ..settings(url) }
+    Settings {
+        ca_bundle: Some(certificates::file(bundle)),
+        ..settings(url)
+    }
 }
 
 pub(super) async fn refused(certificate: &str, bundle: &str) -> (Failure, Heard) {
     let server = TlsServer::start(certificate, false, ASSUMED);
     let settings = trusting(&format!("https://127.0.0.1:{}", server.port), bundle);
-    let failure = enter(&Client::new(&settings, now).expect("a client")).await.expect_err("no trust");
+    let failure = enter(&Client::new(&settings, now).expect("a client"))
+        .await
+        .expect_err("no trust");
     (failure, server.heard())
 }
 
@@ -126,7 +165,9 @@ pub(super) async fn refused(certificate: &str, bundle: &str) -> (Failure, Heard)
 async fn a_server_with_a_certificate_of_the_bundle_is_trusted() {
     let server = TlsServer::start("server.pem", false, ASSUMED);
     let settings = trusting(&format!("https://127.0.0.1:{}", server.port), "ca.pem");
-    enter(&Client::new(&settings, now).expect("a client")).await.expect("a reply");
+    enter(&Client::new(&settings, now).expect("a client"))
+        .await
+        .expect("a reply");
     assert!(server.heard().plain.contains("WebIdentityToken=eyJ"));
 }
 
@@ -134,8 +175,11 @@ async fn a_server_with_a_certificate_of_the_bundle_is_trusted() {
 async fn a_byte_order_mark_or_blanks_in_the_bundle_lose_no_certificate() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let bundle = folder.path().join("bundle.pem");
-    let [ca, other] = ["ca.pem", "other-ca.pem"].map(|name| std::fs::read(certificates::file(name)).expect("a file"));
-    let indented = String::from_utf8(ca.clone()).expect("text").replace('\n', "\n  ");
+    let [ca, other] = ["ca.pem", "other-ca.pem"]
+        .map(|name| std::fs::read(certificates::file(name)).expect("a file"));
+    let indented = String::from_utf8(ca.clone())
+        .expect("text")
+        .replace('\n', "\n  ");
     for content in [
         [b"\xef\xbb\xbf", &ca[..], &other[..]].concat(),
         // What cat makes of two such files.
@@ -146,27 +190,54 @@ async fn a_byte_order_mark_or_blanks_in_the_bundle_lose_no_certificate() {
         std::fs::write(&bundle, content).expect("a file of ours");
         let server = TlsServer::start("server.pem", false, ASSUMED);
         let url = format!("https://127.0.0.1:{}", server.port);
-        let settings = Settings { ca_bundle: Some(bundle.clone()), ..settings(&url) };
-        enter(&Client::new(&settings, now).expect("a client")).await.expect("a reply");
+        let settings = Settings {
+            ca_bundle: Some(bundle.clone()),
+            ..settings(&url)
+        };
+        enter(&Client::new(&settings, now).expect("a client"))
+            .await
+            .expect("a reply");
         assert!(server.heard().plain.contains("WebIdentityToken=eyJ"));
     }
 }
 
 fn through(proxy: &TlsServer) -> Proxy {
-    let url = format!("http://user:secret@127.0.0.1:{}", proxy.port).parse().expect("a URL");
-    Proxy { url, no_proxy: String::new() }
+    let url = format!("http://user:secret@127.0.0.1:{}", proxy.port)
+        .parse()
+        .expect("a URL");
+    Proxy {
+        url,
+        no_proxy: String::new(),
+    }
 }
 
 #[tokio::test]
 async fn aws_is_reached_through_a_proxy_that_sees_no_plain_text() {
-    for (assumed, outcome) in [(ASSUMED, None), ("", Some((Class::BadReply, "InvalidReply")))] {
+    for (assumed, outcome) in [
+        (ASSUMED, None),
+        ("", Some((Class::BadReply, "InvalidReply"))),
+    ] {
         let server = TlsServer::start("server.pem", true, assumed);
         let result = enter(&Client::new(&behind(through(&server)), now).expect("a client")).await;
         let failed = result.err().map(|failure| (failure.class, failure.code));
-        assert_eq!(failed, outcome.map(|(class, code)| (class, code.to_owned())), "AWS always names the role");
+        assert_eq!(
+            failed,
+            outcome.map(|(class, code)| (class, code.to_owned())),
+            "AWS always names the role"
+        );
         let heard = server.heard();
-        assert_eq!(heard.connect, "CONNECT sts.eu-central-1.amazonaws.com:443 HTTP/1.1");
-        assert!(heard.plain.to_lowercase().contains("host: sts.eu-central-1.amazonaws.com"), "{}", heard.plain);
+        assert_eq!(
+            heard.connect,
+            "CONNECT sts.eu-central-1.amazonaws.com:443 HTTP/1.1"
+        );
+        assert!(
+            heard
+                .plain
+                .to_lowercase()
+                .contains("host: sts.eu-central-1.amazonaws.com"),
+            "{}",
+            heard.plain
+        );
     }
 }
 
@@ -183,9 +254,18 @@ fn behind(proxy: Proxy) -> Settings {
 async fn a_slow_tunnel_and_a_slow_handshake_have_the_whole_attempt() {
     let slow = Duration::from_millis(1300);
     for slowness in [
-        Slowness { tunnel: slow, ..Slowness::default() },
-        Slowness { handshake: slow, ..Slowness::default() },
-        Slowness { tunnel: slow / 2, handshake: slow / 2 },
+        Slowness {
+            tunnel: slow,
+            ..Slowness::default()
+        },
+        Slowness {
+            handshake: slow,
+            ..Slowness::default()
+        },
+        Slowness {
+            tunnel: slow / 2,
+            handshake: slow / 2,
+        },
     ] {
         let server = TlsServer::start_slowly("server.pem", true, ASSUMED, slowness);
         let client = Client::new(&behind(through(&server)), now).expect("a client");
@@ -199,41 +279,86 @@ async fn a_tunnel_and_a_handshake_that_never_come_end_with_the_attempt_and_are_t
     let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = silent.local_addr().expect("an address");
     let url = format!("http://{address}").parse().expect("a URL");
-    let tunnel = behind(Proxy { url, no_proxy: String::new() });
+    let tunnel = behind(Proxy {
+        url,
+        no_proxy: String::new(),
+    });
     let handshake = trusting(&format!("https://{address}"), "ca.pem");
     for (settings, what) in [(tunnel, "proxy"), (handshake, "TLS")] {
-        let failure = enter(&Client::new(&settings, now).expect("a client")).await.expect_err("silence");
-        assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "ConnectTimeout"), "{failure:?}");
+        let failure = enter(&Client::new(&settings, now).expect("a client"))
+            .await
+            .expect_err("silence");
+        assert_eq!(
+            (failure.class, failure.code.as_str()),
+            (Class::Transient, "ConnectTimeout"),
+            "{failure:?}"
+        );
         for part in [what, "within 3s", "sts-timeout"] {
-            assert!(failure.message.contains(part), "{part}: {}", failure.message);
+            assert!(
+                failure.message.contains(part),
+                "{part}: {}",
+                failure.message
+            );
         }
     }
 }
 
 #[tokio::test]
 async fn what_the_proxy_does_is_not_said_of_sts() {
-    let closed = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a port");
-    let url = format!("http://user:canary@{closed}").parse().expect("a URL");
-    let client = Client::new(&behind(Proxy { url, no_proxy: String::new() }), now).expect("a client");
+    let closed = TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a port");
+    let url = format!("http://user:canary@{closed}")
+        .parse()
+        .expect("a URL");
+    let client = Client::new(
+        &behind(Proxy {
+            url,
+            no_proxy: String::new(),
+        }),
+        now,
+    )
+    .expect("a client");
     let failure = enter(&client).await.expect_err("nobody listens");
     assert_eq!(failure.code, "ConnectionRefused", "{failure:?}");
-    assert!(failure.message.contains(&format!("proxy {closed}")), "{}", failure.message);
+    assert!(
+        failure.message.contains(&format!("proxy {closed}")),
+        "{}",
+        failure.message
+    );
     assert!(!format!("{failure:?}").contains("canary"), "{failure:?}");
 }
 
 #[tokio::test]
 async fn loopback_and_no_proxy_hosts_go_past_the_proxy() {
     let proxy = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    proxy.set_nonblocking(true).expect("a listener can be set non-blocking");
-    let url = format!("http://{}", proxy.local_addr().expect("an address")).parse().expect("a URL");
-    let proxy_settings = Some(Proxy { url, no_proxy: "0.0.0.0".to_owned() });
+    proxy
+        .set_nonblocking(true)
+        .expect("a listener can be set non-blocking");
+    let url = format!("http://{}", proxy.local_addr().expect("an address"))
+        .parse()
+        .expect("a URL");
+    let proxy_settings = Some(Proxy {
+        url,
+        no_proxy: "0.0.0.0".to_owned(),
+    });
     let server = TlsServer::start("server.pem", false, ASSUMED);
     let loopback = trusting(&format!("https://127.0.0.1:{}", server.port), "ca.pem");
-    let loopback = Settings { proxy: proxy_settings.clone(), ..loopback };
-    enter(&Client::new(&loopback, now).expect("a client")).await.expect("a reply");
+    let loopback = Settings {
+        proxy: proxy_settings.clone(),
+        ..loopback
+    };
+    enter(&Client::new(&loopback, now).expect("a client"))
+        .await
+        .expect("a reply");
     server.heard();
-    let named = Settings { proxy: proxy_settings, ..trusting("https://0.0.0.0:1", "ca.pem") };
-    let failure = enter(&Client::new(&named, now).expect("a client")).await.expect_err("nobody listens");
+    let named = Settings {
+        proxy: proxy_settings,
+        ..trusting("https://0.0.0.0:1", "ca.pem")
+    };
+    let failure = enter(&Client::new(&named, now).expect("a client"))
+        .await
+        .expect_err("nobody listens");
     assert_eq!(failure.code, "ConnectionRefused", "{failure:?}");
     assert!(proxy.accept().is_err(), "the proxy was used");
 }
@@ -241,18 +366,34 @@ async fn loopback_and_no_proxy_hosts_go_past_the_proxy() {
 #[tokio::test]
 async fn a_proxy_that_refuses_is_a_failure_to_connect() {
     let proxy = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let url = format!("http://{}", proxy.local_addr().expect("an address")).parse().expect("a URL");
+    let url = format!("http://{}", proxy.local_addr().expect("an address"))
+        .parse()
+        .expect("a URL");
     let server = std::thread::spawn(move || {
         let (mut stream, _) = proxy.accept().expect("a client");
         let mut head = [0; 1024];
         let read = stream.read(&mut head).expect("a request");
-        stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").expect("the client waits");
+        stream
+            .write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            .expect("the client waits");
         String::from_utf8_lossy(&head[..read]).into_owned()
     });
-    let proxy = Some(Proxy { url, no_proxy: String::new() });
-    let settings = Settings { proxy, ..trusting("https://sts.example.invalid", "ca.pem") };
-    let failure = enter(&Client::new(&settings, now).expect("a client")).await.expect_err("refused");
-    assert_eq!((failure.class, failure.code.as_str()), (Class::Transient, "Unreachable"), "{failure:?}");
+    let proxy = Some(Proxy {
+        url,
+        no_proxy: String::new(),
+    });
+    let settings = Settings {
+        proxy,
+        ..trusting("https://sts.example.invalid", "ca.pem")
+    };
+    let failure = enter(&Client::new(&settings, now).expect("a client"))
+        .await
+        .expect_err("refused");
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::Transient, "Unreachable"),
+        "{failure:?}"
+    );
     assert!(!server.join().expect("no panic").contains("eyJ"));
 }
 
@@ -261,13 +402,21 @@ fn a_bundle_that_cannot_be_trusted_is_told_at_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("ca.pem");
     let try_bundle = |content: &[u8]| {
-        File::create(&path).and_then(|mut file| file.write_all(content)).expect("a file");
-        let settings = Settings { ca_bundle: Some(path.clone()), ..settings("https://127.0.0.1:1") };
-        Client::new(&settings, now).map(|_| ()).map_err(|error| error.to_string())
+        File::create(&path)
+            .and_then(|mut file| file.write_all(content))
+            .expect("a file");
+        let settings = Settings {
+            ca_bundle: Some(path.clone()),
+            ..settings("https://127.0.0.1:1")
+        };
+        Client::new(&settings, now)
+            .map(|_| ())
+            .map_err(|error| error.to_string())
     };
     let good = std::fs::read_to_string(certificates::file("ca.pem")).expect("a certificate");
     let key = std::fs::read_to_string(certificates::file("server.key")).expect("a key");
-    let broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+    let broken =
+        "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
     let cut = &good[..good.len() / 2];
     for (content, told) in [
         ("", "holds no PEM certificate"),
@@ -281,9 +430,24 @@ fn a_bundle_that_cannot_be_trusted_is_told_at_start() {
         assert!(error.contains(told) && error.contains("ca.pem"), "{error}");
     }
     try_bundle(format!("# a comment\n{good}\n{good}").as_bytes()).expect("a bundle with a comment");
-    let missing = Settings { ca_bundle: Some(folder.path().join("none")), ..settings("https://127.0.0.1:1") };
+    let missing = Settings {
+        ca_bundle: Some(folder.path().join("none")),
+        ..settings("https://127.0.0.1:1")
+    };
     let error = Client::new(&missing, now).err();
-    assert!(matches!(error, Some(Error::Connector(ConnectorError::Unreadable { .. }))), "{error:?}");
-    let plain = Settings { ca_bundle: Some(folder.path().join("none")), ..settings("http://127.0.0.1:1") };
-    assert!(Client::new(&plain, now).is_ok(), "plain text needs no roots");
+    assert!(
+        matches!(
+            error,
+            Some(Error::Connector(ConnectorError::Unreadable { .. }))
+        ),
+        "{error:?}"
+    );
+    let plain = Settings {
+        ca_bundle: Some(folder.path().join("none")),
+        ..settings("http://127.0.0.1:1")
+    };
+    assert!(
+        Client::new(&plain, now).is_ok(),
+        "plain text needs no roots"
+    );
 }

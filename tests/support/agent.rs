@@ -52,7 +52,8 @@ impl Launch {
     pub fn new(directory: &Path, sts: &str) -> Self {
         let file = |name: &str| directory.join(name).display().to_string();
         let launch = Self {
-            binary: std::env::var_os("STSIDECAR_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_stsidecar").into()),
+            binary: std::env::var_os("STSIDECAR_BIN")
+                .unwrap_or_else(|| env!("CARGO_BIN_EXE_stsidecar").into()),
             flags: BTreeMap::new(),
             variables: BTreeMap::new(),
         };
@@ -92,7 +93,11 @@ impl Launch {
     /// The program with another subcommand, in the same environment.
     pub fn command(&self, subcommand: &str) -> Command {
         let mut command = Command::new(&self.binary);
-        command.arg(subcommand).env_clear().envs(&self.variables).stdin(Stdio::null());
+        command
+            .arg(subcommand)
+            .env_clear()
+            .envs(&self.variables)
+            .stdin(Stdio::null());
         command
     }
 
@@ -101,8 +106,16 @@ impl Launch {
     }
 
     fn running(&self, mut command: Command) -> Command {
-        command.arg("run").env_clear().envs(&self.variables).stdin(Stdio::null());
-        command.args(self.flags.iter().map(|(name, value)| format!("--{name}={value}")));
+        command
+            .arg("run")
+            .env_clear()
+            .envs(&self.variables)
+            .stdin(Stdio::null());
+        command.args(
+            self.flags
+                .iter()
+                .map(|(name, value)| format!("--{name}={value}")),
+        );
         command
     }
 
@@ -129,12 +142,24 @@ impl Launch {
     }
 
     fn spawned(&self, command: &mut Command) -> Agent {
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
         let log = Log::default();
         let mut readers = vec![log.collect(child.stdout.take().expect("piped"))];
         readers.extend(child.stderr.take().map(|stderr| log.collect(stderr)));
-        let token_file = self.flags.get("authorization-token-file").map(PathBuf::from);
-        Agent { child, log, readers, token_file, reaped: false }
+        let token_file = self
+            .flags
+            .get("authorization-token-file")
+            .map(PathBuf::from);
+        Agent {
+            child,
+            log,
+            readers,
+            token_file,
+            reaped: false,
+        }
     }
 
     /// Starts it and waits until both ports are open.
@@ -180,7 +205,14 @@ impl Agent {
     }
 
     fn logged_address(&self, message: &str) -> SocketAddr {
-        let address = |line: &str| Some(parsed(line, message)?["address"].as_str()?.parse().expect("an address"));
+        let address = |line: &str| {
+            Some(
+                parsed(line, message)?["address"]
+                    .as_str()?
+                    .parse()
+                    .expect("an address"),
+            )
+        };
         self.log.find(message, address)
     }
 
@@ -191,7 +223,10 @@ impl Agent {
 
     /// The events with this message so far.
     pub fn events(&self, message: &str) -> Vec<Value> {
-        self.log().iter().filter_map(|line| parsed(line, message)).collect()
+        self.log()
+            .iter()
+            .filter_map(|line| parsed(line, message))
+            .collect()
     }
 
     /// Waits for an event with this message.
@@ -201,7 +236,9 @@ impl Agent {
 
     /// The file with the token of its one client.
     pub fn token_file(&self) -> &Path {
-        self.token_file.as_deref().expect("an agent with one client")
+        self.token_file
+            .as_deref()
+            .expect("an agent with one client")
     }
 
     /// A client with the content of the agent's own token file.
@@ -219,7 +256,12 @@ impl Agent {
         let mut client = self.client();
         until("a 200", || {
             let answer = client.credentials().expect("an answer to every request");
-            assert!(matches!(answer.status, 200 | 503), "{} {}", answer.status, answer.text());
+            assert!(
+                matches!(answer.status, 200 | 503),
+                "{} {}",
+                answer.status,
+                answer.text()
+            );
             (answer.status == 200).then_some(answer)
         })
     }
@@ -236,15 +278,24 @@ impl Agent {
     /// The value of the series `name{labels}`; counts have no fraction.
     pub fn metric<T: std::str::FromStr<Err: std::fmt::Debug>>(&self, series: &str) -> T {
         let scrape = self.admin("/metrics");
-        let line = scrape.text().lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("no {series} in {}", scrape.text())).parse().expect("a number of that kind")
+        let line = scrape
+            .text()
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {series} in {}", scrape.text()))
+            .parse()
+            .expect("a number of that kind")
     }
 
     /// A field of `/proc/PID/status` in kB, such as `RssAnon`.
     pub fn memory(&self, field: &str) -> u64 {
         let text = self.proc("status").expect("readable for the same uid");
-        let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        let number = line.and_then(|line| line.split_whitespace().next()).expect("a field of the kernel");
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let number = line
+            .and_then(|line| line.split_whitespace().next())
+            .expect("a field of the kernel");
         number.parse().expect("kB")
     }
 
@@ -256,13 +307,16 @@ impl Agent {
     /// The names of its threads.
     pub fn threads(&self) -> Vec<String> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
-        let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        let names =
+            tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
         names.map(|name| name.trim_end().to_owned()).collect()
     }
 
     /// The uid that owns a file in its `/proc` folder.
     pub fn owner(&self, file: &str) -> u32 {
-        std::fs::metadata(format!("/proc/{}/{file}", self.child.id())).expect("it runs").uid()
+        std::fs::metadata(format!("/proc/{}/{file}", self.child.id()))
+            .expect("it runs")
+            .uid()
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -277,7 +331,10 @@ impl Agent {
     /// Waits for its end and says its exit code; none when a signal ended it.
     pub fn wait(&mut self) -> Option<i32> {
         let child = &mut self.child;
-        let code = until("the end of the agent", || child.try_wait().expect("our child")).code();
+        let code = until("the end of the agent", || {
+            child.try_wait().expect("our child")
+        })
+        .code();
         self.reaped(code)
     }
 
@@ -293,7 +350,10 @@ impl Agent {
             for reader in self.readers.drain(..) {
                 reader.join().expect("no reader panics");
             }
-            let mut token = self.token_file.as_deref().and_then(|file| std::fs::read_to_string(file).ok());
+            let mut token = self
+                .token_file
+                .as_deref()
+                .and_then(|file| std::fs::read_to_string(file).ok());
             let token = token.take_if(|token| token.len() >= secrets::WINDOW);
             let written = self.log().join("\n");
             if !std::thread::panicking() {

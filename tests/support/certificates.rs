@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
 };
 use tempfile::TempDir;
 
@@ -25,16 +25,26 @@ pub(crate) fn file(name: &str) -> PathBuf {
     FOLDER.get_or_init(make).path().join(name)
 }
 
-const HERE: [&str; 4] =
-    ["127.0.0.1", "localhost", "sts.eu-central-1.amazonaws.com", "stsidecar-injector.stsidecar-system.svc"];
+const HERE: [&str; 4] = [
+    "127.0.0.1",
+    "localhost",
+    "sts.eu-central-1.amazonaws.com",
+    "stsidecar-injector.stsidecar-system.svc",
+];
 
 fn make() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let (ca, issuer) = authority("stsidecar test authority");
     let (other, other_issuer) = authority("another test authority");
     let key = KeyPair::generate().expect("ring makes keys");
-    let signed = |params: CertificateParams, issuer| params.signed_by(&key, issuer).expect("the authority signs").pem();
-    let of_itself = |params: CertificateParams| params.self_signed(&key).expect("it signs itself").pem();
+    let signed = |params: CertificateParams, issuer| {
+        params
+            .signed_by(&key, issuer)
+            .expect("the authority signs")
+            .pem()
+    };
+    let of_itself =
+        |params: CertificateParams| params.self_signed(&key).expect("it signs itself").pem();
     let mut client_only = leaf(&HERE, 2020, 2120);
     client_only.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let with_ca = |hosts: &[&str], until| {
@@ -46,15 +56,24 @@ fn make() -> TempDir {
         ("ca.pem", ca),
         ("other-ca.pem", other),
         ("server.pem", signed(leaf(&HERE, 2020, 2120), &issuer)),
-        ("other-server.pem", signed(leaf(&HERE, 2020, 2120), &other_issuer)),
-        ("elsewhere.pem", signed(leaf(&["elsewhere.example"], 2020, 2120), &issuer)),
+        (
+            "other-server.pem",
+            signed(leaf(&HERE, 2020, 2120), &other_issuer),
+        ),
+        (
+            "elsewhere.pem",
+            signed(leaf(&["elsewhere.example"], 2020, 2120), &issuer),
+        ),
         ("expired.pem", signed(leaf(&HERE, 2020, 2021), &issuer)),
         ("future.pem", signed(leaf(&HERE, 2119, 2120), &issuer)),
         ("client-only.pem", signed(client_only, &issuer)),
         ("self-signed-ca.pem", of_itself(with_ca(&HERE, 2120))),
         ("self-signed-again.pem", of_itself(with_ca(&HERE, 2119))),
         ("self-signed-leaf.pem", of_itself(leaf(&HERE, 2020, 2120))),
-        ("self-signed-elsewhere.pem", of_itself(with_ca(&["elsewhere.example"], 2120))),
+        (
+            "self-signed-elsewhere.pem",
+            of_itself(with_ca(&["elsewhere.example"], 2120)),
+        ),
         ("self-signed-expired.pem", of_itself(with_ca(&HERE, 2021))),
         ("server.key", key.serialize_pem()),
     ];

@@ -31,7 +31,8 @@ impl Answer {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     /// The credentials in a 200, checked to be of one issue.
@@ -41,7 +42,12 @@ impl Answer {
         }
         let body: Value = serde_json::from_slice(&self.body).map_err(|error| error.to_string())?;
         let text = |key: &str| body[key].as_str().ok_or_else(|| format!("no {key}"));
-        Issued::verify(text("AccessKeyId")?, text("SecretAccessKey")?, text("Token")?, text("Expiration")?)
+        Issued::verify(
+            text("AccessKeyId")?,
+            text("SecretAccessKey")?,
+            text("Token")?,
+            text("Expiration")?,
+        )
     }
 }
 
@@ -55,7 +61,11 @@ pub struct Client {
 impl Client {
     /// A client that has not connected yet; `authorization` is the header's value.
     pub fn new(address: SocketAddr, authorization: &str) -> Self {
-        Self { address, authorization: authorization.to_owned(), stream: None }
+        Self {
+            address,
+            authorization: authorization.to_owned(),
+            stream: None,
+        }
     }
 
     /// Asks for credentials, on the connection at hand when there is one.
@@ -71,7 +81,9 @@ impl Client {
         };
         let start = Instant::now();
         let (host, authorization) = (host(self.address), &self.authorization);
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {authorization}\r\n\r\n");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {authorization}\r\n\r\n"
+        );
         stream.get_mut().write_all(request.as_bytes())?;
         let answer = read(&mut stream, start)?;
         if !answer.head.contains("connection: close") {
@@ -84,7 +96,11 @@ impl Client {
 /// What the agent calls itself; the other loopback addresses are only reached under a name.
 fn host(address: SocketAddr) -> String {
     let known = address.is_ipv6() || address.ip() == Ipv4Addr::LOCALHOST;
-    if known { address.to_string() } else { format!("localhost:{}", address.port()) }
+    if known {
+        address.to_string()
+    } else {
+        format!("localhost:{}", address.port())
+    }
 }
 
 /// One request on a connection of its own.
@@ -104,8 +120,12 @@ pub fn connect(address: SocketAddr) -> io::Result<BufReader<TcpStream>> {
 pub fn read(stream: &mut BufReader<TcpStream>, start: Instant) -> io::Result<Answer> {
     let mut line = String::new();
     read_line(stream, &mut line)?;
-    let status = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
-    let status = status.ok_or_else(|| Error::new(ErrorKind::InvalidData, format!("no status line: {line}")))?;
+    let status = line
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3))
+        .and_then(|code| code.parse().ok());
+    let status = status
+        .ok_or_else(|| Error::new(ErrorKind::InvalidData, format!("no status line: {line}")))?;
     let mut head = String::new();
     let mut length = None;
     loop {
@@ -119,13 +139,22 @@ pub fn read(stream: &mut BufReader<TcpStream>, start: Instant) -> io::Result<Ans
         }
         head.push_str(&line);
     }
-    let length: usize = length.ok_or_else(|| Error::new(ErrorKind::InvalidData, "no content-length"))?;
+    let length: usize =
+        length.ok_or_else(|| Error::new(ErrorKind::InvalidData, "no content-length"))?;
     let mut body = vec![0; length];
     stream.read_exact(&mut body)?;
     if !stream.buffer().is_empty() {
-        return Err(Error::new(ErrorKind::InvalidData, "more than one answer to one request"));
+        return Err(Error::new(
+            ErrorKind::InvalidData,
+            "more than one answer to one request",
+        ));
     }
-    Ok(Answer { status, head, body, took: start.elapsed() })
+    Ok(Answer {
+        status,
+        head,
+        body,
+        took: start.elapsed(),
+    })
 }
 
 fn read_line(stream: &mut BufReader<TcpStream>, line: &mut String) -> io::Result<()> {

@@ -41,7 +41,11 @@ pub enum Behaviour {
     /// As [`Behaviour::Ok`], this much later.
     Latency(Duration),
     /// An STS error.
-    Error { status: u16, code: String, message: String },
+    Error {
+        status: u16,
+        code: String,
+        message: String,
+    },
     /// STS's real throttling: HTTP 400.
     Throttle,
     /// Never.
@@ -63,13 +67,21 @@ pub enum Behaviour {
     /// Good credentials, but of this assumed role; an empty text gives an empty `Arn`.
     AssumedRole(String),
     /// Exactly this.
-    Raw { status: u16, content_type: &'static str, body: String },
+    Raw {
+        status: u16,
+        content_type: &'static str,
+        body: String,
+    },
 }
 
 impl Behaviour {
     /// An STS error.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
-        Self::Error { status, code: code.to_owned(), message: message.to_owned() }
+        Self::Error {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+        }
     }
 }
 
@@ -103,15 +115,36 @@ pub struct Call {
 impl Call {
     /// The access key id that signed the call.
     pub fn signer(&self) -> Option<&str> {
-        self.authorization.as_deref()?.split_once("Credential=")?.1.split('/').next()
+        self.authorization
+            .as_deref()?
+            .split_once("Credential=")?
+            .1
+            .split('/')
+            .next()
     }
 
-    #[allow(clippy::disallowed_methods, reason = "a test server lives in real time")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a test server lives in real time"
+    )]
     fn unsigned(operation: &str, form: &BTreeMap<String, String>) -> Self {
         let (operation, form, path) = (operation.to_owned(), form.clone(), "/".to_owned());
-        let (authorization, security_token, amz_date, target, signed) = (None, None, None, None, None);
+        let (authorization, security_token, amz_date, target, signed) =
+            (None, None, None, None, None);
         let (body, user_agent, at) = (String::new(), String::new(), Instant::now());
-        Self { operation, form, body, path, authorization, security_token, amz_date, user_agent, target, signed, at }
+        Self {
+            operation,
+            form,
+            body,
+            path,
+            authorization,
+            security_token,
+            amz_date,
+            user_agent,
+            target,
+            signed,
+            at,
+        }
     }
 
     /// Whether it is a call of the JSON protocol, to an identity pool.
@@ -121,8 +154,12 @@ impl Call {
 
     /// Exactly these parameters besides `Action` and `Version`.
     pub fn parameters(&self) -> BTreeMap<&str, &str> {
-        let own = self.form.iter().filter(|(key, _)| !["Action", "Version"].contains(&key.as_str()));
-        own.map(|(key, value)| (key.as_str(), value.as_str())).collect()
+        let own = self
+            .form
+            .iter()
+            .filter(|(key, _)| !["Action", "Version"].contains(&key.as_str()));
+        own.map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect()
     }
 }
 
@@ -173,13 +210,20 @@ impl FakeSts {
     /// Starts on this port: an STS that comes back after an outage.
     pub fn start_at(port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
-        listener.set_nonblocking(true).expect("a listener can be set non-blocking");
-        let address = listener.local_addr().expect("a bound listener has an address");
+        listener
+            .set_nonblocking(true)
+            .expect("a listener can be set non-blocking");
+        let address = listener
+            .local_addr()
+            .expect("a bound listener has an address");
         let state = Arc::new(Mutex::new(State::default()));
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&state);
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
             runtime.block_on(async {
                 tokio::select! {
                     () = serve::accept(listener, shared) => {}
@@ -188,7 +232,12 @@ impl FakeSts {
             });
             runtime.shutdown_background();
         });
-        Self { address, state, stop: Some(stop), thread: Some(thread) }
+        Self {
+            address,
+            state,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 
     /// `http://127.0.0.1:<port>`.
@@ -248,12 +297,16 @@ impl FakeSts {
 
     /// Adds a user's long-term keys.
     pub fn add_user(&self, access_key_id: &str, secret: &str) {
-        self.state().users.insert(access_key_id.to_owned(), secret.to_owned());
+        self.state()
+            .users
+            .insert(access_key_id.to_owned(), secret.to_owned());
     }
 
     /// Trusts a SAML provider's signatures from now on.
     pub fn trust(&self, principal_arn: &str, public_key: &[u8]) {
-        self.state().providers.insert(principal_arn.to_owned(), public_key.to_vec());
+        self.state()
+            .providers
+            .insert(principal_arn.to_owned(), public_key.to_vec());
     }
 
     /// Adds an MFA device, or replaces it.
@@ -268,7 +321,13 @@ impl FakeSts {
 
     /// The body of the honest answer to a call that is not signed, without the wire.
     pub fn ask(&self, operation: &str, form: &BTreeMap<String, String>) -> String {
-        self.state().judge(&Call::unsigned(operation, form), "f4ce575f-0000-4000-8000-000000000000", None).1
+        self.state()
+            .judge(
+                &Call::unsigned(operation, form),
+                "f4ce575f-0000-4000-8000-000000000000",
+                None,
+            )
+            .1
     }
 
     /// Everything asked so far.
@@ -300,6 +359,9 @@ impl Drop for FakeSts {
     fn drop(&mut self) {
         let sent = self.stop.take().map(|stop| stop.send(()));
         let joined = self.thread.take().map(JoinHandle::join);
-        assert!(std::thread::panicking() || sent.is_some() && matches!(joined, Some(Ok(()))), "the fake STS panicked");
+        assert!(
+            std::thread::panicking() || sent.is_some() && matches!(joined, Some(Ok(()))),
+            "the fake STS panicked"
+        );
     }
 }

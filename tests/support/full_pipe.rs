@@ -20,7 +20,11 @@ impl FullPipe {
         // Another description of the same pipe: its flags are its own.
         let same = format!("/proc/self/fd/{}", writer.as_raw_fd());
         let flags = OFlags::NONBLOCK.bits().cast_signed();
-        let mut filler = OpenOptions::new().write(true).custom_flags(flags).open(same).expect("our own descriptor");
+        let mut filler = OpenOptions::new()
+            .write(true)
+            .custom_flags(flags)
+            .open(same)
+            .expect("our own descriptor");
         loop {
             match filler.write(b"\n") {
                 Ok(_) => {}
@@ -44,13 +48,18 @@ impl FullPipe {
 
     /// Whether somebody did so.
     pub fn is_nonblocking(&self) -> bool {
-        fcntl_getfl(&self.writer).expect("flags").contains(OFlags::NONBLOCK)
+        fcntl_getfl(&self.writer)
+            .expect("flags")
+            .contains(OFlags::NONBLOCK)
     }
 
     /// Reads from now on, until every writer is gone: the lines that were not there before.
     pub fn drain(self) -> impl Iterator<Item = String> {
         let Self { reader, writer } = self;
         drop(writer);
-        BufReader::new(reader).lines().map(|line| line.expect("text")).filter(|line| !line.is_empty())
+        BufReader::new(reader)
+            .lines()
+            .map(|line| line.expect("text"))
+            .filter(|line| !line.is_empty())
     }
 }

@@ -62,11 +62,20 @@ impl IdentityProvider {
     /// With a new key.
     pub fn new() -> Self {
         let pair = rcgen::KeyPair::generate().expect("a key");
-        let parameters = rcgen::CertificateParams::new(vec!["idp.example.org".into()]).expect("a name");
-        let certificate = STANDARD.encode(parameters.self_signed(&pair).expect("a certificate").der());
+        let parameters =
+            rcgen::CertificateParams::new(vec!["idp.example.org".into()]).expect("a name");
+        let certificate =
+            STANDARD.encode(parameters.self_signed(&pair).expect("a certificate").der());
         let random = SystemRandom::new();
-        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pair.serialize_der(), &random);
-        Self { key: key.expect("a P-256 key"), certificate }
+        let key = EcdsaKeyPair::from_pkcs8(
+            &ECDSA_P256_SHA256_FIXED_SIGNING,
+            &pair.serialize_der(),
+            &random,
+        );
+        Self {
+            key: key.expect("a P-256 key"),
+            certificate,
+        }
     }
 
     /// What the service provider is given to verify signatures with.
@@ -81,7 +90,10 @@ impl IdentityProvider {
 
     /// A signed response, as XML.
     pub fn response(&self, claims: &Claims) -> String {
-        let id = format!("_{}", &hex(digest::digest(&digest::SHA256, format!("{claims:?}").as_bytes()).as_ref())[..32]);
+        let id = format!(
+            "_{}",
+            &hex(digest::digest(&digest::SHA256, format!("{claims:?}").as_bytes()).as_ref())[..32]
+        );
         let [head, tail] = assertion(&id, claims);
         let signature = self.signature(&id, &format!("{head}{tail}"));
         let issued = time(unix_now());
@@ -103,7 +115,10 @@ impl IdentityProvider {
              <ds:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"></ds:DigestMethod>\
              <ds:DigestValue>{digest}</ds:DigestValue></ds:Reference></ds:SignedInfo>"
         );
-        let value = self.key.sign(&SystemRandom::new(), info.as_bytes()).expect("a signature");
+        let value = self
+            .key
+            .sign(&SystemRandom::new(), info.as_bytes())
+            .expect("a signature");
         format!(
             "<ds:Signature xmlns:ds=\"{SIGNATURE_NAMESPACE}\">{info}<ds:SignatureValue>{}</ds:SignatureValue>\
              <ds:KeyInfo><ds:X509Data><ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>",
@@ -122,7 +137,9 @@ fn assertion(id: &str, claims: &Claims) -> [String; 2] {
          <saml:Issuer>{}</saml:Issuer>",
         escaped(&claims.issuer)
     );
-    let session = claims.session_end.map_or(String::new(), |end| format!(" SessionNotOnOrAfter=\"{}\"", time(end)));
+    let session = claims.session_end.map_or(String::new(), |end| {
+        format!(" SessionNotOnOrAfter=\"{}\"", time(end))
+    });
     let attribute = |name: &str, value: &str| {
         format!(
             "<saml:Attribute Name=\"{ATTRIBUTES}{name}\" NameFormat=\"{ATTRIBUTE_FORMAT}\"><saml:AttributeValue>{}</saml:AttributeValue></saml:Attribute>",
@@ -151,5 +168,7 @@ fn time(seconds: i64) -> String {
 
 /// As canonical XML writes text; attributes here need no more.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

@@ -13,16 +13,28 @@ use tempfile::TempDir;
 
 /// A new directory that everybody may enter, on a file system that programs may be started from.
 pub fn directory() -> TempDir {
-    let places = [std::env::temp_dir(), "/tmp".into(), "/var/tmp".into(), "/dev/shm".into()];
-    let made = places.iter().filter(|place| is_open(place)).find_map(|place| tempfile::tempdir_in(place).ok());
+    let places = [
+        std::env::temp_dir(),
+        "/tmp".into(),
+        "/var/tmp".into(),
+        "/dev/shm".into(),
+    ];
+    let made = places
+        .iter()
+        .filter(|place| is_open(place))
+        .find_map(|place| tempfile::tempdir_in(place).ok());
     let made = made.unwrap_or_else(|| tempfile::tempdir().expect("a temporary directory"));
     std::fs::set_permissions(made.path(), std::fs::Permissions::from_mode(0o755)).expect("ours");
     made
 }
 
 fn is_open(place: &Path) -> bool {
-    let may_enter = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.mode() & 0o001 != 0);
-    let may_start = rustix::fs::statvfs(place).is_ok_and(|fs| !fs.f_flag.contains(StatVfsMountFlags::NOEXEC));
+    let may_enter = |path: &Path| {
+        path.metadata()
+            .is_ok_and(|metadata| metadata.mode() & 0o001 != 0)
+    };
+    let may_start =
+        rustix::fs::statvfs(place).is_ok_and(|fs| !fs.f_flag.contains(StatVfsMountFlags::NOEXEC));
     place.is_absolute() && place.ancestors().all(may_enter) && may_start
 }
 
@@ -39,7 +51,10 @@ pub fn command(program: &Path, directory: &Path, uid: u32) -> Option<Command> {
     // Copied by a process of its own: a descriptor open for writing here would be inherited by what other threads
     // start, and the copy be "text file busy".
     let copied = Command::new("cp").arg(program).arg(&copy).status();
-    assert!(copied.is_ok_and(|status| status.success()), "room for the program");
+    assert!(
+        copied.is_ok_and(|status| status.success()),
+        "room for the program"
+    );
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).expect("ours");
     let mut command = Command::new(copy);
     // Without root's supplementary groups, too.

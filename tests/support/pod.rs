@@ -32,7 +32,10 @@ impl Pod {
     /// With this token in its volume, and the STS at this URL.
     pub(crate) fn new(sts: &str, token: Option<&str>) -> Self {
         let directory = other_user::directory();
-        let pod = Self { directory, sts: sts.to_owned() };
+        let pod = Self {
+            directory,
+            sts: sts.to_owned(),
+        };
         let mut volume = TokenVolume::at(pod.path("volume"));
         if let Some(token) = token {
             volume.rotate(token.as_bytes());
@@ -67,7 +70,10 @@ impl Pod {
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_ENDPOINT_URL_STS", &self.sts)
             .env("AWS_WEB_IDENTITY_TOKEN_FILE", self.path("volume/token"))
-            .env("STSIDECAR_AUTHORIZATION_TOKEN_FILE", self.path("endpoints/app/token"))
+            .env(
+                "STSIDECAR_AUTHORIZATION_TOKEN_FILE",
+                self.path("endpoints/app/token"),
+            )
             .stdin(Stdio::null());
         command
     }
@@ -93,11 +99,18 @@ impl Pod {
     pub(crate) fn outcome(&self, command: &mut Command) -> Outcome {
         let output = command.output().expect("the program runs");
         let text = |bytes| self.named(&String::from_utf8(bytes).expect("text"));
-        Outcome { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Outcome {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 
     fn named(&self, text: &str) -> String {
-        let text = text.replace(self.directory.path().to_str().expect("a path of text"), "$POD");
+        let text = text.replace(
+            self.directory.path().to_str().expect("a path of text"),
+            "$POD",
+        );
         text.replace(self.sts.trim_start_matches("http://"), "$STS")
     }
 }
@@ -105,5 +118,8 @@ impl Pod {
 /// A loopback address that nobody listens on: it is this test's own, so nobody takes its port meanwhile.
 pub(crate) fn free_address(host: &str) -> String {
     let listener = TcpListener::bind((host, 0)).expect("a free port");
-    listener.local_addr().expect("a bound listener has an address").to_string()
+    listener
+        .local_addr()
+        .expect("a bound listener has an address")
+        .to_string()
 }

@@ -13,8 +13,17 @@ const MARKS: [&str; 2] = ["WlpaWlpaWlpaWlpaWlpa", "eyJleHBpcmF0aW9uIjox"];
 
 /// Every form in which a secret could be written somewhere.
 pub fn forms(secret: &str) -> Vec<String> {
-    let hex = secret.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
-    let mut forms = vec![secret.to_owned(), url_encoded(secret), hex.to_uppercase(), hex];
+    let hex = secret
+        .bytes()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .concat();
+    let mut forms = vec![
+        secret.to_owned(),
+        url_encoded(secret),
+        hex.to_uppercase(),
+        hex,
+    ];
     // Wherever the secret begins within three bytes, its base64 is one of three.
     for skipped in 0..3 {
         forms.push(STANDARD_NO_PAD.encode(&secret[skipped..]));
@@ -27,7 +36,13 @@ pub fn forms(secret: &str) -> Vec<String> {
 
 pub fn url_encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    let encoded = |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let encoded = |byte| {
+        if plain(byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    };
     text.bytes().map(encoded).collect::<Vec<_>>().concat()
 }
 
@@ -45,7 +60,9 @@ fn leak<'s>(shown: &str, secrets: impl IntoIterator<Item = &'s str>) -> Option<S
         assert!(secret.len() >= WINDOW, "a secret is too short to look for");
         forms(secret).iter().find_map(|form| {
             let mut windows = form.as_bytes().windows(WINDOW).step_by(WINDOW / 2);
-            windows.find(|window| parts.contains(window)).map(|part| String::from_utf8_lossy(part).into_owned())
+            windows
+                .find(|window| parts.contains(window))
+                .map(|part| String::from_utf8_lossy(part).into_owned())
         })
     })
 }
@@ -58,8 +75,12 @@ pub fn assert_unmarked(shown: &str, context: &str) {
 #[test]
 fn the_marks_are_in_every_secret_and_a_leak_in_any_form_is_found() {
     let token = super::tokens::ServiceAccountToken::default().jwt();
-    let session = super::fake_sts::Issued::new(7, 1_795_327_200, "AssumeRole", None, "n", None).session_token;
-    assert!(token.contains(MARKS[0]) && session.starts_with(MARKS[1]), "{token} {session}");
+    let session =
+        super::fake_sts::Issued::new(7, 1_795_327_200, "AssumeRole", None, "n", None).session_token;
+    assert!(
+        token.contains(MARKS[0]) && session.starts_with(MARKS[1]),
+        "{token} {session}"
+    );
     for secret in [token, session] {
         for form in forms(&secret) {
             let log = format!("xyz{form}xyz");

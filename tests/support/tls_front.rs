@@ -27,13 +27,18 @@ impl TlsFront {
     /// In front of the server at this port of loopback, with this certificate.
     pub fn start(behind: u16, certificate: &str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        listener.set_nonblocking(true).expect("a listener can be set non-blocking");
+        listener
+            .set_nonblocking(true)
+            .expect("a listener can be set non-blocking");
         let address = listener.local_addr().expect("an address");
         let config = Arc::new(Mutex::new(serving(certificate)));
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&config);
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
             runtime.block_on(async {
                 tokio::select! {
                     () = accept(listener, behind, shared) => {}
@@ -42,7 +47,12 @@ impl TlsFront {
             });
             runtime.shutdown_background();
         });
-        Self { address, config, stop: Some(stop), thread: Some(thread) }
+        Self {
+            address,
+            config,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 
     /// `https://127.0.0.1:<port>`.
@@ -64,23 +74,37 @@ impl Drop for TlsFront {
 }
 
 fn serving(certificate: &str) -> Arc<ServerConfig> {
-    let chain = CertificateDer::from_pem_file(certificates::file(certificate)).expect("a certificate");
+    let chain =
+        CertificateDer::from_pem_file(certificates::file(certificate)).expect("a certificate");
     let key = PrivateKeyDer::from_pem_file(certificates::file("server.key")).expect("a key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.expect("ring speaks TLS 1.2 and 1.3").with_no_client_auth();
-    Arc::new(builder.with_single_cert(vec![chain], key).expect("they belong together"))
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder
+        .expect("ring speaks TLS 1.2 and 1.3")
+        .with_no_client_auth();
+    Arc::new(
+        builder
+            .with_single_cert(vec![chain], key)
+            .expect("they belong together"),
+    )
 }
 
 async fn accept(listener: TcpListener, behind: u16, config: Arc<Mutex<Arc<ServerConfig>>>) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a runtime is entered");
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         let acceptor = TlsAcceptor::from(Arc::clone(&config.lock().expect("nothing panicked")));
         tokio::spawn(async move {
             // A client that does not trust the certificate goes away.
-            let Ok(mut stream) = acceptor.accept(stream).await else { return };
-            let Ok(mut server) = TcpStream::connect(("127.0.0.1", behind)).await else { return };
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                return;
+            };
+            let Ok(mut server) = TcpStream::connect(("127.0.0.1", behind)).await else {
+                return;
+            };
             let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
         });
     }

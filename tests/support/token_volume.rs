@@ -21,7 +21,11 @@ impl TokenVolume {
     pub(crate) fn at(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         fs::create_dir_all(&root).expect("the volume's directory");
-        Self { root, serial: 0, held: Vec::new() }
+        Self {
+            root,
+            serial: 0,
+            held: Vec::new(),
+        }
     }
 
     /// The visible path of one of its files.
@@ -42,7 +46,10 @@ impl TokenVolume {
 
     /// Makes `files` the volume's whole content, as the kubelet does it.
     pub(crate) fn write(&mut self, files: &[(&str, &[u8])]) {
-        let files: Vec<_> = files.iter().map(|(name, content)| ((*name).to_owned(), content.to_vec())).collect();
+        let files: Vec<_> = files
+            .iter()
+            .map(|(name, content)| ((*name).to_owned(), content.to_vec()))
+            .collect();
         if self.serial > 0 && files == self.held {
             return;
         }
@@ -64,7 +71,11 @@ impl TokenVolume {
         }
         symlink(&stamped, self.root.join("..data_tmp")).expect("nobody else writes here");
         fs::rename(self.root.join("..data_tmp"), &data).expect("the swap");
-        for (name, _) in self.held.iter().filter(|(name, _)| files.iter().all(|(kept, _)| kept != name)) {
+        for (name, _) in self
+            .held
+            .iter()
+            .filter(|(name, _)| files.iter().all(|(kept, _)| kept != name))
+        {
             fs::remove_file(self.path(name)).expect("a link of ours");
         }
         if let Some(old) = old {

@@ -68,7 +68,12 @@ impl ServiceAccountToken {
 pub fn jwt(claims: &Value) -> String {
     let header = json!({"alg": "RS256", "kid": "test-key"});
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    format!("{}.{}.{}", part(&header), part(claims), URL_SAFE_NO_PAD.encode([0x5a; 256]))
+    format!(
+        "{}.{}.{}",
+        part(&header),
+        part(claims),
+        URL_SAFE_NO_PAD.encode([0x5a; 256])
+    )
 }
 
 /// The claims of a token, or nothing when it is not one.
@@ -78,8 +83,13 @@ pub fn claims_of(token: &str) -> Option<Value> {
 }
 
 /// The wall clock.
-#[allow(clippy::disallowed_methods, reason = "a test server and its tokens live in real time")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test server and its tokens live in real time"
+)]
 pub fn unix_now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("the clock is past 1970");
     i64::try_from(since.as_secs()).expect("the clock is before the end of time")
 }

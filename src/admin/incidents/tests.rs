@@ -17,7 +17,10 @@ fn at(seconds: u64) -> Boot {
 
 /// A profile whose refreshes have failed since this second.
 fn failing(name: &str, since: u64, ends: Option<u64>) -> Profile {
-    let incident = Incident { since: at(since), ends: ends.map(at) };
+    let incident = Incident {
+        since: at(since),
+        ends: ends.map(at),
+    };
     let credentials_end = ends.and(Wall::parse_rfc3339(ENDS));
     let error = ErrorReport {
         code: "AccessDenied".into(),
@@ -33,11 +36,18 @@ fn failing(name: &str, since: u64, ends: Option<u64>) -> Profile {
     let report = Report {
         profile: name.into(),
         role_arn: Some("arn:aws:iam::111122223333:role/app".into()),
-        incident: Some(IncidentReport { failing_since: None, credentials_end, incident }),
+        incident: Some(IncidentReport {
+            failing_since: None,
+            credentials_end,
+            incident,
+        }),
         last_error: Some(error),
         ..Report::default()
     };
-    let refused = Answer::Refused(Refused { status: 503, body: bytes::Bytes::new() });
+    let refused = Answer::Refused(Refused {
+        status: 503,
+        body: bytes::Bytes::new(),
+    });
     Profile {
         name: name.into(),
         answers: cache::channel(refused, || at(0)).1,
@@ -49,28 +59,60 @@ fn failing(name: &str, since: u64, ends: Option<u64>) -> Profile {
 /// The seconds at which there is a line, with that line.
 fn lines(profiles: &[Profile], asked: impl IntoIterator<Item = u64>) -> Vec<(u64, String)> {
     let incidents = Incidents::of(profiles.len());
-    asked.into_iter().filter_map(|second| Some((second, incidents.next(profiles, at(second), PERIOD)?))).collect()
+    asked
+        .into_iter()
+        .filter_map(|second| Some((second, incidents.next(profiles, at(second), PERIOD)?)))
+        .collect()
 }
 
 #[test]
 fn a_call_in_five_minutes_brings_three_lines_of_an_incident() {
     let began = "default: role arn:aws:iam::111122223333:role/app: AccessDenied: denied (RequestId: ...); check the trust policy";
     let before = format!("{began}; credentials end {ENDS}");
-    let lines = lines(&[failing("default", 720, Some(3590))], (0..10_000).step_by(300));
-    assert_eq!(lines, [(2400, before.clone()), (3000, before), (3600, format!("{began}; credentials ended {ENDS}"))]);
+    let lines = lines(
+        &[failing("default", 720, Some(3590))],
+        (0..10_000).step_by(300),
+    );
+    assert_eq!(
+        lines,
+        [
+            (2400, before.clone()),
+            (3000, before),
+            (3600, format!("{began}; credentials ended {ENDS}"))
+        ]
+    );
 }
 
 #[test]
 fn each_profile_has_its_incident_and_the_worst_off_comes_first() {
-    let profiles = [failing("a", 0, Some(4000)), failing("b", 0, Some(2000)), failing("c", 0, None)];
+    let profiles = [
+        failing("a", 0, Some(4000)),
+        failing("b", 0, Some(2000)),
+        failing("c", 0, None),
+    ];
     let lines = lines(&profiles, (0..10_000).step_by(300));
-    let named: Vec<(u64, &str)> = lines.iter().map(|(second, line)| (*second, &line[..1])).collect();
-    let expected = [(300, "c"), (1200, "b"), (1500, "b"), (2100, "b"), (2400, "a"), (3600, "a"), (4200, "a")];
+    let named: Vec<(u64, &str)> = lines
+        .iter()
+        .map(|(second, line)| (*second, &line[..1]))
+        .collect();
+    let expected = [
+        (300, "c"),
+        (1200, "b"),
+        (1500, "b"),
+        (2100, "b"),
+        (2400, "a"),
+        (3600, "a"),
+        (4200, "a"),
+    ];
     assert_eq!(named, expected, "{lines:#?}");
     assert!(lines[0].1.ends_with("; no credentials"), "{lines:#?}");
     let all = [failing("a", 0, None), failing("b", 0, None)];
     let incidents = Incidents::of(2);
-    let said = [60, 61, 62].map(|second| incidents.next(&all, at(second), PERIOD).map(|line| line[..1].to_owned()));
+    let said = [60, 61, 62].map(|second| {
+        incidents
+            .next(&all, at(second), PERIOD)
+            .map(|line| line[..1].to_owned())
+    });
     assert_eq!(said, [Some("a".into()), Some("b".into()), None]);
 }
 
@@ -81,9 +123,17 @@ fn in_a_chain_the_line_names_the_role_that_was_refused() {
     report.hops = ["entry", "app"].map(hop).into();
     profile.report = watch::channel(report).1;
     let lines = lines(&[profile], [3600]);
-    assert!(lines[0].1.starts_with("default: role arn:aws:iam::111122223333:role/entry: AccessDenied: "), "{lines:?}");
+    assert!(
+        lines[0]
+            .1
+            .starts_with("default: role arn:aws:iam::111122223333:role/entry: AccessDenied: "),
+        "{lines:?}"
+    );
 }
 
 fn hop(role: &str) -> HopReport {
-    HopReport { role_arn: Some(format!("arn:aws:iam::111122223333:role/{role}")), ..HopReport::default() }
+    HopReport {
+        role_arn: Some(format!("arn:aws:iam::111122223333:role/{role}")),
+        ..HopReport::default()
+    }
 }

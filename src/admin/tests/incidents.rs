@@ -10,15 +10,26 @@ async fn a_line_for_the_pods_events_is_handed_out_once_and_to_this_pod_only() {
     let target = "/incident?period=300";
     assert_eq!(ask("::1", target).await, (200, String::new()));
     let incident = IncidentReport::default();
-    agent.reports[0].send_modify(|report| (report.incident, report.last_error) = (Some(incident), Some(denied())));
+    agent.reports[0].send_modify(|report| {
+        (report.incident, report.last_error) = (Some(incident), Some(denied()));
+    });
     assert_eq!(ask("10.0.0.7", target).await.0, 403);
     for (bad, status) in [("/incident", 400), ("/incident?period=soon", 400)] {
         assert_eq!(ask("::1", bad).await.0, status, "{bad}");
     }
-    let refused = agent.reply(&Method::GET, target, "::1").await.expect("infallible");
-    assert_eq!((refused.status().as_u16(), &refused.headers()[ALLOW]), (405, &HeaderValue::from_static("POST")));
+    let refused = agent
+        .reply(&Method::GET, target, "::1")
+        .await
+        .expect("infallible");
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()[ALLOW]),
+        (405, &HeaderValue::from_static("POST"))
+    );
     let (status, line) = ask("::1", target).await;
-    assert!(status == 200 && line.contains("AccessDenied") && line.ends_with("; no credentials"), "{line}");
+    assert!(
+        status == 200 && line.contains("AccessDenied") && line.ends_with("; no credentials"),
+        "{line}"
+    );
     assert_eq!(ask("::1", target).await, (200, String::new()));
 }
 
@@ -36,7 +47,9 @@ async fn an_agent_that_is_ending_has_nothing_for_the_pods_events() {
 async fn a_page_in_a_browser_takes_no_line() {
     let agent = agent(&["default"], true);
     let incident = IncidentReport::default();
-    agent.reports[0].send_modify(|report| (report.incident, report.last_error) = (Some(incident), Some(denied())));
+    agent.reports[0].send_modify(|report| {
+        (report.incident, report.last_error) = (Some(incident), Some(denied()));
+    });
     for (name, value, status) in [
         ("origin", "https://evil.example", 403),
         ("referer", "https://evil.example/", 403),
@@ -46,8 +59,14 @@ async fn a_page_in_a_browser_takes_no_line() {
         ("transfer-encoding", "chunked", 400),
     ] {
         let (answered, _, body) = agent.post("/incident?period=300", &[(name, value)]).await;
-        assert_eq!((answered, body.contains("AccessDenied")), (status, false), "{name}: {body}");
+        assert_eq!(
+            (answered, body.contains("AccessDenied")),
+            (status, false),
+            "{name}: {body}"
+        );
     }
-    let (status, _, line) = agent.post("/incident?period=300", &[("content-length", "0")]).await;
+    let (status, _, line) = agent
+        .post("/incident?period=300", &[("content-length", "0")])
+        .await;
     assert!(status == 200 && line.contains("AccessDenied"), "{line}");
 }

@@ -6,13 +6,21 @@ use crate::admin::waiting::WAITERS;
 #[tokio::test(start_paused = true)]
 async fn a_waiting_status_ends_when_started_and_else_at_its_time() {
     let agent = agent(&["default"], true);
-    for (target, seconds) in [("/status", 0), ("/status?wait=0", 0), ("/status?wait=3", 3), ("/status?wait=9999", 25)] {
+    for (target, seconds) in [
+        ("/status", 0),
+        ("/status?wait=0", 0),
+        ("/status?wait=3", 3),
+        ("/status?wait=9999", 25),
+    ] {
         let start = tokio::time::Instant::now();
         let (status, text) = agent.ask(target).await;
         assert_eq!(status, 200);
         assert!(text.contains(r#""started":false"#), "{text}");
         let took = start.elapsed();
-        assert!(took.abs_diff(Duration::from_secs(seconds)) < Duration::from_millis(10), "{target}: {took:?}");
+        assert!(
+            took.abs_diff(Duration::from_secs(seconds)) < Duration::from_millis(10),
+            "{target}: {took:?}"
+        );
     }
     let start = tokio::time::Instant::now();
     let waiting = tokio::spawn(read(agent.reply(&Method::GET, "/status?wait=25", "::1")));
@@ -55,13 +63,18 @@ async fn a_failure_that_comes_later_ends_the_first_wait_at_once() {
 #[tokio::test(start_paused = true)]
 async fn eight_may_wait_and_the_ninth_is_answered_at_once() {
     let agent = agent(&["default"], true);
-    let waiting: Vec<Reply> = (0..WAITERS).map(|_| agent.reply(&Method::GET, "/status?wait=25", "::1")).collect();
+    let waiting: Vec<Reply> = (0..WAITERS)
+        .map(|_| agent.reply(&Method::GET, "/status?wait=25", "::1"))
+        .collect();
     let start = tokio::time::Instant::now();
     assert_eq!(agent.ask("/status?wait=25").await.0, 200);
     assert_eq!(start.elapsed(), Duration::ZERO);
     drop(waiting);
     agent.ask("/status?wait=25").await;
-    assert!(start.elapsed() >= Duration::from_secs(25), "the places are free again");
+    assert!(
+        start.elapsed() >= Duration::from_secs(25),
+        "the places are free again"
+    );
 }
 
 /// What waits for the start of an agent that ends waits for nothing.
@@ -72,6 +85,12 @@ async fn a_waiting_status_ends_with_the_agent() {
     let waiting = tokio::spawn(read(agent.reply(&Method::GET, "/status?wait=25", "::1")));
     tokio::time::sleep(Duration::from_secs(2)).await;
     agent.draining.send_replace(true);
-    assert!(waiting.await.expect("no panic").1.contains(r#""draining":true"#));
+    assert!(
+        waiting
+            .await
+            .expect("no panic")
+            .1
+            .contains(r#""draining":true"#)
+    );
     assert_eq!(start.elapsed().as_secs(), 2);
 }

@@ -12,43 +12,73 @@ struct ServedSurface {
     stop: watch::Sender<bool>,
     serving: tokio::task::JoinHandle<std::io::Result<()>>,
     // Their ends would be answers.
-    _publishers: (Vec<Publisher>, Vec<watch::Sender<Report>>, [watch::Sender<bool>; 3]),
+    _publishers: (
+        Vec<Publisher>,
+        Vec<watch::Sender<Report>>,
+        [watch::Sender<bool>; 3],
+    ),
 }
 
 fn served() -> ServedSurface {
-    let Agent { surface, publishers, reports, started, draining, listening } = agent(&["default"], true);
+    let Agent {
+        surface,
+        publishers,
+        reports,
+        started,
+        draining,
+        listening,
+    } = agent(&["default"], true);
     reports[0].send_modify(|report| report.last_error = Some(denied()));
     let admin = Arc::into_inner(surface.admin).expect("not shared yet");
     let listener = crate::http::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = listener.local_addr().expect("bound");
     let (stop, stopped) = watch::channel(false);
-    let limits = Limits { answering: Duration::from_millis(200), ..Limits::new(8) };
+    let limits = Limits {
+        answering: Duration::from_millis(200),
+        ..Limits::new(8)
+    };
     let serving = tokio::spawn(admin.serve(listener, limits, stopped));
-    ServedSurface { address, stop, serving, _publishers: (publishers, reports, [started, draining, listening]) }
+    ServedSurface {
+        address,
+        stop,
+        serving,
+        _publishers: (publishers, reports, [started, draining, listening]),
+    }
 }
 
 impl ServedSurface {
     /// Everything that comes back for `GET target` with these header lines, sent from `source`.
     async fn ask(&self, source: &str, target: &str, lines: &str) -> String {
-        self.send(source, &format!("GET {target} HTTP/1.1\r\n{lines}connection: close\r\n\r\n")).await
+        self.send(
+            source,
+            &format!("GET {target} HTTP/1.1\r\n{lines}connection: close\r\n\r\n"),
+        )
+        .await
     }
 
     async fn send(&self, source: &str, request: &str) -> String {
         let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
-        socket.bind(SocketAddr::new(source.parse().expect("an address"), 0)).expect("all of 127.0.0.0/8 is here");
+        socket
+            .bind(SocketAddr::new(source.parse().expect("an address"), 0))
+            .expect("all of 127.0.0.0/8 is here");
         let mut stream = socket.connect(self.address).await.expect("a listener");
         stream.write_all(request.as_bytes()).await.expect("open");
         // A client that has nothing more to say is no client that has gone.
         stream.shutdown().await.expect("open");
         let mut text = String::new();
         let reading = stream.read_to_string(&mut text);
-        tokio::time::timeout(Duration::from_secs(30), reading).await.expect("in time").expect("text");
+        tokio::time::timeout(Duration::from_secs(30), reading)
+            .await
+            .expect("in time")
+            .expect("text");
         text
     }
 
     async fn end(self) {
         self.stop.send_replace(true);
-        let ended = tokio::time::timeout(Duration::from_secs(30), self.serving).await.expect("in time");
+        let ended = tokio::time::timeout(Duration::from_secs(30), self.serving)
+            .await
+            .expect("in time");
         ended.expect("no panic").expect("no error");
     }
 }
@@ -58,14 +88,22 @@ impl ServedSurface {
 async fn probes_and_metrics_take_any_peer_host_and_forwarding_headers() {
     let surface = served();
     for source in ["127.0.0.1", "127.0.0.6"] {
-        for lines in
-            ["", "host: kubernetes.default\r\nx-forwarded-for: 10.0.0.1\r\n", "host: a\r\nhost: b\r\nvia: 1.1 x\r\n"]
-        {
-            for (target, status) in
-                [("/livez", "200"), ("/readyz", "503"), ("/readyz?verbose", "503"), ("/metrics", "200")]
-            {
+        for lines in [
+            "",
+            "host: kubernetes.default\r\nx-forwarded-for: 10.0.0.1\r\n",
+            "host: a\r\nhost: b\r\nvia: 1.1 x\r\n",
+        ] {
+            for (target, status) in [
+                ("/livez", "200"),
+                ("/readyz", "503"),
+                ("/readyz?verbose", "503"),
+                ("/metrics", "200"),
+            ] {
                 let answer = surface.ask(source, target, lines).await;
-                assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{source} {target} {lines}: {answer}");
+                assert!(
+                    answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                    "{source} {target} {lines}: {answer}"
+                );
             }
         }
     }
@@ -117,9 +155,14 @@ const ADDED_ON_THE_WAY: [&str; 16] = [
 async fn status_and_roles_are_for_who_asks_this_pod_directly() {
     let surface = served();
     let shown = async |source: &str, lines: &str| {
-        let (status, verbose) =
-            (surface.ask(source, "/status", lines).await, surface.ask(source, "/readyz?verbose", lines).await);
-        assert!(verbose.starts_with("HTTP/1.1 503 ") && verbose.contains("check the trust policy"), "{verbose}");
+        let (status, verbose) = (
+            surface.ask(source, "/status", lines).await,
+            surface.ask(source, "/readyz?verbose", lines).await,
+        );
+        assert!(
+            verbose.starts_with("HTTP/1.1 503 ") && verbose.contains("check the trust policy"),
+            "{verbose}"
+        );
         let shown = status.starts_with("HTTP/1.1 200 ");
         assert!(shown || status.starts_with("HTTP/1.1 403 "), "{status}");
         assert_eq!(
@@ -129,23 +172,49 @@ async fn status_and_roles_are_for_who_asks_this_pod_directly() {
         );
         shown
     };
-    let hosts = ["127.0.0.1:9912", "127.0.0.1", "localhost", "LOCALHOST:9912", "localhost:8080", "[::1]", "[::1]:1"];
+    let hosts = [
+        "127.0.0.1:9912",
+        "127.0.0.1",
+        "localhost",
+        "LOCALHOST:9912",
+        "localhost:8080",
+        "[::1]",
+        "[::1]:1",
+    ];
     for host in hosts {
-        assert!(shown("127.0.0.1", &format!("host: {host}\r\n")).await, "{host}");
-        assert!(!shown("127.0.0.6", &format!("host: {host}\r\n")).await, "{host} by a mesh");
-        assert!(!shown("127.0.0.2", &format!("host: {host}\r\n")).await, "{host} from another loopback address");
+        assert!(
+            shown("127.0.0.1", &format!("host: {host}\r\n")).await,
+            "{host}"
+        );
+        assert!(
+            !shown("127.0.0.6", &format!("host: {host}\r\n")).await,
+            "{host} by a mesh"
+        );
+        assert!(
+            !shown("127.0.0.2", &format!("host: {host}\r\n")).await,
+            "{host} from another loopback address"
+        );
     }
     for lines in FOREIGN {
         assert!(!shown("127.0.0.1", lines).await, "{lines:?}");
     }
     // Each of them alone: a mesh may be configured to leave out the others.
     for name in ADDED_ON_THE_WAY {
-        assert!(!shown("127.0.0.1", &format!("host: localhost:9912\r\n{name}: 127.0.0.1\r\n")).await, "{name}");
+        assert!(
+            !shown(
+                "127.0.0.1",
+                &format!("host: localhost:9912\r\n{name}: 127.0.0.1\r\n")
+            )
+            .await,
+            "{name}"
+        );
     }
     // In absolute form the target names a host too.
     let mut statuses = Vec::new();
     for host in ["localhost:9912", "evil.example"] {
-        let request = format!("GET http://{host}/status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let request = format!(
+            "GET http://{host}/status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        );
         statuses.push(surface.send("127.0.0.1", &request).await[9..12].to_owned());
     }
     assert_eq!(statuses, ["200", "403"]);
@@ -155,8 +224,13 @@ async fn status_and_roles_are_for_who_asks_this_pod_directly() {
 #[tokio::test]
 async fn a_waiting_status_may_take_longer_than_other_answers() {
     let surface = served();
-    let answer = surface.ask("127.0.0.1", "/status?wait=1", "host: localhost\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with('}'), "{answer}");
+    let answer = surface
+        .ask("127.0.0.1", "/status?wait=1", "host: localhost\r\n")
+        .await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with('}'),
+        "{answer}"
+    );
     surface.end().await;
 }
 
@@ -168,14 +242,32 @@ async fn a_refused_request_with_a_body_ends_its_connection() {
         "transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
         "content-length: 2\r\nexpect: 100-continue\r\n\r\n{}",
     ];
-    for (line, status) in [("POST /livez", "405"), ("PUT /status", "405"), ("POST /other", "404")] {
+    for (line, status) in [
+        ("POST /livez", "405"),
+        ("PUT /status", "405"),
+        ("POST /other", "404"),
+    ] {
         for body in bodies {
             let next = "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n";
-            let answer =
-                surface.send("127.0.0.1", &format!("{line} HTTP/1.1\r\nhost: localhost\r\n{body}{next}")).await;
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line} {body}: {answer}");
-            assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{line} {body}: {answer}");
-            assert!(answer.contains("\r\nconnection: close\r\n"), "{line} {body}: {answer}");
+            let answer = surface
+                .send(
+                    "127.0.0.1",
+                    &format!("{line} HTTP/1.1\r\nhost: localhost\r\n{body}{next}"),
+                )
+                .await;
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{line} {body}: {answer}"
+            );
+            assert_eq!(
+                answer.matches("HTTP/1.1 ").count(),
+                1,
+                "{line} {body}: {answer}"
+            );
+            assert!(
+                answer.contains("\r\nconnection: close\r\n"),
+                "{line} {body}: {answer}"
+            );
         }
     }
     surface.end().await;

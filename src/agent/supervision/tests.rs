@@ -40,7 +40,11 @@ impl Assume for Panicking {
             expiration: Wall::from_unix_milliseconds(issued.unix_milliseconds() + 60_000),
             account: None,
         };
-        Ok(Reply { credentials, date: Some(issued), details: ReplyDetails::default() })
+        Ok(Reply {
+            credentials,
+            date: Some(issued),
+            details: ReplyDetails::default(),
+        })
     }
 }
 
@@ -48,18 +52,29 @@ fn parts(at: &'static [usize], directory: &tempfile::TempDir) -> (Arc<Parts<Pani
     let file = directory.path().join("token");
     std::fs::write(&file, TOKEN).expect("room");
     let name = ProfileName::parse("default").expect("a name");
-    let profile = Profile { name, steps: vec![Arc::new(Step::WebIdentity(WebIdentity::new(&file)))] };
-    let refused = Refused { status: 503, body: bytes::Bytes::new() };
+    let profile = Profile {
+        name,
+        steps: vec![Arc::new(Step::WebIdentity(WebIdentity::new(&file)))],
+    };
+    let refused = Refused {
+        status: 503,
+        body: bytes::Bytes::new(),
+    };
     let (publisher, answers) = cache::channel(Answer::Refused(refused), clock::boot);
     let parts = Parts {
         refresh_at: RefreshAt::After(Duration::from_secs(1)),
         digest: Digest([7; 32]),
         source: RotatedFile::new(&file, 4096, |content| Form::Token.parse(content), None),
         extras: vec![Extras::of(&profile.steps[0], &SentCodes::default())],
-        sts: Arc::new(Panicking { at, calls: AtomicUsize::new(0) }),
+        sts: Arc::new(Panicking {
+            at,
+            calls: AtomicUsize::new(0),
+        }),
         publisher,
         report: watch::Sender::new(Report::default()),
-        metrics: Metrics::register(&Registry::new()).expect("a fresh registry").profile(&profile),
+        metrics: Metrics::register(&Registry::new())
+            .expect("a fresh registry")
+            .profile(&profile),
         state: None,
         kept: watch::Sender::new(None),
         boot_id: "this boot".to_owned(),
@@ -70,8 +85,16 @@ fn parts(at: &'static [usize], directory: &tempfile::TempDir) -> (Arc<Parts<Pani
 }
 
 /// Runs the refresher until `wanted` is reported.
-async fn until(parts: &Arc<Parts<Panicking>>, restart_every: Duration, wanted: impl FnMut(&Report) -> bool) {
-    let (ticks, steps, stopping) = (watch::Sender::new(0), watch::Sender::new(0), watch::Sender::new(None));
+async fn until(
+    parts: &Arc<Parts<Panicking>>,
+    restart_every: Duration,
+    wanted: impl FnMut(&Report) -> bool,
+) {
+    let (ticks, steps, stopping) = (
+        watch::Sender::new(0),
+        watch::Sender::new(0),
+        watch::Sender::new(None),
+    );
     let inputs = inputs(
         &ticks.subscribe(),
         &steps.subscribe(),
@@ -98,12 +121,20 @@ async fn a_refresher_that_panics_goes_on_from_what_it_kept_and_readers_do_not_no
     let (parts, answers) = parts(&[2, 3], &directory);
     let mut names = Vec::new();
     until(&parts, Duration::from_millis(10), |report| {
-        assert_eq!(answers.is_available(), generation(report) > 0, "a panic takes nothing away");
+        assert_eq!(
+            answers.is_available(),
+            generation(report) > 0,
+            "a panic takes nothing away"
+        );
         names.extend(report.session_name.clone());
         generation(report) == 2
     })
     .await;
-    assert_eq!(parts.sts.calls.load(Relaxed), 4, "two calls ended in a panic, and the count went on from one");
+    assert_eq!(
+        parts.sts.calls.load(Relaxed),
+        4,
+        "two calls ended in a panic, and the count went on from one"
+    );
     names.dedup();
     assert_eq!(names, ["host"], "constant through the restarts");
 }
@@ -113,9 +144,15 @@ async fn a_refresher_that_panics_at_its_first_call_is_started_again() {
     let directory = tempfile::tempdir().expect("a directory");
     let (parts, answers) = parts(&[1], &directory);
     let began = clock::boot();
-    until(&parts, Duration::from_millis(300), |report| generation(report) == 1).await;
+    until(&parts, Duration::from_millis(300), |report| {
+        generation(report) == 1
+    })
+    .await;
     assert!(answers.is_available());
-    assert!(clock::boot().since(began) >= Duration::from_millis(300), "not before its time");
+    assert!(
+        clock::boot().since(began) >= Duration::from_millis(300),
+        "not before its time"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,11 +162,16 @@ async fn nothing_has_started_while_another_process_has_the_endpoints_port() {
         let mut tasks = JoinSet::new();
         // Without a profile there are no credentials to wait for.
         let mut started = started(&mut tasks, &[], None, wait_for_credentials, bound);
-        let early = tokio::time::timeout(Duration::from_mins(1), started.wait_for(|started| *started)).await;
+        let early =
+            tokio::time::timeout(Duration::from_mins(1), started.wait_for(|started| *started))
+                .await;
         assert!(early.is_err(), "{wait_for_credentials}");
         drop(early);
         listening.send_replace(true);
         let bound = Duration::from_mins(1);
-        tokio::time::timeout(bound, started.wait_for(|started| *started)).await.expect("in time").expect("open");
+        tokio::time::timeout(bound, started.wait_for(|started| *started))
+            .await
+            .expect("in time")
+            .expect("open");
     }
 }

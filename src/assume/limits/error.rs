@@ -20,13 +20,17 @@ pub enum Error {
     #[error("a session policy is a JSON object of at most 2048 characters, all of Latin 1")]
     Policy,
     /// Not a policy's ARN.
-    #[error("a policy ARN looks like arn:aws:iam::aws:policy/ReadOnlyAccess (20 to 2048 characters)")]
+    #[error(
+        "a policy ARN looks like arn:aws:iam::aws:policy/ReadOnlyAccess (20 to 2048 characters)"
+    )]
     PolicyArn,
     /// Outside the pattern.
     #[error("an external id has 2 to 1224 letters, digits and _+=,.@:/- only")]
     ExternalId,
     /// Outside the pattern.
-    #[error("a source identity has 2 to 64 letters, digits and _+=,.@- only, and does not begin with aws:")]
+    #[error(
+        "a source identity has 2 to 64 letters, digits and _+=,.@- only, and does not begin with aws:"
+    )]
     SourceIdentity,
     /// Outside the pattern.
     #[error("a tag key has 1 to 128 letters, digits, spaces and _.:/=+-@ only")]
@@ -67,6 +71,8 @@ pub enum Error {
     #[error("an account's id has twelve digits")]
     AccountId,
     /// Not an issuer without its scheme.
-    #[error("the token's issuer as the identity pool lists it, without https:// (1 to 128 characters)")]
+    #[error(
+        "the token's issuer as the identity pool lists it, without https:// (1 to 128 characters)"
+    )]
     Login,
 }

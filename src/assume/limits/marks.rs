@@ -72,6 +72,9 @@ mod tests {
         for c in ['a', 'ä', 'ß', 'क', '字', '٣', '½', 'Ⅷ', ' ', '+'] {
             assert!(!is_mark(c), "{c:?}");
         }
-        assert!(MARKS.windows(2).all(|pair| pair[0].1 < pair[1].0), "ascending");
+        assert!(
+            MARKS.windows(2).all(|pair| pair[0].1 < pair[1].0),
+            "ascending"
+        );
     }
 }

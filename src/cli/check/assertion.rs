@@ -10,13 +10,31 @@ use crate::time::Wall;
 /// One line: whose it is, for whom, and until when.
 pub(super) fn judge(name: &str, facts: &Facts, now: Wall) -> Check {
     let issuer = facts.issuer.as_deref().unwrap_or("an unnamed issuer");
-    let about = format!("issued by {issuer} for {}", facts.recipient.as_deref().unwrap_or("an unnamed recipient"));
+    let about = format!(
+        "issued by {issuer} for {}",
+        facts.recipient.as_deref().unwrap_or("an unnamed recipient")
+    );
     match facts.not_on_or_after {
         Some(end) if end <= now => {
-            let message = format!("{about}, ended {} ago, at {}", span(now.since(end)), end.rfc3339());
-            Check::failure(name, message, "find out why nobody writes a new assertion into the file")
+            let message = format!(
+                "{about}, ended {} ago, at {}",
+                span(now.since(end)),
+                end.rfc3339()
+            );
+            Check::failure(
+                name,
+                message,
+                "find out why nobody writes a new assertion into the file",
+            )
         }
-        Some(end) => Check::ok(name, format!("{about}, usable for {}, until {}", span(end.since(now)), end.rfc3339())),
+        Some(end) => Check::ok(
+            name,
+            format!(
+                "{about}, usable for {}, until {}",
+                span(end.since(now)),
+                end.rfc3339()
+            ),
+        ),
         None => Check::ok(name, format!("{about}, with an end that only STS can read")),
     }
 }
@@ -32,8 +50,21 @@ mod tests {
             not_on_or_after: Some(Wall::from_unix_seconds(1000)),
             ..Facts::default()
         };
-        let text = |now| format!("{:?}", judge("SAML assertion file", &facts, Wall::from_unix_seconds(now)));
-        assert!(text(940).contains("issued by https://idp for an unnamed recipient, usable for 1m"), "{}", text(940));
-        assert!(text(1060).contains("ended 1m ago, at 1970-01-01T00:16:40Z"), "{}", text(1060));
+        let text = |now| {
+            format!(
+                "{:?}",
+                judge("SAML assertion file", &facts, Wall::from_unix_seconds(now))
+            )
+        };
+        assert!(
+            text(940).contains("issued by https://idp for an unnamed recipient, usable for 1m"),
+            "{}",
+            text(940)
+        );
+        assert!(
+            text(1060).contains("ended 1m ago, at 1970-01-01T00:16:40Z"),
+            "{}",
+            text(1060)
+        );
     }
 }

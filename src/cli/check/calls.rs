@@ -17,7 +17,11 @@ const NOTEWORTHY: Duration = Duration::from_mins(1);
 const REFUSED: Duration = Duration::from_mins(5);
 
 /// One line for each step of the profile, for those that were not reached too.
-pub(super) fn judge(profile: &Profile, outcomes: &[Result<Reply, Failure>], at_sts: Wall) -> Vec<Check> {
+pub(super) fn judge(
+    profile: &Profile,
+    outcomes: &[Result<Reply, Failure>],
+    at_sts: Wall,
+) -> Vec<Check> {
     let line = |at: usize| {
         let step: &Step = &profile.steps[at];
         let name = name(at);
@@ -31,7 +35,11 @@ pub(super) fn judge(profile: &Profile, outcomes: &[Result<Reply, Failure>], at_s
             Some(Err(failure)) => Check::failure(&name, refused(step, failure), failure.hint()),
             None => {
                 let message = format!("{}: not tried, because the step before failed", asked(step));
-                Check::warning(&name, message, format!("first correct the {}", self::name(outcomes.len() - 1)))
+                Check::warning(
+                    &name,
+                    message,
+                    format!("first correct the {}", self::name(outcomes.len() - 1)),
+                )
             }
         }
     };
@@ -40,17 +48,32 @@ pub(super) fn judge(profile: &Profile, outcomes: &[Result<Reply, Failure>], at_s
 
 /// `source`, `hop 1`, `hop 2`: the words of the configuration file's chain.
 fn name(at: usize) -> String {
-    if at == 0 { "source".to_owned() } else { format!("hop {at}") }
+    if at == 0 {
+        "source".to_owned()
+    } else {
+        format!("hop {at}")
+    }
 }
 
 fn asked(step: &Step) -> String {
-    let role = step.role_arn().map_or_else(|| "a role chosen by STS".to_owned(), ToString::to_string);
+    let role = step
+        .role_arn()
+        .map_or_else(|| "a role chosen by STS".to_owned(), ToString::to_string);
     format!("{} of {role}", step.operation())
 }
 
 fn granted(step: &Step, reply: &Reply, at_sts: Wall) -> String {
-    let session = reply.details.assumed_role_arn.as_deref().unwrap_or("credentials without a role's name");
-    let left = about(reply.credentials.expiration.since(reply.date.unwrap_or(at_sts)));
+    let session = reply
+        .details
+        .assumed_role_arn
+        .as_deref()
+        .unwrap_or("credentials without a role's name");
+    let left = about(
+        reply
+            .credentials
+            .expiration
+            .since(reply.date.unwrap_or(at_sts)),
+    );
     format!("{}: granted {session}, for {left}", step.operation())
 }
 
@@ -61,17 +84,37 @@ fn refused(step: &Step, failure: &Failure) -> String {
 /// How long a session `longest` comes to, of which the outcomes say that an hour is granted.
 pub(super) fn longest(found: &Found) -> Check {
     const NAME: &str = "longest session";
-    let Found { step, granted, refused, refusal, open } = found;
-    let step = if *step == 0 { String::new() } else { format!(" of {}", name(*step)) };
+    let Found {
+        step,
+        granted,
+        refused,
+        refusal,
+        open,
+    } = found;
+    let step = if *step == 0 {
+        String::new()
+    } else {
+        format!(" of {}", name(*step))
+    };
     let most = granted.map_or_else(|| SessionDuration::HOUR.to_string(), about);
     if let Some((asked, failure)) = open {
-        let message = format!("at least {most}{step}: {asked}: {}: {}", failure.code, failure.message);
+        let message = format!(
+            "at least {most}{step}: {asked}: {}: {}",
+            failure.code, failure.message
+        );
         return Check::warning(NAME, message, failure.hint());
     }
-    let durations = refused.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let durations = refused
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
     let are = if refused.len() == 1 { "is" } else { "are" };
     match refusal {
-        Some(refusal) => Check::ok(NAME, format!("{most}{step}: {durations} {are} refused ({})", refusal.code)),
+        Some(refusal) => Check::ok(
+            NAME,
+            format!("{most}{step}: {durations} {are} refused ({})", refusal.code),
+        ),
         None => Check::ok(NAME, format!("{most}{step}")),
     }
 }
@@ -80,7 +123,11 @@ pub(super) fn longest(found: &Found) -> Check {
 pub(super) fn clock(here: Wall, at_sts: Wall) -> Check {
     const NAME: &str = "clock";
     const FIX: &str = "set the node's clock right (NTP)";
-    let (apart, side) = if here > at_sts { (here.since(at_sts), "ahead of") } else { (at_sts.since(here), "behind") };
+    let (apart, side) = if here > at_sts {
+        (here.since(at_sts), "ahead of")
+    } else {
+        (at_sts.since(here), "behind")
+    };
     let message = format!("{} {side} STS", about(apart));
     if apart > REFUSED {
         Check::failure(NAME, message + ": AWS refuses signatures beyond 5m", FIX)
@@ -101,7 +148,10 @@ mod tests {
         let line = |seconds| clock(at(seconds), at(0)).line();
         assert_eq!(line(60), "ok clock: less than a minute from STS's");
         assert_eq!(line(-60), line(60));
-        assert_eq!(line(61), "warning clock: 1m ahead of STS; fix: set the node's clock right (NTP)");
+        assert_eq!(
+            line(61),
+            "warning clock: 1m ahead of STS; fix: set the node's clock right (NTP)"
+        );
         assert_eq!(
             line(-301),
             "failure clock: 5m behind STS: AWS refuses signatures beyond 5m; fix: set the node's clock right (NTP)"

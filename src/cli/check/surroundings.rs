@@ -12,8 +12,12 @@ use crate::config::Client;
 use crate::{authorization, process, state};
 
 /// Variables by which an SDK takes other credentials, before it asks our endpoint.
-const COMPETITORS: [&str; 4] =
-    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+const COMPETITORS: [&str; 4] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_PROFILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+];
 
 /// Where EKS's own webhook mounts its token.
 const EKS_TOKENS: &str = "/var/run/secrets/eks.amazonaws.com/";
@@ -29,16 +33,22 @@ pub(super) fn environment(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Chec
             "{} set here: the agent ignores it, but an SDK in an application container would not",
             set.join(", ")
         );
-        found.push(Check::warning(NAME, message, "see that no application container has it"));
+        found.push(Check::warning(
+            NAME,
+            message,
+            "see that no application container has it",
+        ));
     }
     if variable("AWS_WEB_IDENTITY_TOKEN_FILE").is_some_and(|file| file.starts_with(EKS_TOKENS)) {
-        let message =
-            "EKS's webhook has set AWS_WEB_IDENTITY_TOKEN_FILE, in the application containers too: there it wins";
+        let message = "EKS's webhook has set AWS_WEB_IDENTITY_TOKEN_FILE, in the application containers too: there it wins";
         let fix = "label the pod eks.amazonaws.com/skip-pod-identity-webhook: \"true\"";
         found.push(Check::warning(NAME, message, fix));
     }
     if found.is_empty() {
-        found.push(Check::ok(NAME, "no variable here competes with the agent's credentials"));
+        found.push(Check::ok(
+            NAME,
+            "no variable here competes with the agent's credentials",
+        ));
     }
     found
 }
@@ -49,8 +59,13 @@ pub(super) fn client(client: &Client) -> Check {
     let file = client.token_file.display();
     let directory = client.token_file.parent().unwrap_or(Path::new("/"));
     if client.authorization_token.is_some() {
-        let message = format!("its token stands in the pod's specification (legacy clients), and in {file}");
-        return Check::warning(&name, message, "update the client's SDK and remove stsidecar.dev/legacy-clients");
+        let message =
+            format!("its token stands in the pod's specification (legacy clients), and in {file}");
+        return Check::warning(
+            &name,
+            message,
+            "update the client's SDK and remove stsidecar.dev/legacy-clients",
+        );
     }
     if authorization::is_kept(&client.token_file) {
         return Check::ok(&name, format!("{file} holds its token"));
@@ -89,13 +104,21 @@ fn writable(directory: &Path) -> Result<(), String> {
     if !existing.is_dir() {
         return Err(format!("{} is not a directory", existing.display()));
     }
-    access(existing, Access::WRITE_OK | Access::EXEC_OK)
-        .map_err(|errno| format!("{} is not writable for uid {}: {errno}", existing.display(), process::uid()))
+    access(existing, Access::WRITE_OK | Access::EXEC_OK).map_err(|errno| {
+        format!(
+            "{} is not writable for uid {}: {errno}",
+            existing.display(),
+            process::uid()
+        )
+    })
 }
 
 /// The directory, or what is there of the way to it.
 fn nearest(directory: &Path) -> &Path {
-    directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"))
+    directory
+        .ancestors()
+        .find(|path| path.exists())
+        .unwrap_or(Path::new("/"))
 }
 
 #[cfg(test)]
@@ -115,7 +138,13 @@ mod tests {
     fn at(token_file: &Path, authorization_token: Option<Secret>) -> String {
         let name = ProfileName::parse("app").expect("a name");
         let token_file = token_file.to_owned();
-        client(&Client { profile: name.clone(), name, token_file, authorization_token }).line()
+        client(&Client {
+            profile: name.clone(),
+            name,
+            token_file,
+            authorization_token,
+        })
+        .line()
     }
 
     #[test]
@@ -125,14 +154,19 @@ mod tests {
             ["ok environment: no variable here competes with the agent's credentials"]
         );
         assert_eq!(
-            lines(&[("AWS_ACCESS_KEY_ID", "canary"), ("AWS_SECRET_ACCESS_KEY", "canary")]),
+            lines(&[
+                ("AWS_ACCESS_KEY_ID", "canary"),
+                ("AWS_SECRET_ACCESS_KEY", "canary")
+            ]),
             [
                 "warning environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY set here: the agent ignores it, but an SDK \
               in an application container would not; fix: see that no application container has it"
             ]
         );
         let eks = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token";
-        assert!(lines(&[("AWS_WEB_IDENTITY_TOKEN_FILE", eks)])[0].contains("skip-pod-identity-webhook"));
+        assert!(
+            lines(&[("AWS_WEB_IDENTITY_TOKEN_FILE", eks)])[0].contains("skip-pod-identity-webhook")
+        );
     }
 
     #[test]
@@ -143,20 +177,35 @@ mod tests {
         assert!(!directory.path().join("app").exists());
         authorization::ensure(&file, None).expect("made");
         assert!(at(&file, None).ends_with("app/token holds its token"));
-        assert!(at(&file, Some(Secret::new("canary".into()))).starts_with("warning client app: its token stands"));
+        assert!(
+            at(&file, Some(Secret::new("canary".into())))
+                .starts_with("warning client app: its token stands")
+        );
         let never = at(Path::new("/proc/self/app/token"), None);
         assert!(
-            never.starts_with("failure client app: /proc/self/app/token cannot be made: /proc/self is not"),
+            never.starts_with(
+                "failure client app: /proc/self/app/token cannot be made: /proc/self is not"
+            ),
             "{never}"
         );
     }
 
     #[test]
     fn the_state_directory_should_be_in_memory() {
-        assert!(state_directory(None).line().starts_with("ok state directory: none is set"));
+        assert!(
+            state_directory(None)
+                .line()
+                .starts_with("ok state directory: none is set")
+        );
         let failed = state_directory(Some(Path::new("/proc/self/state"))).line();
-        assert!(failed.starts_with("failure state directory: /proc/self/state cannot be used"), "{failed}");
+        assert!(
+            failed.starts_with("failure state directory: /proc/self/state cannot be used"),
+            "{failed}"
+        );
         let memory = state_directory(Some(Path::new("/dev/shm/stsidecar-check/state"))).line();
-        assert_eq!(memory, "ok state directory: /dev/shm/stsidecar-check/state is in memory and writable");
+        assert_eq!(
+            memory,
+            "ok state directory: /dev/shm/stsidecar-check/state is in memory and writable"
+        );
     }
 }

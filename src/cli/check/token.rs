@@ -31,14 +31,28 @@ pub(super) enum Layout {
 
 /// How the file at `path` is laid out.
 pub(super) fn layout(path: &Path) -> Layout {
-    let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
-    let swapped = path.parent().is_some_and(|directory| is_link(&directory.join("..data")));
-    if swapped && is_link(path) { Layout::Volume } else { Layout::Plain }
+    let is_link = |path: &Path| {
+        path.symlink_metadata()
+            .is_ok_and(|metadata| metadata.is_symlink())
+    };
+    let swapped = path
+        .parent()
+        .is_some_and(|directory| is_link(&directory.join("..data")));
+    if swapped && is_link(path) {
+        Layout::Volume
+    } else {
+        Layout::Plain
+    }
 }
 
 /// Every judgement of a token; `aws` is whether AWS's STS will read it.
 pub(super) fn judge(claims: &Claims, layout: Layout, aws: bool, now: Wall) -> Vec<Check> {
-    vec![identity(claims), audience(claims, aws), lifetime(claims, now), rotation(claims, layout, now)]
+    vec![
+        identity(claims),
+        audience(claims, aws),
+        lifetime(claims, now),
+        rotation(claims, layout, now),
+    ]
 }
 
 fn identity(claims: &Claims) -> Check {
@@ -46,7 +60,11 @@ fn identity(claims: &Claims) -> Check {
     match (&claims.subject, &claims.issuer) {
         (Some(subject), Some(issuer)) => Check::ok(NAME, format!("{subject} of {issuer}")),
         (subject, _) => {
-            let missing = if subject.is_none() { "subject (sub)" } else { "issuer (iss)" };
+            let missing = if subject.is_none() {
+                "subject (sub)"
+            } else {
+                "issuer (iss)"
+            };
             let fix = "use a projected service account token, which has both";
             Check::failure(NAME, format!("the token names no {missing}"), fix)
         }
@@ -58,24 +76,37 @@ fn audience(claims: &Claims, aws: bool) -> Check {
     let named = claims.audience.join(", ");
     let for_api_server = |audience: &String| {
         claims.issuer.as_ref() == Some(audience)
-            || audience.trim_start_matches("https://").starts_with("kubernetes.default.svc")
+            || audience
+                .trim_start_matches("https://")
+                .starts_with("kubernetes.default.svc")
     };
     if claims.audience.is_empty() {
-        let fix = format!("set the audience of the projected volume's serviceAccountToken, on AWS to {USUAL_AUDIENCE}");
+        let fix = format!(
+            "set the audience of the projected volume's serviceAccountToken, on AWS to {USUAL_AUDIENCE}"
+        );
         return Check::failure(NAME, "the token names no audience", fix);
     }
     if claims.audience.iter().any(for_api_server) {
         let message = format!("{named}: this token also opens the cluster's API server");
-        let fix = format!("set the audience of the projected volume's serviceAccountToken, on AWS to {USUAL_AUDIENCE}");
+        let fix = format!(
+            "set the audience of the projected volume's serviceAccountToken, on AWS to {USUAL_AUDIENCE}"
+        );
         return Check::warning(NAME, message, fix);
     }
     let is_usual = |audience: &String| {
         let partition = audience.strip_suffix(".cn").unwrap_or(audience);
-        partition == USUAL_AUDIENCE || partition.starts_with("sts.") && partition.ends_with(".amazonaws.com")
+        partition == USUAL_AUDIENCE
+            || partition.starts_with("sts.") && partition.ends_with(".amazonaws.com")
     };
     if aws && !claims.audience.iter().any(is_usual) {
-        let fix = format!("make sure that the IAM OIDC provider lists it, or change it to {USUAL_AUDIENCE}");
-        return Check::warning(NAME, format!("{named}, where AWS usually expects {USUAL_AUDIENCE}"), fix);
+        let fix = format!(
+            "make sure that the IAM OIDC provider lists it, or change it to {USUAL_AUDIENCE}"
+        );
+        return Check::warning(
+            NAME,
+            format!("{named}, where AWS usually expects {USUAL_AUDIENCE}"),
+            fix,
+        );
     }
     Check::ok(NAME, named)
 }
@@ -92,18 +123,29 @@ fn lifetime(claims: &Claims, now: Wall) -> Check {
         let fix = "find out why the kubelet does not renew it: kubectl describe pod, the node's clock and kubelet log";
         return Check::failure(NAME, message, fix);
     }
-    if let Some(start) = claims.not_before.filter(|start| start.since(now) > Duration::from_secs(5)) {
-        let message =
-            format!("not valid for another {}: the clock here is behind the API server's", { span(start.since(now)) });
+    if let Some(start) = claims
+        .not_before
+        .filter(|start| start.since(now) > Duration::from_secs(5))
+    {
+        let message = format!(
+            "not valid for another {}: the clock here is behind the API server's",
+            { span(start.since(now)) }
+        );
         return Check::warning(NAME, message, CLOCK);
     }
     let left = end.since(now);
     let whole = claims.issued_at.map_or(left, |start| end.since(start));
     let message = format!("expires in {}, at {}", span(left), end.rfc3339());
     if whole >= EXTENDED {
-        let message =
-            format!("valid for {}: expirationSeconds 3607 with the API server's audience does that", { span(whole) });
-        return Check::warning(NAME, message, "set expirationSeconds to 86400 and an audience of its own");
+        let message = format!(
+            "valid for {}: expirationSeconds 3607 with the API server's audience does that",
+            { span(whole) }
+        );
+        return Check::warning(
+            NAME,
+            message,
+            "set expirationSeconds to 86400 and an audience of its own",
+        );
     }
     if left < whole / 10 {
         let fix = "find out why the kubelet, which renews at 80 % of the lifetime, has not: the node's kubelet log";
@@ -115,21 +157,40 @@ fn lifetime(claims: &Claims, now: Wall) -> Check {
 fn rotation(claims: &Claims, layout: Layout, now: Wall) -> Check {
     const NAME: &str = "token rotation";
     if layout == Layout::Plain {
-        let message = "a plain file without ..data beside it: nobody renews a copy or a subPath mount";
-        return Check::warning(NAME, message, "mount the projected volume as a directory, without subPath");
+        let message =
+            "a plain file without ..data beside it: nobody renews a copy or a subPath mount";
+        return Check::warning(
+            NAME,
+            message,
+            "mount the projected volume as a directory, without subPath",
+        );
     }
     let (Some(start), Some(end)) = (claims.issued_at, claims.expires_at) else {
         let fix = "use a projected service account token, which has both";
-        return Check::warning(NAME, "the token does not say when it was issued and expires", fix);
+        return Check::warning(
+            NAME,
+            "the token does not say when it was issued and expires",
+            fix,
+        );
     };
     let (age, whole) = (now.since(start), end.since(start));
     let due = (whole * 4 / 5).min(OLDEST);
     if age > due + SLACK.min(whole / 20) {
-        let message = format!("issued {} ago and due for renewal at {}", span(age), span(due));
+        let message = format!(
+            "issued {} ago and due for renewal at {}",
+            span(age),
+            span(due)
+        );
         let fix = "find out why the kubelet does not renew it: the node's kubelet log, the API server, the pod's end";
         return Check::warning(NAME, message, fix);
     }
-    Check::ok(NAME, format!("issued {} ago, in a volume that the kubelet renews", span(age)))
+    Check::ok(
+        NAME,
+        format!(
+            "issued {} ago, in a volume that the kubelet renews",
+            span(age)
+        ),
+    )
 }
 
 #[cfg(test)]
@@ -161,8 +222,10 @@ mod tests {
 
     #[test]
     fn a_fresh_token_for_sts_is_fine() {
-        let lines: Vec<String> =
-            judge(&claims(60, 86_400), Layout::Volume, true, wall(NOW)).iter().map(Check::line).collect();
+        let lines: Vec<String> = judge(&claims(60, 86_400), Layout::Volume, true, wall(NOW))
+            .iter()
+            .map(Check::line)
+            .collect();
         assert_eq!(
             lines,
             [
@@ -183,14 +246,29 @@ mod tests {
             ("vault", true, "warning"),
             ("vault", false, "ok"),
             ("https://issuer.example.com", false, "warning"),
-            ("https://kubernetes.default.svc.cluster.local", true, "warning"),
+            (
+                "https://kubernetes.default.svc.cluster.local",
+                true,
+                "warning",
+            ),
         ] {
-            let claims = Claims { audience: vec![audience.into()], ..claims(0, 3600) };
-            assert!(super::audience(&claims, aws).line().starts_with(word), "{audience} {aws}");
+            let claims = Claims {
+                audience: vec![audience.into()],
+                ..claims(0, 3600)
+            };
+            assert!(
+                super::audience(&claims, aws).line().starts_with(word),
+                "{audience} {aws}"
+            );
         }
-        let none = Claims { audience: Vec::new(), ..claims(0, 3600) };
+        let none = Claims {
+            audience: Vec::new(),
+            ..claims(0, 3600)
+        };
         assert!(
-            super::audience(&none, false).line().starts_with("failure token audience: the token names no audience")
+            super::audience(&none, false)
+                .line()
+                .starts_with("failure token audience: the token names no audience")
         );
     }
 
@@ -198,14 +276,22 @@ mod tests {
     fn the_lifetime_tells_expired_early_ending_and_extended_apart() {
         let line = |claims: &Claims| lifetime(claims, wall(NOW)).line();
         assert!(
-            line(&claims(7200, 3600)).starts_with("failure token lifetime: expired 1h ago, at 2026-11-22T05:00:00Z")
+            line(&claims(7200, 3600))
+                .starts_with("failure token lifetime: expired 1h ago, at 2026-11-22T05:00:00Z")
         );
         assert!(line(&claims(3300, 3600)).starts_with("warning token lifetime: expires in 5m,"));
         assert!(line(&claims(0, 3600)).starts_with("ok token lifetime: expires in 1h,"));
-        assert!(line(&claims(-90, 3600)).starts_with("warning token lifetime: not valid for another 1m 30s:"));
+        assert!(
+            line(&claims(-90, 3600))
+                .starts_with("warning token lifetime: not valid for another 1m 30s:")
+        );
         assert!(line(&claims(0, 31_536_000)).contains("365d: expirationSeconds 3607"));
         assert!(
-            line(&Claims { expires_at: None, ..claims(0, 1) }).starts_with("failure token lifetime: the token has no")
+            line(&Claims {
+                expires_at: None,
+                ..claims(0, 1)
+            })
+            .starts_with("failure token lifetime: the token has no")
         );
     }
 
@@ -213,12 +299,17 @@ mod tests {
     fn a_token_past_its_renewal_was_not_rotated() {
         assert!(rotation_of(2880, 3600).starts_with("ok"));
         assert!(
-            rotation_of(3061, 3600).starts_with("warning token rotation: issued 51m 1s ago and due for renewal at 48m")
+            rotation_of(3061, 3600).starts_with(
+                "warning token rotation: issued 51m 1s ago and due for renewal at 48m"
+            )
         );
         assert!(rotation_of(86_400, 172_800).starts_with("ok"));
         assert!(rotation_of(87_001, 172_800).contains("due for renewal at 1d;"));
         let plain = rotation(&claims(0, 3600), Layout::Plain, wall(NOW)).line();
-        assert!(plain.starts_with("warning token rotation: a plain file"), "{plain}");
+        assert!(
+            plain.starts_with("warning token rotation: a plain file"),
+            "{plain}"
+        );
     }
 
     #[test]
@@ -231,7 +322,10 @@ mod tests {
         symlink("..1", path("..data")).expect("a link");
         symlink("..data/token", path("token")).expect("a link");
         std::fs::write(path("copy"), "x").expect("a file");
-        assert_eq!((layout(&path("token")), layout(&path("copy"))), (Layout::Volume, Layout::Plain));
+        assert_eq!(
+            (layout(&path("token")), layout(&path("copy"))),
+            (Layout::Volume, Layout::Plain)
+        );
         assert_eq!(layout(&path("..1/token")), Layout::Plain);
     }
 }

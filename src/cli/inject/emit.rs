@@ -23,13 +23,18 @@ pub(super) fn document(tree: &Tree) -> String {
 
 /// As JSON, on one line or indented as `like` is.
 pub(super) fn json(tree: &Tree, like: &str) -> String {
-    let indent = like.lines().nth(1).map(|line| &line[..line.len() - line.trim_start().len()]);
+    let indent = like
+        .lines()
+        .nth(1)
+        .map(|line| &line[..line.len() - line.trim_start().len()]);
     let mut out = Vec::new();
     let done = match indent.filter(|_| like.starts_with("{\n") || like.starts_with("{\r\n")) {
         None => tree.serialize(&mut serde_json::Serializer::new(&mut out)),
         Some(indent) => {
             let formatter = PrettyFormatter::with_indent(indent.as_bytes());
-            tree.serialize(&mut serde_json::Serializer::with_formatter(&mut out, formatter))
+            tree.serialize(&mut serde_json::Serializer::with_formatter(
+                &mut out, formatter,
+            ))
         }
     };
     done.expect("keys are texts, and a Vec takes every byte");
@@ -44,7 +49,11 @@ fn map(pairs: &[(String, Tree)], indent: usize, out: &mut String) {
 }
 
 fn entry(key: &str, value: &Tree, indent: usize, out: &mut String) {
-    out.push_str(&if is_plain(key) { key.to_owned() } else { quoted(key) });
+    out.push_str(&if is_plain(key) {
+        key.to_owned()
+    } else {
+        quoted(key)
+    });
     out.push(':');
     match value {
         Tree::Map(pairs) if !pairs.is_empty() => {
@@ -109,14 +118,25 @@ fn block(text: &str, indent: usize) -> Option<String> {
     if indent == 0 {
         return None;
     }
-    if !body.contains('\n') || !text.chars().all(printable) || starts(text.lines().next()?) || body.ends_with('\n') {
+    if !body.contains('\n')
+        || !text.chars().all(printable)
+        || starts(text.lines().next()?)
+        || body.ends_with('\n')
+    {
         return None;
     }
     // Blank lines with spaces in them are told apart badly.
-    if text.lines().any(|line| !line.is_empty() && line.trim().is_empty()) {
+    if text
+        .lines()
+        .any(|line| !line.is_empty() && line.trim().is_empty())
+    {
         return None;
     }
-    let mut block = if text.ends_with('\n') { "|".to_owned() } else { "|-".to_owned() };
+    let mut block = if text.ends_with('\n') {
+        "|".to_owned()
+    } else {
+        "|-".to_owned()
+    };
     for line in body.split('\n') {
         block.push('\n');
         if !line.is_empty() {
@@ -129,7 +149,10 @@ fn block(text: &str, indent: usize) -> Option<String> {
 
 /// Line separators and marks that YAML readers treat differently.
 fn is_special(c: char) -> bool {
-    matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    matches!(
+        c,
+        '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+    )
 }
 
 /// In double quotes, with the escapes of JSON, which are YAML's too; a text that is JSON itself in single ones.
@@ -147,9 +170,26 @@ fn quoted(text: &str) -> String {
 
 /// Whether a text without quotes is that text to every reader.
 fn is_plain(text: &str) -> bool {
-    const WORDS: [&str; 12] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf", "undefined"];
-    const UNITS: [&str; 13] = ["m", "k", "M", "G", "T", "P", "Ki", "Mi", "Gi", "Ti", "Pi", "s", "h"];
-    let Some(first) = text.chars().next() else { return false };
+    const WORDS: [&str; 12] = [
+        "null",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "y",
+        "n",
+        "nan",
+        "inf",
+        "undefined",
+    ];
+    const UNITS: [&str; 13] = [
+        "m", "k", "M", "G", "T", "P", "Ki", "Mi", "Gi", "Ti", "Pi", "s", "h",
+    ];
+    let Some(first) = text.chars().next() else {
+        return false;
+    };
     if first.is_ascii_digit() {
         let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
         return UNITS.contains(&digits);

@@ -61,7 +61,11 @@ fn after(line: &str, column: usize, is_value_due: bool) -> State {
             rest = rest.find(' ').map_or("", |end| rest[end..].trim_start());
         } else if rest.starts_with(['|', '>']) && is_value {
             return State::Block(parent);
-        } else if let Some(quote) = rest.chars().next().filter(|first| ['\'', '"'].contains(first)) {
+        } else if let Some(quote) = rest
+            .chars()
+            .next()
+            .filter(|first| ['\'', '"'].contains(first))
+        {
             match end_of_quoted(&rest[1..], quote).map(|end| &rest[1 + end..]) {
                 None if is_value => return State::Quoted(quote, at),
                 None => return State::Structure,
@@ -70,7 +74,10 @@ fn after(line: &str, column: usize, is_value_due: bool) -> State {
                     None => return State::Structure,
                 },
             }
-        } else if let Some(end) = rest.find(": ").filter(|_| !rest.starts_with(['#', '{', '['])) {
+        } else if let Some(end) = rest
+            .find(": ")
+            .filter(|_| !rest.starts_with(['#', '{', '[']))
+        {
             (parent, is_value) = (at, true);
             rest = rest[end + 2..].trim_start();
             if !rest.starts_with(['\'', '"', '|', '>', '&', '!']) {
@@ -88,7 +95,10 @@ fn end_of_quoted(text: &str, quote: char) -> Option<usize> {
     while let Some((at, character)) = characters.next() {
         match character {
             '\\' if quote == '"' => drop(characters.next()),
-            own if own == quote && quote == '\'' && characters.peek().is_some_and(|(_, next)| *next == quote) => {
+            own if own == quote
+                && quote == '\''
+                && characters.peek().is_some_and(|(_, next)| *next == quote) =>
+            {
                 characters.next();
             }
             own if own == quote => return Some(at + 1),

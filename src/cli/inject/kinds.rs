@@ -28,13 +28,17 @@ impl GroupKind {
     /// Reads `GROUP/KIND`; of the core group `KIND` alone is enough.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (group, kind) = text.split_once('/').unwrap_or(("", text));
-        let is_kind = kind.starts_with(|c: char| c.is_ascii_alphabetic()) && kind.chars().all(char::is_alphanumeric);
+        let is_kind = kind.starts_with(|c: char| c.is_ascii_alphabetic())
+            && kind.chars().all(char::is_alphanumeric);
         if !is_kind || group.contains(char::is_whitespace) {
             return Err(
                 "an API group without its version and a kind are wanted, such as argoproj.io/Rollout".to_owned()
             );
         }
-        Ok(Self { group: group.to_owned(), kind: kind.to_owned() })
+        Ok(Self {
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+        })
     }
 
     fn is(&self, group: &str, kind: &str) -> bool {
@@ -64,50 +68,139 @@ pub(super) const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("", &["Pod"], &[""]),
     ("", &["PodTemplate"], &["/template"]),
     // OpenShift's before it had API groups of its own.
-    ("", &["ReplicationController", "DeploymentConfig"], &["/spec/template"]),
-    ("apps", &["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"], &["/spec/template"]),
-    ("extensions", &["Deployment", "DaemonSet", "ReplicaSet"], &["/spec/template"]),
+    (
+        "",
+        &["ReplicationController", "DeploymentConfig"],
+        &["/spec/template"],
+    ),
+    (
+        "apps",
+        &["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"],
+        &["/spec/template"],
+    ),
+    (
+        "extensions",
+        &["Deployment", "DaemonSet", "ReplicaSet"],
+        &["/spec/template"],
+    ),
     ("batch", &["Job"], &["/spec/template"]),
     ("batch", &["CronJob"], &["/spec/jobTemplate/spec/template"]),
-    ("actions.github.com", &["AutoscalingRunnerSet"], &["/spec/template"]),
+    (
+        "actions.github.com",
+        &["AutoscalingRunnerSet"],
+        &["/spec/template"],
+    ),
     ("agones.dev", &["GameServer"], &["/spec/template"]),
-    ("agones.dev", &["Fleet", "GameServerSet"], &["/spec/template/spec/template"]),
-    ("apps.kruise.io", &["CloneSet", "StatefulSet", "DaemonSet", "BroadcastJob"], &["/spec/template"]),
+    (
+        "agones.dev",
+        &["Fleet", "GameServerSet"],
+        &["/spec/template/spec/template"],
+    ),
+    (
+        "apps.kruise.io",
+        &["CloneSet", "StatefulSet", "DaemonSet", "BroadcastJob"],
+        &["/spec/template"],
+    ),
     (
         "apps.kruise.io",
         &["AdvancedCronJob"],
-        &["/spec/template/jobTemplate/spec/template", "/spec/template/broadcastJobTemplate/spec/template"],
+        &[
+            "/spec/template/jobTemplate/spec/template",
+            "/spec/template/broadcastJobTemplate/spec/template",
+        ],
     ),
     // statefulSetTemplate, advancedStatefulSetTemplate, cloneSetTemplate, deploymentTemplate
-    ("apps.kruise.io", &["UnitedDeployment"], &["/spec/template/*/spec/template"]),
-    ("apps.openshift.io", &["DeploymentConfig"], &["/spec/template"]),
+    (
+        "apps.kruise.io",
+        &["UnitedDeployment"],
+        &["/spec/template/*/spec/template"],
+    ),
+    (
+        "apps.openshift.io",
+        &["DeploymentConfig"],
+        &["/spec/template"],
+    ),
     (
         "argoproj.io",
         &["AnalysisRun", "AnalysisTemplate", "ClusterAnalysisTemplate"],
         &["/spec/metrics/*/provider/job/spec/template"],
     ),
-    ("argoproj.io", &["Experiment"], &["/spec/templates/*/template"]),
+    (
+        "argoproj.io",
+        &["Experiment"],
+        &["/spec/templates/*/template"],
+    ),
     ("argoproj.io", &["Rollout"], &["/spec/template"]),
     ("batch.volcano.sh", &["Job"], &["/spec/tasks/*/template"]),
-    ("jobset.x-k8s.io", &["JobSet"], &["/spec/replicatedJobs/*/template/spec/template"]),
+    (
+        "jobset.x-k8s.io",
+        &["JobSet"],
+        &["/spec/replicatedJobs/*/template/spec/template"],
+    ),
     ("keda.sh", &["ScaledJob"], &["/spec/jobTargetRef/template"]),
     // Before it had a group of its own.
-    ("kubeflow.org", &["ClusterTrainingRuntime", "TrainingRuntime"], TRAINING),
-    ("kubeflow.org", &["JAXJob"], &["/spec/jaxReplicaSpecs/*/template"]),
-    ("kubeflow.org", &["MPIJob"], &["/spec/mpiReplicaSpecs/*/template"]),
-    ("kubeflow.org", &["MXJob"], &["/spec/mxReplicaSpecs/*/template"]),
+    (
+        "kubeflow.org",
+        &["ClusterTrainingRuntime", "TrainingRuntime"],
+        TRAINING,
+    ),
+    (
+        "kubeflow.org",
+        &["JAXJob"],
+        &["/spec/jaxReplicaSpecs/*/template"],
+    ),
+    (
+        "kubeflow.org",
+        &["MPIJob"],
+        &["/spec/mpiReplicaSpecs/*/template"],
+    ),
+    (
+        "kubeflow.org",
+        &["MXJob"],
+        &["/spec/mxReplicaSpecs/*/template"],
+    ),
     ("kubeflow.org", &["Notebook"], &["/spec/template"]),
-    ("kubeflow.org", &["PaddleJob"], &["/spec/paddleReplicaSpecs/*/template"]),
-    ("kubeflow.org", &["PyTorchJob"], &["/spec/pytorchReplicaSpecs/*/template"]),
-    ("kubeflow.org", &["TFJob"], &["/spec/tfReplicaSpecs/*/template"]),
-    ("kubeflow.org", &["XGBoostJob"], &["/spec/xgbReplicaSpecs/*/template"]),
+    (
+        "kubeflow.org",
+        &["PaddleJob"],
+        &["/spec/paddleReplicaSpecs/*/template"],
+    ),
+    (
+        "kubeflow.org",
+        &["PyTorchJob"],
+        &["/spec/pytorchReplicaSpecs/*/template"],
+    ),
+    (
+        "kubeflow.org",
+        &["TFJob"],
+        &["/spec/tfReplicaSpecs/*/template"],
+    ),
+    (
+        "kubeflow.org",
+        &["XGBoostJob"],
+        &["/spec/xgbReplicaSpecs/*/template"],
+    ),
     (
         "leaderworkerset.x-k8s.io",
         &["LeaderWorkerSet"],
-        &["/spec/leaderWorkerTemplate/leaderTemplate", "/spec/leaderWorkerTemplate/workerTemplate"],
+        &[
+            "/spec/leaderWorkerTemplate/leaderTemplate",
+            "/spec/leaderWorkerTemplate/workerTemplate",
+        ],
     ),
-    ("operators.coreos.com", &["ClusterServiceVersion"], &["/spec/install/spec/deployments/*/spec/template"]),
-    ("ray.io", &["RayCluster"], &["/spec/headGroupSpec/template", "/spec/workerGroupSpecs/*/template"]),
+    (
+        "operators.coreos.com",
+        &["ClusterServiceVersion"],
+        &["/spec/install/spec/deployments/*/spec/template"],
+    ),
+    (
+        "ray.io",
+        &["RayCluster"],
+        &[
+            "/spec/headGroupSpec/template",
+            "/spec/workerGroupSpecs/*/template",
+        ],
+    ),
     (
         "ray.io",
         &["RayJob"],
@@ -120,12 +213,27 @@ pub(super) const TABLE: &[(&str, &[&str], &[&str])] = &[
     (
         "ray.io",
         &["RayService"],
-        &["/spec/rayClusterConfig/headGroupSpec/template", "/spec/rayClusterConfig/workerGroupSpecs/*/template"],
+        &[
+            "/spec/rayClusterConfig/headGroupSpec/template",
+            "/spec/rayClusterConfig/workerGroupSpecs/*/template",
+        ],
     ),
-    ("serving.knative.dev", &["Service", "Configuration"], &["/spec/template"]),
+    (
+        "serving.knative.dev",
+        &["Service", "Configuration"],
+        &["/spec/template"],
+    ),
     ("serving.knative.dev", &["Revision"], &[""]),
-    ("sources.knative.dev", &["ContainerSource"], &["/spec/template"]),
-    ("trainer.kubeflow.org", &["ClusterTrainingRuntime", "TrainingRuntime"], TRAINING),
+    (
+        "sources.knative.dev",
+        &["ContainerSource"],
+        &["/spec/template"],
+    ),
+    (
+        "trainer.kubeflow.org",
+        &["ClusterTrainingRuntime", "TrainingRuntime"],
+        TRAINING,
+    ),
 ];
 
 /// Objects that hold whole objects: API group, kind and the place of their list. `List`s are not in it.
@@ -135,13 +243,21 @@ const HOLDERS: &[(&str, &str, &str)] = &[
     ("hive.openshift.io", "SelectorSyncSet", "/spec/resources"),
     ("hive.openshift.io", "SyncSet", "/spec/resources"),
     ("work.karmada.io", "Work", "/spec/workload/manifests"),
-    ("work.open-cluster-management.io", "ManifestWork", "/spec/workload/manifests"),
+    (
+        "work.open-cluster-management.io",
+        "ManifestWork",
+        "/spec/workload/manifests",
+    ),
 ];
 
 /// Where an object's own objects are: a List of any kind has items.
 pub(super) fn held(group: &str, kind: &str) -> Option<&'static str> {
-    let holder = HOLDERS.iter().find(|(known, name, _)| (*known, *name) == (group, kind));
-    holder.map(|(.., path)| *path).or_else(|| kind.ends_with("List").then_some("/items"))
+    let holder = HOLDERS
+        .iter()
+        .find(|(known, name, _)| (*known, *name) == (group, kind));
+    holder
+        .map(|(.., path)| *path)
+        .or_else(|| kind.ends_with("List").then_some("/items"))
 }
 
 /// Whether Kubernetes itself makes pods of these kinds: without a template such an object is wrong. An object of
@@ -153,9 +269,14 @@ pub(super) fn needs_a_template(group: &str) -> bool {
 impl Kinds<'_> {
     /// Where objects of a kind hold pod templates; empty for a kind that is not known.
     pub(super) fn places(&self, group: &str, kind: &str) -> Vec<&str> {
-        let known = TABLE.iter().filter(|(known, kinds, _)| *known == group && kinds.contains(&kind));
+        let known = TABLE
+            .iter()
+            .filter(|(known, kinds, _)| *known == group && kinds.contains(&kind));
         let more = self.more.iter().filter(|more| more.of.is(group, kind));
-        known.flat_map(|(.., paths)| paths.iter().copied()).chain(more.map(|more| more.path.as_str())).collect()
+        known
+            .flat_map(|(.., paths)| paths.iter().copied())
+            .chain(more.map(|more| more.path.as_str()))
+            .collect()
     }
 
     pub(super) fn ignores(&self, group: &str, kind: &str) -> bool {

@@ -26,13 +26,21 @@ pub(super) fn split(text: &str) -> Vec<Document<'_>> {
     let mut is_over = false;
     for (number, own) in text.split_inclusive('\n').enumerate() {
         if (is_separator(own) || is_over) && at > from {
-            Document { text: &text[from..at], line }.values(&mut documents);
+            Document {
+                text: &text[from..at],
+                line,
+            }
+            .values(&mut documents);
             (from, line) = (at, number + 1);
         }
         is_over = is_end(own);
         at += own.len();
     }
-    Document { text: &text[from..], line }.values(&mut documents);
+    Document {
+        text: &text[from..],
+        line,
+    }
+    .values(&mut documents);
     documents
 }
 
@@ -45,13 +53,18 @@ fn is_end(line: &str) -> bool {
 }
 
 fn is_marker(line: &str, marker: &str) -> bool {
-    line.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']))
+    line.strip_prefix(marker)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']))
 }
 
 /// Nothing that is part of a value: blank, a comment, a directive, dashes with at most a comment behind them.
 fn is_empty(line: &str) -> bool {
     let line = line.trim_start_matches(MARK);
-    let rest = if is_separator(line) || is_end(line) { &line[3..] } else { line };
+    let rest = if is_separator(line) || is_end(line) {
+        &line[3..]
+    } else {
+        line
+    };
     let rest = rest.trim();
     rest.is_empty() || rest.starts_with('#') || line.starts_with('%')
 }
@@ -60,7 +73,8 @@ impl<'a> Document<'a> {
     /// Several, when one JSON value follows another.
     fn values(self, documents: &mut Vec<Self>) {
         let from = self.text.len() - self.json().len();
-        let mut values = serde_json::Deserializer::from_str(&self.text[from..]).into_iter::<IgnoredAny>();
+        let mut values =
+            serde_json::Deserializer::from_str(&self.text[from..]).into_iter::<IgnoredAny>();
         let mut ends = Vec::new();
         while let Some(Ok(_)) = values.next() {
             ends.push(from + values.byte_offset());
@@ -93,7 +107,10 @@ impl<'a> Document<'a> {
 
     /// The dashes and comments before its value.
     fn head(&self) -> &'a str {
-        let lines = self.text.split_inclusive('\n').take_while(|line| is_empty(line));
+        let lines = self
+            .text
+            .split_inclusive('\n')
+            .take_while(|line| is_empty(line));
         &self.text[..lines.map(str::len).sum()]
     }
 
@@ -105,7 +122,11 @@ impl<'a> Document<'a> {
     /// The same without these dashes: where JSON begins.
     fn json(&self) -> &'a str {
         let value = self.value();
-        let value = if is_separator(value) { &value[3..] } else { value };
+        let value = if is_separator(value) {
+            &value[3..]
+        } else {
+            value
+        };
         value.trim_start()
     }
 
@@ -119,11 +140,20 @@ impl<'a> Document<'a> {
             }
             at += line.len();
             let is_comment = line.starts_with('#') || line.trim().is_empty();
-            comments = if is_comment { comments.min(at - line.len()) } else { self.text.len() };
+            comments = if is_comment {
+                comments.min(at - line.len())
+            } else {
+                self.text.len()
+            };
         }
         // Blank lines can be a block's, and a line of a text in quotes can begin like a comment.
         let is_apart = comments < dots
-            && Document { text: &self.text[..comments], line: 1 }.parse().is_ok_and(|own| own.as_ref() == Some(tree));
+            && Document {
+                text: &self.text[..comments],
+                line: 1,
+            }
+            .parse()
+            .is_ok_and(|own| own.as_ref() == Some(tree));
         &self.text[if is_apart { comments } else { dots }..]
     }
 
@@ -133,10 +163,23 @@ impl<'a> Document<'a> {
         if json.starts_with('{') && serde_json::from_str::<IgnoredAny>(json).is_ok() {
             let before = &self.text[..self.text.len() - json.len()];
             let behind = &json[json.trim_end().len()..];
-            return format!("{}{}{behind}", before.replace(MARK, ""), emit::json(changed, json));
+            return format!(
+                "{}{}{behind}",
+                before.replace(MARK, ""),
+                emit::json(changed, json)
+            );
         }
         // Dashes on the line of the value get one of their own.
-        let dashes = if is_separator(self.value()) { "---\n" } else { "" };
-        format!("{}{dashes}{}{}", self.head().replace(MARK, ""), emit::document(changed), self.tail(tree))
+        let dashes = if is_separator(self.value()) {
+            "---\n"
+        } else {
+            ""
+        };
+        format!(
+            "{}{dashes}{}{}",
+            self.head().replace(MARK, ""),
+            emit::document(changed),
+            self.tail(tree)
+        )
     }
 }

@@ -75,7 +75,12 @@ const ODD_TEXTS: &[&str] = &[
 
 fn text() -> impl Strategy<Value = String> {
     let odd = proptest::sample::select(ODD_TEXTS);
-    prop_oneof![odd.prop_map(str::to_owned), ".{0,12}", "[ -~\n]{0,24}", "[a-z0-9 .:/-]{0,12}"]
+    prop_oneof![
+        odd.prop_map(str::to_owned),
+        ".{0,12}",
+        "[ -~\n]{0,24}",
+        "[a-z0-9 .:/-]{0,12}"
+    ]
 }
 
 fn tree() -> impl Strategy<Value = Tree> {
@@ -83,7 +88,8 @@ fn tree() -> impl Strategy<Value = Tree> {
         Just(Tree::Null),
         any::<bool>().prop_map(Tree::Bool),
         any::<i64>().prop_map(|number| Tree::Number(number.into())),
-        (-1.0e6..1.0e6).prop_map(|number| Tree::Number(serde_json::Number::from_f64(number).expect("finite"))),
+        (-1.0e6..1.0e6)
+            .prop_map(|number| Tree::Number(serde_json::Number::from_f64(number).expect("finite"))),
         text().prop_map(Tree::Text),
     ];
     leaf.prop_recursive(5, 48, 5, |inner| {
@@ -96,9 +102,16 @@ fn tree() -> impl Strategy<Value = Tree> {
 #[test]
 fn lines_of_a_text_are_no_ends_of_the_document() {
     for text in ["---\na", "a\n...\nb", "a\n--- x\nb\n"] {
-        for tree in [Tree::Text(text.to_owned()), Tree::List(vec![Tree::Text(text.to_owned())])] {
+        for tree in [
+            Tree::Text(text.to_owned()),
+            Tree::List(vec![Tree::Text(text.to_owned())]),
+        ] {
             let printed = emit::document(&tree);
-            assert_eq!(Tree::parse(&printed).ok().flatten(), Some(tree), "{printed}");
+            assert_eq!(
+                Tree::parse(&printed).ok().flatten(),
+                Some(tree),
+                "{printed}"
+            );
         }
     }
 }
@@ -131,9 +144,17 @@ proptest! {
 
 #[test]
 fn texts_are_plain_only_where_every_reader_takes_them_for_texts() {
-    let printed = |text: &str| emit::document(&Tree::Map(vec![("k".to_owned(), Tree::Text(text.to_owned()))]));
+    let printed = |text: &str| {
+        emit::document(&Tree::Map(vec![(
+            "k".to_owned(),
+            Tree::Text(text.to_owned()),
+        )]))
+    };
     for (text, expected) in [
-        ("registry.example.com/app:1.2", "k: registry.example.com/app:1.2\n"),
+        (
+            "registry.example.com/app:1.2",
+            "k: registry.example.com/app:1.2\n",
+        ),
         ("/var/run/secrets", "k: /var/run/secrets\n"),
         ("32Mi", "k: 32Mi\n"),
         ("sleep 5", "k: sleep 5\n"),
@@ -152,14 +173,22 @@ fn texts_are_plain_only_where_every_reader_takes_them_for_texts() {
 
 #[test]
 fn yaml_is_read_as_kubernetes_does() {
-    let read = |text: &str| Tree::parse(text).expect(text).expect("a document").to_value();
+    let read = |text: &str| {
+        Tree::parse(text)
+            .expect(text)
+            .expect("a document")
+            .to_value()
+    };
     assert_eq!(
         read("{mode: 0644, a: yes, b: 'yes', on: off, big: 1e3}"),
         serde_json::json!({
             "mode": 420, "a": true, "b": "yes", "true": false, "big": 1000.0,
         })
     );
-    assert_eq!(read("a: &x [1]\nb: *x\n"), serde_json::json!({ "a": [1], "b": [1] }));
+    assert_eq!(
+        read("a: &x [1]\nb: *x\n"),
+        serde_json::json!({ "a": [1], "b": [1] })
+    );
     assert!(Tree::parse("a: 1\na: 2\n").is_err() && Tree::parse("{\"a\": 1, \"a\": 2}").is_err());
     assert!(Tree::parse("a: .inf\n").is_err());
     assert!(Tree::parse(&"[".repeat(100_000)).is_err());
@@ -168,14 +197,37 @@ fn yaml_is_read_as_kubernetes_does() {
 #[test]
 fn the_documented_kinds_are_those_of_the_table() {
     let page = include_str!("../../../docs/inject.md");
-    let table =
-        page.split("<!-- kinds: begin -->\n").nth(1).and_then(|rest| rest.split("\n<!-- kinds: end -->").next());
-    let code = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let mut rows = vec!["| API group | kinds | pod templates |".to_owned(), "|---|---|---|".to_owned()];
+    let table = page
+        .split("<!-- kinds: begin -->\n")
+        .nth(1)
+        .and_then(|rest| rest.split("\n<!-- kinds: end -->").next());
+    let code = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let mut rows = vec![
+        "| API group | kinds | pod templates |".to_owned(),
+        "|---|---|---|".to_owned(),
+    ];
     for (group, names, places) in kinds::TABLE {
-        let group = if group.is_empty() { "core".to_owned() } else { format!("`{group}`") };
-        let places: Vec<_> = places.iter().map(|place| if place.is_empty() { "/" } else { place }).collect();
+        let group = if group.is_empty() {
+            "core".to_owned()
+        } else {
+            format!("`{group}`")
+        };
+        let places: Vec<_> = places
+            .iter()
+            .map(|place| if place.is_empty() { "/" } else { place })
+            .collect();
         rows.push(format!("| {group} | {} | {} |", code(names), code(&places)));
     }
-    assert_eq!(table.unwrap_or_default(), rows.join("\n"), "{}", rows.join("\n"));
+    assert_eq!(
+        table.unwrap_or_default(),
+        rows.join("\n"),
+        "{}",
+        rows.join("\n")
+    );
 }

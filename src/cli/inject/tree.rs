@@ -51,7 +51,8 @@ impl Tree {
     }
 
     fn parse_yaml(text: &str) -> Result<Option<Self>, Error> {
-        let budget = serde_saphyr::budget! { max_depth: DEEPEST, max_nodes: MOST, max_events: MOST };
+        let budget =
+            serde_saphyr::budget! { max_depth: DEEPEST, max_nodes: MOST, max_events: MOST };
         let options = serde_saphyr::options! { with_snippet: false, legacy_octal_numbers: true, budget: budget };
         serde_saphyr::from_str_with_options::<Option<Self>>(text, options)
             .map_err(|error| error.render_with_formatter(&serde_saphyr::UserMessageFormatter))
@@ -60,7 +61,10 @@ impl Tree {
 
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         match self {
-            Self::Map(pairs) => pairs.iter().find(|(own, _)| own == key).map(|(_, value)| value),
+            Self::Map(pairs) => pairs
+                .iter()
+                .find(|(own, _)| own == key)
+                .map(|(_, value)| value),
             _ => None,
         }
     }
@@ -74,7 +78,9 @@ impl Tree {
 
     /// What a path of keys leads to.
     pub(super) fn at(&self, path: &str) -> Option<&Self> {
-        path.split('/').skip(1).try_fold(self, |tree, key| tree.get(key))
+        path.split('/')
+            .skip(1)
+            .try_fold(self, |tree, key| tree.get(key))
     }
 
     /// Everything that a path leads to, with its JSON pointer; a part `*` is every item or member.
@@ -82,7 +88,10 @@ impl Tree {
         let mut found = vec![(String::new(), self)];
         for part in path.split('/').skip(1) {
             let children = |(place, tree): (String, &'a Self)| {
-                let children = tree.children().into_iter().filter(|(key, _)| part == "*" || key == part);
+                let children = tree
+                    .children()
+                    .into_iter()
+                    .filter(|(key, _)| part == "*" || key == part);
                 children.map(move |(key, child)| (format!("{place}/{}", escaped(&key)), child))
             };
             found = found.into_iter().flat_map(children).collect();
@@ -93,8 +102,15 @@ impl Tree {
     /// Members and items with their keys.
     fn children(&self) -> Vec<(String, &Self)> {
         match self {
-            Self::Map(pairs) => pairs.iter().map(|(key, value)| (key.clone(), value)).collect(),
-            Self::List(items) => items.iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect(),
+            Self::Map(pairs) => pairs
+                .iter()
+                .map(|(key, value)| (key.clone(), value))
+                .collect(),
+            Self::List(items) => items
+                .iter()
+                .enumerate()
+                .map(|(at, item)| (at.to_string(), item))
+                .collect(),
             _ => Vec::new(),
         }
     }
@@ -106,7 +122,10 @@ impl Tree {
             Self::Number(number) => Value::Number(number.clone()),
             Self::Text(text) => text.as_str().into(),
             Self::List(items) => items.iter().map(Self::to_value).collect(),
-            Self::Map(pairs) => pairs.iter().map(|(key, value)| (key.clone(), value.to_value())).collect(),
+            Self::Map(pairs) => pairs
+                .iter()
+                .map(|(key, value)| (key.clone(), value.to_value()))
+                .collect(),
         }
     }
 
@@ -129,7 +148,10 @@ impl Tree {
             Value::String(text) => Self::Text(text.clone()),
             Value::Array(items) => Self::List(items.iter().map(Self::of).collect()),
             Value::Object(map) => {
-                let mut pairs: Vec<_> = map.iter().map(|(key, value)| (key.clone(), Self::of(value))).collect();
+                let mut pairs: Vec<_> = map
+                    .iter()
+                    .map(|(key, value)| (key.clone(), Self::of(value)))
+                    .collect();
                 // As people write it; the others stay in their alphabetical order.
                 pairs.sort_by_key(|(key, _)| key != "name");
                 Self::Map(pairs)
@@ -141,7 +163,10 @@ impl Tree {
     pub(super) fn apply(&mut self, pointer: &str, operation: &Operation) {
         let mut parts = parts(&format!("{pointer}{}", operation.path()));
         let last = parts.pop().expect("no operation is aimed at the whole");
-        let parent = parts.iter().try_fold(self, |tree, part| tree.child(part)).expect("the patch was made for this");
+        let parent = parts
+            .iter()
+            .try_fold(self, |tree, part| tree.child(part))
+            .expect("the patch was made for this");
         match (parent, operation) {
             (Self::List(items), Operation::Add { value, .. }) => {
                 let at = last.parse().unwrap_or(items.len());
@@ -150,7 +175,9 @@ impl Tree {
             (Self::List(items), Operation::Remove { .. }) => {
                 items.remove(last.parse().expect("an index"));
             }
-            (Self::Map(pairs), Operation::Add { value, .. }) if pairs.iter().all(|(key, _)| *key != last) => {
+            (Self::Map(pairs), Operation::Add { value, .. })
+                if pairs.iter().all(|(key, _)| *key != last) =>
+            {
                 pairs.push((last, Self::of(value)));
             }
             (parent, Operation::Add { value, .. } | Operation::Replace { value, .. }) => {
@@ -166,7 +193,10 @@ impl Tree {
 
     fn child(&mut self, part: &str) -> Option<&mut Self> {
         match self {
-            Self::Map(pairs) => pairs.iter_mut().find(|(key, _)| key == part).map(|(_, value)| value),
+            Self::Map(pairs) => pairs
+                .iter_mut()
+                .find(|(key, _)| key == part)
+                .map(|(_, value)| value),
             Self::List(items) => items.get_mut(part.parse::<usize>().ok()?),
             _ => None,
         }
@@ -213,7 +243,9 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Tree, E> {
-        Number::from_f64(number).map(Tree::Number).ok_or_else(|| E::custom("JSON has no such number; put it in quotes"))
+        Number::from_f64(number)
+            .map(Tree::Number)
+            .ok_or_else(|| E::custom("JSON has no such number; put it in quotes"))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
@@ -235,12 +267,19 @@ impl<'de> Visitor<'de> for Reader {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
         let mut pairs: Vec<(String, Tree)> = Vec::new();
         while let Some((key, value)) = access.next_entry::<Tree, Tree>()? {
-            pairs.push((key.into_key().ok_or_else(|| A::Error::custom("a key must be a text"))?, value));
+            pairs.push((
+                key.into_key()
+                    .ok_or_else(|| A::Error::custom("a key must be a text"))?,
+                value,
+            ));
         }
         let mut keys: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
         keys.sort_unstable();
         match keys.windows(2).find(|two| two[0] == two[1]) {
-            Some(two) => Err(A::Error::custom(format!("the key {:?} stands there twice", two[0]))),
+            Some(two) => Err(A::Error::custom(format!(
+                "the key {:?} stands there twice",
+                two[0]
+            ))),
             None => Ok(Tree::Map(pairs)),
         }
     }
@@ -254,7 +293,9 @@ impl Serialize for Tree {
             Self::Number(number) => number.serialize(serializer),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(items) => serializer.collect_seq(items),
-            Self::Map(pairs) => serializer.collect_map(pairs.iter().map(|(key, value)| (key, value))),
+            Self::Map(pairs) => {
+                serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
+            }
         }
     }
 }
@@ -265,6 +306,10 @@ fn shortest(number: f64) -> String {
     let (digits, exponent) = spelled.split_once('e').expect("it was asked for");
     match exponent.parse::<i32>().expect("a small number") {
         -4..6 => number.to_string(),
-        exponent => format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs()),
+        exponent => format!(
+            "{digits}e{}{:02}",
+            if exponent < 0 { '-' } else { '+' },
+            exponent.abs()
+        ),
     }
 }

@@ -46,7 +46,12 @@ fn collect<'a>(tree: &'a Tree, place: String, of: (&'a str, &'a str), found: &mu
     };
     let items = kinds::held(group, kind).and_then(|path| Some((path, tree.at(path)?)));
     let Some((path, Tree::List(items))) = items else {
-        return found.push(Object { group, kind, tree, place });
+        return found.push(Object {
+            group,
+            kind,
+            tree,
+            place,
+        });
     };
     let of = (group, kind.strip_suffix("List").unwrap_or_default());
     for (at, item) in items.iter().enumerate() {
@@ -62,7 +67,12 @@ impl Object<'_> {
     /// Kind, namespace and name.
     pub(super) fn name(&self, namespace: &str) -> String {
         let name = named(self.tree, "name").or_else(|| named(self.tree, "generateName"));
-        format!("{} {}/{}", self.kind, self.namespace(namespace), name.unwrap_or("without a name"))
+        format!(
+            "{} {}/{}",
+            self.kind,
+            self.namespace(namespace),
+            name.unwrap_or("without a name")
+        )
     }
 
     fn namespace<'n>(&'n self, namespace: &'n str) -> &'n str {
@@ -72,19 +82,35 @@ impl Object<'_> {
     /// Its pods; `namespace` is that of objects which name none.
     pub(super) fn workloads(&self, kinds: &Kinds<'_>, namespace: &str) -> Vec<Workload> {
         let places = kinds.places(self.group, self.kind);
-        let mut pods: Vec<(String, Value)> =
-            places.iter().flat_map(|path| self.tree.every(path)).map(|(at, pod)| (at, pod.to_value())).collect();
+        let mut pods: Vec<(String, Value)> = places
+            .iter()
+            .flat_map(|path| self.tree.every(path))
+            .map(|(at, pod)| (at, pod.to_value()))
+            .collect();
         if kinds::needs_a_template(self.group) {
             // Refused as what it is.
-            pods.extend(places.first().filter(|_| pods.is_empty()).map(|path| ((*path).to_owned(), Value::Null)));
+            pods.extend(
+                places
+                    .first()
+                    .filter(|_| pods.is_empty())
+                    .map(|path| ((*path).to_owned(), Value::Null)),
+            );
         } else {
-            pods.retain(|(_, pod)| pod["spec"]["containers"].as_array().is_some_and(|list| !list.is_empty()));
+            pods.retain(|(_, pod)| {
+                pod["spec"]["containers"]
+                    .as_array()
+                    .is_some_and(|list| !list.is_empty())
+            });
         }
         let is_one_of_many = pods.len() > 1;
         let workload = |(at, pod): (String, Value)| {
             let name = self.name(namespace);
             Workload {
-                name: if is_one_of_many { format!("{name} ({at})") } else { name },
+                name: if is_one_of_many {
+                    format!("{name} ({at})")
+                } else {
+                    name
+                },
                 namespace: self.namespace(namespace).to_owned(),
                 pointer: format!("{}{at}", self.place),
                 pod,
@@ -95,7 +121,10 @@ impl Object<'_> {
 }
 
 fn named<'a>(object: &'a Tree, key: &str) -> Option<&'a str> {
-    object.get("metadata")?.text(key).filter(|text| !text.is_empty())
+    object
+        .get("metadata")?
+        .text(key)
+        .filter(|text| !text.is_empty())
 }
 
 /// The ServiceAccounts and Namespaces of a stream.
@@ -106,15 +135,24 @@ pub(super) struct Surroundings {
 
 impl Surroundings {
     pub(super) fn of<'a>(documents: impl Iterator<Item = &'a Tree>, namespace: &str) -> Self {
-        let mut found = Self { accounts: BTreeMap::new(), namespaces: BTreeMap::new() };
+        let mut found = Self {
+            accounts: BTreeMap::new(),
+            namespaces: BTreeMap::new(),
+        };
         for object in documents.flat_map(objects) {
-            let Some(name) = named(object.tree, "name") else { continue };
+            let Some(name) = named(object.tree, "name") else {
+                continue;
+            };
             match (object.group, object.kind) {
                 ("", "ServiceAccount") => {
                     let key = (object.namespace(namespace).to_owned(), name.to_owned());
                     found.accounts.insert(key, object.tree.to_value());
                 }
-                ("", "Namespace") => drop(found.namespaces.insert(name.to_owned(), object.tree.to_value())),
+                ("", "Namespace") => drop(
+                    found
+                        .namespaces
+                        .insert(name.to_owned(), object.tree.to_value()),
+                ),
                 _ => {}
             }
         }

@@ -18,7 +18,10 @@ fn outcome(arguments: &[&str], config: &str) -> (u8, String, String, String) {
     let log = tempfile::NamedTempFile::new().expect("a file");
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let code = main(
-        ["stsidecar-injector"].iter().chain(arguments).map(OsString::from),
+        ["stsidecar-injector"]
+            .iter()
+            .chain(arguments)
+            .map(OsString::from),
         &mut World {
             variable: &|_| None,
             names: &Vec::new,
@@ -36,15 +39,28 @@ fn outcome(arguments: &[&str], config: &str) -> (u8, String, String, String) {
         },
     );
     let text = |bytes| String::from_utf8(bytes).expect("text");
-    (code, text(stdout), text(stderr), std::fs::read_to_string(log.path()).expect("a file"))
+    (
+        code,
+        text(stdout),
+        text(stderr),
+        std::fs::read_to_string(log.path()).expect("a file"),
+    )
 }
 
 #[test]
 fn the_version_is_told_and_wrong_arguments_are_usage() {
     let (code, stdout, ..) = outcome(&["--version"], "");
     assert_eq!(code, exit::OK);
-    assert!(stdout.starts_with("stsidecar-injector ") && stdout.contains(version::VERSION), "{stdout}");
-    for arguments in [&["run"][..], &["check"], &["runn"], &["check", "--config=/config.yaml", "--role-arn=app"]] {
+    assert!(
+        stdout.starts_with("stsidecar-injector ") && stdout.contains(version::VERSION),
+        "{stdout}"
+    );
+    for arguments in [
+        &["run"][..],
+        &["check"],
+        &["runn"],
+        &["check", "--config=/config.yaml", "--role-arn=app"],
+    ] {
         let (code, _, stderr, _) = outcome(arguments, "");
         assert_eq!(code, exit::USAGE, "{arguments:?}");
         assert!(!stderr.is_empty());
@@ -54,20 +70,35 @@ fn the_version_is_told_and_wrong_arguments_are_usage() {
 #[test]
 fn a_bad_configuration_ends_run_with_one_line_where_kubectl_shows_it() {
     let (code, stdout, stderr, log) = outcome(&["run", "--config=/config.yaml"], "injektor: {}");
-    assert_eq!((code, stdout.as_str(), stderr.lines().count()), (exit::CONFIG, "", 1));
+    assert_eq!(
+        (code, stdout.as_str(), stderr.lines().count()),
+        (exit::CONFIG, "", 1)
+    );
     assert_eq!(stderr, log);
-    assert!(log.starts_with("stsidecar: /config.yaml: ") && log.contains("`injektor`"), "{log}");
+    assert!(
+        log.starts_with("stsidecar: /config.yaml: ") && log.contains("`injektor`"),
+        "{log}"
+    );
     let (code, _, stderr, _) = outcome(&["run", "--config=/other.yaml"], "");
     assert_eq!(code, exit::CONFIG);
-    assert!(stderr.contains("--config: cannot read /other.yaml"), "{stderr}");
+    assert!(
+        stderr.contains("--config: cannot read /other.yaml"),
+        "{stderr}"
+    );
 }
 
 #[test]
 fn check_shows_a_bad_configuration_as_a_finding() {
     let (code, stdout, ..) = outcome(&["check", "--config=/config.yaml"], "injektor: {}");
     assert_eq!(code, exit::CONFIG);
-    assert!(stdout.starts_with("  failure  configuration  /config.yaml") && stdout.contains("; fix: "), "{stdout}");
-    let (code, stdout, ..) = outcome(&["check", "--config=/config.yaml", "-o", "json"], "injektor: {}");
+    assert!(
+        stdout.starts_with("  failure  configuration  /config.yaml") && stdout.contains("; fix: "),
+        "{stdout}"
+    );
+    let (code, stdout, ..) = outcome(
+        &["check", "--config=/config.yaml", "-o", "json"],
+        "injektor: {}",
+    );
     let json: Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!((code, &json["result"]), (exit::CONFIG, &"failure".into()));
 }
@@ -75,23 +106,48 @@ fn check_shows_a_bad_configuration_as_a_finding() {
 #[test]
 fn check_says_what_is_injected_and_how_many_certificates_it_trusts() {
     let said = |agent: Value| {
-        let template = Template::from_values(serde_json::json!({ "image": { "tag": "1" }, "agent": agent }));
+        let template =
+            Template::from_values(serde_json::json!({ "image": { "tag": "1" }, "agent": agent }));
         described(Path::new("/config.yaml"), &template.expect("values"))
     };
     let image = "/config.yaml injects ghcr.io/stsidecar/stsidecar:1";
     assert_eq!(said(serde_json::json!({})), image);
     let names = ["one.example.com", "two.example.com"].map(|name| vec![name.to_owned()]);
-    let pem =
-        names.map(|names| rcgen::generate_simple_self_signed(names).expect("ring makes keys").cert.pem()).concat();
+    let pem = names
+        .map(|names| {
+            rcgen::generate_simple_self_signed(names)
+                .expect("ring makes keys")
+                .cert
+                .pem()
+        })
+        .concat();
     let trusts = ", which trusts 2 certificates of agent.awsCaBundle.pem";
-    assert_eq!(said(serde_json::json!({ "awsCaBundle": { "pem": pem } })), format!("{image}{trusts}"));
+    assert_eq!(
+        said(serde_json::json!({ "awsCaBundle": { "pem": pem } })),
+        format!("{image}{trusts}")
+    );
 }
 
 #[test]
 fn findings_keep_their_gravity() {
-    let finding = |judgement| shown(Finding { subject: "dry run", judgement }).line();
+    let finding = |judgement| {
+        shown(Finding {
+            subject: "dry run",
+            judgement,
+        })
+        .line()
+    };
     let (message, fix) = ("m".to_owned(), "f");
     assert_eq!(finding(Judgement::Fine(message.clone())), "ok dry run: m");
-    assert_eq!(finding(Judgement::Doubtful { message: message.clone(), fix }), "warning dry run: m; fix: f");
-    assert_eq!(finding(Judgement::Wrong { message, fix }), "failure dry run: m; fix: f");
+    assert_eq!(
+        finding(Judgement::Doubtful {
+            message: message.clone(),
+            fix
+        }),
+        "warning dry run: m; fix: f"
+    );
+    assert_eq!(
+        finding(Judgement::Wrong { message, fix }),
+        "failure dry run: m; fix: f"
+    );
 }

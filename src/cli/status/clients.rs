@@ -19,7 +19,10 @@ pub(super) fn block(status: &Value, now: Wall) -> String {
         let name = shown(&client["name"]);
         let asked = match instant(&client["lastRequest"]) {
             Some(last) => ago("last asked", Some(last), now),
-            None => format!("never asked{}", ago(" since the agent's start", instant(&status["since"]), now)),
+            None => format!(
+                "never asked{}",
+                ago(" since the agent's start", instant(&status["since"]), now)
+            ),
         };
         writeln!(block, "{label:<width$}{name}: {asked}").expect("a String takes every text");
     }

@@ -10,7 +10,9 @@ use super::page::shown;
 
 /// The target of the request; nothing of a profile's name needs escaping.
 pub(super) fn target(profile: Option<&str>, wait: u64) -> String {
-    let profile = profile.map(|name| format!("&profile={name}")).unwrap_or_default();
+    let profile = profile
+        .map(|name| format!("&profile={name}"))
+        .unwrap_or_default();
     format!("/retry?wait={wait}{profile}")
 }
 
@@ -22,14 +24,28 @@ pub(super) fn refused(body: &str) -> String {
 /// Whether all that was asked for is done, or was not needed.
 pub(super) fn is_done(status: &Value) -> bool {
     let retries = status["retries"].as_array();
-    retries.into_iter().flatten().all(|retry| matches!(retry["outcome"].as_str(), Some("nothingToRetry" | "refreshed")))
+    retries.into_iter().flatten().all(|retry| {
+        matches!(
+            retry["outcome"].as_str(),
+            Some("nothingToRetry" | "refreshed")
+        )
+    })
 }
 
 /// A line for each profile that was asked; nothing in a status that no retry was asked for.
 pub(super) fn block(status: &Value) -> String {
     let mut block = String::new();
-    for (at, retry) in status["retries"].as_array().into_iter().flatten().enumerate() {
-        let label = if at == 0 { "\n  retry         " } else { "                " };
+    for (at, retry) in status["retries"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
+        let label = if at == 0 {
+            "\n  retry         "
+        } else {
+            "                "
+        };
         let outcome = match retry["outcome"].as_str() {
             Some("nothingToRetry") => "nothing to retry, nothing fails".to_owned(),
             Some("refreshed") => "done, credentials are fresh".to_owned(),
@@ -40,7 +56,12 @@ pub(super) fn block(status: &Value) -> String {
             Some(true) => " (it waited for the call budget: five at once, then one a second)",
             _ => "",
         };
-        writeln!(block, "{label}{}: {outcome}{budget}", shown(&retry["profile"])).expect("a String takes every text");
+        writeln!(
+            block,
+            "{label}{}: {outcome}{budget}",
+            shown(&retry["profile"])
+        )
+        .expect("a String takes every text");
     }
     block
 }
@@ -59,8 +80,7 @@ mod tests {
 
     #[test]
     fn each_profile_that_was_asked_has_a_line() {
-        let outcome =
-            |profile, outcome, waited| json!({"profile": profile, "outcome": outcome, "waitedForBudget": waited});
+        let outcome = |profile, outcome, waited| json!({"profile": profile, "outcome": outcome, "waitedForBudget": waited});
         let status = json!({
             "profiles": [{"profile": "b", "lastError": {"code": "Access\u{1b}Denied"}}],
             "retries": [outcome("a", "refreshed", true), outcome("b", "failed", false),
@@ -91,6 +111,9 @@ mod tests {
     #[test]
     fn the_target_names_the_profile_of_a_client() {
         assert_eq!(target(None, 25), "/retry?wait=25");
-        assert_eq!(target(Some("partner"), 25), "/retry?wait=25&profile=partner");
+        assert_eq!(
+            target(Some("partner"), 25),
+            "/retry?wait=25&profile=partner"
+        );
     }
 }

@@ -4,7 +4,13 @@ use super::*;
 
 fn credential_process(answer: &'static str) -> (Outcome, String) {
     let (address, served) = agent(answer);
-    let flags = ["credential-process", "--listen", &address, "--authorization-token-file", "/token"];
+    let flags = [
+        "credential-process",
+        "--listen",
+        &address,
+        "--authorization-token-file",
+        "/token",
+    ];
     let outcome = outcome(&flags, &[]);
     (outcome, served.join().expect("one request"))
 }
@@ -21,23 +27,48 @@ fn credential_process_translates_what_the_endpoint_vends() {
         json!({"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "S", "SessionToken": "T",
                                "Expiration": "2026-11-22T07:00:00Z", "AccountId": "1"})
     );
-    assert!(head.starts_with("GET /v1/credentials HTTP/1.1\r\n"), "{head}");
-    assert!(head.contains("\r\nAuthorization: secret-of-the-client\r\n"), "{head}");
+    assert!(
+        head.starts_with("GET /v1/credentials HTTP/1.1\r\n"),
+        "{head}"
+    );
+    assert!(
+        head.contains("\r\nAuthorization: secret-of-the-client\r\n"),
+        "{head}"
+    );
 }
 
 #[test]
 fn credential_process_presents_a_token_without_its_byte_order_mark() {
     let (address, served) = agent(http(403, &json!({"code": "AccessDenied", "message": "no"})));
-    outcome(&["credential-process", "--listen", &address, "--authorization-token-file=/token-from-windows"], &[]);
-    assert!(served.join().expect("one request").contains("\r\nAuthorization: secret-of-the-client\r\n"));
+    outcome(
+        &[
+            "credential-process",
+            "--listen",
+            &address,
+            "--authorization-token-file=/token-from-windows",
+        ],
+        &[],
+    );
+    assert!(
+        served
+            .join()
+            .expect("one request")
+            .contains("\r\nAuthorization: secret-of-the-client\r\n")
+    );
 }
 
 #[test]
 fn credential_process_passes_a_refusal_on_and_prints_no_secret() {
-    let (outcome, _) = credential_process(http(403, &json!({"code": "AccessDenied", "message": "no\n", "x": 1})));
+    let (outcome, _) = credential_process(http(
+        403,
+        &json!({"code": "AccessDenied", "message": "no\n", "x": 1}),
+    ));
     assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""));
     assert_eq!(outcome.stderr, "stsidecar: AccessDenied: no\\n\n");
-    let (outcome, _) = credential_process(http(200, &json!({"AccessKeyId": "A", "SecretAccessKey": "canary"})));
+    let (outcome, _) = credential_process(http(
+        200,
+        &json!({"AccessKeyId": "A", "SecretAccessKey": "canary"}),
+    ));
     assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""));
     assert!(!outcome.stderr.contains("canary"));
 }

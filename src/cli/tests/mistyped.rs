@@ -4,14 +4,20 @@ use super::*;
 
 /// The warnings of the configuration when these variables are set, besides the region.
 fn warned(names: &[&str]) -> Vec<String> {
-    let variables: Vec<_> =
-        names.iter().map(|name| (*name, "canary")).chain([("AWS_REGION", "eu-central-1")]).collect();
+    let variables: Vec<_> = names
+        .iter()
+        .map(|name| (*name, "canary"))
+        .chain([("AWS_REGION", "eu-central-1")])
+        .collect();
     let Outcome { stdout, .. } = outcome(&["check", "--offline", "-o", "json"], &variables);
     assert!(!stdout.contains("canary"), "{stdout}");
     let report: Value = serde_json::from_str(&stdout).expect("JSON");
     let checks = report["checks"].as_array().expect("checks").iter();
-    let warnings = checks.filter(|check| check["name"] == "configuration" && check["result"] == "warning");
-    warnings.map(|check| check["message"].as_str().expect("a text").to_owned()).collect()
+    let warnings =
+        checks.filter(|check| check["name"] == "configuration" && check["result"] == "warning");
+    warnings
+        .map(|check| check["message"].as_str().expect("a text").to_owned())
+        .collect()
 }
 
 #[test]
@@ -36,34 +42,64 @@ fn a_mistyped_variable_is_warned_of_once_with_the_name_that_was_meant() {
         ("STSIDECAR_REGION", "AWS_REGION"),
         ("STSIDECAR_ROLE_ARN", "AWS_ROLE_ARN"),
         ("STSIDECAR_STS_ENDPOINT", "AWS_ENDPOINT_URL_STS"),
-        ("STSIDECAR_WEB_IDENTITY_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        (
+            "STSIDECAR_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+        ),
         ("AWS_REGOIN", "AWS_REGION"),
         ("AWS_ROLE_ANR", "AWS_ROLE_ARN"),
         ("aws_role_arn", "AWS_ROLE_ARN"),
         ("AWS_USE_FIPS_ENDPONT", "AWS_USE_FIPS_ENDPOINT"),
         ("AWS_CA_BUNDEL", "AWS_CA_BUNDLE"),
     ] {
-        let said = format!("{typo} is ignored: no setting has this variable; did you mean {right}?");
+        let said =
+            format!("{typo} is ignored: no setting has this variable; did you mean {right}?");
         assert_eq!(warned(&[typo]), [said]);
     }
-    assert_eq!(warned(&["STSIDECAR_REFRSH_AT", "AWS_REGOIN", "HOME"]).len(), 2, "one for each");
+    assert_eq!(
+        warned(&["STSIDECAR_REFRSH_AT", "AWS_REGOIN", "HOME"]).len(),
+        2,
+        "one for each"
+    );
 }
 
 #[test]
 fn what_kubernetes_and_others_set_is_not_warned_of() {
     // https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
     let mut names = Vec::new();
-    for service in
-        ["STSIDECAR", "STSIDECAR_INJECTOR", "STSIDECAR_LISTEN", "STSIDECAR_REFRSH_AT", "STSIDECR", "AWS_REGIO"]
-    {
+    for service in [
+        "STSIDECAR",
+        "STSIDECAR_INJECTOR",
+        "STSIDECAR_LISTEN",
+        "STSIDECAR_REFRSH_AT",
+        "STSIDECR",
+        "AWS_REGIO",
+    ] {
         let of = |rest: &str| format!("{service}_{rest}");
-        names.extend(["SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_METRICS", "SERVICE_PORT_CONFIG", "PORT"].map(of));
+        names.extend(
+            [
+                "SERVICE_HOST",
+                "SERVICE_PORT",
+                "SERVICE_PORT_METRICS",
+                "SERVICE_PORT_CONFIG",
+                "PORT",
+            ]
+            .map(of),
+        );
         for protocol in ["9911_TCP", "9911_UDP", "443_SCTP"] {
-            names.extend(["", "_PROTO", "_PORT", "_ADDR"].map(|rest| of(&format!("PORT_{protocol}{rest}"))));
+            names.extend(
+                ["", "_PROTO", "_PORT", "_ADDR"].map(|rest| of(&format!("PORT_{protocol}{rest}"))),
+            );
         }
     }
-    let own =
-        ["STSIDECAR", "STSIDECAR_", "STSIDECAR_IMAGE", "STSIDECAR_VERSION", "STSIDECAR_COLOUR", "STSIDECAR_INJECT"];
+    let own = [
+        "STSIDECAR",
+        "STSIDECAR_",
+        "STSIDECAR_IMAGE",
+        "STSIDECAR_VERSION",
+        "STSIDECAR_COLOUR",
+        "STSIDECAR_INJECT",
+    ];
     let of_sdks = [
         "AWS_ENDPOINT_URL_S3",
         "AWS_ENDPOINT_URL_SES",
@@ -80,6 +116,11 @@ fn what_kubernetes_and_others_set_is_not_warned_of() {
         "http_proxy",
         "ALL_PROXY",
     ];
-    let names: Vec<&str> = names.iter().map(String::as_str).chain(own).chain(of_sdks).collect();
+    let names: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .chain(own)
+        .chain(of_sdks)
+        .collect();
     assert_eq!(warned(&names), [""; 0]);
 }

@@ -6,14 +6,20 @@ use super::*;
 use crate::config::SETTINGS;
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "a developer's switch, not the program's")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a developer's switch, not the program's"
+)]
 fn the_schema_is_that_of_the_types() {
     let schema = format!("{:#}\n", schemars::schema_for!(Document).to_value());
     if std::env::var_os("UPDATE").is_some() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.schema.json");
         std::fs::write(file, &schema).expect("a writable schema");
     } else {
-        assert!(SCHEMA == schema, "run UPDATE=1 cargo test --lib schema; it should be\n{schema}");
+        assert!(
+            SCHEMA == schema,
+            "run UPDATE=1 cargo test --lib schema; it should be\n{schema}"
+        );
     }
 }
 

@@ -8,22 +8,40 @@ use crate::assume::{Role, SourceIdentity, Step, TagKey};
 
 /// Refuses a hop that sets again what it inherits; `path` is the chain's.
 pub(super) fn check(path: &str, steps: &[Step]) -> Result<(), Error> {
-    let hops: Vec<&Role> =
-        steps.iter().filter_map(|step| if let Step::Role(hop) = step { Some(hop) } else { None }).collect();
+    let hops: Vec<&Role> = steps
+        .iter()
+        .filter_map(|step| {
+            if let Step::Role(hop) = step {
+                Some(hop)
+            } else {
+                None
+            }
+        })
+        .collect();
     let mut inherited: Vec<(usize, &TagKey)> = Vec::new();
     let mut identity: Option<(usize, &SourceIdentity)> = None;
     for (at, hop) in hops.iter().enumerate() {
         for tag in &hop.tags {
             if let Some((first, _)) = inherited.iter().find(|(_, key)| key.same_as(&tag.key)) {
-                let problem = format!("chain[{first}] hands this tag down, and STS lets no later hop set it again");
-                return Err(Error::setting(format!("{path}[{at}].tags.{}", tag.key), problem));
+                let problem = format!(
+                    "chain[{first}] hands this tag down, and STS lets no later hop set it again"
+                );
+                return Err(Error::setting(
+                    format!("{path}[{at}].tags.{}", tag.key),
+                    problem,
+                ));
             }
         }
         inherited.extend(hop.transitive_tag_keys.iter().map(|key| (at, key)));
         match (identity, &hop.source_identity) {
             (Some((first, held)), Some(own)) if held != own => {
-                let allowed = format!("chain[{first}] has set {held} for the whole chain; leave this out");
-                return Err(Error::value(format!("{path}[{at}].sourceIdentity"), own.as_str(), allowed));
+                let allowed =
+                    format!("chain[{first}] has set {held} for the whole chain; leave this out");
+                return Err(Error::value(
+                    format!("{path}[{at}].sourceIdentity"),
+                    own.as_str(),
+                    allowed,
+                ));
             }
             (None, Some(own)) => identity = Some((at, own)),
             _ => {}
@@ -39,9 +57,16 @@ mod tests {
     use crate::role::RoleArn;
 
     fn hop(tag: Option<&str>, hands_down: bool, identity: Option<&str>) -> Step {
-        let tags: Vec<Tag> = tag.into_iter().map(|key| Tag::parse(key, "x").expect("a tag")).collect();
+        let tags: Vec<Tag> = tag
+            .into_iter()
+            .map(|key| Tag::parse(key, "x").expect("a tag"))
+            .collect();
         Step::Role(Role {
-            transitive_tag_keys: tags.iter().filter(|_| hands_down).map(|tag| tag.key.clone()).collect(),
+            transitive_tag_keys: tags
+                .iter()
+                .filter(|_| hands_down)
+                .map(|tag| tag.key.clone())
+                .collect(),
             tags,
             source_identity: identity.map(|text| SourceIdentity::parse(text).expect("an identity")),
             ..Role::new(RoleArn::parse("arn:aws:iam::111122223333:role/app").expect("a role"))
@@ -49,24 +74,48 @@ mod tests {
     }
 
     fn problem(hops: &[Step]) -> Option<String> {
-        check("profiles.p.chain", hops).err().map(|error| error.to_string())
+        check("profiles.p.chain", hops)
+            .err()
+            .map(|error| error.to_string())
     }
 
     #[test]
     fn an_inherited_tag_cannot_be_set_again_in_any_case() {
         let plain = hop(None, false, None);
         assert_eq!(
-            problem(&[hop(Some("team"), true, None), plain, hop(Some("Team"), false, None)]).as_deref(),
-            Some("profiles.p.chain[2].tags.Team: chain[0] hands this tag down, and STS lets no later hop set it again")
+            problem(&[
+                hop(Some("team"), true, None),
+                plain,
+                hop(Some("Team"), false, None)
+            ])
+            .as_deref(),
+            Some(
+                "profiles.p.chain[2].tags.Team: chain[0] hands this tag down, and STS lets no later hop set it again"
+            )
         );
-        assert_eq!(problem(&[hop(Some("team"), false, None), hop(Some("team"), true, None)]), None, "not handed down");
+        assert_eq!(
+            problem(&[
+                hop(Some("team"), false, None),
+                hop(Some("team"), true, None)
+            ]),
+            None,
+            "not handed down"
+        );
     }
 
     #[test]
     fn the_source_identity_stays_what_the_first_hop_made_it() {
-        assert_eq!(problem(&[hop(None, false, Some("me")), hop(None, false, Some("me"))]), None);
         assert_eq!(
-            problem(&[hop(None, false, None), hop(None, false, Some("me")), hop(None, false, Some("you"))]).as_deref(),
+            problem(&[hop(None, false, Some("me")), hop(None, false, Some("me"))]),
+            None
+        );
+        assert_eq!(
+            problem(&[
+                hop(None, false, None),
+                hop(None, false, Some("me")),
+                hop(None, false, Some("you"))
+            ])
+            .as_deref(),
             Some(
                 "profiles.p.chain[2].sourceIdentity: \"you\" is not accepted: chain[1] has set me for the whole chain; \
                  leave this out"

@@ -12,8 +12,8 @@ use super::super::error::Error;
 use super::super::file;
 use super::super::reach::Servers;
 use crate::assume::{
-    AccessKeyFile, DurationSetting, Mfa, MfaCode, Policy, PolicyArn, ProvidedContext, ProviderArn, ROLE_CHAINING_LIMIT,
-    Restriction, SerialNumber, SessionDuration, Tag, TagKey,
+    AccessKeyFile, DurationSetting, Mfa, MfaCode, Policy, PolicyArn, ProvidedContext, ProviderArn,
+    ROLE_CHAINING_LIMIT, Restriction, SerialNumber, SessionDuration, Tag, TagKey,
 };
 use crate::text;
 
@@ -34,7 +34,10 @@ impl Keys<'_> {
     }
 
     pub(super) fn given(&self, key: &str, text: &str) -> Given {
-        Given { origin: Origin::Key(self.path(key)), text: text.to_owned() }
+        Given {
+            origin: Origin::Key(self.path(key)),
+            text: text.to_owned(),
+        }
     }
 
     pub(super) fn optional<T, E: std::fmt::Display>(
@@ -43,7 +46,8 @@ impl Keys<'_> {
         text: Option<&String>,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, Error> {
-        text.map(|text| self.given(key, text).parse(parse)).transpose()
+        text.map(|text| self.given(key, text).parse(parse))
+            .transpose()
     }
 
     pub(super) fn each<T, E: std::fmt::Display>(
@@ -54,9 +58,13 @@ impl Keys<'_> {
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Result<Vec<T>, Error> {
         if texts.len() > most {
-            return Err(Error::setting(self.path(key), format!("STS takes at most {most}, this has {}", texts.len())));
+            return Err(Error::setting(
+                self.path(key),
+                format!("STS takes at most {most}, this has {}", texts.len()),
+            ));
         }
-        let one = |(at, text): (usize, &String)| self.given(&format!("{key}[{at}]"), text).parse(&parse);
+        let one =
+            |(at, text): (usize, &String)| self.given(&format!("{key}[{at}]"), text).parse(&parse);
         texts.iter().enumerate().map(one).collect()
     }
 
@@ -69,24 +77,40 @@ impl Keys<'_> {
         // A policy can be long, so errors name its key and not its text.
         let policy = match (policy, policy_file) {
             (Some(_), Some(_)) => {
-                return Err(Error::setting(self.path("policyFile"), "policy is there as well; leave one of them"));
+                return Err(Error::setting(
+                    self.path("policyFile"),
+                    "policy is there as well; leave one of them",
+                ));
             }
-            (Some(Value::String(text)), None) => Some(Policy::parse(text).map_err(|e| (self.path("policy"), e))),
-            (Some(document), None) => Some(Policy::from_document(document).map_err(|e| (self.path("policy"), e))),
+            (Some(Value::String(text)), None) => {
+                Some(Policy::parse(text).map_err(|e| (self.path("policy"), e)))
+            }
+            (Some(document), None) => {
+                Some(Policy::from_document(document).map_err(|e| (self.path("policy"), e)))
+            }
             (None, Some(file)) => {
                 let text = self.read("policyFile", file)?;
-                Some(Policy::parse(&text).map_err(|e| (format!("{} ({file})", self.path("policyFile")), e)))
+                Some(
+                    Policy::parse(&text)
+                        .map_err(|e| (format!("{} ({file})", self.path("policyFile")), e)),
+                )
             }
             (None, None) => None,
         };
-        let policy = policy.transpose().map_err(|(path, error)| Error::setting(path, error))?;
+        let policy = policy
+            .transpose()
+            .map_err(|(path, error)| Error::setting(path, error))?;
         let policy_arns = self.each("policyArns", arns, Restriction::MOST_POLICY_ARNS, |text| {
             PolicyArn::parse_at(self.servers.sts, text)
         })?;
-        let restriction = Restriction { policy, policy_arns };
+        let restriction = Restriction {
+            policy,
+            policy_arns,
+        };
         let (together, most) = (restriction.characters(), Restriction::MOST_CHARACTERS);
         if together > most {
-            let problem = format!("with the policy this has {together} characters, and STS takes {most}");
+            let problem =
+                format!("with the policy this has {together} characters, and STS takes {most}");
             return Err(Error::setting(self.path("policyArns"), problem));
         }
         Ok(restriction)
@@ -95,9 +119,14 @@ impl Keys<'_> {
     fn read(&self, key: &str, file: &str) -> Result<String, Error> {
         let given = self.given(key, file);
         let path = given.file()?;
-        let unreadable = |source| Error::Unreadable { origin: self.path(key), path: path.clone(), source };
+        let unreadable = |source| Error::Unreadable {
+            origin: self.path(key),
+            path: path.clone(),
+            source,
+        };
         let content = (self.sources.read)(&path).map_err(unreadable)?;
-        let text = text::utf8(&content).map_err(|error| Error::setting(given.origin, format!("{file}: {error}")))?;
+        let text = text::utf8(&content)
+            .map_err(|error| Error::setting(given.origin, format!("{file}: {error}")))?;
         Ok(text.to_owned())
     }
 
@@ -112,7 +141,10 @@ impl Keys<'_> {
             let given = self.given(&format!("tags.{key}"), value);
             let tag = given.parse(|value| Tag::parse(key, value))?;
             if let Some(first) = tags.iter().find(|other| other.key.same_as(&tag.key)) {
-                return Err(Error::setting(given.origin, format!("STS takes it for the same key as {}", first.key)));
+                return Err(Error::setting(
+                    given.origin,
+                    format!("STS takes it for the same key as {}", first.key),
+                ));
             }
             tags.push(tag);
         }
@@ -120,16 +152,28 @@ impl Keys<'_> {
     }
 
     /// The keys of some of `tags`.
-    pub(super) fn transitive_tag_keys(&self, given: &[String], tags: &[Tag]) -> Result<Vec<TagKey>, Error> {
+    pub(super) fn transitive_tag_keys(
+        &self,
+        given: &[String],
+        tags: &[Tag],
+    ) -> Result<Vec<TagKey>, Error> {
         let mut known: Vec<&TagKey> = Vec::new();
         let keys = self.each("transitiveTagKeys", given, MOST_TAGS, |text| {
             let key = TagKey::parse(text).map_err(|error| error.to_string())?;
             let is_known = tags.iter().any(|tag| tag.key.same_as(&key));
-            if is_known { Ok(key) } else { Err("the key of one of the tags of this hop".to_owned()) }
+            if is_known {
+                Ok(key)
+            } else {
+                Err("the key of one of the tags of this hop".to_owned())
+            }
         })?;
         for key in &keys {
             if known.iter().any(|other| other.same_as(key)) {
-                return Err(Error::value(self.path("transitiveTagKeys"), key.as_str(), "each key once"));
+                return Err(Error::value(
+                    self.path("transitiveTagKeys"),
+                    key.as_str(),
+                    "each key once",
+                ));
             }
             known.push(key);
         }
@@ -137,32 +181,71 @@ impl Keys<'_> {
     }
 
     /// The section of a credentials file.
-    pub(super) fn access_key(&self, file: &str, profile: Option<&String>) -> Result<AccessKeyFile, Error> {
+    pub(super) fn access_key(
+        &self,
+        file: &str,
+        profile: Option<&String>,
+    ) -> Result<AccessKeyFile, Error> {
         let path = self.given("credentialsFile", file).file()?;
         let profile = self.optional("profile", profile, |text| {
-            let sound = !text.is_empty() && text.trim() == text && !text.contains([']', '\n', '\r']);
-            if sound { Ok(text.to_owned()) } else { Err("the name of a section of the credentials file, without [ ]") }
+            let sound =
+                !text.is_empty() && text.trim() == text && !text.contains([']', '\n', '\r']);
+            if sound {
+                Ok(text.to_owned())
+            } else {
+                Err("the name of a section of the credentials file, without [ ]")
+            }
         })?;
-        Ok(AccessKeyFile { path, profile: profile.unwrap_or_else(|| "default".to_owned()), server: self.servers.sts })
+        Ok(AccessKeyFile {
+            path,
+            profile: profile.unwrap_or_else(|| "default".to_owned()),
+            server: self.servers.sts,
+        })
     }
 
     /// A device with the one file that its codes come from.
     pub(super) fn mfa(&self, given: Option<&file::Mfa>) -> Result<Option<Mfa>, Error> {
-        let Some(file::Mfa { serial_number, totp_secret_file, token_code_file }) = given else { return Ok(None) };
+        let Some(file::Mfa {
+            serial_number,
+            totp_secret_file,
+            token_code_file,
+        }) = given
+        else {
+            return Ok(None);
+        };
         let path = self.path("mfa");
-        let keys = Keys { path: path.clone(), ..*self };
+        let keys = Keys {
+            path: path.clone(),
+            ..*self
+        };
         let code = match (totp_secret_file, token_code_file) {
             (Some(file), None) => MfaCode::Secret(keys.given("totpSecretFile", file).file()?),
             (None, Some(file)) => MfaCode::Code(keys.given("tokenCodeFile", file).file()?),
-            _ => return Err(Error::setting(path, "set one of totpSecretFile and tokenCodeFile")),
+            _ => {
+                return Err(Error::setting(
+                    path,
+                    "set one of totpSecretFile and tokenCodeFile",
+                ));
+            }
         };
-        Ok(Some(Mfa { serial_number: keys.given("serialNumber", serial_number).parse(SerialNumber::parse)?, code }))
+        Ok(Some(Mfa {
+            serial_number: keys
+                .given("serialNumber", serial_number)
+                .parse(SerialNumber::parse)?,
+            code,
+        }))
     }
 
     /// Context assertions.
-    pub(super) fn contexts(&self, given: &[file::ProvidedContext]) -> Result<Vec<ProvidedContext>, Error> {
+    pub(super) fn contexts(
+        &self,
+        given: &[file::ProvidedContext],
+    ) -> Result<Vec<ProvidedContext>, Error> {
         if given.len() > MOST_CONTEXTS {
-            let problem = format!("STS takes at most {MOST_CONTEXTS}, this has {}", given.len());
+            let problem = format!(
+                "STS takes at most {MOST_CONTEXTS}, this has {}",
+                given.len()
+            );
             return Err(Error::setting(self.path("providedContexts"), problem));
         }
         let one = |(at, context): (usize, &file::ProvidedContext)| {
@@ -172,7 +255,9 @@ impl Keys<'_> {
                 provider_arn: keys
                     .given("providerArn", &context.provider_arn)
                     .parse(|text| ProviderArn::parse_at(self.servers.sts, text))?,
-                assertion_file: keys.given("contextAssertionFile", &context.context_assertion_file).file()?,
+                assertion_file: keys
+                    .given("contextAssertionFile", &context.context_assertion_file)
+                    .file()?,
             })
         };
         given.iter().enumerate().map(one).collect()
@@ -180,12 +265,16 @@ impl Keys<'_> {
 
     /// What every role takes, or `longest`.
     pub(super) fn duration(&self, text: Option<&String>) -> Result<DurationSetting, Error> {
-        text.map_or(Ok(DurationSetting::HOUR), |text| duration(&self.given("sessionDuration", text), ""))
+        text.map_or(Ok(DurationSetting::HOUR), |text| {
+            duration(&self.given("sessionDuration", text), "")
+        })
     }
 
     /// Of a token's session.
     pub(super) fn token_duration(&self, text: Option<&String>) -> Result<DurationSetting, Error> {
-        text.map_or(Ok(DurationSetting::HOUR), |text| token_duration(&self.given("sessionDuration", text)))
+        text.map_or(Ok(DurationSetting::HOUR), |text| {
+            token_duration(&self.given("sessionDuration", text))
+        })
     }
 
     /// Of a user's session.
@@ -195,7 +284,11 @@ impl Keys<'_> {
     }
 
     /// Of a hop: behind a role session STS grants an hour at most, so more is refused here.
-    pub(super) fn hop_duration(&self, text: Option<&String>, chained: bool) -> Result<DurationSetting, Error> {
+    pub(super) fn hop_duration(
+        &self,
+        text: Option<&String>,
+        chained: bool,
+    ) -> Result<DurationSetting, Error> {
         match (self.duration(text)?, text) {
             (DurationSetting::Fixed(asked), Some(text))
                 if chained && u64::from(asked.seconds()) > ROLE_CHAINING_LIMIT.as_secs() =>
@@ -213,7 +306,14 @@ impl Keys<'_> {
 pub(super) fn token_duration(given: &Given) -> Result<DurationSetting, Error> {
     let long = humantime::parse_duration(&given.text);
     let long = long.is_ok_and(|asked| (43_201..=129_600).contains(&asked.as_secs()));
-    duration(given, if long { "; up to 36h were possible under STS's first limits and are no longer" } else { "" })
+    duration(
+        given,
+        if long {
+            "; up to 36h were possible under STS's first limits and are no longer"
+        } else {
+            ""
+        },
+    )
 }
 
 fn duration(given: &Given, past: &str) -> Result<DurationSetting, Error> {

@@ -6,10 +6,27 @@ use super::{Access, AdminListen, Given};
 
 #[test]
 fn commands_that_ask_the_agent_find_it_by_the_same_settings() {
-    let mut given = Given::file("region: r\nadminListen: '[::]:7'\nprofiles: {default: {webIdentity: {}}}");
-    assert_eq!(given.with(AdminListen::load).expect("an address").address.port(), 7);
-    given.variables.insert("STSIDECAR_ADMIN_LISTEN", "localhost:8");
-    assert_eq!(given.with(AdminListen::load).expect("an address").address.port(), 8);
+    let mut given =
+        Given::file("region: r\nadminListen: '[::]:7'\nprofiles: {default: {webIdentity: {}}}");
+    assert_eq!(
+        given
+            .with(AdminListen::load)
+            .expect("an address")
+            .address
+            .port(),
+        7
+    );
+    given
+        .variables
+        .insert("STSIDECAR_ADMIN_LISTEN", "localhost:8");
+    assert_eq!(
+        given
+            .with(AdminListen::load)
+            .expect("an address")
+            .address
+            .port(),
+        8
+    );
     assert!(
         given
             .with(|sources| Access::load(sources, None))
@@ -18,8 +35,20 @@ fn commands_that_ask_the_agent_find_it_by_the_same_settings() {
             .ends_with("endpoints/default/token")
     );
     given.file = "region: r\nprofiles: {a: {webIdentity: {}}, b: {webIdentity: {}}}";
-    let error = given.with(|sources| Access::load(sources, None)).expect_err("ambiguous").to_string();
-    assert!(error.starts_with("clients: there are several (a, b) and none is named default"), "{error}");
+    let error = given
+        .with(|sources| Access::load(sources, None))
+        .expect_err("ambiguous")
+        .to_string();
+    assert!(
+        error.starts_with("clients: there are several (a, b) and none is named default"),
+        "{error}"
+    );
     given.flags.set("authorization-token-file", "/b".to_owned());
-    assert_eq!(given.with(|sources| Access::load(sources, None)).expect("chosen").token_file, Path::new("/b"));
+    assert_eq!(
+        given
+            .with(|sources| Access::load(sources, None))
+            .expect("chosen")
+            .token_file,
+        Path::new("/b")
+    );
 }

@@ -3,34 +3,55 @@
 use super::*;
 
 /// Endpoints of AWS: the region's own, and one by its name.
-const AWS: [Option<&str>; 2] = [None, Some("https://vpce-1.sts.eu-central-1.vpce.amazonaws.com")];
+const AWS: [Option<&str>; 2] = [
+    None,
+    Some("https://vpce-1.sts.eu-central-1.vpce.amazonaws.com"),
+];
 
 /// What is said of a credentials file with this key id, where the STS is at `endpoint` or AWS's.
 fn keys(endpoint: Option<&str>, id: &str) -> Result<(), String> {
     let file = format!(
         "{{region: eu-central-1, {} profiles: {{default: {{sessionToken: {{credentialsFile: /keys}}}}}}}}",
-        endpoint.map(|url| format!("stsEndpoint: '{url}',")).unwrap_or_default()
+        endpoint
+            .map(|url| format!("stsEndpoint: '{url}',"))
+            .unwrap_or_default()
     );
     let profile = &Given::file(&file).loaded().config.profiles[0];
     let content = format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = x\n");
-    profile.source_file().1.parse(content.as_bytes()).map(|_| ()).map_err(|error| error.to_string())
+    profile
+        .source_file()
+        .1
+        .parse(content.as_bytes())
+        .map(|_| ())
+        .map_err(|error| error.to_string())
 }
 
 #[test]
 fn key_ids_that_an_administrator_chose_are_taken_where_the_sts_is_not_awss() {
     let ceph = Some("https://rgw.example.org");
-    for id in ["loki-reader", "a.b@c", "AKIAIOSFODNN7EXAMPLE", "team:backup"] {
+    for id in [
+        "loki-reader",
+        "a.b@c",
+        "AKIAIOSFODNN7EXAMPLE",
+        "team:backup",
+    ] {
         assert_eq!(keys(ceph, id), Ok(()), "{id}");
     }
     for endpoint in AWS {
         for id in ["loki-reader", "a.b@c"] {
-            assert!(keys(endpoint, id).is_err_and(|said| said.contains("aws_access_key_id")), "{id} {endpoint:?}");
+            assert!(
+                keys(endpoint, id).is_err_and(|said| said.contains("aws_access_key_id")),
+                "{id} {endpoint:?}"
+            );
         }
         assert_eq!(keys(endpoint, "AKIAIOSFODNN7EXAMPLE"), Ok(()));
     }
     for bad in ["a/b", "a,b", "a b", "a=b", "a\"b", "a\\b", "ä"] {
         let said = keys(ceph, bad).expect_err(bad);
-        assert!(said.contains("aws_access_key_id") && !said.contains(bad), "{said}");
+        assert!(
+            said.contains("aws_access_key_id") && !said.contains(bad),
+            "{said}"
+        );
     }
 }
 
@@ -42,22 +63,57 @@ fn a_region_is_only_a_name_where_no_host_is_made_of_it() {
         if let Some(url) = endpoint {
             given.flags.set("sts-endpoint", url.to_owned());
         }
-        given.load().map(|loaded| loaded.config.sts.region.expect("a region").as_str().to_owned())
+        given.load().map(|loaded| {
+            loaded
+                .config
+                .sts
+                .region
+                .expect("a region")
+                .as_str()
+                .to_owned()
+        })
     };
     let ceph = Some("https://rgw.example.org");
-    for region in ["RegionOne", "default", "de_north.1", "us-east-1", "zone:a", "Region~1"] {
+    for region in [
+        "RegionOne",
+        "default",
+        "de_north.1",
+        "us-east-1",
+        "zone:a",
+        "Region~1",
+    ] {
         assert_eq!(with(region, ceph).expect(region), region);
     }
     // What would end the scope of a signature, or the header that it is in.
-    for bad in ["", "a/b", "a,b", "a=b", "a b", "a\"b", "a\\b", "ä", "a\n", &"x".repeat(129)] {
+    for bad in [
+        "",
+        "a/b",
+        "a,b",
+        "a=b",
+        "a b",
+        "a\"b",
+        "a\\b",
+        "ä",
+        "a\n",
+        &"x".repeat(129),
+    ] {
         let said = with(bad, ceph).expect_err(bad).to_string();
-        assert!(said.starts_with("--region: ") && said.contains("printable"), "{said}");
+        assert!(
+            said.starts_with("--region: ") && said.contains("printable"),
+            "{said}"
+        );
     }
     for endpoint in AWS {
-        assert_eq!(with("eu-central-1", endpoint).expect("a region of AWS"), "eu-central-1");
+        assert_eq!(
+            with("eu-central-1", endpoint).expect("a region of AWS"),
+            "eu-central-1"
+        );
         for bad in ["RegionOne", "eu_central", "a.b"] {
             let said = with(bad, endpoint).expect_err(bad).to_string();
-            assert!(said.contains("a region looks like eu-central-1") && said.contains("stsEndpoint"), "{said}");
+            assert!(
+                said.contains("a region looks like eu-central-1") && said.contains("stsEndpoint"),
+                "{said}"
+            );
         }
     }
 }
@@ -70,9 +126,14 @@ fn roles(endpoints: &str, role: &str) -> Result<Vec<String>, String> {
             a: {{webIdentity: {{roleArn: {role}}}, chain: [{{roleArn: {role}}}, {{roleArn: {role}}}]}},
             b: {{saml: {{roleArn: {role}, principalArn: 'arn:aws:iam::111122223333:saml-provider/x', assertionFile: /a}}}}}}}}"
     );
-    let Loaded { config, .. } = Given::file(&file).load().map_err(|error| error.to_string())?;
+    let Loaded { config, .. } = Given::file(&file)
+        .load()
+        .map_err(|error| error.to_string())?;
     let steps = config.profiles.iter().flat_map(|profile| &profile.steps);
-    Ok(steps.filter_map(|step| step.role_arn()).map(|role| role.as_str().to_owned()).collect())
+    Ok(steps
+        .filter_map(|step| step.role_arn())
+        .map(|role| role.as_str().to_owned())
+        .collect())
 }
 
 #[test]
@@ -89,7 +150,11 @@ fn a_role_is_any_name_where_the_sts_is_not_awss() {
     ] {
         assert_eq!(roles(ecs, role), Ok(vec![role.to_owned(); 4]), "{role}");
         let at_aws = roles("", role).expect_err(role);
-        assert!(at_aws.contains("not a role ARN: it must look like arn:aws:iam::111122223333:role/NAME"), "{at_aws}");
+        assert!(
+            at_aws
+                .contains("not a role ARN: it must look like arn:aws:iam::111122223333:role/NAME"),
+            "{at_aws}"
+        );
     }
     for bad in [
         "",
@@ -100,7 +165,10 @@ fn a_role_is_any_name_where_the_sts_is_not_awss() {
         "urn:ecs:iam::ns1:role/ä",
     ] {
         let said = roles(ecs, bad).expect_err(bad);
-        assert!(said.starts_with("profiles.a.webIdentity.roleArn: ") && said.contains("20 to 2048"), "{said}");
+        assert!(
+            said.starts_with("profiles.a.webIdentity.roleArn: ") && said.contains("20 to 2048"),
+            "{said}"
+        );
     }
     assert!(roles(ecs, &format!("{longest}x")).is_err());
 }
@@ -108,18 +176,31 @@ fn a_role_is_any_name_where_the_sts_is_not_awss() {
 #[test]
 fn the_role_of_a_setting_and_of_an_identity_pool_follow_their_own_endpoints() {
     let urn = "urn:ecs:iam::ns1:role/reader";
-    let mut given = Given::variables([("AWS_ROLE_ARN", urn), ("AWS_ENDPOINT_URL_STS", "https://ecs.example.org")]);
+    let mut given = Given::variables([
+        ("AWS_ROLE_ARN", urn),
+        ("AWS_ENDPOINT_URL_STS", "https://ecs.example.org"),
+    ]);
     assert!(given.load().is_ok());
-    given.variables.insert("AWS_ENDPOINT_URL_STS", "https://vpce-1.sts.eu-central-1.vpce.amazonaws.com");
+    given.variables.insert(
+        "AWS_ENDPOINT_URL_STS",
+        "https://vpce-1.sts.eu-central-1.vpce.amazonaws.com",
+    );
     assert!(given.error().starts_with("AWS_ROLE_ARN: "));
     let pool = "identityPoolId: 'eu-central-1:12345678-1234-1234-1234-123456789012'";
     let mut given = Given::default();
-    let file = format!("{{region: eu-central-1, profiles: {{p: {{cognito: {{{pool}, customRoleArn: '{urn}'}}}}}}}}");
+    let file = format!(
+        "{{region: eu-central-1, profiles: {{p: {{cognito: {{{pool}, customRoleArn: '{urn}'}}}}}}}}"
+    );
     given.variables.insert("STSIDECAR_CONFIG_INLINE", &file);
-    given.variables.insert("AWS_ENDPOINT_URL_STS", "https://ecs.example.org");
+    given
+        .variables
+        .insert("AWS_ENDPOINT_URL_STS", "https://ecs.example.org");
     if cfg!(feature = "cognito") {
         assert!(given.error().contains("customRoleArn"), "the pool is AWS's");
-        given.variables.insert("AWS_ENDPOINT_URL_COGNITO_IDENTITY", "https://pool.example.org");
+        given.variables.insert(
+            "AWS_ENDPOINT_URL_COGNITO_IDENTITY",
+            "https://pool.example.org",
+        );
         assert!(given.load().is_ok());
     }
 }
@@ -136,9 +217,15 @@ fn a_pool_at_an_endpoint_of_ones_own_has_no_variants() {
         given.variables.insert("STSIDECAR_CONFIG_INLINE", &file);
         given.variables.insert(variable, "true");
         assert!(given.load().is_ok());
-        given.variables.insert("AWS_ENDPOINT_URL_COGNITO_IDENTITY", "https://pool.example.org");
+        given.variables.insert(
+            "AWS_ENDPOINT_URL_COGNITO_IDENTITY",
+            "https://pool.example.org",
+        );
         let said = given.error();
-        assert!(said.starts_with(variable) && said.contains("https://pool.example.org"), "{said}");
+        assert!(
+            said.starts_with(variable) && said.contains("https://pool.example.org"),
+            "{said}"
+        );
         // Without a pool that endpoint is never called.
         given.variables.remove("STSIDECAR_CONFIG_INLINE");
         given.variables.insert("AWS_REGION", "eu-central-1");
@@ -156,12 +243,24 @@ fn names_of_policies_and_providers_are_taken_as_roles_are() {
                 c: {{webIdentity: {{}}, chain: [{{roleArn: 'arn:aws:iam::111122223333:role/x',
                      providedContexts: [{{providerArn: '{name}', contextAssertionFile: /c}}]}}]}}}}}}"
         );
-        Given::file(&file).load().map(|_| ()).map_err(|error| error.to_string())
+        Given::file(&file)
+            .load()
+            .map(|_| ())
+            .map_err(|error| error.to_string())
     };
     let ecs = "stsEndpoint: 'https://ecs.example.org/sts',";
     assert_eq!(with(ecs, "urn:ecs:iam:::policy/reader"), Ok(()));
-    assert!(with("", "urn:ecs:iam:::policy/reader").is_err_and(|said| said.contains("principalArn")));
-    for bad in ["reader", "urn:ecs:iam:::policy/a b", "urn:ecs:iam:::policy/a,b"] {
-        assert!(with(ecs, bad).is_err_and(|said| said.contains("principalArn")), "{bad}");
+    assert!(
+        with("", "urn:ecs:iam:::policy/reader").is_err_and(|said| said.contains("principalArn"))
+    );
+    for bad in [
+        "reader",
+        "urn:ecs:iam:::policy/a b",
+        "urn:ecs:iam:::policy/a,b",
+    ] {
+        assert!(
+            with(ecs, bad).is_err_and(|said| said.contains("principalArn")),
+            "{bad}"
+        );
     }
 }

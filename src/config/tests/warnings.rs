@@ -6,15 +6,27 @@ const HOP: &str = "roleArn: arn:aws:iam::111122223333:role/r";
 const MFA: &str = "mfa: {serialNumber: arn:aws:iam::111122223333:mfa/d, totpSecretFile: /s}";
 
 fn warnings(profile: &str) -> Vec<String> {
-    Given::file(&format!("region: r\nprofiles: {{p: {profile}}}")).loaded().warnings
+    Given::file(&format!("region: r\nprofiles: {{p: {profile}}}"))
+        .loaded()
+        .warnings
 }
 
 #[test]
 fn a_federated_user_without_a_policy_is_told_of() {
-    let of = |more: &str| warnings(&format!("{{federationToken: {{credentialsFile: /c, name: joe{more}}}}}"));
+    let of = |more: &str| {
+        warnings(&format!(
+            "{{federationToken: {{credentialsFile: /c, name: joe{more}}}}}"
+        ))
+    };
     let told = of("");
-    assert!(told.len() == 1 && told[0].starts_with("profiles.p.federationToken has neither policy"), "{told:?}");
-    assert_eq!(of(", policyArns: [arn:aws:iam::aws:policy/ReadOnlyAccess]"), [""; 0]);
+    assert!(
+        told.len() == 1 && told[0].starts_with("profiles.p.federationToken has neither policy"),
+        "{told:?}"
+    );
+    assert_eq!(
+        of(", policyArns: [arn:aws:iam::aws:policy/ReadOnlyAccess]"),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -23,8 +35,17 @@ fn a_device_behind_a_roles_session_is_told_of() {
     let keys = "accessKey: {credentialsFile: /c}";
     let with_device = format!("{{{HOP}, {MFA}}}");
     assert_eq!(of(keys, &with_device), [""; 0]);
-    assert_eq!(of("sessionToken: {credentialsFile: /c}", &with_device), [""; 0]);
-    for told in [of("webIdentity: {}", &with_device), of(keys, &format!("{{{HOP}}}, {with_device}"))] {
-        assert!(told.len() == 1 && told[0].contains(".mfa is behind a role's session"), "{told:?}");
+    assert_eq!(
+        of("sessionToken: {credentialsFile: /c}", &with_device),
+        [""; 0]
+    );
+    for told in [
+        of("webIdentity: {}", &with_device),
+        of(keys, &format!("{{{HOP}}}, {with_device}")),
+    ] {
+        assert!(
+            told.len() == 1 && told[0].contains(".mfa is behind a role's session"),
+            "{told:?}"
+        );
     }
 }

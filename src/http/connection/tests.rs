@@ -4,13 +4,21 @@ use super::*;
 
 fn limits() -> Limits {
     let [head, answering, idle] = [2, 3, 75].map(Duration::from_secs);
-    Limits { head, answering, idle, connections: 1 }
+    Limits {
+        head,
+        answering,
+        idle,
+        connections: 1,
+    }
 }
 
 fn connection() -> (Arc<Activity>, Connection) {
     let activity = Arc::new(Activity::default());
     let sweeps = Arc::new(Sweeps::new(&limits(), Arc::clone(&activity)));
-    (activity, Connection::new(sweeps, IpAddr::from([127, 0, 0, 1])))
+    (
+        activity,
+        Connection::new(sweeps, IpAddr::from([127, 0, 0, 1])),
+    )
 }
 
 /// Sweeps until the connection is overdue, as time.
@@ -37,7 +45,10 @@ fn a_silent_or_slow_head_ends_at_its_limit_however_often_it_drips() {
         connection.received();
     }
     assert_eq!(connection.phase(), Phase::Head);
-    assert!(is_about(survives(&connection) + 3 * connection.sweeps.every, 2));
+    assert!(is_about(
+        survives(&connection) + 3 * connection.sweeps.every,
+        2
+    ));
 }
 
 #[test]
@@ -94,7 +105,11 @@ fn busy_returns_to_zero_in_whatever_phase_a_connection_ends() {
         if steps > 0 {
             connection.begin(false);
             connection.begin(false);
-            assert_eq!(activity.busy(), 1, "a pipelined request is not a second connection");
+            assert_eq!(
+                activity.busy(),
+                1,
+                "a pipelined request is not a second connection"
+            );
         }
         if steps > 1 {
             connection.wrote();
@@ -104,7 +119,11 @@ fn busy_returns_to_zero_in_whatever_phase_a_connection_ends() {
             assert_eq!(activity.busy(), 0);
         }
         connection.ended();
-        assert_eq!((activity.busy(), connection.phase()), (0, Phase::Ended), "{steps}");
+        assert_eq!(
+            (activity.busy(), connection.phase()),
+            (0, Phase::Ended),
+            "{steps}"
+        );
     }
 }
 
@@ -156,10 +175,17 @@ fn a_body_has_the_limit_of_a_head_and_its_answer_the_rest() {
         connection.wrote();
         connection.flushed();
     }
-    assert_eq!(connection.phase(), Phase::Body, "whatever comes of it, and whatever hyper says of that");
+    assert_eq!(
+        connection.phase(),
+        Phase::Body,
+        "whatever comes of it, and whatever hyper says of that"
+    );
     connection.sweeps.advance();
     connection.arrived();
-    assert!(is_about(survives(&connection) + connection.sweeps.every, 3), "counted from the head");
+    assert!(
+        is_about(survives(&connection) + connection.sweeps.every, 3),
+        "counted from the head"
+    );
     let (activity, silent) = self::connection();
     silent.begin(true);
     assert!(is_about(survives(&silent), 2));
@@ -176,7 +202,11 @@ fn an_answer_without_the_body_is_an_answer() {
     connection.flushed();
     assert_eq!((connection.phase(), activity.busy()), (Phase::Idle, 0));
     connection.take_up();
-    assert_eq!(connection.phase(), Phase::Idle, "it answers nothing any more");
+    assert_eq!(
+        connection.phase(),
+        Phase::Idle,
+        "it answers nothing any more"
+    );
 }
 
 #[test]
@@ -189,7 +219,11 @@ fn who_is_slow_goes_first_and_who_has_sent_all_last() {
     connection.authenticate();
     assert_eq!(rank(&connection), Some(Rank::Sending));
     connection.sweeps.advance();
-    assert_eq!(rank(&connection), Some(Rank::Sending), "it may have begun just before");
+    assert_eq!(
+        rank(&connection),
+        Some(Rank::Sending),
+        "it may have begun just before"
+    );
     connection.sweeps.advance();
     assert_eq!(rank(&connection), Some(Rank::Slow));
     connection.arrived();
@@ -204,7 +238,14 @@ fn who_is_slow_goes_first_and_who_has_sent_all_last() {
     connection.sweeps.advance();
     connection.sweeps.advance();
     assert_eq!(rank(&connection), Some(Rank::Slow), "a head too");
-    let order = [Rank::Slow, Rank::Stranger, Rank::IdleStranger, Rank::Idle, Rank::Sending, Rank::Queued];
+    let order = [
+        Rank::Slow,
+        Rank::Stranger,
+        Rank::IdleStranger,
+        Rank::Idle,
+        Rank::Sending,
+        Rank::Queued,
+    ];
     assert!(order.is_sorted());
 }
 

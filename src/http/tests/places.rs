@@ -10,13 +10,18 @@ const SILENT: &str = "POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r
 /// A connection from another address of this machine.
 async fn connect_from(served: &Served, last: u8) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
-    socket.bind(SocketAddr::from(([127, 0, 0, last], 0))).expect("a loopback address");
+    socket
+        .bind(SocketAddr::from(([127, 0, 0, last], 0)))
+        .expect("a loopback address");
     socket.connect(served.address).await.expect("a listener")
 }
 
 /// Asks, and proves itself by it.
 async fn prove(stream: &mut TcpStream) {
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nauthorization: x\r\n\r\n").await.expect("open");
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nauthorization: x\r\n\r\n")
+        .await
+        .expect("open");
     assert!(answered(stream).await);
 }
 
@@ -38,7 +43,10 @@ async fn a_full_house_drops_strangers_first_then_the_longest_idle() {
     assert!(answered(&mut second).await, "the newest is not refused");
     end_of(&mut stranger).await;
     ask(&mut first, "/").await;
-    assert!(answered(&mut first).await, "idle, and kept while a stranger was there");
+    assert!(
+        answered(&mut first).await,
+        "idle, and kept while a stranger was there"
+    );
 
     let mut third = served.connect().await;
     ask(&mut third, "/").await;
@@ -88,7 +96,10 @@ async fn who_is_told_to_continue_has_the_limits_of_a_body_and_of_no_pause() {
     let mut said = [0; 25];
     for stream in [&mut silent, &mut good] {
         stream.write_all(head.as_bytes()).await.expect("open");
-        timeout(BOUND, stream.read_exact(&mut said)).await.expect("in time").expect("told");
+        timeout(BOUND, stream.read_exact(&mut said))
+            .await
+            .expect("in time")
+            .expect("told");
         assert_eq!(&said, b"HTTP/1.1 100 Continue\r\n\r\n");
     }
     assert_eq!(served.activity.busy(), 2, "both are still to be answered");
@@ -105,7 +116,10 @@ async fn who_is_told_to_continue_has_the_limits_of_a_body_and_of_no_pause() {
 async fn an_announced_body_that_is_not_read_makes_no_pause_of_its_connection() {
     let served = started(limits(500, LONG, LONG, 4));
     let mut stream = served.connect().await;
-    stream.write_all(SILENT.replace("/body", "/").as_bytes()).await.expect("open");
+    stream
+        .write_all(SILENT.replace("/body", "/").as_bytes())
+        .await
+        .expect("open");
     assert!(answered(&mut stream).await);
     end_of(&mut stream).await;
     becomes_busy(&served, 0).await;

@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::{RESERVED, context, image, is_within, normal, take_all, variables};
 use crate::inject::patch::Draft;
 use crate::inject::pod::{items, text};
-use crate::inject::sidecar::{API_TOKEN_DIRECTORY, OPTIONAL_PROBES, PORT_NAME, PROGRAM, Plan, covers, is_own_probe};
+use crate::inject::sidecar::{
+    API_TOKEN_DIRECTORY, OPTIONAL_PROBES, PORT_NAME, PROGRAM, Plan, covers, is_own_probe,
+};
 use crate::shown;
 
 /// What runs, and how; no version changes it.
@@ -19,23 +21,36 @@ const LONGEST_SHOWN: usize = 200;
 /// Why the container is not ours, if it is not. `is_marked`: an injection left its status in the pod.
 pub(super) fn difference(container: &Value, plan: &Plan<'_>, is_marked: bool) -> Option<String> {
     let expected = plan.container("");
-    if let Some(key) = FIXED.into_iter().find(|key| container[*key] != expected[*key]) {
+    if let Some(key) = FIXED
+        .into_iter()
+        .find(|key| container[*key] != expected[*key])
+    {
         return Some(format!("its {key} differs"));
     }
-    let (found, ours) = (text(container, "image").unwrap_or_default(), plan.settings.image.as_str());
+    let (found, ours) = (
+        text(container, "image").unwrap_or_default(),
+        plan.settings.image.as_str(),
+    );
     // Of a marked pod it is replaced, so whatever it was does not run.
     let is_ours = image::is_same(found, ours) || is_marked && image::is_of_a_version(found, ours);
     if !is_ours {
         let found: String = shown::value(found).chars().take(LONGEST_SHOWN).collect();
-        return Some(format!("its image {found:?} is neither {ours} nor a mirror's copy of it"));
+        return Some(format!(
+            "its image {found:?} is neither {ours} nor a mirror's copy of it"
+        ));
     }
     if !context::is_no_wider(&container["securityContext"], &expected["securityContext"]) {
         return Some("its securityContext differs".to_owned());
     }
     let wanted = plan.mounts();
     let hiding = items(container, "volumeMounts").find(|mount| hides_ours(mount, &wanted))?;
-    let (name, path) = (text(hiding, "name").unwrap_or_default(), text(hiding, "mountPath").unwrap_or_default());
-    Some(format!("its volumeMounts put {name} at {path}, over what is the sidecar's"))
+    let (name, path) = (
+        text(hiding, "name").unwrap_or_default(),
+        text(hiding, "mountPath").unwrap_or_default(),
+    );
+    Some(format!(
+        "its volumeMounts put {name} at {path}, over what is the sidecar's"
+    ))
 }
 
 /// Whether a mount of another volume replaces the program, or what it reads and writes. The runtime mounts a folder
@@ -46,7 +61,10 @@ fn hides_ours(mount: &Value, wanted: &[Value]) -> bool {
     }
     let path = normal(text(mount, "mountPath").unwrap_or_default());
     // The API server itself mounts the pod's API token where nothing else is mounted.
-    let ours = wanted.iter().filter_map(|own| text(own, "mountPath")).filter(|own| *own != API_TOKEN_DIRECTORY);
+    let ours = wanted
+        .iter()
+        .filter_map(|own| text(own, "mountPath"))
+        .filter(|own| *own != API_TOKEN_DIRECTORY);
     path == "/" || ours.chain([PROGRAM]).any(|own| is_within(&path, own))
 }
 
@@ -54,14 +72,27 @@ fn hides_ours(mount: &Value, wanted: &[Value]) -> bool {
 pub(in crate::inject) fn renew(draft: &mut Draft, pointer: &str, plan: &Plan<'_>, inline: &str) {
     let expected = plan.container(inline);
     let found = draft.pod().pointer(pointer).cloned().unwrap_or_default();
-    if !image::is_same(text(&found, "image").unwrap_or_default(), &plan.settings.image) {
+    if !image::is_same(
+        text(&found, "image").unwrap_or_default(),
+        &plan.settings.image,
+    ) {
         set(draft, pointer, "image", expected["image"].clone());
     }
     if !covers(&found["startupProbe"], &expected["startupProbe"]) {
-        set(draft, pointer, "startupProbe", expected["startupProbe"].clone());
+        set(
+            draft,
+            pointer,
+            "startupProbe",
+            expected["startupProbe"].clone(),
+        );
     }
     for key in OPTIONAL_PROBES {
-        probe(draft, &format!("{pointer}/{key}"), &found[key], &expected[key]);
+        probe(
+            draft,
+            &format!("{pointer}/{key}"),
+            &found[key],
+            &expected[key],
+        );
     }
     let context = context::renewed(&found["securityContext"], &expected["securityContext"]);
     if context != found["securityContext"] {
@@ -86,7 +117,9 @@ fn probe(draft: &mut Draft, path: &str, found: &Value, expected: &Value) {
         (true, false) => draft.add(path.to_owned(), expected.clone()),
         (false, _) if !is_own_probe(found) => {}
         (false, true) => draft.remove(path),
-        (false, false) if !covers(found, expected) => draft.replace(path.to_owned(), expected.clone()),
+        (false, false) if !covers(found, expected) => {
+            draft.replace(path.to_owned(), expected.clone());
+        }
         _ => {}
     }
 }
@@ -97,11 +130,20 @@ fn mounts(draft: &mut Draft, pointer: &str, wanted: &[Value]) {
     let is_in_the_way = |found: &Value| {
         let path = normal(text(found, "mountPath").unwrap_or_default());
         text(found, "name").is_some_and(|name| name.starts_with(RESERVED))
-            || wanted.iter().any(|own| text(own, "mountPath") == Some(&*path))
+            || wanted
+                .iter()
+                .any(|own| text(own, "mountPath") == Some(&*path))
     };
-    take_all(draft, &list, |found| is_in_the_way(found) && !is_wanted(found));
+    take_all(draft, &list, |found| {
+        is_in_the_way(found) && !is_wanted(found)
+    });
     for own in wanted {
-        let found = draft.pod().pointer(&list).and_then(Value::as_array).into_iter().flatten();
+        let found = draft
+            .pod()
+            .pointer(&list)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         if !found.into_iter().any(|found| is_mounted(found, own)) {
             draft.append(&list, own.clone());
         }
@@ -111,17 +153,26 @@ fn mounts(draft: &mut Draft, pointer: &str, wanted: &[Value]) {
 /// Whether both mount the same, for reading only or not.
 fn is_mounted(found: &Value, own: &Value) -> bool {
     let is_read_only = |mount: &Value| mount["readOnly"] == true;
-    let whole = ["subPath", "subPathExpr"].iter().all(|key| text(found, key).unwrap_or_default().is_empty());
+    let whole = ["subPath", "subPathExpr"]
+        .iter()
+        .all(|key| text(found, key).unwrap_or_default().is_empty());
     covers(found, own) && is_read_only(found) == is_read_only(own) && whole
 }
 
 /// The metrics port, by its name; others may have declared more.
 fn port(draft: &mut Draft, pointer: &str, wanted: Option<&Value>) {
     let list = format!("{pointer}/ports");
-    take_all(draft, &list, |found| found["name"] == PORT_NAME && !wanted.is_some_and(|own| covers(found, own)));
+    take_all(draft, &list, |found| {
+        found["name"] == PORT_NAME && !wanted.is_some_and(|own| covers(found, own))
+    });
     let Some(own) = wanted else { return };
-    let is_there =
-        draft.pod().pointer(&list).and_then(Value::as_array).into_iter().flatten().any(|found| covers(found, own));
+    let is_there = draft
+        .pod()
+        .pointer(&list)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .any(|found| covers(found, own));
     if !is_there {
         draft.append(&list, own.clone());
     }

@@ -11,22 +11,34 @@ use crate::inject::template::Template;
 /// Whether no field of `found` gives more than `expected`, or than a restricted container may have
 /// (<https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted>).
 pub(super) fn is_no_wider(found: &Value, expected: &Value) -> bool {
-    let fields: Vec<(&String, &Value)> =
-        found.as_object().into_iter().flatten().filter(|(_, own)| !own.is_null()).collect();
-    let is_narrow = |(key, own): &(&String, &Value)| expected.get(*key) == Some(*own) || is_restricted(key, own);
+    let fields: Vec<(&String, &Value)> = found
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, own)| !own.is_null())
+        .collect();
+    let is_narrow = |(key, own): &(&String, &Value)| {
+        expected.get(*key) == Some(*own) || is_restricted(key, own)
+    };
     let says_something = !fields.is_empty() || expected.as_object().is_none_or(Map::is_empty);
     says_something && fields.iter().all(is_narrow)
 }
 
 fn is_restricted(key: &str, own: &Value) -> bool {
-    let kind = |allowed: &[&str]| own["type"].as_str().is_some_and(|kind| allowed.contains(&kind));
+    let kind = |allowed: &[&str]| {
+        own["type"]
+            .as_str()
+            .is_some_and(|kind| allowed.contains(&kind))
+    };
     match key {
         "privileged" | "allowPrivilegeEscalation" => own == false,
         "readOnlyRootFilesystem" | "runAsNonRoot" => own == true,
         "procMount" => own == "Default",
         "runAsUser" | "runAsGroup" => own.as_u64().is_some_and(|id| id > 0),
         "seccompProfile" | "appArmorProfile" => kind(&["RuntimeDefault", "Localhost"]),
-        "seLinuxOptions" => own.as_object().is_some_and(|own| own.keys().all(|key| key == "level")),
+        "seLinuxOptions" => own
+            .as_object()
+            .is_some_and(|own| own.keys().all(|key| key == "level")),
         "capabilities" => {
             let all = |key: &str| own[key].as_array().map(Vec::as_slice).unwrap_or_default();
             all("drop").iter().any(|one| one == "ALL") && all("add").is_empty()
@@ -43,12 +55,18 @@ pub(super) fn renewed(found: &Value, expected: &Value) -> Value {
     for (key, own) in found.as_object().into_iter().flatten() {
         match expected.get(key) {
             // Others may have written down the defaults of a map, such as `capabilities.add: []`.
-            Some(wanted) if super::covers(own, wanted) && is_restricted(key, own) => context[key] = own.clone(),
+            Some(wanted) if super::covers(own, wanted) && is_restricted(key, own) => {
+                context[key] = own.clone();
+            }
             None if built_in.get(key) != Some(own) => context[key] = own.clone(),
             _ => {}
         }
     }
-    if context.is_null() { json!({}) } else { context }
+    if context.is_null() {
+        json!({})
+    } else {
+        context
+    }
 }
 
 #[cfg(test)]
@@ -60,7 +78,10 @@ mod tests {
         let expected = json!({ "privileged": true, "runAsUser": 0 });
         assert!(is_no_wider(&expected, &expected));
         assert_eq!(renewed(&expected, &expected), expected);
-        assert!(!is_no_wider(&expected, &Template::default().security_context()));
+        assert!(!is_no_wider(
+            &expected,
+            &Template::default().security_context()
+        ));
     }
 
     #[test]
@@ -74,6 +95,9 @@ mod tests {
         found["seLinuxOptions"] = json!({ "level": "s0:c26,c5" });
         assert!(is_no_wider(&found, &expected));
         assert_eq!(renewed(&found, &expected), found);
-        assert_eq!(renewed(&Template::default().security_context(), &expected), expected);
+        assert_eq!(
+            renewed(&Template::default().security_context(), &expected),
+            expected
+        );
     }
 }

@@ -19,8 +19,16 @@ impl<'a> Reference<'a> {
         };
         // A colon in front of a slash is a port's.
         match rest.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {
-            Some((name, tag)) => Self { name, tag: Some(tag), digest },
-            None => Self { name: rest, tag: None, digest },
+            Some((name, tag)) => Self {
+                name,
+                tag: Some(tag),
+                digest,
+            },
+            None => Self {
+                name: rest,
+                tag: None,
+                digest,
+            },
         }
     }
 
@@ -42,7 +50,10 @@ pub(super) fn is_same(found: &str, ours: &str) -> bool {
         (None, Some(_)) => false,
         // Pinned without its tag it can be any of the repository's, which is ours.
         (Some(_), None) if found.tag.is_none() => found.name == ours.name,
-        (_, None) => found.last_segment() == ours.last_segment() && found.tag_or_latest() == ours.tag_or_latest(),
+        (_, None) => {
+            found.last_segment() == ours.last_segment()
+                && found.tag_or_latest() == ours.tag_or_latest()
+        }
     }
 }
 
@@ -77,7 +88,9 @@ mod tests {
         ] {
             assert_eq!(is_same(found, ours), expected, "{found} {ours}");
         }
-        assert!(is_of_a_version("a/agent:2", "b/agent:1") && is_of_a_version("stsidecar", "b/agent:1"));
+        assert!(
+            is_of_a_version("a/agent:2", "b/agent:1") && is_of_a_version("stsidecar", "b/agent:1")
+        );
         assert!(!is_of_a_version("a/evil:1", "b/agent:1") && !is_of_a_version("", "b/agent:1"));
     }
 }

@@ -11,8 +11,8 @@ use super::{normal, status};
 use crate::inject::CONTAINER;
 use crate::inject::environment::proxy::EXCEPTIONS;
 use crate::inject::environment::{
-    ENDPOINTS, FULL_URI, LOOPBACK, METADATA, REGIONS, STS_ENDPOINTS, Surroundings, TOKEN, TOKEN_DIRECTORY, TOKEN_FILE,
-    env_from,
+    ENDPOINTS, FULL_URI, LOOPBACK, METADATA, REGIONS, STS_ENDPOINTS, Surroundings, TOKEN,
+    TOKEN_DIRECTORY, TOKEN_FILE, env_from,
 };
 use crate::inject::handover::INLINE;
 use crate::inject::nodes;
@@ -32,10 +32,23 @@ pub(in crate::inject) fn take_back(
 ) -> Option<Draft> {
     let before = Before::of(pod)?;
     let mut draft: Option<Draft> = None;
-    for container in pod::containers(pod).into_iter().filter(|container| container.name != CONTAINER) {
+    for container in pod::containers(pod)
+        .into_iter()
+        .filter(|container| container.name != CONTAINER)
+    {
         let stale: [(&str, Vec<usize>); 2] = [
-            ("env", places(container.value, "env", |own| before.is_stale(&container, own, settings, choice))),
-            ("volumeMounts", places(container.value, "volumeMounts", |own| before.is_moved(&container, own, choice))),
+            (
+                "env",
+                places(container.value, "env", |own| {
+                    before.is_stale(&container, own, settings, choice)
+                }),
+            ),
+            (
+                "volumeMounts",
+                places(container.value, "volumeMounts", |own| {
+                    before.is_moved(&container, own, choice)
+                }),
+            ),
         ];
         for (key, places) in stale {
             let list = format!("{}/{key}", container.pointer());
@@ -52,7 +65,11 @@ pub(in crate::inject) fn take_back(
 }
 
 fn places(container: &Value, key: &str, is_stale: impl Fn(&Value) -> bool) -> Vec<usize> {
-    items(container, key).enumerate().filter(|(_, item)| is_stale(item)).map(|(at, _)| at).collect()
+    items(container, key)
+        .enumerate()
+        .filter(|(_, item)| is_stale(item))
+        .map(|(at, _)| at)
+        .collect()
 }
 
 /// What the sidecar that is there was rendered with.
@@ -70,28 +87,53 @@ struct Before {
 impl Before {
     fn of(pod: &Value) -> Option<Self> {
         let own = pod::own(pod)?;
-        let port = own.literal("STSIDECAR_LISTEN").and_then(|listen| listen.rsplit_once(':')?.1.parse().ok());
-        let document: Value =
-            own.literal(INLINE).and_then(|inline| serde_json::from_str(inline).ok()).unwrap_or_default();
-        let token =
-            |client: &Value| Some((text(client, "name")?.to_owned(), text(client, "authorizationToken")?.to_owned()));
+        let port = own
+            .literal("STSIDECAR_LISTEN")
+            .and_then(|listen| listen.rsplit_once(':')?.1.parse().ok());
+        let document: Value = own
+            .literal(INLINE)
+            .and_then(|inline| serde_json::from_str(inline).ok())
+            .unwrap_or_default();
+        let token = |client: &Value| {
+            Some((
+                text(client, "name")?.to_owned(),
+                text(client, "authorizationToken")?.to_owned(),
+            ))
+        };
         let status = status(pod).unwrap_or_default();
         // Others may have given the sidecar another region, as they did to the application's containers.
-        let region = text(&status, "region").map(literal).or_else(|| own.literal("AWS_REGION").map(str::to_owned));
+        let region = text(&status, "region")
+            .map(literal)
+            .or_else(|| own.literal("AWS_REGION").map(str::to_owned));
         Some(Self {
             port: port?,
             region,
             tokens: items(&document, "clients").filter_map(token).collect(),
             status,
-            names: pod::containers(pod).iter().map(|container| container.name.to_owned()).collect(),
+            names: pod::containers(pod)
+                .iter()
+                .map(|container| container.name.to_owned())
+                .collect(),
         })
     }
 
     /// Whether a variable was rendered and would be another now, or none.
-    fn is_stale(&self, container: &Container<'_>, variable: &Value, settings: &Settings, choice: &Choice) -> bool {
-        let (Some(name), Some(value)) = (text(variable, "name"), text(variable, "value")) else { return false };
+    fn is_stale(
+        &self,
+        container: &Container<'_>,
+        variable: &Value,
+        settings: &Settings,
+        choice: &Choice,
+    ) -> bool {
+        let (Some(name), Some(value)) = (text(variable, "name"), text(variable, "value")) else {
+            return false;
+        };
         let is_skipped = !choice.has(container.name);
-        let is_in = |key: &str| listed(&self.status[key], container.name).iter().any(|own| own == name);
+        let is_in = |key: &str| {
+            listed(&self.status[key], container.name)
+                .iter()
+                .any(|own| own == name)
+        };
         let is_listed = || is_in("env");
         // Over an envFrom that was there it would not have been written, unless the author named the variable.
         let is_late = || !is_in("filled") && env_from::may_bring(container, name);
@@ -102,11 +144,19 @@ impl Before {
             }
             TOKEN_FILE => is_skipped && is_listed() && value == Surroundings::token_file(),
             TOKEN => {
-                let owner = self.tokens.iter().find(|(_, token)| token == value).map(|(owner, _)| owner);
-                owner.is_some_and(|owner| is_skipped || !settings.legacy_clients || owner != container.name)
+                let owner = self
+                    .tokens
+                    .iter()
+                    .find(|(_, token)| token == value)
+                    .map(|(owner, _)| owner);
+                owner.is_some_and(|owner| {
+                    is_skipped || !settings.legacy_clients || owner != container.name
+                })
             }
             _ if REGIONS.contains(&name) && is_listed() => {
-                let is_reference = REGIONS.iter().any(|other| *other != name && value == format!("$({other})"));
+                let is_reference = REGIONS
+                    .iter()
+                    .any(|other| *other != name && value == format!("$({other})"));
                 let is_rendered = self.region.as_deref() == Some(value);
                 let is_unknown = is_late() && (is_reference || !settings.has_explicit_region);
                 (is_reference || is_rendered) && (is_skipped || is_unknown)
@@ -127,12 +177,18 @@ impl Before {
             && mount["readOnly"] == true;
         let is_own = whose == container.name;
         // Of a container that is there it would be another's token.
-        is_ours && (is_own && !choice.has(container.name) || !self.names.iter().any(|name| name == whose))
+        is_ours
+            && (is_own && !choice.has(container.name)
+                || !self.names.iter().any(|name| name == whose))
     }
 }
 
 /// Whether a region that was rendered would be another: the settings', or one that others have written beside it since.
 fn is_another_now(container: &Container<'_>, value: &str, settings: &Settings) -> bool {
     let is_outvoted = |name: &&str| container.sets(name) && container.literal(name) != Some(value);
-    settings.region.as_ref().is_some_and(|region| literal(region.as_str()) != value) || REGIONS.iter().any(is_outvoted)
+    settings
+        .region
+        .as_ref()
+        .is_some_and(|region| literal(region.as_str()) != value)
+        || REGIONS.iter().any(is_outvoted)
 }

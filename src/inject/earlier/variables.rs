@@ -43,8 +43,15 @@ const SETTINGS: [&str; 26] = [
 /// Beats `STSIDECAR_LOG_LEVEL`.
 const LOG_FILTER: &str = "RUST_LOG";
 /// How the network is reached.
-const REACH: [&str; 7] =
-    ["AWS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"];
+const REACH: [&str; 7] = [
+    "AWS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
 
 /// Of these, those that hold a proxy.
 const PROXIES: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
@@ -57,7 +64,8 @@ fn is_left(variable: &Value) -> bool {
 /// Whether it is a proxy that would end the agent, and the pod with it.
 fn is_refused(variable: &Value) -> bool {
     let is_proxy = text(variable, "name").is_some_and(|name| PROXIES.contains(&name));
-    let known = text(variable, "value").filter(|value| is_proxy && !value.is_empty() && !value.contains('$'));
+    let known = text(variable, "value")
+        .filter(|value| is_proxy && !value.is_empty() && !value.contains('$'));
     known.is_some_and(|value| url::proxy(value).is_err())
 }
 
@@ -65,22 +73,36 @@ fn is_refused(variable: &Value) -> bool {
 pub(super) fn renew(draft: &mut Draft, pointer: &str, mut wanted: Vec<Value>) {
     let list = format!("{pointer}/env");
     let found = draft.pod().pointer(pointer).cloned().unwrap_or_default();
-    let has_env_from = found["envFrom"].as_array().is_some_and(|from| !from.is_empty());
+    let has_env_from = found["envFrom"]
+        .as_array()
+        .is_some_and(|from| !from.is_empty());
     let is_in = |all: &[Value], name: &str| all.iter().any(|variable| variable["name"] == name);
     if has_env_from {
         // The agent takes an empty variable for none, and one of `env` beats one of `envFrom`.
-        let own = found["env"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let stays = |name: &str| own.iter().any(|one| one["name"] == name && !is_left(one) && !is_refused(one));
+        let own = found["env"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let stays = |name: &str| {
+            own.iter()
+                .any(|one| one["name"] == name && !is_left(one) && !is_refused(one))
+        };
         let open = |name: &&str| !(is_in(&wanted, name) || REACH.contains(name) && stays(name));
         let names = SETTINGS.into_iter().chain([LOG_FILTER]).chain(REACH);
-        let closed: Vec<Value> = names.filter(open).map(|name| json!({ "name": name, "value": "" })).collect();
+        let closed: Vec<Value> = names
+            .filter(open)
+            .map(|name| json!({ "name": name, "value": "" }))
+            .collect();
         wanted.extend(closed);
     }
     let is_stale = |variable: &Value| {
         let name = text(variable, "name").unwrap_or_default();
-        let is_closed = || text(variable, "value").unwrap_or_default().is_empty() && variable["valueFrom"].is_null();
-        let leaves =
-            REACH.contains(&name) && (is_left(variable) || is_refused(variable) || is_closed() && !has_env_from);
+        let is_closed = || {
+            text(variable, "value").unwrap_or_default().is_empty()
+                && variable["valueFrom"].is_null()
+        };
+        let leaves = REACH.contains(&name)
+            && (is_left(variable) || is_refused(variable) || is_closed() && !has_env_from);
         !is_in(&wanted, name) && (SETTINGS.contains(&name) || name == LOG_FILTER || leaves)
     };
     super::take_all(draft, &list, is_stale);

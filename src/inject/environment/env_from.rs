@@ -27,14 +27,22 @@ impl<'a> Source<'a> {
             (None, Some(secret)) => ("Secret", Some(secret)),
             (None, None) => ("an object", None),
         };
-        let name = object.and_then(|object| text(object, "name")).unwrap_or_default();
-        Self { kind, name, prefix: text(value, "prefix").unwrap_or_default() }
+        let name = object
+            .and_then(|object| text(object, "name"))
+            .unwrap_or_default();
+        Self {
+            kind,
+            name,
+            prefix: text(value, "prefix").unwrap_or_default(),
+        }
     }
 
     /// The prefix is put before a key, and no key is empty.
     /// <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#Container>
     fn may_bring(&self, variable: &str) -> bool {
-        variable.strip_prefix(self.prefix).is_some_and(|key| !key.is_empty())
+        variable
+            .strip_prefix(self.prefix)
+            .is_some_and(|key| !key.is_empty())
     }
 }
 
@@ -58,14 +66,29 @@ pub(in crate::inject) fn may_bring(container: &Container<'_>, variable: &str) ->
 
 /// What could come from an `envFrom` and win over the sidecar, as the beginning of a sentence: one of each kind.
 fn winners(container: &Container<'_>) -> Option<String> {
-    let kinds: [&[&str]; 5] = [&KEYS, &PROFILES, &WEB_IDENTITY, &FILES, &[RELATIVE_URI, TOKEN]];
+    let kinds: [&[&str]; 5] = [
+        &KEYS,
+        &PROFILES,
+        &WEB_IDENTITY,
+        &FILES,
+        &[RELATIVE_URI, TOKEN],
+    ];
     let is_open = |name: &&&str| container.variable(name).is_none() && may_bring(container, name);
     let open = kinds.map(|kind| kind.iter().filter(is_open).copied().collect::<Vec<&str>>());
-    let first: Vec<&str> = open.iter().filter_map(|kind| kind.first()).copied().take(3).collect();
+    let first: Vec<&str> = open
+        .iter()
+        .filter_map(|kind| kind.first())
+        .copied()
+        .take(3)
+        .collect();
     if first.is_empty() {
         return None;
     }
-    let (name, from, first) = (container.name, bringing(container, &open.concat()), first.join(", "));
+    let (name, from, first) = (
+        container.name,
+        bringing(container, &open.concat()),
+        first.join(", "),
+    );
     Some(format!(
         "container {name} has envFrom {from}, which stsidecar does not read: {first} and the like in it win over stsidecar"
     ))
@@ -74,7 +97,10 @@ fn winners(container: &Container<'_>) -> Option<String> {
 /// The objects that could bring one of these variables.
 fn bringing(container: &Container<'_>, names: &[&str]) -> String {
     let brings = |source: &Source<'_>| names.iter().any(|name| source.may_bring(name));
-    let all: Vec<String> = sources(container).filter(brings).map(|source| source.to_string()).collect();
+    let all: Vec<String> = sources(container)
+        .filter(brings)
+        .map(|source| source.to_string())
+        .collect();
     all.join(", ")
 }
 
@@ -85,9 +111,10 @@ pub(super) fn warnings(container: &Container<'_>, surroundings: &Surroundings<'_
     let metadata = is_written.then(|| format!("{METADATA}=true is written over its value"));
     let first = match (winners(container), metadata) {
         (Some(winners), Some(metadata)) => Some(format!("{winners}; {metadata}")),
-        (None, Some(metadata)) => {
-            Some(format!("container {name} has envFrom {}: {metadata}", bringing(container, &[METADATA])))
-        }
+        (None, Some(metadata)) => Some(format!(
+            "container {name} has envFrom {}: {metadata}",
+            bringing(container, &[METADATA])
+        )),
         (winners, None) => winners,
     };
     let region = surroundings.region.filter(|_| surroundings.leaves_region(container)).map(|region| {

@@ -75,22 +75,32 @@ pub(super) fn findings(pod: &Value, container: &Container<'_>) -> Vec<String> {
     let variables = variables(container)
         .into_iter()
         .map(|variable| format!("container {name} sets {variable}, {before}; remove it"));
-    let emptied = EMPTY.into_iter().filter(|(variable, ..)| container.literal(variable) == Some(""));
+    let emptied = EMPTY
+        .into_iter()
+        .filter(|(variable, ..)| container.literal(variable) == Some(""));
     let empty = emptied.map(|(variable, sdk, what)| {
         format!("container {name} sets {variable} to an empty text, which {sdk} takes for a {what}; remove it")
     });
-    let properties = properties(container)
-        .into_iter()
-        .map(|(property, place)| format!("container {name} has {property} in {place}, {before}; remove it"));
+    let properties = properties(container).into_iter().map(|(property, place)| {
+        format!("container {name} has {property} in {place}, {before}; remove it")
+    });
     let files = files(pod, container).into_iter().map(|(volume, path)| {
         format!("container {name} mounts {volume} at {path}, where SDKs look before they ask stsidecar; remove it")
     });
-    variables.chain(empty).chain(properties).chain(files).collect()
+    variables
+        .chain(empty)
+        .chain(properties)
+        .chain(files)
+        .collect()
 }
 
 fn variables(container: &Container<'_>) -> Vec<&'static str> {
-    let is_file = |name: &&str| container.sets(name) && container.literal(name) != Some("/dev/null");
-    let set = KEYS.into_iter().chain(PROFILES).filter(|name| container.sets(name));
+    let is_file =
+        |name: &&str| container.sets(name) && container.literal(name) != Some("/dev/null");
+    let set = KEYS
+        .into_iter()
+        .chain(PROFILES)
+        .filter(|name| container.sets(name));
     set.chain(FILES.into_iter().filter(is_file)).collect()
 }
 
@@ -98,9 +108,10 @@ fn variables(container: &Container<'_>) -> Vec<&'static str> {
 fn properties(container: &Container<'_>) -> Vec<(String, String)> {
     let passed = |text: &str, place: &str| {
         let is_passed = |property: &str| {
-            text.split("-Daws.")
-                .skip(1)
-                .any(|rest| rest.strip_prefix(property).is_some_and(|rest| rest.starts_with('=')))
+            text.split("-Daws.").skip(1).any(|rest| {
+                rest.strip_prefix(property)
+                    .is_some_and(|rest| rest.starts_with('='))
+            })
         };
         let found = PROPERTIES.into_iter().find(|property| is_passed(property));
         found.map(|property| (format!("-Daws.{property}"), place.to_owned()))
@@ -108,7 +119,9 @@ fn properties(container: &Container<'_>) -> Vec<(String, String)> {
     let names = items(container.value, "env").filter_map(|variable| text(variable, "name"));
     let last = names.filter_map(|name| passed(container.literal(name)?, name));
     let words = ["command", "args"].into_iter().flat_map(|list| {
-        items(container.value, list).filter_map(Value::as_str).filter_map(move |word| passed(word, list))
+        items(container.value, list)
+            .filter_map(Value::as_str)
+            .filter_map(move |word| passed(word, list))
     });
     let mut all: Vec<(String, String)> = last.chain(words).collect();
     all.dedup();
@@ -118,27 +131,49 @@ fn properties(container: &Container<'_>) -> Vec<(String, String)> {
 /// Volumes and the paths at which they show a file of the SDKs, or the folder of these files.
 fn files(pod: &Value, container: &Container<'_>) -> Vec<(String, String)> {
     let found = container.mounts().filter_map(|mount| {
-        let (name, path) = (text(mount, "name")?, text(mount, "mountPath")?.trim_end_matches('/'));
-        let volume = items(&pod["spec"], "volumes").find(|volume| text(volume, "name") == Some(name));
+        let (name, path) = (
+            text(mount, "name")?,
+            text(mount, "mountPath")?.trim_end_matches('/'),
+        );
+        let volume =
+            items(&pod["spec"], "volumes").find(|volume| text(volume, "name") == Some(name));
         // With a subPath the mount is one of the items, under the name of the mount.
-        let inside = volume.filter(|_| text(mount, "subPath").is_none()).map(paths).unwrap_or_default();
-        let all = std::iter::once(path.to_owned()).chain(inside.into_iter().map(|inner| format!("{path}/{inner}")));
-        all.into_iter().find(|path| is_read(path)).map(|path| (name.to_owned(), path))
+        let inside = volume
+            .filter(|_| text(mount, "subPath").is_none())
+            .map(paths)
+            .unwrap_or_default();
+        let all = std::iter::once(path.to_owned())
+            .chain(inside.into_iter().map(|inner| format!("{path}/{inner}")));
+        all.into_iter()
+            .find(|path| is_read(path))
+            .map(|path| (name.to_owned(), path))
     });
     found.collect()
 }
 
 /// The paths that a volume gives its keys.
 fn paths(volume: &Value) -> Vec<&str> {
-    let sources =
-        std::iter::once(volume).chain(volume.get("projected").into_iter().flat_map(|own| items(own, "sources")));
-    let maps = sources.flat_map(|source| ["secret", "configMap"].into_iter().filter_map(|kind| source.get(kind)));
-    maps.flat_map(|map| items(map, "items")).filter_map(|item| text(item, "path")).collect()
+    let sources = std::iter::once(volume).chain(
+        volume
+            .get("projected")
+            .into_iter()
+            .flat_map(|own| items(own, "sources")),
+    );
+    let maps = sources.flat_map(|source| {
+        ["secret", "configMap"]
+            .into_iter()
+            .filter_map(|kind| source.get(kind))
+    });
+    maps.flat_map(|map| items(map, "items"))
+        .filter_map(|item| text(item, "path"))
+        .collect()
 }
 
 /// `.aws`, a file in it, or one of boto's.
 fn is_read(path: &str) -> bool {
     let mut parts = path.rsplit('/');
     let last = parts.next();
-    matches!(last, Some(".aws" | ".boto")) || parts.next() == Some(".aws") || path == "/etc/boto.cfg"
+    matches!(last, Some(".aws" | ".boto"))
+        || parts.next() == Some(".aws")
+        || path == "/etc/boto.cfg"
 }

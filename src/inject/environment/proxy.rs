@@ -7,12 +7,22 @@ use super::{LOOPBACK, env_from, put};
 use crate::inject::patch::Draft;
 use crate::inject::pod::Container;
 
-const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+const PROXIES: [&str; 6] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+];
 pub(in crate::inject) const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 fn may_have_proxy(container: &Container<'_>) -> bool {
-    let is_open = |name: &str| container.variable(name).is_none() && env_from::may_bring(container, name);
-    PROXIES.into_iter().any(|name| container.sets(name) || is_open(name))
+    let is_open =
+        |name: &str| container.variable(name).is_none() && env_from::may_bring(container, name);
+    PROXIES
+        .into_iter()
+        .any(|name| container.sets(name) || is_open(name))
 }
 
 /// Excepts the sidecar from the proxy; the names of the variables that were added or changed.
@@ -20,7 +30,8 @@ pub(super) fn bypass(draft: &mut Draft, container: &Container<'_>) -> Vec<String
     if !may_have_proxy(container) {
         return Vec::new();
     }
-    let could_come = |name: &str| container.variable(name).is_none() && env_from::may_bring(container, name);
+    let could_come =
+        |name: &str| container.variable(name).is_none() && env_from::may_bring(container, name);
     let is_there = |name: &str| container.variable(name).is_some() || could_come(name);
     let is_anywhere = EXCEPTIONS.into_iter().any(is_there);
     let mut changed = Vec::new();
@@ -30,8 +41,11 @@ pub(super) fn bypass(draft: &mut Draft, container: &Container<'_>) -> Vec<String
         } else if could_come(name) {
             // Clients read the one or the other first, and which of them the envFrom brings is not known: both hold
             // what either does. A name that is defined nowhere stays as it is written, and is no host.
-            let both: Vec<String> =
-                EXCEPTIONS.into_iter().filter(|name| is_there(name)).map(|name| format!("$({name}),")).collect();
+            let both: Vec<String> = EXCEPTIONS
+                .into_iter()
+                .filter(|name| is_there(name))
+                .map(|name| format!("$({name}),"))
+                .collect();
             Some(format!("{}{LOOPBACK}", both.concat()))
         } else {
             (!is_anywhere).then(|| LOOPBACK.to_owned())
@@ -48,7 +62,10 @@ pub(super) fn bypass(draft: &mut Draft, container: &Container<'_>) -> Vec<String
 /// says so.
 fn extended(container: &Container<'_>, name: &str) -> Option<String> {
     let value = container.literal(name)?;
-    if value.split(',').any(|host| matches!(host.trim(), LOOPBACK | "*")) {
+    if value
+        .split(',')
+        .any(|host| matches!(host.trim(), LOOPBACK | "*"))
+    {
         return None;
     }
     let others = match value {
@@ -59,14 +76,19 @@ fn extended(container: &Container<'_>, name: &str) -> Option<String> {
             .unwrap_or_default(),
         _ => String::new(),
     };
-    let all = [value, &others, LOOPBACK].into_iter().filter(|hosts| !hosts.is_empty());
+    let all = [value, &others, LOOPBACK]
+        .into_iter()
+        .filter(|hosts| !hosts.is_empty());
     Some(all.collect::<Vec<_>>().join(","))
 }
 
 /// Whether there is nothing but references in it, each of which can be to an empty variable.
 fn may_be_empty(value: &str) -> bool {
     let is_reference = |host: &str| host.starts_with("$(") && host.ends_with(')');
-    value.split(',').map(str::trim).all(|host| host.is_empty() || is_reference(host))
+    value
+        .split(',')
+        .map(str::trim)
+        .all(|host| host.is_empty() || is_reference(host))
 }
 
 /// The exceptions under the other name, which an empty value lets through and a filled one would hide. None when they
@@ -85,7 +107,9 @@ fn of_the_other(container: &Container<'_>, name: &str) -> Option<String> {
 /// What an author should know about a container's exceptions.
 pub(super) fn warnings(container: &Container<'_>) -> Vec<String> {
     let unknown = EXCEPTIONS.into_iter().filter(|variable| {
-        may_have_proxy(container) && container.variable(variable).is_some() && container.literal(variable).is_none()
+        may_have_proxy(container)
+            && container.variable(variable).is_some()
+            && container.literal(variable).is_none()
     });
     let name = container.name;
     unknown

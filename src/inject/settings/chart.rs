@@ -33,21 +33,33 @@ impl Template {
         Settings::of(&silent, &template).map_err(|denial| Error::Value(denial.message))?;
         let period = template.agent.incident_probe.period_seconds;
         if !IncidentProbe::PERIODS.contains(&period) {
-            return Err(Error::Value(format!("agent.incidentProbe.periodSeconds: {period} is not from 1 to 3600")));
+            return Err(Error::Value(format!(
+                "agent.incidentProbe.periodSeconds: {period} is not from 1 to 3600"
+            )));
         }
-        template.agent.aws_ca_bundle.check(is_config_map_key).map_err(Error::Value)?;
+        template
+            .agent
+            .aws_ca_bundle
+            .check(is_config_map_key)
+            .map_err(Error::Value)?;
         let proxy = &template.agent.http_proxy.https_proxy;
         if let (false, Err(allowed)) = (proxy.is_empty(), url::proxy(proxy)) {
-            return Err(Error::Value(Denial::url("agent.httpProxy.httpsProxy", proxy, allowed).message));
+            return Err(Error::Value(
+                Denial::url("agent.httpProxy.httpsProxy", proxy, allowed).message,
+            ));
         }
         let secrets = &template.agent.image_pull_secrets;
         if let Some(secret) = secrets.iter().find(|secret| !is_object_name(&secret.name)) {
             let allowed = "the name of a Secret in the namespaces of the pods";
-            return Err(Error::Value(Denial::value("agent.imagePullSecrets", &secret.name, allowed).message));
+            return Err(Error::Value(
+                Denial::value("agent.imagePullSecrets", &secret.name, allowed).message,
+            ));
         }
         let named = |variable: &Value| variable.get("name").is_some_and(Value::is_string);
         if !template.agent.extra_env.iter().all(named) {
-            return Err(Error::Value("agent.extraEnv: every variable needs a name".to_owned()));
+            return Err(Error::Value(
+                "agent.extraEnv: every variable needs a name".to_owned(),
+            ));
         }
         Ok(template)
     }
@@ -73,10 +85,15 @@ impl Template {
             asked_by_caller: true,
             fallback_role: None,
         };
-        let Decision::Inject(injection) = decide(&request, &open, &mut || "0".repeat(32)) else { return None };
-        injection.operations.into_iter().find_map(|operation| match operation {
-            Operation::Add { value, .. } if value["name"] == CONTAINER => Some(value),
-            _ => None,
-        })
+        let Decision::Inject(injection) = decide(&request, &open, &mut || "0".repeat(32)) else {
+            return None;
+        };
+        injection
+            .operations
+            .into_iter()
+            .find_map(|operation| match operation {
+                Operation::Add { value, .. } if value["name"] == CONTAINER => Some(value),
+                _ => None,
+            })
     }
 }

@@ -115,7 +115,13 @@ fn decided(settings: &Settings, template: &Template) -> Map<String, Value> {
 
 /// How the sidecar listens and logs.
 fn of_process(settings: &Settings) -> Map<String, Value> {
-    let Settings { port, metrics_port, log_level, log_format, .. } = settings;
+    let Settings {
+        port,
+        metrics_port,
+        log_level,
+        log_format,
+        ..
+    } = settings;
     map(json!({
         "logFormat": log_format,
         "logLevel": log_level,
@@ -126,8 +132,18 @@ fn of_process(settings: &Settings) -> Map<String, Value> {
 
 /// Whose sessions, and which; the `ConfigMap` of an author has its own.
 fn of_profiles(settings: &Settings) -> Map<String, Value> {
-    let Settings { role, chain, container_roles, session_name, session_duration, policy_arns, .. } = settings;
-    let by_container = container_roles.iter().map(|(container, role)| (container.clone(), role.as_str().into()));
+    let Settings {
+        role,
+        chain,
+        container_roles,
+        session_name,
+        session_duration,
+        policy_arns,
+        ..
+    } = settings;
+    let by_container = container_roles
+        .iter()
+        .map(|(container, role)| (container.clone(), role.as_str().into()));
     map(json!({
         "containerRoles": by_container.collect::<Map<_, _>>(),
         "policyArns": policy_arns,
@@ -139,13 +155,17 @@ fn of_profiles(settings: &Settings) -> Map<String, Value> {
 }
 
 fn map(value: Value) -> Map<String, Value> {
-    let Value::Object(map) = value else { unreachable!("it is written as a map") };
+    let Value::Object(map) = value else {
+        unreachable!("it is written as a map")
+    };
     map
 }
 
 fn amounts(Amounts { cpu, memory }: &Amounts) -> Value {
     let named = [("cpu", cpu), ("memory", memory)];
-    let said = named.into_iter().filter_map(|(what, amount)| Some((what.to_owned(), amount.clone()?.into())));
+    let said = named
+        .into_iter()
+        .filter_map(|(what, amount)| Some((what.to_owned(), amount.clone()?.into())));
     Value::Object(said.collect())
 }
 
@@ -172,7 +192,8 @@ fn says_something(value: &Value) -> bool {
 fn canonical(value: &Value, text: &mut String) {
     match value {
         Value::Object(map) => {
-            let pairs: BTreeMap<&String, &Value> = map.iter().filter(|(_, value)| !value.is_null()).collect();
+            let pairs: BTreeMap<&String, &Value> =
+                map.iter().filter(|(_, value)| !value.is_null()).collect();
             text.push('{');
             for (at, (key, value)) in pairs.into_iter().enumerate() {
                 text.push_str(if at == 0 { "" } else { "," });
@@ -202,7 +223,10 @@ mod tests {
     #[test]
     fn the_canonical_text_does_not_depend_on_the_order_of_keys() {
         let mut text = String::new();
-        canonical(&json!({ "b": [{ "d": 1, "c": null }, "\n"], "a": { "f": false, "e": "" } }), &mut text);
+        canonical(
+            &json!({ "b": [{ "d": 1, "c": null }, "\n"], "a": { "f": false, "e": "" } }),
+            &mut text,
+        );
         assert_eq!(text, r#"{"a":{"e":"","f":false},"b":[{"d":1},"\n"]}"#);
     }
 
@@ -222,10 +246,18 @@ mod tests {
         let settings = Settings::of(&silent, &template).expect("settings");
         let text = text(&settings, &template);
         let document = include_str!("../../../docs/annotations.md");
-        let blocks = document.split("```text\n").filter_map(|block| Some(block.split_once("```")?.0));
-        let example = blocks.into_iter().find(|block| block.starts_with("stsidecar settings")).expect("an example");
+        let blocks = document
+            .split("```text\n")
+            .filter_map(|block| Some(block.split_once("```")?.0));
+        let example = blocks
+            .into_iter()
+            .find(|block| block.starts_with("stsidecar settings"))
+            .expect("an example");
         assert_eq!(example, format!("{text}\n"), "docs/annotations.md");
         let hash = SettingsHash::of_text(&text).to_string();
-        assert!(document.contains(&format!("`{hash}` is that of")), "docs/annotations.md: {hash}");
+        assert!(
+            document.contains(&format!("`{hash}` is that of")),
+            "docs/annotations.md: {hash}"
+        );
     }
 }

@@ -10,17 +10,29 @@ use crate::inject::{Denial, Reason};
 use crate::shown;
 
 /// What the author's `ConfigMap` decides instead.
-const OF_THE_DOCUMENT: [&str; 6] =
-    ["role-arn", "role-chain", "container-roles", "session-name", "session-duration", "session-policy-arns"];
+const OF_THE_DOCUMENT: [&str; 6] = [
+    "role-arn",
+    "role-chain",
+    "container-roles",
+    "session-name",
+    "session-duration",
+    "session-policy-arns",
+];
 
-pub(super) fn check(settings: &Settings, sources: &Sources<'_>, template: &Template) -> Result<(), Denial> {
+pub(super) fn check(
+    settings: &Settings,
+    sources: &Sources<'_>,
+    template: &Template,
+) -> Result<(), Denial> {
     if settings.port == settings.metrics_port {
         return refuse(format!(
             "port {} is both the credentials port and the metrics port: set {PREFIX}port or {PREFIX}metrics-port",
             settings.port
         ));
     }
-    let both = OF_THE_DOCUMENT.into_iter().find(|name| settings.config.is_some() && sources.pod(name).is_some());
+    let both = OF_THE_DOCUMENT
+        .into_iter()
+        .find(|name| settings.config.is_some() && sources.pod(name).is_some());
     if let Some(name) = both {
         let problem = format!("the ConfigMap of {PREFIX}config decides this; set it there");
         return refuse(format!("annotation {PREFIX}{name}: {problem}"));
@@ -30,11 +42,17 @@ pub(super) fn check(settings: &Settings, sources: &Sources<'_>, template: &Templ
             "annotations {PREFIX}containers and {PREFIX}skip-containers exclude each other: leave one of them"
         ));
     }
-    let mut named: Vec<&str> = settings.container_roles.iter().map(|(container, _)| container.as_str()).collect();
+    let mut named: Vec<&str> = settings
+        .container_roles
+        .iter()
+        .map(|(container, _)| container.as_str())
+        .collect();
     named.sort_unstable();
     let twice = named.windows(2).find(|pair| pair[0] == pair[1]);
     if let Some([container, ..]) = twice {
-        return refuse(format!("annotation {PREFIX}container-roles: container {container} has several roles there"));
+        return refuse(format!(
+            "annotation {PREFIX}container-roles: container {container} has several roles there"
+        ));
     }
     if settings.readiness_probe && !template.agent.metrics.enabled {
         let origin = sources.any("readiness-probe").map(|given| given.origin);
@@ -50,10 +68,21 @@ pub(super) fn check(settings: &Settings, sources: &Sources<'_>, template: &Templ
 
 /// FIPS and dual stack are variants of AWS's own endpoints; the agent refuses them beside another.
 fn check_variants(settings: &Settings, template: &Template) -> Result<(), Denial> {
-    let is_on = |name: &&str| template.extra(name).is_some_and(|text| text.trim_ascii().eq_ignore_ascii_case("true"));
-    let variant = ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"].into_iter().find(is_on);
-    let endpoint = settings.sts_endpoint.as_deref().or(template.extra_endpoint());
-    let (Some(variant), Some(endpoint)) = (variant, endpoint) else { return Ok(()) };
+    let is_on = |name: &&str| {
+        template
+            .extra(name)
+            .is_some_and(|text| text.trim_ascii().eq_ignore_ascii_case("true"))
+    };
+    let variant = ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"]
+        .into_iter()
+        .find(is_on);
+    let endpoint = settings
+        .sts_endpoint
+        .as_deref()
+        .or(template.extra_endpoint());
+    let (Some(variant), Some(endpoint)) = (variant, endpoint) else {
+        return Ok(());
+    };
     refuse(format!(
         "agent.extraEnv sets {variant}, which selects an endpoint of AWS, but the STS endpoint is {}: unset one",
         shown::url(endpoint)
@@ -61,15 +90,22 @@ fn check_variants(settings: &Settings, template: &Template) -> Result<(), Denial
 }
 
 fn check_amounts(settings: &Settings) -> Result<(), Denial> {
-    let Settings { requests, limits, .. } = settings;
+    let Settings {
+        requests, limits, ..
+    } = settings;
     let amount = |text: &Option<String>| text.as_deref().and_then(Quantity::parse);
     let shown = |text: &Option<String>| text.clone().unwrap_or_default();
     // Below it, throttling delays an answer for longer than SDKs wait.
     if amount(&limits.cpu).is_some_and(|limit| limit < Quantity::CPU_FLOOR) {
         let limit = shown(&limits.cpu);
-        return refuse(format!("the sidecar's cpu limit {limit} is too low: set {PREFIX}cpu-limit to 50m or more"));
+        return refuse(format!(
+            "the sidecar's cpu limit {limit} is too low: set {PREFIX}cpu-limit to 50m or more"
+        ));
     }
-    for (what, request, limit) in [("cpu", &requests.cpu, &limits.cpu), ("memory", &requests.memory, &limits.memory)] {
+    for (what, request, limit) in [
+        ("cpu", &requests.cpu, &limits.cpu),
+        ("memory", &requests.memory, &limits.memory),
+    ] {
         if amount(limit).is_some_and(|most| amount(request) > Some(most)) {
             let (request, limit) = (shown(request), shown(limit));
             return refuse(format!(

@@ -24,13 +24,22 @@ pub(in crate::inject) fn boolean(text: &str) -> Result<bool, String> {
 }
 
 pub(super) fn container_role(server: Server, text: &str) -> Result<(String, RoleArn), String> {
-    let (container, role) = text.split_once('=').ok_or("CONTAINER=ROLE_ARN, separated by commas")?;
-    Ok((name(container.trim())?, RoleArn::parse_at(server, role.trim()).map_err(|error| error.to_string())?))
+    let (container, role) = text
+        .split_once('=')
+        .ok_or("CONTAINER=ROLE_ARN, separated by commas")?;
+    Ok((
+        name(container.trim())?,
+        RoleArn::parse_at(server, role.trim()).map_err(|error| error.to_string())?,
+    ))
 }
 
 pub(super) fn name(text: &str) -> Result<String, String> {
     let sound = ProfileName::parse(text).is_ok();
-    if sound { Ok(text.to_owned()) } else { Err("names of containers, separated by commas".to_owned()) }
+    if sound {
+        Ok(text.to_owned())
+    } else {
+        Err("names of containers, separated by commas".to_owned())
+    }
 }
 
 /// Whether an object can have this name (a DNS subdomain).
@@ -57,17 +66,25 @@ pub(super) fn audience(text: &str) -> Result<String, &'static str> {
 
 /// The API server refuses less, and more than fits in 32 bits.
 pub(super) fn expiration(text: &str) -> Result<u64, &'static str> {
-    let read = text.parse().ok().filter(|seconds| (600..=u64::from(u32::MAX)).contains(seconds));
+    let read = text
+        .parse()
+        .ok()
+        .filter(|seconds| (600..=u64::from(u32::MAX)).contains(seconds));
     read.ok_or("whole seconds, at least 600 (the kubelet rotates the token at 80 % of it)")
 }
 
 /// Not below 1024: the sidecar runs without privileges.
 pub(super) fn port(text: &str) -> Result<u16, &'static str> {
-    text.parse().ok().filter(|port| *port >= 1024).ok_or("a port from 1024 to 65535")
+    text.parse()
+        .ok()
+        .filter(|port| *port >= 1024)
+        .ok_or("a port from 1024 to 65535")
 }
 
 pub(super) fn session_name(text: &str) -> Result<String, String> {
-    SessionNameTemplate::parse(text).map(|name| name.as_str().to_owned()).map_err(|error| error.to_string())
+    SessionNameTemplate::parse(text)
+        .map(|name| name.as_str().to_owned())
+        .map_err(|error| error.to_string())
 }
 
 pub(super) fn session_duration(text: &str) -> Result<String, String> {
@@ -83,17 +100,24 @@ pub(super) fn session_duration(text: &str) -> Result<String, String> {
 pub(super) fn endpoint(text: &str, allow_insecure: bool) -> Result<String, String> {
     match url::endpoint(text, allow_insecure) {
         Ok(_) => Ok(text.trim_ascii().to_owned()),
-        Err(url::Error::Insecure) => {
-            Err("an https:// URL; http:// only to loopback, or with the chart's agent.allowInsecureSts".to_owned())
-        }
+        Err(url::Error::Insecure) => Err(
+            "an https:// URL; http:// only to loopback, or with the chart's agent.allowInsecureSts"
+                .to_owned(),
+        ),
         Err(error) => Err(error.to_string()),
     }
 }
 
 /// Whose STS is at this URL; without one it is AWS's.
 pub(super) fn server(endpoint: Option<&str>) -> Server {
-    let host = |text: &str| url::endpoint(text, true).ok().and_then(|url| url.host().map(str::to_owned));
-    endpoint.map_or(Server::Aws, |url| Server::of_host(&host(url).unwrap_or_default()))
+    let host = |text: &str| {
+        url::endpoint(text, true)
+            .ok()
+            .and_then(|url| url.host().map(str::to_owned))
+    };
+    endpoint.map_or(Server::Aws, |url| {
+        Server::of_host(&host(url).unwrap_or_default())
+    })
 }
 
 /// What the agent's `--log-level` takes.
@@ -110,9 +134,15 @@ pub(super) fn log_format(text: &str) -> Result<String, &'static str> {
 pub(super) fn policies(server: Server, texts: &[&str]) -> Result<Vec<String>, String> {
     let read = |text: &&str| PolicyArn::parse_at(server, text).map_err(|error| error.to_string());
     let policy_arns = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let restriction = Restriction { policy: None, policy_arns };
+    let restriction = Restriction {
+        policy: None,
+        policy_arns,
+    };
     if restriction.policy_arns.len() > Restriction::MOST_POLICY_ARNS {
-        return Err(format!("at most {} policies", Restriction::MOST_POLICY_ARNS));
+        return Err(format!(
+            "at most {} policies",
+            Restriction::MOST_POLICY_ARNS
+        ));
     }
     if restriction.characters() > Restriction::MOST_CHARACTERS {
         return Err(format!(
@@ -120,7 +150,11 @@ pub(super) fn policies(server: Server, texts: &[&str]) -> Result<Vec<String>, St
             Restriction::MOST_CHARACTERS
         ));
     }
-    Ok(restriction.policy_arns.iter().map(|arn| arn.as_str().to_owned()).collect())
+    Ok(restriction
+        .policy_arns
+        .iter()
+        .map(|arn| arn.as_str().to_owned())
+        .collect())
 }
 
 /// A key of a ConfigMap, which is also a file's name (`IsConfigMapKey` in
@@ -129,5 +163,7 @@ pub(super) fn is_config_map_key(text: &str) -> bool {
     (1..=253).contains(&text.len())
         && text != "."
         && !text.starts_with("..")
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
 }

@@ -27,7 +27,11 @@ pub(in crate::inject) struct CaBundle {
 
 impl Default for CaBundle {
     fn default() -> Self {
-        Self { config_map: String::new(), key: FILE.to_owned(), pem: String::new() }
+        Self {
+            config_map: String::new(),
+            key: FILE.to_owned(),
+            pem: String::new(),
+        }
     }
 }
 
@@ -43,7 +47,9 @@ impl CaBundle {
             return problem(".key: name the key of the ConfigMap: letters, digits and -._ only");
         }
         if pem.contains("PRIVATE KEY-----") {
-            return problem(".pem: it holds a private key, and every pod would show it: leave the certificates alone");
+            return problem(
+                ".pem: it holds a private key, and every pod would show it: leave the certificates alone",
+            );
         }
         if pem.len() > LONGEST {
             let size = pem.len();
@@ -95,6 +101,8 @@ impl CaBundle {
             return Some(json!({ "name": name, "configMap": { "name": self.config_map } }));
         }
         let field = json!({ "fieldPath": format!("metadata.annotations['{CA_BUNDLE}']") });
-        Some(json!({ "name": name, "downwardAPI": { "items": [{ "fieldRef": field, "path": FILE }] } }))
+        Some(
+            json!({ "name": name, "downwardAPI": { "items": [{ "fieldRef": field, "path": FILE }] } }),
+        )
     }
 }

@@ -12,8 +12,20 @@ impl Template {
     /// Each member under the name that docs/annotations.md gives it.
     pub(in crate::inject) fn decided(&self) -> Map<String, Value> {
         // No `..` in the patterns, so that a value which is added cannot be forgotten here.
-        let Self { global: _, image, agent, injector, has_callers_region: _ } = self;
-        let Image { registry: _, repository: _, tag: _, digest: _, pull_policy } = image;
+        let Self {
+            global: _,
+            image,
+            agent,
+            injector,
+            has_callers_region: _,
+        } = self;
+        let Image {
+            registry: _,
+            repository: _,
+            tag: _,
+            digest: _,
+            pull_policy,
+        } = image;
         let Agent {
             region: _,
             sts_endpoint: _,
@@ -24,9 +36,17 @@ impl Template {
             session_duration: _,
             token_expiration_seconds: _,
             credentials_port: _,
-            metrics: Metrics { enabled: has_metrics, port: _ },
+            metrics:
+                Metrics {
+                    enabled: has_metrics,
+                    port: _,
+                },
             wait_for_credentials: _,
-            incident_probe: IncidentProbe { enabled: has_incident_probe, period_seconds },
+            incident_probe:
+                IncidentProbe {
+                    enabled: has_incident_probe,
+                    period_seconds,
+                },
             readiness_probe: _,
             legacy_clients: _,
             ec2_metadata: _,
@@ -34,8 +54,17 @@ impl Template {
             security_context: _,
             log: _,
             extra_env,
-            aws_ca_bundle: CaBundle { config_map, key, pem: _ },
-            http_proxy: HttpProxy { https_proxy, no_proxy },
+            aws_ca_bundle:
+                CaBundle {
+                    config_map,
+                    key,
+                    pem: _,
+                },
+            http_proxy:
+                HttpProxy {
+                    https_proxy,
+                    no_proxy,
+                },
             image_pull_secrets,
         } = agent;
         let Injector {

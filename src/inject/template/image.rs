@@ -32,9 +32,16 @@ impl Default for Image {
 impl Image {
     /// From `mirror` unless that is empty.
     pub(super) fn reference(&self, mirror: &str) -> String {
-        let Self { registry, repository, .. } = self;
+        let Self {
+            registry,
+            repository,
+            ..
+        } = self;
         let registry = [mirror, registry].into_iter().find(|name| !name.is_empty());
-        let name = registry.map_or_else(|| repository.clone(), |registry| format!("{registry}/{repository}"));
+        let name = registry.map_or_else(
+            || repository.clone(),
+            |registry| format!("{registry}/{repository}"),
+        );
         match self.build() {
             (tag, "") => format!("{name}:{tag}"),
             (_, digest) => format!("{name}@{digest}"),
@@ -44,7 +51,14 @@ impl Image {
     /// Tag and digest; the default tag is this version.
     pub(super) fn build(&self) -> (&str, &str) {
         let is_default = self.tag.is_empty() && self.digest.is_empty();
-        (if is_default { version::VERSION } else { &self.tag }, &self.digest)
+        (
+            if is_default {
+                version::VERSION
+            } else {
+                &self.tag
+            },
+            &self.digest,
+        )
     }
 
     pub(super) fn pull_policy(&self) -> &str {

@@ -66,13 +66,20 @@ impl Template {
     #[must_use]
     pub fn allows_role(&self, namespace: &str, role: &str) -> bool {
         let is_open = self.injector.allowed_role_arns.is_empty();
-        is_open || self.allowed_roles(namespace).any(|pattern| matches(pattern, role))
+        is_open
+            || self
+                .allowed_roles(namespace)
+                .any(|pattern| matches(pattern, role))
     }
 
     /// The patterns of roles that the operator's list has for a namespace.
     pub(in crate::inject) fn allowed_roles(&self, namespace: &str) -> impl Iterator<Item = &str> {
         let rules = self.injector.allowed_role_arns.iter();
-        let here = rules.filter(move |rule| rule.namespaces.iter().any(|pattern| matches(pattern, namespace)));
+        let here = rules.filter(move |rule| {
+            rule.namespaces
+                .iter()
+                .any(|pattern| matches(pattern, namespace))
+        });
         here.flat_map(|rule| rule.role_arns.iter().map(String::as_str))
     }
 }

@@ -20,7 +20,10 @@ impl IncidentProbe {
 
 impl Default for IncidentProbe {
     fn default() -> Self {
-        Self { enabled: true, period_seconds: 300 }
+        Self {
+            enabled: true,
+            period_seconds: 300,
+        }
     }
 }
 

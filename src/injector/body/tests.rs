@@ -17,8 +17,13 @@ impl Body for Sent {
     type Data = Bytes;
     type Error = &'static str;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
-        self.0.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        self.0
+            .poll_recv(cx)
+            .map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 }
 
@@ -44,7 +49,11 @@ fn read(
     connection: Arc<Connection>,
 ) -> Reading {
     let room = Arc::clone(room);
-    tokio::spawn(async move { room.read(Sent(sent), length, &connection).await.map(|whole| whole.len()) })
+    tokio::spawn(async move {
+        room.read(Sent(sent), length, &connection)
+            .await
+            .map(|whole| whole.len())
+    })
 }
 
 fn send(client: &Client, bytes: usize) {
@@ -85,7 +94,10 @@ async fn who_lets_others_wait_gives_way_and_nobody_does_while_there_is_room() {
         send(client, 2 << 20);
     }
     pass(Duration::from_hours(1)).await;
-    assert!(stalled.iter().all(|(_, reading)| !reading.is_finished()), "nobody needs it");
+    assert!(
+        stalled.iter().all(|(_, reading)| !reading.is_finished()),
+        "nobody needs it"
+    );
     let (client, reading) = begin(&room, 1 << 20);
     send(&client, 1 << 20);
     drop(client);
@@ -137,7 +149,11 @@ async fn a_peer_that_never_ends_its_bodies_delays_another_peer_by_one_of_them() 
         send(&client, length);
         drop(client);
         assert_eq!(reading.await.expect("no panic"), Ok(length));
-        assert!(began.elapsed() < 2 * PATIENCE, "{length} bytes: {:?}", began.elapsed());
+        assert!(
+            began.elapsed() < 2 * PATIENCE,
+            "{length} bytes: {:?}",
+            began.elapsed()
+        );
     }
 }
 
@@ -152,12 +168,23 @@ async fn who_waits_for_memory_is_held_up_and_nobody_else() {
         let (client, sent) = mpsc::unbounded_channel();
         let connection = Arc::new(Connection::from_peer(Ipv4Addr::LOCALHOST.into()));
         send(&client, length);
-        (read(&room, sent, length, Arc::clone(&connection)), connection)
+        (
+            read(&room, sent, length, Arc::clone(&connection)),
+            connection,
+        )
     });
     pass(Duration::from_millis(1)).await;
-    assert_eq!(connections.each_ref().map(|(_, connection)| connection.is_held_up()), [false, true]);
+    assert_eq!(
+        connections
+            .each_ref()
+            .map(|(_, connection)| connection.is_held_up()),
+        [false, true]
+    );
     for (reading, _) in connections {
-        reading.await.expect("no panic").expect("in the end it comes");
+        reading
+            .await
+            .expect("no panic")
+            .expect("in the end it comes");
     }
 }
 
@@ -171,7 +198,10 @@ async fn a_process_that_was_stopped_gives_no_body_up_for_it() {
     let waiting = begin(&room, LARGEST);
     send(&waiting.0, LARGEST);
     pass(Duration::from_millis(1)).await;
-    assert!(free(&room) < LARGEST + (2 << 20), "the last one has to wait");
+    assert!(
+        free(&room) < LARGEST + (2 << 20),
+        "the last one has to wait"
+    );
     tokio::time::advance(Duration::from_secs(1)).await;
     send(&bodies[0].0, 2 << 20);
     send(&bodies[1].0, 3 << 20);

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PublicKeyData, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PublicKeyData, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -53,7 +53,10 @@ impl Names {
     pub(super) fn of_service(service: &str, namespace: &str) -> Self {
         let short = format!("{service}.{namespace}");
         let called = format!("{short}.svc");
-        Self([short, format!("{called}.cluster.local"), called.clone()].into(), called)
+        Self(
+            [short, format!("{called}.cluster.local"), called.clone()].into(),
+            called,
+        )
     }
 
     /// The one that the API server checks: `<service>.<namespace>.svc`, whatever the cluster's domain.
@@ -79,10 +82,17 @@ impl Pair {
         params.distinguished_name = name(&format!("stsidecar-injector CA {}", now.rfc3339()));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let life = Life { not_before: now.minus(BACKDATE), not_after: now.plus(lasts) };
+        let life = Life {
+            not_before: now.minus(BACKDATE),
+            not_after: now.plus(lasts),
+        };
         let key = KeyPair::generate()?;
         set_life(&mut params, life);
-        Ok(Self { certificate: params.self_signed(&key)?.into(), life: whole(life), key: pem_of(&key) })
+        Ok(Self {
+            certificate: params.self_signed(&key)?.into(),
+            life: whole(life),
+            key: pem_of(&key),
+        })
     }
 
     /// A new leaf, signed by this CA and never outliving it.
@@ -100,14 +110,22 @@ impl Pair {
         let own = KeyPair::from_pem(self.key.expose())?;
         let issuer = Issuer::from_ca_cert_der(&self.certificate, own)?;
         set_life(&mut params, life);
-        Ok(Self { certificate: params.signed_by(&key, &issuer)?.into(), life: whole(life), key: pem_of(&key) })
+        Ok(Self {
+            certificate: params.signed_by(&key, &issuer)?.into(),
+            life: whole(life),
+            key: pem_of(&key),
+        })
     }
 
     /// Reads a CA back.
     pub(super) fn read_authority(certificate: &[u8], key: &[u8]) -> Result<Self, Error> {
         let pair = Self::read(certificate, key)?;
         let parsed = inspect::parse(&pair.certificate)?;
-        if parsed.is_ca() { Ok(pair) } else { Err(Error::NotAnAuthority) }
+        if parsed.is_ca() {
+            Ok(pair)
+        } else {
+            Err(Error::NotAnAuthority)
+        }
     }
 
     /// Reads a leaf back, which must be for exactly these names.
@@ -118,7 +136,10 @@ impl Pair {
             return Ok(pair);
         }
         let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
-        Err(Error::OtherNames { found: list(found), wanted: list(names.0.clone()) })
+        Err(Error::OtherNames {
+            found: list(found),
+            wanted: list(names.0.clone()),
+        })
     }
 
     fn read(certificate: &[u8], key: &[u8]) -> Result<Self, Error> {
@@ -134,7 +155,11 @@ impl Pair {
             return Err(Error::OtherKey);
         }
         let life = Life::of(&parsed);
-        Ok(Self { certificate, life, key: Secret::new(text.to_owned()) })
+        Ok(Self {
+            certificate,
+            life,
+            key: Secret::new(text.to_owned()),
+        })
     }
 
     /// For the Secret.
@@ -149,8 +174,13 @@ impl Pair {
 
     /// What rustls serves.
     pub(super) fn to_served(&self) -> Result<CertifiedKey, Error> {
-        let key = PrivateKeyDer::from_pem_slice(self.key.expose().as_bytes()).map_err(|_| Error::Key)?;
-        Ok(CertifiedKey::from_der(vec![self.certificate.clone()], key, &rustls::crypto::ring::default_provider())?)
+        let key =
+            PrivateKeyDer::from_pem_slice(self.key.expose().as_bytes()).map_err(|_| Error::Key)?;
+        Ok(CertifiedKey::from_der(
+            vec![self.certificate.clone()],
+            key,
+            &rustls::crypto::ring::default_provider(),
+        )?)
     }
 }
 
@@ -166,8 +196,12 @@ fn name(common: &str) -> rcgen::DistinguishedName {
 
 /// A certificate's times are whole seconds.
 fn whole(life: Life) -> Life {
-    let seconds = |instant: Wall| Wall::from_unix_seconds(instant.unix_seconds().clamp(0, YEAR_9999));
-    Life { not_before: seconds(life.not_before), not_after: seconds(life.not_after) }
+    let seconds =
+        |instant: Wall| Wall::from_unix_seconds(instant.unix_seconds().clamp(0, YEAR_9999));
+    Life {
+        not_before: seconds(life.not_before),
+        not_after: seconds(life.not_after),
+    }
 }
 
 fn set_life(params: &mut CertificateParams, life: Life) {

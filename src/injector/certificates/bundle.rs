@@ -38,7 +38,10 @@ pub(super) struct Bundle {
 impl Bundle {
     /// What `configuration` says of the webhooks that call `host`; those of others are not ours to write.
     fn of(configuration: &Value, host: &str) -> Self {
-        let webhooks = configuration["webhooks"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let webhooks = configuration["webhooks"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let calls_us = |webhook: &&Value| {
             let service = &webhook["clientConfig"]["service"];
             let text = |key: &str| service[key].as_str().unwrap_or_default();
@@ -48,12 +51,22 @@ impl Bundle {
             let encoded = webhook["clientConfig"]["caBundle"].as_str()?;
             Some(readable(&STANDARD.decode(encoded).ok()?))
         };
-        let named =
-            |webhook: &Value| Some((webhook["name"].as_str()?.to_owned(), authorities(webhook).unwrap_or_default()));
+        let named = |webhook: &Value| {
+            Some((
+                webhook["name"].as_str()?.to_owned(),
+                authorities(webhook).unwrap_or_default(),
+            ))
+        };
         let annotations = &configuration["metadata"]["annotations"];
-        let mut keys = annotations.as_object().into_iter().flatten().map(|(key, _)| key);
+        let mut keys = annotations
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(key, _)| key);
         Self {
-            resource_version: configuration["metadata"]["resourceVersion"].as_str().map(str::to_owned),
+            resource_version: configuration["metadata"]["resourceVersion"]
+                .as_str()
+                .map(str::to_owned),
             date: None,
             webhooks: webhooks.iter().filter(calls_us).filter_map(named).collect(),
             record: Record::read(annotations[ANNOTATION].as_str()),
@@ -63,8 +76,11 @@ impl Bundle {
 
     /// The CAs that every webhook trusts.
     pub(super) fn trusted(&self) -> Vec<CertificateDer<'static>> {
-        let Some(((_, first), others)) = self.webhooks.split_first() else { return Vec::new() };
-        let everywhere = |ca: &&CertificateDer<'static>| others.iter().all(|(_, cas)| cas.contains(ca));
+        let Some(((_, first), others)) = self.webhooks.split_first() else {
+            return Vec::new();
+        };
+        let everywhere =
+            |ca: &&CertificateDer<'static>| others.iter().all(|(_, cas)| cas.contains(ca));
         first.iter().filter(everywhere).cloned().collect()
     }
 
@@ -81,7 +97,9 @@ impl Bundle {
 
     /// Whether every webhook trusts these and no others.
     pub(super) fn is(&self, wanted: &[CertificateDer<'static>]) -> bool {
-        let set = |cas: &[CertificateDer<'static>]| cas.iter().map(|ca| ca.to_vec()).collect::<BTreeSet<_>>();
+        let set = |cas: &[CertificateDer<'static>]| {
+            cas.iter().map(|ca| ca.to_vec()).collect::<BTreeSet<_>>()
+        };
         let wanted = set(wanted);
         self.webhooks.iter().all(|(_, cas)| set(cas) == wanted)
     }
@@ -90,16 +108,29 @@ impl Bundle {
 /// The certificates of a bundle, as Go's `AppendCertsFromPEM` takes them: what is no certificate is passed over.
 fn readable(bundle: &[u8]) -> Vec<CertificateDer<'static>> {
     let text = String::from_utf8_lossy(bundle);
-    let blocks = text.split(BEGIN).skip(1).map(|block| format!("{BEGIN}{block}"));
-    blocks.filter_map(|block| inspect::read_pem(block.as_bytes()).ok()).flatten().collect()
+    let blocks = text
+        .split(BEGIN)
+        .skip(1)
+        .map(|block| format!("{BEGIN}{block}"));
+    blocks
+        .filter_map(|block| inspect::read_pem(block.as_bytes()).ok())
+        .flatten()
+        .collect()
 }
 
 /// Reads the configuration's webhooks that call `host`, `<service>.<namespace>.svc`. Without one there is no caBundle to
 /// judge or to write, as where the whole configuration is missing.
 pub(super) async fn read(object: &Object, host: &str) -> Result<Bundle, Error> {
     let (configuration, date) = object.read_dated().await?;
-    let bundle = Bundle { date, ..Bundle::of(&configuration, host) };
-    if bundle.webhooks.is_empty() { Err(Error::Unasked(object.title().to_owned())) } else { Ok(bundle) }
+    let bundle = Bundle {
+        date,
+        ..Bundle::of(&configuration, host)
+    };
+    if bundle.webhooks.is_empty() {
+        Err(Error::Unasked(object.title().to_owned()))
+    } else {
+        Ok(bundle)
+    }
 }
 
 /// Writes these CAs into every webhook of `read`, of the same `host`, with the record of them, and hands back what is
@@ -115,10 +146,14 @@ pub(super) async fn write(
     record: &Record,
 ) -> Result<Bundle, Error> {
     let bundle = STANDARD.encode(inspect::to_pem(wanted));
-    let webhook = |(name, _): &(String, _)| json!({"name": name, "clientConfig": {"caBundle": bundle}});
+    let webhook =
+        |(name, _): &(String, _)| json!({"name": name, "clientConfig": {"caBundle": bundle}});
     let patch = json!({
         "metadata": {"resourceVersion": read.resource_version, "annotations": {ANNOTATION: record.to_text()}},
         "webhooks": read.webhooks.iter().map(webhook).collect::<Vec<_>>(),
     });
-    object.merge(&patch).await.map(|configuration| Bundle::of(&configuration, host))
+    object
+        .merge(&patch)
+        .await
+        .map(|configuration| Bundle::of(&configuration, host))
 }

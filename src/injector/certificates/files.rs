@@ -29,7 +29,9 @@ pub(super) enum Error {
     OtherKey(rustls::Error),
     #[error(transparent)]
     Certificate(#[from] inspect::Error),
-    #[error("{0}; caBundle needs the CA of tls.crt there: an ACME issuer gives none, take another or mode self")]
+    #[error(
+        "{0}; caBundle needs the CA of tls.crt there: an ACME issuer gives none, take another or mode self"
+    )]
     Authorities(#[source] Box<Self>),
 }
 
@@ -49,9 +51,12 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn new(folder: &Path, metrics: Metrics) -> Self {
-        let certificates = |name| RotatedFile::new(folder.join(name), LONGEST, inspect::read_pem, None);
+        let certificates =
+            |name| RotatedFile::new(folder.join(name), LONGEST, inspect::read_pem, None);
         // What the parser says of a key might quote it.
-        let key = |text: &[u8]| PrivateKeyDer::from_pem_slice(text).map_err(|_| "holds no private key in PEM");
+        let key = |text: &[u8]| {
+            PrivateKeyDer::from_pem_slice(text).map_err(|_| "holds no private key in PEM")
+        };
         Self {
             certificate: certificates("tls.crt"),
             key: RotatedFile::new(folder.join("tls.key"), LONGEST, key, None),
@@ -84,16 +89,26 @@ impl Files {
     fn read_pair(&mut self) -> Result<(), Error> {
         let (certificate, key) = (self.certificate.reload(), self.key.reload());
         let generations = (certificate.generation, key.generation);
-        let (chain, key) = (good(&certificate, &self.certificate)?, good(&key, &self.key)?);
+        let (chain, key) = (
+            good(&certificate, &self.certificate)?,
+            good(&key, &self.key)?,
+        );
         if generations == self.generations {
             return Ok(());
         }
-        let life = chain.first().ok_or(inspect::Error::NoChain).and_then(inspect::life)?;
+        let life = chain
+            .first()
+            .ok_or(inspect::Error::NoChain)
+            .and_then(inspect::life)?;
         let provider = rustls::crypto::ring::default_provider();
         // Both are replaced at once, but read one after the other: the next look finds the other half.
-        let key = CertifiedKey::from_der(chain.to_vec(), key.clone_key(), &provider).map_err(Error::OtherKey)?;
+        let key = CertifiedKey::from_der(chain.to_vec(), key.clone_key(), &provider)
+            .map_err(Error::OtherKey)?;
         info!(file = %self.certificate.path().display(), not_after = life.not_after.rfc3339(), "certificate read");
-        self.pair = Some(Servable { key: key.into(), life });
+        self.pair = Some(Servable {
+            key: key.into(),
+            life,
+        });
         self.generations = generations;
         self.metrics.renewed();
         Ok(())
@@ -101,7 +116,8 @@ impl Files {
 
     fn read_authorities(&mut self) -> Result<(), Error> {
         let found = good(&self.authorities.reload(), &self.authorities);
-        self.trusted.clone_from(&*found.map_err(|error| Error::Authorities(error.into()))?);
+        self.trusted
+            .clone_from(&*found.map_err(|error| Error::Authorities(error.into()))?);
         Ok(())
     }
 

@@ -86,7 +86,9 @@ pub fn read_pem(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     if certificates.is_empty() {
         return Err(Error::NoPem);
     }
-    certificates.iter().try_for_each(|certificate| parse(certificate).map(drop))?;
+    certificates
+        .iter()
+        .try_for_each(|certificate| parse(certificate).map(drop))?;
     Ok(certificates)
 }
 
@@ -111,7 +113,12 @@ pub fn to_pem(certificates: &[CertificateDer<'_>]) -> String {
 ///
 /// # Errors
 /// When it would not, saying why.
-pub fn verify(chain: &[CertificateDer<'_>], bundle: &[CertificateDer<'_>], name: &str, now: Wall) -> Result<(), Error> {
+pub fn verify(
+    chain: &[CertificateDer<'_>],
+    bundle: &[CertificateDer<'_>],
+    name: &str,
+    now: Wall,
+) -> Result<(), Error> {
     let (leaf, intermediates) = chain.split_first().ok_or(Error::NoChain)?;
     // A bundle may hold the certificate itself (`openssl req -x509`): Go accepts that, webpki does not.
     if bundle.contains(leaf) {
@@ -122,19 +129,28 @@ pub fn verify(chain: &[CertificateDer<'_>], bundle: &[CertificateDer<'_>], name:
     }
     let server = ServerName::try_from(name).map_err(|_| Error::Name(name.to_owned()))?;
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(bundle.iter().map(|certificate| certificate.clone().into_owned()));
+    roots.add_parsable_certificates(
+        bundle
+            .iter()
+            .map(|certificate| certificate.clone().into_owned()),
+    );
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
         .map_err(|_| Error::NoAuthorities)?;
     let at = UnixTime::since_unix_epoch(now.since(Wall::default()));
-    verifier.verify_server_cert(leaf, intermediates, &server, &[], at).map(drop).map_err(Error::NotTrusted)
+    verifier
+        .verify_server_cert(leaf, intermediates, &server, &[], at)
+        .map(drop)
+        .map_err(Error::NotTrusted)
 }
 
 /// The subject alternative names.
 pub(super) fn names(certificate: &X509Certificate<'_>) -> BTreeSet<String> {
     let names = certificate.subject_alternative_name().ok().flatten();
-    let names = names.iter().flat_map(|extension| &extension.value.general_names);
+    let names = names
+        .iter()
+        .flat_map(|extension| &extension.value.general_names);
     names
         .map(|name| match name {
             GeneralName::DNSName(name) => (*name).to_owned(),

@@ -81,7 +81,11 @@ impl Keeper {
         let (mut writes, mut failures) = (0, 0);
         loop {
             let wrote = self.look().await;
-            failures = if self.problems.is_empty() { 0 } else { failures + 1 };
+            failures = if self.problems.is_empty() {
+                0
+            } else {
+                failures + 1
+            };
             writes += u32::from(wrote);
             ticker.send_modify(|tick| *tick += 1);
             let slow = failures.max(writes.saturating_sub(IN_A_ROW));
@@ -102,17 +106,22 @@ impl Keeper {
     /// One look at everything; whether something was written.
     async fn look(&mut self) -> bool {
         let mut problems: Vec<String> = Vec::new();
-        let present = note(bundle::read(&self.configuration, &self.name).await, &mut problems);
+        let present = note(
+            bundle::read(&self.configuration, &self.name).await,
+            &mut problems,
+        );
         if let Some(date) = present.as_ref().and_then(|present| present.date) {
             self.reference.note(date);
         }
         let now = self.reference.now((self.clock.wall)());
         if let Some(present) = &present {
-            let age = |ca: &CertificateDer<'static>| present.record.age(ca, present.date.unwrap_or(now));
+            let age =
+                |ca: &CertificateDer<'static>| present.record.age(ca, present.date.unwrap_or(now));
             self.sightings.note(present.trusted(), age);
             self.warn_of(present.overwriter.as_ref());
         }
-        let wrote = note(self.origin.look(&self.sightings, now).await, &mut problems).unwrap_or(false);
+        let wrote =
+            note(self.origin.look(&self.sightings, now).await, &mut problems).unwrap_or(false);
         let patched = match present {
             Some(present) => note(self.trust(&present, now).await, &mut problems).unwrap_or(false),
             None => false,
@@ -130,27 +139,44 @@ impl Keeper {
         let (anywhere, everywhere) = (present.present(), present.trusted());
         let needed = self.needed(&anywhere, now);
         // The clock of the record is the API server's, which all replicas share.
-        let (wanted, record) = present.record.next(&anywhere, &everywhere, &needed, present.date.unwrap_or(now));
+        let (wanted, record) =
+            present
+                .record
+                .next(&anywhere, &everywhere, &needed, present.date.unwrap_or(now));
         // Where nothing is held yet, nothing is known of what caBundle must hold.
-        if needed.is_empty() || wanted.is_empty() || (present.is(&wanted) && present.record == record) {
+        if needed.is_empty()
+            || wanted.is_empty()
+            || (present.is(&wanted) && present.record == record)
+        {
             return Ok(false);
         }
-        let written = match bundle::write(&self.configuration, &self.name, present, &wanted, &record).await {
-            // Another replica was quicker, or the webhooks were changed: the next look tells.
-            Err(object::Error::Conflict(_)) => return Ok(true),
-            written => written?,
-        };
+        let written =
+            match bundle::write(&self.configuration, &self.name, present, &wanted, &record).await {
+                // Another replica was quicker, or the webhooks were changed: the next look tells.
+                Err(object::Error::Conflict(_)) => return Ok(true),
+                written => written?,
+            };
         self.sightings.note(written.trusted(), |_| Duration::ZERO);
-        info!(configuration = self.configuration.title(), authorities = wanted.len(), "caBundle written");
+        info!(
+            configuration = self.configuration.title(),
+            authorities = wanted.len(),
+            "caBundle written"
+        );
         Ok(true)
     }
 
     /// The CAs that must not leave caBundle: what certificates come from, and those of `present` that trust what is
     /// served or soon will be, whoever brought them.
-    fn needed(&self, present: &[CertificateDer<'static>], now: Wall) -> Vec<CertificateDer<'static>> {
+    fn needed(
+        &self,
+        present: &[CertificateDer<'static>],
+        now: Wall,
+    ) -> Vec<CertificateDer<'static>> {
         let mut needed = self.origin.authorities(now);
         for servable in self.served.iter().chain(&self.origin.candidate()) {
-            let trusting = present.iter().filter(|ca| servable.is_trusted_by(ca, &self.name, now));
+            let trusting = present
+                .iter()
+                .filter(|ca| servable.is_trusted_by(ca, &self.name, now));
             for ca in trusting {
                 if !needed.contains(ca) {
                     needed.push(ca.clone());
@@ -161,13 +187,20 @@ impl Keeper {
     }
 
     fn serve(&mut self, candidate: Servable, now: Wall) {
-        if self.served.as_ref().is_some_and(|served| candidate.is_served_as(&served.key)) {
+        if self
+            .served
+            .as_ref()
+            .is_some_and(|served| candidate.is_served_as(&served.key))
+        {
             return;
         }
         let trust = |servable: &Servable| self.sightings.trust(servable, &self.name, now);
         let served = self.served.as_ref().map(|served| (served, trust(served)));
         if gives_way(served, trust(&candidate), now) {
-            info!(not_after = candidate.life.not_after.rfc3339(), "certificate served");
+            info!(
+                not_after = candidate.life.not_after.rfc3339(),
+                "certificate served"
+            );
             self.serving.serve(candidate.key.clone());
             self.served = Some(candidate);
         }
@@ -176,24 +209,49 @@ impl Keeper {
     fn report(&mut self, problems: &[String], now: Wall) {
         let Some(served) = &self.served else {
             let reason = format!("no certificate yet: {}", problems.join("; "));
-            return self.serving.report(Readiness { ready: false, reason, ends: None });
+            return self.serving.report(Readiness {
+                ready: false,
+                reason,
+                ends: None,
+            });
         };
-        self.metrics.leaf(served.life.not_after, self.origin.leaf_due(served.life));
+        self.metrics
+            .leaf(served.life.not_after, self.origin.leaf_due(served.life));
         if let Some(life) = self.sightings.trusted_by(served, &self.name, now) {
-            self.metrics.authority(life.not_after, self.origin.authority_due(life));
+            self.metrics
+                .authority(life.not_after, self.origin.authority_due(life));
         }
         let until = served.life.not_after.rfc3339();
         // Other replicas serve what is trusted besides, until this one is known to be reached through every API server.
         let at_once = self.was_ready || self.sightings.is_alone(served, &self.name, now);
         let (ready, how) = match self.sightings.trust(served, &self.name, now) {
             _ if !served.life.includes(now) => (false, "is not valid now".to_owned()),
-            Trust::Since(seen) if at_once || seen >= PROPAGATION => (true, "is trusted by caBundle".to_owned()),
+            Trust::Since(seen) if at_once || seen >= PROPAGATION => {
+                (true, "is trusted by caBundle".to_owned())
+            }
             Trust::Since(_) => {
                 let wait = PROPAGATION.as_secs();
-                (false, format!("is trusted by caBundle, which every API server knows {wait} s after the change"))
+                (
+                    false,
+                    format!(
+                        "is trusted by caBundle, which every API server knows {wait} s after the change"
+                    ),
+                )
             }
-            Trust::None => (false, format!("is not trusted by caBundle of {}", self.configuration.title())),
-            Trust::Unknown => (false, format!("caBundle of {} was not read yet", self.configuration.title())),
+            Trust::None => (
+                false,
+                format!(
+                    "is not trusted by caBundle of {}",
+                    self.configuration.title()
+                ),
+            ),
+            Trust::Unknown => (
+                false,
+                format!(
+                    "caBundle of {} was not read yet",
+                    self.configuration.title()
+                ),
+            ),
         };
         self.was_ready |= ready;
         let mut reason = format!("certificate until {until} {how}");
@@ -201,9 +259,15 @@ impl Keeper {
             reason = format!("{reason}; {}", problems.join("; "));
         }
         if let Some(annotation) = &self.overwriter {
-            reason = format!("{reason}; with {annotation} cainjector overwrites caBundle: remove the annotation");
+            reason = format!(
+                "{reason}; with {annotation} cainjector overwrites caBundle: remove the annotation"
+            );
         }
-        self.serving.report(Readiness { ready, reason, ends: Some(served.life.not_after) });
+        self.serving.report(Readiness {
+            ready,
+            reason,
+            ends: Some(served.life.not_after),
+        });
     }
 
     /// Logs once that another writes caBundle.
@@ -213,7 +277,8 @@ impl Keeper {
                 let configuration = self.configuration.title();
                 warn!(
                     configuration,
-                    annotation, "cainjector overwrites caBundle, admissions fail: remove the annotation"
+                    annotation,
+                    "cainjector overwrites caBundle, admissions fail: remove the annotation"
                 );
             }
             self.overwriter = overwriter.cloned();
@@ -235,7 +300,9 @@ impl Keeper {
 }
 
 fn note<T>(result: Result<T, impl ToString>, problems: &mut Vec<String>) -> Option<T> {
-    result.map_err(|error| problems.push(error.to_string())).ok()
+    result
+        .map_err(|error| problems.push(error.to_string()))
+        .ok()
 }
 
 /// Doubling up to [`LOOK`]; the replica's own draw keeps two that collided apart.

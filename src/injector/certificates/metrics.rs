@@ -78,7 +78,10 @@ impl Metrics {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "seconds since 1970 stay far below 2^53")]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "seconds since 1970 stay far below 2^53"
+)]
 fn set(gauges: &[Gauge; 2], instants: [Wall; 2]) {
     for (gauge, at) in gauges.iter().zip(instants) {
         gauge.set(at.unix_seconds() as f64);
@@ -93,7 +96,13 @@ mod tests {
     fn every_series_is_there_from_the_start_and_the_names_are_taken_once() {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).expect("a fresh registry");
-        let series = || registry.gather().iter().map(|family| family.get_metric().len()).collect::<Vec<_>>();
+        let series = || {
+            registry
+                .gather()
+                .iter()
+                .map(|family| family.get_metric().len())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(series(), [2, 2, 2]);
         metrics.leaf(Wall::from_unix_seconds(7), Wall::from_unix_seconds(5));
         metrics.failed();

@@ -61,15 +61,30 @@ pub(in crate::injector) struct Object {
 
 impl Object {
     pub(super) fn secret(client: Client, namespace: &str, name: &str) -> Self {
-        let path = Request::new(<Secret as kube::Resource>::url_path(&(), Some(namespace))).url_path;
+        let path =
+            Request::new(<Secret as kube::Resource>::url_path(&(), Some(namespace))).url_path;
         let title = format!("{} {namespace}/{name}", Secret::KIND);
-        Self { client, path, name: name.to_owned(), title }
+        Self {
+            client,
+            path,
+            name: name.to_owned(),
+            title,
+        }
     }
 
     pub(in crate::injector) fn webhooks(client: Client, name: &str) -> Self {
-        let path = Request::new(<MutatingWebhookConfiguration as kube::Resource>::url_path(&(), None)).url_path;
+        let path = Request::new(<MutatingWebhookConfiguration as kube::Resource>::url_path(
+            &(),
+            None,
+        ))
+        .url_path;
         let title = format!("{} {name}", MutatingWebhookConfiguration::KIND);
-        Self { client, path, name: name.to_owned(), title }
+        Self {
+            client,
+            path,
+            name: name.to_owned(),
+            title,
+        }
     }
 
     pub(in crate::injector) fn title(&self) -> &str {
@@ -82,20 +97,31 @@ impl Object {
 
     /// The same, with the time of the API server that answered, if it said so.
     pub(super) async fn read_dated(&self) -> Result<(Value, Option<Wall>), Error> {
-        self.answer(self.requests().get(&self.name, &GetParams::default())).await
+        self.answer(self.requests().get(&self.name, &GetParams::default()))
+            .await
     }
 
     /// Replaces the whole object; refused as a conflict unless it still has the `resourceVersion` that it names.
     pub(super) async fn replace(&self, object: &Value) -> Result<Value, Error> {
-        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let request = self.requests().replace(&self.name, &params, object.to_string().into_bytes());
+        let params = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        let request = self
+            .requests()
+            .replace(&self.name, &params, object.to_string().into_bytes());
         self.answer(request).await.map(|(object, _)| object)
     }
 
     /// A strategic merge: lists of named things are merged by name.
     pub(super) async fn merge(&self, patch: &Value) -> Result<Value, Error> {
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        let request = self.requests().patch(&self.name, &params, &Patch::Strategic(patch));
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let request = self
+            .requests()
+            .patch(&self.name, &params, &Patch::Strategic(patch));
         self.answer(request).await.map(|(object, _)| object)
     }
 
@@ -114,15 +140,25 @@ impl Object {
 
     async fn follow(&self, changed: &Notify) -> Result<(), Error> {
         let params = WatchParams::default().fields(&format!("metadata.name={}", self.name));
-        let request =
-            self.requests().watch(&params, "0").map_err(|error| self.refused(&kube::Error::BuildRequest(error)))?;
+        let request = self
+            .requests()
+            .watch(&params, "0")
+            .map_err(|error| self.refused(&kube::Error::BuildRequest(error)))?;
         let answer = timeout(ANSWER, self.client.send(request.map(Body::from))).await;
-        let answer = answer.map_err(|_| Error::Late(self.title.clone()))?.map_err(|error| self.refused(&error))?;
+        let answer = answer
+            .map_err(|_| Error::Late(self.title.clone()))?
+            .map_err(|error| self.refused(&error))?;
         let (head, mut body) = answer.into_parts();
         if !head.status.is_success() {
             // Its body says why, and is no change.
-            let reason = format!("the API server answered {} to a watch", head.status.as_u16());
-            return Err(Error::Refused { object: self.title.clone(), reason });
+            let reason = format!(
+                "the API server answered {} to a watch",
+                head.status.as_u16()
+            );
+            return Err(Error::Refused {
+                object: self.title.clone(),
+                reason,
+            });
         }
         while let Some(frame) = body.frame().await {
             frame.map_err(|error| self.refused(&error))?;
@@ -141,22 +177,37 @@ impl Object {
     ) -> Result<(Value, Option<Wall>), Error> {
         let request = request.map_err(|error| self.refused(&kube::Error::BuildRequest(error)))?;
         let answered = timeout(ANSWER, self.whole(request)).await;
-        let (head, body) =
-            answered.map_err(|_| Error::Late(self.title.clone()))?.map_err(|error| self.refused(&error))?;
-        let date = head.headers.get(DATE).and_then(|date| Wall::parse_http_date(date.to_str().ok()?));
+        let (head, body) = answered
+            .map_err(|_| Error::Late(self.title.clone()))?
+            .map_err(|error| self.refused(&error))?;
+        let date = head
+            .headers
+            .get(DATE)
+            .and_then(|date| Wall::parse_http_date(date.to_str().ok()?));
         let object = serde_json::from_slice(&body).ok().filter(Value::is_object);
-        object.map(|object| (object, date)).ok_or_else(|| Error::NotJson(self.title.clone()))
+        object
+            .map(|object| (object, date))
+            .ok_or_else(|| Error::NotJson(self.title.clone()))
     }
 
     /// As `request_text` of kube, which keeps the head to itself.
-    async fn whole(&self, request: http::Request<Vec<u8>>) -> Result<(http::response::Parts, Bytes), kube::Error> {
-        let (head, body) = self.client.send(request.map(Body::from)).await?.into_parts();
+    async fn whole(
+        &self,
+        request: http::Request<Vec<u8>>,
+    ) -> Result<(http::response::Parts, Bytes), kube::Error> {
+        let (head, body) = self
+            .client
+            .send(request.map(Body::from))
+            .await?
+            .into_parts();
         let body = body.collect().await?.to_bytes();
         if head.status.is_success() {
             return Ok((head, body));
         }
         let status = serde_json::from_slice::<Status>(&body);
-        let status = status.unwrap_or_else(|_| Status::failure("it says no more", "").with_code(head.status.as_u16()));
+        let status = status.unwrap_or_else(|_| {
+            Status::failure("it says no more", "").with_code(head.status.as_u16())
+        });
         Err(kube::Error::Api(status.boxed()))
     }
 
@@ -166,10 +217,19 @@ impl Object {
             kube::Error::Api(status) if status.is_conflict() => Error::Conflict(self.title.clone()),
             // Its own text repeats the status in Rust's notation.
             kube::Error::Api(status) => {
-                let reason = format!("the API server answered {}: {}", status.code, status.message);
-                Error::Refused { object: self.title.clone(), reason }
+                let reason = format!(
+                    "the API server answered {}: {}",
+                    status.code, status.message
+                );
+                Error::Refused {
+                    object: self.title.clone(),
+                    reason,
+                }
             }
-            other => Error::Refused { object: self.title.clone(), reason: chain(other) },
+            other => Error::Refused {
+                object: self.title.clone(),
+                reason: chain(other),
+            },
         }
     }
 }

@@ -34,14 +34,29 @@ impl Origin {
     pub(super) fn new(settings: &Settings, secret: Object, jitter: f64, metrics: &Metrics) -> Self {
         let files = |renew_before| {
             let files = Files::new(&settings.folder, metrics.clone());
-            Self::Files { files, renew_before }
+            Self::Files {
+                files,
+                renew_before,
+            }
         };
         match settings.mode {
             Mode::CertManager { renew_before } => files(renew_before),
             Mode::External => files(None),
-            Mode::SelfSigned { ca_duration, leaf_duration } => {
-                let lasts = Durations { authority: ca_duration, leaf: leaf_duration };
-                Self::Own(Box::new(Own::new(secret, settings.names(), lasts, jitter, metrics.clone())))
+            Mode::SelfSigned {
+                ca_duration,
+                leaf_duration,
+            } => {
+                let lasts = Durations {
+                    authority: ca_duration,
+                    leaf: leaf_duration,
+                };
+                Self::Own(Box::new(Own::new(
+                    secret,
+                    settings.names(),
+                    lasts,
+                    jitter,
+                    metrics.clone(),
+                )))
             }
         }
     }
@@ -57,8 +72,14 @@ impl Origin {
     /// Whether it wrote, and so should be looked at again.
     pub(super) async fn look(&mut self, sightings: &Sightings, now: Wall) -> Result<bool, String> {
         match self {
-            Self::Own(own) => own.look(sightings, now).await.map_err(|error| error.to_string()),
-            Self::Files { files, .. } => files.look().map(|()| false).map_err(|error| error.to_string()),
+            Self::Own(own) => own
+                .look(sightings, now)
+                .await
+                .map_err(|error| error.to_string()),
+            Self::Files { files, .. } => files
+                .look()
+                .map(|()| false)
+                .map_err(|error| error.to_string()),
         }
     }
 

@@ -40,8 +40,23 @@ pub(super) struct Own {
 }
 
 impl Own {
-    pub(super) fn new(secret: Object, names: Names, lasts: Durations, jitter: f64, metrics: Metrics) -> Self {
-        Self { secret, names, lasts, jitter, metrics, held: None, servable: None, misunderstood: None }
+    pub(super) fn new(
+        secret: Object,
+        names: Names,
+        lasts: Durations,
+        jitter: f64,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            secret,
+            names,
+            lasts,
+            jitter,
+            metrics,
+            held: None,
+            servable: None,
+            misunderstood: None,
+        }
     }
 
     /// Reads the Secret and takes one step; whether it wrote, and so should look again.
@@ -60,12 +75,24 @@ impl Own {
         });
         if step == Step::Adopt {
             if self.held != read.held {
-                self.servable = read.held.as_ref().and_then(|held| held.leaf.as_ref()).map(Servable::of).transpose()?;
+                self.servable = read
+                    .held
+                    .as_ref()
+                    .and_then(|held| held.leaf.as_ref())
+                    .map(Servable::of)
+                    .transpose()?;
                 self.held = read.held;
             }
             return Ok(false);
         }
-        let done = self.carry_out(step, &read, request.is_some_and(|request| step.fulfils(request)), now).await;
+        let done = self
+            .carry_out(
+                step,
+                &read,
+                request.is_some_and(|request| step.fulfils(request)),
+                now,
+            )
+            .await;
         match (done, step.renews()) {
             // Another replica was quicker: that is no failure.
             (Err(Error::Object(object::Error::Conflict(_))), _) | (Ok(()), false) => {}
@@ -80,7 +107,13 @@ impl Own {
         Ok(true)
     }
 
-    async fn carry_out(&mut self, step: Step, read: &secret::Read, done: bool, now: Wall) -> Result<(), Error> {
+    async fn carry_out(
+        &mut self,
+        step: Step,
+        read: &secret::Read,
+        done: bool,
+        now: Wall,
+    ) -> Result<(), Error> {
         if !read.faults.is_empty() {
             warn!(
                 secret = self.secret.title(),
@@ -88,17 +121,32 @@ impl Own {
                 "content is not usable and is replaced"
             );
         }
-        let Some(held) = self.outcome(step, read.held.as_ref(), now)? else { return Ok(()) };
+        let Some(held) = self.outcome(step, read.held.as_ref(), now)? else {
+            return Ok(());
+        };
         let servable = held.leaf.as_ref().map(Servable::of).transpose()?;
         secret::write(&self.secret, read, &held, done).await?;
-        let life = held.leaf.as_ref().map_or(held.authority.life, |leaf| leaf.life);
-        info!(secret = self.secret.title(), step = step.name(), not_after = life.not_after.rfc3339(), "secret written");
+        let life = held
+            .leaf
+            .as_ref()
+            .map_or(held.authority.life, |leaf| leaf.life);
+        info!(
+            secret = self.secret.title(),
+            step = step.name(),
+            not_after = life.not_after.rfc3339(),
+            "secret written"
+        );
         (self.held, self.servable) = (Some(held), servable);
         Ok(())
     }
 
     /// What the Secret is to hold after the step.
-    fn outcome(&self, step: Step, stored: Option<&Held>, now: Wall) -> Result<Option<Held>, authority::Error> {
+    fn outcome(
+        &self,
+        step: Step,
+        stored: Option<&Held>,
+        now: Wall,
+    ) -> Result<Option<Held>, authority::Error> {
         let (names, lasts) = (&self.names, self.lasts);
         let held = match (step, stored) {
             (Step::Adopt, _) => None,
@@ -106,7 +154,10 @@ impl Own {
             (Step::IssueLeaf, Some(stored)) => Some(stored.with_new_leaf(names, lasts, now)?),
             (Step::Announce, Some(stored)) => Some(stored.with_next(lasts, now)?),
             (Step::Promote, Some(stored)) => Some(stored.promoted(names, lasts, now)?),
-            (Step::Remember, Some(stored)) => self.held.as_ref().map(|held| stored.clone().remembering(held, now)),
+            (Step::Remember, Some(stored)) => self
+                .held
+                .as_ref()
+                .map(|held| stored.clone().remembering(held, now)),
             (_, None) | (Step::IssueAll, _) => Some(Held::fresh(names, lasts, now)?),
         };
         Ok(held)
@@ -119,7 +170,10 @@ impl Own {
             self.misunderstood = misunderstood.cloned();
             if let Some(value) = misunderstood {
                 let secret = self.secret.title();
-                warn!(secret, value, "annotation {ROTATE} is neither ca nor leaf; nothing is rotated");
+                warn!(
+                    secret,
+                    value, "annotation {ROTATE} is neither ca nor leaf; nothing is rotated"
+                );
             }
         }
         request.and_then(|request| request.as_ref().ok().copied())
@@ -132,6 +186,9 @@ impl Own {
 
     /// The CAs of which a leaf is served by a replica of this mode, may still be, or soon will be.
     pub(super) fn authorities(&self, now: Wall) -> Vec<CertificateDer<'static>> {
-        self.held.as_ref().map(|held| held.trusted(now)).unwrap_or_default()
+        self.held
+            .as_ref()
+            .map(|held| held.trusted(now))
+            .unwrap_or_default()
     }
 }

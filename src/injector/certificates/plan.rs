@@ -94,17 +94,24 @@ impl Step {
 
     /// Whether new certificates are made.
     pub(super) fn renews(self) -> bool {
-        matches!(self, Self::IssueAll | Self::IssueLeaf | Self::Announce | Self::Promote)
+        matches!(
+            self,
+            Self::IssueAll | Self::IssueLeaf | Self::Announce | Self::Promote
+        )
     }
 }
 
 /// The next step.
 pub(super) fn next(situation: &Situation<'_>) -> Step {
-    let Situation { held, stored, now, .. } = *situation;
+    let Situation {
+        held, stored, now, ..
+    } = *situation;
     let held = held.filter(|held| held.is_alive(now));
     match stored {
         None => held.map_or(Step::IssueAll, |_| Step::WriteBack),
-        Some(stored) if stored.authority.life.includes(now) => with_authority(situation, held, stored),
+        Some(stored) if stored.authority.life.includes(now) => {
+            with_authority(situation, held, stored)
+        }
         Some(stored) => match held {
             Some(_) => Step::WriteBack,
             None if valid_next(stored, now).is_some() => Step::Promote,
@@ -115,7 +122,12 @@ pub(super) fn next(situation: &Situation<'_>) -> Step {
 
 /// The Secret holds a CA that is valid.
 fn with_authority(situation: &Situation<'_>, held: Option<&Held>, stored: &Held) -> Step {
-    let Situation { request, now, jitter, .. } = *situation;
+    let Situation {
+        request,
+        now,
+        jitter,
+        ..
+    } = *situation;
     if situation.faulty && held.is_some_and(|held| held.authority == stored.authority) {
         return Step::WriteBack;
     }
@@ -129,13 +141,23 @@ fn with_authority(situation: &Situation<'_>, held: Option<&Held>, stored: &Held)
         // Replicas spread over a few seconds: one promotes, the others find it done.
         let wait = PROPAGATION.mul_f64(1.0 + jitter / 10.0);
         let ends_first = stored.authority.life.not_after.since(now) < wait;
-        if ends_first || situation.next_trusted.is_some_and(|trusted| trusted >= wait) {
+        if ends_first
+            || situation
+                .next_trusted
+                .is_some_and(|trusted| trusted >= wait)
+        {
             return Step::Promote;
         }
-    } else if request == Some(Rotation::Authority) || now >= authority_due(stored.authority.life, jitter) {
+    } else if request == Some(Rotation::Authority)
+        || now >= authority_due(stored.authority.life, jitter)
+    {
         return Step::Announce;
     }
-    if request == Some(Rotation::Leaf) || now >= leaf_due(leaf.life, jitter) { Step::IssueLeaf } else { Step::Adopt }
+    if request == Some(Rotation::Leaf) || now >= leaf_due(leaf.life, jitter) {
+        Step::IssueLeaf
+    } else {
+        Step::Adopt
+    }
 }
 
 fn valid_next(stored: &Held, now: Wall) -> Option<&Pair> {
@@ -154,7 +176,15 @@ pub(super) fn authority_due(life: Life, jitter: f64) -> Wall {
 pub(super) fn leaf_due(life: Life, jitter: f64) -> Wall {
     let lasts = lasts(life);
     let third = lasts / 3;
-    due(life, if lasts < 2 * DAY { third } else { third.max(DAY) }, jitter)
+    due(
+        life,
+        if lasts < 2 * DAY {
+            third
+        } else {
+            third.max(DAY)
+        },
+        jitter,
+    )
 }
 
 /// When a certificate of others ought to have been renewed.
@@ -178,5 +208,7 @@ fn lasts(life: Life) -> Duration {
 
 /// The replica's draw spreads it over the twentieth of a life before `remaining` is left.
 fn due(life: Life, remaining: Duration, jitter: f64) -> Wall {
-    life.not_after.minus(remaining).minus((lasts(life) / 20).mul_f64(jitter.clamp(0.0, 1.0)))
+    life.not_after
+        .minus(remaining)
+        .minus((lasts(life) / 20).mul_f64(jitter.clamp(0.0, 1.0)))
 }

@@ -42,13 +42,22 @@ struct Entry {
 impl Record {
     /// Reads the annotation; what cannot be read counts as not written.
     pub(super) fn read(text: Option<&str>) -> Self {
-        let written: BTreeMap<String, Value> =
-            text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let written: BTreeMap<String, Value> = text
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
         let entry = |value: &Value| {
             let time = |key: &str| value[key].as_str().and_then(Wall::parse_rfc3339);
-            Some(Entry { since: time("since")?, until: time("until") })
+            Some(Entry {
+                since: time("since")?,
+                until: time("until"),
+            })
         };
-        Self(written.into_iter().filter_map(|(id, value)| Some((id, entry(&value)?))).collect())
+        Self(
+            written
+                .into_iter()
+                .filter_map(|(id, value)| Some((id, entry(&value)?)))
+                .collect(),
+        )
     }
 
     /// The annotation's value.
@@ -57,12 +66,20 @@ impl Record {
             None => json!({"since": entry.since.rfc3339()}),
             Some(until) => json!({"since": entry.since.rfc3339(), "until": until.rfc3339()}),
         };
-        json!(self.0.iter().map(|(id, entry)| (id, value(entry))).collect::<BTreeMap<_, _>>()).to_string()
+        json!(
+            self.0
+                .iter()
+                .map(|(id, entry)| (id, value(entry)))
+                .collect::<BTreeMap<_, _>>()
+        )
+        .to_string()
     }
 
     /// For how long this CA has been in caBundle of every webhook; zero when that is not on record.
     pub(super) fn age(&self, authority: &CertificateDer<'_>, now: Wall) -> Duration {
-        self.0.get(&id(authority)).map_or(Duration::ZERO, |entry| now.since(entry.since))
+        self.0
+            .get(&id(authority))
+            .map_or(Duration::ZERO, |entry| now.since(entry.since))
     }
 
     /// What caBundle must hold, and the record of it, when some webhooks have `anywhere` of CAs, all of them have
@@ -84,13 +101,19 @@ impl Record {
             let id = id(ca);
             let entry = self.0.get(&id);
             let has_ended = inspect::life(ca).map_or(true, |life| life.not_after <= now);
-            let until = match fate(entry.and_then(|entry| entry.until), needed.contains(ca), now) {
+            let until = match fate(
+                entry.and_then(|entry| entry.until),
+                needed.contains(ca),
+                now,
+            ) {
                 Fate::Goes => continue,
                 _ if has_ended => continue,
                 Fate::Stays => None,
                 Fate::GoesAt(until) => Some(until),
             };
-            let since = entry.filter(|_| everywhere.contains(ca)).map_or(now, |entry| entry.since);
+            let since = entry
+                .filter(|_| everywhere.contains(ca))
+                .map_or(now, |entry| entry.since);
             record.0.insert(id, Entry { since, until });
             bundle.push(ca.clone());
         }

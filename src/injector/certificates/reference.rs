@@ -29,14 +29,19 @@ impl Reference {
 
     /// The time to go by, when this node's clock says `own`.
     pub(super) fn now(&mut self, own: Wall) -> Wall {
-        let Some((date, at)) = self.told else { return own };
+        let Some((date, at)) = self.told else {
+            return own;
+        };
         let told = date.plus(at.elapsed());
         let differs = own.since(told).max(told.since(own)) > TOLERATED;
         if differs != self.differs {
             self.differs = differs;
             let (own, api_server) = (own.rfc3339(), told.rfc3339());
             if differs {
-                warn!(own, api_server, "this node's clock is wrong; certificates go by the API server's");
+                warn!(
+                    own,
+                    api_server, "this node's clock is wrong; certificates go by the API server's"
+                );
             } else {
                 info!(own, api_server, "this node's clock is right again");
             }

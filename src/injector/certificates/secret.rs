@@ -30,7 +30,10 @@ pub(super) async fn read(object: &Object, names: &Names) -> Result<Read, Error> 
     let mut faults = Vec::new();
     let mut data = Data::new();
     for key in KEYS {
-        match object["data"][key].as_str().map(|text| STANDARD.decode(text)) {
+        match object["data"][key]
+            .as_str()
+            .map(|text| STANDARD.decode(text))
+        {
             Some(Ok(value)) => drop(data.insert(key.to_owned(), value)),
             Some(Err(_)) => faults.push(format!("{key} is not base64")),
             None => {}
@@ -38,23 +41,39 @@ pub(super) async fn read(object: &Object, names: &Names) -> Result<Read, Error> 
     }
     let (held, more) = Held::from_data(&data, names);
     faults.extend(more);
-    let request = object["metadata"]["annotations"][ROTATE].as_str().map(|value| match value {
-        "ca" => Ok(Rotation::Authority),
-        "leaf" => Ok(Rotation::Leaf),
-        other => Err(other.to_owned()),
-    });
-    Ok(Read { object, held, faults, request })
+    let request = object["metadata"]["annotations"][ROTATE]
+        .as_str()
+        .map(|value| match value {
+            "ca" => Ok(Rotation::Authority),
+            "leaf" => Ok(Rotation::Leaf),
+            other => Err(other.to_owned()),
+        });
+    Ok(Read {
+        object,
+        held,
+        faults,
+        request,
+    })
 }
 
 /// Stores `held` in place of what was read, and takes the request off when it is `done`.
-pub(super) async fn write(object: &Object, read: &Read, held: &Held, done: bool) -> Result<(), Error> {
+pub(super) async fn write(
+    object: &Object,
+    read: &Read,
+    held: &Held,
+    done: bool,
+) -> Result<(), Error> {
     let mut secret = read.object.clone();
     if !secret["data"].is_object() {
         secret["data"] = json!({});
     }
     if let Some(data) = secret["data"].as_object_mut() {
         data.retain(|key, _| !KEYS.contains(&key.as_str()));
-        data.extend(held.to_data().into_iter().map(|(key, value)| (key, json!(STANDARD.encode(value)))));
+        data.extend(
+            held.to_data()
+                .into_iter()
+                .map(|(key, value)| (key, json!(STANDARD.encode(value)))),
+        );
     }
     if done && let Some(annotations) = secret["metadata"]["annotations"].as_object_mut() {
         annotations.remove(ROTATE);

@@ -59,8 +59,15 @@ impl ServingCertificate {
     #[must_use]
     pub fn new() -> Self {
         let reason = "no certificate yet".to_owned();
-        let readiness = Readiness { ready: false, reason, ends: None };
-        Self { key: ArcSwapOption::empty(), readiness: ArcSwap::from_pointee(readiness) }
+        let readiness = Readiness {
+            ready: false,
+            reason,
+            ends: None,
+        };
+        Self {
+            key: ArcSwapOption::empty(),
+            readiness: ArcSwap::from_pointee(readiness),
+        }
     }
 
     /// Whether admission reviews can arrive.
@@ -98,7 +105,10 @@ impl Default for ServingCertificate {
 
 impl fmt::Debug for ServingCertificate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("ServingCertificate").field("readiness", &self.readiness()).finish_non_exhaustive()
+        formatter
+            .debug_struct("ServingCertificate")
+            .field("readiness", &self.readiness())
+            .finish_non_exhaustive()
     }
 }
 
@@ -111,7 +121,10 @@ impl ResolvesServerCert for ServingCertificate {
 
 impl Servable {
     pub(super) fn of(leaf: &Pair) -> Result<Self, authority::Error> {
-        Ok(Self { key: Arc::new(leaf.to_served()?), life: leaf.life })
+        Ok(Self {
+            key: Arc::new(leaf.to_served()?),
+            life: leaf.life,
+        })
     }
 
     pub(super) fn is_served_as(&self, key: &CertifiedKey) -> bool {
@@ -119,7 +132,12 @@ impl Servable {
     }
 
     /// Whether an API server that has this CA in caBundle accepts it for `name` at `now`.
-    pub(super) fn is_trusted_by(&self, authority: &CertificateDer<'_>, name: &str, now: Wall) -> bool {
+    pub(super) fn is_trusted_by(
+        &self,
+        authority: &CertificateDer<'_>,
+        name: &str,
+        now: Wall,
+    ) -> bool {
         inspect::verify(&self.key.cert, std::slice::from_ref(authority), name, now).is_ok()
     }
 }

@@ -71,6 +71,9 @@ pub struct Clock {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Clock").field("jitter", &self.jitter).finish_non_exhaustive()
+        formatter
+            .debug_struct("Clock")
+            .field("jitter", &self.jitter)
+            .finish_non_exhaustive()
     }
 }

@@ -11,7 +11,10 @@ use super::settings::Durations;
 use crate::time::Wall;
 
 const DAY: Duration = Duration::from_hours(24);
-const YEAR: Durations = Durations { authority: Duration::from_hours(365 * 24), leaf: Duration::from_hours(7 * 24) };
+const YEAR: Durations = Durations {
+    authority: Duration::from_hours(365 * 24),
+    leaf: Duration::from_hours(7 * 24),
+};
 const NOW: Wall = Wall::from_unix_seconds(1_795_327_200);
 
 fn names() -> Names {
@@ -33,7 +36,15 @@ fn step_with(
     request: Option<Rotation>,
     next_trusted: Option<Duration>,
 ) -> Step {
-    plan::next(&Situation { held, stored, faulty: false, request, next_trusted, now, jitter: 0.5 })
+    plan::next(&Situation {
+        held,
+        stored,
+        faulty: false,
+        request,
+        next_trusted,
+        now,
+        jitter: 0.5,
+    })
 }
 
 #[test]
@@ -47,8 +58,9 @@ fn a_leaf_is_for_all_names_of_the_service_and_trusted_by_its_authority_only() {
     ] {
         inspect::verify(std::slice::from_ref(&leaf), &held.trusted(NOW), name, NOW).expect(name);
     }
-    let verify =
-        |bundle: &Held, name: &str, now| inspect::verify(std::slice::from_ref(&leaf), &bundle.trusted(NOW), name, now);
+    let verify = |bundle: &Held, name: &str, now| {
+        inspect::verify(std::slice::from_ref(&leaf), &bundle.trusted(NOW), name, now)
+    };
     assert!(verify(&other, names().called(), NOW).is_err());
     assert!(verify(&held, "stsidecar-injector.elsewhere.svc", NOW).is_err());
     assert!(verify(&held, names().called(), NOW.plus(8 * DAY)).is_err());
@@ -60,12 +72,23 @@ fn a_leaf_is_for_all_names_of_the_service_and_trusted_by_its_authority_only() {
 
 #[test]
 fn what_is_stored_is_read_back_as_it_was() {
-    let held = fresh(NOW).with_next(YEAR, NOW).expect("announced").promoted(&names(), YEAR, NOW).expect("promoted");
+    let held = fresh(NOW)
+        .with_next(YEAR, NOW)
+        .expect("announced")
+        .promoted(&names(), YEAR, NOW)
+        .expect("promoted");
     let held = held.with_next(YEAR, NOW).expect("announced again");
-    assert_eq!(Held::from_data(&held.to_data(), &names()), (Some(held.clone()), Vec::new()));
+    assert_eq!(
+        Held::from_data(&held.to_data(), &names()),
+        (Some(held.clone()), Vec::new())
+    );
     assert_eq!(held.to_data().len(), 8);
     assert_eq!(held.trusted(NOW).len(), 3);
-    assert_eq!(held.trusted(NOW.plus(7 * DAY)).len(), 2, "the one before is trusted until its leaf has ended");
+    assert_eq!(
+        held.trusted(NOW.plus(7 * DAY)).len(),
+        2,
+        "the one before is trusted until its leaf has ended"
+    );
     assert_eq!(Held::from_data(&Data::new(), &names()), (None, Vec::new()));
 }
 
@@ -76,7 +99,11 @@ fn no_key_is_printed_and_faults_quote_none() {
     let keys = data.iter().filter(|(name, _)| name.contains("key"));
     let lines: Vec<String> = keys
         .flat_map(|(_, key)| {
-            String::from_utf8(key.clone()).expect("PEM").lines().map(str::to_owned).collect::<Vec<_>>()
+            String::from_utf8(key.clone())
+                .expect("PEM")
+                .lines()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
         })
         .filter(|line| !line.starts_with('-'))
         .collect();
@@ -87,7 +114,10 @@ fn no_key_is_printed_and_faults_quote_none() {
         broken.get_mut(name).expect("a key").truncate(60);
         printed += &Held::from_data(&broken, &names()).1.join(" ");
     }
-    assert!(printed.contains("redacted") && printed.contains("P-256"), "{printed}");
+    assert!(
+        printed.contains("redacted") && printed.contains("P-256"),
+        "{printed}"
+    );
     assert!(lines.iter().all(|line| !printed.contains(line.as_str())));
 }
 
@@ -96,18 +126,47 @@ fn renewals_come_before_the_alerts_and_are_spread() {
     let held = fresh(NOW);
     let leaf = held.leaf.as_ref().expect("a leaf");
     let left = |due: Wall, pair: &Pair| pair.life.not_after.since(due).as_secs() / 3600;
-    assert_eq!((left(plan::leaf_due(leaf.life, 0.0), leaf), left(plan::leaf_due(leaf.life, 1.0), leaf)), (56, 64));
-    assert_eq!(left(plan::authority_due(held.authority.life, 0.0), &held.authority), 45 * 24);
+    assert_eq!(
+        (
+            left(plan::leaf_due(leaf.life, 0.0), leaf),
+            left(plan::leaf_due(leaf.life, 1.0), leaf)
+        ),
+        (56, 64)
+    );
+    assert_eq!(
+        left(
+            plan::authority_due(held.authority.life, 0.0),
+            &held.authority
+        ),
+        45 * 24
+    );
     let short = |lasts| Pair::authority(lasts, NOW).expect("made");
     let two_days = short(2 * DAY);
-    assert_eq!(left(plan::leaf_due(two_days.life, 0.0), &two_days), 24, "a day at least");
+    assert_eq!(
+        left(plan::leaf_due(two_days.life, 0.0), &two_days),
+        24,
+        "a day at least"
+    );
     let day = short(DAY);
-    assert_eq!(left(plan::leaf_due(day.life, 0.0), &day), 8, "a third of a short life");
+    assert_eq!(
+        left(plan::leaf_due(day.life, 0.0), &day),
+        8,
+        "a third of a short life"
+    );
     let month = short(30 * DAY);
     assert_eq!(left(plan::authority_due(month.life, 0.0), &month), 240);
     let hours = |hours| Some(Duration::from_hours(hours));
-    for (renew_before, expected) in [(hours(100), 100), (hours(1), 1), (hours(31 * 24), 240), (None, 72)] {
-        assert_eq!(left(plan::others_due(month.life, renew_before), &month), expected, "{renew_before:?}");
+    for (renew_before, expected) in [
+        (hours(100), 100),
+        (hours(1), 1),
+        (hours(31 * 24), 240),
+        (None, 72),
+    ] {
+        assert_eq!(
+            left(plan::others_due(month.life, renew_before), &month),
+            expected,
+            "{renew_before:?}"
+        );
     }
     let years = short(3650 * DAY);
     assert_eq!(left(plan::others_due(years.life, None), &years), 30 * 24);
@@ -121,12 +180,20 @@ fn a_stored_authority_is_used_and_a_lost_one_is_written_back() {
     assert_eq!(step(None, found, NOW), Step::Adopt);
     assert_eq!(step(Some(&held), found, NOW), Step::Adopt);
     assert_eq!(step(Some(&held), nothing, NOW), Step::WriteBack);
-    assert_eq!(step(Some(&held), nothing, NOW.plus(7 * DAY)), Step::IssueAll, "what is held has ended");
+    assert_eq!(
+        step(Some(&held), nothing, NOW.plus(7 * DAY)),
+        Step::IssueAll,
+        "what is held has ended"
+    );
     assert_eq!(step(Some(&held), Some(&fresh(NOW)), NOW), Step::Remember);
     assert_eq!(step(None, found, NOW.plus(8 * DAY)), Step::IssueLeaf);
     assert_eq!(step(None, found, NOW.plus(366 * DAY)), Step::IssueAll);
     let future = fresh(NOW.plus(DAY));
-    assert_eq!(step(None, Some(&future), NOW), Step::IssueAll, "made by a clock that was wrong");
+    assert_eq!(
+        step(None, Some(&future), NOW),
+        Step::IssueAll,
+        "made by a clock that was wrong"
+    );
     assert_eq!(step(Some(&held), Some(&future), NOW), Step::WriteBack);
 }
 
@@ -136,20 +203,44 @@ fn a_new_authority_signs_only_when_it_has_been_trusted_for_long_enough() {
     let due = NOW.plus(340 * DAY);
     let renewed = held.with_new_leaf(&names(), YEAR, due).expect("a leaf");
     assert_eq!(step(None, Some(&renewed), due), Step::Announce);
-    assert_eq!(step_with(None, Some(&held), NOW, Some(Rotation::Authority), None), Step::Announce);
-    assert_eq!(step_with(None, Some(&held), NOW, Some(Rotation::Leaf), None), Step::IssueLeaf);
+    assert_eq!(
+        step_with(None, Some(&held), NOW, Some(Rotation::Authority), None),
+        Step::Announce
+    );
+    assert_eq!(
+        step_with(None, Some(&held), NOW, Some(Rotation::Leaf), None),
+        Step::IssueLeaf
+    );
 
     let announced = held.with_next(YEAR, NOW).expect("announced");
     let with = |request, trusted| step_with(Some(&held), Some(&announced), NOW, request, trusted);
     for request in [None, Some(Rotation::Authority)] {
         assert_eq!(with(request, None), Step::Adopt, "not in caBundle yet");
-        assert_eq!(with(request, Some(PROPAGATION)), Step::Adopt, "this replica's draw makes it wait a little longer");
+        assert_eq!(
+            with(request, Some(PROPAGATION)),
+            Step::Adopt,
+            "this replica's draw makes it wait a little longer"
+        );
         assert_eq!(with(request, Some(PROPAGATION.mul_f64(1.1))), Step::Promote);
     }
-    assert_eq!(with(Some(Rotation::Leaf), None), Step::IssueLeaf, "meanwhile of the CA that signs");
-    assert_eq!(step(None, Some(&announced), NOW.plus(365 * DAY)), Step::IssueAll, "both have ended");
-    let late = held.with_next(YEAR, NOW.plus(360 * DAY)).expect("announced");
-    assert_eq!(step(None, Some(&late), NOW.plus(366 * DAY)), Step::Promote, "nothing else is left");
+    assert_eq!(
+        with(Some(Rotation::Leaf), None),
+        Step::IssueLeaf,
+        "meanwhile of the CA that signs"
+    );
+    assert_eq!(
+        step(None, Some(&announced), NOW.plus(365 * DAY)),
+        Step::IssueAll,
+        "both have ended"
+    );
+    let late = held
+        .with_next(YEAR, NOW.plus(360 * DAY))
+        .expect("announced");
+    assert_eq!(
+        step(None, Some(&late), NOW.plus(366 * DAY)),
+        Step::Promote,
+        "nothing else is left"
+    );
 }
 
 #[test]
@@ -159,11 +250,18 @@ fn a_certificate_that_works_gives_way_only_to_one_that_is_trusted_everywhere() {
     let (new, known) = (Trust::Since(PROPAGATION / 2), Trust::Since(PROPAGATION));
     let asked = |served_trust, candidate| gives_way(Some((&served, served_trust)), candidate, NOW);
     for candidate in [Trust::Unknown, Trust::None, new, known] {
-        assert!(gives_way(None, candidate, NOW), "anything is better than nothing");
-        assert!(gives_way(Some((&served, known)), candidate, NOW.plus(7 * DAY)), "or than what has ended");
+        assert!(
+            gives_way(None, candidate, NOW),
+            "anything is better than nothing"
+        );
+        assert!(
+            gives_way(Some((&served, known)), candidate, NOW.plus(7 * DAY)),
+            "or than what has ended"
+        );
     }
     for works in [known, Trust::Unknown] {
-        let answers = [Trust::Unknown, Trust::None, new, known].map(|candidate| asked(works, candidate));
+        let answers =
+            [Trust::Unknown, Trust::None, new, known].map(|candidate| asked(works, candidate));
         assert_eq!(answers, [false, false, false, true], "{works:?}");
     }
     assert!(asked(Trust::None, new) && asked(Trust::None, Trust::None));
@@ -175,7 +273,11 @@ fn a_bundle_may_hold_the_served_certificate_itself() {
     // What `openssl req -x509` makes.
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let key = rcgen::KeyPair::generate().expect("a key");
-    let own = [params.self_signed(&key).expect("a certificate").der().clone()];
+    let own = [params
+        .self_signed(&key)
+        .expect("a certificate")
+        .der()
+        .clone()];
     inspect::verify(&own, &own, names().called(), NOW).expect("Go trusts it");
     assert!(inspect::verify(&own, &own, "other.stsidecar-system.svc", NOW).is_err());
     assert!(inspect::verify(&own, &fresh(NOW).trusted(NOW), names().called(), NOW).is_err());
@@ -183,8 +285,15 @@ fn a_bundle_may_hold_the_served_certificate_itself() {
 
 #[test]
 fn any_wall_clock_gives_certificates() {
-    for now in [Wall::from_unix_milliseconds(i64::MIN), Wall::default(), Wall::from_unix_milliseconds(i64::MAX)] {
+    for now in [
+        Wall::from_unix_milliseconds(i64::MIN),
+        Wall::default(),
+        Wall::from_unix_milliseconds(i64::MAX),
+    ] {
         let held = fresh(now);
-        assert!(Held::from_data(&held.to_data(), &names()).0.is_some(), "{now:?}");
+        assert!(
+            Held::from_data(&held.to_data(), &names()).0.is_some(),
+            "{now:?}"
+        );
     }
 }

@@ -24,7 +24,12 @@ const LOOK: &str = "look into the injector's log for why no certificate is made 
 
 type Chain = Vec<CertificateDer<'static>>;
 
-pub(super) async fn judge(host: &str, address: &str, bundles: &[Vec<u8>], now: Wall) -> Vec<Finding> {
+pub(super) async fn judge(
+    host: &str,
+    address: &str,
+    bundles: &[Vec<u8>],
+    now: Wall,
+) -> Vec<Finding> {
     let chain = match timeout(LIMIT, shown(host, address)).await {
         Ok(Ok(chain)) => chain,
         Ok(Err(error)) => {
@@ -37,27 +42,48 @@ pub(super) async fn judge(host: &str, address: &str, bundles: &[Vec<u8>], now: W
         }
         Err(_) => {
             let message = format!("{address} does not answer within {LIMIT:?}");
-            return vec![Finding::wrong("service", message, "look for a NetworkPolicy or a firewall in between")];
+            return vec![Finding::wrong(
+                "service",
+                message,
+                "look for a NetworkPolicy or a firewall in between",
+            )];
         }
     };
-    let trusts =
-        |bundle: &Vec<u8>| inspect::read_pem(bundle).and_then(|bundle| inspect::verify(&chain, &bundle, host, now));
+    let trusts = |bundle: &Vec<u8>| {
+        inspect::read_pem(bundle).and_then(|bundle| inspect::verify(&chain, &bundle, host, now))
+    };
     let service = match bundles.iter().try_for_each(trusts) {
-        Ok(()) => Finding::fine("service", format!("{address} shows a certificate that caBundle trusts")),
+        Ok(()) => Finding::fine(
+            "service",
+            format!("{address} shows a certificate that caBundle trusts"),
+        ),
         Err(error) => {
-            let message = format!("{address} shows a certificate that the API server refuses: {error}");
-            Finding::wrong("service", message, "the injector writes caBundle: look into its log")
+            let message =
+                format!("{address} shows a certificate that the API server refuses: {error}");
+            Finding::wrong(
+                "service",
+                message,
+                "the injector writes caBundle: look into its log",
+            )
         }
     };
-    vec![service, chain.first().map_or_else(|| Finding::wrong(SUBJECT, "there is none", LOOK), |leaf| life(leaf, now))]
+    vec![
+        service,
+        chain.first().map_or_else(
+            || Finding::wrong(SUBJECT, "there is none", LOOK),
+            |leaf| life(leaf, now),
+        ),
+    ]
 }
 
 fn life(leaf: &CertificateDer<'_>, now: Wall) -> Finding {
     match inspect::life(leaf) {
         Err(error) => Finding::wrong(SUBJECT, format!("it {error}"), LOOK),
-        Ok(life) if life.not_after <= now => {
-            Finding::wrong(SUBJECT, format!("it expired at {}", life.not_after.rfc3339()), LOOK)
-        }
+        Ok(life) if life.not_after <= now => Finding::wrong(
+            SUBJECT,
+            format!("it expired at {}", life.not_after.rfc3339()),
+            LOOK,
+        ),
         Ok(life) => {
             let message = format!("it is valid until {}", life.not_after.rfc3339());
             if others_due(life, None) <= now {
@@ -72,7 +98,10 @@ fn life(leaf: &CertificateDer<'_>, now: Wall) -> Finding {
 /// The chain of one handshake.
 async fn shown(host: &str, address: &str) -> std::io::Result<Chain> {
     let provider = Arc::new(ring::default_provider());
-    let seen = Arc::new(Seen { provider: Arc::clone(&provider), chain: Mutex::default() });
+    let seen = Arc::new(Seen {
+        provider: Arc::clone(&provider),
+        chain: Mutex::default(),
+    });
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(std::io::Error::other)?
@@ -81,7 +110,9 @@ async fn shown(host: &str, address: &str) -> std::io::Result<Chain> {
         .with_no_client_auth();
     let name = ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?;
     let socket = TcpStream::connect(address).await?;
-    TlsConnector::from(Arc::new(config)).connect(name, socket).await?;
+    TlsConnector::from(Arc::new(config))
+        .connect(name, socket)
+        .await?;
     let chain = std::mem::take(&mut *seen.chain.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(chain)
 }
@@ -102,7 +133,10 @@ impl ServerCertVerifier for Seen {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let chain = std::iter::once(leaf).chain(intermediates).map(|one| one.clone().into_owned()).collect();
+        let chain = std::iter::once(leaf)
+            .chain(intermediates)
+            .map(|one| one.clone().into_owned())
+            .collect();
         *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
         Ok(ServerCertVerified::assertion())
     }
@@ -113,7 +147,12 @@ impl ServerCertVerifier for Seen {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signed,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -122,10 +161,17 @@ impl ServerCertVerifier for Seen {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signed,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

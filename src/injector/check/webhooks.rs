@@ -47,7 +47,8 @@ const WEBHOOKS: [Expected; 3] = [
     },
 ];
 /// The way back to what the chart makes.
-pub(in crate::injector) const UPGRADE: &str = "run helm upgrade, and keep other tools from changing the object";
+pub(in crate::injector) const UPGRADE: &str =
+    "run helm upgrade, and keep other tools from changing the object";
 
 pub(super) fn judge(configuration: &Value, config: &Config) -> Vec<Finding> {
     let one = |expected: &Expected| {
@@ -58,10 +59,14 @@ pub(super) fn judge(configuration: &Value, config: &Config) -> Vec<Finding> {
         };
         Some(match problem(webhook, config, expected) {
             Some((message, fix)) => Finding::wrong(name, message, fix),
-            None if expected.opt_in => Finding::fine(name, "selectors, conditions and caBundle are set, never refuses"),
-            None if webhook["failurePolicy"] == "Fail" => {
-                Finding::fine(name, "selectors, conditions and caBundle are set, failurePolicy Fail")
-            }
+            None if expected.opt_in => Finding::fine(
+                name,
+                "selectors, conditions and caBundle are set, never refuses",
+            ),
+            None if webhook["failurePolicy"] == "Fail" => Finding::fine(
+                name,
+                "selectors, conditions and caBundle are set, failurePolicy Fail",
+            ),
             None => Finding::doubtful(
                 name,
                 "failurePolicy is not Fail: while no injector answers, pods start without credentials",
@@ -78,34 +83,58 @@ pub(in crate::injector) fn absent(configuration: &Value, config: &Config) -> Vec
         let service = &webhook["clientConfig"]["service"];
         service["name"] == *config.service_name && service["namespace"] == *config.namespace
     };
-    let wanted = WEBHOOKS.iter().filter(|expected| !expected.opt_in).map(|expected| expected.name);
-    wanted.filter(|name| !find(configuration, name).is_some_and(calls_us)).collect()
+    let wanted = WEBHOOKS
+        .iter()
+        .filter(|expected| !expected.opt_in)
+        .map(|expected| expected.name);
+    wanted
+        .filter(|name| !find(configuration, name).is_some_and(calls_us))
+        .collect()
 }
 
 /// The bundles of the webhooks that have one, as PEM.
 pub(super) fn bundles(configuration: &Value) -> Vec<Vec<u8>> {
     let bundle = |expected: &Expected| {
         let text = find(configuration, expected.name)?["clientConfig"]["caBundle"].as_str()?;
-        STANDARD.decode(text).ok().filter(|bundle| !bundle.is_empty())
+        STANDARD
+            .decode(text)
+            .ok()
+            .filter(|bundle| !bundle.is_empty())
     };
     WEBHOOKS.iter().filter_map(bundle).collect()
 }
 
 fn find<'a>(configuration: &'a Value, name: &str) -> Option<&'a Value> {
-    configuration["webhooks"].as_array()?.iter().find(|webhook| webhook["name"] == name)
+    configuration["webhooks"]
+        .as_array()?
+        .iter()
+        .find(|webhook| webhook["name"] == name)
 }
 
 /// What is wrong with one webhook, and what to do about it.
-fn problem(webhook: &Value, config: &Config, expected: &Expected) -> Option<(String, &'static str)> {
+fn problem(
+    webhook: &Value,
+    config: &Config,
+    expected: &Expected,
+) -> Option<(String, &'static str)> {
     let client = &webhook["clientConfig"];
     let service = &client["service"];
-    if service["name"] != *config.service_name || service["namespace"] != *config.namespace || service["path"] != PATH {
-        let expected = format!("{}/{} with path {PATH}", config.namespace, config.service_name);
+    if service["name"] != *config.service_name
+        || service["namespace"] != *config.namespace
+        || service["path"] != PATH
+    {
+        let expected = format!(
+            "{}/{} with path {PATH}",
+            config.namespace, config.service_name
+        );
         return Some((format!("it does not call Service {expected}"), UPGRADE));
     }
     if client["caBundle"].as_str().is_none_or(str::is_empty) {
         let fix = "the injector writes it: look into its log";
-        return Some(("caBundle is not set, so the API server trusts no injector".to_owned(), fix));
+        return Some((
+            "caBundle is not set, so the API server trusts no injector".to_owned(),
+            fix,
+        ));
     }
     if expected.opt_in && webhook["failurePolicy"] != "Ignore" {
         let message = "failurePolicy is not Ignore: while no injector answers, pods of a system namespace are refused";
@@ -117,7 +146,10 @@ fn problem(webhook: &Value, config: &Config, expected: &Expected) -> Option<(Str
     let condition = expected.condition;
     let mut conditions = webhook["matchConditions"].as_array().into_iter().flatten();
     if !conditions.any(|one| one["name"] == condition) {
-        return Some((format!("its matchConditions lack {condition}, so pods that did not ask reach it"), UPGRADE));
+        return Some((
+            format!("its matchConditions lack {condition}, so pods that did not ask reach it"),
+            UPGRADE,
+        ));
     }
     None
 }
@@ -125,9 +157,16 @@ fn problem(webhook: &Value, config: &Config, expected: &Expected) -> Option<(Str
 /// What is wrong with the namespaces that a webhook selects.
 fn namespaces(webhook: &Value, config: &Config, expected: &Expected) -> Option<String> {
     let listed = |key: &str, operator: &str| -> Vec<&str> {
-        let expressions = webhook["namespaceSelector"]["matchExpressions"].as_array().into_iter().flatten();
+        let expressions = webhook["namespaceSelector"]["matchExpressions"]
+            .as_array()
+            .into_iter()
+            .flatten();
         let of_key = expressions.filter(|one| one["key"] == key && one["operator"] == operator);
-        of_key.filter_map(|one| one["values"].as_array()).flatten().filter_map(Value::as_str).collect()
+        of_key
+            .filter_map(|one| one["values"].as_array())
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
     };
     if expected.opt_in {
         let included = listed("kubernetes.io/metadata.name", "In");
@@ -139,7 +178,11 @@ fn namespaces(webhook: &Value, config: &Config, expected: &Expected) -> Option<S
         }
     } else {
         let excluded = listed("kubernetes.io/metadata.name", "NotIn");
-        if let Some(name) = config.excluded_namespaces.iter().find(|name| !excluded.contains(&name.as_str())) {
+        if let Some(name) = config
+            .excluded_namespaces
+            .iter()
+            .find(|name| !excluded.contains(&name.as_str()))
+        {
             return Some(format!("does not exclude {name}"));
         }
     }

@@ -15,7 +15,10 @@ use crate::injector::config::Config;
 #[derive(Debug)]
 pub(super) enum Carried {
     /// In effect from now on; whether the file says the same.
-    Taken { template: Box<Template>, is_the_files: bool },
+    Taken {
+        template: Box<Template>,
+        is_the_files: bool,
+    },
     /// It names the image of another build and cannot be read here, as with a key that only that build knows.
     OfAnotherBuild(String),
     /// It cannot be read, or is not ours.
@@ -29,19 +32,34 @@ pub(super) fn read(text: &str, own: &Config) -> Carried {
             Carried::OfAnotherBuild(error.to_string())
         }
         Err(error) => Carried::Refused(error.to_string()),
-        Ok(found) if (&found.namespace, &found.service_name) != (&own.namespace, &own.service_name) => {
-            let Config { namespace, service_name, .. } = &found;
-            let problem =
-                format!("it is for Service {namespace}/{service_name}: keep two releases from using one name");
+        Ok(found)
+            if (&found.namespace, &found.service_name) != (&own.namespace, &own.service_name) =>
+        {
+            let Config {
+                namespace,
+                service_name,
+                ..
+            } = &found;
+            let problem = format!(
+                "it is for Service {namespace}/{service_name}: keep two releases from using one name"
+            );
             Carried::Refused(format!("{ANNOTATION}: {problem}"))
         }
-        Ok(Config { template, values, .. }) => {
+        Ok(Config {
+            template, values, ..
+        }) => {
             let is_the_files = values == own.values;
             // An injector writes flags and probes that its own agent has: one of another build may lack them, and would
             // never start.
-            let template =
-                if template.is_of_build(&own.template) { template } else { template.with_image_of(&own.template) };
-            Carried::Taken { template: Box::new(template), is_the_files }
+            let template = if template.is_of_build(&own.template) {
+                template
+            } else {
+                template.with_image_of(&own.template)
+            };
+            Carried::Taken {
+                template: Box::new(template),
+                is_the_files,
+            }
         }
     }
 }

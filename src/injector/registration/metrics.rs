@@ -32,8 +32,13 @@ impl Metrics {
         )?;
         registry.register(Box::new(registered.clone()))?;
         registry.register(Box::new(reloads.clone()))?;
-        let [taken, refused] = ["success", "error"].map(|outcome| reloads.with_label_values(&[outcome]));
-        Ok(Self { registered, taken, refused })
+        let [taken, refused] =
+            ["success", "error"].map(|outcome| reloads.with_label_values(&[outcome]));
+        Ok(Self {
+            registered,
+            taken,
+            refused,
+        })
     }
 
     pub(super) fn registered(&self, is_there: bool) {

@@ -25,7 +25,11 @@ fn with(pointer: &str, value: Value) -> String {
 }
 
 fn own() -> Config {
-    Config::read(std::path::Path::new("/config.yaml"), values().to_string().as_bytes()).expect("a configuration")
+    Config::read(
+        std::path::Path::new("/config.yaml"),
+        values().to_string().as_bytes(),
+    )
+    .expect("a configuration")
 }
 
 fn taken(text: &str) -> Template {
@@ -43,11 +47,19 @@ fn the_image_is_taken_unless_it_is_of_another_build() {
         ("/image/tag", "1.1.0", "one.example/a/b:1.0.0"),
         ("/image/digest", "sha256:00", "one.example/a/b:1.0.0"),
     ] {
-        assert_eq!(taken(&with(pointer, json!(value))).image(), image, "{pointer}");
+        assert_eq!(
+            taken(&with(pointer, json!(value))).image(),
+            image,
+            "{pointer}"
+        );
     }
     let mut moved = values();
     moved["image"] = json!({ "registry": "two.example", "repository": "c", "tag": "1.1.0" });
-    assert_eq!(taken(&moved.to_string()).image(), "one.example/a/b:1.0.0", "its registry may lack the tag of before");
+    assert_eq!(
+        taken(&moved.to_string()).image(),
+        "one.example/a/b:1.0.0",
+        "its registry may lack the tag of before"
+    );
 }
 
 #[test]
@@ -55,9 +67,16 @@ fn what_only_a_restart_changes_stops_nothing() {
     for (pointer, value) in [
         ("/injector/port", json!(8443)),
         ("/injector/log", json!({ "level": "debug" })),
-        ("/injector/certs", json!({ "mode": "certManager", "secretName": "other" })),
+        (
+            "/injector/certs",
+            json!({ "mode": "certManager", "secretName": "other" }),
+        ),
     ] {
-        assert_eq!(taken(&with(pointer, value)).image(), "one.example/a/b:1.0.0", "{pointer}");
+        assert_eq!(
+            taken(&with(pointer, value)).image(),
+            "one.example/a/b:1.0.0",
+            "{pointer}"
+        );
     }
 }
 
@@ -84,7 +103,9 @@ fn a_configuration_of_another_release_is_refused_by_name() {
 
 fn registration() -> Registration {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = crate::injector::client_of(kube::Config::new("http://127.0.0.1:1".parse().expect("a URL")));
+    let client = crate::injector::client_of(kube::Config::new(
+        "http://127.0.0.1:1".parse().expect("a URL"),
+    ));
     let metrics = Metrics::register(&Registry::new()).expect("a fresh registry");
     let current = Arc::new(Current::new(own().template));
     Registration::new(own(), client.expect("a client"), current, metrics)
@@ -94,14 +115,24 @@ fn registration() -> Registration {
 async fn an_object_that_is_not_made_yet_is_no_incident_until_it_is_late() {
     let mut registration = registration();
     registration.judge(Some("missing".to_owned()));
-    assert_eq!((registration.seen, registration.current.webhooks()), (Seen::NotYet, Err("missing".to_owned())));
+    assert_eq!(
+        (registration.seen, registration.current.webhooks()),
+        (Seen::NotYet, Err("missing".to_owned()))
+    );
     tokio::time::sleep(INSTALLED_WITHIN).await;
     registration.judge(Some("missing".to_owned()));
     assert_eq!(registration.seen, Seen::Gone);
     registration.judge(None);
-    assert_eq!((registration.seen, registration.current.webhooks()), (Seen::Here, Ok(())));
+    assert_eq!(
+        (registration.seen, registration.current.webhooks()),
+        (Seen::Here, Ok(()))
+    );
     registration.judge(Some("missing".to_owned()));
-    assert_eq!(registration.seen, Seen::Gone, "what was there is missed at once");
+    assert_eq!(
+        registration.seen,
+        Seen::Gone,
+        "what was there is missed at once"
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::{Map, Number, Value};
 
 use super::{MOST_MEMORY, OBJECT, VALUE};
@@ -22,7 +24,12 @@ pub(super) struct Pod(pub(super) Value);
 impl<'de> Deserialize<'de> for Pod {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let left = Cell::new(MOST_MEMORY as usize * 1024);
-        Bounded { left: &left, place: Place::Pod }.deserialize(deserializer).map(Self)
+        Bounded {
+            left: &left,
+            place: Place::Pod,
+        }
+        .deserialize(deserializer)
+        .map(Self)
     }
 }
 
@@ -42,14 +49,25 @@ struct Bounded<'a> {
 
 impl Bounded<'_> {
     fn spend<E: Error>(&self, bytes: usize) -> Result<(), E> {
-        let left = self.left.get().checked_sub(bytes).ok_or_else(|| E::custom(TOO_LARGE))?;
+        let left = self
+            .left
+            .get()
+            .checked_sub(bytes)
+            .ok_or_else(|| E::custom(TOO_LARGE))?;
         self.left.set(left);
         Ok(())
     }
 
     fn within(&self, key: &str) -> Self {
-        let place = if self.place == Place::Pod && key == "metadata" { Place::Metadata } else { Place::Elsewhere };
-        Self { left: self.left, place }
+        let place = if self.place == Place::Pod && key == "metadata" {
+            Place::Metadata
+        } else {
+            Place::Elsewhere
+        };
+        Self {
+            left: self.left,
+            place,
+        }
     }
 }
 
@@ -109,7 +127,11 @@ impl<'de> Visitor<'de> for Bounded<'_> {
                 pairs.next_value::<IgnoredAny>()?;
                 continue;
             }
-            let node = if map.len().is_multiple_of(KEYS_OF_A_NODE) { OBJECT } else { 0 };
+            let node = if map.len().is_multiple_of(KEYS_OF_A_NODE) {
+                OBJECT
+            } else {
+                0
+            };
             self.spend(key.len() + VALUE + node)?;
             let value = pairs.next_value_seed(self.within(&key))?;
             map.insert(key, value);
@@ -125,7 +147,9 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Value, String> {
-        serde_json::from_str::<Pod>(text).map(|pod| pod.0).map_err(|error| error.to_string())
+        serde_json::from_str::<Pod>(text)
+            .map(|pod| pod.0)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -136,7 +160,10 @@ mod tests {
             "spec": { "metadata": { "managedFields": "kept" } },
         });
         let read = read(&pod.to_string()).expect("a pod");
-        pod["metadata"].as_object_mut().expect("a map").remove("managedFields");
+        pod["metadata"]
+            .as_object_mut()
+            .expect("a map")
+            .remove("managedFields");
         assert_eq!(read, pod);
     }
 
@@ -144,8 +171,14 @@ mod tests {
     fn what_would_need_too_much_memory_is_refused() {
         for part in [r#"{"":0},"#, "[],", r#""","#, "0,"] {
             let text = format!("[{}0]", part.repeat(1_000_000));
-            assert!(read(&text).expect_err("too much").starts_with(TOO_LARGE), "{part}");
+            assert!(
+                read(&text).expect_err("too much").starts_with(TOO_LARGE),
+                "{part}"
+            );
         }
-        assert!(read(&format!("\"{}\"", "x".repeat(1 << 22))).is_ok(), "a long text is only long");
+        assert!(
+            read(&format!("\"{}\"", "x".repeat(1 << 22))).is_ok(),
+            "a long text is only long"
+        );
     }
 }

@@ -30,9 +30,25 @@ impl Stage {
 
     fn new(steps: usize) -> Self {
         let hour = DurationSetting::Fixed(SessionDuration::HOUR);
-        let session = Session::new(&vec![hour; steps], RefreshAt::default(), Digest([0; 32]), Content::default());
-        let now = Now { boot: Boot::default(), wall: Wall::from_unix_seconds(1_800_000_000), jitter: 0.5 };
-        Self { session, trouble: Trouble::default(), now, call: None, over: 0, announced: Vec::new() }
+        let session = Session::new(
+            &vec![hour; steps],
+            RefreshAt::default(),
+            Digest([0; 32]),
+            Content::default(),
+        );
+        let now = Now {
+            boot: Boot::default(),
+            wall: Wall::from_unix_seconds(1_800_000_000),
+            jitter: 0.5,
+        };
+        Self {
+            session,
+            trouble: Trouble::default(),
+            now,
+            call: None,
+            over: 0,
+            announced: Vec::new(),
+        }
     }
 
     fn step(&mut self, event: Event) {
@@ -42,13 +58,23 @@ impl Stage {
             }
         }
         self.over += usize::from(self.trouble.follow(&self.session, self.now));
-        let Some(incident) = self.trouble.current else { return };
-        self.announced.extend(self.trouble.announced.announce(&incident, self.now.boot, Duration::ZERO));
+        let Some(incident) = self.trouble.current else {
+            return;
+        };
+        self.announced.extend(self.trouble.announced.announce(
+            &incident,
+            self.now.boot,
+            Duration::ZERO,
+        ));
     }
 
     fn answer(&mut self, outcome: Result<Reply, Failure>) {
         let call = self.call.take().expect("a call").id;
-        self.step(Event::Answered { call, sent: Content::default(), outcome });
+        self.step(Event::Answered {
+            call,
+            sent: Content::default(),
+            outcome,
+        });
     }
 
     fn grant(&mut self) {
@@ -60,11 +86,18 @@ impl Stage {
             expiration: self.now.wall.plus(Duration::from_hours(1)),
             account: None,
         };
-        self.answer(Ok(Reply { credentials, date: Some(self.now.wall), details: ReplyDetails::default() }));
+        self.answer(Ok(Reply {
+            credentials,
+            date: Some(self.now.wall),
+            details: ReplyDetails::default(),
+        }));
     }
 
     fn refuse(&mut self) {
-        self.answer(Err(Failure { sent: true, ..Failure::local(Class::Transient, "HttpStatus500", String::new()) }));
+        self.answer(Err(Failure {
+            sent: true,
+            ..Failure::local(Class::Transient, "HttpStatus500", String::new())
+        }));
     }
 
     fn at(&mut self, seconds: u64) -> &mut Self {
@@ -79,13 +112,19 @@ impl Stage {
         for second in self.now.boot.as_duration().as_secs() + 1..=seconds {
             self.at(second).step(Event::Tick);
             while let Some(call) = &self.call {
-                if failing.contains(&call.hop) { self.refuse() } else { self.grant() }
+                if failing.contains(&call.hop) {
+                    self.refuse();
+                } else {
+                    self.grant();
+                }
             }
         }
     }
 
     fn since(&self) -> Option<u64> {
-        self.trouble.current.map(|incident| incident.since.as_duration().as_secs())
+        self.trouble
+            .current
+            .map(|incident| incident.since.as_duration().as_secs())
     }
 }
 
@@ -97,7 +136,11 @@ fn an_incident_begins_with_the_first_failure_and_is_over_with_the_next_success()
     stage.until(2000, &[0]);
     assert_eq!((stage.since(), &*stage.announced), (Some(540), &[][..]));
     stage.until(2100, &[0]);
-    assert_eq!(stage.announced, [Moment::HalfGone], "of 3050 s that were left at 540 s");
+    assert_eq!(
+        stage.announced,
+        [Moment::HalfGone],
+        "of 3050 s that were left at 540 s"
+    );
     stage.until(2400, &[]);
     assert_eq!((stage.since(), stage.over), (None, 1));
 }
@@ -107,7 +150,10 @@ fn a_short_failure_is_over_without_a_word() {
     let mut stage = Stage::holding(1);
     stage.until(600, &[0]);
     stage.until(800, &[]);
-    assert_eq!((stage.since(), stage.over, &*stage.announced), (None, 0, &[][..]));
+    assert_eq!(
+        (stage.since(), stage.over, &*stage.announced),
+        (None, 0, &[][..])
+    );
 }
 
 #[test]
@@ -115,7 +161,10 @@ fn the_end_moves_while_the_last_step_still_succeeds_and_each_moment_comes_once()
     let mut stage = Stage::holding(2);
     stage.until(20_000, &[0]);
     assert_eq!(stage.since(), Some(540));
-    assert_eq!(stage.announced, [Moment::HalfGone, Moment::EndsSoon, Moment::Ended]);
+    assert_eq!(
+        stage.announced,
+        [Moment::HalfGone, Moment::EndsSoon, Moment::Ended]
+    );
 }
 
 #[test]
@@ -125,7 +174,11 @@ fn another_step_that_fails_meanwhile_is_the_same_incident() {
     let since = stage.since();
     assert!(since.is_some());
     stage.until(900, &[1]);
-    assert_eq!((stage.since(), stage.over), (since, 0), "the first step has recovered, the last has not");
+    assert_eq!(
+        (stage.since(), stage.over),
+        (since, 0),
+        "the first step has recovered, the last has not"
+    );
     stage.until(1300, &[]);
     assert_eq!(stage.since(), None);
 }
@@ -146,7 +199,10 @@ fn with_nothing_held_there_is_one_line_and_credentials_end_it() {
 fn what_is_vended_again_after_the_end_begins_anew() {
     let mut stage = Stage::holding(2);
     stage.until(3700, &[1]);
-    assert_eq!(stage.announced, [Moment::HalfGone, Moment::EndsSoon, Moment::Ended]);
+    assert_eq!(
+        stage.announced,
+        [Moment::HalfGone, Moment::EndsSoon, Moment::Ended]
+    );
     stage.until(3800, &[]);
     stage.until(9000, &[1]);
     assert_eq!(stage.announced.len(), 6, "{:?}", stage.announced);

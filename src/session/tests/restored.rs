@@ -7,9 +7,15 @@ fn a_snapshot_is_served_at_once_and_keeps_its_due_time() {
     let mut stage = Stage::holding();
     stage.at(60.0);
     let (mut next, line) = stage.restarted(stage.saved.clone().expect("saved"));
-    assert_eq!(line, "serve K1 to 3600; wake 540", "a crash loop is no call loop");
+    assert_eq!(
+        line, "serve K1 to 3600; wake 540",
+        "a crash loop is no call loop"
+    );
     assert_eq!(next.at(540.0).tick(), "call 0 1h; wake 3590");
-    assert!(next.grant(3600).ends_with("wake 1260"), "its first refresh is over: the narrow spread");
+    assert!(
+        next.grant(3600).ends_with("wake 1260"),
+        "its first refresh is over: the narrow spread"
+    );
 }
 
 #[test]
@@ -39,9 +45,23 @@ fn the_hops_of_a_chain_are_restored_each_by_itself() {
     stage.grant(3600);
     stage.at(895.0);
     let (mut next, line) = stage.restarted(stage.saved.clone().expect("saved"));
-    assert_eq!(line, "serve K2 to 3600; call 0 1h; wake 3590", "the parent has ended, the child has not");
-    assert_eq!(next.grant(900), "refreshed 0; save; call 1 1h by K3; wake 3590");
-    assert!(stage.saved.as_ref().expect("saved").hops.iter().all(Option::is_some));
+    assert_eq!(
+        line, "serve K2 to 3600; call 0 1h; wake 3590",
+        "the parent has ended, the child has not"
+    );
+    assert_eq!(
+        next.grant(900),
+        "refreshed 0; save; call 1 1h by K3; wake 3590"
+    );
+    assert!(
+        stage
+            .saved
+            .as_ref()
+            .expect("saved")
+            .hops
+            .iter()
+            .all(Option::is_some)
+    );
 }
 
 #[test]
@@ -57,13 +77,35 @@ fn nothing_is_served_when_only_parents_are_restored() {
 fn another_boot_goes_by_the_wall_clock_and_is_due_at_once() {
     let mut stage = Stage::holding();
     let saved = stage.saved.clone().expect("saved");
-    let now = Now { boot: Boot::default(), wall: Wall::from_unix_seconds(EPOCH + 600), jitter: 0.5 };
+    let now = Now {
+        boot: Boot::default(),
+        wall: Wall::from_unix_seconds(EPOCH + 600),
+        jitter: 0.5,
+    };
     stage.now = now;
-    assert_eq!(stage.restarted(saved.clone().from_another_boot(now)).1, "serve K1 to 3000; call 0 1h; wake 2990");
-    let early = Now { wall: Wall::from_unix_seconds(0), ..now };
-    assert!(stage.restarted(saved.clone().from_another_boot(early)).1.starts_with("serve K1 to 3600;"), "never longer");
-    let late = Now { wall: Wall::from_unix_milliseconds(i64::MAX), ..now };
-    assert_eq!(stage.restarted(saved.from_another_boot(late)).1, "call 0 1h; wait");
+    assert_eq!(
+        stage.restarted(saved.clone().from_another_boot(now)).1,
+        "serve K1 to 3000; call 0 1h; wake 2990"
+    );
+    let early = Now {
+        wall: Wall::from_unix_seconds(0),
+        ..now
+    };
+    assert!(
+        stage
+            .restarted(saved.clone().from_another_boot(early))
+            .1
+            .starts_with("serve K1 to 3600;"),
+        "never longer"
+    );
+    let late = Now {
+        wall: Wall::from_unix_milliseconds(i64::MAX),
+        ..now
+    };
+    assert_eq!(
+        stage.restarted(saved.from_another_boot(late)).1,
+        "call 0 1h; wait"
+    );
 }
 
 #[test]
@@ -74,7 +116,10 @@ fn what_longest_settled_on_is_remembered_and_probed_again_once() {
     stage.at(540.0).tick();
     stage.refuse(Class::DurationTooLong);
     stage.grant(6 * 3600);
-    let mut next = Stage { now: stage.now, ..Stage::new(&[DurationSetting::Longest]) };
+    let mut next = Stage {
+        now: stage.now,
+        ..Stage::new(&[DurationSetting::Longest])
+    };
     next.step(Event::Restored(stage.saved.clone().expect("saved")));
     assert!(next.at(5000.0).tick().starts_with("call 0 12h"));
     assert!(next.refuse(Class::DurationTooLong).contains("call 0 6h"));

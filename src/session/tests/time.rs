@@ -18,7 +18,8 @@ fn repeated_wall_steps_stay_within_the_budget() {
     let mut calls = 0;
     for step in 0..600 {
         stage.at(100.0 + f64::from(step) / 10.0);
-        stage.now.wall = Wall::from_unix_milliseconds(if step % 2 == 0 { i64::MAX } else { i64::MIN });
+        stage.now.wall =
+            Wall::from_unix_milliseconds(if step % 2 == 0 { i64::MAX } else { i64::MIN });
         if stage.step(Event::WallStepped).contains("call") {
             calls += 1;
             stage.grant(3600);
@@ -30,9 +31,16 @@ fn repeated_wall_steps_stay_within_the_budget() {
 #[test]
 fn a_suspend_is_only_a_late_tick() {
     let mut stage = Stage::holding();
-    assert_eq!(stage.at(3000.0).tick(), "call 0 1h; wake 3590", "shorter than what is left");
+    assert_eq!(
+        stage.at(3000.0).tick(),
+        "call 0 1h; wake 3590",
+        "shorter than what is left"
+    );
     let mut long = Stage::holding();
-    assert_eq!(long.at(3600.0 * 24.0 * 30.0).tick(), "refuse 503 nothing; call 0 1h; wait");
+    assert_eq!(
+        long.at(3600.0 * 24.0 * 30.0).tick(),
+        "refuse 503 nothing; call 0 1h; wait"
+    );
 }
 
 #[test]
@@ -47,14 +55,23 @@ fn every_class_wakes_in_the_future_until_the_end() {
                 Action::Call(call) => Some(call.id),
                 _ => None,
             }) {
-                let answered = Event::Answered { call, sent: Content::default(), outcome: Err(failure(class)) };
+                let answered = Event::Answered {
+                    call,
+                    sent: Content::default(),
+                    outcome: Err(failure(class)),
+                };
                 actions = stage.session.step(answered, stage.now);
             }
-            let Some(Action::WakeAt(Some(wake))) = actions.last() else { panic!("{class:?}: {actions:?}") };
+            let Some(Action::WakeAt(Some(wake))) = actions.last() else {
+                panic!("{class:?}: {actions:?}")
+            };
             assert!(*wake > now, "{class:?} spins at {now:?}");
             now = *wake;
         }
-        assert!(now > Boot::from_duration(Duration::from_secs(3590)), "{class:?} stops at {now:?}");
+        assert!(
+            now > Boot::from_duration(Duration::from_secs(3590)),
+            "{class:?} stops at {now:?}"
+        );
     }
 }
 
@@ -65,12 +82,27 @@ fn absurd_clocks_end_in_an_answer_and_not_in_a_panic() {
             for jitter in [0.0, 0.999_999_999] {
                 let mut stage = Stage::chain_holding(2);
                 let boot = Boot::from_duration(boot);
-                stage.now = Now { boot, wall: Wall::from_unix_milliseconds(wall), jitter };
+                stage.now = Now {
+                    boot,
+                    wall: Wall::from_unix_milliseconds(wall),
+                    jitter,
+                };
                 stage.step(Event::WallStepped);
-                let reply = Reply { date: None, ..stage.reply(3600) };
+                let reply = Reply {
+                    date: None,
+                    ..stage.reply(3600)
+                };
                 stage.answer(0, Ok(reply));
-                stage.step(Event::Stopping { grace: Duration::MAX });
-                stage.step(Event::Restored(stage.saved.clone().expect("saved").from_another_boot(stage.now)));
+                stage.step(Event::Stopping {
+                    grace: Duration::MAX,
+                });
+                stage.step(Event::Restored(
+                    stage
+                        .saved
+                        .clone()
+                        .expect("saved")
+                        .from_another_boot(stage.now),
+                ));
                 assert!(stage.tick().contains("wa"));
             }
         }
@@ -82,5 +114,8 @@ fn a_refresh_point_of_any_length_is_at_most_nine_tenths_of_the_life() {
     let refresh_at = RefreshAt::After(Duration::MAX);
     let hour = Duration::from_hours(1);
     assert_eq!(refresh_at.age(hour, false, 0.9), hour.mul_f64(0.9));
-    assert_eq!(RefreshAt::After(Duration::from_secs(5)).age(hour, false, 0.5), Duration::from_secs(5));
+    assert_eq!(
+        RefreshAt::After(Duration::from_secs(5)).age(hour, false, 0.5),
+        Duration::from_secs(5)
+    );
 }

@@ -12,7 +12,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::capture::{Capture, Seen};
 use super::sent::Sent;
 use super::{Client, evidence};
-use crate::assume::{FederationToken, Reply, Restriction, Role, Saml, SessionToken, Step, Tag, WebIdentity};
+use crate::assume::{
+    FederationToken, Reply, Restriction, Role, Saml, SessionToken, Step, Tag, WebIdentity,
+};
 use crate::credentials::Secret;
 use crate::failure::{Class, Failure};
 use crate::role::{RoleArn, SessionName};
@@ -33,7 +35,10 @@ impl With {
         let proof = match &self.proof {
             Proof::Token(_) | Proof::Assertion(_) => [self.proof.unsigned(), ""],
             Proof::AccessKey(key) => [key.secret().expose(), ""],
-            Proof::Signer(parent) => [parent.secret_access_key.expose(), parent.session_token.expose()],
+            Proof::Signer(parent) => [
+                parent.secret_access_key.expose(),
+                parent.session_token.expose(),
+            ],
         };
         let extras = self.extras.code.iter().chain(&self.extras.contexts);
         Sent::of(proof.into_iter().chain(extras.map(Secret::expose)))
@@ -46,7 +51,15 @@ macro_rules! exchanged {
         exchanged!($client, $request.customize(), $with, $asked, false)
     };
     ($client:ident, $request:ident, $with:ident, signed, $asked:expr) => {
-        exchanged!($client, $request.customize().config_override(signed_by(&$with.proof)), $with, $asked, true)
+        exchanged!(
+            $client,
+            $request
+                .customize()
+                .config_override(signed_by(&$with.proof)),
+            $with,
+            $asked,
+            true
+        )
     };
     ($client:ident, $customized:expr, $with:ident, $asked:expr, $signed:literal) => {{
         let seen = Seen::default();
@@ -60,18 +73,36 @@ macro_rules! exchanged {
 impl Client {
     /// Makes one attempt.
     pub(super) async fn call(&self, request: Request) -> Result<Reply, Failure> {
-        let Request { step, session_name, duration, proof, extras } = request;
-        let with = With { session_name, seconds: duration.seconds().cast_signed(), proof, extras };
+        let Request {
+            step,
+            session_name,
+            duration,
+            proof,
+            extras,
+        } = request;
+        let with = With {
+            session_name,
+            seconds: duration.seconds().cast_signed(),
+            proof,
+            extras,
+        };
         match (&*step, &with.proof) {
             (Step::WebIdentity(step), Proof::Token(_)) => self.web_identity(step, with).await,
             (Step::Saml(step), Proof::Assertion(_)) => self.saml(step, with).await,
             (Step::SessionToken(step), Proof::AccessKey(_)) => self.session_token(step, with).await,
-            (Step::FederationToken(step), Proof::AccessKey(_)) => self.federation_token(step, with).await,
+            (Step::FederationToken(step), Proof::AccessKey(_)) => {
+                self.federation_token(step, with).await
+            }
             #[cfg(feature = "cognito")]
             (Step::Cognito(step), Proof::Token(token)) => self.cognito(step, token.clone()).await,
-            (Step::Role(step), Proof::AccessKey(_) | Proof::Signer(_)) => self.role(step, with).await,
+            (Step::Role(step), Proof::AccessKey(_) | Proof::Signer(_)) => {
+                self.role(step, with).await
+            }
             (step, _) => {
-                let message = format!("{} was asked for with the wrong kind of proof", step.operation());
+                let message = format!(
+                    "{} was asked for with the wrong kind of proof",
+                    step.operation()
+                );
                 Err(Failure::local(Class::Config, "RequestNotSent", message))
             }
         }
@@ -127,10 +158,14 @@ impl Client {
     }
 
     async fn role(&self, step: &Role, with: With) -> Result<Reply, Failure> {
-        let contexts = step.provided_contexts.iter().zip(&with.extras.contexts).map(|(context, assertion)| {
-            let named = ProvidedContext::builder().provider_arn(context.provider_arn.as_str());
-            named.context_assertion(assertion.expose()).build()
-        });
+        let contexts = step
+            .provided_contexts
+            .iter()
+            .zip(&with.extras.contexts)
+            .map(|(context, assertion)| {
+                let named = ProvidedContext::builder().provider_arn(context.provider_arn.as_str());
+                named.context_assertion(assertion.expose()).build()
+            });
         let request = self
             .sdk
             .assume_role()
@@ -141,7 +176,12 @@ impl Client {
             .set_policy_arns(policy_arns(&step.restriction))
             .set_external_id(step.external_id.as_ref().map(ToString::to_string))
             .set_tags(tags(&step.tags))
-            .set_transitive_tag_keys(non_empty(step.transitive_tag_keys.iter().map(ToString::to_string).collect()))
+            .set_transitive_tag_keys(non_empty(
+                step.transitive_tag_keys
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+            ))
             .set_source_identity(step.source_identity.as_ref().map(ToString::to_string))
             .set_serial_number(step.mfa.as_ref().map(|mfa| mfa.serial_number.to_string()))
             .set_token_code(with.extras.code.as_ref().map(exposed))
@@ -185,14 +225,17 @@ impl Proof {
 fn signed_by(proof: &Proof) -> aws_sdk_sts::config::Builder {
     let signer = match proof {
         Proof::AccessKey(key) => Some((key.id(), key.secret(), None)),
-        Proof::Signer(parent) => {
-            Some((parent.access_key_id.as_str(), &parent.secret_access_key, Some(exposed(&parent.session_token))))
-        }
+        Proof::Signer(parent) => Some((
+            parent.access_key_id.as_str(),
+            &parent.secret_access_key,
+            Some(exposed(&parent.session_token)),
+        )),
         Proof::Token(_) | Proof::Assertion(_) => None,
     };
     let mut config = Config::builder();
     if let Some((id, secret, token)) = signer {
-        config = config.credentials_provider(Signer::new(id, secret.expose(), token, None, "stsidecar"));
+        config =
+            config.credentials_provider(Signer::new(id, secret.expose(), token, None, "stsidecar"));
     }
     config
 }
@@ -206,13 +249,19 @@ fn policy(restriction: &Restriction) -> Option<String> {
 }
 
 fn policy_arns(restriction: &Restriction) -> Option<Vec<PolicyDescriptorType>> {
-    let described = restriction.policy_arns.iter().map(|arn| PolicyDescriptorType::builder().arn(arn.as_str()).build());
+    let described = restriction
+        .policy_arns
+        .iter()
+        .map(|arn| PolicyDescriptorType::builder().arn(arn.as_str()).build());
     non_empty(described.collect())
 }
 
 fn tags(tags: &[Tag]) -> Option<Vec<WireTag>> {
     let built = tags.iter().map(|tag| {
-        let built = WireTag::builder().key(tag.key.as_str()).value(tag.value.as_str()).build();
+        let built = WireTag::builder()
+            .key(tag.key.as_str())
+            .value(tag.value.as_str())
+            .build();
         built.expect("key and value are set")
     });
     non_empty(built.collect())

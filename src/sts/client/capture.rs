@@ -86,7 +86,10 @@ pub(super) struct Beginning {
 impl Beginning {
     /// At most [`LONGEST_BODY`] bytes of a body.
     pub(super) fn of(body: SdkBody) -> Self {
-        Self { body, left: LONGEST_BODY }
+        Self {
+            body,
+            left: LONGEST_BODY,
+        }
     }
 }
 
@@ -102,7 +105,9 @@ impl Body for Beginning {
             return Poll::Ready(None);
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        let Some(Ok(mut frame)) = frame else { return Poll::Ready(frame) };
+        let Some(Ok(mut frame)) = frame else {
+            return Poll::Ready(frame);
+        };
         if let Some(data) = frame.data_mut() {
             data.truncate(self.left);
             self.left -= data.len();
@@ -116,7 +121,9 @@ pub(super) fn envelope(response: &HttpResponse) -> Envelope {
     let header = |name| response.headers().get(name);
     Envelope {
         date: header("date").and_then(Wall::parse_http_date),
-        request_id: header("x-amzn-requestid").or_else(|| header("x-amz-request-id")).map(str::to_owned),
+        request_id: header("x-amzn-requestid")
+            .or_else(|| header("x-amz-request-id"))
+            .map(str::to_owned),
         status: Some(response.status().as_u16()),
     }
 }

@@ -22,7 +22,10 @@ pub(super) struct ServerClock {
 impl ServerClock {
     /// Knows nothing but our own clock yet.
     pub(super) fn new(now: impl Fn() -> Now + Send + Sync + 'static) -> Self {
-        Self { now: Arc::new(now), last: Arc::default() }
+        Self {
+            now: Arc::new(now),
+            last: Arc::default(),
+        }
     }
 
     /// Takes over what STS said just now, if it said anything.
@@ -35,7 +38,11 @@ impl ServerClock {
 
     /// The time at STS, once it has said it.
     pub(super) fn known(&self) -> Option<Wall> {
-        let known = self.last.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let known = self
+            .last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some();
         known.then(|| self.estimate())
     }
 
@@ -43,7 +50,9 @@ impl ServerClock {
     fn estimate(&self) -> Wall {
         let now = (self.now)();
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.map_or(now.wall, |(date, received)| date.plus(now.boot.since(received)))
+        last.map_or(now.wall, |(date, received)| {
+            date.plus(now.boot.since(received))
+        })
     }
 }
 
@@ -75,7 +84,13 @@ mod tests {
             wall: Wall::from_unix_seconds(read_wall.load(Ordering::SeqCst)),
             jitter: 0.0,
         });
-        let seconds = || clock.now().duration_since(UNIX_EPOCH).expect("not before the epoch").as_secs();
+        let seconds = || {
+            clock
+                .now()
+                .duration_since(UNIX_EPOCH)
+                .expect("not before the epoch")
+                .as_secs()
+        };
         assert_eq!(seconds(), 500, "our own clock until STS has spoken");
         clock.learn(None);
         assert_eq!(seconds(), 500);

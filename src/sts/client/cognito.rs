@@ -41,15 +41,24 @@ impl Pools {
     /// Nothing is opened yet.
     pub(super) fn new(settings: &Settings, bundle: Option<CaBundle>) -> Self {
         // Its own endpoint, or AWS's; never the STS's.
-        let settings = Settings { endpoint: settings.cognito_endpoint.clone(), ..settings.clone() };
-        Self { settings, bundle, connector: OnceLock::new(), identities: Mutex::default() }
+        let settings = Settings {
+            endpoint: settings.cognito_endpoint.clone(),
+            ..settings.clone()
+        };
+        Self {
+            settings,
+            bundle,
+            connector: OnceLock::new(),
+            identities: Mutex::default(),
+        }
     }
 
     fn connector(&self) -> Result<&SharedHttpConnector, Failure> {
-        let made = self
-            .connector
-            .get_or_init(|| connector(&self.settings, self.bundle.clone()).map_err(|error| error.to_string()));
-        made.as_ref().map_err(|reason| Failure::local(Class::Config, "RequestNotSent", reason.clone()))
+        let made = self.connector.get_or_init(|| {
+            connector(&self.settings, self.bundle.clone()).map_err(|error| error.to_string())
+        });
+        made.as_ref()
+            .map_err(|reason| Failure::local(Class::Config, "RequestNotSent", reason.clone()))
     }
 
     /// The pool's host: the endpoint of one's own, else by the endpoint rules of `cognito-identity` (2014-06-30, in
@@ -57,33 +66,58 @@ impl Pools {
     ///
     /// Only the domain of the region's partition is taken from STS, whose own rules differ: FIPS in `GovCloud`.
     fn host(&self, region: &str) -> Result<String, Failure> {
-        let Settings { fips, dualstack, .. } = self.settings;
+        let Settings {
+            fips, dualstack, ..
+        } = self.settings;
         let of_sts = |fips, dualstack| {
-            let found = host(&Settings { fips, dualstack, ..self.settings.clone() }, region);
-            found.map_err(|error| Failure::local(Class::Config, "RequestNotSent", error.to_string()))
+            let found = host(
+                &Settings {
+                    fips,
+                    dualstack,
+                    ..self.settings.clone()
+                },
+                region,
+            );
+            found
+                .map_err(|error| Failure::local(Class::Config, "RequestNotSent", error.to_string()))
         };
         if self.settings.endpoint.is_some() {
             return of_sts(fips, dualstack);
         }
         let domain = |dualstack| {
             let sts = of_sts(false, dualstack)?;
-            Ok(sts.strip_prefix(&format!("sts.{region}.")).unwrap_or(&sts).to_owned())
+            Ok(sts
+                .strip_prefix(&format!("sts.{region}."))
+                .unwrap_or(&sts)
+                .to_owned())
         };
         // The commercial partition answers IPv6 under its first domain, and so does FIPS in some regions.
         let is_commercial = domain(false)? == "amazonaws.com" && !region.starts_with("us-gov-");
-        let domain = domain(dualstack && !(is_commercial && (!fips || DUAL_STACK_FIPS.contains(&region))))?;
-        let service = if fips { "cognito-identity-fips" } else { "cognito-identity" };
+        let domain =
+            domain(dualstack && !(is_commercial && (!fips || DUAL_STACK_FIPS.contains(&region))))?;
+        let service = if fips {
+            "cognito-identity-fips"
+        } else {
+            "cognito-identity"
+        };
         Ok(format!("{service}.{region}.{domain}"))
     }
 
     fn request(&self, operation: &str, host: &str, document: &Value) -> Option<HttpRequest> {
-        let url = self.settings.endpoint.as_ref().map_or_else(|| format!("https://{host}/"), Endpoint::url);
+        let url = self
+            .settings
+            .endpoint
+            .as_ref()
+            .map_or_else(|| format!("https://{host}/"), Endpoint::url);
         let mut request = HttpRequest::new(SdkBody::from(document.to_string()));
         request.set_method("POST").ok()?;
         request.set_uri(url).ok()?;
         let headers = request.headers_mut();
         headers.insert("content-type", "application/x-amz-json-1.1");
-        headers.insert("x-amz-target", format!("AWSCognitoIdentityService.{operation}"));
+        headers.insert(
+            "x-amz-target",
+            format!("AWSCognitoIdentityService.{operation}"),
+        );
         headers.insert("user-agent", super::APP_NAME);
         Some(request)
     }
@@ -91,7 +125,11 @@ impl Pools {
 
 impl Client {
     /// Credentials of the identity that the token names in a pool.
-    pub(super) async fn cognito(&self, step: &Cognito, token: WebIdentityToken) -> Result<Reply, Failure> {
+    pub(super) async fn cognito(
+        &self,
+        step: &Cognito,
+        token: WebIdentityToken,
+    ) -> Result<Reply, Failure> {
         let login = login(step, &token)?;
         let subject = token.claims().subject.as_deref().unwrap_or_default();
         let known_as = format!("{} {login} {subject}", step.identity_pool_id);
@@ -99,21 +137,33 @@ impl Client {
         let sent = Sent::of([token.expose()]);
         drop(token);
         let host = self.pools.host(step.identity_pool_id.region())?;
-        let id = self.identity(step, &host, &known_as, &logins, &sent).await?;
+        let id = self
+            .identity(step, &host, &known_as, &logins, &sent)
+            .await?;
         let mut asked = json!({ "IdentityId": id, "Logins": logins });
         if let Some(role) = &step.custom_role_arn {
             asked["CustomRoleArn"] = json!(role.as_str());
         }
-        let answered = self.post("GetCredentialsForIdentity", &host, &asked, &sent).await;
-        if answered.as_ref().is_err_and(|failure| failure.code == "ResourceNotFoundException") {
+        let answered = self
+            .post("GetCredentialsForIdentity", &host, &asked, &sent)
+            .await;
+        if answered
+            .as_ref()
+            .is_err_and(|failure| failure.code == "ResourceNotFoundException")
+        {
             // Somebody deleted the identity; the next call makes another.
             self.identities().remove(&known_as);
         }
         let (answer, envelope) = answered?;
         let server = Endpoint::server(self.pools.settings.endpoint.as_ref());
         let mut reply = check(server, None, fields(&answer), envelope)?;
-        let account = step.custom_role_arn.as_ref().and_then(|role| role.account()).map(str::to_owned);
-        reply.credentials.account = account.or_else(|| step.account_id.as_ref().map(ToString::to_string));
+        let account = step
+            .custom_role_arn
+            .as_ref()
+            .and_then(|role| role.account())
+            .map(str::to_owned);
+        reply.credentials.account =
+            account.or_else(|| step.account_id.as_ref().map(ToString::to_string));
         Ok(reply)
     }
 
@@ -129,20 +179,32 @@ impl Client {
         if let Some(id) = self.identities().get(known_as) {
             return Ok(id.clone());
         }
-        let mut asked = json!({ "IdentityPoolId": step.identity_pool_id.as_str(), "Logins": logins });
+        let mut asked =
+            json!({ "IdentityPoolId": step.identity_pool_id.as_str(), "Logins": logins });
         if let Some(account) = &step.account_id {
             asked["AccountId"] = json!(account.as_str());
         }
         let (answer, envelope) = self.post("GetId", host, &asked, sent).await?;
-        let id = answer["IdentityId"].as_str().filter(|id| !id.is_empty()).map(str::to_owned);
-        let unusable = || local((Kind::InvalidReply, evidence::describe(Kind::InvalidReply, host)));
+        let id = answer["IdentityId"]
+            .as_str()
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned);
+        let unusable = || {
+            local((
+                Kind::InvalidReply,
+                evidence::describe(Kind::InvalidReply, host),
+            ))
+        };
         let id = id.ok_or_else(|| self.refused(unusable(), &Seen::of(envelope), sent))?;
         self.identities().insert(known_as.to_owned(), id.clone());
         Ok(id)
     }
 
     fn identities(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
-        self.pools.identities.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pools
+            .identities
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One call, and the answer's document.
@@ -156,7 +218,10 @@ impl Client {
         let broken = |evidence| self.refused(local(evidence), &Seen::default(), sent);
         let failed = |kind| broken((kind, evidence::describe(kind, host)));
         let connector = self.pools.connector()?;
-        let request = self.pools.request(operation, host, document).ok_or_else(|| failed(Kind::BeforeTheWire))?;
+        let request = self
+            .pools
+            .request(operation, host, document)
+            .ok_or_else(|| failed(Kind::BeforeTheWire))?;
         let response = connector.call(request).await;
         let response = response.map_err(|error| broken(evidence::of_connector(&error, host)))?;
         let seen = envelope(&response);
@@ -167,7 +232,9 @@ impl Client {
         } else {
             Limited::new(body, LONGEST_BODY).collect().await
         };
-        let answer = body.map_err(|error| broken(evidence::of_broken_response(&*error, host)))?.to_bytes();
+        let answer = body
+            .map_err(|error| broken(evidence::of_broken_response(&*error, host)))?
+            .to_bytes();
         if is_refusal {
             return Err(self.refused(answered_error(&answer), &Seen::of(seen), sent));
         }
@@ -185,28 +252,53 @@ impl Client {
 fn login(step: &Cognito, token: &WebIdentityToken) -> Result<String, Failure> {
     let issuer = token.claims().issuer.as_deref();
     let issuer = issuer.map(|issuer| issuer.strip_prefix("https://").unwrap_or(issuer).to_owned());
-    step.login.as_ref().map(ToString::to_string).or(issuer).ok_or_else(|| {
-        let message = "the token names no issuer, and no login is set".to_owned();
-        Failure::local(Class::Token, "TokenFileInvalid", message)
-    })
+    step.login
+        .as_ref()
+        .map(ToString::to_string)
+        .or(issuer)
+        .ok_or_else(|| {
+            let message = "the token names no issuer, and no login is set".to_owned();
+            Failure::local(Class::Token, "TokenFileInvalid", message)
+        })
 }
 
 /// What is said of an exchange that brought no answer meant as one.
 fn local((kind, message): (Kind, String)) -> Evidence {
-    Evidence { kind, code: None, message: Some(message), status: None, request_id: None, signed: false }
+    Evidence {
+        kind,
+        code: None,
+        message: Some(message),
+        status: None,
+        request_id: None,
+        signed: false,
+    }
 }
 
 /// `{"__type": "com.amazonaws.cognito.identity.model#NotAuthorizedException", "message": "..."}`, or what a server in
 /// front of the pool says.
 fn answered_error(body: &[u8]) -> Evidence {
-    let ErrorDocument { code, message, request_id } = error_document::read(body);
-    Evidence { kind: Kind::Answered, code, message, status: None, request_id, signed: false }
+    let ErrorDocument {
+        code,
+        message,
+        request_id,
+    } = error_document::read(body);
+    Evidence {
+        kind: Kind::Answered,
+        code,
+        message,
+        status: None,
+        request_id,
+        signed: false,
+    }
 }
 
 fn fields(answer: &Value) -> Fields {
     let issued = &answer["Credentials"];
     let text = |key: &str| issued[key].as_str().unwrap_or_default().to_owned();
-    #[allow(clippy::cast_possible_truncation, reason = "float casts saturate, and `check` judges the instant")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "float casts saturate, and `check` judges the instant"
+    )]
     let expiration = (issued["Expiration"].as_f64().unwrap_or_default() * 1000.0) as i64;
     Fields {
         access_key_id: text("AccessKeyId"),

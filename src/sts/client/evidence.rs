@@ -24,8 +24,17 @@ where
     E: Error + ProvideErrorMetadata + 'static,
 {
     let own = |(kind, message): (Kind, String)| {
-        let status = error.raw_response().map(|response| response.status().as_u16());
-        Evidence { kind, code: None, message: Some(message), status, request_id: None, signed }
+        let status = error
+            .raw_response()
+            .map(|response| response.status().as_u16());
+        Evidence {
+            kind,
+            code: None,
+            message: Some(message),
+            status,
+            request_id: None,
+            signed,
+        }
     };
     let described = |kind| (kind, describe(kind, host));
     match error {
@@ -49,9 +58,17 @@ where
 }
 
 fn answered(error: &impl ProvideErrorMetadata, raw: &HttpResponse, signed: bool) -> Evidence {
-    let document = raw.body().bytes().map(error_document::read).unwrap_or_default();
+    let document = raw
+        .body()
+        .bytes()
+        .map(error_document::read)
+        .unwrap_or_default();
     // The SDK takes an element with nothing but CDATA for an empty one.
-    let own = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    let own = |text: Option<&str>| {
+        text.map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
     Evidence {
         kind: Kind::Answered,
         code: own(error.code()).or(document.code),
@@ -97,7 +114,10 @@ pub(super) fn of_connector(error: &ConnectorError, host: &str) -> (Kind, String)
         // Endpoint rules and signing fail as dispatch failures too, before any connection.
         None => Kind::BeforeTheWire,
     };
-    os.map_or_else(|| (kind, describe(kind, host)), |os| with(kind, os.to_string()))
+    os.map_or_else(
+        || (kind, describe(kind, host)),
+        |os| with(kind, os.to_string()),
+    )
 }
 
 /// Kind and message of an answer whose head came, but whose body did not come whole, or is not STS's.
@@ -117,11 +137,26 @@ pub(super) fn of_broken_response(error: &(dyn Error + 'static), host: &str) -> (
 /// Which part took too long, and what limits it.
 fn of_lateness(TimedOut { phase, limit }: TimedOut, host: &str) -> (Kind, String) {
     match phase {
-        Phase::LookUp => (Kind::ConnectTimeout, format!("no answer of DNS about {host} within {limit}")),
-        Phase::Connect => (Kind::ConnectTimeout, format!("no connection to {host} within {limit}")),
-        Phase::Tunnel => (Kind::ConnectTimeout, format!("{host} opened no tunnel within {limit}")),
-        Phase::Handshake => (Kind::ConnectTimeout, format!("no TLS session with {host} within {limit}")),
-        Phase::Answer => (Kind::RequestTimeout, format!("no complete answer from {host} within {limit}")),
+        Phase::LookUp => (
+            Kind::ConnectTimeout,
+            format!("no answer of DNS about {host} within {limit}"),
+        ),
+        Phase::Connect => (
+            Kind::ConnectTimeout,
+            format!("no connection to {host} within {limit}"),
+        ),
+        Phase::Tunnel => (
+            Kind::ConnectTimeout,
+            format!("{host} opened no tunnel within {limit}"),
+        ),
+        Phase::Handshake => (
+            Kind::ConnectTimeout,
+            format!("no TLS session with {host} within {limit}"),
+        ),
+        Phase::Answer => (
+            Kind::RequestTimeout,
+            format!("no complete answer from {host} within {limit}"),
+        ),
     }
 }
 
@@ -132,12 +167,16 @@ pub(super) fn describe(kind: Kind, host: &str) -> String {
         Kind::ConnectionRefused => format!("{host} refuses connections"),
         Kind::NameNotResolved => format!("the name in {host} has no address"),
         Kind::Tls(_) => format!("no TLS session with {host}"),
-        Kind::NotHttp => format!("what {host} answers is not HTTP; a server that speaks TLS is asked with https://"),
+        Kind::NotHttp => format!(
+            "what {host} answers is not HTTP; a server that speaks TLS is asked with https://"
+        ),
         Kind::RequestTimeout => format!("no complete answer from {host} in time"),
         Kind::ConnectionReset => format!("{host} broke the connection off"),
         Kind::ReplyTooLarge => format!("the answer of {host} is longer than {LONGEST_BODY} bytes"),
         Kind::InvalidReply => format!("{host} answered with success, but not with an STS reply"),
-        Kind::Answered | Kind::Unreachable | Kind::RoleMismatch => format!("{host} cannot be reached"),
+        Kind::Answered | Kind::Unreachable | Kind::RoleMismatch => {
+            format!("{host} cannot be reached")
+        }
     }
 }
 
@@ -147,9 +186,14 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 
 /// The error and what caused it, inwards; an `io::Error` hides its payload from `source`.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(payload) => Some(payload as &(dyn Error + 'static)),
-        None => error.source(),
+    std::iter::successors(Some(error), |&error| {
+        match error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            Some(payload) => Some(payload as &(dyn Error + 'static)),
+            None => error.source(),
+        }
     })
 }
 
@@ -162,15 +206,29 @@ mod tests {
     use crate::sts::connector::Limit;
 
     fn kind_of(error: ConnectorError) -> Kind {
-        of(&SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(error), "sts.example.com", true).kind
+        of(
+            &SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(error),
+            "sts.example.com",
+            true,
+        )
+        .kind
     }
 
     #[test]
     fn what_a_setting_prevents_is_told_from_what_the_network_prevents() {
         let boxed = |text: &str| -> Box<dyn Error + Send + Sync> { text.to_owned().into() };
-        assert_eq!(kind_of(ConnectorError::other(boxed("missing signing region"), None)), Kind::BeforeTheWire);
-        assert_eq!(kind_of(ConnectorError::user(boxed("no such header"))), Kind::BeforeTheWire);
-        assert_eq!(kind_of(ConnectorError::io(boxed("tunnel error: unsuccessful"))), Kind::Unreachable);
+        assert_eq!(
+            kind_of(ConnectorError::other(boxed("missing signing region"), None)),
+            Kind::BeforeTheWire
+        );
+        assert_eq!(
+            kind_of(ConnectorError::user(boxed("no such header"))),
+            Kind::BeforeTheWire
+        );
+        assert_eq!(
+            kind_of(ConnectorError::io(boxed("tunnel error: unsuccessful"))),
+            Kind::Unreachable
+        );
         for (phase, kind) in [
             (Phase::LookUp, Kind::ConnectTimeout),
             (Phase::Connect, Kind::ConnectTimeout),
@@ -178,10 +236,23 @@ mod tests {
             (Phase::Handshake, Kind::ConnectTimeout),
             (Phase::Answer, Kind::RequestTimeout),
         ] {
-            assert_eq!(kind_of(ConnectorError::io(TimedOut { phase, limit: Limit::Address }.into())), kind);
+            assert_eq!(
+                kind_of(ConnectorError::io(
+                    TimedOut {
+                        phase,
+                        limit: Limit::Address
+                    }
+                    .into()
+                )),
+                kind
+            );
         }
-        let construction = SdkError::<ErrorMetadata, HttpResponse>::construction_failure("bad input");
-        assert_eq!(of(&construction, "sts.example.com", false).kind, Kind::BeforeTheWire);
+        let construction =
+            SdkError::<ErrorMetadata, HttpResponse>::construction_failure("bad input");
+        assert_eq!(
+            of(&construction, "sts.example.com", false).kind,
+            Kind::BeforeTheWire
+        );
     }
 
     #[test]
@@ -192,16 +263,26 @@ mod tests {
             (io::ErrorKind::UnexpectedEof, Kind::ConnectionReset),
             (io::ErrorKind::NetworkUnreachable, Kind::Unreachable),
         ] {
-            assert_eq!(kind_of(ConnectorError::io(Box::new(io::Error::from(inner)))), kind);
+            assert_eq!(
+                kind_of(ConnectorError::io(Box::new(io::Error::from(inner)))),
+                kind
+            );
         }
-        let tls = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, rustls::Error::DecryptError));
-        assert_eq!(kind_of(ConnectorError::io(Box::new(tls))), Kind::Tls(TlsFault::Broken));
+        let tls = io::Error::other(io::Error::new(
+            io::ErrorKind::InvalidData,
+            rustls::Error::DecryptError,
+        ));
+        assert_eq!(
+            kind_of(ConnectorError::io(Box::new(tls))),
+            Kind::Tls(TlsFault::Broken)
+        );
     }
 
     #[test]
     fn the_whole_error_is_never_shown() {
         let secret: Box<dyn Error + Send + Sync> = "WebIdentityToken=canary".into();
-        let error = SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(ConnectorError::user(secret));
+        let error =
+            SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(ConnectorError::user(secret));
         assert!(!format!("{:?}", of(&error, "sts.example.com", false)).contains("canary"));
     }
 }

@@ -14,7 +14,10 @@ use crate::sts::reply::Fields;
 use crate::time::Wall;
 
 impl From<AssumeRoleWithWebIdentityOutput> for Fields {
-    #[allow(deprecated, reason = "servers that do not know SessionTokenUtilization yet answer with PackedPolicySize")]
+    #[allow(
+        deprecated,
+        reason = "servers that do not know SessionTokenUtilization yet answer with PackedPolicySize"
+    )]
     fn from(output: AssumeRoleWithWebIdentityOutput) -> Self {
         let details = ReplyDetails {
             packed_policy_size: output.packed_policy_size,
@@ -77,7 +80,10 @@ impl From<GetSessionTokenOutput> for Fields {
 impl From<GetFederationTokenOutput> for Fields {
     #[allow(deprecated, reason = "as above")]
     fn from(output: GetFederationTokenOutput) -> Self {
-        let user = output.federated_user.map(|user| (user.arn, user.federated_user_id)).unzip();
+        let user = output
+            .federated_user
+            .map(|user| (user.arn, user.federated_user_id))
+            .unzip();
         let details = ReplyDetails {
             federated_user_arn: user.0,
             federated_user_id: user.1,
@@ -91,12 +97,22 @@ impl From<GetFederationTokenOutput> for Fields {
 }
 
 fn of_role(assumed: Option<AssumedRoleUser>) -> ReplyDetails {
-    let (assumed_role_arn, assumed_role_id) = assumed.map(|user| (user.arn, user.assumed_role_id)).unzip();
-    ReplyDetails { assumed_role_arn, assumed_role_id, ..ReplyDetails::default() }
+    let (assumed_role_arn, assumed_role_id) =
+        assumed.map(|user| (user.arn, user.assumed_role_id)).unzip();
+    ReplyDetails {
+        assumed_role_arn,
+        assumed_role_id,
+        ..ReplyDetails::default()
+    }
 }
 
 fn fields(issued: Option<Issued>, details: ReplyDetails) -> Fields {
-    let Some(issued) = issued else { return Fields { details, ..Fields::default() } };
+    let Some(issued) = issued else {
+        return Fields {
+            details,
+            ..Fields::default()
+        };
+    };
     Fields {
         expiration: Wall::from_unix_milliseconds(issued.expiration.to_millis().unwrap_or_default()),
         access_key_id: issued.access_key_id,

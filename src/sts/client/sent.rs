@@ -27,10 +27,13 @@ pub(super) struct Sent(Vec<Secret>);
 impl Sent {
     /// Keeps these.
     pub(super) fn of<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let forms = secrets.into_iter().filter(|secret| secret.len() >= SHORTEST).flat_map(|secret| {
-            let encoded = Some(form_encoded(secret)).filter(|encoded| encoded != secret);
-            std::iter::once(secret.to_owned()).chain(encoded)
-        });
+        let forms = secrets
+            .into_iter()
+            .filter(|secret| secret.len() >= SHORTEST)
+            .flat_map(|secret| {
+                let encoded = Some(form_encoded(secret)).filter(|encoded| encoded != secret);
+                std::iter::once(secret.to_owned()).chain(encoded)
+            });
         Self(forms.map(Secret::new).collect())
     }
 
@@ -43,7 +46,10 @@ impl Sent {
             let length = secret.len().min(TELLING);
             // An assertion has a hundred thousand parts, the text few: only what is in both is kept.
             let said: HashSet<&[u8]> = text.as_bytes().windows(length).collect();
-            let parts: HashSet<&[u8]> = secret.windows(length).filter(|part| said.contains(part)).collect();
+            let parts: HashSet<&[u8]> = secret
+                .windows(length)
+                .filter(|part| said.contains(part))
+                .collect();
             for (at, part) in text.as_bytes().windows(length).enumerate() {
                 if parts.contains(part) {
                     is_secret[at..at + length].fill(true);
@@ -83,7 +89,9 @@ fn form_encoded(text: &str) -> String {
 
 /// Upper case, as form encoding has it.
 fn digit(half: u8) -> char {
-    char::from_digit(half.into(), 16).expect("half a byte is one digit").to_ascii_uppercase()
+    char::from_digit(half.into(), 16)
+        .expect("half a byte is one digit")
+        .to_ascii_uppercase()
 }
 
 #[cfg(test)]
@@ -96,14 +104,26 @@ mod tests {
     fn whole_cut_and_encoded_secrets_are_hidden() {
         let sent = Sent::of(["ya29.a0Af/canary+opaque==", "", "123456"]);
         for (said, shown) in [
-            ("bad token ya29.a0Af/canary+opaque==!", "bad token [redacted]!"),
+            (
+                "bad token ya29.a0Af/canary+opaque==!",
+                "bad token [redacted]!",
+            ),
             ("bad token ya29.a0Af/can...", "bad token [redacted]..."),
             ("...ary+opaque== is bad", "...[redacted] is bad"),
-            ("a=ya29.a0Af%2Fcanary%2Bopaque%3D%3D&TokenCode=123456", "a=[redacted]&TokenCode=[redacted]"),
+            (
+                "a=ya29.a0Af%2Fcanary%2Bopaque%3D%3D&TokenCode=123456",
+                "a=[redacted]&TokenCode=[redacted]",
+            ),
             ("ya29 is a canary", "ya29 is a canary"),
             // Another token, of which a part was sent: what hides the part must not hide what the rest looks like.
-            ("eyJhbGciOiJub25l.xyya29.a0Af/canaryxy.c2lnbmF0dXJl", "[redacted]"),
-            ("\u{e4}ya29.a0Af/canary+opaque==\u{e4}", "\u{e4}[redacted]\u{e4}"),
+            (
+                "eyJhbGciOiJub25l.xyya29.a0Af/canaryxy.c2lnbmF0dXJl",
+                "[redacted]",
+            ),
+            (
+                "\u{e4}ya29.a0Af/canary+opaque==\u{e4}",
+                "\u{e4}[redacted]\u{e4}",
+            ),
             ("", ""),
         ] {
             assert_eq!(sent.hidden_in(said), shown);

@@ -112,8 +112,16 @@ fn each_partition_has_the_hosts_of_the_services_rules() {
     for (region, hosts) in HOSTS {
         let variants = [(false, false), (true, false), (false, true), (true, true)];
         for ((fips, dualstack), meant) in variants.into_iter().zip(hosts) {
-            let settings = Settings { fips, dualstack, ..Settings::default() };
-            assert_eq!(host(&settings, region).expect(region), meant, "FIPS {fips}, dual stack {dualstack}");
+            let settings = Settings {
+                fips,
+                dualstack,
+                ..Settings::default()
+            };
+            assert_eq!(
+                host(&settings, region).expect(region),
+                meant,
+                "FIPS {fips}, dual stack {dualstack}"
+            );
             let endpoint = Endpoint::parse(&format!("https://{meant}"), false).expect("a URL");
             assert!(endpoint.is_aws(), "{meant}");
         }

@@ -41,7 +41,9 @@ impl fmt::Display for Limit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address => write!(formatter, "{ADDRESS:?}"),
-            Self::Attempt(limit) => write!(formatter, "{limit} (--sts-timeout, STSIDECAR_STS_TIMEOUT)"),
+            Self::Attempt(limit) => {
+                write!(formatter, "{limit} (--sts-timeout, STSIDECAR_STS_TIMEOUT)")
+            }
         }
     }
 }
@@ -64,22 +66,37 @@ pub(super) struct Deadline {
 impl Deadline {
     /// Of an attempt that begins now.
     pub(super) fn begin(limit: AttemptTimeout) -> Self {
-        Self { end: Instant::now() + limit.duration(), limit }
+        Self {
+            end: Instant::now() + limit.duration(),
+            limit,
+        }
     }
 
     /// Waits for a part, until the attempt ends.
-    pub(super) async fn within<T>(self, phase: Phase, part: impl Future<Output = T>) -> Result<T, TimedOut> {
-        timeout_at(self.end, part).await.map_err(|_| self.over(phase))
+    pub(super) async fn within<T>(
+        self,
+        phase: Phase,
+        part: impl Future<Output = T>,
+    ) -> Result<T, TimedOut> {
+        timeout_at(self.end, part)
+            .await
+            .map_err(|_| self.over(phase))
     }
 
     fn over(self, phase: Phase) -> TimedOut {
-        TimedOut { phase, limit: Limit::Attempt(self.limit) }
+        TimedOut {
+            phase,
+            limit: Limit::Attempt(self.limit),
+        }
     }
 }
 
 /// Waits for the connection to one address.
 pub(super) async fn within_address<T>(connection: impl Future<Output = T>) -> Result<T, TimedOut> {
-    timeout(ADDRESS, connection).await.map_err(|_| TimedOut { phase: Phase::Connect, limit: Limit::Address })
+    timeout(ADDRESS, connection).await.map_err(|_| TimedOut {
+        phase: Phase::Connect,
+        limit: Limit::Address,
+    })
 }
 
 /// The body of an answer, which must be whole at the attempt's end.
@@ -91,7 +108,11 @@ pub(super) struct Timely {
 
 impl Timely {
     pub(super) fn new(body: Incoming, deadline: Deadline) -> Self {
-        Self { body, end: Box::pin(sleep_until(deadline.end)), over: deadline.over(Phase::Answer) }
+        Self {
+            body,
+            end: Box::pin(sleep_until(deadline.end)),
+            over: deadline.over(Phase::Answer),
+        }
     }
 }
 

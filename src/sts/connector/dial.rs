@@ -55,7 +55,9 @@ pub(in crate::sts) struct AtProxy {
 pub(in crate::sts) enum Refusal {
     #[error("the proxy wants credentials: put them into HTTPS_PROXY")]
     NoCredentials,
-    #[error("the proxy refuses the credentials of HTTPS_PROXY: correct user and password, or let it take Basic ones")]
+    #[error(
+        "the proxy refuses the credentials of HTTPS_PROXY: correct user and password, or let it take Basic ones"
+    )]
     Credentials,
     #[error("the proxy refuses the tunnel with status {0}: let it connect to that host and port")]
     Status(u16),
@@ -80,8 +82,17 @@ pub(super) async fn dial(
 
 /// Host without brackets, and port.
 fn server(uri: &Uri) -> (&str, u16) {
-    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-    (uri.host().unwrap_or_default().trim_matches(['[', ']']), port)
+    let port = uri
+        .port_u16()
+        .unwrap_or(if uri.scheme_str() == Some("https") {
+            443
+        } else {
+            80
+        });
+    (
+        uri.host().unwrap_or_default().trim_matches(['[', ']']),
+        port,
+    )
 }
 
 /// The proxy's tunnel to a server.
@@ -92,13 +103,19 @@ async fn through(
     tls: Option<&Arc<ClientConfig>>,
     deadline: Deadline,
 ) -> Result<Box<dyn Stream>, ConnectorError> {
-    let Tunnel { proxy, authorization } = tunnel;
+    let Tunnel {
+        proxy,
+        authorization,
+    } = tunnel;
     let (proxy_host, proxy_port) = server(proxy);
     let opened = async {
         let stream: Box<dyn Stream> = Box::new(tcp(proxy_host, proxy_port, deadline).await?);
         let mut stream = secured(proxy, proxy_host, stream, tls, deadline).await?;
         let opening = open(&mut stream, host, port, authorization.as_ref());
-        let answered = deadline.within(Phase::Tunnel, opening).await.map_err(failed)?;
+        let answered = deadline
+            .within(Phase::Tunnel, opening)
+            .await
+            .map_err(failed)?;
         answered.map(|()| stream).map_err(failed)
     };
     let at_proxy = |source| {
@@ -109,9 +126,17 @@ async fn through(
 }
 
 async fn tcp(host: &str, port: u16, deadline: Deadline) -> Result<TcpStream, ConnectorError> {
-    let looked_up = deadline.within(Phase::LookUp, tokio::net::lookup_host((host, port))).await.map_err(failed)?;
-    let found: Vec<SocketAddr> = looked_up.map_err(|error| failed(ResolveDnsError::new(error)))?.collect();
-    let connected = deadline.within(Phase::Connect, race(&found, TcpStream::connect)).await.map_err(failed)?;
+    let looked_up = deadline
+        .within(Phase::LookUp, tokio::net::lookup_host((host, port)))
+        .await
+        .map_err(failed)?;
+    let found: Vec<SocketAddr> = looked_up
+        .map_err(|error| failed(ResolveDnsError::new(error)))?
+        .collect();
+    let connected = deadline
+        .within(Phase::Connect, race(&found, TcpStream::connect))
+        .await
+        .map_err(failed)?;
     let stream = connected.map_err(failed)?;
     stream.set_nodelay(true).map_err(failed)?;
     Ok(stream)
@@ -123,12 +148,19 @@ async fn race<S, F>(found: &[SocketAddr], connect: impl Fn(SocketAddr) -> F) -> 
 where
     F: Future<Output = io::Result<S>>,
 {
-    let Some(first) = found.first() else { return Err(ResolveDnsError::new("no address").into()) };
-    let (own, other): (Vec<_>, Vec<_>) = found.iter().partition(|address| address.is_ipv6() == first.is_ipv6());
+    let Some(first) = found.first() else {
+        return Err(ResolveDnsError::new("no address").into());
+    };
+    let (own, other): (Vec<_>, Vec<_>) = found
+        .iter()
+        .partition(|address| address.is_ipv6() == first.is_ipv6());
     if other.is_empty() {
         return first_of(&own, &connect).await;
     }
-    let (mut preferred, mut fallback) = (pin!(first_of(&own, &connect)), pin!(first_of(&other, &connect)));
+    let (mut preferred, mut fallback) = (
+        pin!(first_of(&own, &connect)),
+        pin!(first_of(&other, &connect)),
+    );
     match tokio::time::timeout(HAPPY_EYEBALLS, &mut preferred).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(first)) => fallback.await.map_err(|second| telling(first, second)),
@@ -146,7 +178,10 @@ where
 }
 
 /// One after the other, each within its own time.
-async fn first_of<S, F>(addresses: &[SocketAddr], connect: &impl Fn(SocketAddr) -> F) -> Result<S, BoxError>
+async fn first_of<S, F>(
+    addresses: &[SocketAddr],
+    connect: &impl Fn(SocketAddr) -> F,
+) -> Result<S, BoxError>
 where
     F: Future<Output = io::Result<S>>,
 {
@@ -166,7 +201,11 @@ fn telling(first: BoxError, second: BoxError) -> BoxError {
     let kind = first.downcast_ref::<io::Error>().map(io::Error::kind);
     let has_no_route = matches!(
         kind,
-        Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::AddrNotAvailable)
+        Some(
+            io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::AddrNotAvailable
+        )
     );
     if has_no_route { second } else { first }
 }
@@ -181,10 +220,16 @@ async fn secured(
     if uri.scheme_str() != Some("https") {
         return Ok(stream);
     }
-    let config = tls.ok_or_else(|| ConnectorError::user("there are no certificates to speak TLS with".into()))?;
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| ConnectorError::user(error.into()))?;
+    let config = tls.ok_or_else(|| {
+        ConnectorError::user("there are no certificates to speak TLS with".into())
+    })?;
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|error| ConnectorError::user(error.into()))?;
     let session = TlsConnector::from(Arc::clone(config)).connect(name, stream);
-    let session = deadline.within(Phase::Handshake, session).await.map_err(failed)?;
+    let session = deadline
+        .within(Phase::Handshake, session)
+        .await
+        .map_err(failed)?;
     Ok(Box::new(session.map_err(failed)?))
 }
 
@@ -195,7 +240,11 @@ async fn open(
     port: u16,
     authorization: Option<&HeaderValue>,
 ) -> Result<(), BoxError> {
-    let host = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let host = if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    };
     let mut head = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
     if let Some(authorization) = authorization {
         head.extend([b"Proxy-Authorization: ", authorization.as_bytes(), b"\r\n"].concat());

@@ -51,19 +51,36 @@ struct Kept {
 
 impl Http {
     pub(super) fn new(tls: Option<Trust>, proxy: Option<Proxy>, timeout: AttemptTimeout) -> Self {
-        Self(Arc::new(Inner { tls, proxy, timeout, kept: Mutex::default(), keepings: AtomicU64::new(0) }))
+        Self(Arc::new(Inner {
+            tls,
+            proxy,
+            timeout,
+            kept: Mutex::default(),
+            keepings: AtomicU64::new(0),
+        }))
     }
 
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let user = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::user(error);
-        let request = request.try_into_http1x().map_err(|error| user(error.into()))?;
+        let request = request
+            .try_into_http1x()
+            .map_err(|error| user(error.into()))?;
         let (uri, mut request) = in_origin_form(request).map_err(user)?;
-        let server =
-            format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |a| a.as_str()));
+        let server = format!(
+            "{}://{}",
+            uri.scheme_str().unwrap_or_default(),
+            uri.authority().map_or("", |a| a.as_str())
+        );
         let deadline = Deadline::begin(self.0.timeout);
         // Lets the kept connection's task see that the server has closed it, or that its last body is read.
         tokio::task::yield_now().await;
-        let tls = self.0.tls.as_ref().map(Trust::config).transpose().map_err(|error| user(error.into()))?;
+        let tls = self
+            .0
+            .tls
+            .as_ref()
+            .map(Trust::config)
+            .transpose()
+            .map_err(|error| user(error.into()))?;
         let kept = self.take(&server, tls.as_ref());
         let was_kept = kept.is_some();
         let mut sender = match kept {
@@ -87,8 +104,10 @@ impl Http {
         };
         let response = sent.map_err(|error| io(error.into()))?;
         self.keep(server, tls, sender);
-        HttpResponse::try_from(response.map(|body| SdkBody::from_body_1_x(Timely::new(body, deadline))))
-            .map_err(|error| ConnectorError::other(error.into(), None))
+        HttpResponse::try_from(
+            response.map(|body| SdkBody::from_body_1_x(Timely::new(body, deadline))),
+        )
+        .map_err(|error| ConnectorError::other(error.into(), None))
     }
 
     async fn connect(
@@ -98,8 +117,10 @@ impl Http {
         deadline: Deadline,
     ) -> Result<SendRequest<SdkBody>, ConnectorError> {
         let intercept = self.0.proxy.as_ref().and_then(|proxy| proxy.intercept(uri));
-        let tunnel =
-            intercept.map(|proxy| Tunnel { proxy: proxy.uri().clone(), authorization: proxy.basic_auth().cloned() });
+        let tunnel = intercept.map(|proxy| Tunnel {
+            proxy: proxy.uri().clone(),
+            authorization: proxy.basic_auth().cloned(),
+        });
         let stream = dial(uri, tunnel, tls, deadline).await?;
         let made = handshake(TokioIo::new(stream)).await;
         let (sender, connection) = made.map_err(|error| ConnectorError::io(error.into()))?;
@@ -118,7 +139,12 @@ impl Http {
     /// Keeps a connection while a chain may need it; the body of its answer is still to be read.
     fn keep(&self, server: String, tls: Option<Arc<ClientConfig>>, sender: SendRequest<SdkBody>) {
         let number = self.0.keepings.fetch_add(1, Ordering::Relaxed);
-        *self.kept() = Some(Kept { server, tls, sender, number });
+        *self.kept() = Some(Kept {
+            server,
+            tls,
+            sender,
+            number,
+        });
         let http = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(IDLE_TIMEOUT).await;
@@ -138,11 +164,20 @@ fn in_origin_form(
     let uri = request.uri().clone();
     let authority = uri.authority().ok_or("the request names no server")?;
     // What the signature covers: the signer leaves a scheme's own port out.
-    let is_own_port =
-        matches!((uri.scheme_str(), uri.port_u16()), (Some("https"), Some(443)) | (Some("http"), Some(80)));
-    let host = HeaderValue::try_from(if is_own_port { authority.host() } else { authority.as_str() })?;
+    let is_own_port = matches!(
+        (uri.scheme_str(), uri.port_u16()),
+        (Some("https"), Some(443)) | (Some("http"), Some(80))
+    );
+    let host = HeaderValue::try_from(if is_own_port {
+        authority.host()
+    } else {
+        authority.as_str()
+    })?;
     request.headers_mut().entry(HOST).or_insert(host);
-    *request.uri_mut() = uri.path_and_query().map_or("/", |path| path.as_str()).parse()?;
+    *request.uri_mut() = uri
+        .path_and_query()
+        .map_or("/", |path| path.as_str())
+        .parse()?;
     Ok((uri, request))
 }
 
@@ -172,9 +207,18 @@ mod tests {
             ("http://127.0.0.1:443/", "127.0.0.1:443", "/"),
             ("https://sts.example.com/", "sts.example.com", "/"),
         ] {
-            let request = Request::builder().uri(url).body(SdkBody::empty()).expect("a request");
+            let request = Request::builder()
+                .uri(url)
+                .body(SdkBody::empty())
+                .expect("a request");
             let (_, request) = in_origin_form(request).expect("a server");
-            assert_eq!((request.headers()[HOST].as_bytes(), request.uri().to_string()), (host.as_bytes(), path.into()));
+            assert_eq!(
+                (
+                    request.headers()[HOST].as_bytes(),
+                    request.uri().to_string()
+                ),
+                (host.as_bytes(), path.into())
+            );
         }
     }
 
@@ -184,14 +228,22 @@ mod tests {
         let mut servers = Vec::new();
         for _ in 0..2 {
             let (ours, theirs) = tokio::io::duplex(1024);
-            let (sender, connection) = handshake(TokioIo::new(ours)).await.expect("nothing is said yet");
+            let (sender, connection) = handshake(TokioIo::new(ours))
+                .await
+                .expect("nothing is said yet");
             tokio::spawn(connection);
             servers.push(theirs);
             http.keep("http://sts".to_owned(), None, sender);
             tokio::time::sleep(IDLE_TIMEOUT * 3 / 4).await;
         }
-        assert!(http.kept().is_some(), "the first one's end is not the second one's");
+        assert!(
+            http.kept().is_some(),
+            "the first one's end is not the second one's"
+        );
         tokio::time::sleep(IDLE_TIMEOUT / 2).await;
-        assert!(http.kept().is_none(), "no connection stays open until the next refresh");
+        assert!(
+            http.kept().is_none(),
+            "no connection stays open until the next refresh"
+        );
     }
 }

@@ -23,17 +23,36 @@ pub(super) struct Proxy {
 impl Proxy {
     pub(super) fn new(proxy: &settings::Proxy) -> Result<Self, Error> {
         proxy.url.host().ok_or(Error::Proxy)?;
-        let entries = proxy.no_proxy.split(|c: char| c == ',' || c.is_whitespace());
+        let entries = proxy
+            .no_proxy
+            .split(|c: char| c == ',' || c.is_whitespace());
         let bypassed = entries.filter_map(Entry::parse).collect();
-        Ok(Self { proxy: Matcher::builder().https(proxy.url.to_string()).build(), bypassed })
+        Ok(Self {
+            proxy: Matcher::builder().https(proxy.url.to_string()).build(),
+            bypassed,
+        })
     }
 
     /// The proxy to call `server` through; none for one that is reached without it.
     pub(super) fn intercept(&self, server: &Uri) -> Option<Intercept> {
-        let host = server.host()?.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
-        let port = server.port_u16().unwrap_or(if server.scheme_str() == Some("https") { 443 } else { 80 });
+        let host = server
+            .host()?
+            .trim_matches(['[', ']'])
+            .trim_end_matches('.')
+            .to_ascii_lowercase();
+        let port = server
+            .port_u16()
+            .unwrap_or(if server.scheme_str() == Some("https") {
+                443
+            } else {
+                80
+            });
         let is_bypassed = self.bypassed.iter().any(|entry| entry.holds(&host, port));
-        if is_bypassed { None } else { self.proxy.intercept(server) }
+        if is_bypassed {
+            None
+        } else {
+            self.proxy.intercept(server)
+        }
     }
 }
 
@@ -60,18 +79,32 @@ impl Entry {
     /// Nothing for a text that neither curl nor Go could match with anything.
     fn parse(text: &str) -> Option<Self> {
         if let Some(network) = network(text) {
-            return Some(Self { hosts: network, port: None });
+            return Some(Self {
+                hosts: network,
+                port: None,
+            });
         }
         let (host, port) = match text.rsplit_once(':') {
             // The colons of an IPv6 address are no port's.
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port),
             _ => (text, ""),
         };
-        let port = if port.is_empty() { None } else { Some(port.parse().ok()?) };
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let port = if port.is_empty() {
+            None
+        } else {
+            Some(port.parse().ok()?)
+        };
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host);
         let name = host.strip_prefix("*.").unwrap_or(host);
         let itself = name.len() == host.len();
-        let name = name.strip_prefix('.').unwrap_or(name).trim_end_matches('.').to_ascii_lowercase();
+        let name = name
+            .strip_prefix('.')
+            .unwrap_or(name)
+            .trim_end_matches('.')
+            .to_ascii_lowercase();
         let hosts = match bare.parse() {
             Ok(address) => Hosts::Address(address),
             Err(_) if host == "*" => Hosts::All,
@@ -86,7 +119,9 @@ impl Entry {
         let is_host = match &self.hosts {
             Hosts::All => true,
             Hosts::Address(own) => address.is_ok_and(|address| address == *own),
-            Hosts::Network(own, bits) => address.is_ok_and(|address| has_same_beginning(address, *own, *bits)),
+            Hosts::Network(own, bits) => {
+                address.is_ok_and(|address| has_same_beginning(address, *own, *bits))
+            }
             Hosts::Domain { name, itself } => match host.strip_suffix(name.as_str()) {
                 Some("") => *itself,
                 Some(before) => before.ends_with('.'),
@@ -107,8 +142,12 @@ fn network(text: &str) -> Option<Hosts> {
 
 fn has_same_beginning(one: IpAddr, other: IpAddr, bits: u32) -> bool {
     match (one, other) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => (one.to_bits() ^ other.to_bits()).leading_zeros() >= bits,
-        (IpAddr::V6(one), IpAddr::V6(other)) => (one.to_bits() ^ other.to_bits()).leading_zeros() >= bits,
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            (one.to_bits() ^ other.to_bits()).leading_zeros() >= bits
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => {
+            (one.to_bits() ^ other.to_bits()).leading_zeros() >= bits
+        }
         _ => false,
     }
 }
@@ -119,7 +158,11 @@ mod tests {
 
     fn is_bypassed(no_proxy: &str, url: &str) -> bool {
         let proxy = "http://proxy.example.com:3128".parse().expect("a URL");
-        let proxy = Proxy::new(&settings::Proxy { url: proxy, no_proxy: no_proxy.to_owned() }).expect("a host");
+        let proxy = Proxy::new(&settings::Proxy {
+            url: proxy,
+            no_proxy: no_proxy.to_owned(),
+        })
+        .expect("a host");
         proxy.intercept(&url.parse().expect("a URL")).is_none()
     }
 
@@ -142,11 +185,19 @@ mod tests {
         ("sts.example.com", "https://sts.example.com.", "curl"),
         ("*", "https://sts.example.com", "curl go"),
         ("a.test,*", "https://sts.example.com", "go"),
-        ("* a.test", "https://sts.example.com", "the union of both separators"),
+        (
+            "* a.test",
+            "https://sts.example.com",
+            "the union of both separators",
+        ),
         ("a.*.test", "https://a.b.test", NONE),
         // Ports.
         ("sts.example.com:443", "https://sts.example.com", "go"),
-        ("sts.example.com:443", "https://sts.example.com:443/path", "go"),
+        (
+            "sts.example.com:443",
+            "https://sts.example.com:443/path",
+            "go",
+        ),
         ("sts.example.com:443", "https://sts.example.com:8443", NONE),
         ("sts.example.com:8443", "https://sts.example.com:8443", "go"),
         (".example.com:8443", "https://sts.example.com:8443", "go"),
@@ -158,10 +209,22 @@ mod tests {
         ("[fd00::1]:8443", "https://[fd00::1]:8443", "go"),
         ("[fd00::1]:8443", "https://[fd00::1]", NONE),
         // Separators.
-        ("a.test sts.example.com b.test", "https://sts.example.com", "curl"),
-        ("a.test, sts.example.com ,b.test", "https://sts.example.com", "curl go"),
+        (
+            "a.test sts.example.com b.test",
+            "https://sts.example.com",
+            "curl",
+        ),
+        (
+            "a.test, sts.example.com ,b.test",
+            "https://sts.example.com",
+            "curl go",
+        ),
         ("a.test\tsts.example.com", "https://sts.example.com", "curl"),
-        ("a.test\nsts.example.com:443\n", "https://sts.example.com", "ports and blanks together"),
+        (
+            "a.test\nsts.example.com:443\n",
+            "https://sts.example.com",
+            "ports and blanks together",
+        ),
         (",, ,sts.example.com,", "https://sts.example.com", "curl go"),
         (" , ", "https://sts.example.com", NONE),
         // Addresses and networks.
@@ -189,7 +252,11 @@ mod tests {
     #[test]
     fn the_proxy_is_bypassed_where_curl_or_go_would() {
         for (no_proxy, url, who) in BYPASSED {
-            assert_eq!(is_bypassed(no_proxy, url), !who.is_empty(), "NO_PROXY={no_proxy:?} {url} ({who})");
+            assert_eq!(
+                is_bypassed(no_proxy, url),
+                !who.is_empty(),
+                "NO_PROXY={no_proxy:?} {url} ({who})"
+            );
         }
     }
 }

@@ -28,7 +28,10 @@ pub(super) struct System {
 impl System {
     /// `is_mounted` when one of the two variables is set.
     pub(super) fn new(is_mounted: bool) -> Self {
-        Self { is_mounted, is_missing: AtomicBool::new(false) }
+        Self {
+            is_mounted,
+            is_missing: AtomicBool::new(false),
+        }
     }
 
     /// The newest roots; those that are held where nothing has changed.
@@ -73,10 +76,17 @@ impl System {
                 return Ok(Arc::clone(held));
             }
             Some(held) if held.content == content => return Ok(Arc::clone(held)),
-            Some(_) => tracing::info!(certificates = roots.len(), "the system's CA certificates were replaced"),
+            Some(_) => tracing::info!(
+                certificates = roots.len(),
+                "the system's CA certificates were replaced"
+            ),
             None => {}
         }
-        Ok(Arc::new(Anchors { roots: Arc::new(roots), servers: Arc::default(), content }))
+        Ok(Arc::new(Anchors {
+            roots: Arc::new(roots),
+            servers: Arc::default(),
+            content,
+        }))
     }
 }
 
@@ -86,8 +96,12 @@ fn native() -> Vec<CertificateDer<'static>> {
     if env::var_os("SSL_CERT_FILE").is_none_or(|file| !file.is_empty()) {
         return rustls_native_certs::load_native_certs().certs;
     }
-    let folders: Vec<PathBuf> = env::split_paths(&env::var_os("SSL_CERT_DIR").unwrap_or_default()).collect();
-    let folders: Vec<PathBuf> = folders.into_iter().filter(|folder| !folder.as_os_str().is_empty()).collect();
+    let folders: Vec<PathBuf> =
+        env::split_paths(&env::var_os("SSL_CERT_DIR").unwrap_or_default()).collect();
+    let folders: Vec<PathBuf> = folders
+        .into_iter()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .collect();
     let (file, folders) = if folders.is_empty() {
         let found = openssl_probe::probe();
         (found.cert_file, found.cert_dir)
@@ -95,7 +109,11 @@ fn native() -> Vec<CertificateDer<'static>> {
         (None, folders)
     };
     let mut certificates = load_certs_from_paths(file.as_deref(), None).certs;
-    certificates.extend(folders.iter().flat_map(|folder| load_certs_from_paths(None, Some(folder)).certs));
+    certificates.extend(
+        folders
+            .iter()
+            .flat_map(|folder| load_certs_from_paths(None, Some(folder)).certs),
+    );
     certificates.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
     certificates.dedup();
     certificates
@@ -104,16 +122,28 @@ fn native() -> Vec<CertificateDer<'static>> {
 /// The files that the two variables name.
 fn mounted() -> Vec<PathBuf> {
     let folders = env::var_os("SSL_CERT_DIR").unwrap_or_default();
-    let entries = env::split_paths(&folders).filter_map(|folder| fs::read_dir(folder).ok()).flatten();
+    let entries = env::split_paths(&folders)
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flatten();
     let files = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    files.into_iter().chain(entries.filter_map(|entry| Some(entry.ok()?.path()))).collect()
+    files
+        .into_iter()
+        .chain(entries.filter_map(|entry| Some(entry.ok()?.path())))
+        .collect()
 }
 
 /// What `rustls_native_certs` may not see in a file: its parser looks for certificates at the beginnings of lines, and
 /// for one label. What cannot be read is its to pass over.
 fn overlooked(file: &Path) -> Vec<CertificateDer<'static>> {
     let is_of_size = |file: &fs::Metadata| file.is_file() && file.len() <= Bundle::LONGEST as u64;
-    let content = fs::metadata(file).ok().filter(is_of_size).and_then(|_| fs::read(file).ok());
-    let content = content.and_then(|content| readable(&content).ok()).unwrap_or_default();
-    CertificateDer::pem_slice_iter(&content).filter_map(Result::ok).collect()
+    let content = fs::metadata(file)
+        .ok()
+        .filter(is_of_size)
+        .and_then(|_| fs::read(file).ok());
+    let content = content
+        .and_then(|content| readable(&content).ok())
+        .unwrap_or_default();
+    CertificateDer::pem_slice_iter(&content)
+        .filter_map(Result::ok)
+        .collect()
 }

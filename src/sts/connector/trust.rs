@@ -63,12 +63,18 @@ impl Bundle {
         for (index, block) in CertificateDer::pem_slice_iter(&content).enumerate() {
             let certificate = block.map_err(|_| NotABundle::Block(index + 1))?;
             servers.insert(fingerprint(&certificate));
-            roots.add(certificate).map_err(|_| NotABundle::Block(index + 1))?;
+            roots
+                .add(certificate)
+                .map_err(|_| NotABundle::Block(index + 1))?;
         }
         if roots.is_empty() {
             return Err(NotABundle::Empty);
         }
-        Ok(Self(Arc::new(Anchors { roots: Arc::new(roots), servers: Arc::new(servers), content: Vec::new() })))
+        Ok(Self(Arc::new(Anchors {
+            roots: Arc::new(roots),
+            servers: Arc::new(servers),
+            content: Vec::new(),
+        })))
     }
 
     /// How many certificates it holds.
@@ -114,7 +120,10 @@ fn unfold(line: &[u8], lines: &mut Vec<u8>) {
         lines.extend_from_slice(mark);
         lines.push(b'\n');
         rest = rest[mark.len()..].trim_ascii_start();
-        let length = rest.windows(5).position(|five| five == b"-----").unwrap_or(rest.len());
+        let length = rest
+            .windows(5)
+            .position(|five| five == b"-----")
+            .unwrap_or(rest.len());
         let (content, behind) = rest.split_at(length);
         lines.extend_from_slice(content.trim_ascii_end());
         lines.push(b'\n');
@@ -154,8 +163,14 @@ impl Trust {
     /// Makes the first configuration, so that what cannot be used is known at start. Without a bundle the system's
     /// roots are trusted, which may be mounted ones.
     pub(super) fn new(bundle: Option<CaBundle>, has_mounted_roots: bool) -> Result<Self, Error> {
-        let source = bundle.map_or_else(|| Source::System(System::new(has_mounted_roots)), Source::Bundle);
-        let trust = Self { source, made: Mutex::default() };
+        let source = bundle.map_or_else(
+            || Source::System(System::new(has_mounted_roots)),
+            Source::Bundle,
+        );
+        let trust = Self {
+            source,
+            made: Mutex::default(),
+        };
         trust.config().map(|_| trust)
     }
 
@@ -172,17 +187,27 @@ impl Trust {
             return Ok(Arc::clone(config));
         }
         let config = Arc::new(configuration(&newest));
-        *made = Some(Made { of: newest, config: Arc::clone(&config) });
+        *made = Some(Made {
+            of: newest,
+            config: Arc::clone(&config),
+        });
         Ok(config)
     }
 }
 
 fn configuration(anchors: &Anchors) -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = Verifier::new(Arc::clone(&anchors.roots), Arc::clone(&anchors.servers), Arc::clone(&provider));
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let verifier = Verifier::new(
+        Arc::clone(&anchors.roots),
+        Arc::clone(&anchors.servers),
+        Arc::clone(&provider),
+    );
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.expect("ring speaks TLS 1.2 and 1.3").dangerous();
-    let mut config = builder.with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
+    let mut config = builder
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // A resumed session skips the certificate, and minutes lie between two connections.
     config.resumption = Resumption::disabled();
@@ -195,14 +220,19 @@ mod tests {
 
     #[test]
     fn what_is_no_bundle_says_which_block_is_wrong() {
-        let broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+        let broken =
+            "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
         for (content, wrong) in [
             ("", NotABundle::Empty),
             ("just text", NotABundle::Empty),
             (broken, NotABundle::Block(1)),
             ("-----BEGIN CERTIFICATE-----\nbm90", NotABundle::Block(1)),
         ] {
-            assert_eq!(Bundle::parse(content.as_bytes()).err(), Some(wrong), "{content}");
+            assert_eq!(
+                Bundle::parse(content.as_bytes()).err(),
+                Some(wrong),
+                "{content}"
+            );
         }
     }
 
@@ -217,9 +247,17 @@ mod tests {
     fn no_certificate_of_a_bundle_is_left_out() {
         let (one, other) = (authority(), authority());
         let old = other.replace("CERTIFICATE", "X509 CERTIFICATE");
-        for bundle in [format!("{}{other}", one.trim_end()), format!("{one}{old}"), format!("{old}{one}")] {
+        for bundle in [
+            format!("{}{other}", one.trim_end()),
+            format!("{one}{old}"),
+            format!("{old}{one}"),
+        ] {
             let Bundle(anchors) = Bundle::parse(bundle.as_bytes()).expect("a bundle");
-            assert_eq!((anchors.roots.len(), anchors.servers.len()), (2, 2), "{bundle}");
+            assert_eq!(
+                (anchors.roots.len(), anchors.servers.len()),
+                (2, 2),
+                "{bundle}"
+            );
         }
         let trusted = other.replace("CERTIFICATE", "TRUSTED CERTIFICATE");
         let pkcs7 = other.replace("CERTIFICATE", "PKCS7");
@@ -232,12 +270,26 @@ mod tests {
                 format!("{pkcs7}{one}"),
                 "it has a block of PKCS7: write its certificates with `openssl pkcs7 -print_certs`",
             ),
-            (format!("{one}-----BEGIN CERTIFICATE-----MII\n"), "PEM block 2 is not a certificate"),
+            (
+                format!("{one}-----BEGIN CERTIFICATE-----MII\n"),
+                "PEM block 2 is not a certificate",
+            ),
         ] {
-            assert_eq!(Bundle::parse(bundle.as_bytes()).expect_err(&bundle).to_string(), said, "{bundle}");
+            assert_eq!(
+                Bundle::parse(bundle.as_bytes())
+                    .expect_err(&bundle)
+                    .to_string(),
+                said,
+                "{bundle}"
+            );
         }
-        let request = format!("{one}-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n");
-        assert!(Bundle::parse(request.as_bytes()).is_ok(), "what is no certificate may be beside one");
+        let request = format!(
+            "{one}-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"
+        );
+        assert!(
+            Bundle::parse(request.as_bytes()).is_ok(),
+            "what is no certificate may be beside one"
+        );
     }
 
     #[test]
@@ -246,13 +298,22 @@ mod tests {
         let newest = Arc::new(Mutex::new(None));
         let read = Arc::clone(&newest);
         let source = move || read.lock().expect("no panic").clone();
-        assert!(matches!(Trust::new(Some(Arc::new(source.clone())), false).err(), Some(Error::NoBundle)));
+        assert!(matches!(
+            Trust::new(Some(Arc::new(source.clone())), false).err(),
+            Some(Error::NoBundle)
+        ));
         *newest.lock().expect("no panic") = Some(authority());
         let trust = Trust::new(Some(Arc::new(source)), false).expect("a bundle is there");
         let first = trust.config().expect("a configuration");
-        assert!(Arc::ptr_eq(&first, &trust.config().expect("a configuration")));
+        assert!(Arc::ptr_eq(
+            &first,
+            &trust.config().expect("a configuration")
+        ));
         *newest.lock().expect("no panic") = Some(authority());
         let second = trust.config().expect("a configuration");
-        assert!(!Arc::ptr_eq(&first, &second) && Arc::ptr_eq(&second, &trust.config().expect("a configuration")));
+        assert!(
+            !Arc::ptr_eq(&first, &second)
+                && Arc::ptr_eq(&second, &trust.config().expect("a configuration"))
+        );
     }
 }

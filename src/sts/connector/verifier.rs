@@ -25,7 +25,10 @@ pub(super) type Digests = HashSet<[u8; 32]>;
 
 /// Of a certificate's bytes.
 pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
-    digest(&SHA256, certificate).as_ref().try_into().expect("SHA-256 has 32 bytes")
+    digest(&SHA256, certificate)
+        .as_ref()
+        .try_into()
+        .expect("SHA-256 has 32 bytes")
 }
 
 /// No CA vouches for a certificate that its own key has signed.
@@ -42,13 +45,27 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    pub(super) fn new(roots: Arc<RootCertStore>, servers: Arc<Digests>, provider: Arc<CryptoProvider>) -> Self {
-        let webpki = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
-        Self { webpki: webpki.expect("there are roots, and no revocation lists"), provider, servers }
+    pub(super) fn new(
+        roots: Arc<RootCertStore>,
+        servers: Arc<Digests>,
+        provider: Arc<CryptoProvider>,
+    ) -> Self {
+        let webpki =
+            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
+        Self {
+            webpki: webpki.expect("there are roots, and no revocation lists"),
+            provider,
+            servers,
+        }
     }
 
     /// What is checked of a certificate that is trusted as it is.
-    fn judge_by_itself(&self, server: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
+    fn judge_by_itself(
+        &self,
+        server: &CertificateDer<'_>,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
         let certificate = EndEntityCert::try_from(server).map_err(|error| other(error.into()))?;
         let algorithms = self.provider.signature_verification_algorithms.all;
         let usage = KeyUsage::server_auth();
@@ -78,12 +95,16 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let judged = self.webpki.verify_server_cert(server, intermediates, name, ocsp, now);
+        let judged = self
+            .webpki
+            .verify_server_cert(server, intermediates, name, ocsp, now);
         match judged {
-            Err(_) if self.servers.contains(&fingerprint(server)) => {
-                self.judge_by_itself(server, name, now).map(|()| ServerCertVerified::assertion())
+            Err(_) if self.servers.contains(&fingerprint(server)) => self
+                .judge_by_itself(server, name, now)
+                .map(|()| ServerCertVerified::assertion()),
+            Err(error) if is_unvouched(&error) && is_self_signed(server) => {
+                Err(other(SelfSigned.into()))
             }
-            Err(error) if is_unvouched(&error) && is_self_signed(server) => Err(other(SelfSigned.into())),
             judged => judged,
         }
     }
@@ -114,7 +135,9 @@ impl ServerCertVerifier for Verifier {
 /// Whether no root vouches for the certificate, whatever the reason.
 fn is_unvouched(error: &Error) -> bool {
     match error {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => true,
+        Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => true,
         Error::InvalidCertificate(CertificateError::Other(OtherError(error))) => {
             matches!(error.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
         }
@@ -123,7 +146,8 @@ fn is_unvouched(error: &Error) -> bool {
 }
 
 fn is_self_signed(server: &CertificateDer<'_>) -> bool {
-    EndEntityCert::try_from(server).is_ok_and(|certificate| certificate.issuer() == certificate.subject())
+    EndEntityCert::try_from(server)
+        .is_ok_and(|certificate| certificate.issuer() == certificate.subject())
 }
 
 fn other(error: Box<dyn std::error::Error + Send + Sync>) -> Error {

@@ -41,27 +41,45 @@ impl Fields {
     }
 
     fn named(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, text)| text.as_str())
+        self.0
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, text)| text.as_str())
     }
 }
 
 impl ErrorDocument {
     /// What the fields say; nothing when none of them has a name known here.
     pub(super) fn of(fields: &Fields) -> Option<Self> {
-        let own = fields.0.iter().find(|(name, _)| OWN_CODES.contains(&name.as_str())).map(|(_, text)| bare(text));
+        let own = fields
+            .0
+            .iter()
+            .find(|(name, _)| OWN_CODES.contains(&name.as_str()))
+            .map(|(_, text)| bare(text));
         let own = own.filter(|code| !code.is_empty());
         let other = || OTHER_CODES.iter().find_map(|name| fields.named(name));
-        let code =
-            own.or_else(|| OTHER_CODES.iter().filter_map(|name| fields.named(name)).find(|code| is_known_code(code)));
+        let code = own.or_else(|| {
+            OTHER_CODES
+                .iter()
+                .filter_map(|name| fields.named(name))
+                .find(|code| is_known_code(code))
+        });
         let lead = if code.is_none() { other() } else { None };
         let message = MESSAGES.iter().find_map(|name| fields.named(name));
         let message = match (lead, message) {
             (Some(lead), Some(message)) if lead != message => Some(format!("{lead}: {message}")),
             (lead, message) => message.or(lead).map(str::to_owned),
         };
-        let request_id = fields.named("RequestId").or_else(|| fields.named("request_id")).map(str::to_owned);
+        let request_id = fields
+            .named("RequestId")
+            .or_else(|| fields.named("request_id"))
+            .map(str::to_owned);
         let found = code.is_some() || message.is_some();
-        found.then(|| Self { code: code.map(str::to_owned), message, request_id })
+        found.then(|| Self {
+            code: code.map(str::to_owned),
+            message,
+            request_id,
+        })
     }
 }
 
@@ -85,15 +103,21 @@ pub(super) fn of_json(text: &str) -> Option<Fields> {
 fn flatten(name: &str, value: &Value, fields: &mut Fields) {
     match value {
         Value::Object(map) => {
-            let is_error =
-                |name: &str, value: &Value| name.to_ascii_lowercase().starts_with("err") && !value.is_string();
-            let (errors, others): (Vec<_>, Vec<_>) = map.iter().partition(|(name, value)| is_error(name, value));
-            let (texts, nested): (Vec<_>, Vec<_>) = others.into_iter().partition(|(_, value)| value.is_string());
+            let is_error = |name: &str, value: &Value| {
+                name.to_ascii_lowercase().starts_with("err") && !value.is_string()
+            };
+            let (errors, others): (Vec<_>, Vec<_>) =
+                map.iter().partition(|(name, value)| is_error(name, value));
+            let (texts, nested): (Vec<_>, Vec<_>) =
+                others.into_iter().partition(|(_, value)| value.is_string());
             for (name, value) in errors.into_iter().chain(texts).chain(nested) {
                 flatten(name, value, fields);
             }
         }
-        Value::Array(list) => list.iter().take(1).for_each(|first| flatten(name, first, fields)),
+        Value::Array(list) => list
+            .iter()
+            .take(1)
+            .for_each(|first| flatten(name, first, fields)),
         Value::String(text) => fields.extend(name, text),
         // It has a name, and so is not void.
         Value::Number(_) | Value::Bool(_) => fields.extend("", &value.to_string()),
@@ -126,7 +150,10 @@ pub(super) fn of_xml(text: &str) -> Fields {
                     kept.push_str(text.as_str());
                 }
             }
-            Token::ElementEnd { end: ElementEnd::Empty | ElementEnd::Close(..), .. } => {
+            Token::ElementEnd {
+                end: ElementEnd::Empty | ElementEnd::Close(..),
+                ..
+            } => {
                 if let Some((name, text)) = open.pop() {
                     fields.extend(name, &text);
                 }

@@ -12,7 +12,11 @@ fn said(body: impl AsRef<[u8]>) -> (Option<String>, Option<String>) {
 
 fn assert_says(body: impl AsRef<[u8]>, code: Option<&str>, message: Option<&str>) {
     let shown = String::from_utf8_lossy(body.as_ref()).into_owned();
-    assert_eq!(said(body), (code.map(str::to_owned), message.map(str::to_owned)), "{shown}");
+    assert_eq!(
+        said(body),
+        (code.map(str::to_owned), message.map(str::to_owned)),
+        "{shown}"
+    );
 }
 
 const DENIED: Option<&str> = Some("AccessDenied");
@@ -20,7 +24,8 @@ const WHY: &str = "the session name is not allowed here";
 
 #[test]
 fn both_shapes_of_an_error_are_read() {
-    let inner = "<Code>AccessDenied</Code><Message>a &lt;b&gt; &amp; c &#39;d&#x27; &amp;lt;</Message>";
+    let inner =
+        "<Code>AccessDenied</Code><Message>a &lt;b&gt; &amp; c &#39;d&#x27; &amp;lt;</Message>";
     for document in [
         format!("<?xml version=\"1.0\"?><Error>{inner}<RequestId>tx1</RequestId></Error>"),
         format!(
@@ -53,8 +58,7 @@ fn xml_is_read_however_it_is_written() {
     ] {
         assert_says(&document, DENIED, Some(WHY));
     }
-    let html_inside =
-        "<Error><Code>AccessDenied</Code><Message><![CDATA[<html><title>no</title></html>]]></Message></Error>";
+    let html_inside = "<Error><Code>AccessDenied</Code><Message><![CDATA[<html><title>no</title></html>]]></Message></Error>";
     assert_says(html_inside, DENIED, Some("<html><title>no</title></html>"));
     let soap = format!(
         "<s:Envelope xmlns:s='x'><s:Body><s:Fault><faultcode>Client</faultcode><faultstring>{WHY}</faultstring></s:Fault></s:Body></s:Envelope>"
@@ -69,27 +73,87 @@ fn xml_is_read_however_it_is_written() {
 #[test]
 fn json_says_its_message_in_each_of_its_shapes() {
     for (document, code, message) in [
-        (r#"{"Code":"AccessDenied","Message":"why","RequestId":"tx1"}"#, DENIED, "why"),
+        (
+            r#"{"Code":"AccessDenied","Message":"why","RequestId":"tx1"}"#,
+            DENIED,
+            "why",
+        ),
         (r#"{"code":"AccessDenied","message":"why"}"#, DENIED, "why"),
         (r#"{"message":"why"}"#, None, "why"),
         (r#"{"Message":"why"}"#, None, "why"),
         (r#"{"msg":"why"}"#, None, "why"),
-        (r#"{"Error":{"Code":"AccessDenied","Message":"why","Type":"Sender"},"RequestId":"tx1"}"#, DENIED, "why"),
-        (r#"{"ErrorResponse":{"Error":{"Code":"AccessDenied","Message":"why"},"RequestId":"tx1"}}"#, DENIED, "why"),
-        (r#"{"Response":{"Error":{"Code":"AccessDenied","Message":"why"},"RequestId":"tx1"}}"#, DENIED, "why"),
-        (r#"{"error":{"code":"AccessDenied","message":"why"},"message":"outer"}"#, DENIED, "why"),
-        (r#"{"error":{"code":403,"message":"why","status":"PERMISSION_DENIED"}}"#, None, "why"),
-        (r#"{"errors":[{"message":"why"},{"message":"more"}]}"#, None, "why"),
+        (
+            r#"{"Error":{"Code":"AccessDenied","Message":"why","Type":"Sender"},"RequestId":"tx1"}"#,
+            DENIED,
+            "why",
+        ),
+        (
+            r#"{"ErrorResponse":{"Error":{"Code":"AccessDenied","Message":"why"},"RequestId":"tx1"}}"#,
+            DENIED,
+            "why",
+        ),
+        (
+            r#"{"Response":{"Error":{"Code":"AccessDenied","Message":"why"},"RequestId":"tx1"}}"#,
+            DENIED,
+            "why",
+        ),
+        (
+            r#"{"error":{"code":"AccessDenied","message":"why"},"message":"outer"}"#,
+            DENIED,
+            "why",
+        ),
+        (
+            r#"{"error":{"code":403,"message":"why","status":"PERMISSION_DENIED"}}"#,
+            None,
+            "why",
+        ),
+        (
+            r#"{"errors":[{"message":"why"},{"message":"more"}]}"#,
+            None,
+            "why",
+        ),
         (r#"[{"message":"why"}]"#, None, "why"),
-        (r#"{"__type":"com.amazon.coral.service#AccessDenied","message":"why"}"#, DENIED, "why"),
-        (r#"{"__type":"AccessDenied:http://internal/","Message":"why"}"#, DENIED, "why"),
-        (r#"{"Code":"InvalidArgument","Message":"why"}"#, Some("InvalidArgument"), "why"),
-        (r#"{"error":"invalid_request","error_description":"why"}"#, None, "invalid_request: why"),
+        (
+            r#"{"__type":"com.amazon.coral.service#AccessDenied","message":"why"}"#,
+            DENIED,
+            "why",
+        ),
+        (
+            r#"{"__type":"AccessDenied:http://internal/","Message":"why"}"#,
+            DENIED,
+            "why",
+        ),
+        (
+            r#"{"Code":"InvalidArgument","Message":"why"}"#,
+            Some("InvalidArgument"),
+            "why",
+        ),
+        (
+            r#"{"error":"invalid_request","error_description":"why"}"#,
+            None,
+            "invalid_request: why",
+        ),
         (r#"{"error":"why"}"#, None, "why"),
-        (r#"{"title":"Forbidden","detail":"why","status":403}"#, None, "Forbidden: why"),
-        (r#"{"kind":"Status","status":"Failure","message":"why","reason":"Forbidden","code":403}"#, None, "why"),
-        (r#"{"code":"ROUTE_NOT_FOUND","message":"why"}"#, None, "ROUTE_NOT_FOUND: why"),
-        (r#"{"fault":{"faultstring":"why","detail":{"errorcode":"policies.denied"}}}"#, None, "policies.denied: why"),
+        (
+            r#"{"title":"Forbidden","detail":"why","status":403}"#,
+            None,
+            "Forbidden: why",
+        ),
+        (
+            r#"{"kind":"Status","status":"Failure","message":"why","reason":"Forbidden","code":403}"#,
+            None,
+            "why",
+        ),
+        (
+            r#"{"code":"ROUTE_NOT_FOUND","message":"why"}"#,
+            None,
+            "ROUTE_NOT_FOUND: why",
+        ),
+        (
+            r#"{"fault":{"faultstring":"why","detail":{"errorcode":"policies.denied"}}}"#,
+            None,
+            "policies.denied: why",
+        ),
         (r#"{"message":"w\u0068y\nand more"}"#, None, "why\nand more"),
         (r#""why""#, None, "why"),
         (r#"{"errors":["why","more"]}"#, None, "why"),
@@ -127,8 +191,14 @@ fn a_page_says_its_title_and_its_heading() {
             "<html><head><title>403 Forbidden</title></head><body><center><h1>403 Forbidden</h1></center></body></html>",
             "403 Forbidden",
         ),
-        ("<html><head><title>403 Forbidden</title></head><body><h1>why</h1></body></html>", "403 Forbidden: why"),
-        ("<!DOCTYPE html>\n<HTML><HEAD><TITLE lang=en>\n Access\n  denied </TITLE>", "Access denied"),
+        (
+            "<html><head><title>403 Forbidden</title></head><body><h1>why</h1></body></html>",
+            "403 Forbidden: why",
+        ),
+        (
+            "<!DOCTYPE html>\n<HTML><HEAD><TITLE lang=en>\n Access\n  denied </TITLE>",
+            "Access denied",
+        ),
         (
             "<html><title></title><body><h1 class='x'>Not <em>allowed</em> &mdash; here &amp; now</h1>",
             "Not allowed &mdash; here & now",
@@ -144,12 +214,24 @@ fn a_page_says_its_title_and_its_heading() {
             "<?xml version='1.0'?><!DOCTYPE html PUBLIC 'x' 'y'><html xmlns='z'><head><title>why</title></head></html>",
             "why",
         ),
-        ("<html><title>502 Bad Gateway</title><Code>x</Code></html>", "502 Bad Gateway"),
-        ("<html><title>un&#x66;inished &lt;tag&gt;", "unfinished <tag>"),
+        (
+            "<html><title>502 Bad Gateway</title><Code>x</Code></html>",
+            "502 Bad Gateway",
+        ),
+        (
+            "<html><title>un&#x66;inished &lt;tag&gt;",
+            "unfinished <tag>",
+        ),
     ] {
         assert_says(page, None, Some(says));
     }
-    for nothing in ["<html></html>", "<html><title></title><h1></h1>", "<html><script>x</script>", "<html", "<"] {
+    for nothing in [
+        "<html></html>",
+        "<html><title></title><h1></h1>",
+        "<html><script>x</script>",
+        "<html",
+        "<",
+    ] {
         assert_eq!(said(nothing).0, None);
     }
     assert_says("<html><title></title><h1></h1></html>", None, None);
@@ -170,24 +252,45 @@ fn names_of_characters_have_an_end() {
 fn other_charsets_are_text_and_what_is_no_text_says_nothing() {
     let utf16 = |text: &str, big: bool| -> Vec<u8> {
         let units = std::iter::once(0xfeff).chain(text.encode_utf16());
-        units.flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
+        units
+            .flat_map(|unit| {
+                if big {
+                    unit.to_be_bytes()
+                } else {
+                    unit.to_le_bytes()
+                }
+            })
+            .collect()
     };
     let document = "<Error><Code>AccessDenied</Code><Message>für alle</Message></Error>";
     assert_says(utf16(document, false), DENIED, Some("für alle"));
     assert_says(utf16(document, true), DENIED, Some("für alle"));
     assert_says(utf16("nicht für alle", true), None, Some("nicht für alle"));
-    assert_says(b"<Error><Code>AccessDenied</Code><Message>f\xfcr alle</Message></Error>", DENIED, Some("für alle"));
+    assert_says(
+        b"<Error><Code>AccessDenied</Code><Message>f\xfcr alle</Message></Error>",
+        DENIED,
+        Some("für alle"),
+    );
     assert_says(b"nicht f\xfcr alle", None, Some("nicht für alle"));
-    for body in [&b""[..], b"\xff\xfe", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b", b"\x00\x01\x02text", b"a\x00b"]
-    {
+    for body in [
+        &b""[..],
+        b"\xff\xfe",
+        b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b",
+        b"\x00\x01\x02text",
+        b"a\x00b",
+    ] {
         assert_says(body, None, None);
     }
 }
 
 #[test]
 fn a_document_without_text_says_nothing() {
-    for body in ["<Error><Code></Code><Message></Message></Error>", "<a><b/></a>", "<Error/>", "<?xml version='1.0'?>"]
-    {
+    for body in [
+        "<Error><Code></Code><Message></Message></Error>",
+        "<a><b/></a>",
+        "<Error/>",
+        "<?xml version='1.0'?>",
+    ] {
         assert_eq!(read(body.as_bytes()), ErrorDocument::default(), "{body}");
     }
 }

@@ -12,7 +12,10 @@ fn role() -> RoleArn {
 }
 
 fn session(assumed_role_arn: Option<String>) -> ReplyDetails {
-    ReplyDetails { assumed_role_arn, ..ReplyDetails::default() }
+    ReplyDetails {
+        assumed_role_arn,
+        ..ReplyDetails::default()
+    }
 }
 
 fn good() -> Fields {
@@ -21,17 +24,25 @@ fn good() -> Fields {
         secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
         session_token: "IQoJb3JpZ2luX2VjEHYaCXVzLWVhc3QtMSJHMEUCIQD//////////w==".into(),
         expiration: Wall::from_unix_seconds(1_795_327_200),
-        details: session(Some("arn:aws:sts::111122223333:assumed-role/app/ns.pod".into())),
+        details: session(Some(
+            "arn:aws:sts::111122223333:assumed-role/app/ns.pod".into(),
+        )),
     }
 }
 
 fn checked(server: Server, asked: Option<&RoleArn>, fields: Fields) -> Result<Reply, Failure> {
-    let envelope = Envelope { request_id: Some("id-1".into()), status: Some(200), date: None };
+    let envelope = Envelope {
+        request_id: Some("id-1".into()),
+        status: Some(200),
+        date: None,
+    };
     check(server, asked, fields, envelope)
 }
 
 fn class(server: Server, fields: Fields) -> Option<Class> {
-    checked(server, Some(&role()), fields).err().map(|failure| failure.class)
+    checked(server, Some(&role()), fields)
+        .err()
+        .map(|failure| failure.class)
 }
 
 #[test]
@@ -39,11 +50,17 @@ fn a_good_reply_keeps_every_field() {
     let reply = checked(Server::Aws, Some(&role()), good()).expect("a reply");
     let (credentials, fields) = (&reply.credentials, good());
     assert_eq!(credentials.access_key_id, fields.access_key_id);
-    assert_eq!(credentials.secret_access_key.expose(), fields.secret_access_key);
+    assert_eq!(
+        credentials.secret_access_key.expose(),
+        fields.secret_access_key
+    );
     assert_eq!(credentials.session_token.expose(), fields.session_token);
     assert_eq!(credentials.expiration, fields.expiration);
     assert_eq!(credentials.account.as_deref(), Some("111122223333"));
-    assert_eq!(reply.details.assumed_role_arn, fields.details.assumed_role_arn);
+    assert_eq!(
+        reply.details.assumed_role_arn,
+        fields.details.assumed_role_arn
+    );
     assert_eq!(reply.details.request_id.as_deref(), Some("id-1"));
 }
 
@@ -52,29 +69,61 @@ fn each_unusable_field_is_a_bad_reply_on_every_server() {
     type Spoil = fn(&mut Fields);
     let spoilt: [(&str, Spoil); 18] = [
         ("no key id", |fields| fields.access_key_id.clear()),
-        ("key id with a slash", |fields| fields.access_key_id = "ASIA/QWERTYUIOPASDFGH".into()),
-        ("key id with a comma", |fields| fields.access_key_id = "ASIA,QWERTYUIOPASDFGH".into()),
-        ("key id with an equals sign", |fields| fields.access_key_id = "ASIAQWERTYUIOPASDFGH=".into()),
-        ("key id with a blank", |fields| fields.access_key_id = "ASIA QWERTYUIOPASDFGH".into()),
-        ("key id with a quote", |fields| fields.access_key_id = "ASIA\"QWERTYUIOPASDFGH".into()),
-        ("key id with a letter of another script", |fields| fields.access_key_id = "ASIÄQWERTYUIOPASDFGH".into()),
-        ("key id too long", |fields| fields.access_key_id = "A".repeat(129)),
+        ("key id with a slash", |fields| {
+            fields.access_key_id = "ASIA/QWERTYUIOPASDFGH".into();
+        }),
+        ("key id with a comma", |fields| {
+            fields.access_key_id = "ASIA,QWERTYUIOPASDFGH".into();
+        }),
+        ("key id with an equals sign", |fields| {
+            fields.access_key_id = "ASIAQWERTYUIOPASDFGH=".into();
+        }),
+        ("key id with a blank", |fields| {
+            fields.access_key_id = "ASIA QWERTYUIOPASDFGH".into();
+        }),
+        ("key id with a quote", |fields| {
+            fields.access_key_id = "ASIA\"QWERTYUIOPASDFGH".into();
+        }),
+        ("key id with a letter of another script", |fields| {
+            fields.access_key_id = "ASIÄQWERTYUIOPASDFGH".into();
+        }),
+        ("key id too long", |fields| {
+            fields.access_key_id = "A".repeat(129);
+        }),
         ("no secret", |fields| fields.secret_access_key.clear()),
-        ("secret with a line break", |fields| fields.secret_access_key.push('\n')),
-        ("secret too long", |fields| fields.secret_access_key = "s".repeat(513)),
+        ("secret with a line break", |fields| {
+            fields.secret_access_key.push('\n');
+        }),
+        ("secret too long", |fields| {
+            fields.secret_access_key = "s".repeat(513);
+        }),
         ("no session token", |fields| fields.session_token.clear()),
-        ("session token with a quote", |fields| fields.session_token.push('"')),
-        ("session token too long", |fields| fields.session_token = "t".repeat(8193)),
-        ("no expiration", |fields| fields.expiration = Wall::default()),
-        ("expiration in the year 10000", |fields| fields.expiration = Wall::from_unix_seconds(253_402_300_800)),
-        ("ARN with a space", |fields| fields.details.assumed_role_arn = Some("arn:aws:sts:: :x/y".into())),
+        ("session token with a quote", |fields| {
+            fields.session_token.push('"');
+        }),
+        ("session token too long", |fields| {
+            fields.session_token = "t".repeat(8193);
+        }),
+        ("no expiration", |fields| {
+            fields.expiration = Wall::default();
+        }),
+        ("expiration in the year 10000", |fields| {
+            fields.expiration = Wall::from_unix_seconds(253_402_300_800);
+        }),
+        ("ARN with a space", |fields| {
+            fields.details.assumed_role_arn = Some("arn:aws:sts:: :x/y".into());
+        }),
         ("nothing at all", |fields| *fields = Fields::default()),
     ];
     for (name, spoil) in spoilt {
         for server in [Server::Aws, Server::Other] {
             let mut fields = good();
             spoil(&mut fields);
-            assert_eq!(class(server, fields), Some(Class::BadReply), "{name} from {server:?}");
+            assert_eq!(
+                class(server, fields),
+                Some(Class::BadReply),
+                "{name} from {server:?}"
+            );
         }
     }
 }
@@ -82,15 +131,35 @@ fn each_unusable_field_is_a_bad_reply_on_every_server() {
 #[test]
 fn own_key_ids_and_silence_about_the_role_are_fine_only_outside_aws() {
     for silent in [None, Some(String::new())] {
-        let silent = Fields { details: session(silent), ..good() };
+        let silent = Fields {
+            details: session(silent),
+            ..good()
+        };
         assert_eq!(class(Server::Aws, silent.clone()), Some(Class::BadReply));
         let reply = checked(Server::Other, Some(&role()), silent).expect("a reply");
-        assert_eq!(reply.credentials.account.as_deref(), Some("111122223333"), "the account asked for");
+        assert_eq!(
+            reply.credentials.account.as_deref(),
+            Some("111122223333"),
+            "the account asked for"
+        );
         assert_eq!(reply.details.assumed_role_arn, None);
     }
-    for id in ["K7", "loki-reader-0000", "a.b@c.example.org", "team:backup$nightly", "{user}|x;y?&<z>"] {
-        let own = Fields { access_key_id: id.into(), ..good() };
-        assert_eq!(class(Server::Aws, own.clone()), Some(Class::BadReply), "{id}");
+    for id in [
+        "K7",
+        "loki-reader-0000",
+        "a.b@c.example.org",
+        "team:backup$nightly",
+        "{user}|x;y?&<z>",
+    ] {
+        let own = Fields {
+            access_key_id: id.into(),
+            ..good()
+        };
+        assert_eq!(
+            class(Server::Aws, own.clone()),
+            Some(Class::BadReply),
+            "{id}"
+        );
         assert_eq!(class(Server::Other, own), None, "{id}");
     }
 }
@@ -98,24 +167,44 @@ fn own_key_ids_and_silence_about_the_role_are_fine_only_outside_aws() {
 #[test]
 fn another_role_than_asked_for_is_refused_by_name_and_on_aws_by_account() {
     let foreign = "arn:aws:sts::999922223333:assumed-role/app/x";
-    for other in ["arn:aws:sts::111122223333:assumed-role/other/x", foreign, "app"] {
+    for other in [
+        "arn:aws:sts::111122223333:assumed-role/other/x",
+        foreign,
+        "app",
+    ] {
         for server in [Server::Aws, Server::Other] {
             if server == Server::Other && other == foreign {
                 continue;
             }
-            let fields = Fields { details: session(Some(other.into())), ..good() };
+            let fields = Fields {
+                details: session(Some(other.into())),
+                ..good()
+            };
             let failure = checked(server, Some(&role()), fields).expect_err(other);
-            assert_eq!((failure.class, failure.code.as_str()), (Class::Role, "RoleMismatch"));
-            assert!(failure.message.contains(ROLE) && failure.message.contains(other), "{}", failure.message);
+            assert_eq!(
+                (failure.class, failure.code.as_str()),
+                (Class::Role, "RoleMismatch")
+            );
+            assert!(
+                failure.message.contains(ROLE) && failure.message.contains(other),
+                "{}",
+                failure.message
+            );
         }
     }
     for account in ["000000000000", ""] {
         let arn = format!("arn:aws:sts::{account}:assumed-role/app/x");
-        let elsewhere = Fields { details: session(Some(arn)), ..good() };
+        let elsewhere = Fields {
+            details: session(Some(arn)),
+            ..good()
+        };
         checked(Server::Other, Some(&role()), elsewhere)
             .expect("other servers have one account for all roles, or none");
     }
-    let unasked = Fields { details: session(Some("arn:minio:sts:::assumed-role/x/y".into())), ..good() };
+    let unasked = Fields {
+        details: session(Some("arn:minio:sts:::assumed-role/x/y".into())),
+        ..good()
+    };
     let reply = checked(Server::Other, None, unasked).expect("no role was asked for");
     assert_eq!(reply.credentials.account, None);
 }
@@ -124,38 +213,95 @@ fn another_role_than_asked_for_is_refused_by_name_and_on_aws_by_account() {
 fn outside_aws_the_assumed_role_may_keep_its_path() {
     let judged = |server, asked: &str, assumed: &str| {
         let asked = RoleArn::parse(asked).expect(asked);
-        let fields = Fields { details: session(Some(assumed.into())), ..good() };
-        checked(server, Some(&asked), fields).map(|_| ()).map_err(|failure| failure.code)
+        let fields = Fields {
+            details: session(Some(assumed.into())),
+            ..good()
+        };
+        checked(server, Some(&asked), fields)
+            .map(|_| ())
+            .map_err(|failure| failure.code)
     };
     // The first as AWS answers, then Ceph RGW and SeaweedFS with the path, then SeaweedFS's first releases.
     for (asked, assumed) in [
-        ("arn:aws:iam::111122223333:role/a/b/app", "arn:aws:sts::111122223333:assumed-role/app/ns.pod"),
-        ("arn:aws:iam:::role/a/b/app", "arn:aws:sts:::assumed-role/a/b/app/ns.pod"),
-        ("arn:aws:iam::team1:role/a/app", "arn:aws:sts::team1:assumed-role/a/app/x_+=,.@-y"),
-        ("arn:aws:iam::111122223333:role/a/app", "arn:aws:sts::000000000000:assumed-role/a/app/ns.pod"),
-        ("arn:aws:iam::111122223333:role/app", "arn:aws:sts::assumed-role/app/ns.pod"),
+        (
+            "arn:aws:iam::111122223333:role/a/b/app",
+            "arn:aws:sts::111122223333:assumed-role/app/ns.pod",
+        ),
+        (
+            "arn:aws:iam:::role/a/b/app",
+            "arn:aws:sts:::assumed-role/a/b/app/ns.pod",
+        ),
+        (
+            "arn:aws:iam::team1:role/a/app",
+            "arn:aws:sts::team1:assumed-role/a/app/x_+=,.@-y",
+        ),
+        (
+            "arn:aws:iam::111122223333:role/a/app",
+            "arn:aws:sts::000000000000:assumed-role/a/app/ns.pod",
+        ),
+        (
+            "arn:aws:iam::111122223333:role/app",
+            "arn:aws:sts::assumed-role/app/ns.pod",
+        ),
     ] {
-        assert_eq!(judged(Server::Other, asked, assumed), Ok(()), "{asked} {assumed}");
+        assert_eq!(
+            judged(Server::Other, asked, assumed),
+            Ok(()),
+            "{asked} {assumed}"
+        );
     }
     // A session of a role whose path ends like the name that was asked for is another role's.
     for (asked, assumed) in [
-        ("arn:aws:iam:::role/app/admin", "arn:aws:sts:::assumed-role/app/other/ns.pod"),
-        ("arn:aws:iam:::role/accounting", "arn:aws:sts:::assumed-role/accounting/admin/ns.pod"),
-        ("arn:aws:iam:::role/a/accounting", "arn:aws:sts:::assumed-role/b/accounting/ns.pod"),
-        ("arn:aws:iam:::role/a/accounting", "arn:aws:sts:::assumed-role/xa/accounting/ns.pod"),
-        ("arn:aws:iam:::role/a/accounting", "arn:aws:sts:::assumed-role/a/accounting"),
-        ("arn:aws:iam:::role/accounting", "arn:aws:sts:::federated-user/accounting/ns.pod"),
-        ("arn:aws:iam:::role/accounting", "arn:aws:sts:::x/assumed-role/accounting/ns.pod"),
+        (
+            "arn:aws:iam:::role/app/admin",
+            "arn:aws:sts:::assumed-role/app/other/ns.pod",
+        ),
+        (
+            "arn:aws:iam:::role/accounting",
+            "arn:aws:sts:::assumed-role/accounting/admin/ns.pod",
+        ),
+        (
+            "arn:aws:iam:::role/a/accounting",
+            "arn:aws:sts:::assumed-role/b/accounting/ns.pod",
+        ),
+        (
+            "arn:aws:iam:::role/a/accounting",
+            "arn:aws:sts:::assumed-role/xa/accounting/ns.pod",
+        ),
+        (
+            "arn:aws:iam:::role/a/accounting",
+            "arn:aws:sts:::assumed-role/a/accounting",
+        ),
+        (
+            "arn:aws:iam:::role/accounting",
+            "arn:aws:sts:::federated-user/accounting/ns.pod",
+        ),
+        (
+            "arn:aws:iam:::role/accounting",
+            "arn:aws:sts:::x/assumed-role/accounting/ns.pod",
+        ),
     ] {
-        assert_eq!(judged(Server::Other, asked, assumed), Err("RoleMismatch".into()), "{asked} {assumed}");
+        assert_eq!(
+            judged(Server::Other, asked, assumed),
+            Err("RoleMismatch".into()),
+            "{asked} {assumed}"
+        );
     }
     let with_path = "arn:aws:sts::111122223333:assumed-role/team/app/ns.pod";
-    assert_eq!(judged(Server::Aws, ROLE, with_path), Err("RoleMismatch".into()), "AWS drops the path");
+    assert_eq!(
+        judged(Server::Aws, ROLE, with_path),
+        Err("RoleMismatch".into()),
+        "AWS drops the path"
+    );
 }
 
 #[test]
 fn a_refused_reply_is_described_without_its_content() {
-    let fields = Fields { access_key_id: "CANARY KEY".into(), secret_access_key: "CANARY".into(), ..good() };
+    let fields = Fields {
+        access_key_id: "CANARY KEY".into(),
+        secret_access_key: "CANARY".into(),
+        ..good()
+    };
     let failure = checked(Server::Aws, None, fields).expect_err("malformed");
     assert!(!format!("{failure:?}").contains("CANARY"), "{failure:?}");
 }

@@ -27,18 +27,31 @@ fn what_finds_no_room_is_dropped_counted_and_said_once_there_is_room_again() {
         LOST.fetch_add(lost, Relaxed);
     });
     for number in 0..ALL {
-        (&lines).write_all(&numbered(number)).expect("never an error");
+        (&lines)
+            .write_all(&numbered(number))
+            .expect("never an error");
     }
     let dropped = lines.dropped().count();
     let kept = ALL - usize::try_from(dropped).expect("a few");
     // The queue, and what the pipe holds: 64 KiB, or a page where a user's pipes are many.
-    assert!((ROOM / 1024..=ROOM / 1024 + 1025).contains(&kept), "{kept} of {ALL}");
-    let mut read = BufReader::new(reader).split(b'\n').map(|line| line.expect("open"));
+    assert!(
+        (ROOM / 1024..=ROOM / 1024 + 1025).contains(&kept),
+        "{kept} of {ALL}"
+    );
+    let mut read = BufReader::new(reader)
+        .split(b'\n')
+        .map(|line| line.expect("open"));
     let mut next = 0;
     for _ in 0..kept {
         let line = read.next().expect("a line");
-        let number = std::str::from_utf8(&line[..10]).expect("digits").parse().expect("a number");
-        assert!(number >= next && [&line[..], b"\n"].concat() == numbered(number), "whole and in order: {number}");
+        let number = std::str::from_utf8(&line[..10])
+            .expect("digits")
+            .parse()
+            .expect("a number");
+        assert!(
+            number >= next && [&line[..], b"\n"].concat() == numbered(number),
+            "whole and in order: {number}"
+        );
         assert!(next > 0 || number == 0, "from the first on");
         next = number + 1;
     }
@@ -47,14 +60,20 @@ fn what_finds_no_room_is_dropped_counted_and_said_once_there_is_room_again() {
     (&lines).write_all(b"later\n").expect("never an error");
     assert_eq!(read.next().expect("a line"), b"later");
     lines.flush(BOUND);
-    assert_eq!((LOST.load(Relaxed), lines.dropped().count()), (dropped, dropped), "said once");
+    assert_eq!(
+        (LOST.load(Relaxed), lines.dropped().count()),
+        (dropped, dropped),
+        "said once"
+    );
 }
 
 #[test]
 fn a_flush_waits_for_the_reader_and_not_for_ever() {
     let (lines, mut reader) = lines(|_| ());
     for number in 0..100 {
-        (&lines).write_all(&numbered(number)).expect("never an error");
+        (&lines)
+            .write_all(&numbered(number))
+            .expect("never an error");
     }
     // A failing test would hang here.
     lines.flush(Duration::from_millis(10));
@@ -117,7 +136,10 @@ impl AsFd for Disk {
 fn what_breaks_off_spoils_no_other_line() {
     let kept = tempfile::NamedTempFile::new().expect("a file");
     let room = Arc::new(Mutex::new(b"first\nsec".len()));
-    let disk = Disk { file: kept.reopen().expect("a file"), room: Arc::clone(&room) };
+    let disk = Disk {
+        file: kept.reopen().expect("a file"),
+        room: Arc::clone(&room),
+    };
     let lines = Lines::start(disk, |_| ()).expect("a thread");
     let write = |text: &str| {
         (&lines).write_all(text.as_bytes()).expect("never an error");
@@ -131,7 +153,10 @@ fn what_breaks_off_spoils_no_other_line() {
     *room.lock().expect("no panic") = 1024;
     write("whole\n");
     write("and whole\n");
-    assert_eq!(std::fs::read_to_string(kept.path()).expect("text"), "first\nsec\nwhole\nand whole\n");
+    assert_eq!(
+        std::fs::read_to_string(kept.path()).expect("text"),
+        "first\nsec\nwhole\nand whole\n"
+    );
     assert_eq!(lines.dropped().count(), 3);
 }
 
@@ -145,7 +170,13 @@ fn one_text_may_be_longer_than_the_room() {
     }
     let mut read = vec![0; 6 + long.len()];
     reader.read_exact(&mut read).expect("open");
-    assert_eq!((read == [b"short\n", &long[..]].concat(), lines.dropped().count()), (true, 0));
+    assert_eq!(
+        (
+            read == [b"short\n", &long[..]].concat(),
+            lines.dropped().count()
+        ),
+        (true, 0)
+    );
 }
 
 /// Set in the process that panics.
@@ -156,7 +187,9 @@ fn a_panic_is_one_line_and_does_not_wait_for_a_reader() {
     if std::env::var_os(PANICS).is_some() {
         let lines = Lines::start(io::stderr(), |_| ()).expect("a thread");
         lines.take_panics();
-        let panicking = thread::Builder::new().name("unlucky".to_owned()).spawn(|| panic!("two\nlines \u{1b}[31m"));
+        let panicking = thread::Builder::new()
+            .name("unlucky".to_owned())
+            .spawn(|| panic!("two\nlines \u{1b}[31m"));
         let ended = panicking.expect("a thread").join();
         assert!(ended.is_err());
         lines.flush(Duration::from_millis(50));
@@ -165,14 +198,26 @@ fn a_panic_is_one_line_and_does_not_wait_for_a_reader() {
     let name = "telemetry::lines::tests::a_panic_is_one_line_and_does_not_wait_for_a_reader";
     let start = |stderr: Stdio| {
         let mut command = Command::new(std::env::current_exe().expect("this test"));
-        command.args(["--exact", name, "--nocapture"]).env(PANICS, "1").stdout(Stdio::null()).stderr(stderr);
+        command
+            .args(["--exact", name, "--nocapture"])
+            .env(PANICS, "1")
+            .stdout(Stdio::null())
+            .stderr(stderr);
         command.spawn().expect("it starts")
     };
     let output = start(Stdio::piped()).wait_with_output().expect("our child");
     let text = String::from_utf8(output.stderr).expect("text");
-    let said = text.lines().filter(|line| line.contains("panicked")).collect::<Vec<_>>();
-    let [said] = said.as_slice() else { panic!("one line: {text}") };
-    assert!(said.starts_with("thread 'unlucky' panicked at src/telemetry/lines/tests.rs:"), "{said}");
+    let said = text
+        .lines()
+        .filter(|line| line.contains("panicked"))
+        .collect::<Vec<_>>();
+    let [said] = said.as_slice() else {
+        panic!("one line: {text}")
+    };
+    assert!(
+        said.starts_with("thread 'unlucky' panicked at src/telemetry/lines/tests.rs:"),
+        "{said}"
+    );
     assert!(said.ends_with(" two lines \\u001b[31m"), "{said}");
 
     let (reader, mut writer) = pipe().expect("a pipe");

@@ -13,9 +13,18 @@ impl Draft {
         };
         let mut tags = Keys::new();
         for number in 0..count {
-            let value =
-                self.text("tags", 1, 256, "aZ9 _.:/=+-@\u{e4}\u{4e2d}\u{2003}\u{660}", "<\t\u{93e}\u{20dd}\u{ad}");
-            let value = if self.random.u8(0..8) == 0 { String::new() } else { value };
+            let value = self.text(
+                "tags",
+                1,
+                256,
+                "aZ9 _.:/=+-@\u{e4}\u{4e2d}\u{2003}\u{660}",
+                "<\t\u{93e}\u{20dd}\u{ad}",
+            );
+            let value = if self.random.u8(0..8) == 0 {
+                String::new()
+            } else {
+                value
+            };
             tags.insert(format!("Key {at}.{number}"), value.into());
         }
         if count > 0 && self.goes_wrong("tags") {
@@ -36,7 +45,12 @@ impl Draft {
         let file = self.pick(&["totpSecretFile", "tokenCodeFile"]);
         mfa.insert(
             file.to_owned(),
-            self.file(if file == "totpSecretFile" { "totpSecretFile" } else { "tokenCodeFile" }).into(),
+            self.file(if file == "totpSecretFile" {
+                "totpSecretFile"
+            } else {
+                "tokenCodeFile"
+            })
+            .into(),
         );
         if self.goes_wrong("mfa") {
             if self.random.bool() {
@@ -52,11 +66,22 @@ impl Draft {
     pub(super) fn hop(&mut self, at: usize, is_chained: bool) -> Value {
         let mut keys = Keys::new();
         let tags = self.tags(at);
-        let mut transitive: Vec<String> = tags.keys().filter(|_| self.random.bool()).take(50).cloned().collect();
+        let mut transitive: Vec<String> = tags
+            .keys()
+            .filter(|_| self.random.bool())
+            .take(50)
+            .cloned()
+            .collect();
         self.handed_down.extend(transitive.iter().cloned());
         if self.goes_wrong("transitiveTagKeys") {
-            let twice = transitive.first().map_or_else(|| "no tag".to_owned(), |key| key.to_uppercase());
-            transitive.push(if self.random.bool() { twice } else { "no tag".to_owned() });
+            let twice = transitive
+                .first()
+                .map_or_else(|| "no tag".to_owned(), |key| key.to_uppercase());
+            transitive.push(if self.random.bool() {
+                twice
+            } else {
+                "no tag".to_owned()
+            });
         }
         keys.insert("tags".to_owned(), tags.into());
         keys.insert("transitiveTagKeys".to_owned(), transitive.into());
@@ -69,15 +94,21 @@ impl Draft {
         if self.sometimes() {
             keys.insert(
                 "sessionDuration".to_owned(),
-                self.duration(if is_chained { 3600 } else { 43_200 }, true).into(),
+                self.duration(if is_chained { 3600 } else { 43_200 }, true)
+                    .into(),
             );
         }
         if self.sometimes() {
-            keys.insert("externalId".to_owned(), self.text("externalId", 2, 1224, "aZ09_+=,.@:/-", " <\u{e4}").into());
+            keys.insert(
+                "externalId".to_owned(),
+                self.text("externalId", 2, 1224, "aZ09_+=,.@:/-", " <\u{e4}")
+                    .into(),
+            );
         }
         if self.sometimes() {
             let identity = if self.goes_wrong("sourceIdentity") {
-                self.pick(&["aws:me", "x", "a/b", "somebody-else"]).to_owned()
+                self.pick(&["aws:me", "x", "a/b", "somebody-else"])
+                    .to_owned()
             } else {
                 self.identity.clone()
             };
@@ -95,11 +126,18 @@ impl Draft {
     }
 
     pub(super) fn contexts(&mut self) -> Value {
-        let count = if self.goes_wrong("providedContexts") { 6 } else { self.random.usize(0..=5) };
+        let count = if self.goes_wrong("providedContexts") {
+            6
+        } else {
+            self.random.usize(0..=5)
+        };
         let context = |draft: &mut Self| {
             let good = "arn:aws:iam::aws:contextProvider/IdentityCenter";
-            let arn =
-                if draft.goes_wrong("providerArn") { draft.pick(&["x", "arn:aws:iam::aws:policy/x"]) } else { good };
+            let arn = if draft.goes_wrong("providerArn") {
+                draft.pick(&["x", "arn:aws:iam::aws:policy/x"])
+            } else {
+                good
+            };
             json!({"providerArn": arn, "contextAssertionFile": draft.file("contextAssertionFile")})
         };
         (0..count).map(|_| context(self)).collect()

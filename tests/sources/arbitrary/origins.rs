@@ -12,15 +12,25 @@ impl Draft {
             "saml" => self.saml(&mut keys),
             "cognito" => self.cognito(&mut keys),
             _ => {
-                keys.insert("credentialsFile".to_owned(), self.file("credentialsFile").into());
+                keys.insert(
+                    "credentialsFile".to_owned(),
+                    self.file("credentialsFile").into(),
+                );
                 if self.sometimes() {
-                    let profile = if self.goes_wrong("profile") { "a]b" } else { "ci user" };
+                    let profile = if self.goes_wrong("profile") {
+                        "a]b"
+                    } else {
+                        "ci user"
+                    };
                     keys.insert("profile".to_owned(), profile.into());
                 }
             }
         }
         if matches!(source, "sessionToken" | "federationToken") && self.sometimes() {
-            keys.insert("sessionDuration".to_owned(), self.duration(129_600, false).into());
+            keys.insert(
+                "sessionDuration".to_owned(),
+                self.duration(129_600, false).into(),
+            );
         }
         if source == "sessionToken" && self.sometimes() {
             keys.insert("mfa".to_owned(), self.mfa());
@@ -43,10 +53,17 @@ impl Draft {
             keys.insert("sessionName".to_owned(), self.session_name().into());
         }
         if self.sometimes() {
-            keys.insert("sessionDuration".to_owned(), self.duration(43_200, true).into());
+            keys.insert(
+                "sessionDuration".to_owned(),
+                self.duration(43_200, true).into(),
+            );
         }
         if self.sometimes() {
-            let provider = if self.goes_wrong("providerId") { "https://www.amazon.com" } else { "www.amazon.com" };
+            let provider = if self.goes_wrong("providerId") {
+                "https://www.amazon.com"
+            } else {
+                "www.amazon.com"
+            };
             keys.insert("providerId".to_owned(), provider.into());
         }
         self.restriction(keys);
@@ -54,13 +71,22 @@ impl Draft {
 
     pub(super) fn saml(&mut self, keys: &mut Keys) {
         let good = "arn:aws:iam::111122223333:saml-provider/idp";
-        let principal =
-            if self.goes_wrong("principalArn") { self.pick(&["idp", "arn:aws:iam::1:role/idp"]) } else { good };
+        let principal = if self.goes_wrong("principalArn") {
+            self.pick(&["idp", "arn:aws:iam::1:role/idp"])
+        } else {
+            good
+        };
         keys.insert("roleArn".to_owned(), self.role().into());
         keys.insert("principalArn".to_owned(), principal.into());
-        keys.insert("assertionFile".to_owned(), self.file("assertionFile").into());
+        keys.insert(
+            "assertionFile".to_owned(),
+            self.file("assertionFile").into(),
+        );
         if self.sometimes() {
-            keys.insert("sessionDuration".to_owned(), self.duration(43_200, true).into());
+            keys.insert(
+                "sessionDuration".to_owned(),
+                self.duration(43_200, true).into(),
+            );
         }
         self.restriction(keys);
     }
@@ -75,7 +101,11 @@ impl Draft {
         keys.insert("identityPoolId".to_owned(), pool.into());
         keys.insert("tokenFile".to_owned(), self.file("tokenFile").into());
         if self.sometimes() {
-            let account = if self.goes_wrong("accountId") { self.pick(&["me", "1234"]) } else { "111122223333" };
+            let account = if self.goes_wrong("accountId") {
+                self.pick(&["me", "1234"])
+            } else {
+                "111122223333"
+            };
             keys.insert("accountId".to_owned(), account.into());
         }
         if self.sometimes() {
@@ -87,7 +117,11 @@ impl Draft {
             keys.insert("login".to_owned(), login.into());
         }
         if self.sometimes() {
-            let role = if self.goes_wrong("customRoleArn") { "app" } else { "arn:aws:iam::111122223333:role/pool" };
+            let role = if self.goes_wrong("customRoleArn") {
+                "app"
+            } else {
+                "arn:aws:iam::111122223333:role/pool"
+            };
             keys.insert("customRoleArn".to_owned(), role.into());
         }
     }

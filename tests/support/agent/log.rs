@@ -36,13 +36,21 @@ impl Log {
                 return found;
             }
             seen = lines.len();
-            let left = BOUND.checked_sub(start.elapsed()).unwrap_or_else(|| panic!("{what} not in {lines:#?}"));
-            (lines, _) = changed.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner);
+            let left = BOUND
+                .checked_sub(start.elapsed())
+                .unwrap_or_else(|| panic!("{what} not in {lines:#?}"));
+            (lines, _) = changed
+                .wait_timeout(lines, left)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

@@ -18,9 +18,16 @@ pub fn success(
 ) -> String {
     let issued = &granted.issued;
     let operation = &issued.operation;
-    let further = elements.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let own = granted.details.iter().map(|(name, value)| (*name, value.as_str()));
-    let details = own.chain(further).map(|(name, value)| format!("<{name}>{}</{name}>", escaped(value)));
+    let further = elements
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let own = granted
+        .details
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()));
+    let details = own
+        .chain(further)
+        .map(|(name, value)| format!("<{name}>{}</{name}>", escaped(value)));
     let details = details.collect::<Vec<_>>().concat();
     format!(
         "<{operation}Response xmlns=\"{NAMESPACE}\">\n  <{operation}Result>\n    {details}{}\
@@ -44,17 +51,30 @@ fn principal(issued: &Issued, assumed: Option<&str>, dialect: Dialect) -> String
         ),
         _ => {
             let arn = assumed.map_or_else(|| assumed_role(issued), str::to_owned);
-            dialect.assumed_role_user(issued, &escaped(&arn), &format!("AROAFAKEFAKEFAKEFAKE:{name}"))
+            dialect.assumed_role_user(
+                issued,
+                &escaped(&arn),
+                &format!("AROAFAKEFAKEFAKEFAKE:{name}"),
+            )
         }
     }
 }
 
 /// STS drops the role's path.
 fn assumed_role(issued: &Issued) -> String {
-    let role = issued.role_arn.as_deref().unwrap_or("arn:aws:iam::000000000000:role/derived-from-token");
-    let (partition, account) = (role.split(':').nth(1).unwrap_or_default(), role.split(':').nth(4).unwrap_or_default());
+    let role = issued
+        .role_arn
+        .as_deref()
+        .unwrap_or("arn:aws:iam::000000000000:role/derived-from-token");
+    let (partition, account) = (
+        role.split(':').nth(1).unwrap_or_default(),
+        role.split(':').nth(4).unwrap_or_default(),
+    );
     let name = role.rsplit('/').next().unwrap_or_default();
-    format!("arn:{partition}:sts::{account}:assumed-role/{name}/{}", issued.session_name)
+    format!(
+        "arn:{partition}:sts::{account}:assumed-role/{name}/{}",
+        issued.session_name
+    )
 }
 
 /// The XML of an error.
@@ -69,5 +89,7 @@ pub fn error(status: u16, code: &str, message: &str, request_id: &str, dialect: 
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

@@ -17,7 +17,11 @@ pub enum AnswerBody {
     /// Without end, as fast as it is read.
     Flood,
     /// A part, then the connection is reset.
-    Broken { first: Option<Bytes>, pause: Pin<Box<Sleep>>, connection: std::net::TcpStream },
+    Broken {
+        first: Option<Bytes>,
+        pause: Pin<Box<Sleep>>,
+        connection: std::net::TcpStream,
+    },
 }
 
 impl AnswerBody {
@@ -26,13 +30,20 @@ impl AnswerBody {
     }
 
     pub fn drip(text: String) -> Self {
-        Self::Drip { left: text.into(), pace: tokio::time::interval(Duration::from_secs(1)) }
+        Self::Drip {
+            left: text.into(),
+            pace: tokio::time::interval(Duration::from_secs(1)),
+        }
     }
 
     /// `connection` is the accepted socket, so that its end can be a reset.
     pub fn broken(first: String, connection: std::net::TcpStream) -> Self {
         let pause = Box::pin(tokio::time::sleep(Duration::from_millis(20)));
-        Self::Broken { first: Some(first.into()), pause, connection }
+        Self::Broken {
+            first: Some(first.into()),
+            pause,
+            connection,
+        }
     }
 }
 
@@ -40,7 +51,10 @@ impl Body for AnswerBody {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self.get_mut() {
             Self::Whole(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
             Self::Drip { left, pace } => {
@@ -50,8 +64,14 @@ impl Body for AnswerBody {
                 ready!(pace.poll_tick(context));
                 Poll::Ready(Some(Ok(Frame::data(left.split_to(1)))))
             }
-            Self::Flood => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 16 * 1024]))))),
-            Self::Broken { first, pause, connection } => {
+            Self::Flood => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(
+                &[b'x'; 16 * 1024],
+            ))))),
+            Self::Broken {
+                first,
+                pause,
+                connection,
+            } => {
                 if let Some(first) = first.take() {
                     return Poll::Ready(Some(Ok(Frame::data(first))));
                 }
@@ -66,7 +86,9 @@ impl Body for AnswerBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
+            Self::Whole(text) => {
+                SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64))
+            }
             Self::Drip { left, .. } => SizeHint::with_exact(left.len() as u64),
             Self::Flood | Self::Broken { .. } => SizeHint::default(),
         }

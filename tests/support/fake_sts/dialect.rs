@@ -46,14 +46,24 @@ impl Dialect {
 
     /// The name of the header with the request's id.
     pub fn request_id_header(self) -> &'static str {
-        if self == Self::Aws { "x-amzn-requestid" } else { "x-amz-request-id" }
+        if self == Self::Aws {
+            "x-amzn-requestid"
+        } else {
+            "x-amz-request-id"
+        }
     }
 }
 
 /// The role's resource with `assumed-` in front and the session behind.
 fn ceph_arn(issued: &Issued) -> String {
-    let role = issued.role_arn.as_deref().unwrap_or("arn:aws:iam:::role/none");
+    let role = issued
+        .role_arn
+        .as_deref()
+        .unwrap_or("arn:aws:iam:::role/none");
     let parts: Vec<&str> = role.splitn(6, ':').collect();
     let (account, resource) = (parts.get(4).unwrap_or(&""), parts.get(5).unwrap_or(&""));
-    format!("arn:aws:sts::{account}:assumed-{resource}/{}", issued.session_name)
+    format!(
+        "arn:aws:sts::{account}:assumed-{resource}/{}",
+        issued.session_name
+    )
 }

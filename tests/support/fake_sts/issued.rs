@@ -58,12 +58,23 @@ impl Issued {
     ///
     /// # Errors
     /// When they are torn: parts of different issues, or something never issued.
-    pub fn verify(key_id: &str, secret: &str, token: &str, expiration: &str) -> Result<Self, String> {
-        let description = STANDARD.decode(token).map_err(|error| format!("a foreign session token: {error}"))?;
-        let value: serde_json::Value =
-            serde_json::from_slice(&description).map_err(|error| format!("a foreign session token: {error}"))?;
+    pub fn verify(
+        key_id: &str,
+        secret: &str,
+        token: &str,
+        expiration: &str,
+    ) -> Result<Self, String> {
+        let description = STANDARD
+            .decode(token)
+            .map_err(|error| format!("a foreign session token: {error}"))?;
+        let value: serde_json::Value = serde_json::from_slice(&description)
+            .map_err(|error| format!("a foreign session token: {error}"))?;
         let text = |key: &str| value[key].as_str();
-        let number = |key: &str| value[key].as_i64().ok_or(format!("no {key} in the session token"));
+        let number = |key: &str| {
+            value[key]
+                .as_i64()
+                .ok_or(format!("no {key} in the session token"))
+        };
         let serial = u64::try_from(number("serial")?).map_err(|error| error.to_string())?;
         let issued = Self::new(
             serial,
@@ -79,7 +90,9 @@ impl Issued {
             ("expiration", expiration, issued.expiration_text().as_str()),
         ] {
             if got != want {
-                return Err(format!("torn credentials: {what} {got} beside the session token of {want}"));
+                return Err(format!(
+                    "torn credentials: {what} {got} beside the session token of {want}"
+                ));
             }
         }
         Ok(issued)
@@ -87,6 +100,9 @@ impl Issued {
 }
 
 fn secret_for(session_token: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, format!("fake-sts/{session_token}").as_bytes());
+    let digest = ring::digest::digest(
+        &ring::digest::SHA256,
+        format!("fake-sts/{session_token}").as_bytes(),
+    );
     STANDARD.encode(digest)[..40].to_owned()
 }

@@ -48,8 +48,14 @@ impl State {
             return self.judge_pool(call);
         }
         match self.issue(call) {
-            Ok(granted) => (200, answer::success(&granted, request_id, assumed, &self.elements, self.dialect)),
-            Err((status, code, message)) => (status, answer::error(status, code, &message, request_id, self.dialect)),
+            Ok(granted) => (
+                200,
+                answer::success(&granted, request_id, assumed, &self.elements, self.dialect),
+            ),
+            Err((status, code, message)) => (
+                status,
+                answer::error(status, code, &message, request_id, self.dialect),
+            ),
         }
     }
 
@@ -57,7 +63,9 @@ impl State {
         limits::check(&call.operation, &call.form)?;
         let field = |name: &str| call.form.get(name).map(String::as_str);
         let caller = match call.operation.as_str() {
-            "AssumeRoleWithWebIdentity" => self.check_token(field("WebIdentityToken"), field("ProviderId"))?,
+            "AssumeRoleWithWebIdentity" => {
+                self.check_token(field("WebIdentityToken"), field("ProviderId"))?
+            }
             "AssumeRoleWithSAML" => self.check_assertion(&call.form)?,
             "AssumeRole" => self.check_signer(call)?,
             operation => self.check_user(call, operation)?,
@@ -65,21 +73,42 @@ impl State {
         let now = self.now();
         self.devices.check(&call.form, now)?;
         let inherited = hand_down(&caller.inherited, &call.form)?;
-        let is_user = matches!(call.operation.as_str(), "GetSessionToken" | "GetFederationToken");
+        let is_user = matches!(
+            call.operation.as_str(),
+            "GetSessionToken" | "GetFederationToken"
+        );
         let default = if is_user { 43_200 } else { 3600 };
-        let asked: u64 =
-            field("DurationSeconds").map_or(default, |text| text.parse().expect("the limits were checked"));
+        let asked: u64 = field("DurationSeconds").map_or(default, |text| {
+            text.parse().expect("the limits were checked")
+        });
         if !is_user {
             self.check_duration(asked, caller.is_role_session)?;
         }
-        let lifetime = self.session_lifetime.map_or(asked, |lifetime| lifetime.as_secs());
+        let lifetime = self
+            .session_lifetime
+            .map_or(asked, |lifetime| lifetime.as_secs());
         let end = now + i64::try_from(lifetime).expect("a lifetime in range");
-        let name = field("RoleSessionName").or(field("Name")).or(caller.session_name.as_deref()).unwrap_or("none");
+        let name = field("RoleSessionName")
+            .or(field("Name"))
+            .or(caller.session_name.as_deref())
+            .unwrap_or("none");
         let end = caller.session_end.map_or(end, |limit| limit.min(end));
-        let issued = self.issue_for(end, &call.operation, field("RoleArn"), name, caller.key_id.as_deref());
+        let issued = self.issue_for(
+            end,
+            &call.operation,
+            field("RoleArn"),
+            name,
+            caller.key_id.as_deref(),
+        );
         let mut details = caller.details;
-        details.extend(inherited.source_identity.clone().map(|identity| ("SourceIdentity", identity)));
-        self.inherited.insert(issued.access_key_id.clone(), inherited);
+        details.extend(
+            inherited
+                .source_identity
+                .clone()
+                .map(|identity| ("SourceIdentity", identity)),
+        );
+        self.inherited
+            .insert(issued.access_key_id.clone(), inherited);
         Ok(Granted { issued, details })
     }
 
@@ -94,16 +123,25 @@ impl State {
     ) -> Issued {
         self.serial += 1;
         let issued = Issued::new(self.serial, end, operation, role, name, parent);
-        self.issued.insert(issued.access_key_id.clone(), issued.clone());
+        self.issued
+            .insert(issued.access_key_id.clone(), issued.clone());
         issued
     }
 
     fn check_duration(&self, asked: u64, is_chained: bool) -> Result<(), Refusal> {
-        if self.max_session_duration.is_some_and(|maximum| asked > maximum) {
-            let text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+        if self
+            .max_session_duration
+            .is_some_and(|maximum| asked > maximum)
+        {
+            let text =
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
             return Err((400, "ValidationError", text.to_owned()));
         }
-        if is_chained { check_chained(asked) } else { Ok(()) }
+        if is_chained {
+            check_chained(asked)
+        } else {
+            Ok(())
+        }
     }
 
     fn check_token(&self, token: Option<&str>, provider: Option<&str>) -> Result<Caller, Refusal> {
@@ -112,11 +150,23 @@ impl State {
         match (provider, &claims) {
             (Some("www.amazon.com" | "graph.facebook.com"), None) => {
                 let provider = provider.unwrap_or_default().to_owned();
-                let details =
-                    vec![("SubjectFromWebIdentityToken", "amzn1.account.AEXAMPLE".into()), ("Provider", provider)];
-                return Ok(Caller { details, ..Caller::default() });
+                let details = vec![
+                    (
+                        "SubjectFromWebIdentityToken",
+                        "amzn1.account.AEXAMPLE".into(),
+                    ),
+                    ("Provider", provider),
+                ];
+                return Ok(Caller {
+                    details,
+                    ..Caller::default()
+                });
             }
-            (Some(_), _) => return Err(invalid("ProviderId is for OAuth 2.0 access tokens of known providers only")),
+            (Some(_), _) => {
+                return Err(invalid(
+                    "ProviderId is for OAuth 2.0 access tokens of known providers only",
+                ));
+            }
             (None, _) => {}
         }
         let not_one = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)";
@@ -130,20 +180,35 @@ impl State {
                 Err((400, "ExpiredTokenException", text))
             }
             _ => {
-                let text = |key: &str| claims[key].as_str().or(claims[key][0].as_str()).unwrap_or_default().to_owned();
+                let text = |key: &str| {
+                    claims[key]
+                        .as_str()
+                        .or(claims[key][0].as_str())
+                        .unwrap_or_default()
+                        .to_owned()
+                };
                 let details = vec![
                     ("SubjectFromWebIdentityToken", text("sub")),
                     ("Audience", text("aud")),
                     ("Provider", text("iss")),
                 ];
-                Ok(Caller { details, ..Caller::default() })
+                Ok(Caller {
+                    details,
+                    ..Caller::default()
+                })
             }
         }
     }
 
     fn check_assertion(&self, form: &Form) -> Result<Caller, Refusal> {
         let key = self.providers.get(&form["PrincipalArn"]).map(Vec::as_slice);
-        let assertion = saml::verify(&form["SAMLAssertion"], &form["RoleArn"], &form["PrincipalArn"], key, self.now())?;
+        let assertion = saml::verify(
+            &form["SAMLAssertion"],
+            &form["RoleArn"],
+            &form["PrincipalArn"],
+            key,
+            self.now(),
+        )?;
         let details = vec![
             ("Subject", assertion.subject),
             ("SubjectType", assertion.subject_type),
@@ -152,21 +217,44 @@ impl State {
             ("NameQualifier", assertion.name_qualifier),
         ];
         let (session_end, session_name) = (assertion.session_end, Some(assertion.session_name));
-        Ok(Caller { session_end, session_name, details, ..Caller::default() })
+        Ok(Caller {
+            session_end,
+            session_name,
+            details,
+            ..Caller::default()
+        })
     }
 
     fn check_signer(&self, call: &Call) -> Result<Caller, Refusal> {
-        let missing = || (403, "MissingAuthenticationToken", "Request is missing Authentication Token".to_owned());
+        let missing = || {
+            (
+                403,
+                "MissingAuthenticationToken",
+                "Request is missing Authentication Token".to_owned(),
+            )
+        };
         let signed = call.signed.as_ref().ok_or_else(missing)?;
         let key_id = signed.access_key_id.clone();
-        let invalid =
-            || (403, "InvalidClientTokenId", "The security token included in the request is invalid.".to_owned());
+        let invalid = || {
+            (
+                403,
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid.".to_owned(),
+            )
+        };
         let held = self.issued.get(&key_id);
         let (secret, token) = match held {
-            Some(held) => (held.secret_access_key.as_str(), Some(held.session_token.as_str())),
+            Some(held) => (
+                held.secret_access_key.as_str(),
+                Some(held.session_token.as_str()),
+            ),
             None => (self.users.get(&key_id).ok_or_else(invalid)?.as_str(), None),
         };
-        if self.region.as_deref().is_some_and(|region| signed.region() != Some(region)) {
+        if self
+            .region
+            .as_deref()
+            .is_some_and(|region| signed.region() != Some(region))
+        {
             let text = "The authorization header is malformed; the region is wrong.";
             return Err((400, "AuthorizationHeaderMalformed", text.to_owned()));
         }
@@ -174,7 +262,11 @@ impl State {
             return Err(invalid());
         }
         if held.is_some_and(|held| held.expiration <= self.now()) {
-            return Err((403, "ExpiredToken", "The security token included in the request is expired".to_owned()));
+            return Err((
+                403,
+                "ExpiredToken",
+                "The security token included in the request is expired".to_owned(),
+            ));
         }
         if !signed.is_by(secret) {
             let text = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
@@ -182,18 +274,35 @@ impl State {
         }
         let made_by = held.map(|held| held.operation.as_str()).unwrap_or_default();
         if made_by == "GetFederationToken" {
-            return Err((403, "AccessDenied", format!("Cannot call {} with federation credentials", call.operation)));
+            return Err((
+                403,
+                "AccessDenied",
+                format!("Cannot call {} with federation credentials", call.operation),
+            ));
         }
         let inherited = self.inherited.get(&key_id).cloned().unwrap_or_default();
         let is_role_session = is_role_session(made_by);
-        Ok(Caller { key_id: Some(key_id), is_role_session, inherited, ..Caller::default() })
+        Ok(Caller {
+            key_id: Some(key_id),
+            is_role_session,
+            inherited,
+            ..Caller::default()
+        })
     }
 
     /// A caller with long-term keys: the only one for these operations.
     fn check_user(&self, call: &Call, operation: &str) -> Result<Caller, Refusal> {
         let caller = self.check_signer(call)?;
-        if call.signed.as_ref().is_some_and(|signed| signed.security_token.is_some()) {
-            return Err((403, "AccessDenied", format!("Cannot call {operation} with session credentials")));
+        if call
+            .signed
+            .as_ref()
+            .is_some_and(|signed| signed.security_token.is_some())
+        {
+            return Err((
+                403,
+                "AccessDenied",
+                format!("Cannot call {operation} with session credentials"),
+            ));
         }
         Ok(caller)
     }
@@ -206,7 +315,11 @@ fn is_role_session(made_by: &str) -> bool {
 
 fn check_chained(asked: u64) -> Result<(), Refusal> {
     let text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.";
-    if asked > 3600 { Err((400, "ValidationError", text.to_owned())) } else { Ok(()) }
+    if asked > 3600 {
+        Err((400, "ValidationError", text.to_owned()))
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether STS takes these requests, each signed with what the one before it was answered with, once whoever asks is
@@ -219,12 +332,18 @@ pub fn take_chain(requests: &[(&str, Form)]) -> Result<(), Refusal> {
     for (operation, form) in requests {
         limits::check(operation, form)?;
         inherited = hand_down(&inherited, form)?;
-        let asked = form.get("DurationSeconds").map_or(0, |text| text.parse().expect("the limits were checked"));
+        let asked = form
+            .get("DurationSeconds")
+            .map_or(0, |text| text.parse().expect("the limits were checked"));
         if is_role_session(made_by) {
             check_chained(asked)?;
         }
         if made_by == "GetFederationToken" {
-            return Err((403, "AccessDenied", format!("Cannot call {operation} with federation credentials")));
+            return Err((
+                403,
+                "AccessDenied",
+                format!("Cannot call {operation} with federation credentials"),
+            ));
         }
         made_by = operation;
     }
@@ -234,7 +353,10 @@ pub fn take_chain(requests: &[(&str, Form)]) -> Result<(), Refusal> {
 /// What a session hands down: what it inherited, and what this request adds.
 fn hand_down(inherited: &Inherited, form: &Form) -> Result<Inherited, Refusal> {
     let refused = |text: &str| (400, "InvalidParameterValue", text.to_owned());
-    if limits::tag_keys(form).iter().any(|key| inherited.tags.contains(key)) {
+    if limits::tag_keys(form)
+        .iter()
+        .any(|key| inherited.tags.contains(key))
+    {
         return Err(refused(
             "One of the specified tag keys conflicts with a transitive tag key from the calling session.",
         ));
@@ -250,6 +372,12 @@ fn hand_down(inherited: &Inherited, form: &Form) -> Result<Inherited, Refusal> {
         }
         (set, own) => own.or(set.as_ref()).cloned(),
     };
-    let added = form.iter().filter(|(key, _)| key.starts_with("TransitiveTagKeys.")).map(|(_, key)| key.to_lowercase());
-    Ok(Inherited { tags: inherited.tags.iter().cloned().chain(added).collect(), source_identity })
+    let added = form
+        .iter()
+        .filter(|(key, _)| key.starts_with("TransitiveTagKeys."))
+        .map(|(_, key)| key.to_lowercase());
+    Ok(Inherited {
+        tags: inherited.tags.iter().cloned().chain(added).collect(),
+        source_identity,
+    })
 }

@@ -114,8 +114,14 @@ const SAML: &[Parameter] = &[
 
 const SESSION_TOKEN: &[Parameter] = &[USER_DURATION, SERIAL, CODE, PADDING];
 
-const FEDERATION_TOKEN: &[Parameter] =
-    &[("Name", true, Rule::Text(2, 32, &NAME)), USER_DURATION, POLICY, POLICY_ARNS, TAGS, PADDING];
+const FEDERATION_TOKEN: &[Parameter] = &[
+    ("Name", true, Rule::Text(2, 32, &NAME)),
+    USER_DURATION,
+    POLICY,
+    POLICY_ARNS,
+    TAGS,
+    PADDING,
+];
 
 const GET_ID: &[Parameter] = &[
     ("AccountId", false, Rule::Text(1, 15, &DIGITS)),
@@ -147,34 +153,60 @@ fn parameters(operation: &str) -> Option<&'static [Parameter]> {
 /// # Errors
 /// The error that STS answers with.
 pub fn check(operation: &str, form: &Form) -> Result<(), Refusal> {
-    let unknown = || (400, "InvalidAction", format!("Could not find operation {operation} for version 2011-06-15"));
+    let unknown = || {
+        (
+            400,
+            "InvalidAction",
+            format!("Could not find operation {operation} for version 2011-06-15"),
+        )
+    };
     let parameters = parameters(operation).ok_or_else(unknown)?;
     let own = |key: &&String| !["Action", "Version"].contains(&key.as_str());
     for key in form.keys().filter(own) {
         let name = key.split('.').next().unwrap_or_default();
         if !parameters.iter().any(|(known, ..)| *known == name) {
-            return Err((400, "InvalidParameter", format!("{operation} has no parameter {key}")));
+            return Err((
+                400,
+                "InvalidParameter",
+                format!("{operation} has no parameter {key}"),
+            ));
         }
     }
-    parameters.iter().try_for_each(|parameter| check_one(parameter, form))?;
+    parameters
+        .iter()
+        .try_for_each(|parameter| check_one(parameter, form))?;
     together(form)
 }
 
 fn check_one((name, is_required, rule): &Parameter, form: &Form) -> Result<(), Refusal> {
     let given = form.get(*name);
     match (rule, given) {
-        (Rule::Text(shortest, longest, pattern), Some(text)) => within(name, text, *shortest, *longest, pattern),
+        (Rule::Text(shortest, longest, pattern), Some(text)) => {
+            within(name, text, *shortest, *longest, pattern)
+        }
         (Rule::Number(least, most), Some(text)) => {
-            let number: u32 = text.parse().map_err(|_| (400, "MalformedInput", format!("{name} is not a number")))?;
-            if (*least..=*most).contains(&number) { Ok(()) } else { refused(name, &format!("{least} to {most}")) }
+            let number: u32 = text
+                .parse()
+                .map_err(|_| (400, "MalformedInput", format!("{name} is not a number")))?;
+            if (*least..=*most).contains(&number) {
+                Ok(())
+            } else {
+                refused(name, &format!("{least} to {most}"))
+            }
         }
         (Rule::Policy(longest), Some(text)) => {
             within(name, text, 1, longest.unwrap_or(usize::MAX), &INLINE_POLICY)?;
             let document: Option<serde_json::Value> = serde_json::from_str(text).ok();
-            if document.is_some_and(|document| document["Version"].is_string() && !document["Statement"].is_null()) {
+            if document.is_some_and(|document| {
+                document["Version"].is_string() && !document["Statement"].is_null()
+            }) {
                 return Ok(());
             }
-            Err((400, "MalformedPolicyDocument", "Syntax errors in policy.".to_owned()))
+            Err((
+                400,
+                "MalformedPolicyDocument",
+                "Syntax errors in policy.".to_owned(),
+            ))
         }
         (Rule::PolicyArns, _) => check_policy_arns(form),
         (Rule::Tags, _) => check_tags(form),
@@ -189,7 +221,9 @@ fn check_one((name, is_required, rule): &Parameter, form: &Form) -> Result<(), R
 fn refusal(name: &str, constraint: &str) -> Refusal {
     let mut wire = name.to_owned();
     wire[..1].make_ascii_lowercase();
-    let text = format!("1 validation error detected: Value at '{wire}' failed to satisfy constraint: {constraint}");
+    let text = format!(
+        "1 validation error detected: Value at '{wire}' failed to satisfy constraint: {constraint}"
+    );
     (400, "ValidationError", text)
 }
 
@@ -197,28 +231,49 @@ fn refused(name: &str, constraint: &str) -> Result<(), Refusal> {
     Err(refusal(name, constraint))
 }
 
-fn within(name: &str, text: &str, shortest: usize, longest: usize, pattern: &Pattern) -> Result<(), Refusal> {
+fn within(
+    name: &str,
+    text: &str,
+    shortest: usize,
+    longest: usize,
+    pattern: &Pattern,
+) -> Result<(), Refusal> {
     if !(shortest..=longest).contains(&text.chars().count()) {
-        return refused(name, &format!("Member must have length {shortest} to {longest}"));
+        return refused(
+            name,
+            &format!("Member must have length {shortest} to {longest}"),
+        );
     }
-    if pattern.takes(text) { Ok(()) } else { refused(name, "Member must satisfy regular expression pattern") }
+    if pattern.takes(text) {
+        Ok(())
+    } else {
+        refused(name, "Member must satisfy regular expression pattern")
+    }
 }
 
 /// The rules between parameters.
 fn together(form: &Form) -> Result<(), Refusal> {
-    if form.get("SourceIdentity").is_some_and(|identity| identity.starts_with("aws:")) {
+    if form
+        .get("SourceIdentity")
+        .is_some_and(|identity| identity.starts_with("aws:"))
+    {
         return refused("SourceIdentity", "Member must not begin with aws:");
     }
     if form.contains_key("SerialNumber") != form.contains_key("TokenCode") {
         let text = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.";
         return Err((403, "AccessDenied", text.to_owned()));
     }
-    let arns = form.iter().filter(|(key, _)| key.starts_with("PolicyArns."));
-    let plain: usize =
-        arns.chain(form.iter().filter(|(key, _)| *key == "Policy")).map(|(_, v)| v.chars().count()).sum();
+    let arns = form
+        .iter()
+        .filter(|(key, _)| key.starts_with("PolicyArns."));
+    let plain: usize = arns
+        .chain(form.iter().filter(|(key, _)| *key == "Policy"))
+        .map(|(_, v)| v.chars().count())
+        .sum();
     // Each is limited on its own too; this is about all session policies of a request.
     if plain > 2048 {
-        let text = "Packed policy consumes more than 100% of allotted space, please use smaller policy.";
+        let text =
+            "Packed policy consumes more than 100% of allotted space, please use smaller policy.";
         return Err((400, "PackedPolicyTooLarge", text.to_owned()));
     }
     Ok(())

@@ -20,7 +20,11 @@ pub fn form(body: &[u8]) -> Form {
     for (key, value) in document.as_object().into_iter().flatten() {
         match value {
             Value::Object(inner) => {
-                form.extend(inner.iter().map(|(name, value)| (format!("{key}.{name}"), text(value))));
+                form.extend(
+                    inner
+                        .iter()
+                        .map(|(name, value)| (format!("{key}.{name}"), text(value))),
+                );
             }
             other => {
                 form.insert(key.clone(), text(other));
@@ -31,7 +35,9 @@ pub fn form(body: &[u8]) -> Form {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The JSON of an error.
@@ -56,7 +62,14 @@ impl State {
         let region = form["IdentityPoolId"].split(':').next().unwrap_or_default();
         let digest = ring::digest::digest(&ring::digest::SHA256, subject.as_bytes());
         let hex = signature::hex(digest.as_ref());
-        let id = format!("{region}:{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30]);
+        let id = format!(
+            "{region}:{}-{}-4{}-8{}-{}",
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..15],
+            &hex[15..18],
+            &hex[18..30]
+        );
         self.identities.insert(id.clone(), subject);
         Ok(json!({"IdentityId": id}))
     }
@@ -65,16 +78,34 @@ impl State {
         let subject = self.login("GetCredentialsForIdentity", form)?;
         let id = &form["IdentityId"];
         match self.identities.get(id) {
-            None => return Err((400, "ResourceNotFoundException", format!("Identity '{id}' not found."))),
+            None => {
+                return Err((
+                    400,
+                    "ResourceNotFoundException",
+                    format!("Identity '{id}' not found."),
+                ));
+            }
             Some(known) if *known != subject => {
-                return Err((400, "NotAuthorizedException", format!("Logins don't match for identity '{id}'.")));
+                return Err((
+                    400,
+                    "NotAuthorizedException",
+                    format!("Logins don't match for identity '{id}'."),
+                ));
             }
             Some(_) => {}
         }
-        let lifetime = self.session_lifetime.map_or(3600, |lifetime| lifetime.as_secs());
+        let lifetime = self
+            .session_lifetime
+            .map_or(3600, |lifetime| lifetime.as_secs());
         let end = self.now() + i64::try_from(lifetime).expect("a lifetime in range");
         let role = form.get("CustomRoleArn").map_or(POOL_ROLE, String::as_str);
-        let issued = self.issue_for(end, "GetCredentialsForIdentity", Some(role), "CognitoIdentityCredentials", None);
+        let issued = self.issue_for(
+            end,
+            "GetCredentialsForIdentity",
+            Some(role),
+            "CognitoIdentityCredentials",
+            None,
+        );
         Ok(json!({
             "IdentityId": id,
             "Credentials": {
@@ -89,8 +120,12 @@ impl State {
     /// The subject of the one login.
     fn login(&self, operation: &str, form: &Form) -> Result<String, Refusal> {
         // The same limits in another service's words.
-        limits::check(operation, form).map_err(|(status, _, text)| (status, "InvalidParameterException", text))?;
-        let token = form.iter().find(|(key, _)| key.starts_with("Logins.")).map(|(_, token)| token);
+        limits::check(operation, form)
+            .map_err(|(status, _, text)| (status, "InvalidParameterException", text))?;
+        let token = form
+            .iter()
+            .find(|(key, _)| key.starts_with("Logins."))
+            .map(|(_, token)| token);
         let unsupported = || {
             (
                 400,

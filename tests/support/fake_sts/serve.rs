@@ -20,7 +20,9 @@ use super::{Behaviour, Call, State, answer as documents, pool, signature};
 pub(super) async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a runtime is entered");
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         let stream = stream.into_std().expect("a stream can leave the runtime");
         let connection = Arc::new(stream.try_clone().expect("a descriptor is left"));
         let stream = tokio::net::TcpStream::from_std(stream).expect("a runtime is entered");
@@ -35,7 +37,8 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
                 let (state, connection) = (Arc::clone(&state), Arc::clone(&connection));
                 async move { Ok::<_, Infallible>(answer(&state, request, &connection).await) }
             });
-            let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            let serving = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service);
             // A client that gives up, or a scripted reset, ends it with an error.
             let _ = serving.await;
             state.lock().expect("no handler panicked").open_connections -= 1;
@@ -54,14 +57,28 @@ async fn answer(
         state.calls.push(call.clone());
         state.requests += 1;
         let request_id = format!("f4ce575f-0000-4000-8000-{:012}", state.requests);
-        let date = DateTime::from_secs(state.now()).fmt(Format::HttpDate).expect("a date in range");
+        let date = DateTime::from_secs(state.now())
+            .fmt(Format::HttpDate)
+            .expect("a date in range");
         let is_served = state.path.as_ref().is_none_or(|path| *path == call.path);
-        let asked = call.form.get("DurationSeconds").and_then(|text| text.parse::<u64>().ok());
-        let refusal = state.beyond.as_ref().filter(|(most, _)| asked.is_some_and(|asked| asked > *most));
+        let asked = call
+            .form
+            .get("DurationSeconds")
+            .and_then(|text| text.parse::<u64>().ok());
+        let refusal = state
+            .beyond
+            .as_ref()
+            .filter(|(most, _)| asked.is_some_and(|asked| asked > *most));
         let refusal = refusal.map(|(_, refusal)| refusal.clone());
         let scripted = refusal.or_else(|| state.script.pop_front());
         let behaviour = scripted.unwrap_or_else(|| state.default.clone());
-        (behaviour, request_id, date, state.dialect.request_id_header(), is_served)
+        (
+            behaviour,
+            request_id,
+            date,
+            state.dialect.request_id_header(),
+            is_served,
+        )
     };
     if let Behaviour::Latency(latency) = behaviour {
         tokio::time::sleep(latency).await;
@@ -74,7 +91,10 @@ async fn answer(
             respond(&mut state, behaviour, &call, &request_id, connection)
         }
     };
-    let mut head = Response::builder().status(status).header("date", date).header("content-type", content_type);
+    let mut head = Response::builder()
+        .status(status)
+        .header("date", date)
+        .header("content-type", content_type);
     if ["text/xml", "application/x-amz-json-1.1"].contains(&content_type) {
         head = head.header(id_header, request_id);
     }
@@ -92,52 +112,109 @@ fn respond(
     request_id: &str,
     connection: &std::net::TcpStream,
 ) -> (u16, &'static str, AnswerBody) {
-    let content_type = if call.is_json() { "application/x-amz-json-1.1" } else { "text/xml" };
+    let content_type = if call.is_json() {
+        "application/x-amz-json-1.1"
+    } else {
+        "text/xml"
+    };
     let from_sts = |(status, text): (u16, String)| (status, content_type, AnswerBody::whole(text));
     let refused = |status, code: &str, message: &str| {
         let is_json = call.is_json();
         let json = || pool::error(code, message);
-        (status, if is_json { json() } else { documents::error(status, code, message, request_id, state.dialect) })
+        (
+            status,
+            if is_json {
+                json()
+            } else {
+                documents::error(status, code, message, request_id, state.dialect)
+            },
+        )
     };
     match behaviour {
-        Behaviour::Ok | Behaviour::Latency(_) | Behaviour::Hang => from_sts(state.judge(call, request_id, None)),
+        Behaviour::Ok | Behaviour::Latency(_) | Behaviour::Hang => {
+            from_sts(state.judge(call, request_id, None))
+        }
         Behaviour::AssumedRole(arn) => from_sts(state.judge(call, request_id, Some(arn))),
-        Behaviour::Error { status, code, message } => from_sts(refused(*status, code, message)),
+        Behaviour::Error {
+            status,
+            code,
+            message,
+        } => from_sts(refused(*status, code, message)),
         Behaviour::Throttle => from_sts(refused(400, "Throttling", "Rate exceeded")),
-        Behaviour::SlowBody => (200, "text/xml", AnswerBody::drip(state.judge(call, request_id, None).1)),
+        Behaviour::SlowBody => (
+            200,
+            "text/xml",
+            AnswerBody::drip(state.judge(call, request_id, None).1),
+        ),
         Behaviour::ResetMidBody => {
             let whole = state.judge(call, request_id, None).1;
             let connection = connection.try_clone().expect("a descriptor is left");
-            (200, "text/xml", AnswerBody::broken(whole[..whole.len() / 2].to_owned(), connection))
+            (
+                200,
+                "text/xml",
+                AnswerBody::broken(whole[..whole.len() / 2].to_owned(), connection),
+            )
         }
         Behaviour::Redirect(_) => (307, "text/html", AnswerBody::whole("")),
         Behaviour::Oversized => (200, "text/xml", AnswerBody::Flood),
-        Behaviour::Html502 => {
-            (502, "text/html", AnswerBody::whole("<html><head><title>502 Bad Gateway</title></head></html>"))
-        }
+        Behaviour::Html502 => (
+            502,
+            "text/html",
+            AnswerBody::whole("<html><head><title>502 Bad Gateway</title></head></html>"),
+        ),
         Behaviour::Empty500 => (500, "text/plain", AnswerBody::whole("")),
         Behaviour::MissingFields => {
             if call.is_json() {
                 return from_sts((200, r#"{"Credentials":{}}"#.to_owned()));
             }
-            let (response, result) = (format!("{}Response", call.operation), format!("{}Result", call.operation));
-            from_sts((200, format!("<{response}><{result}><Credentials/></{result}></{response}>")))
+            let (response, result) = (
+                format!("{}Response", call.operation),
+                format!("{}Result", call.operation),
+            );
+            from_sts((
+                200,
+                format!("<{response}><{result}><Credentials/></{result}></{response}>"),
+            ))
         }
-        Behaviour::Raw { status, content_type, body } => (*status, *content_type, AnswerBody::whole(body.clone())),
+        Behaviour::Raw {
+            status,
+            content_type,
+            body,
+        } => (*status, *content_type, AnswerBody::whole(body.clone())),
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "a test server lives in real time")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test server lives in real time"
+)]
 async fn read(request: Request<Incoming>) -> Call {
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let header = |name: &str| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
     let (authorization, security_token) = (header("authorization"), header("x-amz-security-token"));
     let (amz_date, path) = (header("x-amz-date"), request.uri().path().to_owned());
     let target = header("x-amz-target");
     let (method, headers) = (request.method().to_string(), request.headers().clone());
-    let user_agent = [header("user-agent"), header("x-amz-user-agent")].map(Option::unwrap_or_default).join(" ");
-    let bytes = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let user_agent = [header("user-agent"), header("x-amz-user-agent")]
+        .map(Option::unwrap_or_default)
+        .join(" ");
+    let bytes = request
+        .into_body()
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     let signed = signature::read(&method, &path, &headers, &bytes);
-    let form = if target.is_some() { pool::form(&bytes) } else { query(&bytes) };
+    let form = if target.is_some() {
+        pool::form(&bytes)
+    } else {
+        query(&bytes)
+    };
     let operation = match &target {
         Some(target) => target.rsplit('.').next().map(str::to_owned),
         None => form.get("Action").cloned(),
@@ -159,10 +236,16 @@ async fn read(request: Request<Incoming>) -> Call {
 
 /// The pairs of a form.
 fn query(bytes: &[u8]) -> BTreeMap<String, String> {
-    let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        (decoded(halves.next().unwrap_or_default()), decoded(halves.next().unwrap_or_default()))
-    });
+    let pairs = bytes
+        .split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let mut halves = pair.splitn(2, |byte| *byte == b'=');
+            (
+                decoded(halves.next().unwrap_or_default()),
+                decoded(halves.next().unwrap_or_default()),
+            )
+        });
     pairs.collect()
 }
 
@@ -171,8 +254,13 @@ fn decoded(text: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [first, tail @ ..] = rest {
-        let escape = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-        match (first, escape.and_then(|pair| u8::from_str_radix(pair, 16).ok())) {
+        let escape = tail
+            .get(..2)
+            .and_then(|pair| std::str::from_utf8(pair).ok());
+        match (
+            first,
+            escape.and_then(|pair| u8::from_str_radix(pair, 16).ok()),
+        ) {
             (b'%', Some(byte)) => {
                 bytes.push(byte);
                 rest = &tail[2..];

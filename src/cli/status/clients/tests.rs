@@ -32,5 +32,8 @@ fn an_agent_that_lists_no_clients_gets_no_block() {
 
 #[test]
 fn a_named_client_is_shown_alone() {
-    assert_eq!(block(&only(status(), "app"), now()), "\n  clients       app: last asked 3m ago\n");
+    assert_eq!(
+        block(&only(status(), "app"), now()),
+        "\n  clients       app: last asked 3m ago\n"
+    );
 }

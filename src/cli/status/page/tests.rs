@@ -71,7 +71,10 @@ fn the_page_of_a_failing_profile_says_what_to_do_and_escapes_what_came_from_outs
                 attempt 4, failing since 2m ago, request id r-1
   what to do    check the trust policy
 ";
-    assert!(page.starts_with("stsidecar 0.1.0: not ready\n") && page.contains(expected), "{page}");
+    assert!(
+        page.starts_with("stsidecar 0.1.0: not ready\n") && page.contains(expected),
+        "{page}"
+    );
 }
 
 #[test]
@@ -93,9 +96,15 @@ fn in_a_chain_the_probe_and_the_page_name_the_role_that_was_refused() {
         status["profiles"][1]["lastError"]["hop"] = at.into();
         let refused = format!("role arn:aws:iam::111122223333:role/{role}");
         let line = probe_line(&status, now());
-        assert!(line.starts_with(&format!("beta: {refused}: AccessDenied: ")), "{line}");
+        assert!(
+            line.starts_with(&format!("beta: {refused}: AccessDenied: ")),
+            "{line}"
+        );
         let page = text(&status, now());
-        assert!(page.contains(&format!("\n                {refused}\n")), "{page}");
+        assert!(
+            page.contains(&format!("\n                {refused}\n")),
+            "{page}"
+        );
     }
     status["profiles"][1]["hops"][0]["roleArn"] = json!(null);
     status["profiles"][1]["lastError"]["hop"] = 0.into();
@@ -113,17 +122,31 @@ fn the_probe_says_what_sts_said_without_what_is_new_in_every_answer() {
         status["profiles"][1]["lastError"]["message"] = message.into();
         probe_line(&status, now())
     };
-    let one = said("Token expired at 2026-11-28T13:00:00Z, now 1795870801 (RequestId: 17AB4C99E2D0F113, 37 ms)");
-    let other = said("Token expired at 2026-11-28T13:00:25Z, now 1795870826 (RequestId: 17AB4C9A00F1B2C3, 41 ms)");
+    let one = said(
+        "Token expired at 2026-11-28T13:00:00Z, now 1795870801 (RequestId: 17AB4C99E2D0F113, 37 ms)",
+    );
+    let other = said(
+        "Token expired at 2026-11-28T13:00:25Z, now 1795870826 (RequestId: 17AB4C9A00F1B2C3, 41 ms)",
+    );
     assert_eq!(one, other);
-    assert!(one.contains("AccessDenied: Token expired at ") && one.ends_with("; check the trust policy"), "{one}");
+    assert!(
+        one.contains("AccessDenied: Token expired at ")
+            && one.ends_with("; check the trust policy"),
+        "{one}"
+    );
     let named = said("arn:aws:iam::111122223333:user/ci may not sts:AssumeRole in eu-central-1");
-    assert!(named.contains("arn:aws:iam::111122223333:user/ci may not sts:AssumeRole in eu-central-1;"), "{named}");
+    assert!(
+        named.contains("arn:aws:iam::111122223333:user/ci may not sts:AssumeRole in eu-central-1;"),
+        "{named}"
+    );
 }
 
 #[test]
 fn the_probe_has_a_line_for_every_other_state() {
-    assert_eq!(probe_line(&json!({}), now()), "the agent has not started its profiles yet");
+    assert_eq!(
+        probe_line(&json!({}), now()),
+        "the agent has not started its profiles yet"
+    );
     let mut waiting = json!({"profiles": [{"profile": "default", "hops": []}]});
     let line = "default: role chosen by STS: NoAnswerYet: waiting for the first answer of STS";
     assert_eq!(probe_line(&waiting, now()), line);
@@ -133,7 +156,11 @@ fn the_probe_has_a_line_for_every_other_state() {
 
 #[test]
 fn any_json_makes_a_page() {
-    for odd in [json!(null), json!([]), json!({"profiles": [1, {"hops": 7, "lastError": {"attempts": "x"}}]})] {
+    for odd in [
+        json!(null),
+        json!([]),
+        json!({"profiles": [1, {"hops": 7, "lastError": {"attempts": "x"}}]}),
+    ] {
         assert!(text(&odd, now()).starts_with("stsidecar unknown: not ready\n"));
         assert!(!probe_line(&odd, now()).contains('\n'));
     }
@@ -142,14 +169,22 @@ fn any_json_makes_a_page() {
 #[test]
 fn spans_have_two_units_at_most() {
     let short = |seconds| span(Duration::from_secs(seconds));
-    let shown = [short(0), short(59), short(60), short(3_601), short(90_000), short(86_400 * 3)];
+    let shown = [
+        short(0),
+        short(59),
+        short(60),
+        short(3_601),
+        short(90_000),
+        short(86_400 * 3),
+    ];
     assert_eq!(shown, ["0s", "59s", "1m", "1h", "1d 1h", "3d"]);
 }
 
 #[test]
 fn a_port_that_another_process_has_is_what_keeps_held_credentials_from_the_application() {
     let mut status = healthy();
-    (status["started"], status["ready"], status["listening"]) = (false.into(), false.into(), false.into());
+    (status["started"], status["ready"], status["listening"]) =
+        (false.into(), false.into(), false.into());
     assert_eq!(
         probe_line(&status, now()),
         "default: role arn:aws:iam::444455556666:role/target: PortInUse: free the port of --listen: another process \
@@ -158,39 +193,60 @@ fn a_port_that_another_process_has_is_what_keeps_held_credentials_from_the_appli
     assert!(text(&status, now()).contains("\n  endpoint      cannot listen: free the port"));
     let mut status = failing();
     status["listening"] = false.into();
-    assert!(probe_line(&status, now()).contains("AccessDenied"), "the missing credentials come first");
+    assert!(
+        probe_line(&status, now()).contains("AccessDenied"),
+        "the missing credentials come first"
+    );
 }
 
 #[test]
 fn the_headline_says_that_refreshes_fail_and_when_credentials_end() {
-    let headline = |status: &Value| text(status, now()).lines().next().expect("a headline").to_owned();
+    let headline = |status: &Value| {
+        text(status, now())
+            .lines()
+            .next()
+            .expect("a headline")
+            .to_owned()
+    };
     let mut status = healthy();
     status["profiles"][0]["incident"] =
         json!({"failingSince": "2026-11-22T05:52:00Z", "credentialsEnd": "2026-11-22T06:04:10Z"});
-    assert_eq!(headline(&status), "stsidecar 0.1.0: ready, refreshes failing for 8m, credentials end in 4m");
+    assert_eq!(
+        headline(&status),
+        "stsidecar 0.1.0: ready, refreshes failing for 8m, credentials end in 4m"
+    );
     status["profiles"][0]["incident"]["credentialsEnd"] = json!("2026-11-22T05:59:58Z");
     status["ready"] = false.into();
-    assert_eq!(headline(&status), "stsidecar 0.1.0: not ready, refreshes failing for 8m, credentials ended 2s ago");
+    assert_eq!(
+        headline(&status),
+        "stsidecar 0.1.0: not ready, refreshes failing for 8m, credentials ended 2s ago"
+    );
     status["profiles"][0]["incident"]["credentialsEnd"] = json!(null);
-    assert_eq!(headline(&status), "stsidecar 0.1.0: not ready, refreshes failing for 8m, no credentials yet");
+    assert_eq!(
+        headline(&status),
+        "stsidecar 0.1.0: not ready, refreshes failing for 8m, no credentials yet"
+    );
 }
 
 #[test]
 fn of_several_profiles_the_headline_names_the_one_that_ends_first() {
-    let incident = |end: &str| json!({"failingSince": "2026-11-22T05:50:00Z", "credentialsEnd": end});
+    let incident =
+        |end: &str| json!({"failingSince": "2026-11-22T05:50:00Z", "credentialsEnd": end});
     let mut status = json!({"version": "0.1.0", "ready": true, "profiles": [
         {"profile": "alpha", "hops": [{"expiration": "2026-11-22T06:40:00Z"}], "incident": incident("2026-11-22T06:40:00Z")},
         {"profile": "beta", "hops": [{"expiration": "2026-11-22T06:20:00Z"}], "incident": incident("2026-11-22T06:20:00Z")},
         {"profile": "gamma", "hops": [{"expiration": "2026-11-22T06:10:00Z"}], "incident": null},
     ]});
-    assert!(
-        text(&status, now())
-            .starts_with("stsidecar 0.1.0: ready, refreshes of beta failing for 10m, credentials end in 20m\n")
-    );
+    assert!(text(&status, now()).starts_with(
+        "stsidecar 0.1.0: ready, refreshes of beta failing for 10m, credentials end in 20m\n"
+    ));
     status = of_profile(status, "alpha", now());
-    assert!(
-        text(&status, now()).starts_with("stsidecar 0.1.0: ready, refreshes failing for 10m, credentials end in 40m\n")
-    );
+    assert!(text(&status, now()).starts_with(
+        "stsidecar 0.1.0: ready, refreshes failing for 10m, credentials end in 40m\n"
+    ));
     status = of_profile(status, "gamma", now());
-    assert!(text(&status, now()).starts_with("stsidecar 0.1.0: not ready\n"), "gamma was taken out before");
+    assert!(
+        text(&status, now()).starts_with("stsidecar 0.1.0: not ready\n"),
+        "gamma was taken out before"
+    );
 }

@@ -42,10 +42,16 @@ fn what_is_needed_is_added_and_nothing_is_written_twice() {
     let mut scene = Scene::default();
     assert!(scene.look(&[&own], NOW));
     assert!(!scene.look(&[&own], NOW.plus(YEAR / 2)));
-    assert!(scene.look(&[&other], NOW), "which also writes down when the first one goes");
+    assert!(
+        scene.look(&[&other], NOW),
+        "which also writes down when the first one goes"
+    );
     assert_eq!(scene.0, [own.clone(), other.clone()]);
     assert!(!scene.look(&[&other], NOW.plus(STAYS.saturating_sub(SECOND))));
-    assert!(!scene.look(&[&own, &other], NOW), "there is time enough to cross it out");
+    assert!(
+        !scene.look(&[&own, &other], NOW),
+        "there is time enough to cross it out"
+    );
 }
 
 #[test]
@@ -54,7 +60,10 @@ fn what_no_replica_needs_goes_at_its_time_whoever_is_left_to_take_it_out() {
     let mut scene = Scene(vec![own.clone(), other.clone()], Record::default());
     scene.look(&[&own], NOW);
     for seconds in [1, 60, 599] {
-        assert!(!scene.look(&[&own], NOW.plus(seconds * SECOND)), "{seconds}");
+        assert!(
+            !scene.look(&[&own], NOW.plus(seconds * SECOND)),
+            "{seconds}"
+        );
         assert_eq!(scene.0.len(), 2);
     }
     assert!(scene.look(&[&own], NOW.plus(STAYS)));
@@ -106,7 +115,13 @@ fn a_ca_is_as_old_as_its_place_in_every_webhook() {
     let mut scene = Scene::default();
     scene.look(&[&own], NOW);
     let later = NOW.plus(60 * SECOND);
-    assert_eq!((scene.1.age(&own, later), scene.1.age(&own, NOW.minus(SECOND))), (60 * SECOND, Duration::ZERO));
+    assert_eq!(
+        (
+            scene.1.age(&own, later),
+            scene.1.age(&own, NOW.minus(SECOND))
+        ),
+        (60 * SECOND, Duration::ZERO)
+    );
     // Helm added a webhook, which has no caBundle yet.
     let (_, record) = scene.1.next(from_ref(&own), &[], from_ref(&own), later);
     assert_eq!(record.age(&own, later), Duration::ZERO);
@@ -137,7 +152,11 @@ fn a_record_that_somebody_edited_takes_nothing_out() {
 
 #[test]
 fn the_runbook_reads_the_annotation_that_is_written() {
-    let page = include_str!("../../../../docs/runbooks/StsidecarInjectorCertificateExpiringSoon.md");
+    let page =
+        include_str!("../../../../docs/runbooks/StsidecarInjectorCertificateExpiringSoon.md");
     let key = super::ANNOTATION.replace('.', r"\.");
-    assert!(page.contains(&format!(".metadata.annotations.{key}}}'")), "{key}");
+    assert!(
+        page.contains(&format!(".metadata.annotations.{key}}}'")),
+        "{key}"
+    );
 }

@@ -129,7 +129,15 @@ const HOSTS: [(&str, [&str; 4]); 13] = [
 
 fn pools(fips: bool, dualstack: bool) -> Pools {
     let region = Some(Region::parse("eu-north-1").expect("a region"));
-    Pools::new(&Settings { region, fips, dualstack, ..Settings::default() }, None)
+    Pools::new(
+        &Settings {
+            region,
+            fips,
+            dualstack,
+            ..Settings::default()
+        },
+        None,
+    )
 }
 
 #[test]
@@ -148,6 +156,14 @@ fn each_partition_has_the_hosts_of_the_services_rules() {
 #[test]
 fn an_endpoint_of_ones_own_is_the_host_whatever_the_region() {
     let endpoint = Endpoint::parse("https://sts.pools.example.org:8443/x", false).expect("a URL");
-    let settings = Settings { cognito_endpoint: Some(endpoint), ..Settings::default() };
-    assert_eq!(Pools::new(&settings, None).host("eu-central-1").expect("a host"), "sts.pools.example.org:8443");
+    let settings = Settings {
+        cognito_endpoint: Some(endpoint),
+        ..Settings::default()
+    };
+    assert_eq!(
+        Pools::new(&settings, None)
+            .host("eu-central-1")
+            .expect("a host"),
+        "sts.pools.example.org:8443"
+    );
 }
