@@ -6,4 +6,5 @@ mod crates;
 mod files;
 mod layers;
 mod pages;
+mod references;
 mod repository;
