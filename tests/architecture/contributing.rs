@@ -68,10 +68,8 @@ fn names_it(example: &Example, file: &str, text: &str) -> bool {
     if example.in_code {
         file.starts_with("src/") && !is_test(file) && code(text).contains(&example.text)
     } else {
-        let is_data = file.rsplit('.').next() == Some("json") && !file.starts_with("tests/");
         let elsewhere = ELSEWHERE.iter().any(|place| file.starts_with(place));
-        let is_meant = is_written(file) || is_data;
-        is_meant && !elsewhere && file != GENERATED && text.contains(&example.text)
+        is_written(file) && !elsewhere && file != GENERATED && text.contains(&example.text)
     }
 }
 

@@ -71,7 +71,8 @@ pub(crate) fn is_written(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or(name);
     let kind = last.rsplit_once('.').map(|(_, kind)| kind);
     let is_data = name.starts_with("tests/fixtures/") || last.contains(".golden");
-    !is_data && kind.map_or(last != "LICENSE", |kind| kinds.contains(&kind))
+    let is_page = !name.starts_with("tests/") && kind == Some("json");
+    is_page || !is_data && kind.map_or(last != "LICENSE", |kind| kinds.contains(&kind))
 }
 
 /// The files of `src` by their paths in it.
