@@ -1,8 +1,10 @@
 //! Files are short and say what they own; the tests know neither the checkout's place nor the build's.
 
-use super::repository::{is_test, sources, texts};
+use super::repository::{is_test, sources, text_of, texts};
 
 const LONGEST_FILE: usize = 300;
+/// One page of a screen.
+const LONGEST_DECISION: usize = 45;
 
 /// Longer than that since lines have 100 columns, and to be split.
 const STILL_LONG: &[&str] = &[
@@ -64,6 +66,17 @@ fn every_file_is_short_and_opens_with_what_it_owns() {
             header >= least,
             "src/{file}: its header has {header} lines; say what it owns and what it never does"
         );
+    }
+}
+
+#[test]
+fn the_architecture_and_every_decision_are_short() {
+    let decisions = texts("docs/decisions/").filter(|(name, _)| !name.ends_with("README.md"));
+    let short = decisions.map(|(name, text)| (name, text, LONGEST_DECISION));
+    let architecture = ("ARCHITECTURE.md", text_of("ARCHITECTURE.md"), 150);
+    for (name, text, most) in short.chain([architecture]) {
+        let lines = text.lines().count();
+        assert!(lines <= most, "{name} has {lines} lines of {most}");
     }
 }
 
