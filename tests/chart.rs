@@ -1,9 +1,9 @@
-//! The Helm chart, the alerts and dashboard in it, and `deploy/`, judged by the tools that users run: Helm 3 and 4,
-//! Kubernetes' own schemas, promtool, kubectl's kustomize.
+//! The Helm chart, the alerts and dashboard in it, and `deploy/`, judged by the tools that users
+//! run: Helm 3 and 4, Kubernetes' own schemas, promtool, kubectl's kustomize.
 //!
-//! The cases are Python programs in `tests/chart`, because the validators are. Each prints one line per case; here
-//! only the exit code is judged. `UPDATE=1 cargo test --test chart` writes goldens, the chart's README and
-//! `deploy/stsidecar.yaml` anew, for review.
+//! The cases are Python programs in `tests/chart`, because the validators are. Each prints one line
+//! per case; here only the exit code is judged. `UPDATE=1 cargo test --test chart` writes goldens,
+//! the chart's README and `deploy/stsidecar.yaml` anew, for review.
 
 #[path = "support/python.rs"]
 mod python;

@@ -1,15 +1,18 @@
-//! The real binary among real things: SeaweedFS and MinIO as STS and S3, the SDKs as they are published, the demo.
+//! The real binary among real things: SeaweedFS and MinIO as STS and S3, the SDKs as they are
+//! published, the demo.
 //!
-//! The cases are Python programs in `tests/real` and `tests/demo`, because what they start is (boto3, SeaweedFS'
-//! wheel, the JavaScript SDKs behind Node.js). Each prints one line per case, ends by itself in a bounded time and
-//! kills what it started; here only its exit code is judged. What it needs, it installs into `target/tools`.
+//! The cases are Python programs in `tests/real` and `tests/demo`, because what they start is
+//! (boto3, SeaweedFS' wheel, the JavaScript SDKs behind Node.js). Each prints one line per case,
+//! ends by itself in a bounded time and kills what it started; here only its exit code is judged.
+//! What it needs, it installs into `target/tools`.
 
 #[path = "support/python.rs"]
 mod python;
 
 use std::sync::{Mutex, PoisonError};
 
-/// The machine has few processors: load on a second server would only make the other test's timings worse.
+/// The machine has few processors: load on a second server would only make the other test's timings
+/// worse.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn passes(program: &str, arguments: &[&str]) {

@@ -1,14 +1,14 @@
 //! Cases that are Python programs, because what they judge with is.
 //!
-//! Each prints a line for each case and ends by itself. Here only its exit code is judged. Where there is no Python
-//! the tier says that it did not run, which is a failure with `ALL_TIERS=1`.
+//! Each prints a line for each case and ends by itself. Here only its exit code is judged. Where
+//! there is no Python the tier says that it did not run, which is a failure with `ALL_TIERS=1`.
 
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs `program` of `tests/` with the binary under test; its output goes past libtest, so that each line is seen
-/// when it is printed.
+/// Runs `program` of `tests/` with the binary under test; its output goes past libtest, so that
+/// each line is seen when it is printed.
 pub(crate) fn passes(program: &str, arguments: &[&str]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
