@@ -17,7 +17,7 @@ CHART = ROOT / "charts" / "stsidecar"
 HELMS = {major: TOOLS / major / "helm" for major in ("helm3", "helm4")}
 KUBECTL = TOOLS / "helm4" / "kubectl"
 NAMESPACE = "stsidecar-system"
-# A cluster with the Prometheus operator and cert-manager; without it, kinds of strangers are left out.
+# A cluster with the Prometheus operator and cert-manager; without it, their kinds are left out.
 OPERATORS = ("--api-versions=monitoring.coreos.com/v1", "--api-versions=cert-manager.io/v1")
 # The values files that are rendered, kept as goldens, and validated.
 VALUES = sorted((HERE / "values").glob("*.yaml"))
@@ -30,7 +30,7 @@ class Refused(Exception):
 
 
 def helm(major: str, *arguments: str, zone: str = "UTC") -> str:
-    """Runs Helm without any cluster or settings of whoever runs the tests, in a time zone."""
+    """Runs Helm without a cluster or settings of the user who runs the tests, in a time zone."""
     with tempfile.TemporaryDirectory(prefix="stsidecar-helm-") as home:
         environment = {"PATH": os.environ["PATH"], "HOME": home, "KUBECONFIG": f"{home}/none", "TZ": zone}
         done = subprocess.run([HELMS[major], *arguments], capture_output=True, text=True, env=environment, timeout=300)

@@ -173,7 +173,7 @@ def runbooks():
     for path in sorted(RUNBOOKS.glob("*.md")):
         text = path.read_text()
         assert text.startswith(f"# {path.stem}\n"), path.name
-        # Whom it concerns comes first; then what to look at, what to do, and how to see that it is over.
+        # Who is affected comes first; then what to look at, what to do, and how to see that it is over.
         headings = [heading for heading in re.findall(r"^## (.+)$", text, re.MULTILINE) if heading in SECTIONS]
         assert headings == SECTIONS, f"{path.name}: {headings}"
         for block in re.findall(r"```promql\n(.*?)```", text, re.DOTALL):

@@ -38,7 +38,7 @@ METRICS = (
 
 @dataclass
 class Seen:
-    """What was counted, by whom it concerns; the wire's numbers are from the taps, not from the agent."""
+    """What was counted, for each participant; the wire's numbers are from the taps, not from the agent."""
 
     app_exit: int | None
     app_said: str

@@ -11,7 +11,7 @@ from .release import Release
 from .store import Role, Store
 from .workloads import Place
 
-# Roles and whom they trust: one for each scenario's namespace, by the same name, and these.
+# Roles and the subjects that they trust: one for each scenario's namespace, by the same name, and these.
 PLACES = [
     "asks", "b", "bodies", "books", "c", "certs", "clients", "d", "dashboard", "debug", "down", "down-other", "drain",
     "e", "ending", "env", "f", "g", "guides", "h", "i", "inject", "j", "k", "l", "m", "m-quota", "m-restricted",

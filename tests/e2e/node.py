@@ -94,7 +94,7 @@ class OneNode:
 
 
 class Foreign:
-    """A cluster of somebody else: we install and remove, and touch its nodes only by the hooks that are given."""
+    """A cluster that is given: we install and remove, and touch its nodes only by the hooks that are given too."""
 
     name = "the cluster of KUBECONFIG"
     kubectl = KUBECTL

@@ -70,7 +70,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def bare_environment(home: Path) -> dict[str, str]:
-    """What every child gets: no AWS setting, no proxy and no home of whoever runs the tests."""
+    """What every child gets: no AWS setting, no proxy and no home of the user who runs the tests."""
     return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "LANG": "C.UTF-8", "TMPDIR": str(home)}
 
 

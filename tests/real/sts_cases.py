@@ -38,7 +38,7 @@ class World:
         return volume
 
     def agent(self, volume: TokenVolume, sts_url: str | None = None, **settings: str | None) -> Agent:
-        """An agent that reads this volume and calls the store for its role, or what stands in front of it."""
+        """An agent that reads this volume and calls the store for its role, or what is in front of it."""
         settings = {"AWS_ROLE_ARN": self.store.role, **settings}
         return Agent(self.directory / "agent", volume.file, sts_url or self.store.url, settings)
 
