@@ -6,7 +6,7 @@ from pathlib import Path
 from real.processes import Failed
 
 from .cluster import Cluster
-from .node import Foreign, OneNode
+from .node import GivenCluster, OneNode
 from .release import Release
 from .store import Role, Store
 from .workloads import Place
@@ -32,7 +32,7 @@ ROLES = [
 class Context:
     """The cluster with everything that is installed in it."""
 
-    node: OneNode | Foreign
+    node: OneNode | GivenCluster
     cluster: Cluster
     store: Store
     directory: Path

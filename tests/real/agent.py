@@ -117,7 +117,7 @@ class Agent:
         return until("/status shows a failed exchange", self._alive_and(lambda: self.status().get("lastError")), seconds)
 
     def await_generation(self, beyond: int, seconds: float = 60.0) -> int:
-        """Until credentials newer than the `beyond`th are held."""
+        """Until credentials newer than the `beyond`th are there."""
 
         def newer() -> int | None:
             generation = self.generation()

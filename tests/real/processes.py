@@ -62,8 +62,8 @@ def until(what: str, probe: Callable[[], T | None], seconds: float, every: float
 
 def free_ports(count: int) -> list[int]:
     """Loopback ports that were free a moment ago, all different."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
