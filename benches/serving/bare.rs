@@ -1,5 +1,6 @@
-//! The measure of all figures: hyper's own example of a server, answering the bytes that the agent
-//! answers.
+//! The measure of all figures: hyper's own example of a server
+//! (<https://github.com/hyperium/hyper/blob/master/examples/hello.rs>), answering the bytes that the
+//! agent answers.
 
 use std::convert::Infallible;
 use std::io::Write;

@@ -102,7 +102,8 @@ impl Target {
     }
 
     /// Asks `rate` times a second for `time` on one connection. Each latency is counted from when
-    /// the request was to be sent, so that a late answer counts for those it delays too.
+    /// the request was to be sent, so that a late answer counts for those it delays too
+    /// (coordinated omission, <https://github.com/giltene/wrk2>).
     pub fn paced(&self, rate: u32, time: Duration) -> std::io::Result<Vec<Duration>> {
         let (request, mut answer) = (self.request("keep-alive"), vec![0; self.answer]);
         let mut stream = self.connect()?;

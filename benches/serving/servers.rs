@@ -40,8 +40,9 @@ impl Process {
             .collect()
     }
 
-    /// Processor time of all threads. `schedstat` counts nanoseconds, `stat` would count hundredths
-    /// of a second.
+    /// Processor time of all threads. `schedstat` counts nanoseconds
+    /// (<https://docs.kernel.org/scheduler/sched-stats.html>), `stat` would count hundredths of a
+    /// second.
     pub fn cpu(&self) -> std::io::Result<Duration> {
         let mut sum = 0;
         for task in self.tasks()? {

@@ -23,7 +23,7 @@ SECTIONS = ["Impact", "What it means", "Look", "Fix", "Over"]
 
 # Of strangers: Prometheus itself, the API server, kube-state-metrics, the Prometheus client.
 HOOK = {"name": set(), "type": {"admit"}}
-STRANGERS = {
+OTHER_PROGRAMS = {
     "up": ("gauge", {}),
     "apiserver_admission_webhook_rejection_count": (
         "counter",
@@ -54,7 +54,7 @@ def metrics() -> dict[str, tuple[str, dict[str, set[str]]]]:
     # README shows those of a web identity and a role; each source has its own.
     operations = set(re.findall(r'Self::\w+\(_\) => "(\w+)",', (ROOT / "src" / "assume.rs").read_text()))
     found["stsidecar_sts_request_duration_seconds"][1]["operation"] |= operations
-    return {**STRANGERS, **found}
+    return {**OTHER_PROGRAMS, **found}
 
 
 def promtool(*arguments: str, cwd: Path | None = None) -> str:

@@ -58,7 +58,7 @@ struct Inherited {
 }
 
 /// Judges every session by the one that signed for it; each last one ends with the same
-/// inheritance.
+/// inheritance (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html>).
 fn judge(steps: &[Arc<Step>], issued: &[IssuedSession]) {
     let mut known: Vec<Inherited> = Vec::new();
     for session in issued {

@@ -36,7 +36,8 @@ impl Kubelet {
         }
     }
 
-    /// When the kubelet means to rotate.
+    /// When the kubelet means to rotate
+    /// (<https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/token/token_manager.go>).
     pub fn next(&self) -> u64 {
         self.issued + (self.life * 4 / 5).min(DAY)
     }

@@ -162,6 +162,8 @@ impl Sts {
         }
         let asked = call.duration.seconds();
         let lowered = asked > 3600 && self.active(active, Kind::MaximumLowered, |_| true);
+        // A session that a session signed for lasts an hour at most
+        // (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
         let chained = call.hop > 0 && u64::from(asked) * 1000 > HOUR;
         (lowered || chained || asked > self.maximum).then_some(self.refusal)
     }
