@@ -21,7 +21,7 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 # A runbook's headings, in this order; it may have more.
 SECTIONS = ["Impact", "What it means", "Look", "Fix", "Over"]
 
-# Of strangers: Prometheus itself, the API server, kube-state-metrics, the Prometheus client.
+# Of other programs: Prometheus itself, the API server, kube-state-metrics, the Prometheus client.
 HOOK = {"name": set(), "type": {"admit"}}
 OTHER_PROGRAMS = {
     "up": ("gauge", {}),
