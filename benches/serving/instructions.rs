@@ -1,8 +1,9 @@
-//! Instructions for each kept-alive request of the real binaries, under callgrind.
+//! Instructions for each kept-alive request of the real binaries, under callgrind
+//! (<https://valgrind.org/docs/manual/cl-manual.html>).
 //!
-//! A run with N requests and one with twice as many differ in N requests and nothing else: start-up, the
-//! first credentials and the drain cancel out. That includes what no benchmark of the library can see: the
-//! zeroizing allocator, the event loop, the release profile.
+//! A run with N requests and one with twice as many differ in N requests and nothing else:
+//! start-up, the first credentials and the drain cancel out. That includes what no benchmark of the
+//! library can see: the zeroizing allocator, the event loop, the release profile.
 
 use std::io::{Error, Result};
 use std::net::SocketAddr;

@@ -28,7 +28,8 @@ pub struct Sides {
 }
 
 impl Sides {
-    /// The comparison is one only when nothing but Date, which moves on, and the order of headers differ.
+    /// The comparison is one only when nothing but Date, which moves on, and the order of headers
+    /// differ.
     pub fn answer_the_same_bytes(&self) -> Result<()> {
         let lines = |target: &Target| {
             let answer = String::from_utf8_lossy(&crate::load::ask(target.address, &target.token)?)
@@ -98,7 +99,7 @@ pub fn starts(agent: &Agent, count: usize) -> Result<Vec<Duration>> {
     (0..count).map(|_| one()).collect()
 }
 
-/// An agent that nobody asks.
+/// An agent without requests.
 pub struct Idle {
     pub process: Process,
     pub time: Duration,
@@ -109,11 +110,13 @@ pub struct Idle {
 }
 
 impl Idle {
-    /// Starts it, and the count once it has its credentials, its watcher and no connection any more.
+    /// Starts it, and the count once it has its credentials, its watcher and no connection any
+    /// more.
     pub fn start(agent: Agent, time: Duration) -> Result<Self> {
         let process = Process::start(&mut agent.command(&[]), SERVER_CORE)?;
         agent.first_answer()?;
-        // The connection to STS is kept for 5 s, the sweep sees the last connection's end within one more.
+        // The connection to STS is kept for 5 s, the sweep sees the last connection's end within
+        // one more.
         std::thread::sleep(Duration::from_secs(8));
         Ok(Self {
             switches: process.switches()?,

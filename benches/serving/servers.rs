@@ -40,7 +40,9 @@ impl Process {
             .collect()
     }
 
-    /// Processor time of all threads. `schedstat` counts nanoseconds, `stat` would count hundredths of a second.
+    /// Processor time of all threads. `schedstat` counts nanoseconds
+    /// (<https://docs.kernel.org/scheduler/sched-stats.html>), `stat` would count hundredths of a
+    /// second.
     pub fn cpu(&self) -> std::io::Result<Duration> {
         let mut sum = 0;
         for task in self.tasks()? {
@@ -115,7 +117,7 @@ impl Agent {
             TempDir::new()?
         };
         std::fs::write(directory.path().join("token"), web_identity_token())?;
-        // Free now, and nobody else's in the moment until the agent takes it.
+        // Free now; another program could take it in the moment before the agent does.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let agent = Self {
             binary: binary.to_owned(),
@@ -225,7 +227,7 @@ pub fn bare(body: &str, wrapper: &[&str]) -> std::io::Result<(Process, SocketAdd
     Ok((process, SocketAddr::from(([127, 0, 0, 1], port))))
 }
 
-/// A projected token until 2100 with the kubelet's claims; nobody here checks its signature.
+/// A projected token until 2100 with the kubelet's claims; no server here checks its signature.
 fn web_identity_token() -> String {
     let claims = r#"{"aud":["sts.amazonaws.com"],"exp":4102444800,"iat":1767225600,"nbf":1767225600,"iss":"https://kubernetes.default.svc.cluster.local","jti":"00000000-0000-4000-8000-000000000001","kubernetes.io":{"namespace":"shop","node":{"name":"node-1","uid":"00000000-0000-4000-8000-000000000004"},"pod":{"name":"checkout-7d4b9c-x2x4q","uid":"00000000-0000-4000-8000-000000000002"},"serviceaccount":{"name":"checkout","uid":"00000000-0000-4000-8000-000000000003"}},"sub":"system:serviceaccount:shop:checkout"}"#;
     let signature = [b'x'; 256];

@@ -27,7 +27,7 @@ def new4(context: Context) -> str:
 
 
 def new3(context: Context) -> str:
-    """The same by Helm 3, which returns while an injector of before has not even been told to stop"""
+    """The same by Helm 3, which returns before the old injectors have been asked to stop"""
     return changed(context, "helm3")
 
 
@@ -76,7 +76,7 @@ def unregistered(context: Context) -> str:
     # Nothing the injectors do may bring it back: that right cannot be limited to a name. Two looks of each.
     time.sleep(9)
     try:
-        raise Failed(f"somebody made it again: {cluster.get(REGISTRATION)['metadata']}")
+        raise Failed(f"it was made again: {cluster.get(REGISTRATION)['metadata']}")
     except Refusal as refusal:
         expect("status of the registration", refusal.status, 404)
     pods = context.release.injectors()

@@ -1,7 +1,8 @@
-//! Four hops behind the pod's token, as `tests/fixtures/sources/chain-of-four.yaml` configures them, for three days
-//! with an outage of each exchange, in every order.
+//! Four hops behind the pod's token, as `tests/fixtures/sources/chain-of-four.yaml` configures
+//! them, for three days with an outage of each exchange, in every order.
 //!
-//! Each session that is issued is judged by what STS lets a chain hand down: transitive tags and source identity.
+//! Each session that is issued is judged by what STS lets a chain hand down: transitive tags and
+//! source identity.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,8 +14,9 @@ use stsidecar::config::{Config, Flags, Sources};
 
 use super::clocks::{DAY, HOUR, MINUTE};
 use super::faults::{Fault, Kind};
-use super::sts::Issued;
-use super::world::{Settings, World};
+use super::run::Run;
+use super::scenario::Scenario;
+use super::sts::IssuedSession;
 
 const EXCHANGES: usize = 5;
 const DAYS: usize = 3;
@@ -55,8 +57,9 @@ struct Inherited {
     identity: Option<String>,
 }
 
-/// Judges every session by the one that signed for it; each last one ends with the same inheritance.
-fn judge(steps: &[Arc<Step>], issued: &[Issued]) {
+/// Judges every session by the one that signed for it; each last one ends with the same
+/// inheritance (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html>).
+fn judge(steps: &[Arc<Step>], issued: &[IssuedSession]) {
     let mut known: Vec<Inherited> = Vec::new();
     for session in issued {
         let mut held = session
@@ -115,7 +118,7 @@ fn three_days(
     seed: u64,
     order: &[usize],
     durations: &[DurationSetting],
-) -> (World, [[u64; EXCHANGES]; DAYS], u64) {
+) -> (Run, [[u64; EXCHANGES]; DAYS], u64) {
     let outage = |(at, hop): (usize, &usize)| Fault {
         amount: (*hop as f64 + 0.5) / EXCHANGES as f64,
         ..Fault::new(
@@ -125,18 +128,18 @@ fn three_days(
         )
     };
     let faults = order.iter().enumerate().map(outage).collect();
-    let mut world = World::new(Settings {
+    let mut run = Run::new(Scenario {
         faults,
-        ..Settings::calm(seed, DAYS as u64 * DAY, durations.to_vec())
+        ..Scenario::calm(seed, DAYS as u64 * DAY, durations.to_vec())
     });
     let (mut days, mut before) = ([[0; EXCHANGES]; DAYS], [0; EXCHANGES]);
     for (day, calls) in days.iter_mut().enumerate() {
-        world.run((day as u64 + 1) * DAY);
-        *calls = std::array::from_fn(|hop| world.tally.calls[hop] - before[hop]);
-        before = world.tally.calls;
+        run.advance((day as u64 + 1) * DAY);
+        *calls = std::array::from_fn(|hop| run.tally.calls[hop] - before[hop]);
+        before = run.tally.calls;
     }
-    let refused = world.sts.hits[Kind::HopOutage as usize];
-    (world, days, refused)
+    let refused = run.sts.hits[Kind::HopOutage as usize];
+    (run, days, refused)
 }
 
 #[test]
@@ -153,13 +156,13 @@ fn four_hops_outlive_outages_of_each_exchange_in_every_order_at_no_more_calls_th
     let (orders, mut most) = (orders(), (0, [[0; EXCHANGES]; DAYS], 0));
     assert_eq!(orders.len(), 120);
     for (seed, order) in orders.iter().enumerate() {
-        let (world, days, refused) = three_days(seed as u64, order, &durations);
+        let (run, days, refused) = three_days(seed as u64, order, &durations);
         assert_eq!(
-            (world.tally.failed_uses, world.tally.withdrawals),
+            (run.tally.failed_uses, run.tally.withdrawals),
             (0, 0),
             "{order:?}"
         );
-        judge(&steps, &world.sts.issued);
+        judge(&steps, &run.sts.issued);
         let made: u64 = days.as_flattened().iter().sum();
         let needed = (DAYS * EXCHANGES) as u64 * MOST_REFRESHES_A_DAY;
         assert!(
@@ -183,8 +186,8 @@ fn four_hops_outlive_outages_of_each_exchange_in_every_order_at_no_more_calls_th
     for (day, calls) in days.iter().enumerate() {
         let sum: u64 = calls.iter().sum();
         println!(
-            "day {}: {calls:?} calls by exchange, {sum} together; needed 120 each on average, {MOST_REFRESHES_A_DAY} at most, \
-             and what was tried in outages",
+            "day {}: {calls:?} calls by exchange, {sum} together; needed 120 each on average, \
+             {MOST_REFRESHES_A_DAY} at most, and what was tried in outages",
             day + 1
         );
     }

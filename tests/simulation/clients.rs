@@ -2,7 +2,7 @@
 
 use stsidecar::credentials::Credentials;
 
-use super::agent::Answered;
+use super::agent::EndpointAnswer;
 use super::clocks::{Clocks, MINUTE, SECOND};
 use super::sts::{Sts, serial};
 
@@ -10,9 +10,11 @@ use super::sts::{Sts, serial};
 pub enum Sdk {
     /// A new client for each call: asks each time.
     Fresh,
-    /// botocore: tries again when 15 min are left, insists when 10 min are left.
+    /// botocore: tries again when 15 min are left, insists when 10 min are left
+    /// (`RefreshableCredentials` in <https://github.com/boto/botocore/blob/develop/botocore/credentials.py>).
     Boto,
-    /// aws-config: asks again when 10 s are left.
+    /// aws-config: asks again when 10 s are left
+    /// (<https://github.com/smithy-lang/smithy-rs/blob/main/rust-runtime/aws-smithy-runtime/src/client/identity/cache/lazy.rs>).
     Rust,
 }
 
@@ -24,13 +26,13 @@ pub struct Client {
     fetched: u64,
 }
 
-/// What using AWS came to for the application.
+/// What a call to AWS came to for the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    Fine,
-    /// The endpoint had nothing and the client could not go on.
-    Refused,
-    /// AWS refuses what the client holds.
+pub enum AwsCall {
+    Worked,
+    /// The endpoint had none and the client could not go on.
+    NoCredentials,
+    /// AWS refuses the credentials that the client has.
     Expired {
         serial: usize,
         fetched: u64,
@@ -54,13 +56,13 @@ impl Client {
         })
     }
 
-    /// Uses AWS once; `ask` is a request to the endpoint.
+    /// Calls AWS once; `ask` is a request to the endpoint.
     pub fn act(
         &mut self,
         clocks: &Clocks,
         sts: &Sts,
-        ask: impl FnOnce() -> Answered<Credentials>,
-    ) -> Use {
+        ask: impl FnOnce() -> EndpointAnswer<Credentials>,
+    ) -> AwsCall {
         let left = self.left(clocks);
         let (wants, insists) = match self.sdk {
             Sdk::Fresh => (true, true),
@@ -75,22 +77,24 @@ impl Client {
         };
         if wants || left.is_none() {
             match ask() {
-                Answered::Vended(credentials) => {
+                EndpointAnswer::Vended(credentials) => {
                     self.cached = Some((
                         serial(&credentials.access_key_id),
                         credentials.expiration.unix_seconds(),
                     ));
                     self.fetched = clocks.t;
                 }
-                Answered::Down => return Use::Fine,
-                Answered::Refused if insists || left.is_none() => return Use::Refused,
-                Answered::Refused => {}
+                EndpointAnswer::Down => return AwsCall::Worked,
+                EndpointAnswer::Refused if insists || left.is_none() => {
+                    return AwsCall::NoCredentials;
+                }
+                EndpointAnswer::Refused => {}
             }
         }
         let dead = self
             .cached
             .filter(|(serial, _)| !sts.is_alive(*serial, clocks));
-        dead.map_or(Use::Fine, |(serial, _)| Use::Expired {
+        dead.map_or(AwsCall::Worked, |(serial, _)| AwsCall::Expired {
             serial,
             fetched: self.fetched,
         })

@@ -1,4 +1,5 @@
-//! Many agents against one STS with a quota: what a fleet does to it (faults F07 and F08).
+//! Many agents against one STS with a quota: what a fleet does to it in an outage, after it, and
+//! when it starts at once.
 //!
 //! Each agent is a session of one hour-long hop; nothing but calls, answers and wakes happens.
 
@@ -16,12 +17,12 @@ use stsidecar::time::Wall;
 
 use super::agent::digest;
 use super::clocks::{Clocks, EPOCH, HOUR, MINUTE};
+use super::scenario::fixed;
 use super::sts::failure;
-use super::world::fixed;
 
 /// What the fleet did.
 #[derive(Debug)]
-struct Herd {
+struct FleetRecord {
     /// When the last agent held credentials for the first time, in milliseconds.
     all_ready: u64,
     /// Calls in each second.
@@ -46,9 +47,9 @@ struct Agent {
 }
 
 /// `agents` start in the same second and run until `until`.
-fn run(agents: usize, limits: Limits, until: u64, seed: u64) -> Herd {
+fn run(agents: usize, limits: Limits, until: u64, seed: u64) -> FleetRecord {
     let mut random = Rng::with_seed(seed);
-    let mut herd = Herd {
+    let mut record = FleetRecord {
         all_ready: 0,
         calls: vec![0; (until / 1000) as usize + 1],
         withdrawals: 0,
@@ -73,24 +74,24 @@ fn run(agents: usize, limits: Limits, until: u64, seed: u64) -> Herd {
         if t > until {
             break;
         }
-        let event = fleet[at].event(t, limits, &mut herd);
-        let next = fleet[at].step(t, event, &mut random, &mut herd);
+        let event = fleet[at].event(t, limits, &mut record);
+        let next = fleet[at].step(t, event, &mut random, &mut record);
         queue.push(Reverse((next, at)));
     }
     assert!(
         fleet.iter().all(|agent| agent.is_ready),
         "agents that never held credentials"
     );
-    herd
+    record
 }
 
 impl Agent {
     /// What happens at `t`: the answer to the call that was made, or that time has passed.
-    fn event(&mut self, t: u64, limits: Limits, herd: &mut Herd) -> Event {
+    fn event(&mut self, t: u64, limits: Limits, record: &mut FleetRecord) -> Event {
         let Some(call) = self.call.take() else {
             return Event::Tick;
         };
-        let calls = &mut herd.calls[(t / 1000) as usize];
+        let calls = &mut record.calls[(t / 1000) as usize];
         *calls += 1;
         let is_down = (limits.outage.0..limits.outage.1).contains(&t);
         let outcome = if is_down {
@@ -107,8 +108,8 @@ impl Agent {
         }
     }
 
-    /// Steps the session; tells when the next event is.
-    fn step(&mut self, t: u64, event: Event, random: &mut Rng, herd: &mut Herd) -> u64 {
+    /// Steps the session, and returns when the next event is.
+    fn step(&mut self, t: u64, event: Event, random: &mut Rng, record: &mut FleetRecord) -> u64 {
         let clocks = Clocks {
             t,
             paused: 0,
@@ -123,9 +124,9 @@ impl Agent {
                     next = Some(t + random.u64(15..150));
                 }
                 Action::Serve { .. } if !self.is_ready => {
-                    (self.is_ready, herd.all_ready) = (true, t);
+                    (self.is_ready, record.all_ready) = (true, t);
                 }
-                Action::Refuse { .. } if self.is_ready => herd.withdrawals += 1,
+                Action::Refuse { .. } if self.is_ready => record.withdrawals += 1,
                 Action::WakeAt(Some(wake)) if self.call.is_none() => {
                     next = Some(clocks.true_time(wake));
                 }
@@ -153,27 +154,28 @@ fn reply(t: u64) -> Reply {
 }
 
 #[test]
-fn f07_a_warm_fleet_stays_below_the_quota_through_an_outage_and_after_it() {
+fn a_warm_fleet_stays_below_the_quota_through_an_outage_and_after_it() {
     let limits = Limits {
         quota: 600,
         outage: (2 * HOUR, 2 * HOUR + 45 * MINUTE),
     };
-    let herd = run(10_000, limits, 3 * HOUR, 7);
-    let during = &herd.calls[7200..9900];
+    let record = run(10_000, limits, 3 * HOUR, 7);
+    let during = &record.calls[7200..9900];
     let (most, mean) = (
         during.iter().max().unwrap(),
         during.iter().sum::<u32>() as usize / during.len(),
     );
-    let after = herd.calls[9900..].iter().max().unwrap();
+    let after = record.calls[9900..].iter().max().unwrap();
     println!(
-        "f07, 10,000 agents: at most {most} calls a second in the outage, {mean} on average, at most {after} after it"
+        "an outage, 10,000 agents: at most {most} calls a second in the outage, {mean} on average, \
+         at most {after} after it"
     );
-    assert!(*most <= 300 && mean <= 150 && *after <= 300 && herd.withdrawals == 0);
+    assert!(*most <= 300 && mean <= 150 && *after <= 300 && record.withdrawals == 0);
 }
 
 #[test]
-fn f08_ten_thousand_pods_that_start_in_one_second_are_ready_soon_and_spread_afterwards() {
-    let herd = run(
+fn ten_thousand_pods_that_start_in_one_second_are_ready_soon_and_spread_afterwards() {
+    let record = run(
         10_000,
         Limits {
             quota: 600,
@@ -182,10 +184,11 @@ fn f08_ten_thousand_pods_that_start_in_one_second_are_ready_soon_and_spread_afte
         40 * MINUTE,
         8,
     );
-    let most = herd.calls[60..].iter().max().unwrap();
+    let most = record.calls[60..].iter().max().unwrap();
     println!(
-        "f08, 10,000 agents: all ready after {} ms, at most {most} calls a second after the first minute",
-        herd.all_ready
+        "a start in one second, 10,000 agents: all ready after {} ms, \
+         at most {most} calls a second after the first minute",
+        record.all_ready
     );
-    assert!(herd.all_ready <= 45_000 && *most <= 60 && herd.withdrawals == 0);
+    assert!(record.all_ready <= 45_000 && *most <= 60 && record.withdrawals == 0);
 }
