@@ -12,6 +12,7 @@ use crate::assume::Profile;
 use crate::session::schedule::RefreshAt;
 use crate::telemetry::Format;
 use crate::{shown, sts};
+pub use step::described_step;
 
 pub(super) fn config(config: &Config) -> Value {
     let Config {
@@ -65,7 +66,11 @@ fn shown_texts(value: Value) -> Value {
 }
 
 fn steps(profile: &Profile) -> Value {
-    profile.steps.iter().map(|step| step::value(step)).collect()
+    profile
+        .steps
+        .iter()
+        .map(|step| described_step(step))
+        .collect()
 }
 
 fn client(client: &Client) -> Value {
