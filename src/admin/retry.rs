@@ -10,7 +10,8 @@ use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 
-use super::{Profile, Surface, parameter, text};
+use super::surface::{self, Surface};
+use super::{Profile, parameter, text};
 use crate::http::{Connection, Reply, Response};
 use crate::report::{Report, known_word};
 use crate::time::Boot;
@@ -112,7 +113,7 @@ impl Surface {
 
     /// Passes the wish on, or refuses it.
     fn pass_on(&self, query: &str) -> Result<PassedOn, Box<Response>> {
-        let wait = super::wait(query)?;
+        let wait = surface::wait(query)?;
         let profiles = &self.admin.profiles;
         let wanted = parameter(query, "profile");
         let chosen: Vec<usize> = (0..profiles.len())
