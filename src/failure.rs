@@ -4,6 +4,7 @@
 //! `session` decides. It never sees an SDK type: `sts/client.rs` extracts the [`Evidence`]. Whatever text
 //! leaves here is one short line without control characters and without anything shaped like a token.
 
+mod causes;
 mod codes;
 pub mod hint;
 pub mod line;
@@ -11,6 +12,7 @@ mod text;
 
 use serde::Serialize;
 
+pub use causes::{causes, root_cause, with_causes};
 pub use text::{middle_cut, safe_line, without_tokens};
 
 /// How a failure is retried. The names are the values of the metric label `reason`.
