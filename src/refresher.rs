@@ -287,11 +287,11 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         let profile = &self.parts.profile.name;
         let (code, message) = match failure {
             None => (
-                NOT_READY,
+                NOT_READY.into(),
                 format!("stsidecar: profile {profile}: waiting for the first answer of STS"),
             ),
             Some(failure) => (
-                failure.code.as_str(),
+                failure.code.text(),
                 format!(
                     "stsidecar: profile {profile}: {}; {}",
                     failure.message,
@@ -302,7 +302,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         let status = if permanent { 403 } else { 503 };
         self.parts.publisher.publish(Answer::Refused(Refused {
             status,
-            body: response::error_body(code, &message),
+            body: response::error_body(&code, &message),
         }));
     }
 

@@ -10,7 +10,7 @@ use super::proof::{of_source, session_name};
 use super::{Future, Refresher, content};
 use crate::assume::Reply;
 use crate::clock;
-use crate::failure::{Class, Failure};
+use crate::failure::{Failure, OwnCode};
 use crate::identity::Identity;
 use crate::material::Material;
 use crate::role::SessionName;
@@ -128,8 +128,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             }
             (None, Some(parent)) => Ok(Proof::Signer(parent.clone())),
             (None, None) => Err(Failure::local(
-                Class::Source,
-                "SignerMissing",
+                OwnCode::SignerMissing,
                 "the hop before this one holds no credentials".to_owned(),
             )),
         }

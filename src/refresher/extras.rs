@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::proof::unreadable;
 use crate::assume::Step;
 use crate::credentials::Secret;
-use crate::failure::{Class, Failure};
+use crate::failure::{Failure, OwnCode};
 use crate::material::{Form, Material};
 use crate::rotated_file::RotatedFile;
 use crate::sts;
@@ -127,11 +127,7 @@ impl Device {
                     "{} still holds the code that was sent; STS takes none twice",
                     self.file.path().display()
                 );
-                return Err(Gap::Failed(Failure::local(
-                    Class::Token,
-                    "TokenCodeUsed",
-                    message,
-                )));
+                return Err(Gap::Failed(Failure::local(OwnCode::TokenCodeUsed, message)));
             }
             Material::Text(code) => (code.clone(), None),
             _ => unreachable!("a device's file holds its secret or a code"),

@@ -85,7 +85,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             profile = %self.parts.profile.name,
             operation = self.step_of(hop).operation(),
             role = self.step_of(hop).role_arn().map(tracing::field::display),
-            code = failure.code,
+            code = &*failure.code.text(),
             error = failure.message,
             hint = &*failure.hint(),
             request_id = failure.request_id,

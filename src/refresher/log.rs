@@ -73,7 +73,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                 operation = self.step_of(*hop).operation(),
                 role = self.step_of(*hop).role_arn().map(tracing::field::display),
                 asked = %asked,
-                code = failure.code,
+                code = &*failure.code.text(),
                 error = failure.message,
                 request_id = failure.request_id,
                 "a session this long is refused; asking for a shorter one"
@@ -132,7 +132,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             profile = %self.parts.profile.name,
             operation = self.step_of(hop).operation(),
             role = self.step_of(hop).role_arn().map(tracing::field::display),
-            code = failure.code,
+            code = &*failure.code.text(),
             error = failure.message,
             class = failure.class.reason(),
             hint = &*failure.hint(),

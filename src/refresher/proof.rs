@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::assume::Step;
-use crate::failure::{Class, Failure};
+use crate::failure::{Failure, FileFault, OwnCode};
 use crate::material::{Form, Material};
 use crate::role::SessionName;
 use crate::rotated_file;
@@ -45,8 +45,7 @@ pub fn of_source(
         _ => {
             let message = format!("the file of the {form} has not been read yet");
             return Err(Failure::local(
-                Class::Token,
-                &format!("{}Missing", form.noun()),
+                OwnCode::File(form.clone(), FileFault::Missing),
                 message,
             ));
         }
@@ -60,7 +59,7 @@ pub fn of_source(
                 "the SAML assertion ended at {}, and no new one has come",
                 end.rfc3339()
             );
-            Err(Failure::local(Class::Token, "AssertionExpired", message))
+            Err(Failure::local(OwnCode::AssertionExpired, message))
         }
         _ => Ok(proof),
     }
@@ -73,14 +72,8 @@ const OUTLIVED: Duration = Duration::from_mins(5);
 /// What a file that cannot be used means for the exchange that needs it.
 #[must_use]
 pub fn unreadable(error: &rotated_file::Error, form: &Form) -> Failure {
-    let fault = match error {
-        rotated_file::Error::Missing { .. } => "Missing",
-        rotated_file::Error::Rejected { .. } => "Invalid",
-        _ => "Unreadable",
-    };
     Failure::local(
-        Class::Token,
-        &format!("{}{fault}", form.noun()),
+        OwnCode::File(form.clone(), error.fault()),
         error.to_string(),
     )
 }

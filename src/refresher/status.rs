@@ -54,7 +54,7 @@ pub(super) fn report<A>(
         last_error: session.newest_failure().map(|(at, failure)| {
             let streak = session.hops()[at].streak;
             ErrorReport {
-                code: failure.code.clone(),
+                code: failure.code.text().into_owned(),
                 message: failure.message.clone(),
                 class: failure.class,
                 hint: failure.hint().into_owned(),

@@ -12,7 +12,7 @@ use crate::assume::{
 };
 use crate::cache;
 use crate::credentials::Secret;
-use crate::failure::Class;
+use crate::failure::{Class, FileFault, OwnCode};
 use crate::material::Form;
 use crate::role::Server;
 use crate::session::Held;
@@ -289,7 +289,7 @@ fn an_assertion_is_sent_until_five_minutes_after_its_end_and_a_token_however_old
     let failure = of_source(Some(&assertion), None, &Form::Assertion, Some(at(300)))
         .expect_err("of no use any more");
     assert_eq!(
-        (failure.class, failure.code.as_str(), failure.sent),
+        (failure.class, &*failure.code.text(), failure.sent),
         (Class::Token, "AssertionExpired", false)
     );
     assert!(
@@ -379,8 +379,7 @@ async fn since_when_refreshes_fail_moves_with_a_wall_clock_that_is_set() {
     let mut refresher = refresher(&directory.path().join("token"), None);
     let call = refresher.first_call().id;
     let outcome = Err(Failure::local(
-        Class::Token,
-        "TokenFileMissing",
+        OwnCode::File(Form::Token, FileFault::Missing),
         String::new(),
     ));
     refresher.advance(Event::Answered {

@@ -9,7 +9,7 @@ use super::ask::Ask;
 use super::schedule::{Attempt, RefreshAt, retry_delay};
 use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
 use crate::credentials::Credentials;
-use crate::failure::{Class, Failure};
+use crate::failure::{Class, Failure, OwnCode};
 use crate::identity::Identity;
 use crate::time::{Boot, Now, Wall};
 
@@ -52,10 +52,16 @@ impl Held {
         let lifetime = reply.credentials.expiration.since(issued);
         let deadline = sent.plus(lifetime);
         let fault = if lifetime <= MIN_SERVE || lifetime > LONGEST_LIFE {
-            Some(("ImplausibleExpiration", "between 10 s and 36 h make sense"))
+            Some((
+                OwnCode::ImplausibleExpiration,
+                "between 10 s and 36 h make sense",
+            ))
         } else if deadline.since(now.boot) <= MIN_SERVE {
             // A suspend during the call. They must not replace credentials that still live.
-            Some(("ExpiredOnArrival", "they had ended when the reply was read"))
+            Some((
+                OwnCode::ExpiredOnArrival,
+                "they had ended when the reply was read",
+            ))
         } else {
             None
         };
@@ -65,13 +71,10 @@ impl Held {
                 "the credentials end at {end}, {} s after the reply's date; {reason}",
                 lifetime.as_secs()
             );
-            let request_id = reply.details.request_id;
             return Err(Failure {
-                class: Class::BadReply,
-                code: code.to_owned(),
-                message,
-                request_id,
+                request_id: reply.details.request_id,
                 sent: true,
+                ..Failure::local(code, message)
             });
         }
         let Reply {

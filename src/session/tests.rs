@@ -20,8 +20,9 @@ use super::snapshot::{Digest, Snapshot};
 use super::{Action, Call, CallId, Content, Event, Report, Session};
 use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
 use crate::credentials::{Credentials, Secret};
-use crate::failure::{Class, Failure};
+use crate::failure::{Class, Code, Failure, FileFault, OwnCode};
 use crate::identity::Identity;
+use crate::material::Form;
 use crate::time::{Boot, Now, Wall};
 
 const HOUR: DurationSetting = DurationSetting::Fixed(SessionDuration::HOUR);
@@ -222,10 +223,21 @@ fn content(generation: u64, subject: u64) -> Content {
     }
 }
 
+/// The token file is missing: nothing is sent.
+fn no_token() -> Failure {
+    Failure::local(
+        OwnCode::File(Form::Token, FileFault::Missing),
+        String::new(),
+    )
+}
+
 fn failure(class: Class) -> Failure {
     Failure {
         class,
-        code: "Code".into(),
+        code: Code::Sts {
+            text: "Code".into(),
+            cause: None,
+        },
         message: String::new(),
         request_id: None,
         sent: true,

@@ -67,7 +67,7 @@ pub fn check(
             request_id, status, ..
         } = envelope.clone();
         classify(Evidence {
-            kind,
+            kind: Some(kind),
             code: None,
             message: Some(message),
             status,

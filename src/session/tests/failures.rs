@@ -122,9 +122,8 @@ fn a_token_file_that_vanished_is_looked_for_each_second_and_does_not_spin() {
     let mut stage = Stage::holding();
     stage.token(5, false);
     stage.at(540.0).tick();
-    let missing = Failure::local(Class::Token, "TokenFileMissing", String::new());
     assert_eq!(
-        stage.answer(0, Err(missing)),
+        stage.answer(0, Err(no_token())),
         "failed 0 token anew; wake 541"
     );
 }

@@ -182,7 +182,7 @@ fn another_role_than_asked_for_is_refused_by_name_and_on_aws_by_account() {
             };
             let failure = checked(server, Some(&role()), fields).expect_err(other);
             assert_eq!(
-                (failure.class, failure.code.as_str()),
+                (failure.class, &*failure.code.text()),
                 (Class::Role, "RoleMismatch")
             );
             assert!(
@@ -219,7 +219,7 @@ fn outside_aws_the_assumed_role_may_keep_its_path() {
         };
         checked(server, Some(&asked), fields)
             .map(|_| ())
-            .map_err(|failure| failure.code)
+            .map_err(|failure| failure.code.to_string())
     };
     // The first as AWS answers, then Ceph RGW and SeaweedFS with the path, then SeaweedFS's first releases.
     for (asked, assumed) in [
