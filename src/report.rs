@@ -1,7 +1,8 @@
-//! What `/status`, the readiness page and the probe show of a profile: plain values, nothing secret.
+//! What `/status`, the readiness page and the probe show of a profile: plain values, nothing
+//! secret.
 //!
-//! Owns the JSON shape of `/status`. The refresher sends a new report after every step; the admin surface
-//! and the command line read it. Neither imports the other.
+//! Owns the JSON shape of `/status`. The refresher sends a new report after every step; the admin
+//! surface and the command line read it. Neither imports the other.
 
 use serde::Serialize;
 
@@ -55,8 +56,8 @@ impl Report {
         self.hops.last()
     }
 
-    /// The role that a line about the newest failure names: of the exchange that failed, or the vended one where that
-    /// asks for none.
+    /// The role that a line about the newest failure names: of the exchange that failed, or the
+    /// vended one where that asks for none.
     #[must_use]
     pub fn role_in_question(&self) -> Option<&str> {
         let failed = self

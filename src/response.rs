@@ -1,16 +1,16 @@
 //! The bytes of an answer: credentials or an error, in the one shape that every SDK reads.
 //!
-//! Owns the two JSON bodies of the container credentials endpoint (requirements R13-R16 and R28, measured
-//! with 28 clients). It never decides which of them is sent: `session` builds them, `cache` holds them, and
-//! `endpoint` sends them as they are.
+//! Owns the two JSON bodies of the container credentials endpoint (requirements R13-R16 and R28,
+//! measured with 28 clients). It never decides which of them is sent: `session` builds them,
+//! `cache` holds them, and `endpoint` sends them as they are.
 
 use bytes::Bytes;
 use serde::Serialize;
 
 use crate::credentials::Credentials;
 
-/// Bytes of a credentials body from which on the operator is warned: clients built on the AWS Common
-/// Runtime refuse 10,000 (R16), and session tokens grow with session tags.
+/// Bytes of a credentials body from which on the operator is warned: clients built on the AWS
+/// Common Runtime refuse 10,000 (R16), and session tokens grow with session tags.
 pub const WARN_SIZE: usize = 8_000;
 
 /// The success body: the keys of EKS Pod Identity, in its order, and nothing else.
@@ -26,7 +26,8 @@ struct CredentialsBody<'a> {
     expiration: String,
 }
 
-/// Both pairs of keys: Java and Go read the lower-case one, Kotlin, JS v3 and Fluent Bit the other (R28).
+/// Both pairs of keys: Java and Go read the lower-case one, Kotlin, JS v3 and Fluent Bit the other
+/// (R28).
 #[derive(Serialize)]
 struct ErrorBody<'a> {
     code: &'a str,
@@ -66,8 +67,8 @@ pub fn error_body(code: &str, message: &str) -> Bytes {
     })
 }
 
-/// ASCII without control characters; quotation marks become apostrophes, because several clients print the
-/// raw body and Fluent Bit does not decode JSON escapes (R16).
+/// ASCII without control characters; quotation marks become apostrophes, because several clients
+/// print the raw body and Fluent Bit does not decode JSON escapes (R16).
 fn printable(text: &str) -> String {
     text.chars()
         .map(|character| match character {
@@ -81,7 +82,8 @@ fn printable(text: &str) -> String {
 }
 
 fn serialize(body: &impl Serialize) -> Bytes {
-    // One allocation for every usual size, so that growing leaves no partial copies of a secret behind.
+    // One allocation for every usual size, so that growing leaves no partial copies of a secret
+    // behind.
     let mut text = Vec::with_capacity(4096);
     serde_json::to_writer(&mut text, body).expect("strings serialize, and a Vec takes every write");
     Bytes::from(text)

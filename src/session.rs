@@ -1,11 +1,12 @@
 //! The decisions of one profile: when to call STS, for which hop, what to publish, what to keep.
 //!
-//! A pure state machine: [`Session::step`] takes an event and the time and returns actions. It owns every
-//! hop's credentials, due times and failure streaks, and the call budget. It never reads a clock, a file or
-//! a socket and draws nothing at random. `refresher` drives it in production, the simulator in tests.
+//! A pure state machine: [`Session::step`] takes an event and the time and returns actions. It owns
+//! every hop's credentials, due times and failure streaks, and the call budget. It never reads a
+//! clock, a file or a socket and draws nothing at random. `refresher` drives it in production, the
+//! simulator in tests.
 //!
-//! Everything behind the event is level-triggered: a step that comes late (a suspend) or often decides the
-//! same as one that came in time. An error never replaces a credential.
+//! Everything behind the event is level-triggered: a step that comes late (a suspend) or often
+//! decides the same as one that came in time. An error never replaces a credential.
 
 mod answered;
 mod ask;
@@ -31,7 +32,8 @@ pub use hop::{Held, Hop, Streak};
 use schedule::{Bucket, RefreshAt};
 use snapshot::{Digest, SavedHop, Snapshot};
 
-/// Credentials are vended until this long before their true expiry: they must outlive the request they sign.
+/// Credentials are vended until this long before their true expiry: they must outlive the request
+/// they sign.
 pub const MIN_SERVE: Duration = Duration::from_secs(10);
 
 /// A parent must live this long to sign a call, or a tenth of its life when that is shorter.
@@ -75,8 +77,8 @@ pub struct Session {
 impl Session {
     /// A session that holds nothing, with every hop due.
     ///
-    /// `durations` are the hops', source first; `digest` names the configuration a snapshot must match, and `content`
-    /// what the source's file holds.
+    /// `durations` are the hops', source first; `digest` names the configuration a snapshot must
+    /// match, and `content` what the source's file holds.
     #[must_use]
     pub fn new(
         durations: &[DurationSetting],
@@ -145,16 +147,11 @@ impl Session {
         if snapshot.digest != self.digest || snapshot.hops.len() != self.hops.len() {
             return;
         }
+        let identity = self.content.identity;
+        let is_usable =
+            |saved: &SavedHop| saved.is_of(identity) && saved.held.alive(now.boot, MIN_SERVE);
         for (hop, saved) in self.hops.iter_mut().zip(snapshot.hops) {
-            let is_ours = |saved: &SavedHop| {
-                saved
-                    .held
-                    .identity
-                    .may_be_restored_for(self.content.identity)
-            };
-            if let Some(saved) =
-                saved.filter(|saved| is_ours(saved) && saved.held.alive(now.boot, MIN_SERVE))
-            {
+            if let Some(saved) = saved.filter(is_usable) {
                 hop.restore(saved);
             }
         }
@@ -206,8 +203,8 @@ impl Session {
         (0..self.hops.len()).find(|at| self.hops[*at].due <= now && self.has_parent(*at, now))
     }
 
-    /// Whether the step before can sign a call of hop `at`; the source needs none. What was issued to a former
-    /// identity signs nothing more: it would go on where the new one may be refused.
+    /// Whether the step before can sign a call of hop `at`; the source needs none. What was issued
+    /// to a former identity signs nothing more: it would go on where the new one may be refused.
     fn has_parent(&self, at: usize, now: Boot) -> bool {
         let Some(parent) = at.checked_sub(1) else {
             return true;

@@ -1,14 +1,15 @@
 //! What goes with a call besides its proof: the code of an MFA device, context assertions.
 //!
-//! Owns the files they come from, which are read again before each call, and the memory of the codes that were
-//! sent: STS refuses a code it has seen, whichever profile sent it. Where the next code is not due yet, the
-//! call waits and nothing else does. `check` and `credential-process` use it too.
+//! Owns the files they come from, which are read again before each call, and the memory of the
+//! codes that were sent: STS refuses a code it has seen, whichever profile sent it. Where the next
+//! code is not due yet, the call waits and nothing else does. `check` and `credential-process` use
+//! it too.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::proof::unreadable;
+use super::source::unreadable;
 use crate::assume::Step;
 use crate::credentials::Secret;
 use crate::failure::{Failure, OwnCode};
@@ -79,8 +80,8 @@ impl Extras {
         extras
     }
 
-    /// Reads everything again; a code that is handed out counts as sent. `now` is the time at STS, by which codes
-    /// are computed.
+    /// Reads everything again; a code that is handed out counts as sent. `now` is the time at STS,
+    /// by which codes are computed.
     ///
     /// # Errors
     /// When a file never held anything usable, or there is no code that was not sent yet.

@@ -1,7 +1,7 @@
 //! The log lines of refreshing, and the limit that keeps a long outage readable.
 //!
-//! Owns their wording: one line for each refresh, one at each change of a failure's class, then at most one
-//! a minute. Of credentials only the last four characters of the access key id appear.
+//! Owns their wording: one line for each refresh, one at each change of a failure's class, then at
+//! most one a minute. Of credentials only the last four characters of the access key id appear.
 
 use std::time::Duration;
 
@@ -123,11 +123,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
 
     fn failed(&self, hop: usize, failure: &Failure, now: Now) {
         let state = &self.session.hops()[hop];
-        let vended = self
-            .session
-            .hops()
-            .last()
-            .and_then(|last| last.held.as_ref());
+        let vended = self.session.vended();
         tracing::warn!(
             profile = %self.parts.profile.name,
             operation = self.step_of(hop).operation(),

@@ -1,7 +1,7 @@
 //! The report of one profile, assembled from its session after each step.
 //!
-//! Owns the mapping from boot-time state to what people read. Nothing secret can pass: the report's types
-//! have no place for it.
+//! Owns the mapping from boot-time state to what people read. Nothing secret can pass: the report's
+//! types have no place for it.
 
 use super::Parts;
 use crate::incident::Incident;
@@ -45,10 +45,7 @@ pub(super) fn report<A>(
         retry,
         incident: incident.map(|incident| IncidentReport {
             failing_since: Some(now.on_the_wall(incident.since)),
-            credentials_end: session
-                .hops()
-                .last()
-                .and_then(|hop| Some(hop.held.as_ref()?.credentials.expiration)),
+            credentials_end: session.vended().map(|held| held.credentials.expiration),
             incident,
         }),
         last_error: session.newest_failure().map(|(at, failure)| {

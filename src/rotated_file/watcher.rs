@@ -1,7 +1,8 @@
 //! Hears of changes in the directory of one file.
 //!
-//! Owns which directory that is now, and that a new one at the same path is watched in its place. It never reads
-//! the file. Where no watch is possible it says so once, and the caller's tick goes on alone.
+//! Owns which directory that is now, and that a new one at the same path is watched in its place.
+//! It never reads the file. Where no watch is possible it says so once, and the caller's tick goes
+//! on alone.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,8 @@ impl Watcher {
         }
     }
 
-    /// Says once of each directory that it is not laid out by the kubelet: a `subPath` mount never updates.
+    /// Says once of each directory that it is not laid out by the kubelet: a `subPath` mount never
+    /// updates.
     pub(super) fn note_static_mounts(&self) {
         let is_plain =
             self.directory.is_dir() && self.directory.join("..data").symlink_metadata().is_err();
@@ -92,8 +94,8 @@ impl Watcher {
 
     /// Waits until something happened in the directory; for ever while nothing is watched.
     ///
-    /// A directory that somebody writes to all the time costs 50 looks a second, and one swap of the kubelet,
-    /// which is nine events, costs one.
+    /// A directory that somebody writes to all the time costs 50 looks a second, and one swap of
+    /// the kubelet, which is nine events, costs one.
     pub(super) async fn changed(&self) {
         let changed = async {
             self.signal.changed.notified().await;

@@ -1,11 +1,12 @@
 //! One inotify instance for the process, however many files are watched.
 //!
-//! Owns the instance, the watch on each directory and who hears of it. It never reads a file and never says what
-//! changed: no event has the visible file name (the kubelet renames `..data`), so any event means "look again".
-//! Used by `watcher`; a composition makes one and hands it to each [`run`](super::RotatedFile::run).
+//! Owns the instance, the watch on each directory and who hears of it. It never reads a file and
+//! never says what changed: no event has the visible file name (the kubelet renames `..data`), so
+//! any event means "look again". Used by `watcher`; a composition makes one and hands it to each
+//! [`run`](super::RotatedFile::run).
 //!
-//! A uid has 128 instances on a node by default (`fs.inotify.max_user_instances`, inotify(7)), and all pods of that
-//! uid share them: one for each file would leave none to others.
+//! A uid has 128 instances on a node by default (`fs.inotify.max_user_instances`, inotify(7)), and
+//! all pods of that uid share them: one for each file would leave none to others.
 
 use std::collections::{HashMap, HashSet};
 use std::mem::MaybeUninit;
@@ -88,7 +89,8 @@ impl From<Errno> for Error {
 impl Watches {
     /// Begins to tell `signal` of everything that changes in `directory`.
     ///
-    /// Reading a file in it, and the kubelet's listing of it, change nothing: no event is asked for.
+    /// Reading a file in it, and the kubelet's listing of it, change nothing: no event is asked
+    /// for.
     pub(super) fn watch(&self, directory: &Path, signal: &Arc<Signal>) -> Result<Watch, Error> {
         let changes =
             WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVE | WatchFlags::MODIFY;
@@ -179,7 +181,8 @@ impl Shared {
 }
 
 impl Watch {
-    /// Reads events for everybody, for ever. Each watcher does so while it waits: there is no task of the instance's.
+    /// Reads events for everybody, for ever. Each watcher does so while it waits: there is no task
+    /// of the instance's.
     pub(super) async fn pass_on(&self) {
         loop {
             let Ok(mut ready) = self.instance.readable().await else {

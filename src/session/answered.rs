@@ -1,7 +1,8 @@
 //! What follows from the answer to a call: new credentials, another try, a shorter session, blame.
 //!
-//! Owns the change of hops by outcomes. An error never replaces a credential; a reply to a call that was made for a
-//! former identity is not taken over, whatever it is. It starts no call: `session` does, after every event.
+//! Owns the change of hops by outcomes. An error never replaces a credential; a reply to a call
+//! that was made for a former identity is not taken over, whatever it is. It starts no call:
+//! `session` does, after every event.
 
 use std::time::Duration;
 
@@ -126,7 +127,8 @@ impl Session {
         }
     }
 
-    /// How long it is until a try of hop `at` must begin for the chain behind it to be renewed in time.
+    /// How long it is until a try of hop `at` must begin for the chain behind it to be renewed in
+    /// time.
     fn remaining(&self, at: usize, now: Now) -> Option<Duration> {
         let left = self
             .vended()
@@ -136,8 +138,9 @@ impl Session {
         Some(left.saturating_sub(MIN_SERVE + CALL.saturating_mul(calls)))
     }
 
-    /// A signer that STS refuses is due at once, but once for each of its generations; when a new one is refused too,
-    /// it waits as long as its child does, or the two would call each second for good.
+    /// A signer that STS refuses is due at once, but once for each of its generations; when a new
+    /// one is refused too, it waits as long as its child does, or the two would call each second
+    /// for good.
     fn blame_parent(&mut self, child: usize, now: Now) {
         let (parents, children) = self.hops.split_at_mut(child);
         let (Some(parent), [child, ..]) = (parents.last_mut(), children) else {

@@ -1,6 +1,7 @@
 //! What goes into a step of the session and what comes out of it: plain values.
 //!
-//! Owns the vocabulary between `session` and whoever drives it, the refresher or the simulator. It decides nothing.
+//! Owns the vocabulary between `session` and whoever drives it, the refresher or the simulator. It
+//! decides nothing.
 
 use std::time::Duration;
 
@@ -76,13 +77,15 @@ pub enum Action {
         /// Their true end on the boot clock.
         deadline: Boot,
     },
-    /// What is vended was kept for another identity than the source turns out to name: stop vending it.
+    /// What is vended was kept for another identity than the source turns out to name: stop vending
+    /// it.
     Withdraw,
     /// Nothing is held: answer requests with this failure.
     Refuse {
         /// The newest failure, unless there was none yet.
         failure: Option<Failure>,
-        /// Whether trying again is pointless until somebody changes something: 403 instead of 503 (A12).
+        /// Whether trying again is pointless until somebody changes something: 403 instead of 503
+        /// (A12).
         permanent: bool,
     },
     /// Keep this for a process that comes after a crash.
@@ -125,7 +128,8 @@ pub enum Report {
         /// Whether the attempt before failed in another way, or not at all.
         class_changed: bool,
     },
-    /// A session this long was refused; a shorter one is asked for at once, so that this is no failure.
+    /// A session this long was refused; a shorter one is asked for at once, so that this is no
+    /// failure.
     DurationRefused {
         /// Which hop.
         hop: usize,

@@ -1,6 +1,7 @@
 //! One refreshable: the credentials of one step, when they are due, and how it has been failing.
 //!
-//! Owns the bookkeeping of a single hop. It knows nothing of the other hops; `session` decides between them.
+//! Owns the bookkeeping of a single hop. It knows nothing of the other hops; `session` decides
+//! between them.
 
 use std::time::Duration;
 
@@ -34,9 +35,11 @@ pub struct Held {
 }
 
 impl Held {
-    /// Turns a reply into credentials of `identity` with an end on the boot clock; `sent` is when the call was made.
+    /// Turns a reply into credentials of `identity` with an end on the boot clock; `sent` is when
+    /// the call was made.
     ///
-    /// The life is the server's expiration minus the server's own date, so that our wall clock is not in it.
+    /// The life is the server's expiration minus the server's own date, so that our wall clock is
+    /// not in it.
     ///
     /// # Errors
     /// When the life makes no sense, or is already over.
@@ -108,10 +111,11 @@ pub struct Streak {
     pub newest: Boot,
     /// The class of the newest.
     pub class: Class,
-    /// Earlier failures of the streak that are retried on the newest one's schedule: the token's, or all others'.
+    /// Earlier failures of the streak that are retried on the newest one's schedule: the token's,
+    /// or all others'.
     ///
-    /// Each schedule slows down by itself: classes that alternate, as `Throttling` and a 503 do when STS is
-    /// overloaded, must not start it over each time.
+    /// Each schedule slows down by itself: classes that alternate, as `Throttling` and a 503 do
+    /// when STS is overloaded, must not start it over each time.
     pub repeats: u32,
     /// Failures of class `Token`.
     looks: u32,
@@ -174,6 +178,14 @@ pub struct SavedHop {
     pub worked: Option<SessionDuration>,
 }
 
+impl SavedHop {
+    /// Whether a source that names `identity` may go on with it.
+    #[must_use]
+    pub fn is_of(&self, identity: Identity) -> bool {
+        self.held.identity.may_be_restored_for(identity)
+    }
+}
+
 /// The state of one hop.
 #[derive(Clone, Debug)]
 pub struct Hop {
@@ -215,7 +227,8 @@ impl Hop {
             .next(self.generation, self.streak.map(|_| left), now)
     }
 
-    /// Takes new credentials over and schedules their refresh, counted from when they were asked for.
+    /// Takes new credentials over and schedules their refresh, counted from when they were asked
+    /// for.
     pub(super) fn renew(
         &mut self,
         held: Held,
@@ -234,10 +247,11 @@ impl Hop {
         self.held = Some(held);
     }
 
-    /// Lengthens the streak and schedules the next attempt; tells whether the class is another than before.
+    /// Lengthens the streak and schedules the next attempt; tells whether the class is another than
+    /// before.
     ///
-    /// `remaining` is for how long credentials will still be vended, when any are, less the time that the calls
-    /// take which must come before the end.
+    /// `remaining` is for how long credentials will still be vended, when any are, less the time
+    /// that the calls take which must come before the end.
     pub(super) fn fail(&mut self, failure: Failure, remaining: Option<Duration>, now: Now) -> bool {
         let class = failure.class;
         let class_changed = self.streak.is_none_or(|streak| streak.class != class);
@@ -279,7 +293,8 @@ impl Hop {
         })
     }
 
-    /// Goes on where an earlier process ended; the due time is kept, so that a crash loop is no call loop.
+    /// Goes on where an earlier process ended; the due time is kept, so that a crash loop is no
+    /// call loop.
     pub(super) fn restore(&mut self, saved: SavedHop) {
         self.generation = saved.generation;
         self.due = saved.due;

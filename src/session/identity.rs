@@ -1,7 +1,8 @@
 //! The identity that is asked for: what new content of the source's file means for what is held.
 //!
-//! Owns the comparison of what is held with whom the source names. Another identity makes every hop anew, one behind
-//! the other; what was issued to the former one is vended until it is replaced or ends. It starts no call.
+//! Owns the comparison of what is held with whom the source names. Another identity makes every hop
+//! anew, one behind the other; what was issued to the former one is vended until it is replaced or
+//! ends. It starts no call.
 
 use super::{Action, Content, Report, Session, Shown, Snapshot};
 use crate::identity::Identity;
@@ -13,7 +14,8 @@ impl Session {
         identity.changes_to(self.content.identity)
     }
 
-    /// Takes note of the file's content; a call that carried it may bring the news before the watcher does.
+    /// Takes note of the file's content; a call that carried it may bring the news before the
+    /// watcher does.
     pub(super) fn noticed(&mut self, content: Content, now: Now, actions: &mut Vec<Action>) {
         if content.generation <= self.content.generation {
             return;

@@ -1,7 +1,8 @@
-//! What requests are answered with: the last hop's credentials while they live, else why there are none.
+//! What requests are answered with: the last hop's credentials while they live, else why there are
+//! none.
 //!
-//! Owns when the answer changes and whether a refusal is permanent. It starts no call, but makes hops due once
-//! nothing is vended any more.
+//! Owns when the answer changes and whether a refusal is permanent. It starts no call, but makes
+//! hops due once nothing is vended any more.
 
 use super::hop::Held;
 use super::schedule::PROPAGATION;
@@ -10,7 +11,9 @@ use crate::failure::Class;
 use crate::time::Now;
 
 impl Session {
-    pub(super) fn vended(&self) -> Option<&Held> {
+    /// What the last hop holds, alive or not.
+    #[must_use]
+    pub fn vended(&self) -> Option<&Held> {
         self.hops.last().and_then(|hop| hop.held.as_ref())
     }
 

@@ -1,4 +1,5 @@
-//! Another identity in the source's file: what is made anew, by whom it is signed, and what is not taken over.
+//! Another identity in the source's file: what is made anew, by whom it is signed, and what is not
+//! taken over.
 
 use super::*;
 

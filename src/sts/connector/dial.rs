@@ -1,7 +1,8 @@
 //! One new connection: name look-up, TCP, the proxy's tunnel, TLS.
 //!
-//! Owns the order of these and the errors by which `client/evidence.rs` tells them apart. Each lasts until the
-//! attempt ends, but one address of several gets its share of TCP only (`deadline.rs`). Called by `http.rs`.
+//! Owns the order of these and the errors by which `client/evidence.rs` tells them apart. Each
+//! lasts until the attempt ends, but one address of several gets its share of TCP only
+//! (`deadline.rs`). Called by `http.rs`.
 
 use std::error::Error;
 use std::io;
@@ -142,8 +143,8 @@ async fn tcp(host: &str, port: u16, deadline: Deadline) -> Result<TcpStream, Con
     Ok(stream)
 }
 
-/// Connects to the first address that answers: the resolver's order, and the other family beside it from
-/// [`HAPPY_EYEBALLS`] on. `connect` is TCP's, or a test's.
+/// Connects to the first address that answers: the resolver's order, and the other family beside it
+/// from [`HAPPY_EYEBALLS`] on. `connect` is TCP's, or a test's.
 async fn race<S, F>(found: &[SocketAddr], connect: impl Fn(SocketAddr) -> F) -> Result<S, BoxError>
 where
     F: Future<Output = io::Result<S>>,
@@ -196,7 +197,8 @@ where
     Err(last)
 }
 
-/// Of both families' errors the one to act on: a machine without routes for a family says so of each address.
+/// Of both families' errors the one to act on: a machine without routes for a family says so of
+/// each address.
 fn telling(first: BoxError, second: BoxError) -> BoxError {
     let kind = first.downcast_ref::<io::Error>().map(io::Error::kind);
     let has_no_route = matches!(

@@ -1,8 +1,9 @@
-//! The system's CA certificates: those of the image, or what `SSL_CERT_FILE` and `SSL_CERT_DIR` name instead.
+//! The system's CA certificates: those of the image, or what `SSL_CERT_FILE` and `SSL_CERT_DIR`
+//! name instead.
 //!
-//! Owns when they are read. The image's do not change while it runs; what is mounted there does, and is read before
-//! each request, some milliseconds every few minutes. Without any certificate what was read before stays in use.
-//! Called by `trust.rs`.
+//! Owns when they are read. The image's do not change while it runs; what is mounted there does,
+//! and is read before each request, some milliseconds every few minutes. Without any certificate
+//! what was read before stays in use. Called by `trust.rs`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls_native_certs::load_certs_from_paths;
 
 use super::Error;
-use super::trust::{Anchors, Bundle, readable};
+use super::pem::readable;
+use super::trust::{Anchors, Bundle};
 
 /// The system's roots, as far as this process has seen them.
 pub(super) struct System {
@@ -90,8 +92,8 @@ impl System {
     }
 }
 
-/// What the two variables name, else what this system has. An empty variable is none; `rustls_native_certs` would take
-/// it for a file.
+/// What the two variables name, else what this system has. An empty variable is none;
+/// `rustls_native_certs` would take it for a file.
 fn native() -> Vec<CertificateDer<'static>> {
     if env::var_os("SSL_CERT_FILE").is_none_or(|file| !file.is_empty()) {
         return rustls_native_certs::load_native_certs().certs;
@@ -132,8 +134,8 @@ fn mounted() -> Vec<PathBuf> {
         .collect()
 }
 
-/// What `rustls_native_certs` may not see in a file: its parser looks for certificates at the beginnings of lines, and
-/// for one label. What cannot be read is its to pass over.
+/// What `rustls_native_certs` may not see in a file: its parser looks for certificates at the
+/// beginnings of lines, and for one label. What cannot be read is its to pass over.
 fn overlooked(file: &Path) -> Vec<CertificateDer<'static>> {
     let is_of_size = |file: &fs::Metadata| file.is_file() && file.len() <= Bundle::LONGEST as u64;
     let content = fs::metadata(file)

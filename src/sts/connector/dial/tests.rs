@@ -87,7 +87,8 @@ async fn a_look_up_ends_with_the_attempt() {
     );
 }
 
-/// What is said of a proxy that answers every CONNECT with 407, asked with this `Proxy-Authorization` or none.
+/// What is said of a proxy that answers every CONNECT with 407, asked with this
+/// `Proxy-Authorization` or none.
 async fn refused_with_407(authorization: Option<&'static str>) -> String {
     let (ours, mut theirs) = tokio::io::duplex(1024);
     theirs
