@@ -53,7 +53,7 @@ pub struct Parts<A> {
     pub refresh_at: RefreshAt,
     /// Names the configuration, for snapshots.
     pub digest: Digest,
-    /// What proves who the profile is.
+    /// The source's file, which proves the profile's identity.
     pub source: RotatedFile<Material>,
     /// What goes with the calls of each step.
     pub extras: Vec<Extras>,

@@ -135,7 +135,7 @@ pub struct IncidentReport {
     /// When the first of them failed, in whichever exchange.
     #[serde(serialize_with = "rfc3339")]
     pub failing_since: Option<Wall>,
-    /// When what is vended ends, as STS said; nothing when nothing was held.
+    /// When what is vended ends, as STS said; nothing without credentials.
     #[serde(serialize_with = "rfc3339")]
     pub credentials_end: Option<Wall>,
     /// The same on the boot clock, from which its moments follow.

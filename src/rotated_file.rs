@@ -1,4 +1,4 @@
-//! A file that somebody else replaces: the web identity token, an assertion, a credentials file, a
+//! A file that others replace: the web identity token, an assertion, a credentials file, a
 //! TLS pair.
 //!
 //! Owns the last good content, on a watch channel with a generation, and the error of the newest
@@ -102,7 +102,7 @@ impl<T> RotatedFile<T> {
         self.0.latest.borrow().clone()
     }
 
-    /// Hears of each new content, and of each error that comes, changes or goes.
+    /// Receives each new content, and each error that comes, changes or goes.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Latest<T>> {
         self.0.latest.subscribe()
@@ -120,11 +120,11 @@ impl<T> RotatedFile<T> {
             change != Change::None
         });
         let latest = self.latest();
-        self.tell(change, &latest);
+        self.log_and_count(change, &latest);
         latest
     }
 
-    fn tell(&self, change: Change, latest: &Latest<T>) {
+    fn log_and_count(&self, change: Change, latest: &Latest<T>) {
         let (file, generation) = (self.0.path.display(), latest.generation);
         match (change, &latest.error) {
             (Change::Failed, Some(error)) if generation == 0 => {
@@ -184,7 +184,7 @@ impl<T> Latest<T> {
         let digest = digest(&SHA256, &content);
         if self
             .digest
-            .is_some_and(|held| held.as_ref() == digest.as_ref())
+            .is_some_and(|known| known.as_ref() == digest.as_ref())
         {
             return if self.error.take().is_some() {
                 Change::Recovered

@@ -65,7 +65,7 @@ pub struct Session {
     hops: Vec<Hop>,
     refresh_at: RefreshAt,
     digest: Digest,
-    /// The newest content of the source's file, which says who is asked for now.
+    /// The newest content of the source's file, which names the identity that is asked for now.
     content: Content,
     bucket: Bucket,
     in_flight: Option<InFlight>,

@@ -25,7 +25,7 @@ pub enum Code {
     Own(OwnCode),
 }
 
-/// The causes that STS reports under one code, told apart by its message.
+/// The causes that STS reports under one code, distinguished by its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// `InvalidIdentityToken`: the issuer's keys could not be fetched.

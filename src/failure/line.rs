@@ -45,7 +45,7 @@ impl Line<'_> {
     /// The line, below 200 characters.
     ///
     /// Hint and end are whole. Where there is no room for everything, the middle of the role is cut
-    /// first, to what still tells account and name apart, then the end of the cause.
+    /// first, to what still shows account and name, then the end of the cause.
     #[must_use]
     pub fn text(&self) -> String {
         let part =

@@ -154,7 +154,7 @@ fn the_status_counts_only_without_a_known_code() {
             "{}",
             failure.message
         );
-        // Who sends a code is an STS, and means its refusal.
+        // What sends a code is an STS, and means its refusal.
         let with_code = if matches!(status, 400 | 404) {
             Class::Config
         } else {

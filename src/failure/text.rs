@@ -84,7 +84,7 @@ pub fn without_tokens(text: &str) -> String {
     kept
 }
 
-/// Whether a code or an id from the network can be shown as it stands.
+/// Whether a code or an id from the network can be shown as it is.
 pub(super) fn is_token(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len())
         && text

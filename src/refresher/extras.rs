@@ -39,7 +39,7 @@ pub struct SentCodes(Arc<Mutex<BTreeMap<String, Sent>>>);
 #[derive(Debug)]
 struct Sent {
     code: Secret,
-    /// Its half minute, where it was computed and not written by somebody.
+    /// Its half minute, where it was computed and not read.
     step: Option<u64>,
 }
 
@@ -84,7 +84,7 @@ impl Extras {
     /// by which codes are computed.
     ///
     /// # Errors
-    /// When a file never held anything usable, or there is no code that was not sent yet.
+    /// When a file never held anything usable, or the only code was sent before.
     pub fn gather(&self, now: Wall) -> Result<sts::Extras, Gap> {
         let contexts = self
             .contexts

@@ -25,7 +25,7 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// Warns once when a body comes near to what the CRT clients take (rule R16).
+    /// Warns once when a body comes near to what clients on the AWS Common Runtime take.
     pub(super) fn body_size(&mut self, profile: &ProfileName, size: usize) {
         if size > response::WARN_SIZE && !self.size_warned {
             self.size_warned = true;

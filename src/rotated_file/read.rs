@@ -165,7 +165,7 @@ fn of_io(error: &io::Error) -> Errno {
     Errno::from_io_error(error).unwrap_or(Errno::NOMEM)
 }
 
-/// Who we are, whose the file is and what to do, for a missing permission. The kubelet makes a
+/// Our uid, the file's mode and owner and what to do, for a missing permission. The kubelet makes a
 /// token 0600 when all containers run as one user, and 0640 with an fsGroup
 /// (<https://github.com/kubernetes/kubernetes/blob/master/pkg/volume/projected/projected.go>).
 fn advice(denied: Option<PermissionDenied>) -> String {

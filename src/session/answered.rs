@@ -45,7 +45,7 @@ impl Session {
         }
     }
 
-    /// Only the hop waits: whoever else is due is called meanwhile.
+    /// Only this hop waits: others that are due are called meanwhile.
     pub(super) fn postponed(&mut self, call: CallId, wait: Duration, now: Now) {
         if let Some(flight) = self.in_flight.take_if(|flight| flight.call == call) {
             self.bucket.put_back();

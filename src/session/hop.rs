@@ -14,7 +14,8 @@ use crate::failure::{Class, Failure, OwnCode};
 use crate::identity::Identity;
 use crate::time::{Boot, Now, Wall};
 
-/// The longest life STS gives (36 h for federation and session tokens), with room for clocks (A4).
+/// The longest life STS gives, with room for clocks: 36 h for federation and session tokens
+/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>).
 const LONGEST_LIFE: Duration = Duration::from_mins(36 * 60 + 5);
 
 /// Credentials with an end on the boot clock.
@@ -30,7 +31,8 @@ pub struct Held {
     pub received: Wall,
     /// What else the reply said.
     pub details: ReplyDetails,
-    /// On whose behalf they were issued: whom the source's content named that the chain began with.
+    /// The identity that they were issued for: that of the source's content with which the chain
+    /// began.
     pub identity: Identity,
 }
 
@@ -165,7 +167,7 @@ impl Streak {
     }
 }
 
-/// One hop that held credentials.
+/// One hop with its credentials.
 #[derive(Clone, Debug)]
 pub struct SavedHop {
     /// The credentials with their end.
@@ -247,8 +249,8 @@ impl Hop {
         self.held = Some(held);
     }
 
-    /// Lengthens the streak and schedules the next attempt; tells whether the class is another than
-    /// before.
+    /// Lengthens the streak and schedules the next attempt; answers whether the class is another
+    /// than before.
     ///
     /// `remaining` is for how long credentials will still be vended, when any are, less the time
     /// that the calls take which must come before the end.
@@ -275,7 +277,7 @@ impl Hop {
         }
     }
 
-    /// Whom its credentials were issued for.
+    /// The identity that its credentials were issued for.
     pub(super) fn identity(&self) -> Identity {
         self.held
             .as_ref()

@@ -1,8 +1,7 @@
 //! When the next call is due: refresh points, retry delays and the call budget, from numbers alone.
 //!
-//! Owns the constants of refreshing (design section 5; calibrated by a planning simulation over
-//! outages, herds and throttling). It holds no clock and no random source: both come in with each
-//! call.
+//! Owns the constants of refreshing; `tests/simulation.rs` holds them against outages, herds and
+//! throttling. It holds no clock and no random source: both come in with each call.
 
 use std::time::Duration;
 
@@ -59,8 +58,10 @@ impl RefreshAt {
 
     /// How long after issue the refresh of a credential that lives `lifetime` is due.
     ///
-    /// The first one comes at half to all of that age, to break the synchrony of pods that start
-    /// together (fault F08); later ones at 90 to 110 % of it.
+    /// The first one comes at half to all of that age, so that pods that start together do not
+    /// refresh together
+    /// (<https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/>); later
+    /// ones at 90 to 110 % of it.
     #[must_use]
     pub fn age(self, lifetime: Duration, first: bool, jitter: f64) -> Duration {
         let at = match self {
@@ -149,8 +150,8 @@ fn delay_of_class(attempt: Attempt, jitter: f64) -> Duration {
     }
 }
 
-/// Five looks a second apart, because a rotation is often under way; then the watcher or this
-/// tells.
+/// Five looks a second apart, because a rotation is often under way; afterwards the watcher mostly
+/// is first.
 fn token_delay(repeats: u32, jitter: f64) -> Duration {
     if repeats < 5 {
         Duration::from_secs(1)

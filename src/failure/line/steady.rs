@@ -4,8 +4,8 @@
 //! Owns the rules by which a word looks like a time, a number, an id or an address. It shortens
 //! nothing and explains nothing. Called by `line`.
 
-/// A word of large letters and digits that is as long names nothing that people know: S3's request
-/// ids have 16 of them.
+/// A word of capitals and digits that is as long is an id, and no name that people know: S3's
+/// request ids have 16 of them.
 const SHORTEST_ID: usize = 16;
 
 /// The message without the words that differ from one answer to the next: times, numbers, ids of

@@ -60,7 +60,7 @@ fn a_computed_code_is_sent_once_by_whichever_profile_of_the_device() {
     assert_eq!(
         code(&other, 1_111_111_109).as_deref(),
         Ok("081804"),
-        "another device waits for nobody"
+        "another device need not wait"
     );
     assert_eq!(code(&same, 1_111_111_110).as_deref(), Ok("050471"));
     std::fs::write(&file, "nonsense").expect("written");

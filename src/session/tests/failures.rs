@@ -55,7 +55,7 @@ fn denied_becomes_permanent_after_ten_minutes_of_one_streak() {
     let next = woken(&line);
     assert!(
         (next - now.max(600.0) - 45.0).abs() < 0.1,
-        "somebody waits for the fix: not 300 s, {line}"
+        "an application waits for the fix: not 300 s, {line}"
     );
 }
 

@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 use crate::assume::AttemptTimeout;
 
 /// What one address gets before the next is tried. A SYN that got lost is sent again after one
-/// second (RFC 6298).
+/// second (<https://www.rfc-editor.org/rfc/rfc6298#section-2>).
 const ADDRESS: Duration = Duration::from_secs(1);
 
 /// A part of an attempt, in the order of time.

@@ -46,7 +46,7 @@ struct Kept {
     /// What it was trusted by.
     tls: Option<Arc<ClientConfig>>,
     sender: SendRequest<SdkBody>,
-    /// Tells this keeping from a later one.
+    /// Distinguishes this keeping from a later one.
     number: u64,
 }
 

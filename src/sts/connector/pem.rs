@@ -36,7 +36,7 @@ fn labelled(content: &[u8]) -> Result<Vec<u8>, NotABundle> {
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const END: &[u8] = b"-----END CERTIFICATE-----";
 
-/// Certificates that stand in one line, as the injector hands them over in an annotation: each mark
+/// Certificates that are in one line, as the injector hands them over in an annotation: each mark
 /// in a line of its own.
 fn unfold(line: &[u8], lines: &mut Vec<u8>) {
     let mut rest = line;

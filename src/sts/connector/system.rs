@@ -36,11 +36,11 @@ impl System {
         }
     }
 
-    /// The newest roots; those that are held where nothing has changed.
-    pub(super) fn newest(&self, held: Option<&Arc<Anchors>>) -> Result<Arc<Anchors>, Error> {
-        match held {
-            Some(held) if !self.is_mounted => Ok(Arc::clone(held)),
-            held => self.read(held),
+    /// The newest roots; the known ones where nothing has changed.
+    pub(super) fn newest(&self, known: Option<&Arc<Anchors>>) -> Result<Arc<Anchors>, Error> {
+        match known {
+            Some(known) if !self.is_mounted => Ok(Arc::clone(known)),
+            known => self.read(known),
         }
     }
 
@@ -56,7 +56,7 @@ impl System {
         found
     }
 
-    fn read(&self, held: Option<&Arc<Anchors>>) -> Result<Arc<Anchors>, Error> {
+    fn read(&self, known: Option<&Arc<Anchors>>) -> Result<Arc<Anchors>, Error> {
         let certificates = self.certificates();
         let mut content = Context::new(&SHA256);
         for certificate in &certificates {
@@ -67,17 +67,17 @@ impl System {
         // Without those that cannot be used: distributions ship a few odd ones.
         roots.add_parsable_certificates(certificates);
         let was_missing = self.is_missing.swap(roots.is_empty(), Ordering::Relaxed);
-        match held {
+        match known {
             None if roots.is_empty() => return Err(Error::NoSystemRoots),
-            Some(held) if roots.is_empty() => {
+            Some(known) if roots.is_empty() => {
                 if !was_missing {
                     tracing::warn!(
                         "no CA certificate is in SSL_CERT_FILE and SSL_CERT_DIR; those read before stay in use"
                     );
                 }
-                return Ok(Arc::clone(held));
+                return Ok(Arc::clone(known));
             }
-            Some(held) if held.content == content => return Ok(Arc::clone(held)),
+            Some(known) if known.content == content => return Ok(Arc::clone(known)),
             Some(_) => tracing::info!(
                 certificates = roots.len(),
                 "the system's CA certificates were replaced"

@@ -1,8 +1,9 @@
-//! Whom a server must be vouched for by: the certificates of `AWS_CA_BUNDLE`, or the system's.
+//! The roots that servers are checked against: the certificates of `AWS_CA_BUNDLE`, or the
+//! system's.
 //!
 //! Owns the TLS configuration. It follows the bundle: the first connection after a rotation is made
-//! under the new one alone, and none is resumed or kept from before. It reads no bundle; who makes
-//! a client says where the newest comes from. Called by `http.rs` before each request.
+//! under the new one alone, and none is resumed or kept from before. It reads no bundle; the caller
+//! says where the newest comes from. Called by `http.rs` before each request.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +27,7 @@ pub(super) struct Anchors {
     pub(super) roots: Arc<RootCertStore>,
     /// Certificates that are trusted as servers' too.
     pub(super) servers: Arc<Digests>,
-    /// Tells this content from another one; empty where that is known otherwise.
+    /// Distinguishes this content from another one; empty where that is known otherwise.
     pub(super) content: Vec<u8>,
 }
 
