@@ -9,13 +9,14 @@
 //! decides the same as one that came in time. An error never replaces a credential.
 
 mod answered;
-mod ask;
 mod event;
 mod hop;
 mod identity;
+mod requested_duration;
 mod retry;
 pub mod schedule;
 pub mod snapshot;
+mod streak;
 #[cfg(test)]
 mod tests;
 mod vend;
@@ -28,9 +29,10 @@ use crate::identity::Identity;
 use crate::time::{Boot, Now};
 
 pub use event::{Action, Call, CallId, Content, Event, Report};
-pub use hop::{Held, Hop, Streak};
+pub use hop::{Held, HopState};
 use schedule::{Bucket, RefreshAt};
 use snapshot::{Digest, SavedHop, Snapshot};
+pub use streak::Streak;
 
 /// Credentials are vended until this long before their true expiry: they must outlive the request
 /// they sign.
@@ -53,7 +55,7 @@ struct InFlight {
 
 /// What requests are being answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shown {
+enum Published {
     Nothing,
     Served,
     Refused,
@@ -62,7 +64,7 @@ enum Shown {
 /// The state of one profile.
 #[derive(Clone, Debug)]
 pub struct Session {
-    hops: Vec<Hop>,
+    hops: Vec<HopState>,
     refresh_at: RefreshAt,
     digest: Digest,
     /// The newest content of the source's file, which names the identity that is asked for now.
@@ -71,7 +73,7 @@ pub struct Session {
     in_flight: Option<InFlight>,
     stopping: Option<Boot>,
     calls: u64,
-    shown: Shown,
+    published: Published,
 }
 
 impl Session {
@@ -87,7 +89,10 @@ impl Session {
         content: Content,
     ) -> Self {
         Self {
-            hops: durations.iter().map(|setting| Hop::new(*setting)).collect(),
+            hops: durations
+                .iter()
+                .map(|setting| HopState::new(*setting))
+                .collect(),
             refresh_at,
             digest,
             content,
@@ -95,13 +100,13 @@ impl Session {
             in_flight: None,
             stopping: None,
             calls: 0,
-            shown: Shown::Nothing,
+            published: Published::Nothing,
         }
     }
 
     /// The hops, source first, for showing.
     #[must_use]
-    pub fn hops(&self) -> &[Hop] {
+    pub fn hops(&self) -> &[HopState] {
         &self.hops
     }
 
@@ -217,7 +222,7 @@ impl Session {
     fn next_wake(&self, now: Now) -> Option<Boot> {
         let expiry = self
             .vended()
-            .filter(|_| self.shown == Shown::Served)
+            .filter(|_| self.published == Published::Served)
             .map(|held| held.deadline.minus(MIN_SERVE));
         if self.in_flight.is_some() || self.is_over(now.boot) {
             return expiry;

@@ -34,10 +34,10 @@ struct Device {
 
 /// What was sent last, for each device of the process. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct SentCodes(Arc<Mutex<BTreeMap<String, Sent>>>);
+pub struct SentCodes(Arc<Mutex<BTreeMap<String, SentCode>>>);
 
 #[derive(Debug)]
-struct Sent {
+struct SentCode {
     code: Secret,
     /// Its half minute, where it was computed and not read.
     step: Option<u64>,
@@ -135,7 +135,7 @@ impl Device {
         };
         sent.insert(
             self.serial_number.clone(),
-            Sent {
+            SentCode {
                 code: code.clone(),
                 step,
             },

@@ -9,7 +9,7 @@ use crate::material::Material;
 use crate::report::{ErrorReport, HopReport, IncidentReport, Report, Retry, TokenReport};
 use crate::role::SessionName;
 use crate::saml::Facts;
-use crate::session::{Hop, Session};
+use crate::session::{HopState, Session};
 use crate::time::Now;
 use crate::token::Claims;
 
@@ -65,7 +65,7 @@ pub(super) fn report<A>(
     }
 }
 
-fn hop_report(hop: &Hop, now: Now) -> HopReport {
+fn hop_report(hop: &HopState, now: Now) -> HopReport {
     let held = hop.held.as_ref();
     HopReport {
         generation: hop.generation,

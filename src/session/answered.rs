@@ -97,7 +97,7 @@ impl Session {
         }
         let remaining = self.remaining(at, now);
         let hop = &mut self.hops[at];
-        if hop.ask.refused(flight.asked, &failure, now.boot) {
+        if hop.requested.refused(flight.asked, &failure, now.boot) {
             hop.due = now.boot;
             actions.push(Action::Report(Report::DurationRefused {
                 hop: at,
@@ -109,7 +109,7 @@ impl Session {
         if failure.class == Class::DurationTooLong {
             failure.class = Class::Config;
         }
-        hop.ask.failed(flight.asked);
+        hop.requested.failed(flight.asked);
         let class_changed = hop.fail(failure.clone(), remaining, now);
         if flight.again {
             hop.due = now.boot;

@@ -80,7 +80,7 @@ pub enum Action {
     /// What is vended was kept for another identity than the source turns out to name: stop vending
     /// it.
     Withdraw,
-    /// Nothing is held: answer requests with this failure.
+    /// There are no credentials: answer requests with this failure.
     Refuse {
         /// The newest failure, unless there was none yet.
         failure: Option<Failure>,

@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use super::MIN_SERVE;
-use super::ask::Ask;
-use super::schedule::{Attempt, RefreshAt, retry_delay};
+use super::requested_duration::RequestedDuration;
+use super::schedule::RefreshAt;
+use super::streak::Streak;
 use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
 use crate::credentials::Credentials;
-use crate::failure::{Class, Failure, OwnCode};
+use crate::failure::{Failure, OwnCode};
 use crate::identity::Identity;
 use crate::time::{Boot, Now, Wall};
 
@@ -104,69 +105,6 @@ impl Held {
     }
 }
 
-/// An unbroken row of failures.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Streak {
-    /// When the first of them happened; a change of class does not reset it.
-    pub since: Boot,
-    /// When the newest of them happened.
-    pub newest: Boot,
-    /// The class of the newest.
-    pub class: Class,
-    /// Earlier failures of the streak that are retried on the newest one's schedule: the token's,
-    /// or all others'.
-    ///
-    /// Each schedule slows down by itself: classes that alternate, as `Throttling` and a 503 do
-    /// when STS is overloaded, must not start it over each time.
-    pub repeats: u32,
-    /// Failures of class `Token`.
-    looks: u32,
-    /// Failures in all.
-    pub attempts: u32,
-}
-
-impl Streak {
-    /// The streak with one more failure of `class`.
-    #[must_use]
-    pub fn grown(streak: Option<Self>, class: Class, now: Now) -> Self {
-        let old = streak.unwrap_or(Self {
-            since: now.boot,
-            newest: now.boot,
-            class,
-            repeats: 0,
-            looks: 0,
-            attempts: 0,
-        });
-        let token = class == Class::Token;
-        Self {
-            newest: now.boot,
-            class,
-            repeats: if token {
-                old.looks
-            } else {
-                old.attempts - old.looks
-            },
-            looks: old.looks.saturating_add(token.into()),
-            attempts: old.attempts.saturating_add(1),
-            ..old
-        }
-    }
-
-    /// How long its hop waits after its newest failure.
-    fn delay(&self, remaining: Option<Duration>, now: Now) -> Duration {
-        let failing_for = now.boot.since(self.since);
-        retry_delay(
-            Attempt {
-                class: self.class,
-                repeats: self.repeats,
-                failing_for,
-                remaining,
-            },
-            now.jitter,
-        )
-    }
-}
-
 /// One hop with its credentials.
 #[derive(Clone, Debug)]
 pub struct SavedHop {
@@ -190,7 +128,7 @@ impl SavedHop {
 
 /// The state of one hop.
 #[derive(Clone, Debug)]
-pub struct Hop {
+pub struct HopState {
     /// What it holds, alive or not.
     pub held: Option<Held>,
     /// Counts replies, across restarts with a state directory.
@@ -203,20 +141,19 @@ pub struct Hop {
     pub failure: Option<Failure>,
     /// The generation of the parent that STS refused last as a signer since the newest success.
     pub(super) blamed_parent: Option<u64>,
-    pub(super) ask: Ask,
+    pub(super) requested: RequestedDuration,
 }
 
-impl Hop {
+impl HopState {
     pub(super) fn new(setting: DurationSetting) -> Self {
-        let (ask, due) = (Ask::new(setting), Boot::default());
         Self {
             held: None,
             generation: 0,
-            due,
+            due: Boot::default(),
             streak: None,
             failure: None,
             blamed_parent: None,
-            ask,
+            requested: RequestedDuration::new(setting),
         }
     }
 
@@ -225,7 +162,7 @@ impl Hop {
             .held
             .as_ref()
             .map_or(Duration::ZERO, |held| held.deadline.since(now));
-        self.ask
+        self.requested
             .next(self.generation, self.streak.map(|_| left), now)
     }
 
@@ -241,7 +178,7 @@ impl Hop {
         let issued = held.deadline.minus(held.lifetime);
         self.due = issued.plus(refresh_at.age(held.lifetime, self.generation == 0, now.jitter));
         self.generation += 1;
-        self.ask
+        self.requested
             .granted(asked, held.lifetime, self.streak.is_some());
         self.streak = None;
         self.failure = None;
@@ -291,7 +228,7 @@ impl Hop {
             held,
             due: self.due,
             generation: self.generation,
-            worked: self.ask.remembered(),
+            worked: self.requested.remembered(),
         })
     }
 
@@ -300,7 +237,7 @@ impl Hop {
     pub(super) fn restore(&mut self, saved: SavedHop) {
         self.generation = saved.generation;
         self.due = saved.due;
-        self.ask.remember(saved.worked);
+        self.requested.remember(saved.worked);
         self.held = Some(saved.held);
     }
 }

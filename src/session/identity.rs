@@ -4,7 +4,7 @@
 //! hop anew, one behind the other; what was issued to the former one is vended until it is replaced
 //! or ends. It starts no call.
 
-use super::{Action, Content, Report, Session, Shown, Snapshot};
+use super::{Action, Content, Published, Report, Session, Snapshot};
 use crate::identity::Identity;
 use crate::time::Now;
 
@@ -43,7 +43,7 @@ impl Session {
         {
             (hop.held, hop.due) = (None, now.boot);
         }
-        if self.shown == Shown::Served && self.vended().is_none() {
+        if self.published == Published::Served && self.vended().is_none() {
             actions.push(Action::Withdraw);
             self.refuse(now, actions);
         }

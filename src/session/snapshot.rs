@@ -5,7 +5,7 @@
 //! belong to another identity than the source names: a crash may come while another identity is on
 //! its way through the chain.
 
-use super::Hop;
+use super::HopState;
 pub use super::hop::SavedHop;
 use crate::time::Now;
 
@@ -23,10 +23,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn of(digest: Digest, hops: &[Hop]) -> Self {
+    pub(super) fn of(digest: Digest, hops: &[HopState]) -> Self {
         Self {
             digest,
-            hops: hops.iter().map(Hop::saved).collect(),
+            hops: hops.iter().map(HopState::saved).collect(),
         }
     }
 

@@ -6,7 +6,7 @@
 
 use super::hop::Held;
 use super::schedule::PROPAGATION;
-use super::{Action, MIN_SERVE, Session, Shown};
+use super::{Action, MIN_SERVE, Published, Session};
 use crate::failure::Class;
 use crate::time::Now;
 
@@ -28,7 +28,7 @@ impl Session {
                 credentials: held.credentials.clone(),
                 deadline: held.deadline,
             });
-            self.shown = Shown::Served;
+            self.published = Published::Served;
         }
     }
 
@@ -43,11 +43,11 @@ impl Session {
         });
         let failure = newest.map(|(_, failure)| failure.clone());
         actions.push(Action::Refuse { failure, permanent });
-        self.shown = Shown::Refused;
+        self.published = Published::Refused;
     }
 
     pub(super) fn withdraw_expired(&mut self, now: Now, actions: &mut Vec<Action>) {
-        if self.shown == Shown::Served && !self.vended_alive(now) {
+        if self.published == Published::Served && !self.vended_alive(now) {
             self.hops.iter_mut().for_each(|hop| hop.hurry(now));
             self.refuse(now, actions);
         }

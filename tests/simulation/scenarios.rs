@@ -485,7 +485,7 @@ fn another_identity_goes_through_a_chain_within_seconds_and_a_crash_on_the_way_b
             vec![change, crash]
         };
         let mut world = pod(seed, &[fixed(60); 4], faults, change.from + 45 * SECOND);
-        let issued = |hop: &stsidecar::session::Hop| {
+        let issued = |hop: &stsidecar::session::HopState| {
             let key = &hop.held.as_ref().expect("held").credentials.access_key_id;
             world.sts.issued[super::sts::serial(key)].identity
         };

@@ -23,7 +23,7 @@ const PROBES_UNANSWERED: u32 = 2;
 
 /// The duration of one hop's calls.
 #[derive(Clone, Debug)]
-pub(super) enum Ask {
+pub(super) enum RequestedDuration {
     Fixed(SessionDuration),
     Longest(Negotiation),
 }
@@ -46,7 +46,7 @@ pub(super) struct Negotiation {
     unanswered: u32,
 }
 
-impl Ask {
+impl RequestedDuration {
     pub(super) fn new(setting: DurationSetting) -> Self {
         match setting {
             DurationSetting::Fixed(duration) => Self::Fixed(duration),
