@@ -84,7 +84,7 @@ impl Extras {
     /// by which codes are computed.
     ///
     /// # Errors
-    /// When a file never held anything usable, or the only code was sent before.
+    /// When a file never had usable content, or the only code was sent before.
     pub fn gather(&self, now: Wall) -> Result<sts::Extras, Gap> {
         let contexts = self
             .contexts

@@ -31,7 +31,7 @@ pub fn session_name(step: &Step, claims: Option<&Claims>, host_name: &str) -> Se
 /// away.
 ///
 /// # Errors
-/// When it never held anything usable, or holds an assertion that ended long ago.
+/// When it never had usable content, or holds an assertion that ended long ago.
 pub fn of_source(
     material: Option<&Material>,
     error: Option<&rotated_file::Error>,

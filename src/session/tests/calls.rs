@@ -55,7 +55,7 @@ fn a_life_that_makes_no_sense_is_a_failure_and_replaces_nothing() {
             stage.session.hops()[0]
                 .held
                 .as_ref()
-                .expect("held")
+                .expect("credentials")
                 .credentials
                 .access_key_id,
             "K1"
@@ -78,7 +78,7 @@ fn credentials_that_end_before_they_arrive_replace_nothing() {
         stage.session.hops()[0]
             .held
             .as_ref()
-            .expect("held")
+            .expect("credentials")
             .credentials
             .access_key_id,
         "K1"

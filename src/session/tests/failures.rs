@@ -81,8 +81,8 @@ fn permanent_classes_say_403_and_wait_long_when_held() {
             stage.refuse(class),
             format!("failed 0 {} anew; refuse 403 {0}; wake 45", class.reason())
         );
-        let mut held = Stage::holding();
-        assert!(held.refuse_at(540.0, class).ends_with("wake 765"));
+        let mut stage = Stage::holding();
+        assert!(stage.refuse_at(540.0, class).ends_with("wake 765"));
     }
 }
 
