@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::config::is_object_name;
-use crate::failure::safe_line;
+use crate::failure::{root_cause, safe_line};
 
 /// How long both may take. Within a cluster it is a millisecond; an API server under load may take the second that
 /// Kubernetes' own objective allows for reading one object. The webhook's limit is 5 s.
@@ -114,7 +114,7 @@ impl Objects {
                 let cause = format!("the API server says {}: {}", status.code, status.message);
                 Err(error(cause, fix, Some(Box::new(kube::Error::Api(status)))))
             }
-            Ok(Err(other)) => Err(error(root(&other), AGAIN, Some(Box::new(other)))),
+            Ok(Err(other)) => Err(error(root_cause(&other), AGAIN, Some(Box::new(other)))),
         }
     }
 
@@ -132,13 +132,4 @@ impl Objects {
             }
         }
     }
-}
-
-/// The innermost cause: kube's own text is `ServiceError: client error (Connect)`.
-pub(super) fn root(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

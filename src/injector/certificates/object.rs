@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use crate::failure::with_causes;
 use crate::time::Wall;
 
 /// Shown by the API server in `metadata.managedFields`.
@@ -228,14 +229,8 @@ impl Object {
             }
             other => Error::Refused {
                 object: self.title.clone(),
-                reason: chain(other),
+                reason: with_causes(other),
             },
         }
     }
-}
-
-/// An error with its causes: alone it says "client error (Connect)".
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::Finding;
+use crate::failure::root_cause;
 use crate::injector::certificates::{inspect, others_due};
-use crate::injector::objects::root;
 use crate::time::Wall;
 
 const SUBJECT: &str = "certificate";
@@ -33,7 +33,7 @@ pub(super) async fn judge(
     let chain = match timeout(LIMIT, shown(host, address)).await {
         Ok(Ok(chain)) => chain,
         Ok(Err(error)) => {
-            let message = format!("{address} shows none: {}", root(&error));
+            let message = format!("{address} shows none: {}", root_cause(&error));
             return vec![Finding::wrong(
                 "service",
                 message,

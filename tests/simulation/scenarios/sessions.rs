@@ -173,7 +173,7 @@ fn another_identity_goes_through_a_chain_within_seconds_and_a_crash_restores_non
             vec![change, crash]
         };
         let mut run = pod(seed, &[fixed(60); 4], faults, change.from + 45 * SECOND);
-        let issued = |hop: &stsidecar::session::Hop| {
+        let issued = |hop: &stsidecar::session::HopState| {
             let key = &hop.held.as_ref().expect("held").credentials.access_key_id;
             run.sts.issued[crate::simulation::sts::serial(key)].identity
         };

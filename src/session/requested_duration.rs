@@ -1,9 +1,11 @@
-//! Which `DurationSeconds` to ask for: a fixed one, or the longest that the role turns out to allow.
+//! Which `DurationSeconds` to ask for: a fixed one, or the longest that the role turns out to
+//! allow.
 //!
-//! Owns the negotiation of `longest`. 1 h first, because every role allows it and the application waits; from the
-//! first refresh on, once a day, a round of probes from 12 h down. In AWS's words a refusal is certain, and the next
-//! step is asked for at once. In any other words it may mean something else: the next call asks for what worked, and
-//! each later refresh tries one step. A refused probe is no failure and never costs what worked.
+//! Owns the negotiation of `longest`. 1 h first, because every role allows it and the application
+//! waits; from the first refresh on, once a day, a round of probes from 12 h down. In AWS's words a
+//! refusal is certain, and the next step is asked for at once. In any other words it may mean
+//! something else: the next call asks for what worked, and each later refresh tries one step. A
+//! refused probe is no failure and never costs what worked.
 
 use std::time::Duration;
 
@@ -15,12 +17,13 @@ const HOUR: Duration = Duration::from_hours(1);
 const PROBE_EVERY: Duration = Duration::from_hours(24);
 /// `Date` and `Expiration` are whole seconds, and servers may round the life.
 const ROUNDING: Duration = Duration::from_mins(1);
-/// A server may refuse with what looks like an outage; after this many in a row its next step is tried.
+/// A server may refuse with what looks like an outage; after this many in a row its next step is
+/// tried.
 const PROBES_UNANSWERED: u32 = 2;
 
 /// The duration of one hop's calls.
 #[derive(Clone, Debug)]
-pub(super) enum Ask {
+pub(super) enum RequestedDuration {
     Fixed(SessionDuration),
     Longest(Negotiation),
 }
@@ -43,7 +46,7 @@ pub(super) struct Negotiation {
     unanswered: u32,
 }
 
-impl Ask {
+impl RequestedDuration {
     pub(super) fn new(setting: DurationSetting) -> Self {
         match setting {
             DurationSetting::Fixed(duration) => Self::Fixed(duration),
@@ -51,8 +54,8 @@ impl Ask {
         }
     }
 
-    /// The duration of the next call of a hop that has had `generation` replies; `failing` is what is left of its
-    /// credentials when the call before failed.
+    /// The duration of the next call of a hop that has had `generation` replies; `failing` is what
+    /// is left of its credentials when the call before failed.
     pub(super) fn next(
         &mut self,
         generation: u64,
@@ -61,8 +64,8 @@ impl Ask {
     ) -> SessionDuration {
         match self {
             Self::Fixed(duration) => *duration,
-            // Longer than what is left, and allowed by every role: no refusal that looks like an outage, and no
-            // maximum lowered meanwhile, may cost the last credentials.
+            // Longer than what is left, and allowed by every role: no refusal that looks like an
+            // outage, and no maximum lowered meanwhile, may cost the last credentials.
             Self::Longest(_) if failing.is_some_and(|left| left < HOUR) => SessionDuration::HOUR,
             Self::Longest(talks)
                 if generation == 0 || failing.is_some() || talks.doubted.is_some() =>
@@ -80,7 +83,8 @@ impl Ask {
         }
     }
 
-    /// Whether `failure` is the refusal of a duration, so that a shorter one is to be asked for at once.
+    /// Whether `failure` is the refusal of a duration, so that a shorter one is to be asked for at
+    /// once.
     pub(super) fn refused(&mut self, asked: SessionDuration, failure: &Failure, now: Boot) -> bool {
         match self {
             Self::Fixed(_) => false,
@@ -186,7 +190,8 @@ impl Negotiation {
         true
     }
 
-    /// To what worked, or from that to an hour, which every role allows; false where nothing shorter is left.
+    /// To what worked, or from that to an hour, which every role allows; false where nothing
+    /// shorter is left.
     fn fall_back(&mut self, refused: SessionDuration, now: Boot) -> bool {
         let fallback = if refused > self.worked {
             self.worked

@@ -1,12 +1,12 @@
 //! What a source's file gives an exchange: the proof, the session's name, or why there is none.
 //!
-//! Pure: contents and times in, values out. It reads no file and knows no call; `call` and `extras` do. `check` and
-//! `credential-process` use it too.
+//! Pure: contents and times in, values out. It reads no file and knows no call; `call` and `extras`
+//! do. `check` and `credential-process` use it too.
 
 use std::time::Duration;
 
 use crate::assume::Step;
-use crate::failure::{Class, Failure};
+use crate::failure::{Failure, FileFault, OwnCode};
 use crate::material::{Form, Material};
 use crate::role::SessionName;
 use crate::rotated_file;
@@ -14,8 +14,8 @@ use crate::sts::Proof;
 use crate::time::Wall;
 use crate::token::Claims;
 
-/// The name a step's session gets: its template, filled from the token's claims, or the host's name where the
-/// claims name no pod.
+/// The name a step's session gets: its template, filled from the token's claims, or the host's name
+/// where the claims name no pod.
 #[must_use]
 pub fn session_name(step: &Step, claims: Option<&Claims>, host_name: &str) -> SessionName {
     let template = step.session_name().cloned().unwrap_or_default();
@@ -26,11 +26,12 @@ pub fn session_name(step: &Step, claims: Option<&Claims>, host_name: &str) -> Se
     }
 }
 
-/// What a source's file proves with at the time `at_sts`; an old content is good until another one is. Before
-/// STS has told its time, nothing is too old: our own clock may be hours away.
+/// What a source's file proves with at the time `at_sts`; an old content is good until another one
+/// is. Before an answer of STS has brought its time, nothing is too old: our own clock may be hours
+/// away.
 ///
 /// # Errors
-/// When it never held anything usable, or holds an assertion that ended long ago.
+/// When it never had usable content, or holds an assertion that ended long ago.
 pub fn of_source(
     material: Option<&Material>,
     error: Option<&rotated_file::Error>,
@@ -45,8 +46,7 @@ pub fn of_source(
         _ => {
             let message = format!("the file of the {form} has not been read yet");
             return Err(Failure::local(
-                Class::Token,
-                &format!("{}Missing", form.noun()),
+                OwnCode::File(form.clone(), FileFault::Missing),
                 message,
             ));
         }
@@ -60,27 +60,21 @@ pub fn of_source(
                 "the SAML assertion ended at {}, and no new one has come",
                 end.rfc3339()
             );
-            Err(Failure::local(Class::Token, "AssertionExpired", message))
+            Err(Failure::local(OwnCode::AssertionExpired, message))
         }
         _ => Ok(proof),
     }
 }
 
-/// An assertion that ended this long ago is not sent any more: most live for minutes only, and a session may
-/// wait for hours for the next. Until then STS judges.
+/// An assertion that ended this long ago is not sent any more: most live for minutes only, and a
+/// session may wait for hours for the next. Until then STS judges.
 const OUTLIVED: Duration = Duration::from_mins(5);
 
 /// What a file that cannot be used means for the exchange that needs it.
 #[must_use]
 pub fn unreadable(error: &rotated_file::Error, form: &Form) -> Failure {
-    let fault = match error {
-        rotated_file::Error::Missing { .. } => "Missing",
-        rotated_file::Error::Rejected { .. } => "Invalid",
-        _ => "Unreadable",
-    };
     Failure::local(
-        Class::Token,
-        &format!("{}{fault}", form.noun()),
+        OwnCode::File(form.clone(), error.fault()),
         error.to_string(),
     )
 }
