@@ -85,6 +85,11 @@ impl Denial {
         Self { reason, message }
     }
 
+    /// Of something under our names that is not ours.
+    pub(super) fn reserved(what: &str) -> Self {
+        Self::new(Reason::Reserved, format!("{what}; rename or remove it"))
+    }
+
     pub(super) fn value(origin: &str, value: &str, allowed: impl std::fmt::Display) -> Self {
         Self::shown(origin, &shown::value(value), allowed)
     }

@@ -7,7 +7,7 @@
 pub(super) struct Quantity(u128);
 
 /// What an annotation that holds one may be.
-pub(super) const ALLOWED: &str = "a quantity such as 50m, 0.1, 32Mi or 1G";
+const ALLOWED: &str = "a quantity such as 50m, 0.1, 32Mi or 1G";
 
 const BILLION: u128 = 1_000_000_000;
 
@@ -44,6 +44,13 @@ impl Quantity {
             whole.checked_add(digits(fraction)?.checked_mul(unit)? / scale)?,
         ))
     }
+}
+
+/// A text that is one, for what takes it as it is written.
+pub(super) fn checked(text: &str) -> Result<String, &'static str> {
+    Quantity::parse(text)
+        .map(|_| text.to_owned())
+        .ok_or(ALLOWED)
 }
 
 fn unit(suffix: &str) -> Option<u128> {

@@ -39,26 +39,26 @@ pub fn injecting_release(pod: &Value) -> Option<&str> {
     (is_name(namespace) && is_name(name)).then_some(release)
 }
 
-/// Helm takes no longer name for a release, nor Kubernetes for a namespace; a mark can be written by anybody, and is
-/// shown.
+/// Helm takes names of at most 53 characters for releases, Kubernetes of 63 for namespaces; every author can write a
+/// mark, and it is shown.
 fn is_name(text: &str) -> bool {
-    let plain =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
-    (1..=63).contains(&text.len()) && text.bytes().all(plain)
+    (1..=63).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte))
 }
 
-/// Why a pod is left alone that has the sidecar of another release. Its mark alone, without a sidecar, says nothing.
-pub(super) fn of_another(pod: &Value, template: &Template) -> Option<Skip> {
-    let ours = template.release()?;
-    let theirs = pod::own(pod)
-        .and_then(|_| injecting_release(pod))
-        .filter(|theirs| *theirs != ours)?;
-    let message = format!(
-        "release {theirs} of stsidecar gave the pod its sidecar, so {ours} leaves it alone: uninstall one of the two; \
-         of a copied manifest, remove {INJECTED_BY}"
-    );
-    Some(Skip {
-        reason: "other_release",
-        message: Some(message),
-    })
+/// Leaves a pod alone that has the sidecar of another release. Its mark alone, without a sidecar, says nothing.
+pub(super) fn check(pod: &Value, template: &Template) -> Result<(), Skip> {
+    let theirs = pod::own(pod).and_then(|_| injecting_release(pod));
+    match (template.release(), theirs) {
+        (Some(ours), Some(theirs)) if ours != theirs => Err(Skip::because(
+            "other_release",
+            format!(
+                "release {theirs} of stsidecar gave the pod its sidecar, so {ours} leaves it alone: uninstall one of \
+                 the two; of a copied manifest, remove {INJECTED_BY}"
+            ),
+        )),
+        _ => Ok(()),
+    }
 }

@@ -6,11 +6,12 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::inject::sidecar::covers;
 use crate::inject::template::Template;
 
 /// Whether no field of `found` gives more than `expected`, or than a restricted container may have
 /// (<https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted>).
-pub(super) fn is_no_wider(found: &Value, expected: &Value) -> bool {
+pub(in crate::inject) fn is_no_wider(found: &Value, expected: &Value) -> bool {
     let fields: Vec<(&String, &Value)> = found
         .as_object()
         .into_iter()
@@ -49,13 +50,13 @@ fn is_restricted(key: &str, own: &Value) -> bool {
 
 /// The context as it would be now, with what others have added. A field of the built-in context that is not expected
 /// any more leaves: the chart's null took it out.
-pub(super) fn renewed(found: &Value, expected: &Value) -> Value {
+pub(in crate::inject) fn renewed(found: &Value, expected: &Value) -> Value {
     let built_in = Template::default().security_context();
     let mut context = expected.clone();
     for (key, own) in found.as_object().into_iter().flatten() {
         match expected.get(key) {
             // Others may have written down the defaults of a map, such as `capabilities.add: []`.
-            Some(wanted) if super::covers(own, wanted) && is_restricted(key, own) => {
+            Some(wanted) if covers(own, wanted) && is_restricted(key, own) => {
                 context[key] = own.clone();
             }
             None if built_in.get(key) != Some(own) => context[key] = own.clone(),

@@ -43,7 +43,7 @@ impl<'a> Reference<'a> {
 }
 
 /// Whether `found` is the image `ours`, perhaps from a mirror or pinned.
-pub(super) fn is_same(found: &str, ours: &str) -> bool {
+pub(in crate::inject) fn is_same(found: &str, ours: &str) -> bool {
     let (found, ours) = (Reference::of(found), Reference::of(ours));
     match (found.digest, ours.digest) {
         (Some(found), Some(ours)) => found == ours,
@@ -58,7 +58,7 @@ pub(super) fn is_same(found: &str, ours: &str) -> bool {
 }
 
 /// Whether `found` can be what another version rendered: the image of `ours` or of the chart's default, of any tag.
-pub(super) fn is_of_a_version(found: &str, ours: &str) -> bool {
+pub(in crate::inject) fn is_of_a_version(found: &str, ours: &str) -> bool {
     const DEFAULT: &str = "stsidecar";
     let found = Reference::of(found).last_segment();
     found == Reference::of(ours).last_segment() || found == DEFAULT

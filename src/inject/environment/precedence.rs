@@ -2,7 +2,8 @@
 //! system properties of Java.
 //!
 //! Owns the list of it, as far as a pod's specification shows it; docs/clients.md has which client follows what.
-//! It never repeats a value: it may be a key. Called by `environment`.
+//! It never repeats a value: it may be a key. Called by `decide` and
+//! `assemble`.
 
 use serde_json::Value;
 
@@ -69,7 +70,7 @@ const PROPERTIES: [&str; 13] = [
 ];
 
 /// Each as a sentence that says what to do.
-pub(super) fn findings(pod: &Value, container: &Container<'_>) -> Vec<String> {
+pub(in crate::inject) fn findings(pod: &Value, container: &Container<'_>) -> Vec<String> {
     let name = container.name;
     let before = "which SDKs follow before they ask stsidecar";
     let variables = variables(container)

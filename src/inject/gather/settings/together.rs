@@ -1,8 +1,8 @@
-//! Rules between the settings of a pod, each sound by itself.
+//! Rules between the settings of a pod, each valid by itself.
 //!
 //! Owns what excludes what. It never changes a setting: an author who asked for both must choose.
 
-use super::{Settings, Sources};
+use super::{Annotations, PodSettings};
 use crate::inject::keys::PREFIX;
 use crate::inject::quantity::Quantity;
 use crate::inject::template::Template;
@@ -20,8 +20,8 @@ const OF_THE_DOCUMENT: [&str; 6] = [
 ];
 
 pub(super) fn check(
-    settings: &Settings,
-    sources: &Sources<'_>,
+    settings: &PodSettings,
+    annotations: &Annotations<'_>,
     template: &Template,
 ) -> Result<(), Denial> {
     if settings.port == settings.metrics_port {
@@ -32,7 +32,7 @@ pub(super) fn check(
     }
     let both = OF_THE_DOCUMENT
         .into_iter()
-        .find(|name| settings.config.is_some() && sources.pod(name).is_some());
+        .find(|name| settings.config.is_some() && annotations.pod(name).is_some());
     if let Some(name) = both {
         let problem = format!("the ConfigMap of {PREFIX}config decides this; set it there");
         return refuse(format!("annotation {PREFIX}{name}: {problem}"));
@@ -55,7 +55,7 @@ pub(super) fn check(
         ));
     }
     if settings.readiness_probe && !template.agent.metrics.enabled {
-        let origin = sources.any("readiness-probe").map(|given| given.origin);
+        let origin = annotations.any("readiness-probe").map(|given| given.origin);
         let origin = origin.unwrap_or_else(|| "agent.readinessProbe.enabled".to_owned());
         return refuse(format!(
             "{origin}: the kubelet asks the admin port, which the chart's agent.metrics.enabled: false binds to \
@@ -67,7 +67,7 @@ pub(super) fn check(
 }
 
 /// FIPS and dual stack are variants of AWS's own endpoints; the agent refuses them beside another.
-fn check_variants(settings: &Settings, template: &Template) -> Result<(), Denial> {
+fn check_variants(settings: &PodSettings, template: &Template) -> Result<(), Denial> {
     let is_on = |name: &&str| {
         template
             .extra(name)
@@ -89,8 +89,8 @@ fn check_variants(settings: &Settings, template: &Template) -> Result<(), Denial
     ))
 }
 
-fn check_amounts(settings: &Settings) -> Result<(), Denial> {
-    let Settings {
+fn check_amounts(settings: &PodSettings) -> Result<(), Denial> {
+    let PodSettings {
         requests, limits, ..
     } = settings;
     let amount = |text: &Option<String>| text.as_deref().and_then(Quantity::parse);

@@ -2,13 +2,13 @@
 //! the sidecar would wait for a proxy that waits for the sidecar.
 //!
 //! Owns what is known of Istio, Linkerd and Kuma. It forbids nothing: what a mesh really redirects is decided outside
-//! the pod. Called by `inject`.
+//! the pod. Called by `assemble`.
 
 use serde_json::{Map, Value};
 
-use super::keys::PREFIX;
-use super::pod::{self, Container, LISTS, items, metadata};
-use super::sidecar::Plan;
+use crate::inject::keys::PREFIX;
+use crate::inject::pod::{self, Container, LISTS, items, metadata};
+use crate::inject::sidecar::Sidecar;
 use crate::url;
 
 /// Where Istio's injector lists what it added.
@@ -77,11 +77,15 @@ pub(super) fn is_redirecting(name: &str) -> bool {
 }
 
 /// What to say about a pod that may wait in Init for ever: first why, then the ways out.
-pub(super) fn warnings(pod: &Value, namespace: Option<&Value>, plan: &Plan<'_>) -> Vec<String> {
-    let Some((container, mesh)) = late_proxy(pod, &plan.template.injector.mesh_proxies) else {
+pub(super) fn warnings(
+    pod: &Value,
+    namespace: Option<&Value>,
+    sidecar: &Sidecar<'_>,
+) -> Vec<String> {
+    let Some((container, mesh)) = late_proxy(pod, &sidecar.template.injector.mesh_proxies) else {
         return Vec::new();
     };
-    let Some(called) = Called::of(plan).filter(|_| plan.settings.wait_for_credentials) else {
+    let Some(called) = Called::of(sidecar).filter(|_| sidecar.settings.wait_for_credentials) else {
         return Vec::new();
     };
     let annotations = |object| metadata(object, "annotations");
@@ -183,14 +187,14 @@ struct Called {
 
 impl Called {
     /// STS, or the proxy before it; none when the call stays in the pod.
-    fn of(plan: &Plan<'_>) -> Option<Self> {
-        let proxy = &plan.template.agent.http_proxy.https_proxy;
-        let endpoint = plan
+    fn of(sidecar: &Sidecar<'_>) -> Option<Self> {
+        let proxy = &sidecar.template.agent.http_proxy.https_proxy;
+        let endpoint = sidecar
             .settings
             .sts_endpoint
             .as_deref()
-            .or(plan.template.extra_endpoint());
-        let user = plan.template.security_context()["runAsUser"].as_u64();
+            .or(sidecar.template.extra_endpoint());
+        let user = sidecar.template.security_context()["runAsUser"].as_u64();
         let called = match (proxy.as_str(), endpoint) {
             ("", None) => {
                 return Some(Self {

@@ -1,52 +1,43 @@
 //! What stays readable on an injected pod: annotations and a label.
 //!
-//! Owns their content. They are for people and selectors; of decisions, only `earlier` reads them, to know its own share
-//! of a container from the author's.
+//! Owns their content. They are for people and selectors; of decisions, only `decide::stale` reads them, to know an
+//! earlier share of a container from the author's. Called by `assemble`.
 
 use serde_json::{Map, Value, json};
 
-use super::CONTAINER;
-use super::environment::{REGIONS, env_from};
-use super::keys::{CA_BUNDLE, INJECTED, INJECTED_BY, PREFIX, STATUS};
-use super::patch::{Draft, escaped};
-use super::pod::{self, metadata};
-use super::release;
-use super::sidecar::Plan;
+use super::containers::Given;
+use crate::inject::CONTAINER;
+use crate::inject::earlier::{ARCHITECTURES, listed, status as status_of};
+use crate::inject::environment::{REGIONS, env_from};
+use crate::inject::keys::{CA_BUNDLE, INJECTED, INJECTED_BY, PREFIX, STATUS};
+use crate::inject::patch::{Draft, escaped};
+use crate::inject::pod::{LISTS, containers, metadata};
+use crate::inject::release;
+use crate::inject::sidecar::Sidecar;
 use crate::version;
 
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
-/// The key of the architectures that the pod's affinity was narrowed to, for the next call.
-pub(super) const ARCHITECTURES: &str = "architectures";
 const ANNOTATIONS: &str = "/metadata/annotations";
 
-/// What a call gave to one container.
-pub(super) struct Added {
-    pub(super) container: String,
-    /// The variables that were added or changed.
-    pub(super) names: Vec<String>,
-    /// Those of them that the author had written.
-    pub(super) filled: Vec<String>,
-}
-
 /// Writes them; `is_narrowed`: this call has narrowed the pod's affinity.
-pub(super) fn write(draft: &mut Draft, plan: &Plan<'_>, added: &[Added], is_narrowed: bool) {
+pub(super) fn write(draft: &mut Draft, sidecar: &Sidecar<'_>, given: &[Given], is_narrowed: bool) {
     draft.ensure("/metadata", || Value::Object(Map::new()));
-    let status = status(draft.pod(), plan, added, is_narrowed);
-    let app = default_container(draft.pod(), plan);
+    let status = status(draft.pod(), sidecar, given, is_narrowed);
+    let app = default_container(draft.pod(), sidecar);
     draft.set(ANNOTATIONS, STATUS, &status.to_string());
-    draft.set(ANNOTATIONS, INJECTED_BY, &release::mark(plan.template));
-    write_ca_bundle(draft, plan);
+    draft.set(ANNOTATIONS, INJECTED_BY, &release::mark(sidecar.template));
+    write_ca_bundle(draft, sidecar);
     if !metadata(draft.pod(), "annotations").is_some_and(|map| map.contains_key(DEFAULT_CONTAINER))
     {
         draft.set(ANNOTATIONS, DEFAULT_CONTAINER, &app);
     }
-    write_callers_answers(draft, plan);
+    write_callers_answers(draft, sidecar);
     draft.set("/metadata/labels", INJECTED, "true");
 }
 
 /// Certificates that go with the pod, for the volume that shows them to the sidecar; those of an earlier call leave.
-fn write_ca_bundle(draft: &mut Draft, plan: &Plan<'_>) {
-    match plan.template.agent.aws_ca_bundle.of_values() {
+fn write_ca_bundle(draft: &mut Draft, sidecar: &Sidecar<'_>) {
+    match sidecar.template.agent.aws_ca_bundle.of_values() {
         Some(pem) => draft.set(ANNOTATIONS, CA_BUNDLE, &pem),
         None if metadata(draft.pod(), "annotations")
             .is_some_and(|map| map.contains_key(CA_BUNDLE)) =>
@@ -57,10 +48,10 @@ fn write_ca_bundle(draft: &mut Draft, plan: &Plan<'_>) {
     }
 }
 
-fn status(pod: &Value, plan: &Plan<'_>, added: &[Added], is_narrowed: bool) -> Value {
+fn status(pod: &Value, sidecar: &Sidecar<'_>, given: &[Given], is_narrowed: bool) -> Value {
     let before = before(pod);
-    let (env, filled) = variables(pod, plan, added, &before);
-    let volumes: Vec<Value> = plan
+    let (env, filled) = variables(pod, sidecar, given, &before);
+    let volumes: Vec<Value> = sidecar
         .volumes()
         .iter()
         .map(|volume| volume["name"].clone())
@@ -69,24 +60,24 @@ fn status(pod: &Value, plan: &Plan<'_>, added: &[Added], is_narrowed: bool) -> V
         "container": CONTAINER,
         "env": env,
         // The chart's, or an annotation's: mirrors and admission controllers rewrite the one in the specification.
-        "image": plan.settings.image,
-        "settingsHash": plan.hash,
-        "skipped": plan.choice.skipped,
+        "image": sidecar.settings.image,
+        "settingsHash": sidecar.hash,
+        "skipped": sidecar.choice.skipped,
         "version": version::VERSION,
         "volumes": volumes,
     });
-    let architectures = json!(plan.template.injector.agent_architectures);
+    let architectures = json!(sidecar.template.injector.agent_architectures);
     if is_narrowed || before[ARCHITECTURES] == architectures {
         status[ARCHITECTURES] = architectures;
     }
     if !filled.is_empty() {
         status["filled"] = filled.into();
     }
-    if let Some(region) = plan.region {
-        status["region"] = region.into();
+    if let Some(region) = &sidecar.region {
+        status["region"] = region.as_str().into();
     }
     // What is in it the injector has no right to read; the agent logs the hash of what it has read.
-    if let Some(config_map) = &plan.settings.config {
+    if let Some(config_map) = &sidecar.settings.config {
         status["config"] = config_map.as_str().into();
     }
     status
@@ -94,27 +85,24 @@ fn status(pod: &Value, plan: &Plan<'_>, added: &[Added], is_narrowed: bool) -> V
 
 /// What the call before this one wrote, if there was one.
 fn before(pod: &Value) -> Value {
-    let is_first = !metadata(pod, "labels").is_some_and(|labels| labels.contains_key(INJECTED));
-    let before = metadata(pod, "annotations")
-        .and_then(|map| map.get(STATUS))
-        .and_then(Value::as_str);
-    before
-        .filter(|_| !is_first)
-        .and_then(|text| serde_json::from_str(text).ok())
+    let is_injected = metadata(pod, "labels").is_some_and(|labels| labels.contains_key(INJECTED));
+    is_injected
+        .then(|| status_of(pod))
+        .flatten()
         .unwrap_or_default()
 }
 
-/// By container, the variables that this call and those before it have given, and those of them that the author had
+/// By container, the variables that this call and those before it gave, and those of them that the author had
 /// written.
 fn variables(
     pod: &Value,
-    plan: &Plan<'_>,
-    added: &[Added],
+    sidecar: &Sidecar<'_>,
+    given: &[Given],
     before: &Value,
 ) -> (Map<String, Value>, Map<String, Value>) {
     let (mut env, mut filled) = (Map::new(), Map::new());
-    for container in chosen(pod, plan) {
-        let now = added.iter().find(|added| added.container == container.name);
+    for container in sidecar.choice.containers(pod) {
+        let now = given.iter().find(|given| given.container == container.name);
         let (names, own) = now.map_or((&[][..], &[][..]), |now| (&now.names, &now.filled));
         let is_there = |name: &str| container.variable(name).is_some();
         let mut all = listed(&before["env"], container.name);
@@ -139,17 +127,20 @@ fn variables(
 }
 
 /// Keeps the flags of `stsidecar inject` for the webhook behind it, which does not know them.
-fn write_callers_answers(draft: &mut Draft, plan: &Plan<'_>) {
-    let settings = plan.settings;
+fn write_callers_answers(draft: &mut Draft, sidecar: &Sidecar<'_>) {
+    let settings = sidecar.settings;
     // A ConfigMap has its own roles.
     if let (Some(role), true, None) = (&settings.role, settings.has_callers_role, &settings.config)
     {
         draft.set(ANNOTATIONS, &format!("{PREFIX}role-arn"), role.as_str());
     }
-    let is_callers = plan.template.has_callers_region && !settings.has_explicit_region;
+    let is_callers = sidecar.template.has_callers_region && !settings.has_explicit_region;
     // As an annotation it would be written over what an envFrom may hold.
     let is_known = |name: &str| {
-        !chosen(draft.pod(), plan).any(|container| env_from::may_bring(&container, name))
+        !sidecar
+            .choice
+            .containers(draft.pod())
+            .any(|container| env_from::may_bring(&container, name))
     };
     let region = settings
         .region
@@ -160,32 +151,14 @@ fn write_callers_answers(draft: &mut Draft, plan: &Plan<'_>) {
     }
 }
 
-fn chosen<'a>(pod: &'a Value, plan: &Plan<'_>) -> impl Iterator<Item = pod::Container<'a>> {
-    pod::containers(pod)
-        .into_iter()
-        .filter(|container| plan.choice.has(container.name))
-}
-
-/// The variables of a container in one of a status's maps.
-pub(super) fn listed(map: &Value, container: &str) -> Vec<String> {
-    let names = map
-        .get(container)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    names.filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
 /// The application's: the first ordinary container that gets credentials, else the first.
-fn default_container(pod: &Value, plan: &Plan<'_>) -> String {
-    let all = pod::containers(pod);
-    let ordinary = || {
-        all.iter()
-            .filter(|container| container.list == pod::LISTS[1])
-    };
-    let app = ordinary()
-        .find(|container| plan.choice.has(container.name))
-        .or_else(|| ordinary().next());
-    app.map(|container| container.name.to_owned())
+fn default_container(pod: &Value, sidecar: &Sidecar<'_>) -> String {
+    let mut ordinary = containers(pod);
+    ordinary.retain(|container| container.list == LISTS[1]);
+    let app = ordinary
+        .iter()
+        .find(|container| sidecar.choice.has(container.name));
+    app.or(ordinary.first())
+        .map(|container| container.name.to_owned())
         .unwrap_or_default()
 }
