@@ -111,7 +111,7 @@ pub(super) fn containers(pod: &Value) -> Vec<Container<'_>> {
     LISTS.into_iter().flat_map(of).collect()
 }
 
-/// Ours, whoever wrote it.
+/// The init container under our name; `decide::reserved` says whether it is ours.
 pub(super) fn own(pod: &Value) -> Option<Container<'_>> {
     containers(pod)
         .into_iter()

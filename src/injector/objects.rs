@@ -88,7 +88,7 @@ impl Objects {
         };
         let mut target = "/api/v1".to_owned();
         for (kind, name) in path {
-            // It becomes a part of a path of the API server, and whoever reaches the port can send a review.
+            // It becomes a part of a path of the API server, and every client that reaches the port can send a review.
             if !is_object_name(name) {
                 let cause = format!("{:?} is not the name of an object", safe_line(name));
                 return Err(Error {

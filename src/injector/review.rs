@@ -154,7 +154,7 @@ impl Review {
     }
 }
 
-/// How much memory a review needs at most once it is read, in KiB: told from its separators, without reading it.
+/// How much memory a review needs at most once it is read, in KiB: computed from its separators, without reading it.
 #[must_use]
 pub fn memory_needed(body: &[u8]) -> u32 {
     let (mut needed, mut in_text, mut escaped) = (body.len(), false, false);
@@ -175,14 +175,14 @@ pub fn memory_needed(body: &[u8]) -> u32 {
     u32::try_from(needed.div_ceil(1024)).map_or(MOST_MEMORY, |needed| needed.min(MOST_MEMORY))
 }
 
-/// What the API server is told.
+/// The answer to the API server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// The pod is admitted, with this JSON patch if there is one.
     Admitted {
         /// RFC 6902, as JSON.
         patch: Option<Vec<u8>>,
-        /// For whoever creates it.
+        /// For the client that creates it.
         warnings: Vec<String>,
     },
     /// The pod is refused with an HTTP status and a sentence.

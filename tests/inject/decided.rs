@@ -1,4 +1,4 @@
-//! The hash of what decided: on the pod, for whoever lists pods that run by old settings, and in the sidecar.
+//! The hash of what decided: on the pod, to list those that run by old settings, and in the sidecar.
 
 use std::collections::BTreeMap;
 
@@ -114,7 +114,7 @@ fn every_annotation_that_decides_changes_it() {
             .expect("a list")
             .push(json!({ "name": "other", "image": "a" }));
         let before = seen.insert(hash(&case), key.to_owned());
-        assert_eq!(before, None, "{key} is not told from this");
+        assert_eq!(before, None, "{key} has the hash of this");
     }
     let mut documents = ["one", "two"].map(|name| {
         let mut case = annotated(&[("config", name)]);
@@ -166,7 +166,7 @@ fn every_value_of_the_chart_that_decides_changes_it() {
         json!({ "injector": { "agentArchitectures": ["amd64", "arm64"] } }),
     ] {
         let before = seen.insert(hash(&with_values(values.clone())), values.clone());
-        assert_eq!(before, None, "{values} is not told from this");
+        assert_eq!(before, None, "{values} has the hash of this");
     }
 }
 

@@ -306,7 +306,7 @@ fn the_token_of_a_legacy_client_is_not_printed() {
     assert!(!format!("{decision:?}").contains("canary"));
 }
 
-/// The agent reads it once, so whoever changed it asks by this name which pods to replace.
+/// The agent reads it once, so its author finds by this name which pods to replace.
 #[test]
 fn the_status_names_the_config_map_of_the_author() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inject");

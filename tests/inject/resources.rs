@@ -123,7 +123,7 @@ fn with_requests(pod: &Value) -> Value {
     pod
 }
 
-/// `validatePodResourceConsistency` and requests within limits; init containers are held to the pod's limits too, as
+/// `validatePodResourceConsistency` and requests within limits; the pod's limits bound init containers too, as
 /// the KEP has it.
 fn accepted(pod: &Value) -> Result<(), String> {
     let own = &pod["spec"]["resources"];
@@ -479,7 +479,7 @@ fn ranged(limits: &Value, set: &str) -> Value {
 }
 
 #[test]
-fn a_default_limit_that_the_sidecar_cannot_live_with_is_told() {
+fn a_default_limit_that_the_sidecar_cannot_live_with_is_named() {
     let said = |pod: Value, values: Value| {
         let (_, warnings) = injected_by(&Case {
             pod,

@@ -98,13 +98,13 @@ fn whatever_beats_a_client_is_named() {
         })
     };
     // Without anything to tell it by, it is no setting of a pod: the endpoint or the metadata are away.
-    let told = |contender: &&Value| tells(contender).next().is_some();
+    let is_named = |contender: &&Value| tells(contender).next().is_some();
     let all: Vec<&Value> = measured["contenders"]
         .as_array()
         .expect("a list")
         .iter()
         .filter(beats)
-        .filter(told)
+        .filter(is_named)
         .collect();
     assert!(
         all.len() >= 20,

@@ -175,7 +175,7 @@ fn redirects_nothing(container: &Container<'_>) -> bool {
         .any(|argument| argument.as_str().is_some_and(|text| ROLES.contains(&text)))
 }
 
-/// Whom the agent calls.
+/// The server that the agent calls: STS, or the proxy before it.
 #[derive(Clone, Copy)]
 struct Called {
     port: u16,
@@ -186,7 +186,7 @@ struct Called {
 }
 
 impl Called {
-    /// STS, or the proxy before it; none when the call stays in the pod.
+    /// None when the call stays in the pod.
     fn of(sidecar: &Sidecar<'_>) -> Option<Self> {
         let proxy = &sidecar.template.agent.http_proxy.https_proxy;
         let endpoint = sidecar
@@ -246,7 +246,7 @@ fn may_be_in_cluster(host: &str) -> bool {
 
 impl Mesh {
     /// Whether an annotation keeps calls to this port from being redirected. Which addresses STS has is not known
-    /// here: whoever names any beyond the node's own, or the only ones that are redirected, is taken to know them.
+    /// here: an author who names any beyond the node's own, or the only ones that are redirected, is taken to know them.
     fn excludes(&self, pod: Annotations<'_>, namespace: Annotations<'_>, called: Called) -> bool {
         // Of these meshes, Linkerd alone reads its keys on Namespaces too.
         let text = |key: &str| {
