@@ -1,5 +1,5 @@
-//! Injection decided: a raw pod, the objects around it and the chart's values in; a minimal JSON patch, a
-//! skip or a denial out.
+//! Injection decided: a raw pod, the objects around it and the chart's values in; a minimal JSON
+//! patch, a skip or a denial out.
 //!
 //! ```text
 //! Request, Template -- gather ---> Facts       who asks, by which settings, for which containers
@@ -8,9 +8,9 @@
 //!    gather, decide ------------> Skip, Denial the two answers that end the way early
 //! ```
 //!
-//! Owns the order of the three stages. It is pure and names no Kubernetes client; the only chance in it is
-//! drawn by its caller. A second call on its own result changes nothing, and completes what other injectors
-//! added in between. Called by the webhook and by `stsidecar inject`.
+//! Owns the order of the three stages. It is pure and names no Kubernetes client; the only chance
+//! in it is drawn by its caller. A second call on its own result changes nothing, and completes
+//! what other injectors added in between. Called by the webhook and by `stsidecar inject`.
 
 mod assemble;
 mod decide;
@@ -42,7 +42,8 @@ pub use template::Template;
 /// The name of the container that is added.
 pub const CONTAINER: &str = "stsidecar";
 
-/// A pod that is about to be created, and what surrounds it. It is not printed: a pod can hold tokens.
+/// A pod that is about to be created, and what surrounds it. It is not printed: a pod can hold
+/// tokens.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The raw pod; a template's `metadata` and `spec` are enough.
@@ -69,8 +70,8 @@ pub fn service_account_name(pod: &Value) -> &str {
         .unwrap_or("default")
 }
 
-/// Decides what is to happen to a pod. `draw` makes random text of 32 or more letters and digits, for legacy
-/// clients only.
+/// Decides what is to happen to a pod. `draw` makes random text of 32 or more letters and digits,
+/// for legacy clients only.
 pub fn decide(
     request: &Request<'_>,
     template: &Template,

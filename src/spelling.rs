@@ -1,7 +1,7 @@
 //! The name that a typo most likely meant.
 //!
-//! Owns how near two names are. It knows no names: annotations come from `inject`, variables from `config`. It
-//! never corrects anything, which would be a guess; callers name what is near.
+//! Owns how near two names are. It knows no names: annotations come from `inject`, variables from
+//! `config`. It never corrects anything, which would be a guess; callers name what is near.
 
 /// How many letters must be added, dropped, changed or swapped with their neighbour.
 pub use strsim::osa_distance as distance;

@@ -1,8 +1,8 @@
 //! The third stage: the sidecar and each container's share put into the pod, as a JSON patch.
 //!
-//! Owns the order of the changes; each is aimed at the result of those before. It refuses nothing: all that
-//! forbids an injection was decided before. A pod that lacks nothing is left as it is, without a warning.
-//! Called by `inject`.
+//! Owns the order of the changes; each is aimed at the result of those before. It refuses nothing:
+//! all that forbids an injection was decided before. A pod that lacks nothing is left as it is,
+//! without a warning. Called by `inject`.
 
 mod affinity;
 mod containers;

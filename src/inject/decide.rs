@@ -1,8 +1,9 @@
 //! The second stage: what forbids the injection, and what the sidecar is.
 //!
-//! Owns the order of the refusals: where the pod runs, what it may assume, what it has under our names, what
-//! would win over the sidecar. Each of them is a module. From here on an earlier call's share that would be
-//! another now was never there. It changes nothing: `assemble` does. Called by `inject`.
+//! Owns the order of the refusals: where the pod runs, what it may assume, what it has under our
+//! names, what would win over the sidecar. Each of them is a module. From here on an earlier call's
+//! share that would be another now was never there. It changes nothing: `assemble` does. Called by
+//! `inject`.
 
 mod allowed_roles;
 mod conflicts;

@@ -1,7 +1,7 @@
 //! The three answers to a pod: inject it, leave it alone, refuse it.
 //!
-//! Owns their shape, and how the two that end the way early leave a stage. It decides nothing: the stages of
-//! `inject` do. Read by the webhook and by `stsidecar inject`.
+//! Owns their shape, and how the two that end the way early leave a stage. It decides nothing: the
+//! stages of `inject` do. Read by the webhook and by `stsidecar inject`.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,7 @@
 //! Why a pod is refused: the kind of reason, for metrics, and the sentence, for people.
 //!
-//! Owns how a denial is worded around a value. It decides nothing: everything else in `inject` does.
+//! Owns how a denial is worded around a value. It decides nothing: everything else in `inject`
+//! does.
 
 use crate::shown;
 

@@ -1,11 +1,12 @@
-//! What is found of ours in a pod: left by an earlier call, a copied pod, another version or `stsidecar inject`; or
-//! written by an author under our names.
+//! What is found of ours in a pod: left by an earlier call, a copied pod, another version or
+//! `stsidecar inject`; or written by an author under our names.
 //!
-//! Owns the names by which it is recognised, and the one rule for it. Refused (`decide::reserved`) is what never was
-//! ours: another program, a wider security context, another image, our volumes in other hands. Renewed
-//! (`decide::stale`, `assemble`) is whatever any version renders, so settings may change between the calls and replicas
-//! of two versions may answer them. Kept is all else that other webhooks and the API server add. What decides is
-//! structure: every author can write an annotation.
+//! Owns the names by which it is recognised, and the one rule for it. Refused (`decide::reserved`)
+//! is what never was ours: another program, a wider security context, another image, our volumes in
+//! other hands. Renewed (`decide::stale`, `assemble`) is whatever any version renders, so settings
+//! may change between the calls and replicas of two versions may answer them. Kept is all else that
+//! other webhooks and the API server add. What decides is structure: every author can write an
+//! annotation.
 
 pub(super) mod context;
 pub(super) mod image;

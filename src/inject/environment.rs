@@ -1,8 +1,9 @@
-//! The variables of a chosen container that matter: those that lead its SDK to the sidecar, and those that could
-//! lead it elsewhere.
+//! The variables of a chosen container that matter: those that lead its SDK to the sidecar, and
+//! those that could lead it elsewhere.
 //!
-//! Owns their names and our values. Variables of `env` beat those of an `envFrom`, whose content the injector does not
-//! read. What refuses a pod is `decide::conflicts`'s, what is written `assemble::containers`'s.
+//! Owns their names and our values. Variables of `env` beat those of an `envFrom`, whose content
+//! the injector does not read. What refuses a pod is `decide::conflicts`'s, what is written
+//! `assemble::containers`'s.
 
 pub(super) mod env_from;
 pub(super) mod precedence;
@@ -35,7 +36,8 @@ pub(super) struct SdkVariables {
     pub(super) region: Option<String>,
     /// Whether an annotation names the region; the chart's is only a default.
     has_explicit_region: bool,
-    /// Whether SDKs may ask the instance metadata service: for the region, the instance's id, and the node's role.
+    /// Whether SDKs may ask the instance metadata service: for the region, the instance's id, and
+    /// the node's role.
     pub(super) ec2_metadata: bool,
 }
 
@@ -63,7 +65,8 @@ impl SdkVariables {
         format!("{TOKEN_DIRECTORY}/token")
     }
 
-    /// Whether an envFrom may hold the container's region, so that the chart's is not written over it.
+    /// Whether an envFrom may hold the container's region, so that the chart's is not written over
+    /// it.
     pub(super) fn leaves_region(&self, container: &Container<'_>) -> bool {
         !self.has_explicit_region
             && !REGIONS.iter().any(|name| container.sets(name))
@@ -75,5 +78,10 @@ impl SdkVariables {
 
 /// The container's own token.
 pub(super) fn mount(container: &str) -> Value {
-    json!({ "mountPath": TOKEN_DIRECTORY, "name": ENDPOINTS, "readOnly": true, "subPath": container })
+    json!({
+        "mountPath": TOKEN_DIRECTORY,
+        "name": ENDPOINTS,
+        "readOnly": true,
+        "subPath": container,
+    })
 }

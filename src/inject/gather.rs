@@ -1,8 +1,8 @@
 //! The first stage: what is known of a pod before its specification is judged.
 //!
-//! Owns the order in which it is read: a pod that is left alone is not refused for its settings. It looks at
-//! the pod, its ServiceAccount, its Namespace and the chart's values once; the later stages read them from
-//! [`Facts`]. Called by `inject`.
+//! Owns the order in which it is read: a pod that is left alone is not refused for its settings. It
+//! looks at the pod, its ServiceAccount, its Namespace and the chart's values once; the later
+//! stages read them from [`Facts`]. Called by `inject`.
 
 mod annotations;
 mod containers;

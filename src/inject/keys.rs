@@ -1,4 +1,5 @@
-//! The `stsidecar.dev/` keys: their names, the objects that may have each, and the nearest right one for a typo.
+//! The `stsidecar.dev/` keys: their names, the objects that may have each, and the nearest right
+//! one for a typo.
 //!
 //! Owns the table and refuses keys that are not in it. It never judges a value: `settings` does.
 
@@ -17,7 +18,8 @@ pub const INJECTION: &str = "stsidecar.dev/injection";
 pub const STATUS: &str = "stsidecar.dev/status";
 /// The annotation that says by which release of the chart, and by which version.
 pub const INJECTED_BY: &str = "stsidecar.dev/injected-by";
-/// The annotation with the certificates that the sidecar trusts, where the chart's values hold them.
+/// The annotation with the certificates that the sidecar trusts, where the chart's values hold
+/// them.
 pub(super) const CA_BUNDLE: &str = "stsidecar.dev/ca-bundle";
 /// The label by which injected pods are found.
 pub const INJECTED: &str = "stsidecar.dev/injected";
@@ -40,7 +42,8 @@ impl Place {
     }
 }
 
-/// Each annotation, without the prefix, and whether a ServiceAccount or a Namespace may hold it too.
+/// Each annotation, without the prefix, and whether a ServiceAccount or a Namespace may hold it
+/// too.
 const ANNOTATIONS: [(&str, bool, bool); 29] = [
     ("inject", false, false),
     ("role-arn", true, false),
@@ -130,8 +133,8 @@ pub(super) fn check_annotations(
         } else if key == CA_BUNDLE {
             "the injector writes it, from the chart's agent.awsCaBundle.pem; remove it".to_owned()
         } else if name == "injection" {
-            "it is a label of namespaces, enabled or disabled; \
-             a pod asks with the annotation stsidecar.dev/inject: \"true\""
+            "it is a label of namespaces, enabled or disabled; a pod asks with the annotation \
+             stsidecar.dev/inject: \"true\""
                 .to_owned()
         } else {
             let hint = nearest(name, &allowed)

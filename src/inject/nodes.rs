@@ -1,7 +1,9 @@
-//! The nodes that a pod may run on, as the scheduler reads them: `nodeSelector` and required node affinity.
+//! The nodes that a pod may run on, as the scheduler reads them: `nodeSelector` and required node
+//! affinity.
 //!
-//! Owns which nodes meet a term. It knows labels of architecture and system only: of any other label it takes for
-//! granted that some node has it. Used by `decide` and `assemble`; the rules are `RequiredNodeAffinity` of
+//! Owns which nodes meet a term. It knows labels of architecture and system only: of any other
+//! label it takes for granted that some node has it. Used by `decide` and `assemble`; the rules are
+//! `RequiredNodeAffinity` of
 //! <https://github.com/kubernetes/component-helpers/blob/master/scheduling/corev1/nodeaffinity/nodeaffinity.go>.
 
 use serde_json::{Value, json};

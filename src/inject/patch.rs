@@ -1,7 +1,8 @@
 //! JSON patches (RFC 6902) on a raw pod, smallest first: only what is added or changed is named.
 //!
-//! Owns the working copy that later operations are aimed at, and the spelling of JSON pointers. It never
-//! decides what to change: its callers in `inject` do. A typed pod would drop the fields it does not know.
+//! Owns the working copy that later operations are aimed at, and the spelling of JSON pointers. It
+//! never decides what to change: its callers in `inject` do. A typed pod would drop the fields it
+//! does not know.
 
 use std::fmt;
 
@@ -139,7 +140,8 @@ impl Draft {
         item
     }
 
-    /// Takes out every item of a list that `is_stale`, the last first so that the places of the others stay right.
+    /// Takes out every item of a list that `is_stale`, the last first so that the places of the
+    /// others stay right.
     pub(super) fn take_all(&mut self, list: &str, is_stale: impl Fn(&Value) -> bool) {
         let all = self.list(list).enumerate();
         let stale: Vec<usize> = all

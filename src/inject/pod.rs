@@ -1,7 +1,7 @@
 //! Reading a raw pod: its containers, their environment, mounts and ports, its metadata.
 //!
-//! Owns how each of them is found in a pod of which `gather` has checked the shape. It judges and changes
-//! nothing. Called by every stage of `inject`.
+//! Owns how each of them is found in a pod of which `gather` has checked the shape. It judges and
+//! changes nothing. Called by every stage of `inject`.
 
 use serde_json::{Map, Value};
 
@@ -47,7 +47,8 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// A literal value that the kubelet leaves as it is written: without references to other variables.
+    /// A literal value that the kubelet leaves as it is written: without references to other
+    /// variables.
     /// <https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/>
     pub(super) fn plain(&self, name: &str) -> Option<&'a str> {
         self.literal(name)

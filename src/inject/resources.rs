@@ -1,7 +1,8 @@
-//! The requests and limits of a pod's containers, and the room that the pod leaves for the sidecar's.
+//! The requests and limits of a pod's containers, and the room that the pod leaves for the
+//! sidecar's.
 //!
-//! Owns how they are read, and what pod-level resources allow beside them (KEP-2837). It only takes away: what
-//! the sidecar asks for is `decide::resources`'s. Used by `decide` and `assemble`.
+//! Owns how they are read, and what pod-level resources allow beside them (KEP-2837). It only takes
+//! away: what the sidecar asks for is `decide::resources`'s. Used by `decide` and `assemble`.
 
 use serde_json::{Value, json};
 
@@ -29,9 +30,9 @@ pub(super) fn request(value: &Value, what: &str) -> Option<Quantity> {
     amount(value, "requests", what).or_else(|| amount(value, "limits", what))
 }
 
-/// Takes away what the API server would refuse beside the pod's own `spec.resources`: the requests of all containers
-/// may not exceed the pod's, nor any limit the pod's. The rules are `defaultPodRequests` and
-/// `validatePodResourceConsistency` of Kubernetes 1.34,
+/// Takes away what the API server would refuse beside the pod's own `spec.resources`: the requests
+/// of all containers may not exceed the pod's, nor any limit the pod's. The rules are
+/// `defaultPodRequests` and `validatePodResourceConsistency` of Kubernetes 1.34,
 /// <https://github.com/kubernetes/enhancements/tree/master/keps/sig-node/2837-pod-level-resource-spec>.
 pub(super) fn fitted(pod: &Value, resources: &Value) -> Value {
     let whole = &pod["spec"];
@@ -51,7 +52,8 @@ pub(super) fn fitted(pod: &Value, resources: &Value) -> Value {
                     own["resources"]["requests"][what] = "0".into();
                 }
             }
-            // The pod's request is derived from its containers' requests, or without any from its limit.
+            // The pod's request is derived from its containers' requests, or without any from its
+            // limit.
             None if most.is_some() => {
                 remove(&mut own, "requests", what);
                 remove(&mut own, "limits", what);
@@ -75,8 +77,8 @@ fn remove(own: &mut Value, kind: &str, what: &str) {
     }
 }
 
-/// What all other containers ask for at the time when it is most. The sidecar runs beside each of them but those
-/// that came before it, and is added to all.
+/// What all other containers ask for at the time when it is most. The sidecar runs beside each of
+/// them but those that came before it, and is added to all.
 fn others(pod: &Value, what: &str) -> Quantity {
     let (mut running, mut most) = (Quantity::ZERO, Quantity::ZERO);
     for container in pod::others(pod) {

@@ -1,8 +1,8 @@
 //! The sidecar itself: its container and volumes, rendered from the settings.
 //!
-//! Owns every field of the container. What annotations can change in it is bounded: image (when allowed),
-//! environment, ports and resources. Its place, and renewing one that is there already, are
-//! `assemble::sidecar`'s. Used by `decide` and `assemble`.
+//! Owns every field of the container. What annotations can change in it is bounded: image (when
+//! allowed), environment, ports and resources. Its place, and renewing one that is there already,
+//! are `assemble::sidecar`'s. Used by `decide` and `assemble`.
 
 use serde_json::{Value, json};
 
@@ -23,13 +23,17 @@ const CONFIG_DIRECTORY: &str = "/var/run/stsidecar/config";
 /// The variable with the configuration that is handed over.
 pub(super) const INLINE: &str = "STSIDECAR_CONFIG_INLINE";
 pub(super) const CA_DIRECTORY: &str = "/var/run/stsidecar/ca";
+const TOKEN_DIRECTORY: &str = "/var/run/secrets/stsidecar.dev/serviceaccount";
+/// Where the sidecar finds each container's token, in a folder of the container's name.
+pub(super) const ENDPOINTS_DIRECTORY: &str = "/var/run/secrets/stsidecar.dev/endpoints";
 const STATE_DIRECTORY: &str = "/var/run/stsidecar/state";
 const ALLOW_INSECURE: &str = "STSIDECAR_ALLOW_INSECURE_STS";
 /// The program that runs in it.
 pub(super) const PROGRAM: &str = "/stsidecar";
 /// Where the API server mounts the pod's API token, unless something else is mounted there.
 pub(super) const API_TOKEN_DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-/// The metrics port's name, by which the chart's `PodMonitor` finds it; such a name has 15 letters at most.
+/// The metrics port's name, by which the chart's `PodMonitor` finds it; such a name has 15 letters
+/// at most.
 pub(super) const PORT_NAME: &str = "stsidecar";
 /// The two probes that an operator may switch off, or leave off.
 pub(super) const OPTIONAL_PROBES: [&str; 2] = ["livenessProbe", "readinessProbe"];
@@ -61,7 +65,8 @@ impl Sidecar<'_> {
             "env": self.environment(inline),
             "resources": self.resources,
             "securityContext": self.template.security_context(),
-            // It blocks, is sticky, and must never run out: then the kubelet would restart a waiting agent.
+            // It blocks, is sticky, and must never run out: then the kubelet would restart a
+            // waiting agent.
             "startupProbe": {
                 "exec": { "command": [PROGRAM, "status", "--probe"] },
                 "periodSeconds": 1,
@@ -75,7 +80,8 @@ impl Sidecar<'_> {
             container["livenessProbe"] = probe;
         }
         if self.settings.readiness_probe {
-            // Seconds after the end of credentials the pod is out of its Services, for as long as there are none.
+            // Seconds after the end of credentials the pod is out of its Services, for as long as
+            // there are none.
             container["readinessProbe"] = json!({
                 "httpGet": { "path": "/readyz", "port": PORT_NAME },
                 "periodSeconds": 5,
@@ -91,13 +97,15 @@ impl Sidecar<'_> {
         container
     }
 
-    /// A failure becomes an event of the pod, and the agent chooses which call fails. The threshold is the highest that
-    /// the API takes, an int32: the kubelet restarts a container after so many failures in a row, and none are.
+    /// A failure becomes an event of the pod, and the agent chooses which call fails. The threshold
+    /// is the highest that the API takes, an int32: the kubelet restarts a container after so many
+    /// failures in a row, and none are.
     fn incident_probe(&self) -> Option<Value> {
         let probe = &self.template.agent.incident_probe;
+        let period = format!("--period={}", probe.period_seconds);
         probe.enabled.then(|| {
             json!({
-                "exec": { "command": [PROGRAM, "status", INCIDENT_PROBE, format!("--period={}", probe.period_seconds)] },
+                "exec": { "command": [PROGRAM, "status", INCIDENT_PROBE, period] },
                 "periodSeconds": probe.period_seconds,
                 "timeoutSeconds": 30,
                 "failureThreshold": i32::MAX,
@@ -123,8 +131,8 @@ impl Sidecar<'_> {
         all
     }
 
-    /// Ours in their order; of the settings that the document may change, only those that differ from the agent's
-    /// own default.
+    /// Ours in their order; of the settings that the document may change, only those that differ
+    /// from the agent's own default.
     fn variables(&self, document: &str) -> [(&'static str, Option<String>); 16] {
         let (own, agent) = (self.settings, &self.template.agent);
         let admin = if agent.metrics.enabled {
@@ -169,8 +177,8 @@ impl Sidecar<'_> {
         ]
     }
 
-    /// Always, unless the operator's own variables have it: a variable beats the document of the author's ConfigMap,
-    /// and this is the operator's to allow.
+    /// Always, unless the operator's own variables have it: a variable beats the document of the
+    /// author's ConfigMap, and this is the operator's to allow.
     fn allow_insecure(&self) -> Option<String> {
         let agent = &self.template.agent;
         let mut extra = agent.extra_env.iter();
@@ -180,8 +188,8 @@ impl Sidecar<'_> {
 
     pub(super) fn mounts(&self) -> Vec<Value> {
         let mut mounts = vec![
-            json!({ "mountPath": "/var/run/secrets/stsidecar.dev/serviceaccount", "name": TOKEN, "readOnly": true }),
-            json!({ "mountPath": "/var/run/secrets/stsidecar.dev/endpoints", "name": ENDPOINTS }),
+            json!({ "mountPath": TOKEN_DIRECTORY, "name": TOKEN, "readOnly": true }),
+            json!({ "mountPath": ENDPOINTS_DIRECTORY, "name": ENDPOINTS }),
             json!({ "mountPath": STATE_DIRECTORY, "name": STATE }),
             // Else the API server mounts the pod's API token here.
             json!({ "mountPath": API_TOKEN_DIRECTORY, "name": NONE, "readOnly": true }),
@@ -204,13 +212,15 @@ impl Sidecar<'_> {
             config,
             ..
         } = self.settings;
-        let token =
-            json!({ "audience": audience, "expirationSeconds": token_expiration, "path": "token" });
+        let token = json!({ "serviceAccountToken": {
+            "audience": audience, "expirationSeconds": token_expiration, "path": "token",
+        }});
         // On disk, even an empty one would keep Cluster Autoscaler from removing the pod's node:
-        // https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/utils/drain/drain.go (isLocalVolume).
+        // https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/utils/drain/drain.go
+        // (isLocalVolume).
         let memory = json!({ "medium": "Memory", "sizeLimit": "4Mi" });
         let mut volumes = vec![
-            json!({ "name": TOKEN, "projected": { "sources": [{ "serviceAccountToken": token }] } }),
+            json!({ "name": TOKEN, "projected": { "sources": [token] } }),
             json!({ "name": ENDPOINTS, "emptyDir": memory }),
             json!({ "name": STATE, "emptyDir": memory }),
             json!({ "name": NONE, "emptyDir": memory }),
@@ -237,7 +247,8 @@ pub(super) fn is_own_probe(probe: &Value) -> bool {
         || probe["httpGet"]["path"] == "/readyz" && probe["httpGet"]["port"] == PORT_NAME
 }
 
-/// A text as the value of a variable, in which the kubelet expands `$(NAME)` and takes `$$` for a dollar
+/// A text as the value of a variable, in which the kubelet expands `$(NAME)` and takes `$$` for a
+/// dollar
 /// (<https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/>).
 pub(super) fn literal(text: &str) -> String {
     text.replace('$', "$$")

@@ -1,4 +1,5 @@
-//! The hash of what decided: on the pod, to list those that run by old settings, and in the sidecar.
+//! The hash of what decided: on the pod, to list those that run by old settings, and in the
+//! sidecar.
 
 use std::collections::BTreeMap;
 
@@ -170,7 +171,8 @@ fn every_value_of_the_chart_that_decides_changes_it() {
     }
 }
 
-/// Where a setting is, and in which order, decides nothing; nor does what the pod's own specification shows.
+/// Where a setting is, and in which order, decides nothing; nor does what the pod's own
+/// specification shows.
 #[test]
 fn nothing_else_changes_it() {
     let expected = hash(&annotated(&[
@@ -315,7 +317,8 @@ fn stsidecar_inject_and_the_webhook_behind_it_agree() {
     }
 }
 
-/// A pod that runs is injected again to know the hash of today, which is compared with the pod's own.
+/// A pod that runs is injected again to know the hash of today, which is compared with the pod's
+/// own.
 #[test]
 fn a_running_pods_hash_is_compared_with_that_of_todays_objects() {
     let role = |name: &str| {

@@ -1,8 +1,8 @@
-//! A pod that already has a sidecar: a second call of one admission, a copy of a running pod, what `stsidecar inject`
-//! or another version rendered, and what an author wrote by hand.
+//! A pod that already has a sidecar: a second call of one admission, a copy of a running pod, what
+//! `stsidecar inject` or another version rendered, and what an author wrote by hand.
 //!
-//! Three rules: what others added is kept, what an earlier rendering left is as if it had been rendered now, and what
-//! never was ours is refused.
+//! Three rules: what others added is kept, what an earlier rendering left is as if it had been
+//! rendered now, and what never was ours is refused.
 
 mod changed;
 mod order;

@@ -1,5 +1,6 @@
-//! The environment that a container really has: what the kubelet makes of `envFrom`, `env`, duplicates, empty values
-//! and `$(NAME)`. It is written from the kubelet and shares nothing with the program.
+//! The environment that a container really has: what the kubelet makes of `envFrom`, `env`,
+//! duplicates, empty values and `$(NAME)`. It is written from the kubelet and shares nothing with
+//! the program.
 //!
 //! <https://github.com/kubernetes/kubernetes/blob/release-1.34/pkg/kubelet/kubelet_pods.go>
 //! (`makeEnvironmentVariables`) and `third_party/forked/golang/expansion/expand.go` beside it.
@@ -15,7 +16,8 @@ pub(crate) type Environment = BTreeMap<String, String>;
 
 /// What `ConfigMaps` and Secrets hold.
 pub(crate) trait ReferencedObjects {
-    /// All keys of the object `name` of this kind, `configMap` or `secret`, as an `envFrom` of this prefix reads them.
+    /// All keys of the object `name` of this kind, `configMap` or `secret`, as an `envFrom` of this
+    /// prefix reads them.
     fn all(&self, kind: &str, name: &str, prefix: &str) -> Vec<(String, String)>;
     /// One key; none when it is missing.
     fn one(&self, kind: &str, name: &str, key: &str, optional: bool) -> Option<String>;
@@ -68,7 +70,8 @@ pub(crate) fn environment(
 /// What a variable's source says.
 enum Referred {
     Known(String),
-    /// A key that is optional and missing leaves what was there before; one that is not lets nothing start.
+    /// A key that is optional and missing leaves what was there before; one that is not lets
+    /// nothing start.
     Missing {
         optional: bool,
     },

@@ -122,7 +122,8 @@ fn a_pod_or_its_namespace_may_keep_the_instance_metadata() {
     );
 }
 
-/// Who may write a `ConfigMap` must not be able to send the token in plain text where the operator forbids it.
+/// Who may write a `ConfigMap` must not be able to send the token in plain text where the operator
+/// forbids it.
 #[test]
 fn a_config_map_cannot_allow_plain_text() {
     let document = "stsEndpoint: http://sts.example.com\nallowInsecureSts: true\nregion: eu-central-1\n\

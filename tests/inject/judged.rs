@@ -1,5 +1,6 @@
-//! What holds for the environment that a container really has, whatever its `ConfigMaps` and Secrets hold: the
-//! sidecar is found, nothing that was there is lost, and what would win over the sidecar was said.
+//! What holds for the environment that a container really has, whatever its `ConfigMaps` and
+//! Secrets hold: the sidecar is found, nothing that was there is lost, and what would win over the
+//! sidecar was said.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +32,8 @@ pub(crate) const WINNERS: [&str; 10] = [
 ];
 const LOOPBACK: &str = "127.0.0.1";
 
-/// Every object holds these variables, under whatever prefix it is read; optional keys are there or missing.
+/// Every object holds these variables, under whatever prefix it is read; optional keys are there or
+/// missing.
 #[derive(Debug)]
 pub(crate) struct SameObjects {
     pub(crate) variables: BTreeMap<&'static str, &'static str>,
@@ -245,7 +247,8 @@ impl Judged<'_> {
             .iter()
             .filter(|(name, _)| !given.contains(&name.as_str()))
         {
-            // It keeps SDKs from the node's role when the sidecar does not answer, so it is written and said.
+            // It keeps SDKs from the node's role when the sidecar does not answer, so it is written
+            // and said.
             let said =
                 name == METADATA && self.in_env(METADATA).is_none() && self.was_said(METADATA);
             assert!(
@@ -281,7 +284,8 @@ impl Judged<'_> {
         }
     }
 
-    /// Some clients look for the name in capitals first, some for the other; each takes what it finds first.
+    /// Some clients look for the name in capitals first, some for the other; each takes what it
+    /// finds first.
     fn stays_off_the_proxy(&self, was: &Environment, is: &Environment, place: &str) {
         let is_referred = |name: &&str| {
             self.in_env(name)

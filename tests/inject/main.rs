@@ -1,6 +1,7 @@
-//! Every case of injection: `tests/fixtures/inject/NAME.pod.yaml` holds a Pod and what surrounds it (any of
-//! ServiceAccount, Namespace, Values of the chart, ConfigMap, and a `LaterInjector`'s patch), `NAME.patch.json`
-//! the answer, one operation a line. `UPDATE_FIXTURES=1` writes the answers anew, for review.
+//! Every case of injection: `tests/fixtures/inject/NAME.pod.yaml` holds a Pod and what surrounds it
+//! (any of ServiceAccount, Namespace, Values of the chart, ConfigMap, and a `LaterInjector`'s
+//! patch), `NAME.patch.json` the answer, one operation a line. `UPDATE_FIXTURES=1` writes the
+//! answers anew, for review.
 
 mod agreement;
 mod arbitrary;
@@ -108,7 +109,8 @@ fn every_case_keeps_the_rules() {
     }
 }
 
-/// `cargo test --test inject the_environment_of_every_case -- --nocapture` prints them, for reading.
+/// `cargo test --test inject the_environment_of_every_case -- --nocapture` prints them, for
+/// reading.
 #[test]
 fn the_environment_of_every_case() {
     let mut injected = 0;

@@ -1,4 +1,5 @@
-//! Two releases of the chart in one cluster: who injected a pod is on it, and no release changes what another's did.
+//! Two releases of the chart in one cluster: who injected a pod is on it, and no release changes
+//! what another's did.
 
 use serde_json::{Value, json};
 use stsidecar::inject::Decision;
@@ -87,7 +88,8 @@ fn releases_differ_by_name_or_by_namespace() {
     }
 }
 
-/// Whose mark names no release, an older version's or `stsidecar inject`'s, is adopted: such pods were before.
+/// Whose mark names no release, an older version's or `stsidecar inject`'s, is adopted: such pods
+/// were before.
 #[test]
 fn what_names_no_release_is_adopted_and_so_is_an_upgrade() {
     let case = release("team-a", "one", "a");

@@ -1,7 +1,7 @@
 //! The affinity that keeps a pod on nodes of the image's architectures.
 //!
-//! Owns the requirement that is added, and where none is needed. `decide::stale` takes it back. Called by
-//! `assemble`.
+//! Owns the requirement that is added, and where none is needed. `decide::stale` takes it back.
+//! Called by `assemble`.
 
 use serde_json::{Value, json};
 
@@ -15,8 +15,9 @@ use crate::inject::pod::text;
 const BUILDABLE: [&str; 2] = ["amd64", "arm64"];
 const SYSTEMS: [&str; 2] = ["linux", "windows"];
 
-/// Keeps the pod on nodes of the architectures `built`; whether that took a change. A pod that is bound to a
-/// node already stays as it is: the kubelet would refuse it for an affinity that does not hold there
+/// Keeps the pod on nodes of the architectures `built`; whether that took a change. A pod that is
+/// bound to a node already stays as it is: the kubelet would refuse it for an affinity that does
+/// not hold there
 /// (<https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#nodename>).
 pub(super) fn narrow(draft: &mut Draft, built: &[String]) -> bool {
     let spec = &draft.pod()["spec"];

@@ -1,7 +1,8 @@
 //! What a chosen container is given: the variables that lead its SDK to the sidecar, and one mount.
 //!
-//! Owns the rule that nothing the author wrote into `env` is overwritten or repeated, `NO_PROXY` included, unless it is
-//! empty. Over what an `envFrom` could bring it writes only what the sidecar's clients need. Called by `assemble`.
+//! Owns the rule that nothing the author wrote into `env` is overwritten or repeated, `NO_PROXY`
+//! included, unless it is empty. Over what an `envFrom` could bring it writes only what the
+//! sidecar's clients need. Called by `assemble`.
 
 use serde_json::json;
 

@@ -2,8 +2,8 @@
 //!
 //! Owns that one annotation of Cluster Autoscaler
 //! (<https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md#what-types-of-pods-can-prevent-ca-from-removing-a-node>).
-//! It splits the list at commas and keeps blanks as parts of names. It passes over directories in memory; others, and
-//! older ones, count them too. Called by `assemble`.
+//! It splits the list at commas and keeps blanks as parts of names. It passes over directories in
+//! memory; others, and older ones, count them too. Called by `assemble`.
 
 use crate::inject::patch::Draft;
 use crate::inject::pod::{metadata, text};

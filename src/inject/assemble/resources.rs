@@ -1,6 +1,7 @@
 //! The requests and limits of a sidecar that is in the pod, fitted again.
 //!
-//! Owns that one change, for what containers that came after the sidecar ask for. Called by `assemble`.
+//! Owns that one change, for what containers that came after the sidecar ask for. Called by
+//! `assemble`.
 
 use crate::inject::patch::Draft;
 use crate::inject::pod;

@@ -1,7 +1,8 @@
 //! The sidecar in its place among the init containers.
 //!
-//! Owns that place: before each container that needs credentials and each that redirects traffic, behind the proxies
-//! of a mesh that start first. One that is there already is renewed. Called by `assemble`.
+//! Owns that place: before each container that needs credentials and each that redirects traffic,
+//! behind the proxies of a mesh that start first. One that is there already is renewed. Called by
+//! `assemble`.
 
 mod renewed;
 mod variables;

@@ -1,7 +1,7 @@
 //! What stays readable on an injected pod: annotations and a label.
 //!
-//! Owns their content. They are for people and selectors; of decisions, only `decide::stale` reads them, to know an
-//! earlier share of a container from the author's. Called by `assemble`.
+//! Owns their content. They are for people and selectors; of decisions, only `decide::stale` reads
+//! them, to know an earlier share of a container from the author's. Called by `assemble`.
 
 use serde_json::{Map, Value, json};
 
@@ -35,7 +35,8 @@ pub(super) fn write(draft: &mut Draft, sidecar: &Sidecar<'_>, given: &[Given], i
     draft.set("/metadata/labels", INJECTED, "true");
 }
 
-/// Certificates that go with the pod, for the volume that shows them to the sidecar; those of an earlier call leave.
+/// Certificates that go with the pod, for the volume that shows them to the sidecar; those of an
+/// earlier call leave.
 fn write_ca_bundle(draft: &mut Draft, sidecar: &Sidecar<'_>) {
     match sidecar.template.agent.aws_ca_bundle.of_values() {
         Some(pem) => draft.set(ANNOTATIONS, CA_BUNDLE, &pem),
@@ -59,7 +60,8 @@ fn status(pod: &Value, sidecar: &Sidecar<'_>, given: &[Given], is_narrowed: bool
     let mut status = json!({
         "container": CONTAINER,
         "env": env,
-        // The chart's, or an annotation's: mirrors and admission controllers rewrite the one in the specification.
+        // The chart's, or an annotation's: mirrors and admission controllers rewrite the one in the
+        // specification.
         "image": sidecar.settings.image,
         "settingsHash": sidecar.hash,
         "skipped": sidecar.choice.skipped,
@@ -92,8 +94,8 @@ fn before(pod: &Value) -> Value {
         .unwrap_or_default()
 }
 
-/// By container, the variables that this call and those before it gave, and those of them that the author had
-/// written.
+/// By container, the variables that this call and those before it gave, and those of them that the
+/// author had written.
 fn variables(
     pod: &Value,
     sidecar: &Sidecar<'_>,

@@ -1,7 +1,8 @@
 //! The sidecar's volumes in the pod.
 //!
-//! Owns that they are what they would be now: missing ones are added, others are replaced, and those that no
-//! longer are leave, since a ConfigMap that is missing would keep the pod from starting. Called by `assemble`.
+//! Owns that they are what they would be now: missing ones are added, others are replaced, and
+//! those that no longer are leave, since a ConfigMap that is missing would keep the pod from
+//! starting. Called by `assemble`.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! What the author of a pod should know, of the pod as it is now, and nothing else would say: what may be missing in
-//! its namespace the kubelet knows, and says where it is missing.
+//! What the author of a pod should know, of the pod as it is now, and nothing else would say: what
+//! may be missing in its namespace the kubelet knows, and says where it is missing.
 //!
 //! Owns the order of the warnings. It changes nothing. Called by `assemble`.
 
@@ -27,7 +27,8 @@ pub(super) fn of(pod: &Value, plan: &Plan<'_>, left_out: Option<String>) -> Vec<
         if choice.has(container.name) {
             let name = container.name;
             warnings.push(format!(
-                "init container {name} runs before the sidecar, so it gets no credentials while it runs"
+                "init container {name} runs before the sidecar, so it gets no credentials while it \
+                 runs"
             ));
         }
     }

@@ -1,7 +1,7 @@
 //! The pod's roles against the operator's list of them.
 //!
-//! Owns which roles of a pod are compared; the list is `template`'s. It is no barrier, since a pod can call STS
-//! by itself. Called by `decide`.
+//! Owns which roles of a pod are compared; the list is `template`'s. It is no barrier, since a pod
+//! can call STS by itself. Called by `decide`.
 
 use crate::inject::gather::Facts;
 use crate::inject::keys::PREFIX;
@@ -33,7 +33,8 @@ pub(super) fn check(facts: &Facts<'_>) -> Result<(), Denial> {
         allowed => allowed.join(", "),
     };
     let message = format!(
-        "role {role} is not allowed in namespace {namespace}; allowed are: {allowed} (injector.allowedRoleArns)"
+        "role {role} is not allowed in namespace {namespace}; allowed are: {allowed} \
+         (injector.allowedRoleArns)"
     );
     Err(Denial::new(Reason::RoleNotAllowed, message))
 }

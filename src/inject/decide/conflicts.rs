@@ -1,7 +1,8 @@
 //! Variables that SDKs would follow instead of the sidecar.
 //!
-//! Owns which of them refuse a pod that asks, and leave alone one that only its namespace opted in, and what
-//! the operator's strictness adds. What is only worth a warning is `assemble::warnings`'s. Called by `decide`.
+//! Owns which of them refuse a pod that asks, and leave alone one that only its namespace opted in,
+//! and what the operator's strictness adds. What is only worth a warning is `assemble::warnings`'s.
+//! Called by `decide`.
 
 use serde_json::Value;
 
@@ -35,7 +36,8 @@ pub(super) fn check(
     }
 }
 
-/// Refuses what SDKs follow, or could, before they ask the sidecar, as far as the operator wants that.
+/// Refuses what SDKs follow, or could, before they ask the sidecar, as far as the operator wants
+/// that.
 fn check_strictly(
     pod: &Value,
     container: &Container<'_>,
@@ -65,8 +67,8 @@ fn winner(
         .find(|variable| container.sets(variable))
     {
         return Some(format!(
-            "container {name} sets {variable}, which would win over stsidecar; remove it, or on EKS label the pod \
-             eks.amazonaws.com/skip-pod-identity-webhook: \"true\""
+            "container {name} sets {variable}, which would win over stsidecar; remove it, or on \
+             EKS label the pod eks.amazonaws.com/skip-pod-identity-webhook: \"true\""
         ));
     }
     if let Some(variable) = unfillable(container, token) {
@@ -76,7 +78,8 @@ fn winner(
             " to an empty text"
         };
         return Some(format!(
-            "container {name} sets {variable}{empty}, which SDKs follow instead of stsidecar; remove it"
+            "container {name} sets {variable}{empty}, which SDKs follow instead of stsidecar; \
+             remove it"
         ));
     }
     let own = [
@@ -93,8 +96,9 @@ fn winner(
     ))
 }
 
-/// A variable that nothing can be written over: botocore, Ruby, Swift and Rust take an empty relative URI for
-/// one, and the SDKs for Java, which prefer the variable to the file, an empty token.
+/// A variable that nothing can be written over: botocore, Ruby, Swift and Rust take an empty
+/// relative URI for one, and the SDKs for Java, which prefer the variable to the file, an empty
+/// token.
 fn unfillable(container: &Container<'_>, token: Option<&str>) -> Option<&'static str> {
     let is_there = |variable: &str| container.variable(variable).is_some();
     if is_there(RELATIVE_URI) {

@@ -1,12 +1,14 @@
-//! The configuration that the sidecar is handed over: profiles and clients as compact JSON in a variable.
+//! The configuration that the sidecar is handed over: profiles and clients as compact JSON in a
+//! variable.
 //!
-//! Owns that document, in the shape that `config` reads; a test feeds it to `config`. With a ConfigMap of the
-//! author it holds clients only. Called by `decide`.
+//! Owns that document, in the shape that `config` reads; a test feeds it to `config`. With a
+//! ConfigMap of the author it holds clients only. Called by `decide`.
 
 use serde_json::{Map, Value, json};
 
 use super::Tokens;
 use crate::inject::gather::{Choice, Facts, PodSettings};
+use crate::inject::sidecar::ENDPOINTS_DIRECTORY;
 use crate::inject::{Denial, Reason};
 use crate::role::RoleArn;
 
@@ -74,7 +76,7 @@ fn combination<T>(message: &str) -> Result<T, Denial> {
 fn client(settings: &PodSettings, name: &str, tokens: &Tokens) -> Value {
     let mut client = json!({
         "name": name,
-        "tokenFile": format!("/var/run/secrets/stsidecar.dev/endpoints/{name}/token"),
+        "tokenFile": format!("{ENDPOINTS_DIRECTORY}/{name}/token"),
     });
     // With a ConfigMap the agent takes the profile of the container's name, else `default`.
     if settings.config.is_none() {
@@ -87,7 +89,8 @@ fn client(settings: &PodSettings, name: &str, tokens: &Tokens) -> Value {
     client
 }
 
-/// One profile: the pod's token against `role`, then each hop. Policies narrow what is vended: the last hop.
+/// One profile: the pod's token against `role`, then each hop. Policies narrow what is vended: the
+/// last hop.
 fn profile(settings: &PodSettings, role: Option<&RoleArn>, chain: &[RoleArn]) -> Value {
     let source = hop(settings, role, &settings.session_duration, chain.is_empty());
     let duration = chained(&settings.session_duration);

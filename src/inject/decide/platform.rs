@@ -1,7 +1,7 @@
 //! Whether the sidecar can run where the pod does, and whether loopback is the pod's own there.
 //!
-//! Owns the refusal of pods that could never run beside this image: on the node's network, on Windows, on an
-//! architecture that the image has not. Called by `decide`.
+//! Owns the refusal of pods that could never run beside this image: on the node's network, on
+//! Windows, on an architecture that the image has not. Called by `decide`.
 
 use serde_json::Value;
 
@@ -16,8 +16,8 @@ pub(super) fn check(pod: &Value, template: &Template) -> Result<(), Denial> {
     let spec = &pod["spec"];
     let message = if spec["hostNetwork"] == true {
         Some(
-            "spec.hostNetwork is true: every process of the node could reach the credentials endpoint; \
-             remove hostNetwork, or set stsidecar.dev/inject: \"false\""
+            "spec.hostNetwork is true: every process of the node could reach the credentials \
+             endpoint; remove hostNetwork, or set stsidecar.dev/inject: \"false\""
                 .to_owned(),
         )
     } else {
@@ -28,7 +28,8 @@ pub(super) fn check(pod: &Value, template: &Template) -> Result<(), Denial> {
     })
 }
 
-/// Why the pod could run on no node that the image, which is built for these architectures, runs on.
+/// Why the pod could run on no node that the image, which is built for these architectures, runs
+/// on.
 fn unsuitable_nodes(spec: &Value, built: &[String]) -> Option<String> {
     let terms = Terms::of(spec)?;
     let all = candidates(spec, built);
@@ -36,7 +37,8 @@ fn unsuitable_nodes(spec: &Value, built: &[String]) -> Option<String> {
     let os = spec.get("os").and_then(|os| text(os, "name"));
     if os == Some("windows") || !on("linux") && on("windows") {
         return Some(format!(
-            "the pod is for Windows nodes, by spec.os, nodeSelector or node affinity, and stsidecar is for Linux: {DECLINE}"
+            "the pod is for Windows nodes, by spec.os, nodeSelector or node affinity, and \
+             stsidecar is for Linux: {DECLINE}"
         ));
     }
     if built.is_empty() || built.iter().any(|arch| terms.take(arch, "linux")) {
@@ -51,8 +53,8 @@ fn unsuitable_nodes(spec: &Value, built: &[String]) -> Option<String> {
         asked => asked.join(", "),
     };
     Some(format!(
-        "the pod's nodeSelector or node affinity asks for {asked}, and the sidecar's image is built for {} \
-         (injector.agentArchitectures): {DECLINE}",
+        "the pod's nodeSelector or node affinity asks for {asked}, and the sidecar's image is \
+         built for {} (injector.agentArchitectures): {DECLINE}",
         built.join(", ")
     ))
 }

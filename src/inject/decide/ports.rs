@@ -1,6 +1,8 @@
-//! The sidecar's two ports, of which no other container may declare one: the pod's network has each once.
+//! The sidecar's two ports, of which no other container may declare one: the pod's network has each
+//! once.
 //!
-//! Owns that refusal. It sees declared ports only; a program may listen without. Called by `decide`.
+//! Owns that refusal. It sees declared ports only; a program may listen without. Called by
+//! `decide`.
 
 use serde_json::Value;
 

@@ -1,7 +1,8 @@
 //! The region that the sidecar calls STS in.
 //!
-//! Owns where it comes from: the settings, else what the author wrote into a container that gets credentials.
-//! Without one there must be an endpoint or a configuration that needs none. Called by `decide`.
+//! Owns where it comes from: the settings, else what the author wrote into a container that gets
+//! credentials. Without one there must be an endpoint or a configuration that needs none. Called by
+//! `decide`.
 
 use serde_json::Value;
 

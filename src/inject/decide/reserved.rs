@@ -1,7 +1,7 @@
 //! What is under our names in a pod and was never rendered.
 //!
-//! Owns its refusal: a container, a volume or a mount that looks like ours and is not. What is ours is renewed
-//! later; `earlier` has the rule. Called by `decide`.
+//! Owns its refusal: a container, a volume or a mount that looks like ours and is not. What is ours
+//! is renewed later; `earlier` has the rule. Called by `decide`.
 
 mod container;
 
@@ -20,7 +20,8 @@ pub(super) fn check(pod: &Value, sidecar: &Sidecar<'_>) -> Result<(), Denial> {
         own.and_then(|own| container::difference(own.value, sidecar, status.is_some()));
     if let Some(difference) = difference {
         return Err(Denial::reserved(&format!(
-            "the container name {CONTAINER} is reserved, and this one is not what stsidecar adds ({difference})"
+            "the container name {CONTAINER} is reserved, and this one is not what stsidecar adds \
+             ({difference})"
         )));
     }
     for volume in items(&pod["spec"], "volumes") {
@@ -57,7 +58,8 @@ fn check_mounts(
     Ok(())
 }
 
-/// Whether a volume under our names is of the kind that some version renders: no Secret, no path of the node.
+/// Whether a volume under our names is of the kind that some version renders: no Secret, no path of
+/// the node.
 fn is_rendered(volume: &Value, name: &str, status: Option<&Value>) -> bool {
     let mut kinds = filled(volume);
     kinds.retain(|key| *key != "name");

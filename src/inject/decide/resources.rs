@@ -1,7 +1,8 @@
 //! The sidecar's requests and limits: the settings', by what the pod as a whole is given.
 //!
-//! Owns which class the sidecar leaves the pod in. The settings decide the amounts; it adds a limit only where
-//! the pod's class needs one, and `resources` takes away what has no room. Called by `decide`.
+//! Owns which class the sidecar leaves the pod in. The settings decide the amounts; it adds a limit
+//! only where the pod's class needs one, and `resources` takes away what has no room. Called by
+//! `decide`.
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +14,8 @@ use crate::inject::resources::{KINDS, amount, amount_text, fitted, request};
 /// The limits of a sidecar that needs one for the pod's class and is given none by the settings.
 const ENOUGH: [(&str, &str); 2] = [("cpu", "100m"), ("memory", "32Mi")];
 
-/// The sidecar's `resources`. A Guaranteed pod stays so only when its sidecar has limits equal to its requests.
+/// The sidecar's `resources`. A Guaranteed pod stays so only when its sidecar has limits equal to
+/// its requests.
 pub(super) fn of(pod: &Value, settings: &PodSettings) -> Value {
     let PodSettings {
         requests, limits, ..
@@ -38,9 +40,10 @@ fn map(amounts: &Amounts) -> Map<String, Value> {
         .collect()
 }
 
-/// Gives the sidecar a limit where Kubernetes derives the pod's own limit from its containers', which it does when
-/// each of them has one, from 1.37 on (<https://github.com/kubernetes/kubernetes/issues/136120>): one container without
-/// would cost the pod its limit, and with it its class.
+/// Gives the sidecar a limit where Kubernetes derives the pod's own limit from its containers',
+/// which it does when each of them has one, from 1.37 on
+/// (<https://github.com/kubernetes/kubernetes/issues/136120>): one container without would cost the
+/// pod its limit, and with it its class.
 fn limited(pod: &Value, mut own: Value) -> Value {
     let whole = &pod["spec"];
     if KINDS.into_iter().all(|what| request(whole, what).is_none()) {
@@ -72,8 +75,8 @@ fn limited(pod: &Value, mut own: Value) -> Value {
     own
 }
 
-/// Whether the kubelet would class the pod as Guaranteed: limits of cpu and memory everywhere, requests equal
-/// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/#guaranteed>).
+/// Whether the kubelet would class the pod as Guaranteed: limits of cpu and memory everywhere,
+/// requests equal (<https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/#guaranteed>).
 fn is_guaranteed(pod: &Value) -> bool {
     // With pod-level resources these alone decide.
     let has_own = KINDS

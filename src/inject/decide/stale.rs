@@ -1,10 +1,10 @@
-//! What an earlier call gave the application's containers and the pod's affinity, taken back where it would be another
-//! now.
+//! What an earlier call gave the application's containers and the pod's affinity, taken back where
+//! it would be another now.
 //!
-//! Owns how it is recognised: by the values that the sidecar beside it was rendered with, and for variables that an
-//! author could have written as well, by the status of that injection. What is taken back is given anew, or was of a
-//! container that is skipped now. It never touches what an author wrote: no value of theirs is in both places. Called by
-//! `decide`.
+//! Owns how it is recognised: by the values that the sidecar beside it was rendered with, and for
+//! variables that an author could have written as well, by the status of that injection. What is
+//! taken back is given anew, or was of a container that is skipped now. It never touches what an
+//! author wrote: no value of theirs is in both places. Called by `decide`.
 
 mod affinity;
 
@@ -74,7 +74,8 @@ impl<'a> Before<'a> {
             .and_then(|inline| serde_json::from_str(inline).ok())
             .unwrap_or_default();
         let status = status(pod).unwrap_or_default();
-        // Others may have given the sidecar another region, as they did to the application's containers.
+        // Others may have given the sidecar another region, as they did to the application's
+        // containers.
         let region = text(&status, "region")
             .map(literal)
             .or_else(|| own.literal("AWS_REGION").map(str::to_owned));
@@ -127,7 +128,8 @@ impl<'a> Before<'a> {
             .any(|own| own == name)
     }
 
-    /// Over an envFrom that was there it would not have been written, unless the author named the variable.
+    /// Over an envFrom that was there it would not have been written, unless the author named the
+    /// variable.
     fn is_late(&self, container: &Container<'_>, name: &str) -> bool {
         !self.gave("filled", container, name) && env_from::may_bring(container, name)
     }
@@ -152,7 +154,8 @@ impl<'a> Before<'a> {
             || is_rendered && is_another_now(container, value, settings)
     }
 
-    /// Whether a mount is the token's of a container that is skipped now, or had another name when it was rendered.
+    /// Whether a mount is the token's of a container that is skipped now, or had another name when
+    /// it was rendered.
     fn is_moved(&self, container: &Container<'_>, mount: &Value) -> bool {
         let whose = text(mount, "subPath").unwrap_or_default();
         let is_ours = text(mount, "name") == Some(ENDPOINTS)
@@ -175,7 +178,8 @@ fn owned_token(client: &Value) -> Option<(String, String)> {
     Some((name.to_owned(), token.to_owned()))
 }
 
-/// Whether a region that was rendered would be another: the settings', or one that others have written beside it since.
+/// Whether a region that was rendered would be another: the settings', or one that others have
+/// written beside it since.
 fn is_another_now(container: &Container<'_>, value: &str, settings: &PodSettings) -> bool {
     let is_outvoted = |name: &&str| container.sets(name) && container.literal(name) != Some(value);
     settings

@@ -1,6 +1,7 @@
 //! The random tokens of legacy clients, which send them as a variable and not from a file.
 //!
-//! Owns that a container keeps its token over further calls. The chance is its caller's. Called by `decide`.
+//! Owns that a container keeps its token over further calls. The chance is its caller's. Called by
+//! `decide`.
 
 use serde_json::Value;
 

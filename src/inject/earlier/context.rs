@@ -1,8 +1,10 @@
 //! The security context of a container under our name: none that gives it more than ours does.
 //!
-//! Owns which fields may differ. An operator changes the chart's, `OpenShift` assigns users and `SELinux` levels
+//! Owns which fields may differ. An operator changes the chart's, `OpenShift` assigns users and
+//! `SELinux` levels
 //! (<https://docs.redhat.com/en/documentation/openshift_container_platform/4.19/html/authentication_and_authorization/managing-pod-security-policies>),
-//! and policies write down defaults; each of these is no wider. A field that is not known here is refused.
+//! and policies write down defaults; each of these is no wider. A field that is not known here is
+//! refused.
 
 use serde_json::{Map, Value, json};
 
@@ -48,8 +50,8 @@ fn is_restricted(key: &str, own: &Value) -> bool {
     }
 }
 
-/// The context as it would be now, with what others have added. A field of the built-in context that is not expected
-/// any more leaves: the chart's null took it out.
+/// The context as it would be now, with what others have added. A field of the built-in context
+/// that is not expected any more leaves: the chart's null took it out.
 pub(in crate::inject) fn renewed(found: &Value, expected: &Value) -> Value {
     let built_in = Template::default().security_context();
     let mut context = expected.clone();

@@ -1,7 +1,8 @@
 //! Whether two references name the same image, or two versions of one.
 //!
-//! Owns how a reference is taken apart (<https://github.com/distribution/reference/blob/main/reference.go>). Mirrors
-//! rewrite host and path and keep the last segment; admission controllers that pin add the digest, or put it in the
+//! Owns how a reference is taken apart
+//! (<https://github.com/distribution/reference/blob/main/reference.go>). Mirrors rewrite host and
+//! path and keep the last segment; admission controllers that pin add the digest, or put it in the
 //! place of the tag.
 
 struct Reference<'a> {
@@ -57,7 +58,8 @@ pub(in crate::inject) fn is_same(found: &str, ours: &str) -> bool {
     }
 }
 
-/// Whether `found` can be what another version rendered: the image of `ours` or of the chart's default, of any tag.
+/// Whether `found` can be what another version rendered: the image of `ours` or of the chart's
+/// default, of any tag.
 pub(in crate::inject) fn is_of_a_version(found: &str, ours: &str) -> bool {
     const DEFAULT: &str = "stsidecar";
     let found = Reference::of(found).last_segment();

@@ -1,5 +1,5 @@
-//! What an `envFrom` could bring into a container: any name that its prefix allows, because the `ConfigMaps` and
-//! Secrets behind it are read by the kubelet alone.
+//! What an `envFrom` could bring into a container: any name that its prefix allows, because the
+//! `ConfigMaps` and Secrets behind it are read by the kubelet alone.
 //!
 //! Owns which names those are, and what is said about them. Called by `decide`
 //! and `assemble`.
@@ -70,7 +70,8 @@ pub(in crate::inject) fn is_open(container: &Container<'_>, variable: &str) -> b
     container.variable(variable).is_none() && may_bring(container, variable)
 }
 
-/// What could come from an `envFrom` and win over the sidecar, as the beginning of a sentence: one of each kind.
+/// What could come from an `envFrom` and win over the sidecar, as the beginning of a sentence: one
+/// of each kind.
 fn winners(container: &Container<'_>) -> Option<String> {
     let kinds: [&[&str]; 5] = [
         &KEYS,
@@ -98,7 +99,8 @@ fn winners(container: &Container<'_>) -> Option<String> {
         first.join(", "),
     );
     Some(format!(
-        "container {name} has envFrom {from}, which stsidecar does not read: {first} and the like in it win over stsidecar"
+        "container {name} has envFrom {from}, which stsidecar does not read: {first} and the like \
+         in it win over stsidecar"
     ))
 }
 
@@ -127,11 +129,15 @@ pub(in crate::inject) fn warnings(
         )),
         (winners, None) => winners,
     };
-    let region = variables.region.as_deref().filter(|_| variables.leaves_region(container)).map(|region| {
+    let region = variables
+        .region
+        .as_deref()
+        .filter(|_| variables.leaves_region(container));
+    let region = region.map(|region| {
         let from = bringing(container, &REGIONS);
         format!(
-            "container {name} is given no AWS_REGION, which its envFrom {from} may hold; if it does not, set \
-             stsidecar.dev/region: {region}"
+            "container {name} is given no AWS_REGION, which its envFrom {from} may hold; if it \
+             does not, set stsidecar.dev/region: {region}"
         )
     });
     first.into_iter().chain(region).collect()
@@ -140,7 +146,11 @@ pub(in crate::inject) fn warnings(
 /// Refuses a container whose `envFrom` could bring what wins over the sidecar.
 pub(in crate::inject) fn check(container: &Container<'_>) -> Result<(), Denial> {
     winners(container).map_or(Ok(()), |winners| {
-        let way = "give the envFrom a prefix, or name the variables in env (injector.strictEnvFrom is true)";
-        Err(Denial::new(Reason::Environment, format!("{winners}; {way}")))
+        let way = "give the envFrom a prefix, or name the variables in env \
+                   (injector.strictEnvFrom is true)";
+        Err(Denial::new(
+            Reason::Environment,
+            format!("{winners}; {way}"),
+        ))
     })
 }

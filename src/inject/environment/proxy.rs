@@ -1,5 +1,5 @@
-//! `NO_PROXY` of a container that has a proxy, or may have one: the SDK's plain HTTP request to the sidecar must not
-//! be sent to it.
+//! `NO_PROXY` of a container that has a proxy, or may have one: the SDK's plain HTTP request to the
+//! sidecar must not be sent to it.
 //!
 //! Owns the rule that the author's exceptions are only added to. Called by `assemble`.
 
@@ -40,8 +40,9 @@ fn exceptions(container: &Container<'_>, name: &str) -> Option<String> {
     if is_written(name) {
         extended(container, name)
     } else if there.contains(&name) {
-        // Clients read the one or the other first, and which of them the envFrom brings is not known: both hold
-        // what either does. A name that is defined nowhere stays as it is written, and is no host.
+        // Clients read the one or the other first, and which of them the envFrom brings is not
+        // known: both hold what either does. A name that is defined nowhere stays as it is written,
+        // and is no host.
         let both: Vec<String> = there.iter().map(|name| format!("$({name}),")).collect();
         Some(format!("{}{LOOPBACK}", both.concat()))
     } else {
@@ -49,8 +50,8 @@ fn exceptions(container: &Container<'_>, name: &str) -> Option<String> {
     }
 }
 
-/// A value that is written in `env` and what it lacks. One that comes from elsewhere cannot be continued; `warnings`
-/// says so.
+/// A value that is written in `env` and what it lacks. One that comes from elsewhere cannot be
+/// continued; `warnings` says so.
 fn extended(container: &Container<'_>, name: &str) -> Option<String> {
     let value = container.literal(name)?;
     if value
@@ -82,8 +83,8 @@ fn may_be_empty(value: &str) -> bool {
         .all(|host| host.is_empty() || is_reference(host))
 }
 
-/// The exceptions under the other name, which an empty value lets through and a filled one would hide. None when they
-/// cannot be named here: a reference reaches only variables before it.
+/// The exceptions under the other name, which an empty value lets through and a filled one would
+/// hide. None when they cannot be named here: a reference reaches only variables before it.
 fn of_the_other(container: &Container<'_>, name: &str) -> Option<String> {
     let other = EXCEPTIONS.into_iter().find(|other| *other != name)?;
     let reference = || format!("$({other})");
@@ -105,7 +106,10 @@ pub(in crate::inject) fn warnings(container: &Container<'_>) -> Vec<String> {
     let name = container.name;
     unknown
         .map(|variable| {
-            format!("container {name} takes {variable} from elsewhere; behind a proxy it must hold {LOOPBACK}")
+            format!(
+                "container {name} takes {variable} from elsewhere; behind a proxy it must hold \
+                 {LOOPBACK}"
+            )
         })
         .collect()
 }

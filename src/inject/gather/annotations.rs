@@ -1,7 +1,8 @@
-//! The annotations that can set something: those of a pod, of its ServiceAccount and of its Namespace.
+//! The annotations that can set something: those of a pod, of its ServiceAccount and of its
+//! Namespace.
 //!
-//! Owns the order in which the three are asked, and refuses keys of ours that nothing reads there. It never
-//! judges a value: `settings` does. Called by `gather`.
+//! Owns the order in which the three are asked, and refuses keys of ours that nothing reads there.
+//! It never judges a value: `settings` does. Called by `gather`.
 
 use serde_json::{Map, Value};
 
@@ -27,8 +28,8 @@ pub(in crate::inject) struct Annotations<'a> {
     pub(in crate::inject) fallback_role: Option<&'a str>,
 }
 
-/// Reads them. A pod that only its namespace opted in, without a role and without a word of its own, is left
-/// alone before the namespace's other annotations are judged.
+/// Reads them. A pod that only its namespace opted in, without a role and without a word of its
+/// own, is left alone before the namespace's other annotations are judged.
 pub(super) fn read<'a>(request: &Request<'a>, opt_in: OptIn) -> Result<Annotations<'a>, Declined> {
     let of = |object: Option<&'a Value>| object.and_then(|object| metadata(object, "annotations"));
     let annotations = Annotations {
@@ -68,7 +69,8 @@ impl<'a> Annotations<'a> {
         Some(RawValue::new(format!("annotation {key}"), text))
     }
 
-    /// The first object that has the annotation: pod, ServiceAccount under both prefixes, Namespace.
+    /// The first object that has the annotation: pod, ServiceAccount under both prefixes,
+    /// Namespace.
     pub(super) fn any(&self, name: &str) -> Option<RawValue<'a>> {
         let key = format!("{PREFIX}{name}");
         self.pod(name)

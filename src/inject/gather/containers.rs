@@ -1,7 +1,7 @@
 //! Which containers of a pod get credentials.
 //!
-//! Owns how the pod's lists and the operator's are laid over its containers; a name that the pod has not is
-//! refused, as is an ordinary container under the sidecar's name. Called by `gather`.
+//! Owns how the pod's lists and the operator's are laid over its containers; a name that the pod
+//! has not is refused, as is an ordinary container under the sidecar's name. Called by `gather`.
 
 use serde_json::Value;
 

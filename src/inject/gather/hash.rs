@@ -1,9 +1,9 @@
-//! The hash of what decided an injection: equal for equal decisions, so that a list of pods shows which of them run by
-//! settings that are no longer today's.
+//! The hash of what decided an injection: equal for equal decisions, so that a list of pods shows
+//! which of them run by settings that are no longer today's.
 //!
-//! Owns the canonical text that is hashed; docs/annotations.md describes it for other programs. It names every setting
-//! once, whichever object it came from. The image and the version stay out: the pod shows both, and every release
-//! changes them. Called by `gather`.
+//! Owns the canonical text that is hashed; docs/annotations.md describes it for other programs. It
+//! names every setting once, whichever object it came from. The image and the version stay out: the
+//! pod shows both, and every release changes them. Called by `gather`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -15,14 +15,14 @@ use super::{Amounts, PodSettings};
 use crate::inject::template::Template;
 use crate::role::{Region, RoleArn};
 
-/// Of the canonical text. Another meaning of a member makes another version; hashes of two versions say nothing about
-/// each other.
+/// Of the canonical text. Another meaning of a member makes another version; hashes of two versions
+/// say nothing about each other.
 const VERSION: u32 = 1;
 /// Bytes of the SHA-256 that are shown: enough that the settings of a cluster never meet by chance.
 const LENGTH: usize = 8;
 
-/// `1-0123456789abcdef`, the version and the first 8 bytes of a SHA-256: of a pod's settings, and of the
-/// chart's values that no annotation replaces.
+/// `1-0123456789abcdef`, the version and the first 8 bytes of a SHA-256: of a pod's settings, and
+/// of the chart's values that no annotation replaces.
 pub(super) fn of(settings: &PodSettings, template: &Template) -> String {
     of_text(&text(settings, template))
 }
@@ -90,7 +90,8 @@ fn decided(settings: &PodSettings, template: &Template) -> Map<String, Value> {
         "limits": amounts(limits),
         "readinessProbe": readiness_probe,
         "region": region.as_ref().map(Region::as_str),
-        // Over an envFrom the chart's is not written. What a caller's flag named stays with the pod as an annotation.
+        // Over an envFrom the chart's is not written. What a caller's flag named stays with the pod
+        // as an annotation.
         "regionIsNamed": *has_explicit_region || template.has_callers_region,
         "requests": amounts(requests),
         "skipContainers": set(skip_containers),
@@ -163,7 +164,8 @@ pub(in crate::inject) fn set(names: &[String]) -> Vec<&str> {
     names.into_iter().collect()
 }
 
-/// Other members stay out, so that a setting which a later version adds leaves the hash of pods that do not use it.
+/// Other members stay out, so that a setting which a later version adds leaves the hash of pods
+/// that do not use it.
 fn says_something(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -175,8 +177,8 @@ fn says_something(value: &Value) -> bool {
     }
 }
 
-/// Compact JSON with sorted keys, whatever order a map keeps, and without members that are null, which the API server
-/// drops.
+/// Compact JSON with sorted keys, whatever order a map keeps, and without members that are null,
+/// which the API server drops.
 fn canonical(value: &Value, text: &mut String) {
     match value {
         Value::Object(map) => {
@@ -218,7 +220,8 @@ mod tests {
         assert_eq!(text, r#"{"a":{"e":"","f":false},"b":[{"d":1},"\n"]}"#);
     }
 
-    /// The same in every version, on every machine, and for a program that computes it from docs/annotations.md.
+    /// The same in every version, on every machine, and for a program that computes it from
+    /// docs/annotations.md.
     #[test]
     fn the_documented_example_has_its_hash() {
         let annotations = Annotations::silent(Some("arn:aws:iam::111122223333:role/app"));

@@ -1,7 +1,7 @@
 //! Who asks for the injection of a pod: the pod, the caller, or its namespace.
 //!
-//! Owns the order in which their words count, and which pods are left alone because none of them asks. It
-//! looks at labels and at one annotation, at no setting. Called by `gather`.
+//! Owns the order in which their words count, and which pods are left alone because none of them
+//! asks. It looks at labels and at one annotation, at no setting. Called by `gather`.
 
 use serde_json::Value;
 
@@ -10,7 +10,8 @@ use crate::inject::decision::{Declined, Skip};
 use crate::inject::pod::metadata;
 use crate::inject::{Request, keys};
 
-/// The annotation of the pods that the kubelet shows for its static ones, which no webhook can change:
+/// The annotation of the pods that the kubelet shows for its static ones, which no webhook can
+/// change:
 /// <https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-config-mirror>.
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
@@ -24,7 +25,8 @@ pub(in crate::inject) enum OptIn {
 }
 
 impl OptIn {
-    /// A namespace that declines counts before the pod's own word, which counts before the caller's.
+    /// A namespace that declines counts before the pod's own word, which counts before the
+    /// caller's.
     pub(super) fn of(request: &Request<'_>) -> Result<Self, Declined> {
         let pod = request.pod;
         let is_mirror = metadata(pod, "annotations").is_some_and(|map| map.contains_key(MIRROR));

@@ -1,7 +1,8 @@
 //! Whether each container that gets credentials has a role.
 //!
-//! Owns what happens without one: a pod that asks is refused, unless the operator's STS derives the role from
-//! the token; a pod of a namespace that asks is left alone. It never judges a role. Called by `gather`.
+//! Owns what happens without one: a pod that asks is refused, unless the operator's STS derives the
+//! role from the token; a pod of a namespace that asks is left alone. It never judges a role.
+//! Called by `gather`.
 
 use super::{Annotations, Choice, OptIn, PodSettings};
 use crate::inject::decision::{Declined, Skip};
@@ -21,8 +22,8 @@ pub(super) fn check(
     };
     let account = annotations.account_name;
     let message = format!(
-        "no role for container {container}: annotate ServiceAccount {account} or the pod with {PREFIX}role-arn \
-         (or eks.amazonaws.com/role-arn on the ServiceAccount)"
+        "no role for container {container}: annotate ServiceAccount {account} or the pod with \
+         {PREFIX}role-arn (or eks.amazonaws.com/role-arn on the ServiceAccount)"
     );
     match opt_in {
         OptIn::Namespace => Err(Skip::because("no_role", message).into()),

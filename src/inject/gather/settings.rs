@@ -1,7 +1,8 @@
-//! Every setting of one injection, from the first of pod, ServiceAccount, Namespace and chart that has it.
+//! Every setting of one injection, from the first of pod, ServiceAccount, Namespace and chart that
+//! has it.
 //!
-//! Owns the precedence and what each value may be; an error names the key, the object, the value and what is
-//! allowed. It never looks at containers. Called by `gather`, once for each pod.
+//! Owns the precedence and what each value may be; an error names the key, the object, the value
+//! and what is allowed. It never looks at containers. Called by `gather`, once for each pod.
 
 mod chart;
 mod raw;

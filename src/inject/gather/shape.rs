@@ -1,7 +1,7 @@
 //! The shape of a pod: maps, lists and names where the API has them.
 //!
-//! Owns the check that every later stage relies on. It refuses what the API server would never send and a file
-//! easily holds: maps for lists, numbers for texts, missing names. Called by `gather`.
+//! Owns the check that every later stage relies on. It refuses what the API server would never send
+//! and a file easily holds: maps for lists, numbers for texts, missing names. Called by `gather`.
 
 mod affinity;
 
@@ -105,7 +105,8 @@ fn check_lists(value: &Value, path: &str, keys: &[&str]) -> Result<(), Denial> {
     }
 }
 
-/// Refuses what must be a map and is none: `keys`, and of resources, which are read and added to, both parts.
+/// Refuses what must be a map and is none: `keys`, and of resources, which are read and added to,
+/// both parts.
 fn check_maps(value: &Value, path: &str, keys: &[&str]) -> Result<(), Denial> {
     let resources = value.get("resources").unwrap_or(&Value::Null);
     let own = keys.iter().map(|key| (value, *key, (*key).to_owned()));

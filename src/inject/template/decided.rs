@@ -1,7 +1,8 @@
-//! The chart's values that shape every injected pod and that no annotation replaces, for the hash of what decided.
+//! The chart's values that shape every injected pod and that no annotation replaces, for the hash
+//! of what decided.
 //!
-//! Owns which values those are. Two kinds stay out: what `settings` has taken over already, and what can only refuse a
-//! pod. Used by `settings`.
+//! Owns which values those are. Two kinds stay out: what `settings` has taken over already, and
+//! what can only refuse a pod. Used by `settings`.
 
 use serde_json::{Map, Value, json};
 

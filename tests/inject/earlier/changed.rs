@@ -1,5 +1,5 @@
-//! What an earlier rendering left is as if it had been rendered now: annotations, values, architectures and names that
-//! changed since, and what released versions rendered.
+//! What an earlier rendering left is as if it had been rendered now: annotations, values,
+//! architectures and names that changed since, and what released versions rendered.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,8 @@ use super::{ROLE, called, case, injected, load, named, sidecar};
 use crate::case::Case;
 use crate::kubelet;
 
-/// The pod with its lists in an order that does not matter, and without what only says who patched what.
+/// The pod with its lists in an order that does not matter, and without what only says who patched
+/// what.
 fn plain(pod: &Value) -> Value {
     let mut pod = pod.clone();
     // kubectl's annotation may be the author's, so it stays as it was found.
@@ -61,7 +62,8 @@ fn annotate(case: &mut Case, pairs: &[(&str, Option<&str>)], pod: &mut Value) {
     }
 }
 
-/// Renders with `before`, then asks again with `after`: the pod must be as if rendered with `after` at once.
+/// Renders with `before`, then asks again with `after`: the pod must be as if rendered with `after`
+/// at once.
 fn assert_renewed(what: &str, before: &Case, mut after: Case, pairs: &[(&str, Option<&str>)]) {
     let mut pod = injected(before);
     after.pod = before.pod.clone();

@@ -1,4 +1,5 @@
-//! What others add between two calls, and what they add before the first one, end in the same application.
+//! What others add between two calls, and what they add before the first one, end in the same
+//! application.
 
 use std::collections::BTreeMap;
 
@@ -29,8 +30,8 @@ fn to_all(pod: &mut Value, change: &dyn Fn(&mut Value)) {
     }
 }
 
-/// What the application's processes are given, where every source of an envFrom holds `from`. `regional` is all that
-/// today's SDKs know, so it stays once it is there.
+/// What the application's processes are given, where every source of an envFrom holds `from`.
+/// `regional` is all that today's SDKs know, so it stays once it is there.
 fn given(pod: &Value, from: &BTreeMap<String, String>) -> Vec<BTreeMap<String, String>> {
     let lists = ["initContainers", "containers"]
         .into_iter()
@@ -46,7 +47,8 @@ fn given(pod: &Value, from: &BTreeMap<String, String>) -> Vec<BTreeMap<String, S
         .collect()
 }
 
-/// Rendered before `change` and completed behind it, the application has what it has when all came behind `change`.
+/// Rendered before `change` and completed behind it, the application has what it has when all came
+/// behind `change`.
 fn assert_order_does_not_matter(
     what: &str,
     case: &Case,

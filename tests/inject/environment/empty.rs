@@ -129,7 +129,8 @@ fn an_empty_region_is_filled() {
     );
 }
 
-/// Clients that find the one name empty go on to the other, and must find there what they found before.
+/// Clients that find the one name empty go on to the other, and must find there what they found
+/// before.
 #[test]
 fn an_empty_exception_is_filled_with_what_the_other_holds() {
     let proxy = json!({ "name": "HTTP_PROXY", "value": "http://proxy:3128" });
@@ -147,8 +148,8 @@ fn an_empty_exception_is_filled_with_what_the_other_holds() {
     }
 }
 
-/// Measured (docs/clients.md): botocore looks for a profile without a name, `object_store` asks without a signature where
-/// the keys are empty, and the Rust SDK fails where the web identity is.
+/// Measured (docs/clients.md): botocore looks for a profile without a name, `object_store` asks
+/// without a signature where the keys are empty, and the Rust SDK fails where the web identity is.
 #[test]
 fn an_empty_variable_that_an_sdk_takes_for_one_is_named() {
     for name in [
@@ -170,8 +171,8 @@ fn an_empty_variable_that_an_sdk_takes_for_one_is_named() {
     }
 }
 
-/// botocore opens `AWS_CREDENTIAL_FILE`, and Rust's SDK the token file beside a role, also when they are empty; the one
-/// alone is not read.
+/// botocore opens `AWS_CREDENTIAL_FILE`, and Rust's SDK the token file beside a role, also when
+/// they are empty; the one alone is not read.
 #[test]
 fn an_empty_file_that_an_sdk_opens_is_named() {
     let empty = |name: &str| json!({ "name": name, "value": "" });

@@ -159,7 +159,8 @@ fn a_region_of_env_is_not_doubled_over_the_other_name_of_an_env_from() {
     );
 }
 
-/// A key that is optional and missing leaves `$(AWS_REGION)` as it is written: a region of that name.
+/// A key that is optional and missing leaves `$(AWS_REGION)` as it is written: a region of that
+/// name.
 #[test]
 fn a_region_of_an_optional_key_is_not_doubled() {
     let key = json!({ "configMapKeyRef": { "name": "m", "key": "region", "optional": true } });
@@ -249,7 +250,8 @@ fn a_proxy_that_an_env_from_could_bring_is_bypassed() {
     );
 }
 
-/// Clients take the other name's exceptions for empty ones: those must be in ours, wherever they come from.
+/// Clients take the other name's exceptions for empty ones: those must be in ours, wherever they
+/// come from.
 #[test]
 fn exceptions_that_may_come_out_empty_hide_none_of_the_others() {
     let from = json!([{ "configMapRef": { "name": "proxies" } }]);
@@ -285,7 +287,8 @@ fn exceptions_that_may_come_out_empty_hide_none_of_the_others() {
     );
 }
 
-/// An injector after ours adds to every container: its region may be in there, and a third call changes nothing.
+/// An injector after ours adds to every container: its region may be in there, and a third call
+/// changes nothing.
 #[test]
 fn an_env_from_of_a_later_injector_is_completed_once() {
     let mut case = case(&json!({}));

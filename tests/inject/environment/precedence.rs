@@ -1,4 +1,5 @@
-//! What SDKs follow before they ask the sidecar: warned of, and refused where the operator wants that.
+//! What SDKs follow before they ask the sidecar: warned of, and refused where the operator wants
+//! that.
 
 use serde_json::{Value, json};
 

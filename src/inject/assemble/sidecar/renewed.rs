@@ -1,7 +1,7 @@
 //! A container under our name that is in the pod, brought up to date.
 //!
-//! Owns the fields that are renewed. Resources, the pull policy, an envFrom, a lifecycle, other probes and other
-//! mounts belong to who set them. Called by `sidecar`.
+//! Owns the fields that are renewed. Resources, the pull policy, an envFrom, a lifecycle, other
+//! probes and other mounts belong to who set them. Called by `sidecar`.
 
 use serde_json::Value;
 

@@ -1,8 +1,10 @@
-//! The variables of a sidecar that is there: ours as they would be now, and nothing of others that the agent follows.
+//! The variables of a sidecar that is there: ours as they would be now, and nothing of others that
+//! the agent follows.
 //!
-//! Owns the list of what the agent reads, which a test compares with `config`. Settings of the agent come from
-//! annotations and the chart only. How the network is reached (proxies, certificates) others may add in `env`, but
-//! not in an `envFrom`, whose content is not seen here and can change under a running pod's template.
+//! Owns the list of what the agent reads, which a test compares with `config`. Settings of the
+//! agent come from annotations and the chart only. How the network is reached (proxies,
+//! certificates) others may add in `env`, but not in an `envFrom`, whose content is not seen here
+//! and can change under a running pod's template.
 
 use serde_json::{Value, json};
 

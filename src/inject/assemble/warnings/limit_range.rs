@@ -1,7 +1,7 @@
 //! What the namespace's `LimitRange` makes of a sidecar without a limit.
 //!
-//! Owns how that is seen on a pod: the `LimitRanger` of the API server runs before webhooks and marks the
-//! containers that it gave a limit. Called by `warnings`.
+//! Owns how that is seen on a pod: the `LimitRanger` of the API server runs before webhooks and
+//! marks the containers that it gave a limit. Called by `warnings`.
 
 use serde_json::{Value, json};
 
@@ -31,19 +31,21 @@ fn about(pod: &Value, own: &Value, what: &str) -> Option<String> {
     if least > Some(limit) {
         let asked = amount_text(own, "requests", what).unwrap_or_default();
         return Some(format!(
-            "{given} its request of {asked}, so Kubernetes refuses the pod: \
-             set {PREFIX}{what}-request or {PREFIX}{what}-limit (docs/resources.md)"
+            "{given} its request of {asked}, so Kubernetes refuses the pod: set \
+             {PREFIX}{what}-request or {PREFIX}{what}-limit (docs/resources.md)"
         ));
     }
     let is_throttled = what == "cpu" && limit < Quantity::CPU_FLOOR;
     is_throttled.then(|| {
         format!(
-            "{given} 50m, which delays credentials: set {PREFIX}cpu-limit on pod or Namespace (docs/resources.md)"
+            "{given} 50m, which delays credentials: set {PREFIX}cpu-limit on pod or Namespace \
+             (docs/resources.md)"
         )
     })
 }
 
-/// The limit that `LimitRanger` gave to a container that had none: `cpu, memory limit for container app; ...`.
+/// The limit that `LimitRanger` gave to a container that had none: `cpu, memory limit for container
+/// app; ...`.
 fn default_limit(pod: &Value, what: &str) -> Option<String> {
     let mark = metadata(pod, "annotations")?.get(LIMIT_RANGER)?.as_str()?;
     let set = mark.strip_prefix("LimitRanger plugin set: ")?;

@@ -1,7 +1,7 @@
 //! The container under our name: whether some version rendered it.
 //!
-//! Owns the fields that make it ours: what runs, and how, its image, its security context, and that no mount
-//! hides what it reads. Called by `reserved`.
+//! Owns the fields that make it ours: what runs, and how, its image, its security context, and that
+//! no mount hides what it reads. Called by `reserved`.
 
 use serde_json::Value;
 
@@ -15,7 +15,8 @@ const FIXED: [&str; 3] = ["restartPolicy", "command", "args"];
 /// The longest image reference that a refusal repeats.
 const LONGEST_SHOWN: usize = 200;
 
-/// Why the container is not ours, if it is not. `is_marked`: an injection left its status in the pod.
+/// Why the container is not ours, if it is not. `is_marked`: an injection left its status in the
+/// pod.
 pub(super) fn difference(
     container: &Value,
     sidecar: &Sidecar<'_>,
@@ -54,8 +55,8 @@ pub(super) fn difference(
     ))
 }
 
-/// Whether a mount of another volume replaces the program, or what it reads and writes. The runtime mounts a folder
-/// before what is below it, so one above ours hides nothing.
+/// Whether a mount of another volume replaces the program, or what it reads and writes. The runtime
+/// mounts a folder before what is below it, so one above ours hides nothing.
 fn hides_ours(mount: &Value, wanted: &[Value]) -> bool {
     if text(mount, "name").is_some_and(|name| name.starts_with(RESERVED)) {
         return false;

@@ -9,7 +9,8 @@ use crate::inject::nodes::{EXPRESSIONS, REQUIRED, TERMS, is_empty, requirement, 
 use crate::inject::patch::Draft;
 use crate::inject::pod::items;
 
-/// Takes back what was written for the architectures `built`: its requirements, and what is empty without them.
+/// Takes back what was written for the architectures `built`: its requirements, and what is empty
+/// without them.
 pub(super) fn widen(draft: &mut Draft, built: &Value) {
     let ours = requirement(built.clone());
     let required = format!("/spec/affinity/nodeAffinity/{REQUIRED}");

@@ -1,7 +1,7 @@
 //! The chart's values, taken only when a pod that says nothing could use them.
 //!
-//! Owns the checks that need no pod. Their shape is `template`'s. Called wherever values come in: the injector's
-//! configuration and `stsidecar inject --values`.
+//! Owns the checks that need no pod. Their shape is `template`'s. Called wherever values come in:
+//! the injector's configuration and `stsidecar inject --values`.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! A setting as it is written, with where it is: the origin that an error names.
 //!
-//! Owns the step from a text to a typed value, and how the chart's value replaces a missing annotation. What
-//! a value may be is `values`'s. Called by `settings`.
+//! Owns the step from a text to a typed value, and how the chart's value replaces a missing
+//! annotation. What a value may be is `values`'s. Called by `settings`.
 
 use std::fmt::Display;
 
@@ -16,8 +16,8 @@ pub(in crate::inject::gather) struct RawValue<'a> {
 }
 
 impl<'a> RawValue<'a> {
-    /// Without the blanks and line ends around it, which YAML's block scalars leave and the agent takes off its
-    /// variables too.
+    /// Without the blanks and line ends around it, which YAML's block scalars leave and the agent
+    /// takes off its variables too.
     pub(in crate::inject::gather) fn new(origin: String, text: &'a str) -> Self {
         Self {
             origin,

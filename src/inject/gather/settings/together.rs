@@ -26,7 +26,8 @@ pub(super) fn check(
 ) -> Result<(), Denial> {
     if settings.port == settings.metrics_port {
         return refuse(format!(
-            "port {} is both the credentials port and the metrics port: set {PREFIX}port or {PREFIX}metrics-port",
+            "port {} is both the credentials port and the metrics port: set {PREFIX}port or \
+             {PREFIX}metrics-port",
             settings.port
         ));
     }
@@ -39,7 +40,8 @@ pub(super) fn check(
     }
     if settings.containers.is_some() && !settings.skip_containers.is_empty() {
         return refuse(format!(
-            "annotations {PREFIX}containers and {PREFIX}skip-containers exclude each other: leave one of them"
+            "annotations {PREFIX}containers and {PREFIX}skip-containers exclude each other: leave \
+             one of them"
         ));
     }
     let mut named: Vec<&str> = settings
@@ -58,8 +60,8 @@ pub(super) fn check(
         let origin = annotations.any("readiness-probe").map(|given| given.origin);
         let origin = origin.unwrap_or_else(|| "agent.readinessProbe.enabled".to_owned());
         return refuse(format!(
-            "{origin}: the kubelet asks the admin port, which the chart's agent.metrics.enabled: false binds to \
-             loopback: set that to true, or take the readiness probe away"
+            "{origin}: the kubelet asks the admin port, which the chart's agent.metrics.enabled: \
+             false binds to loopback: set that to true, or take the readiness probe away"
         ));
     }
     check_variants(settings, template)?;
@@ -84,7 +86,8 @@ fn check_variants(settings: &PodSettings, template: &Template) -> Result<(), Den
         return Ok(());
     };
     refuse(format!(
-        "agent.extraEnv sets {variant}, which selects an endpoint of AWS, but the STS endpoint is {}: unset one",
+        "agent.extraEnv sets {variant}, which selects an endpoint of AWS, but the STS endpoint is \
+         {}: unset one",
         shown::url(endpoint)
     ))
 }
@@ -109,8 +112,8 @@ fn check_amounts(settings: &PodSettings) -> Result<(), Denial> {
         if amount(limit).is_some_and(|most| amount(request) > Some(most)) {
             let (request, limit) = (shown(request), shown(limit));
             return refuse(format!(
-                "the sidecar's {what} request {request} is above its limit {limit}: \
-                 set {PREFIX}{what}-request or {PREFIX}{what}-limit"
+                "the sidecar's {what} request {request} is above its limit {limit}: set \
+                 {PREFIX}{what}-request or {PREFIX}{what}-limit"
             ));
         }
     }

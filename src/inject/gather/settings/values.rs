@@ -1,7 +1,7 @@
 //! What a single value may be; each reader answers with what is allowed.
 //!
-//! Owns the grammar of annotation values that no type of the lower layer has. It never knows where a value
-//! came from.
+//! Owns the grammar of annotation values that no type of the lower layer has. It never knows where
+//! a value came from.
 
 use crate::assume::{PolicyArn, ProfileName, Restriction, SessionDuration, SessionNameTemplate};
 use crate::logging::{Filter, Format};
@@ -116,8 +116,8 @@ pub(super) fn endpoint(text: &str, allow_insecure: bool) -> Result<String, Strin
     }
 }
 
-/// Whose STS the agent will ask: its endpoint's, without one AWS's. A configuration of the author's own may
-/// name one, so its agent judges.
+/// Whose STS the agent will ask: its endpoint's, without one AWS's. A configuration of the author's
+/// own may name one, so its agent judges.
 pub(super) fn asked_server(endpoint: Option<&str>, has_own_config: bool) -> Server {
     match endpoint.map(|text| url::endpoint(text, true)) {
         Some(Ok(url)) => Server::of_host(url.host().unwrap_or_default()),

@@ -1,7 +1,8 @@
 //! What is written for one setting: an annotation, else the chart's value.
 //!
-//! Owns which objects are asked for it: the pod alone for what is about one pod, all of them for the rest.
-//! The order of the objects is `annotations`'s, the grammar `values`'s. Called by `settings`.
+//! Owns which objects are asked for it: the pod alone for what is about one pod, all of them for
+//! the rest. The order of the objects is `annotations`'s, the grammar `values`'s. Called by
+//! `settings`.
 
 use std::fmt::Display;
 
@@ -112,7 +113,8 @@ impl<'a> Written<'a> {
         if self.template.injector.allow_image_override {
             return given.read(image_reference);
         }
-        let problem = "images are chosen by the chart; set its injector.allowImageOverride to allow this annotation";
+        let problem = "images are chosen by the chart; set its injector.allowImageOverride \
+                       to allow this annotation";
         let message = format!("{}: {problem}", given.origin);
         Err(Denial::new(Reason::BadValue, message))
     }

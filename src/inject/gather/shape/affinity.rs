@@ -1,7 +1,7 @@
 //! The shape of a pod's required node affinity.
 //!
-//! Owns the check of all from `spec` to a requirement, which is read and added to later: all of it must have
-//! the API's shape. Called by `shape`.
+//! Owns the check of all from `spec` to a requirement, which is read and added to later: all of it
+//! must have the API's shape. Called by `shape`.
 
 use serde_json::Value;
 
