@@ -1,8 +1,10 @@
-//! The variables of a sidecar that is there: ours as they would be now, and nothing of others that the agent follows.
+//! The variables of a sidecar that is there: ours as they would be now, and nothing of others that
+//! the agent follows.
 //!
-//! Owns the list of what the agent reads, which a test holds against `config`. Settings of the agent come from
-//! annotations and the chart only. How the network is reached (proxies, certificates) others may add in `env`, but
-//! not in an `envFrom`, whose content is not seen here and can change under a running pod's template.
+//! Owns the list of what the agent reads, which a test compares with `config`. Settings of the
+//! agent come from annotations and the chart only. How the network is reached (proxies,
+//! certificates) others may add in `env`, but not in an `envFrom`, whose content is not seen here
+//! and can change under a running pod's template.
 
 use serde_json::{Value, json};
 
@@ -105,7 +107,7 @@ pub(super) fn renew(draft: &mut Draft, pointer: &str, mut wanted: Vec<Value>) {
             && (is_left(variable) || is_refused(variable) || is_closed() && !has_env_from);
         !is_in(&wanted, name) && (SETTINGS.contains(&name) || name == LOG_FILTER || leaves)
     };
-    super::take_all(draft, &list, is_stale);
+    draft.take_all(&list, is_stale);
     for variable in wanted {
         let own = draft.pod().pointer(&list).and_then(Value::as_array);
         // Of several with one name Kubernetes takes the last.

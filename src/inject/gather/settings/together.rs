@@ -1,8 +1,8 @@
-//! Rules between the settings of a pod, each sound by itself.
+//! Rules between the settings of a pod, each valid by itself.
 //!
 //! Owns what excludes what. It never changes a setting: an author who asked for both must choose.
 
-use super::{Settings, Sources};
+use super::{Annotations, PodSettings};
 use crate::inject::keys::PREFIX;
 use crate::inject::quantity::Quantity;
 use crate::inject::template::Template;
@@ -20,26 +20,28 @@ const OF_THE_DOCUMENT: [&str; 6] = [
 ];
 
 pub(super) fn check(
-    settings: &Settings,
-    sources: &Sources<'_>,
+    settings: &PodSettings,
+    annotations: &Annotations<'_>,
     template: &Template,
 ) -> Result<(), Denial> {
     if settings.port == settings.metrics_port {
         return refuse(format!(
-            "port {} is both the credentials port and the metrics port: set {PREFIX}port or {PREFIX}metrics-port",
+            "port {} is both the credentials port and the metrics port: set {PREFIX}port or \
+             {PREFIX}metrics-port",
             settings.port
         ));
     }
     let both = OF_THE_DOCUMENT
         .into_iter()
-        .find(|name| settings.config.is_some() && sources.pod(name).is_some());
+        .find(|name| settings.config.is_some() && annotations.pod(name).is_some());
     if let Some(name) = both {
         let problem = format!("the ConfigMap of {PREFIX}config decides this; set it there");
         return refuse(format!("annotation {PREFIX}{name}: {problem}"));
     }
     if settings.containers.is_some() && !settings.skip_containers.is_empty() {
         return refuse(format!(
-            "annotations {PREFIX}containers and {PREFIX}skip-containers exclude each other: leave one of them"
+            "annotations {PREFIX}containers and {PREFIX}skip-containers exclude each other: leave \
+             one of them"
         ));
     }
     let mut named: Vec<&str> = settings
@@ -55,11 +57,11 @@ pub(super) fn check(
         ));
     }
     if settings.readiness_probe && !template.agent.metrics.enabled {
-        let origin = sources.any("readiness-probe").map(|given| given.origin);
+        let origin = annotations.any("readiness-probe").map(|given| given.origin);
         let origin = origin.unwrap_or_else(|| "agent.readinessProbe.enabled".to_owned());
         return refuse(format!(
-            "{origin}: the kubelet asks the admin port, which the chart's agent.metrics.enabled: false binds to \
-             loopback: set that to true, or take the readiness probe away"
+            "{origin}: the kubelet asks the admin port, which the chart's agent.metrics.enabled: \
+             false binds to loopback: set that to true, or take the readiness probe away"
         ));
     }
     check_variants(settings, template)?;
@@ -67,7 +69,7 @@ pub(super) fn check(
 }
 
 /// FIPS and dual stack are variants of AWS's own endpoints; the agent refuses them beside another.
-fn check_variants(settings: &Settings, template: &Template) -> Result<(), Denial> {
+fn check_variants(settings: &PodSettings, template: &Template) -> Result<(), Denial> {
     let is_on = |name: &&str| {
         template
             .extra(name)
@@ -84,13 +86,14 @@ fn check_variants(settings: &Settings, template: &Template) -> Result<(), Denial
         return Ok(());
     };
     refuse(format!(
-        "agent.extraEnv sets {variant}, which selects an endpoint of AWS, but the STS endpoint is {}: unset one",
+        "agent.extraEnv sets {variant}, which selects an endpoint of AWS, but the STS endpoint is \
+         {}: unset one",
         shown::url(endpoint)
     ))
 }
 
-fn check_amounts(settings: &Settings) -> Result<(), Denial> {
-    let Settings {
+fn check_amounts(settings: &PodSettings) -> Result<(), Denial> {
+    let PodSettings {
         requests, limits, ..
     } = settings;
     let amount = |text: &Option<String>| text.as_deref().and_then(Quantity::parse);
@@ -109,8 +112,8 @@ fn check_amounts(settings: &Settings) -> Result<(), Denial> {
         if amount(limit).is_some_and(|most| amount(request) > Some(most)) {
             let (request, limit) = (shown(request), shown(limit));
             return refuse(format!(
-                "the sidecar's {what} request {request} is above its limit {limit}: \
-                 set {PREFIX}{what}-request or {PREFIX}{what}-limit"
+                "the sidecar's {what} request {request} is above its limit {limit}: set \
+                 {PREFIX}{what}-request or {PREFIX}{what}-limit"
             ));
         }
     }

@@ -1,54 +1,42 @@
-//! The hash of what decided an injection: equal for equal decisions, so that a list of pods shows which of them run by
-//! settings that are no longer today's.
+//! The hash of what decided an injection: equal for equal decisions, so that a list of pods shows
+//! which of them run by settings that are no longer today's.
 //!
-//! Owns the canonical text that is hashed; docs/annotations.md describes it for other programs. It names every setting
-//! once, whichever object it came from. The image and the version stay out: the pod shows both, and every release
-//! changes them. Called by `inject`.
+//! Owns the canonical text that is hashed; docs/annotations.md describes it for other programs. It
+//! names every setting once, whichever object it came from. The image and the version stay out: the
+//! pod shows both, and every release changes them. Called by `gather`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::fmt::Write as _;
 
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
-use super::{Amounts, Settings};
+use super::{Amounts, PodSettings};
 use crate::inject::template::Template;
 use crate::role::{Region, RoleArn};
 
-/// Of the canonical text. Another meaning of a member makes another version; hashes of two versions say nothing about
-/// each other.
+/// Of the canonical text. Another meaning of a member makes another version; hashes of two versions
+/// say nothing about each other.
 const VERSION: u32 = 1;
 /// Bytes of the SHA-256 that are shown: enough that the settings of a cluster never meet by chance.
 const LENGTH: usize = 8;
 
-/// The hash as it is written: `1-0123456789abcdef`, the version and the first 8 bytes of a SHA-256.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingsHash(String);
-
-impl fmt::Display for SettingsHash {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
+/// `1-0123456789abcdef`, the version and the first 8 bytes of a SHA-256: of a pod's settings, and
+/// of the chart's values that no annotation replaces.
+pub(super) fn of(settings: &PodSettings, template: &Template) -> String {
+    of_text(&text(settings, template))
 }
 
-impl SettingsHash {
-    /// Of a pod's settings, and of the chart's values that no annotation replaces.
-    pub(in crate::inject) fn of(settings: &Settings, template: &Template) -> Self {
-        Self::of_text(&text(settings, template))
+fn of_text(text: &str) -> String {
+    let mut hash = format!("{VERSION}-");
+    for byte in &digest(&SHA256, text.as_bytes()).as_ref()[..LENGTH] {
+        write!(hash, "{byte:02x}").expect("a String takes every text");
     }
-
-    fn of_text(text: &str) -> Self {
-        let mut hash = format!("{VERSION}-");
-        for byte in &digest(&SHA256, text.as_bytes()).as_ref()[..LENGTH] {
-            write!(hash, "{byte:02x}").expect("a String takes every text");
-        }
-        Self(hash)
-    }
+    hash
 }
 
 /// What is hashed.
-fn text(settings: &Settings, template: &Template) -> String {
+fn text(settings: &PodSettings, template: &Template) -> String {
     let mut members = template.decided();
     members.extend(decided(settings, template));
     members.extend(of_process(settings));
@@ -62,8 +50,8 @@ fn text(settings: &Settings, template: &Template) -> String {
 }
 
 /// No `..` in the pattern, so that a setting which is added cannot be forgotten here.
-fn decided(settings: &Settings, template: &Template) -> Map<String, Value> {
-    let Settings {
+fn decided(settings: &PodSettings, template: &Template) -> Map<String, Value> {
+    let PodSettings {
         role: _,
         has_callers_role: _,
         chain: _,
@@ -102,7 +90,8 @@ fn decided(settings: &Settings, template: &Template) -> Map<String, Value> {
         "limits": amounts(limits),
         "readinessProbe": readiness_probe,
         "region": region.as_ref().map(Region::as_str),
-        // Over an envFrom the chart's is not written. What a caller's flag named stays with the pod as an annotation.
+        // Over an envFrom the chart's is not written. What a caller's flag named stays with the pod
+        // as an annotation.
         "regionIsNamed": *has_explicit_region || template.has_callers_region,
         "requests": amounts(requests),
         "skipContainers": set(skip_containers),
@@ -114,8 +103,8 @@ fn decided(settings: &Settings, template: &Template) -> Map<String, Value> {
 }
 
 /// How the sidecar listens and logs.
-fn of_process(settings: &Settings) -> Map<String, Value> {
-    let Settings {
+fn of_process(settings: &PodSettings) -> Map<String, Value> {
+    let PodSettings {
         port,
         metrics_port,
         log_level,
@@ -131,8 +120,8 @@ fn of_process(settings: &Settings) -> Map<String, Value> {
 }
 
 /// Whose sessions, and which; the `ConfigMap` of an author has its own.
-fn of_profiles(settings: &Settings) -> Map<String, Value> {
-    let Settings {
+fn of_profiles(settings: &PodSettings) -> Map<String, Value> {
+    let PodSettings {
         role,
         chain,
         container_roles,
@@ -175,7 +164,8 @@ pub(in crate::inject) fn set(names: &[String]) -> Vec<&str> {
     names.into_iter().collect()
 }
 
-/// Other members stay out, so that a setting which a later version adds leaves the hash of whoever does not use it.
+/// Other members stay out, so that a setting which a later version adds leaves the hash of pods
+/// that do not use it.
 fn says_something(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -187,8 +177,8 @@ fn says_something(value: &Value) -> bool {
     }
 }
 
-/// Compact JSON with sorted keys, whatever order a map keeps, and without members that are null, which the API server
-/// drops.
+/// Compact JSON with sorted keys, whatever order a map keeps, and without members that are null,
+/// which the API server drops.
 fn canonical(value: &Value, text: &mut String) {
     match value {
         Value::Object(map) => {
@@ -217,7 +207,7 @@ fn canonical(value: &Value, text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Sources;
+    use super::super::Annotations;
     use super::*;
 
     #[test]
@@ -230,20 +220,14 @@ mod tests {
         assert_eq!(text, r#"{"a":{"e":"","f":false},"b":[{"d":1},"\n"]}"#);
     }
 
-    /// The same in every version, on every machine, and for whoever computes it from docs/annotations.md.
+    /// The same in every version, on every machine, and for a program that computes it from
+    /// docs/annotations.md.
     #[test]
     fn the_documented_example_has_its_hash() {
-        let silent = Sources {
-            pod: None,
-            account: None,
-            namespace: None,
-            account_name: "",
-            namespace_name: "",
-            fallback_role: Some("arn:aws:iam::111122223333:role/app"),
-        };
+        let annotations = Annotations::silent(Some("arn:aws:iam::111122223333:role/app"));
         let values = json!({ "agent": { "region": "eu-central-1" } });
         let template = Template::from_values(values).expect("values");
-        let settings = Settings::of(&silent, &template).expect("settings");
+        let settings = PodSettings::of(&annotations, &template).expect("settings");
         let text = text(&settings, &template);
         let document = include_str!("../../../docs/annotations.md");
         let blocks = document
@@ -254,7 +238,7 @@ mod tests {
             .find(|block| block.starts_with("stsidecar settings"))
             .expect("an example");
         assert_eq!(example, format!("{text}\n"), "docs/annotations.md");
-        let hash = SettingsHash::of_text(&text).to_string();
+        let hash = of_text(&text);
         assert!(
             document.contains(&format!("`{hash}` is that of")),
             "docs/annotations.md: {hash}"

@@ -1,7 +1,7 @@
 //! What a single value may be; each reader answers with what is allowed.
 //!
-//! Owns the grammar of annotation values that no type of the lower layer has. It never knows where a value
-//! came from.
+//! Owns the grammar of annotation values that no type of the lower layer has. It never knows where
+//! a value came from.
 
 use crate::assume::{PolicyArn, ProfileName, Restriction, SessionDuration, SessionNameTemplate};
 use crate::logging::{Filter, Format};
@@ -9,7 +9,7 @@ use crate::role::{RoleArn, Server};
 use crate::url;
 
 /// `true` or `false`; a synonym is named, not guessed.
-pub(in crate::inject) fn boolean(text: &str) -> Result<bool, String> {
+pub(in crate::inject::gather) fn boolean(text: &str) -> Result<bool, String> {
     let meant = match text.trim().to_lowercase().as_str() {
         "true" | "yes" | "y" | "on" | "1" | "enabled" => "true",
         "false" | "no" | "n" | "off" | "0" | "disabled" => "false",
@@ -27,15 +27,23 @@ pub(super) fn container_role(server: Server, text: &str) -> Result<(String, Role
     let (container, role) = text
         .split_once('=')
         .ok_or("CONTAINER=ROLE_ARN, separated by commas")?;
-    Ok((
-        name(container.trim())?,
-        RoleArn::parse_at(server, role.trim()).map_err(|error| error.to_string())?,
-    ))
+    Ok((name(container.trim())?, role_arn(server, role.trim())?))
+}
+
+pub(super) fn role_arn(server: Server, text: &str) -> Result<RoleArn, String> {
+    RoleArn::parse_at(server, text).map_err(|error| error.to_string())
+}
+
+pub(super) fn image_reference(text: &str) -> Result<String, &'static str> {
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err("an image reference")
+    }
 }
 
 pub(super) fn name(text: &str) -> Result<String, String> {
-    let sound = ProfileName::parse(text).is_ok();
-    if sound {
+    if ProfileName::parse(text).is_ok() {
         Ok(text.to_owned())
     } else {
         Err("names of containers, separated by commas".to_owned())
@@ -56,15 +64,15 @@ pub(super) fn object_name(text: &str) -> Result<String, &'static str> {
 }
 
 pub(super) fn audience(text: &str) -> Result<String, &'static str> {
-    let sound = !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !c.is_control());
-    if sound {
+    if !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !c.is_control()) {
         Ok(text.to_owned())
     } else {
         Err("the audience that the role's trust policy names, such as sts.amazonaws.com")
     }
 }
 
-/// The API server refuses less, and more than fits in 32 bits.
+/// The API server refuses less, and more than fits in 32 bits (`validateProjectionSources` in
+/// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/validation/validation.go>).
 pub(super) fn expiration(text: &str) -> Result<u64, &'static str> {
     let read = text
         .parse()
@@ -108,16 +116,15 @@ pub(super) fn endpoint(text: &str, allow_insecure: bool) -> Result<String, Strin
     }
 }
 
-/// Whose STS is at this URL; without one it is AWS's.
-pub(super) fn server(endpoint: Option<&str>) -> Server {
-    let host = |text: &str| {
-        url::endpoint(text, true)
-            .ok()
-            .and_then(|url| url.host().map(str::to_owned))
-    };
-    endpoint.map_or(Server::Aws, |url| {
-        Server::of_host(&host(url).unwrap_or_default())
-    })
+/// Whose STS the agent will ask: its endpoint's, without one AWS's. A configuration of the author's
+/// own may name one, so its agent judges.
+pub(super) fn asked_server(endpoint: Option<&str>, has_own_config: bool) -> Server {
+    match endpoint.map(|text| url::endpoint(text, true)) {
+        Some(Ok(url)) => Server::of_host(url.host().unwrap_or_default()),
+        Some(Err(_)) => Server::Other,
+        None if has_own_config => Server::Other,
+        None => Server::Aws,
+    }
 }
 
 /// What the agent's `--log-level` takes.

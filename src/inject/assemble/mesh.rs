@@ -1,21 +1,22 @@
-//! Service meshes that redirect a pod's traffic to a proxy in it: their containers, by name and mark, and pods in which
-//! the sidecar would wait for a proxy that waits for the sidecar.
+//! Service meshes that redirect a pod's traffic to a proxy in it: their containers, by name and
+//! mark, and pods in which the sidecar would wait for a proxy that waits for the sidecar.
 //!
-//! Owns what is known of Istio, Linkerd and Kuma. It forbids nothing: what a mesh really redirects is decided outside
-//! the pod. Called by `inject`.
+//! Owns what is known of Istio, Linkerd and Kuma. It forbids nothing: what a mesh really redirects
+//! is decided outside the pod. Called by `assemble`.
 
 use serde_json::{Map, Value};
 
-use super::keys::PREFIX;
-use super::pod::{self, Container, LISTS, items, metadata};
-use super::sidecar::Plan;
+use crate::inject::keys::PREFIX;
+use crate::inject::pod::{self, Container, LISTS, items, metadata};
+use crate::inject::sidecar::Sidecar;
 use crate::url;
 
 /// Where Istio's injector lists what it added.
 const ISTIO_STATUS: &str = "sidecar.istio.io/status";
 /// `NONE`: nothing is redirected.
 const ISTIO_MODE: &str = "sidecar.istio.io/interceptionMode";
-/// What alone is redirected, where it is there; Istio's injector writes the installation's onto pods for its CNI plugin.
+/// What alone is redirected, where it is there; Istio's injector writes the installation's onto
+/// pods for its CNI plugin.
 const ISTIO_RANGES: &str = "traffic.sidecar.istio.io/includeOutboundIPRanges";
 /// Ports that are redirected whatever the address.
 const ISTIO_PORTS: &str = "traffic.sidecar.istio.io/includeOutboundPorts";
@@ -32,7 +33,8 @@ struct Mesh {
     proxy: &'static str,
     /// The init container that redirects, where no CNI plugin does.
     redirecting: &'static str,
-    /// The init container that checks whether a CNI plugin has redirected; it is there only with such a plugin.
+    /// The init container that checks whether a CNI plugin has redirected; it is there only with
+    /// such a plugin.
     checking: &'static str,
     /// What makes the proxy a native sidecar.
     native: &'static str,
@@ -41,9 +43,10 @@ struct Mesh {
     ranges: &'static str,
 }
 
-/// Istio: <https://istio.io/latest/docs/setup/additional-setup/cni/#compatibility-with-application-init-containers>;
-/// Linkerd: <https://linkerd.io/2-edge/reference/proxy-configuration/>;
-/// Kuma: <https://kuma.io/docs/latest/reference/kubernetes-annotations/>.
+/// Istio:
+/// <https://istio.io/latest/docs/setup/additional-setup/cni/#compatibility-with-application-init-containers>;
+/// Linkerd: <https://linkerd.io/2-edge/reference/proxy-configuration/>; Kuma:
+/// <https://kuma.io/docs/latest/reference/kubernetes-annotations/>.
 const MESHES: [Mesh; 3] = [
     Mesh {
         proxy: "istio-proxy",
@@ -71,17 +74,22 @@ const MESHES: [Mesh; 3] = [
     },
 ];
 
-/// Whether this init container redirects traffic, which nothing answers before an ordinary proxy runs.
+/// Whether this init container redirects traffic, which nothing answers before an ordinary proxy
+/// runs.
 pub(super) fn is_redirecting(name: &str) -> bool {
     MESHES.iter().any(|mesh| mesh.redirecting == name)
 }
 
 /// What to say about a pod that may wait in Init for ever: first why, then the ways out.
-pub(super) fn warnings(pod: &Value, namespace: Option<&Value>, plan: &Plan<'_>) -> Vec<String> {
-    let Some((container, mesh)) = late_proxy(pod, &plan.template.injector.mesh_proxies) else {
+pub(super) fn warnings(
+    pod: &Value,
+    namespace: Option<&Value>,
+    sidecar: &Sidecar<'_>,
+) -> Vec<String> {
+    let Some((container, mesh)) = late_proxy(pod, &sidecar.template.injector.mesh_proxies) else {
         return Vec::new();
     };
-    let Some(called) = Called::of(plan).filter(|_| plan.settings.wait_for_credentials) else {
+    let Some(called) = Called::of(sidecar).filter(|_| sidecar.settings.wait_for_credentials) else {
         return Vec::new();
     };
     let annotations = |object| metadata(object, "annotations");
@@ -97,16 +105,18 @@ pub(super) fn warnings(pod: &Value, namespace: Option<&Value>, plan: &Plan<'_>) 
     });
     vec![
         format!(
-            "container {container}: its mesh redirects the sidecar's calls of STS to a proxy that starts after the \
-             sidecar, so the pod can wait in Init for ever (docs/meshes.md)"
+            "container {container}: its mesh redirects the sidecar's calls of STS to a proxy that \
+             starts after the sidecar, so the pod can wait in Init for ever (docs/meshes.md)"
         ),
         format!(
-            "ways out (docs/meshes.md): a native proxy{native}, {PREFIX}wait-for-credentials: \"false\"{ports} on the pod"
+            "ways out (docs/meshes.md): a native proxy{native}, {PREFIX}wait-for-credentials: \
+             \"false\"{ports} on the pod"
         ),
     ]
 }
 
-/// The container that shows that the sidecar's calls are redirected before a proxy runs, and whose it is.
+/// The container that shows that the sidecar's calls are redirected before a proxy runs, and whose
+/// it is.
 fn late_proxy<'a>(pod: &'a Value, proxies: &[String]) -> Option<(&'a str, Option<&'static Mesh>)> {
     let all = pod::containers(pod);
     let proxies = self::proxies(pod, proxies);
@@ -142,7 +152,8 @@ fn late_proxy<'a>(pod: &'a Value, proxies: &[String]) -> Option<(&'a str, Option
     Some((found.name, by_name.or_else(by_mark)))
 }
 
-/// The names of the pod's proxies: the chart's, or where the pod has none of them, those that Istio's mark tells.
+/// The names of the pod's proxies: the chart's, or where the pod has none of them, those that
+/// Istio's mark tells.
 pub(super) fn proxies(pod: &Value, named: &[String]) -> Vec<String> {
     let has_one = pod::containers(pod)
         .iter()
@@ -164,33 +175,35 @@ fn marked(pod: &Value) -> Vec<String> {
     names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// Istio's gateways, waypoints and node proxies run the same proxy under the same name, for the traffic of others.
+/// Istio's gateways, waypoints and node proxies run the same proxy under the same name, for the
+/// traffic of others.
 fn redirects_nothing(container: &Container<'_>) -> bool {
     const ROLES: [&str; 3] = ["router", "waypoint", "ztunnel"];
     items(container.value, "args")
         .any(|argument| argument.as_str().is_some_and(|text| ROLES.contains(&text)))
 }
 
-/// Whom the agent calls.
+/// The server that the agent calls: STS, or the proxy before it.
 #[derive(Clone, Copy)]
 struct Called {
     port: u16,
     /// The agent's user, where the chart names one.
     user: Option<u64>,
-    /// Whether its address may be one of the cluster's own: it has a Service's name, or is written as an address.
+    /// Whether its address may be one of the cluster's own: it has a Service's name, or is written
+    /// as an address.
     may_be_in_cluster: bool,
 }
 
 impl Called {
-    /// STS, or the proxy before it; none when the call stays in the pod.
-    fn of(plan: &Plan<'_>) -> Option<Self> {
-        let proxy = &plan.template.agent.http_proxy.https_proxy;
-        let endpoint = plan
+    /// None when the call stays in the pod.
+    fn of(sidecar: &Sidecar<'_>) -> Option<Self> {
+        let proxy = &sidecar.template.agent.http_proxy.https_proxy;
+        let endpoint = sidecar
             .settings
             .sts_endpoint
             .as_deref()
-            .or(plan.template.extra_endpoint());
-        let user = plan.template.security_context()["runAsUser"].as_u64();
+            .or(sidecar.template.extra_endpoint());
+        let user = sidecar.template.security_context()["runAsUser"].as_u64();
         let called = match (proxy.as_str(), endpoint) {
             ("", None) => {
                 return Some(Self {
@@ -231,8 +244,8 @@ impl Called {
     }
 }
 
-/// Names of Services are `NAME`, `NAME.NAMESPACE`, and `NAME.NAMESPACE.svc` with the cluster's domain or without:
-/// <https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/>.
+/// Names of Services are `NAME`, `NAME.NAMESPACE`, and `NAME.NAMESPACE.svc` with the cluster's
+/// domain or without: <https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/>.
 fn may_be_in_cluster(host: &str) -> bool {
     let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
     let is_address =
@@ -241,8 +254,9 @@ fn may_be_in_cluster(host: &str) -> bool {
 }
 
 impl Mesh {
-    /// Whether an annotation keeps calls to this port from being redirected. Which addresses STS has is not known
-    /// here: whoever names any beyond the node's own, or the only ones that are redirected, is taken to know them.
+    /// Whether an annotation keeps calls to this port from being redirected. Which addresses STS
+    /// has is not known here: an author who names any beyond the node's own, or the only ones that
+    /// are redirected, is taken to know them.
     fn excludes(&self, pod: Annotations<'_>, namespace: Annotations<'_>, called: Called) -> bool {
         // Of these meshes, Linkerd alone reads its keys on Namespaces too.
         let text = |key: &str| {

@@ -1,14 +1,14 @@
 //! The chart's values, taken only when a pod that says nothing could use them.
 //!
-//! Owns the checks that need no pod. Their shape is `template`'s. Called wherever values come in: the injector's
-//! configuration and `stsidecar inject --values`.
+//! Owns the checks that need no pod. Their shape is `template`'s. Called wherever values come in:
+//! the injector's configuration and `stsidecar inject --values`.
 
 use serde_json::{Value, json};
 
-use super::super::template::{Error, IncidentProbe, Template};
 use super::values::{is_config_map_key, is_object_name};
-use super::{Denial, Settings, Sources};
-use crate::inject::{CONTAINER, Decision, Operation, Request, decide, keys};
+use super::{Annotations, PodSettings};
+use crate::inject::template::{Error, IncidentProbe, Template};
+use crate::inject::{CONTAINER, Decision, Denial, Operation, Request, decide, keys};
 use crate::{shown, url};
 
 impl Template {
@@ -22,15 +22,8 @@ impl Template {
             values => serde_json::from_value(values)
                 .map_err(|error| Error::Shape(shown::parser_message(&error.to_string())))?,
         };
-        let silent = Sources {
-            pod: None,
-            account: None,
-            namespace: None,
-            account_name: "",
-            namespace_name: "",
-            fallback_role: None,
-        };
-        Settings::of(&silent, &template).map_err(|denial| Error::Value(denial.message))?;
+        PodSettings::of(&Annotations::silent(None), &template)
+            .map_err(|denial| Error::Value(denial.message))?;
         let period = template.agent.incident_probe.period_seconds;
         if !IncidentProbe::PERIODS.contains(&period) {
             return Err(Error::Value(format!(
@@ -64,7 +57,7 @@ impl Template {
         Ok(template)
     }
 
-    /// The sidecar of a pod that says nothing, for whoever reads it as the agent will.
+    /// The sidecar of a pod that says nothing, as the agent reads it.
     #[must_use]
     pub fn sample(&self) -> Option<Value> {
         let mut open = self.clone();

@@ -1,14 +1,14 @@
 //! The Secrets that the sidecar's image is pulled with, given to the pod beside its own.
 //!
-//! Owns the rule that no other Secret of the pod is lost. Nothing here knows whether one exists: the injector has no
-//! right to read Secrets, and the kubelet says it. Called by `inject`.
+//! Owns the rule that no other Secret of the pod is lost. Nothing here knows whether one exists:
+//! the injector has no right to read Secrets, and the kubelet says it. Called by `assemble`.
 
 use serde_json::{Value, json};
 
-use super::Request;
-use super::patch::Draft;
-use super::pod::{items, text};
-use super::template::Template;
+use crate::inject::Request;
+use crate::inject::patch::Draft;
+use crate::inject::pod::{items, text};
+use crate::inject::template::Template;
 
 const LIST: &str = "/spec/imagePullSecrets";
 
@@ -31,8 +31,9 @@ pub(super) fn add(draft: &mut Draft, request: &Request<'_>, template: &Template)
         None if own.is_empty() && request.asked_by_caller => {
             let named = missing.join(", ");
             return Some(format!(
-                "imagePullSecrets {named} (agent.imagePullSecrets) are left out: with them the pod would lose those of its \
-                 ServiceAccount, which is not in the stream; add it, or name the pod's own imagePullSecrets"
+                "imagePullSecrets {named} (agent.imagePullSecrets) are left out: with them the pod \
+                 would lose those of its ServiceAccount, which is not in the stream; add it, or \
+                 name the pod's own imagePullSecrets"
             ));
         }
         _ => Vec::new(),
