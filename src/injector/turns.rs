@@ -31,19 +31,19 @@ impl Turn {
     /// Ends the turn for all others. For the peer itself it ends when its answer has left, or its connection ended.
     pub(super) fn answer(self, bytes: Vec<u8>) -> Bytes {
         drop(self.of_all);
-        Bytes::from_owner(Answer {
+        Bytes::from_owner(ReservedBytes {
             bytes,
             _of_peer: self.of_peer,
         })
     }
 }
 
-struct Answer {
+struct ReservedBytes {
     bytes: Vec<u8>,
     _of_peer: OwnedSemaphorePermit,
 }
 
-impl AsRef<[u8]> for Answer {
+impl AsRef<[u8]> for ReservedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }

@@ -3,11 +3,13 @@
 use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::body::Frame;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::queue::{PATIENCE, ROOM};
 use super::*;
 
 /// A client that sends what the test says.
@@ -66,7 +68,7 @@ async fn pass(time: Duration) {
 }
 
 fn free(room: &Room) -> usize {
-    room.state().free
+    room.queue().free
 }
 
 #[tokio::test(start_paused = true)]
@@ -247,5 +249,5 @@ async fn what_ends_early_gives_everything_back() {
     reading.abort();
     assert!(reading.await.is_err());
     assert_eq!(free(&room), ROOM);
-    assert!(room.state().bodies.is_empty());
+    assert!(room.queue().bodies.is_empty());
 }
