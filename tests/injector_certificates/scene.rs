@@ -8,15 +8,13 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kube::Config;
 use prometheus::Registry;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use stsidecar::injector::certificates::{
-    Clock, Metrics, Mode, ServingCertificate, Settings, inspect, keep,
-};
+use stsidecar::injector::certificates::{Clock, Metrics, ServingCertificate, inspect, keep};
 use stsidecar::injector::client_of;
+use stsidecar::injector::config::{Config, Durations, Mode};
 use stsidecar::time::Wall;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -32,10 +30,10 @@ pub const NAME: &str = "stsidecar-injector.stsidecar-system.svc";
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const HOUR: Duration = Duration::from_hours(1);
 pub const DAY: Duration = Duration::from_hours(24);
-pub const SELF: Mode = Mode::SelfSigned {
-    ca_duration: Duration::from_hours(8760),
-    leaf_duration: Duration::from_hours(168),
-};
+pub const SELF: Mode = Mode::SelfSigned(Durations {
+    authority: Duration::from_hours(8760),
+    leaf: Duration::from_hours(168),
+});
 
 #[derive(Clone, Copy, Debug)]
 pub struct Time(Instant, i64);
@@ -83,30 +81,19 @@ impl Replica {
         jitter: f64,
         folder: std::path::PathBuf,
     ) -> Self {
-        let settings = Settings {
-            mode,
-            secret_name: "stsidecar-injector-tls".to_owned(),
-            namespace: "stsidecar-system".to_owned(),
-            service_name: "stsidecar-injector".to_owned(),
-            webhook_configuration: "stsidecar-injector".to_owned(),
-            folder,
-        };
-        let client = client_of(Config::new(api.url.parse().expect("a URL"))).expect("a client");
+        let client = kube::Config::new(api.url.parse().expect("a URL"));
+        let client = client_of(client).expect("a client");
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).expect("a fresh registry");
-        let serving = Arc::new(ServingCertificate::new());
+        let serving = Arc::<ServingCertificate>::default();
         let clock = Clock {
             wall: Arc::new(move || time.wall()),
             jitter,
         };
         let (shutdown, stopped) = watch::channel(false);
+        let (config, served, counted) = (config(mode), serving.clone(), metrics.clone());
         let task = tokio::spawn(keep(
-            settings,
-            client,
-            serving.clone(),
-            metrics.clone(),
-            clock,
-            stopped,
+            config, folder, client, served, counted, clock, stopped,
         ));
         Self {
             serving,
@@ -167,6 +154,24 @@ impl Replica {
         assert!(!self.task.is_finished(), "it ended by itself");
         self.shutdown.send(true).expect("it still listens");
         self.task.await.expect("no panic");
+    }
+}
+
+/// The chart's names; tests have shorter lives than it takes.
+fn config(mode: Mode) -> Config {
+    let text = "
+injector:
+  namespace: stsidecar-system
+  serviceName: stsidecar-injector
+  webhookConfiguration: stsidecar-injector
+  port: 9443
+  metricsPort: 9912
+  certs: {mode: self, secretName: stsidecar-injector-tls}
+";
+    let config = Config::read("/config.yaml".as_ref(), text.as_bytes()).expect("the chart's");
+    Config {
+        certificates: mode,
+        ..config
     }
 }
 
