@@ -25,11 +25,12 @@ use tokio::sync::watch;
 
 use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response, serve};
 use crate::time::{Boot, Now};
-pub use clients::Client;
+pub use clients::{Client, ClientStatus};
 use incidents::Incidents;
 use locality::is_local;
 use metrics::Metrics;
-pub use status::Profile;
+pub use retry::{Retried, RetryOutcome};
+pub use status::{Profile, Status};
 pub use waiting::LONGEST_WAIT;
 use waiting::Waiting;
 
@@ -145,14 +146,13 @@ impl Admin {
         )
     }
 
-    fn status(&self, retries: Option<Vec<retry::Retried>>) -> Response {
-        let flags = status::Flags {
-            started: *self.started.borrow(),
-            ready: self.is_ready(),
-            listening: *self.listening.borrow(),
-            draining: *self.draining.borrow(),
-        };
-        answer(StatusCode::OK, JSON, status::document(self, flags, retries))
+    fn status(&self, retries: Vec<Retried>) -> Response {
+        let document = serde_json::to_vec(&Status::of(self, retries));
+        answer(
+            StatusCode::OK,
+            JSON,
+            document.expect("strings, numbers and instants serialize"),
+        )
     }
 }
 
@@ -267,15 +267,15 @@ impl Surface {
         };
         let admin = Arc::clone(&self.admin);
         if wait.is_zero() || *admin.started.borrow() {
-            return Reply::now(admin.status(None));
+            return Reply::now(admin.status(Vec::new()));
         }
         let Some(turn) = self.waiting.turn() else {
-            return Reply::now(admin.status(None));
+            return Reply::now(admin.status(Vec::new()));
         };
         connection.extend(wait);
         Reply::later(async move {
             turn.over(&admin, wait).await;
-            admin.status(None)
+            admin.status(Vec::new())
         })
     }
 }

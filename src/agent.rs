@@ -6,6 +6,7 @@
 //! Order at start: token files first (the application may be waiting for them), then the listeners, then
 //! the first exchange; the watches last, because start-up should not pay for them.
 
+mod fingerprint;
 mod profile;
 mod supervision;
 mod surfaces;
@@ -30,6 +31,7 @@ use crate::{authorization, clock, process, rotated_file, state, sts, version};
 use profile::Assembled;
 use supervision::{Heartbeat, RESTART_EVERY};
 
+pub use fingerprint::fingerprint;
 pub use supervision::Pace;
 
 /// Name look-ups block a thread each, and may hang for longer than the attempt that asked.

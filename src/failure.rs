@@ -9,12 +9,12 @@ pub mod hint;
 pub mod line;
 mod text;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use text::{middle_cut, safe_line, without_tokens};
 
 /// How a failure is retried. The names are the values of the metric label `reason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Network, 5xx, identity provider unreachable: backoff.

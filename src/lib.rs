@@ -14,6 +14,7 @@
 pub mod assume;
 pub mod credentials;
 pub mod failure;
+pub mod finding;
 pub mod identity;
 pub mod incident;
 pub mod logging;

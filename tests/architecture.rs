@@ -13,6 +13,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
             "assume",
             "credentials",
             "failure",
+            "finding",
             "identity",
             "incident",
             "logging",

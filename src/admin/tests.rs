@@ -142,7 +142,7 @@ fn denied() -> ErrorReport {
     ErrorReport {
         code: "AccessDenied\r\n[+]profile fake ok".into(),
         message: "Not authorized".into(),
-        class: Class::Denied,
+        class: Some(Class::Denied),
         hint: "check the trust policy".into(),
         request_id: None,
         hop: 0,
@@ -194,6 +194,10 @@ async fn nothing_is_ready_while_another_process_has_the_endpoints_port() {
     assert!(
         document.contains(r#""ready":false,"listening":false"#),
         "{document}"
+    );
+    assert!(
+        document.contains(r#""ready":true"#),
+        "the profile's credentials are not what is missing: {document}"
     );
     assert!(
         agent
@@ -272,6 +276,8 @@ async fn status_is_json_for_this_pod_only_and_holds_no_credentials() {
         assert_eq!(document["profiles"][0]["profile"], "default");
         assert_eq!(document["profiles"][0]["roleArn"], ARN);
         assert!(!text.contains("canary"), "{text}");
+        let read: Status = serde_json::from_str(&text).expect("what `stsidecar status` reads");
+        assert_eq!(serde_json::to_value(read).expect("JSON"), document);
     }
     for peer in [
         "10.0.0.7",

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use super::report::{Check, Output, Report};
+use super::findings::{Findings, Output};
 use super::run::fatal;
 use super::{World, exit};
 use crate::config::Error;
+use crate::finding;
 use crate::inject::Template;
 use crate::injector::check::{self, Finding, Judgement};
 use crate::injector::config::Config;
@@ -127,8 +128,12 @@ fn check(arguments: &CheckArgs, world: &mut World<'_>) -> u8 {
         Ok(config) => config,
         Err(error) => {
             let fix = "correct it, or the chart's values that it is made of";
-            let report = Report::new(
-                vec![Check::failure(CONFIGURATION, error.to_string(), fix)],
+            let report = Findings::new(
+                vec![finding::Finding::failure(
+                    CONFIGURATION,
+                    error.to_string(),
+                    fix,
+                )],
                 false,
             );
             return report.print(arguments.output, world, exit::CONFIG);
@@ -144,16 +149,11 @@ fn check(arguments: &CheckArgs, world: &mut World<'_>) -> u8 {
         }
     };
     let found = described(&arguments.config, &config.template);
-    let checks = std::iter::once(Check::ok(CONFIGURATION, found))
+    let checks = std::iter::once(finding::Finding::ok(CONFIGURATION, found))
         .chain(findings.into_iter().map(shown))
         .collect();
-    let report = Report::new(checks, false);
-    let code = if report.has_failed() {
-        exit::NOT_READY
-    } else {
-        exit::OK
-    };
-    report.print(arguments.output, world, code)
+    let findings = Findings::new(checks, false);
+    findings.print(arguments.output, world, findings.exit_code())
 }
 
 /// What a good configuration makes of pods, in one line.
@@ -170,11 +170,11 @@ fn described(path: &Path, template: &Template) -> String {
     format!("{} injects {}{trusts}", path.display(), template.image())
 }
 
-fn shown(Finding { subject, judgement }: Finding) -> Check {
+fn shown(Finding { subject, judgement }: Finding) -> finding::Finding {
     match judgement {
-        Judgement::Fine(message) => Check::ok(subject, message),
-        Judgement::Doubtful { message, fix } => Check::warning(subject, message, fix),
-        Judgement::Wrong { message, fix } => Check::failure(subject, message, fix),
+        Judgement::Fine(message) => finding::Finding::ok(subject, message),
+        Judgement::Doubtful { message, fix } => finding::Finding::warning(subject, message, fix),
+        Judgement::Wrong { message, fix } => finding::Finding::failure(subject, message, fix),
     }
 }
 

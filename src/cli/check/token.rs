@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::report::Check;
 use crate::cli::span::span;
+use crate::finding::Finding;
 use crate::time::Wall;
 use crate::token::Claims;
 
@@ -46,7 +46,7 @@ pub(super) fn layout(path: &Path) -> Layout {
 }
 
 /// Every judgement of a token; `aws` is whether AWS's STS will read it.
-pub(super) fn judge(claims: &Claims, layout: Layout, aws: bool, now: Wall) -> Vec<Check> {
+pub(super) fn judge(claims: &Claims, layout: Layout, aws: bool, now: Wall) -> Vec<Finding> {
     vec![
         identity(claims),
         audience(claims, aws),
@@ -55,10 +55,10 @@ pub(super) fn judge(claims: &Claims, layout: Layout, aws: bool, now: Wall) -> Ve
     ]
 }
 
-fn identity(claims: &Claims) -> Check {
+fn identity(claims: &Claims) -> Finding {
     const NAME: &str = "token identity";
     match (&claims.subject, &claims.issuer) {
-        (Some(subject), Some(issuer)) => Check::ok(NAME, format!("{subject} of {issuer}")),
+        (Some(subject), Some(issuer)) => Finding::ok(NAME, format!("{subject} of {issuer}")),
         (subject, _) => {
             let missing = if subject.is_none() {
                 "subject (sub)"
@@ -66,12 +66,12 @@ fn identity(claims: &Claims) -> Check {
                 "issuer (iss)"
             };
             let fix = "use a projected service account token, which has both";
-            Check::failure(NAME, format!("the token names no {missing}"), fix)
+            Finding::failure(NAME, format!("the token names no {missing}"), fix)
         }
     }
 }
 
-fn audience(claims: &Claims, aws: bool) -> Check {
+fn audience(claims: &Claims, aws: bool) -> Finding {
     const NAME: &str = "token audience";
     let named = claims.audience.join(", ");
     let for_api_server = |audience: &String| {
@@ -84,14 +84,14 @@ fn audience(claims: &Claims, aws: bool) -> Check {
         let fix = format!(
             "set the audience of the projected volume's serviceAccountToken, on AWS to {USUAL_AUDIENCE}"
         );
-        return Check::failure(NAME, "the token names no audience", fix);
+        return Finding::failure(NAME, "the token names no audience", fix);
     }
     if claims.audience.iter().any(for_api_server) {
         let message = format!("{named}: this token also opens the cluster's API server");
         let fix = format!(
             "set the audience of the projected volume's serviceAccountToken, on AWS to {USUAL_AUDIENCE}"
         );
-        return Check::warning(NAME, message, fix);
+        return Finding::warning(NAME, message, fix);
     }
     let is_usual = |audience: &String| {
         let partition = audience.strip_suffix(".cn").unwrap_or(audience);
@@ -102,26 +102,26 @@ fn audience(claims: &Claims, aws: bool) -> Check {
         let fix = format!(
             "make sure that the IAM OIDC provider lists it, or change it to {USUAL_AUDIENCE}"
         );
-        return Check::warning(
+        return Finding::warning(
             NAME,
             format!("{named}, where AWS usually expects {USUAL_AUDIENCE}"),
             fix,
         );
     }
-    Check::ok(NAME, named)
+    Finding::ok(NAME, named)
 }
 
-fn lifetime(claims: &Claims, now: Wall) -> Check {
+fn lifetime(claims: &Claims, now: Wall) -> Finding {
     const NAME: &str = "token lifetime";
     const CLOCK: &str = "set the node's clock right (NTP)";
     let Some(end) = claims.expires_at else {
         let fix = "use a projected service account token, which expires";
-        return Check::failure(NAME, "the token has no expiry (exp)", fix);
+        return Finding::failure(NAME, "the token has no expiry (exp)", fix);
     };
     if end <= now {
         let message = format!("expired {} ago, at {}", span(now.since(end)), end.rfc3339());
         let fix = "find out why the kubelet does not renew it: kubectl describe pod, the node's clock and kubelet log";
-        return Check::failure(NAME, message, fix);
+        return Finding::failure(NAME, message, fix);
     }
     if let Some(start) = claims
         .not_before
@@ -131,7 +131,7 @@ fn lifetime(claims: &Claims, now: Wall) -> Check {
             "not valid for another {}: the clock here is behind the API server's",
             { span(start.since(now)) }
         );
-        return Check::warning(NAME, message, CLOCK);
+        return Finding::warning(NAME, message, CLOCK);
     }
     let left = end.since(now);
     let whole = claims.issued_at.map_or(left, |start| end.since(start));
@@ -141,7 +141,7 @@ fn lifetime(claims: &Claims, now: Wall) -> Check {
             "valid for {}: expirationSeconds 3607 with the API server's audience does that",
             { span(whole) }
         );
-        return Check::warning(
+        return Finding::warning(
             NAME,
             message,
             "set expirationSeconds to 86400 and an audience of its own",
@@ -149,17 +149,17 @@ fn lifetime(claims: &Claims, now: Wall) -> Check {
     }
     if left < whole / 10 {
         let fix = "find out why the kubelet, which renews at 80 % of the lifetime, has not: the node's kubelet log";
-        return Check::warning(NAME, message, fix);
+        return Finding::warning(NAME, message, fix);
     }
-    Check::ok(NAME, message)
+    Finding::ok(NAME, message)
 }
 
-fn rotation(claims: &Claims, layout: Layout, now: Wall) -> Check {
+fn rotation(claims: &Claims, layout: Layout, now: Wall) -> Finding {
     const NAME: &str = "token rotation";
     if layout == Layout::Plain {
         let message =
-            "a plain file without ..data beside it: nobody renews a copy or a subPath mount";
-        return Check::warning(
+            "a plain file without ..data beside it: a copy or a subPath mount is not renewed";
+        return Finding::warning(
             NAME,
             message,
             "mount the projected volume as a directory, without subPath",
@@ -167,7 +167,7 @@ fn rotation(claims: &Claims, layout: Layout, now: Wall) -> Check {
     }
     let (Some(start), Some(end)) = (claims.issued_at, claims.expires_at) else {
         let fix = "use a projected service account token, which has both";
-        return Check::warning(
+        return Finding::warning(
             NAME,
             "the token does not say when it was issued and expires",
             fix,
@@ -182,9 +182,9 @@ fn rotation(claims: &Claims, layout: Layout, now: Wall) -> Check {
             span(due)
         );
         let fix = "find out why the kubelet does not renew it: the node's kubelet log, the API server, the pod's end";
-        return Check::warning(NAME, message, fix);
+        return Finding::warning(NAME, message, fix);
     }
-    Check::ok(
+    Finding::ok(
         NAME,
         format!(
             "issued {} ago, in a volume that the kubelet renews",
@@ -224,7 +224,7 @@ mod tests {
     fn a_fresh_token_for_sts_is_fine() {
         let lines: Vec<String> = judge(&claims(60, 86_400), Layout::Volume, true, wall(NOW))
             .iter()
-            .map(Check::line)
+            .map(Finding::line)
             .collect();
         assert_eq!(
             lines,

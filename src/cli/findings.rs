@@ -1,4 +1,4 @@
-//! What `check` found, and how it is shown: one line for each check, as text or as JSON.
+//! How what `check` found is printed: one line for each finding, as text or as JSON.
 //!
 //! Owns the shape of both forms. It judges nothing: the findings come from `check`, the agent's or the injector's.
 
@@ -7,121 +7,41 @@ use std::fmt::Write;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::World;
-use crate::failure::safe_line;
+use super::{World, exit};
+use crate::finding::{Finding, Severity};
 
-/// How a report is printed.
+/// How they are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
     Text,
     Json,
 }
 
-/// How a check ended; the order is that of gravity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Outcome {
-    Ok,
-    Warning,
-    Failure,
-}
-
-impl Outcome {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Failure => "failure",
-        }
-    }
-
-    /// Green, yellow, red.
-    fn colour(self) -> &'static str {
-        match self {
-            Self::Ok => "\x1b[32m",
-            Self::Warning => "\x1b[33m",
-            Self::Failure => "\x1b[31m",
-        }
-    }
-}
-
-/// One line: what was looked at, and what came of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Check {
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    profile: Option<String>,
-    result: Outcome,
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<String>,
-}
-
-impl Check {
-    pub(super) fn ok(name: &str, message: impl AsRef<str>) -> Self {
-        Self::new(name, Outcome::Ok, message.as_ref(), None)
-    }
-
-    pub(super) fn warning(name: &str, message: impl AsRef<str>, fix: impl Into<String>) -> Self {
-        Self::new(name, Outcome::Warning, message.as_ref(), Some(fix.into()))
-    }
-
-    pub(super) fn failure(name: &str, message: impl AsRef<str>, fix: impl Into<String>) -> Self {
-        Self::new(name, Outcome::Failure, message.as_ref(), Some(fix.into()))
-    }
-
-    /// Texts from outside stand in the message: claims, paths, what STS says.
-    fn new(name: &str, result: Outcome, message: &str, fix: Option<String>) -> Self {
-        Self {
-            name: safe_line(name),
-            profile: None,
-            result,
-            message: safe_line(message),
-            fix,
-        }
-    }
-
-    /// The same, of a profile.
-    pub(super) fn of(self, profile: &str) -> Self {
-        Self {
-            profile: Some(profile.to_owned()),
-            ..self
-        }
-    }
-
-    /// The line as the tests of the judgements compare it.
-    #[cfg(test)]
-    pub(super) fn line(&self) -> String {
-        let fix = self
-            .fix
-            .as_deref()
-            .map(|fix| format!("; fix: {fix}"))
-            .unwrap_or_default();
-        format!(
-            "{} {}: {}{fix}",
-            self.result.word(),
-            self.name,
-            self.message
-        )
+/// Green, yellow, red.
+fn colour(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Ok => "\x1b[32m",
+        Severity::Warning => "\x1b[33m",
+        Severity::Failure => "\x1b[31m",
     }
 }
 
 /// Everything that was found, in the order in which it is shown.
 #[derive(Serialize)]
-pub(super) struct Report {
-    checks: Vec<Check>,
-    result: Outcome,
+pub(super) struct Findings {
+    checks: Vec<Finding>,
+    result: Severity,
     #[serde(skip)]
     offline: bool,
 }
 
-impl Report {
-    pub(super) fn new(checks: Vec<Check>, offline: bool) -> Self {
+impl Findings {
+    pub(super) fn new(checks: Vec<Finding>, offline: bool) -> Self {
         let result = checks
             .iter()
-            .map(|check| check.result)
+            .map(|check| check.severity)
             .max()
-            .unwrap_or(Outcome::Ok);
+            .unwrap_or(Severity::Ok);
         Self {
             checks,
             result,
@@ -129,8 +49,13 @@ impl Report {
         }
     }
 
-    pub(super) fn has_failed(&self) -> bool {
-        self.result == Outcome::Failure
+    /// Of the doctors: 0, or 1 when something does not work.
+    pub(super) fn exit_code(&self) -> u8 {
+        if self.result == Severity::Failure {
+            exit::NOT_READY
+        } else {
+            exit::OK
+        }
     }
 
     /// Prints it and answers `code`.
@@ -164,9 +89,9 @@ impl Report {
                 profile.clone_from(&check.profile);
                 heading(&mut page, profile.as_deref());
             }
-            let word = format!("{:<7}", check.result.word());
+            let word = format!("{:<7}", check.severity.word());
             let word = if coloured {
-                format!("{}{word}\x1b[0m", check.result.colour())
+                format!("{}{word}\x1b[0m", colour(check.severity))
             } else {
                 word
             };
@@ -186,10 +111,10 @@ impl Report {
         let count = |result| {
             self.checks
                 .iter()
-                .filter(|check| check.result == result)
+                .filter(|check| check.severity == result)
                 .count()
         };
-        let (failures, warnings) = (count(Outcome::Failure), count(Outcome::Warning));
+        let (failures, warnings) = (count(Severity::Failure), count(Severity::Warning));
         let named =
             |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
         let checks = named(self.checks.len(), "check");
@@ -225,12 +150,12 @@ fn heading(page: &mut String, profile: Option<&str>) {
 mod tests {
     use super::*;
 
-    fn report() -> Report {
-        Report::new(
+    fn findings() -> Findings {
+        Findings::new(
             vec![
-                Check::ok("configuration", "fine"),
-                Check::warning("token", "old\nline", "wait").of("default"),
-                Check::failure("source", "no", "do it").of("default"),
+                Finding::ok("configuration", "fine"),
+                Finding::warning("token", "old\nline", "wait").of("default"),
+                Finding::failure("source", "no", "do it").of("default"),
             ],
             false,
         )
@@ -246,25 +171,25 @@ profile default
 
 3 checks: 1 failure, 1 warning
 ";
-        assert_eq!(report().text(false), expected);
+        assert_eq!(findings().text(false), expected);
         assert!(
-            report()
+            findings()
                 .text(true)
                 .contains("\x1b[31mfailure\x1b[0m  source")
         );
         assert_eq!(
-            Report::new(vec![Check::ok("a", "b")], false).summary(),
+            Findings::new(vec![Finding::ok("a", "b")], false).summary(),
             "1 check, all ok\n"
         );
         assert_eq!(
-            Report::new(vec![Check::warning("a", "b", "c")], true).summary(),
+            Findings::new(vec![Finding::warning("a", "b", "c")], true).summary(),
             "1 check: 1 warning, no failure (offline: STS was not called)\n"
         );
     }
 
     #[test]
     fn the_json_has_the_worst_result_and_leaves_out_what_is_not_there() {
-        let json: serde_json::Value = serde_json::from_str(&report().json()).expect("JSON");
+        let json: serde_json::Value = serde_json::from_str(&findings().json()).expect("JSON");
         assert_eq!(json["result"], "failure");
         assert_eq!(
             json["checks"][0],
