@@ -222,9 +222,10 @@ fn certificate(
         wall: Arc::new(clock::wall),
         jitter: clock::now().jitter,
     };
-    let (config, client, served) = (config.clone(), client.clone(), Arc::clone(&serving));
+    let (client, served) = (client.clone(), Arc::clone(&serving));
+    let kept = certificates::keep(config, MOUNTED, client, served, metrics, clock, ending);
     tasks.spawn(async move {
-        certificates::keep(config, MOUNTED, client, served, metrics, clock, ending).await;
+        kept.await;
         "certificates"
     });
     Ok(serving)

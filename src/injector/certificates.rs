@@ -48,7 +48,7 @@ pub use metrics::Metrics;
 pub(super) use plan::others_due;
 pub use serving::{Readiness, ServingCertificate};
 
-/// The wall clock, and one draw that tells this replica from the others.
+/// The wall clock, and one draw of this replica's own.
 #[derive(Clone)]
 pub struct Clock {
     /// Reads the wall clock.
@@ -62,15 +62,15 @@ pub struct Clock {
 ///
 /// No error ends it: the last good certificate stays served, what could not be written is tried again, and the reason is
 /// in the readiness of `serving` and in the log.
-pub async fn keep(
-    config: Config,
+pub fn keep(
+    config: &Config,
     folder: impl AsRef<Path>,
     client: Client,
     serving: Arc<ServingCertificate>,
     metrics: Metrics,
     clock: Clock,
-    mut shutdown: watch::Receiver<bool>,
-) {
+    shutdown: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + Send + 'static {
     let configuration = Object::webhooks(client.clone(), &config.webhook_configuration);
     let secret = Object::secret(client, &config.namespace, &config.secret_name);
     let names = Names::of_service(&config.service_name, &config.namespace);
@@ -96,6 +96,16 @@ pub async fn keep(
         clock,
         known: Known::default(),
     };
+    run(keeper, configuration, secret, mounted, shutdown)
+}
+
+async fn run(
+    mut keeper: Keeper,
+    configuration: Object,
+    secret: Object,
+    mounted: Option<RotatedFile<Certificates>>,
+    mut shutdown: watch::Receiver<bool>,
+) {
     let changed = Notify::new();
     let (ticker, ticks) = watch::channel(0);
     let stored = async {

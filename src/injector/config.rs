@@ -63,7 +63,7 @@ struct Document {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Injector {
     namespace: String,
-    /// Without it, no other injector can tell the pods of this one from its own.
+    /// Without it, no other injector can distinguish the pods of this one from its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     release: Option<String>,
     #[serde(skip_serializing)]
@@ -179,16 +179,14 @@ impl Injector {
 
 impl Log {
     fn settings(&self, origin: &impl Display) -> Result<telemetry::Settings, Error> {
-        let refused = |key, text: &str, allowed: String| {
-            Error::value(format!("{origin}: injector.log.{key}"), text, allowed)
-        };
+        let key = |key| format!("{origin}: injector.log.{key}");
         let format = self.format.as_deref().map(|text| {
-            telemetry::Format::parse(text)
-                .map_err(|allowed| refused("format", text, allowed.to_string()))
+            let parsed = telemetry::Format::parse(text);
+            parsed.map_err(|allowed| Error::value(key("format"), text, allowed))
         });
         let filter = self.level.as_deref().map(|text| {
-            telemetry::Filter::parse(text)
-                .map_err(|allowed| refused("level", text, allowed.to_string()))
+            let parsed = telemetry::Filter::parse(text);
+            parsed.map_err(|allowed| Error::value(key("level"), text, allowed))
         });
         Ok(telemetry::Settings {
             format: format.transpose()?,

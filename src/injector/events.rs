@@ -1,4 +1,4 @@
-//! Events on a pod's owner: what a user should find in `kubectl describe` when nobody reads the webhook's answer.
+//! Events on a pod's owner: the webhook's answer goes to a controller, and `kubectl describe` shows the reason to its user.
 //!
 //! Owns their shape, a queue of limited length and the one task that posts them. An admission never waits for
 //! it: what does not fit is dropped. The same sentence again within ten minutes raises the count of the event
@@ -23,7 +23,7 @@ const REMEMBERED: usize = 256;
 /// For how long.
 const SAME_WITHIN: Duration = Duration::from_mins(10);
 /// The longest text by which an owner is named, in bytes. The API server checks references only after us, and what
-/// waits in the queue or is remembered must stay small, since whoever reaches the port can send a review.
+/// waits in the queue or is remembered must stay small, since every client that reaches the port can send a review.
 const LONGEST_PART: usize = 512;
 /// The longest name of an object, and how much of it makes an event's name unlike any other.
 const LONGEST_NAME: usize = 253;
@@ -90,7 +90,7 @@ impl Reason {
 pub struct Event {
     /// The namespace of pod and owner.
     pub namespace: String,
-    /// Whom it is shown at.
+    /// The object that shows it.
     pub owner: Owner,
     /// What kind.
     pub reason: Reason,
@@ -169,8 +169,8 @@ impl Poster {
     }
 
     async fn post(&mut self, event: Event) -> Result<(), kube::Error> {
-        // Whoever reaches the port can send a review, and its names become a path of the API server. No event is worth
-        // an error.
+        // Every client that reaches the port can send a review, and its names become a path of the API server. No event
+        // is worth an error.
         if !is_object_name(&event.namespace) || !is_object_name(&event.owner.name) {
             return Ok(());
         }

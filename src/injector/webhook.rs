@@ -88,7 +88,7 @@ impl Webhook {
         let began = (self.uses.clock)();
         let length = match length(&request) {
             Ok(length) => length,
-            Err(refused) => return refused,
+            Err((status, reason)) => return text(status, reason),
         };
         let body = self
             .room
@@ -148,7 +148,7 @@ impl Webhook {
     }
 }
 
-/// Does work that may take milliseconds where it delays nobody.
+/// Does work that may take milliseconds where it delays no other review.
 async fn apart<T: Send + 'static>(is_large: bool, work: impl FnOnce() -> T + Send + 'static) -> T {
     if is_large {
         tokio::task::spawn_blocking(work)
@@ -160,16 +160,16 @@ async fn apart<T: Send + 'static>(is_large: bool, work: impl FnOnce() -> T + Sen
 }
 
 /// How long the body is, which API servers always say; or the refusal.
-fn length(request: &Request) -> Result<usize, Response> {
+fn length(request: &Request) -> Result<usize, (StatusCode, &'static str)> {
     let length = request.headers().get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
     match length {
         Some(length) if length <= LARGEST => Ok(length),
-        Some(_) => Err(text(
+        Some(_) => Err((
             StatusCode::PAYLOAD_TOO_LARGE,
             "a review has at most 4 MiB\n",
         )),
-        None => Err(text(
+        None => Err((
             StatusCode::LENGTH_REQUIRED,
             "a review needs a Content-Length\n",
         )),

@@ -1,4 +1,4 @@
-//! Certificates that somebody else renews: mounted files, cert-manager's and an operator's own.
+//! Certificates that others renew: mounted files, cert-manager's and an operator's own.
 
 use std::fs;
 use std::path::Path;

@@ -92,9 +92,8 @@ impl Replica {
         };
         let (shutdown, stopped) = watch::channel(false);
         let (config, served, counted) = (config(mode), serving.clone(), metrics.clone());
-        let task = tokio::spawn(keep(
-            config, folder, client, served, counted, clock, stopped,
-        ));
+        let kept = keep(&config, folder, client, served, counted, clock, stopped);
+        let task = tokio::spawn(kept);
         Self {
             serving,
             metrics,
@@ -149,7 +148,7 @@ impl Replica {
         metric.expect("the kind").get_gauge().get_value()
     }
 
-    /// It ends when it is told to, and only then.
+    /// It ends when it has to, and only then.
     pub async fn stop(self) {
         assert!(!self.task.is_finished(), "it ended by itself");
         self.shutdown.send(true).expect("it still listens");
@@ -179,7 +178,7 @@ pub fn authorities(bundle: &str) -> Vec<CertificateDer<'static>> {
     inspect::read_pem(&STANDARD.decode(bundle).expect("base64")).unwrap_or_default()
 }
 
-/// Somebody else writes caBundle, in base64.
+/// Another client writes caBundle, in base64.
 pub fn set_bundle(api: &Api, bundle: &str) {
     api.edit(WEBHOOKS, |configuration| {
         for webhook in configuration["webhooks"].as_array_mut().expect("webhooks") {

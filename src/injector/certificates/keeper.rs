@@ -63,7 +63,7 @@ pub(super) struct Known {
 
 impl Keeper {
     /// Looks for ever: when `changed` says so, when a look failed, and at the latest after [`LOOK`].
-    pub(super) async fn run(mut self, changed: &Notify, ticker: &watch::Sender<u64>) {
+    pub(super) async fn run(&mut self, changed: &Notify, ticker: &watch::Sender<u64>) {
         let (mut writes, mut failures) = (0, 0);
         loop {
             let wrote = self.look().await;

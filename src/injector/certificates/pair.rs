@@ -114,7 +114,8 @@ impl Pair {
             not_before: now.minus(BACKDATE),
             not_after: now.plus(lasts),
         };
-        // The time in it tells an old CA from a new one where both are listed; Go tells them by their key ids.
+        // The time in it distinguishes an old CA from a new one where both are listed; Go distinguishes them by their key
+        // ids (<https://pkg.go.dev/crypto/x509#CertPool>).
         let name = format!("stsidecar-injector CA {}", now.rfc3339());
         let mut params = params(&BTreeSet::new(), &name, life)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

@@ -5,7 +5,7 @@
 //! server.
 //!
 //! A CA is replaced in three steps, each of which every replica sees in the Secret. Announce: the next CA is
-//! stored beside the signing one, and caBundle made to hold both. Promote, when caBundle has held both for
+//! stored beside the signing one, and caBundle made to hold both. Promote, when both have been in caBundle for
 //! [`PROPAGATION`]: it signs a leaf, which all replicas serve. Afterwards the CA before stays in caBundle until
 //! the last leaf of it has ended, because a replica cut off from the API server still serves that one.
 
@@ -17,7 +17,7 @@ use super::pair::Pair;
 use crate::injector::config::Mode;
 use crate::time::Wall;
 
-/// How long caBundle must have held a CA before a leaf of it replaces one that is trusted already.
+/// How long a CA must have been in caBundle before a leaf of it replaces one that is trusted already.
 ///
 /// API servers call webhooks by what their watch has shown them last, normally within a second; each of several
 /// has its own, and one that reconnects its watch is behind by up to the 30 s that its health checks take.

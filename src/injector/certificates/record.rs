@@ -129,7 +129,7 @@ enum Fate {
 /// A replica that needs it waits with crossing the time out until half of it has passed: often that is not necessary
 /// any more, and where two modes stay side by side it makes two writes in five minutes.
 fn fate(written: Option<Wall>, is_needed: bool, now: Wall) -> Fate {
-    // Further away than anybody writes: by a clock that was wrong.
+    // Further away than a replica writes it: by a clock that was wrong.
     let written = written.filter(|until| *until <= now.plus(2 * STAYS));
     match (written, is_needed) {
         (Some(until), true) if until > now.plus(STAYS / 2) => Fate::GoesAt(until),

@@ -2,7 +2,7 @@
 //!
 //! Owns what the API server last said of its time, and the choice between the two. It is the API server that judges
 //! the served certificate, so a node whose clock is wrong goes by the API server's: by its own it would replace what
-//! all replicas share by what nobody accepts. Used by the driver at each look.
+//! all replicas share by what no API server accepts. Used by the driver at each look.
 
 use std::time::Duration;
 

@@ -29,19 +29,19 @@ fn fresh(now: Wall) -> Keyring {
     Keyring::fresh(&names(), YEAR, now).expect("made")
 }
 
-fn step(held: Option<&Keyring>, stored: Option<&Keyring>, now: Wall) -> Action {
-    step_with(held, stored, now, None, None)
+fn step(current: Option<&Keyring>, stored: Option<&Keyring>, now: Wall) -> Action {
+    step_with(current, stored, now, None, None)
 }
 
 fn step_with(
-    held: Option<&Keyring>,
+    current: Option<&Keyring>,
     stored: Option<&Keyring>,
     now: Wall,
     request: Option<Rotation>,
     next_trusted: Option<Duration>,
 ) -> Action {
     plan::next(&Situation {
-        current: held,
+        current,
         stored,
         faulty: false,
         request,
@@ -53,24 +53,30 @@ fn step_with(
 
 #[test]
 fn a_leaf_is_for_all_names_of_the_service_and_trusted_by_its_authority_only() {
-    let (held, other) = (fresh(NOW), fresh(NOW));
-    let leaf = held.leaf.as_ref().expect("a leaf").certificate().clone();
+    let (keyring, other) = (fresh(NOW), fresh(NOW));
+    let leaf = keyring.leaf.as_ref().expect("a leaf").certificate().clone();
     for name in [
         "stsidecar-injector.stsidecar-system",
         &names().called,
         "stsidecar-injector.stsidecar-system.svc.cluster.local",
     ] {
-        inspect::verify(std::slice::from_ref(&leaf), &held.trusted(NOW), name, NOW).expect(name);
+        inspect::verify(
+            std::slice::from_ref(&leaf),
+            &keyring.trusted(NOW),
+            name,
+            NOW,
+        )
+        .expect(name);
     }
     let verify = |bundle: &Keyring, name: &str, now| {
         inspect::verify(std::slice::from_ref(&leaf), &bundle.trusted(NOW), name, now)
     };
     assert!(verify(&other, &names().called, NOW).is_err());
-    assert!(verify(&held, "stsidecar-injector.elsewhere.svc", NOW).is_err());
-    assert!(verify(&held, &names().called, NOW.plus(8 * DAY)).is_err());
+    assert!(verify(&keyring, "stsidecar-injector.elsewhere.svc", NOW).is_err());
+    assert!(verify(&keyring, &names().called, NOW.plus(8 * DAY)).is_err());
     // A node whose clock is behind.
-    verify(&held, &names().called, NOW.minus(Duration::from_mins(4))).expect("valid already");
-    assert!(inspect::verify(&[], &held.trusted(NOW), &names().called, NOW).is_err());
+    verify(&keyring, &names().called, NOW.minus(Duration::from_mins(4))).expect("valid already");
+    assert!(inspect::verify(&[], &keyring.trusted(NOW), &names().called, NOW).is_err());
     assert!(inspect::verify(std::slice::from_ref(&leaf), &[], &names().called, NOW).is_err());
 }
 
@@ -129,8 +135,8 @@ fn no_key_is_printed_and_faults_quote_none() {
 
 #[test]
 fn renewals_come_before_the_alerts_and_are_spread() {
-    let held = fresh(NOW);
-    let leaf = held.leaf.as_ref().expect("a leaf");
+    let keyring = fresh(NOW);
+    let leaf = keyring.leaf.as_ref().expect("a leaf");
     let left = |due: Wall, pair: &Pair| pair.life().not_after.since(due).as_secs() / 3600;
     assert_eq!(
         (
@@ -141,8 +147,8 @@ fn renewals_come_before_the_alerts_and_are_spread() {
     );
     assert_eq!(
         left(
-            plan::authority_due(held.authority.life(), 0.0),
-            &held.authority
+            plan::authority_due(keyring.authority.life(), 0.0),
+            &keyring.authority
         ),
         45 * 24
     );
@@ -180,18 +186,21 @@ fn renewals_come_before_the_alerts_and_are_spread() {
 
 #[test]
 fn a_stored_authority_is_used_and_a_lost_one_is_written_back() {
-    let held = fresh(NOW);
-    let (found, nothing) = (Some(&held), None);
+    let keyring = fresh(NOW);
+    let (found, nothing) = (Some(&keyring), None);
     assert_eq!(step(None, nothing, NOW), Action::IssueAll);
     assert_eq!(step(None, found, NOW), Action::Adopt);
-    assert_eq!(step(Some(&held), found, NOW), Action::Adopt);
-    assert_eq!(step(Some(&held), nothing, NOW), Action::WriteBack);
+    assert_eq!(step(Some(&keyring), found, NOW), Action::Adopt);
+    assert_eq!(step(Some(&keyring), nothing, NOW), Action::WriteBack);
     assert_eq!(
-        step(Some(&held), nothing, NOW.plus(7 * DAY)),
+        step(Some(&keyring), nothing, NOW.plus(7 * DAY)),
         Action::IssueAll,
-        "what is held has ended"
+        "what is in memory has ended"
     );
-    assert_eq!(step(Some(&held), Some(&fresh(NOW)), NOW), Action::Remember);
+    assert_eq!(
+        step(Some(&keyring), Some(&fresh(NOW)), NOW),
+        Action::Remember
+    );
     assert_eq!(step(None, found, NOW.plus(8 * DAY)), Action::IssueLeaf);
     assert_eq!(step(None, found, NOW.plus(366 * DAY)), Action::IssueAll);
     let future = fresh(NOW.plus(DAY));
@@ -200,29 +209,30 @@ fn a_stored_authority_is_used_and_a_lost_one_is_written_back() {
         Action::IssueAll,
         "made by a clock that was wrong"
     );
-    assert_eq!(step(Some(&held), Some(&future), NOW), Action::WriteBack);
+    assert_eq!(step(Some(&keyring), Some(&future), NOW), Action::WriteBack);
 }
 
 #[test]
 fn a_new_authority_signs_only_when_it_has_been_trusted_for_long_enough() {
-    let held = fresh(NOW);
+    let keyring = fresh(NOW);
     let due = NOW.plus(340 * DAY);
-    let renewed = held
+    let renewed = keyring
         .clone()
         .with_new_leaf(&names(), YEAR, due)
         .expect("a leaf");
     assert_eq!(step(None, Some(&renewed), due), Action::Announce);
     assert_eq!(
-        step_with(None, Some(&held), NOW, Some(Rotation::Authority), None),
+        step_with(None, Some(&keyring), NOW, Some(Rotation::Authority), None),
         Action::Announce
     );
     assert_eq!(
-        step_with(None, Some(&held), NOW, Some(Rotation::Leaf), None),
+        step_with(None, Some(&keyring), NOW, Some(Rotation::Leaf), None),
         Action::IssueLeaf
     );
 
-    let announced = held.clone().with_next(YEAR, NOW).expect("announced");
-    let with = |request, trusted| step_with(Some(&held), Some(&announced), NOW, request, trusted);
+    let announced = keyring.clone().with_next(YEAR, NOW).expect("announced");
+    let with =
+        |request, trusted| step_with(Some(&keyring), Some(&announced), NOW, request, trusted);
     for request in [None, Some(Rotation::Authority)] {
         assert_eq!(with(request, None), Action::Adopt, "not in caBundle yet");
         assert_eq!(
@@ -245,7 +255,7 @@ fn a_new_authority_signs_only_when_it_has_been_trusted_for_long_enough() {
         Action::IssueAll,
         "both have ended"
     );
-    let late = held
+    let late = keyring
         .with_next(YEAR, NOW.plus(360 * DAY))
         .expect("announced");
     assert_eq!(
@@ -257,8 +267,8 @@ fn a_new_authority_signs_only_when_it_has_been_trusted_for_long_enough() {
 
 #[test]
 fn a_certificate_that_works_gives_way_only_to_one_that_is_trusted_everywhere() {
-    let held = fresh(NOW);
-    let served = held.leaf.expect("a leaf").servable;
+    let keyring = fresh(NOW);
+    let served = keyring.leaf.expect("a leaf").servable;
     let (new, known) = (Trust::Since(PROPAGATION / 2), Trust::Since(PROPAGATION));
     let asked = |served_trust, candidate| gives_way(Some((&served, served_trust)), candidate, NOW);
     for candidate in [Trust::Unknown, Trust::None, new, known] {
@@ -302,9 +312,9 @@ fn any_wall_clock_gives_certificates() {
         Wall::default(),
         Wall::from_unix_milliseconds(i64::MAX),
     ] {
-        let held = fresh(now);
+        let keyring = fresh(now);
         assert!(
-            Keyring::from_data(&Value::Object(held.to_data()), &names())
+            Keyring::from_data(&Value::Object(keyring.to_data()), &names())
                 .0
                 .is_some(),
             "{now:?}"

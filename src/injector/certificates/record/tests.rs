@@ -60,7 +60,7 @@ fn what_is_needed_is_added_and_nothing_is_written_twice() {
 }
 
 #[test]
-fn what_no_replica_needs_goes_at_its_time_whoever_is_left_to_take_it_out() {
+fn what_no_replica_needs_goes_at_its_time_by_any_replica() {
     let [own, other] = authorities();
     let mut scene = Scene(vec![own.clone(), other.clone()], Record::default());
     scene.look(&[&own], NOW);
@@ -138,7 +138,7 @@ fn a_ca_is_as_old_as_its_place_in_every_webhook() {
 }
 
 #[test]
-fn a_record_that_somebody_edited_takes_nothing_out() {
+fn an_edited_record_takes_nothing_out() {
     let [own, other] = authorities();
     let far = NOW.plus(YEAR).rfc3339();
     let id = super::id(&other);
