@@ -7,13 +7,13 @@
 mod check;
 mod credential_process;
 mod exchange;
+mod findings;
 mod flags;
 #[cfg(feature = "injector")]
 mod inject;
 #[cfg(feature = "injector")]
 pub mod injector;
 mod longest;
-mod report;
 mod request;
 mod run;
 mod span;

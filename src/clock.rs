@@ -14,7 +14,7 @@ mod timer;
 use rustix::time::{ClockId, DynamicClockId, Timespec, clock_gettime, clock_gettime_dynamic};
 use std::time::Duration;
 
-pub use steps::{Step, WallSteps};
+pub use steps::{ClockStep, WallSteps};
 pub use timer::{Alarm, Ticker};
 
 use crate::time::{Boot, Now, Wall};

@@ -4,12 +4,14 @@
 //! every phase, `open.rs` who goes when there are too many. It never looks into a request: a [`Respond`] does. The
 //! credentials endpoint and the admin surface are both served by [`serve`], the webhook by [`serve_over`] TLS.
 
+mod activity;
 mod bind;
 mod connection;
 mod last_request;
 mod listeners;
 mod open;
 mod refusal;
+mod sweeps;
 mod ticks;
 mod watched;
 
@@ -28,8 +30,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+pub use activity::Activity;
 pub use bind::{BindError, bind, take, take_unless_absent};
-pub use connection::{Activity, Connection};
+pub use connection::Connection;
 pub use last_request::LastRequest;
 pub use listeners::Listeners;
 use listeners::accept;

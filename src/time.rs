@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant on the kernel's boot clock, which runs through suspend and is never set.
 ///
@@ -119,6 +121,20 @@ impl Wall {
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let parsed = DateTime::from_str(text, Format::DateTimeWithOffset).ok()?;
         parsed.to_millis().ok().map(Self)
+    }
+}
+
+/// As RFC 3339 says, for people.
+impl Serialize for Wall {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.rfc3339())
+    }
+}
+
+impl<'de> Deserialize<'de> for Wall {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse_rfc3339(&text).ok_or_else(|| D::Error::custom("this is no RFC 3339 instant"))
     }
 }
 

@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Error;
+use super::{Error, fingerprint};
 use crate::assume::Profile;
 use crate::cache::{self, Answer, Reader, Refused};
-use crate::config::fingerprint;
 use crate::material::Material;
 use crate::refresher::{self, Extras, NOT_READY, Parts, SentCodes};
 use crate::report::Report;

@@ -145,11 +145,8 @@ mod tests {
         )
         .await;
         assert_eq!(
-            outcomes[0]
-                .as_ref()
-                .err()
-                .map(|failure| failure.code.as_str()),
-            Some("CredentialsFileMissing")
+            outcomes[0].as_ref().expect_err("no keys").code.text(),
+            "CredentialsFileMissing"
         );
         assert!(
             Extras::of(&step, &sent).gather(clock::wall()).is_ok(),

@@ -12,11 +12,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use serde_json::Value;
 
 use super::flags::{OfAdmin, SettingFlags};
 use super::request::{self, Answer, Error, Request};
 use super::{World, exit};
+use crate::admin::Status;
 use crate::assume::ProfileName;
 use crate::clock;
 use crate::config::{self, AdminListen};
@@ -92,50 +92,65 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         Ok(profile) => profile,
         Err(error) => return world.complaint(&format!("stsidecar: {error}\n"), exit::CONFIG),
     };
-    let foreign = |problem: &str| {
-        format!(
-            "what listens on {} is not the agent: {problem}",
-            listen.address
-        )
-    };
-    let answer = match answered(arguments, &listen, profile.as_ref()) {
-        Ok(Answer { status: 200, body }) => {
-            serde_json::from_str::<Value>(&body).map_err(|_| foreign("its answer is no JSON"))
-        }
+    let body = match answered(arguments, &listen, profile.as_ref()) {
+        Ok(Answer { status: 200, body }) => Ok(body),
         Ok(Answer { status: 403, .. }) => Err(hidden(listen.address)),
         Ok(Answer { body, .. }) if arguments.retry => {
             return world.complaint(&retry::refused(&body), exit::NOT_READY);
         }
-        Ok(Answer { status, .. }) => Err(foreign(&format!("it answers with HTTP {status}"))),
+        Ok(Answer { status, .. }) => {
+            Err(foreign(&listen, &format!("it answers with HTTP {status}")))
+        }
         Err(error) => Err(error.to_string()),
     };
-    let status = match answer {
-        Ok(status) => match &profile {
-            Some(profile) => {
-                let status = page::of_profile(status, profile.as_str(), (world.wall)());
-                clients::only(status, arguments.client.as_deref().unwrap_or_default())
-            }
-            None => status,
-        },
+    let mut status = match body.and_then(|body| read(&body, &listen)) {
+        Ok(status) => status,
         Err(problem) => return unavailable(arguments, world, &problem),
     };
-    let is = |key: &str| status[key] == true;
-    let code = |good: bool| {
-        if good && retry::is_done(&status) {
-            exit::OK
+    if let Some(profile) = &profile {
+        page::only(&mut status, profile.as_str());
+        status
+            .clients
+            .retain(|client| Some(&client.name) == arguments.client.as_ref());
+    }
+    print(arguments, &status, world)
+}
+
+fn read(body: &str, listen: &AdminListen) -> Result<Status, String> {
+    serde_json::from_str(body).map_err(|error| {
+        let what = if error.is_data() {
+            "JSON, but no status"
         } else {
-            exit::NOT_READY
-        }
+            "no JSON"
+        };
+        foreign(listen, &format!("its answer is {what}"))
+    })
+}
+
+fn foreign(listen: &AdminListen, problem: &str) -> String {
+    format!(
+        "what listens on {} is not the agent: {problem}",
+        listen.address
+    )
+}
+
+fn print(arguments: &Args, status: &Status, world: &mut World<'_>) -> u8 {
+    let code = if status.ready && retry::is_done(status) {
+        exit::OK
+    } else {
+        exit::NOT_READY
     };
     match (arguments.probe, arguments.output) {
-        // Of an agent that is ended the kubelet has nothing to tell: it takes the startup probe of a pod that ends for
-        // passed itself, and starts nothing there any more.
-        (true, _) if is("started") || is("draining") => exit::OK,
-        (true, _) => world.result(&page::probe_line(&status, (world.wall)()), exit::NOT_READY),
-        (false, Output::Json) => world.result(&format!("{status:#}\n"), code(is("ready"))),
-        (false, Output::Text) => {
-            world.result(&page::text(&status, (world.wall)()), code(is("ready")))
+        // An agent that is ended has nothing to say to the kubelet: that takes the startup probe of a pod that ends
+        // for passed itself, and starts nothing there any more.
+        (true, _) if status.started || status.draining => exit::OK,
+        (true, _) => world.result(&page::probe_line(status), exit::NOT_READY),
+        (false, Output::Json) => {
+            let document =
+                serde_json::to_value(status).expect("strings, numbers and instants serialize");
+            world.result(&format!("{document:#}\n"), code)
         }
+        (false, Output::Text) => world.result(&page::text(status, (world.wall)()), code),
     }
 }
 

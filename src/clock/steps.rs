@@ -20,7 +20,7 @@ const FAR: Duration = Duration::from_secs(1 << 33);
 
 /// One step of the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct ClockStep {
     /// What the wall clock would show now without the step.
     pub from: Wall,
     /// What it shows.
@@ -56,7 +56,7 @@ impl WallSteps {
     }
 
     /// Waits for a step of at least 5 s, in one go or summed up since the last report. Cancel safe.
-    pub async fn step(&mut self) -> Step {
+    pub async fn step(&mut self) -> ClockStep {
         loop {
             match &self.timer {
                 // ECANCELED is the news; anything else is a timer that does not work here.
@@ -72,7 +72,7 @@ impl WallSteps {
         }
     }
 
-    fn compare(&mut self) -> Option<Step> {
+    fn compare(&mut self) -> Option<ClockStep> {
         let (boot, wall) = (self.clocks)();
         let moved = offset((boot, wall)) - self.offset;
         if moved.unsigned_abs() < u128::from(SMALLEST) {
@@ -80,7 +80,7 @@ impl WallSteps {
         }
         self.offset += moved;
         let by = Duration::from_millis(u64::try_from(moved.unsigned_abs()).unwrap_or(u64::MAX));
-        Some(Step {
+        Some(ClockStep {
             from: if moved > 0 {
                 wall.minus(by)
             } else {
@@ -155,7 +155,7 @@ mod tests {
             pass(0, by);
             assert_eq!(
                 steps.compare(),
-                Some(Step {
+                Some(ClockStep {
                     from: unstepped,
                     to: clocks().1
                 }),

@@ -1,52 +1,17 @@
 //! What a connection is doing, and since when: its socket (`watched.rs`) records it, the server's sweep reads it.
 //!
-//! Owns the phases and their limits. They replace hyper's header timer, which would also close idle
-//! connections after 2 s and costs each request a timer; hyper has no limit on writing at all. Time is
-//! counted in sweeps, so a request reads no clock for it, and a process that was stopped for a minute does
-//! not close what arrived meanwhile. Only `http.rs` makes connections; surfaces see them with each request.
+//! Owns the phases, and which connection gives way to another. Their limits replace hyper's header timer, which would
+//! also close idle connections after 2 s and costs each request a timer; hyper has no limit on writing at all. Only
+//! `http.rs` makes connections; surfaces see them with each request.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{
-    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
-};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::{LastRequest, Limits};
-use crate::time::Boot;
-
-/// What a shutdown waits for; shared by everything that serves one set of listeners.
-#[derive(Debug, Default)]
-pub struct Activity {
-    open: AtomicUsize,
-    busy: AtomicUsize,
-    last_request: LastRequest,
-}
-
-impl Activity {
-    /// Connections that neither side has closed, idle ones too.
-    #[must_use]
-    pub fn open(&self) -> usize {
-        self.open.load(Relaxed)
-    }
-
-    /// Connections whose request is being answered, up to the last byte handed to the kernel.
-    #[must_use]
-    pub fn busy(&self) -> usize {
-        self.busy.load(Relaxed)
-    }
-
-    /// When the last request arrived, to the millisecond below; nothing before the first.
-    #[must_use]
-    pub fn last_request(&self) -> Option<Boot> {
-        self.last_request.at()
-    }
-
-    /// Remembers a request that arrived at `now`.
-    pub fn note(&self, now: Boot) {
-        self.last_request.note(now);
-    }
-}
+#[cfg(test)]
+use super::Limits;
+use super::sweeps::{Sweeps, sweeps};
 
 /// The phases of a connection, in the order of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,62 +49,8 @@ pub(super) enum Rank {
     Queued,
 }
 
-/// The time of one server, in sweeps, and its limits in the same unit.
-pub(super) struct Sweeps {
-    pub(super) every: Duration,
-    now: AtomicU32,
-    /// Phases entered so far: which of two that began within one sweep is the older one.
-    entered: AtomicU32,
-    head: u32,
-    body: u32,
-    answering: u32,
-    idle: u32,
-    activity: Arc<Activity>,
-}
-
 /// Sweeps after which a head or a body counts as slow: more than one, since a phase begins within a sweep.
 const SLOW: u32 = 2;
-
-impl Sweeps {
-    /// Four sweeps in the shortest limit: what exceeds it ends after at most 1.25 times that.
-    pub(super) fn new(limits: &Limits, activity: Arc<Activity>) -> Self {
-        let shortest = limits.head.min(limits.answering).min(limits.idle);
-        let every = (shortest / 4).max(Duration::from_millis(1));
-        let [head, answering, idle] =
-            [limits.head, limits.answering, limits.idle].map(|limit| sweeps(limit, every));
-        let (now, entered, body) = (AtomicU32::new(0), AtomicU32::new(0), head.min(answering));
-        Self {
-            every,
-            now,
-            entered,
-            head,
-            body,
-            answering,
-            idle,
-            activity,
-        }
-    }
-
-    /// Counts one more.
-    pub(super) fn advance(&self) {
-        self.now
-            .store(self.now.load(Relaxed).saturating_add(1), Relaxed);
-    }
-
-    /// `limit` from now: the sweep in the upper half, and in the lower one a number that orders equals. All
-    /// of it happens on one thread, so loads and stores are enough; if it ever wrapped, two connections would
-    /// go in the wrong order.
-    fn after(&self, limit: u32) -> u64 {
-        let entered = self.entered.load(Relaxed).wrapping_add(1);
-        self.entered.store(entered, Relaxed);
-        u64::from(self.now.load(Relaxed).saturating_add(limit)) << 32 | u64::from(entered)
-    }
-}
-
-/// Rounded up, so that no limit is shorter than asked for.
-fn sweeps(limit: Duration, every: Duration) -> u32 {
-    u32::try_from(limit.as_nanos().div_ceil(every.as_nanos())).unwrap_or(u32::MAX)
-}
 
 /// One accepted connection, as its service and the sweep see it.
 pub struct Connection {
@@ -252,8 +163,7 @@ impl Connection {
             0
         };
         // One more than the limit: the phase began somewhere within the sweep it is counted from.
-        u64::from(self.sweeps.now.load(Relaxed))
-            > (self.until.load(Relaxed) >> 32) + u64::from(more)
+        self.sweeps.now() > (self.until.load(Relaxed) >> 32) + u64::from(more)
     }
 
     /// How soon it goes when another needs its place; the smallest goes first, `None` never goes.
@@ -268,10 +178,7 @@ impl Connection {
         } else {
             self.sweeps.head
         };
-        let is_slow = || {
-            u64::from(self.sweeps.now.load(Relaxed)) + u64::from(limit)
-                >= (until >> 32) + u64::from(SLOW)
-        };
+        let is_slow = || self.sweeps.now() + u64::from(limit) >= (until >> 32) + u64::from(SLOW);
         let rank = match phase {
             Phase::Head | Phase::Body if is_slow() => Rank::Slow,
             Phase::Head | Phase::Body if !is_known => Rank::Stranger,

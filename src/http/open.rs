@@ -15,8 +15,9 @@ use hyper::service::Service;
 use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use super::connection::{Rank, Sweeps};
+use super::connection::Rank;
 use super::refusal::HEAD_SIZE;
+use super::sweeps::Sweeps;
 use super::watched::Watched;
 use super::{Activity, Connection, Limits, Reply, Request, Respond, Response, Transport};
 

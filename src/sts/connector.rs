@@ -1,12 +1,13 @@
 //! The one connection maker of the STS client: trust, proxy and time-out, prepared once at start.
 //!
-//! Checks every certificate here, so that a broken one is known at start. Speaks TLS only where the endpoint
-//! does, since reading the roots costs milliseconds of start-up. It reads no environment but what the
-//! platform's root store defines (`SSL_CERT_FILE`).
+//! Checks every certificate here, so that a broken one is known at start. Speaks TLS only where the
+//! endpoint does, since reading the roots costs milliseconds of start-up. It reads no environment
+//! but what the platform's root store defines (`SSL_CERT_FILE`).
 
 mod deadline;
 mod dial;
 mod http;
+mod pem;
 mod proxy;
 mod system;
 mod trust;
@@ -88,7 +89,8 @@ pub(super) fn connector(
     )))
 }
 
-/// The bundle of a client that lives for one exchange. Its content is read now where the STS needs it.
+/// The bundle of a client that lives for one exchange. Its content is read now where the STS needs
+/// it.
 pub(super) fn read_once(settings: &Settings) -> Result<Option<CaBundle>, Error> {
     let Some(path) = settings.ca_bundle.clone() else {
         return Ok(None);

@@ -1,8 +1,9 @@
 //! Finds code, message and request id in an error body that the SDK could not read.
 //!
-//! Ceph RGW answers in S3's shape (`<Error><Code>` without `ErrorResponse` around it), other servers and gateways in
-//! JSON, and what is in front of an STS in text or HTML. Pure and forgiving: what was said is shown as far as it
-//! can be read. It makes nothing safe: `failure` does, and the client hides what it sent.
+//! Ceph RGW answers in S3's shape (`<Error><Code>` without `ErrorResponse` around it), other
+//! servers and gateways in JSON, and what is in front of an STS in text or HTML. Pure and
+//! forgiving: what was said is shown as far as it can be read. It makes nothing safe: `failure`
+//! does, and the client hides what it sent.
 
 mod fields;
 mod page;
@@ -18,7 +19,8 @@ pub(super) struct ErrorDocument {
     pub(super) request_id: Option<String>,
 }
 
-/// Reads a body by what is in it: the `Content-Type` of an error page is often its server's default.
+/// Reads a body by what is in it: the `Content-Type` of an error page is often its server's
+/// default.
 pub(super) fn read(body: &[u8]) -> ErrorDocument {
     let Some(text) = decoded(body) else {
         return ErrorDocument::default();
@@ -43,8 +45,8 @@ pub(super) fn read(body: &[u8]) -> ErrorDocument {
     document.unwrap_or_else(|| said(page::message(text)))
 }
 
-/// The body as text, in the charset that its first bytes or its content betray; nothing when it is no text, such as
-/// a compressed one: no request asks for it.
+/// The body as text, in the charset that its first bytes or its content betray; nothing when it is
+/// no text, such as a compressed one: no request asks for it.
 fn decoded(body: &[u8]) -> Option<String> {
     let utf16 = |unit: fn([u8; 2]) -> u16| {
         let (pairs, _) = body[2..].as_chunks::<2>();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use stsidecar::agent::fingerprint;
 use stsidecar::assume::{Profile, ProfileName, Step, WebIdentity};
-use stsidecar::config::fingerprint;
 use stsidecar::credentials::Credentials;
 use stsidecar::role::RoleArn;
 use stsidecar::session::schedule::RefreshAt;

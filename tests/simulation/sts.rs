@@ -8,7 +8,8 @@ use fastrand::Rng;
 
 use stsidecar::assume::{Reply, ReplyDetails};
 use stsidecar::credentials::{Credentials, Secret};
-use stsidecar::failure::{Class, Failure};
+use stsidecar::failure::{Class, Code, Failure, FileFault, OwnCode};
+use stsidecar::material::Form;
 use stsidecar::session::Call;
 use stsidecar::time::Wall;
 
@@ -92,7 +93,10 @@ impl Sts {
             random.u64(15..150)
         };
         if call.hop == 0 && self.active(active, Kind::TokenMissing, |_| true) {
-            let failure = Failure::local(Class::Token, "TokenFileMissing", String::new());
+            let failure = Failure::local(
+                OwnCode::File(Form::Token, FileFault::Missing),
+                String::new(),
+            );
             return StsAnswer {
                 latency: random.u64(0..2),
                 outcome: Err(failure),
@@ -267,7 +271,10 @@ fn reaches(fault: &Fault, hop: usize, busy: f64) -> bool {
 pub fn failure(class: Class) -> Failure {
     Failure {
         class,
-        code: class.reason().to_owned(),
+        code: Code::Sts {
+            text: class.reason().to_owned(),
+            cause: None,
+        },
         message: String::new(),
         request_id: None,
         sent: true,

@@ -196,7 +196,7 @@ async fn refusals_and_odd_answers_have_the_class_of_their_cause() {
         )
         .await;
         let failure = refused.expect_err(code);
-        assert_eq!((failure.class, failure.code.as_str()), (class, code));
+        assert_eq!((failure.class, &*failure.code.text()), (class, code));
         assert!(!format!("{failure:?}").contains(token.expose()));
     }
 }
@@ -250,7 +250,7 @@ async fn what_stands_in_front_of_the_pool_is_heard_too() {
             .await
             .expect_err("a refusal");
         assert_eq!(
-            (failure.code.as_str(), failure.message.as_str()),
+            (&*failure.code.text(), failure.message.as_str()),
             (code, says)
         );
     }
@@ -269,11 +269,15 @@ async fn credentials_without_their_parts_are_refused_and_a_deleted_identity_is_m
     let ask = || request(Step::Cognito(step()), Proof::Token(token()));
     let failure = exchange(&client, ask()).await.expect_err("no credentials");
     assert_eq!(
-        (failure.class, failure.code.as_str()),
+        (failure.class, &*failure.code.text()),
         (Class::BadReply, "InvalidReply")
     );
     assert_eq!(
-        exchange(&client, ask()).await.expect_err("gone").code,
+        exchange(&client, ask())
+            .await
+            .expect_err("gone")
+            .code
+            .text(),
         "ResourceNotFoundException"
     );
     assert!(exchange(&client, ask()).await.is_ok());
@@ -292,7 +296,7 @@ async fn an_answer_without_identity_is_refused_and_not_remembered() {
         let ask = || request(Step::Cognito(step()), Proof::Token(token()));
         let failure = exchange(&client, ask()).await.expect_err("no identity");
         assert_eq!(
-            (failure.class, failure.code.as_str()),
+            (failure.class, &*failure.code.text()),
             (Class::BadReply, "InvalidReply")
         );
         assert_eq!(pool.calls().len(), 1, "nothing is asked for nobody");

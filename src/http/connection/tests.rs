@@ -1,6 +1,8 @@
 //! The phases of a connection, counted in sweeps.
 
 use super::*;
+use crate::http::Activity;
+use crate::time::Boot;
 
 fn limits() -> Limits {
     let [head, answering, idle] = [2, 3, 75].map(Duration::from_secs);

@@ -159,3 +159,20 @@ async fn who_has_more_than_half_of_the_places_gives_one_up_before_others_do() {
         end_of(stream).await;
     }
 }
+
+#[tokio::test]
+async fn who_is_being_answered_is_never_dropped_and_a_newcomer_waits_for_it() {
+    let served = started(limits(60_000, 60_000, 200, 2));
+    let (mut first, mut second) = (served.connect().await, served.connect().await);
+    ask(&mut first, "/later").await;
+    ask(&mut second, "/later").await;
+    becomes_busy(&served, 2).await;
+    let mut newcomer = served.connect().await;
+    ask(&mut newcomer, "/").await;
+    let early = timeout(Duration::from_millis(300), answered(&mut newcomer)).await;
+    assert!(early.is_err(), "served over the limit, or closed");
+    served.answers.release.notify_waiters();
+    assert!(answered(&mut first).await);
+    assert!(answered(&mut second).await);
+    assert!(answered(&mut newcomer).await);
+}

@@ -1,8 +1,9 @@
 //! HTTP/1.1 over connections of our own: what the SDK sends its requests through.
 //!
-//! Owns the one connection that is kept for the next call, for as long as a chain takes. The SDK's own
-//! connector would bring HTTP/2 and a pool, a twentieth of the program, for a call in ten minutes. It never
-//! repeats a request that was sent: only one that found the kept connection closed goes out on a new one.
+//! Owns the one connection that is kept for the next call, for as long as a chain takes. The SDK's
+//! own connector would bring HTTP/2 and a pool, a twentieth of the program, for a call in ten
+//! minutes. It never repeats a request that was sent: only one that found the kept connection
+//! closed goes out on a new one.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,7 +46,7 @@ struct Kept {
     /// What it was trusted by.
     tls: Option<Arc<ClientConfig>>,
     sender: SendRequest<SdkBody>,
-    /// Tells this keeping from a later one.
+    /// Distinguishes this keeping from a later one.
     number: u64,
 }
 
@@ -72,7 +73,8 @@ impl Http {
             uri.authority().map_or("", |a| a.as_str())
         );
         let deadline = Deadline::begin(self.0.timeout);
-        // Lets the kept connection's task see that the server has closed it, or that its last body is read.
+        // Lets the kept connection's task see that the server has closed it, or that its last body
+        // is read.
         tokio::task::yield_now().await;
         let tls = self
             .0
@@ -129,7 +131,8 @@ impl Http {
         Ok(sender)
     }
 
-    /// The kept connection, if it is to this server, trusted by what is trusted now, and still there.
+    /// The kept connection, if it is to this server, trusted by what is trusted now, and still
+    /// there.
     fn take(&self, server: &str, tls: Option<&Arc<ClientConfig>>) -> Option<SendRequest<SdkBody>> {
         let kept = self.kept().take()?;
         let is_trusted = kept.tls.as_ref().map(Arc::as_ptr) == tls.map(Arc::as_ptr);
@@ -199,7 +202,8 @@ mod tests {
 
     #[test]
     fn host_is_what_the_signature_covers_and_the_first_line_has_the_path_only() {
-        // The signer leaves a scheme's own port out (aws-sigv4, canonical request), so the header must too.
+        // The signer leaves a scheme's own port out (aws-sigv4, canonical request), so the header
+        // must too.
         for (url, host, path) in [
             ("https://sts.example.com:443", "sts.example.com", "/"),
             ("http://[::1]:80/sts?a=b", "[::1]", "/sts?a=b"),

@@ -1,7 +1,7 @@
 //! The fields of a JSON or XML document, and which of them are code, message and request id.
 //!
-//! Owns the names under which servers say these. A document is flattened to its texts in order: what nests them
-//! differs from server to server, and their names hardly do.
+//! Owns the names under which servers say these. A document is flattened to its texts in order:
+//! what nests them differs from server to server, and their names hardly do.
 
 use serde_json::Value;
 use xmlparser::{ElementEnd, Token, Tokenizer};
@@ -15,8 +15,8 @@ pub(super) struct Fields(Vec<(String, String)>);
 
 /// AWS's own names, with which a server speaks its dialect: then the code is its own, known or not.
 const OWN_CODES: [&str; 2] = ["__type", "Code"];
-/// Names of codes in others' documents. A gateway's code is shown, but decides nothing unless an STS has it too: an
-/// unknown one of an STS would count as a refusal for good.
+/// Names of codes in others' documents. A gateway's code is shown, but decides nothing unless an
+/// STS has it too: an unknown one of an STS would count as a refusal for good.
 const OTHER_CODES: [&str; 5] = ["code", "errorcode", "error_code", "title", "error"];
 /// Names of messages, in any case.
 const MESSAGES: [&str; 12] = [
