@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::CONTAINER;
 
-/// The two lists of containers that a pod is created with, in starting order.
+/// The two lists of containers that a pod is created with, in starting order; native sidecars are
+/// among the first: <https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/>.
 pub(super) const LISTS: [&str; 2] = ["initContainers", "containers"];
 
 /// A container and where it is.
@@ -24,7 +25,9 @@ impl<'a> Container<'a> {
         format!("/spec/{}/{}", self.list, self.at)
     }
 
-    /// The place of a variable in `env`; of several with one name Kubernetes takes the last.
+    /// The place of a variable in `env`; of several with one name the kubelet takes the last
+    /// (`makeEnvironmentVariables` in
+    /// <https://github.com/kubernetes/kubernetes/blob/release-1.34/pkg/kubelet/kubelet_pods.go>).
     pub(super) fn position(&self, name: &str) -> Option<usize> {
         let all = self.value.get("env")?.as_array()?;
         all.iter()

@@ -42,8 +42,9 @@ pub fn injecting_release(pod: &Value) -> Option<&str> {
     (is_name(namespace) && is_name(name)).then_some(release)
 }
 
-/// Helm takes names of at most 53 characters for releases, Kubernetes of 63 for namespaces; every
-/// author can write a mark, and it is shown.
+/// Helm takes names of at most 53 characters for releases, Kubernetes of 63 for namespaces
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>);
+/// every author can write a mark, and it is shown.
 fn is_name(text: &str) -> bool {
     (1..=63).contains(&text.len())
         && text

@@ -30,14 +30,16 @@ const STATE_DIRECTORY: &str = "/var/run/stsidecar/state";
 const ALLOW_INSECURE: &str = "STSIDECAR_ALLOW_INSECURE_STS";
 /// The program that runs in it.
 pub(super) const PROGRAM: &str = "/stsidecar";
-/// Where the API server mounts the pod's API token, unless something else is mounted there.
+/// Where the API server mounts the pod's API token, unless something else is mounted there:
+/// <https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/admission/serviceaccount/admission.go>.
 pub(super) const API_TOKEN_DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// The metrics port's name, by which the chart's `PodMonitor` finds it; such a name has 15 letters
-/// at most.
+/// at most (`IsValidPortName` in
+/// <https://github.com/kubernetes/apimachinery/blob/master/pkg/util/validation/validation.go>).
 pub(super) const PORT_NAME: &str = "stsidecar";
 /// The two probes that an operator may switch off, or leave off.
 pub(super) const OPTIONAL_PROBES: [&str; 2] = ["livenessProbe", "readinessProbe"];
-/// The argument by which the liveness probe is known for ours.
+/// The argument that marks the liveness probe as ours.
 const INCIDENT_PROBE: &str = "--incident-probe";
 
 /// What the container is rendered from.
@@ -53,8 +55,8 @@ pub(super) struct Sidecar<'a> {
 }
 
 impl Sidecar<'_> {
-    /// The container; `inline` is the configuration that is handed over.
-    pub(super) fn container(&self, inline: &str) -> Value {
+    /// The container; `document` is the configuration that it is handed over.
+    pub(super) fn container(&self, document: &str) -> Value {
         let mut container = json!({
             "name": CONTAINER,
             "image": self.settings.image,
@@ -62,11 +64,12 @@ impl Sidecar<'_> {
             "command": [PROGRAM],
             "args": ["run"],
             "restartPolicy": "Always",
-            "env": self.environment(inline),
+            "env": self.environment(document),
             "resources": self.resources,
             "securityContext": self.template.security_context(),
-            // It blocks, is sticky, and must never run out: then the kubelet would restart a
-            // waiting agent.
+            // It blocks until credentials are there, and the containers behind a native sidecar
+            // wait for it (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/).
+            // It must never run out: then the kubelet would restart a waiting agent.
             "startupProbe": {
                 "exec": { "command": [PROGRAM, "status", "--probe"] },
                 "periodSeconds": 1,

@@ -14,8 +14,9 @@ use super::config::is_object_name;
 use crate::failure::safe_line;
 
 /// How long both may take. Within a cluster it is a millisecond; an API server under load may take
-/// the second that Kubernetes' own objective allows for reading one object. The webhook's limit is
-/// 5 s.
+/// the second that Kubernetes' own objective allows for reading one object
+/// (<https://github.com/kubernetes/community/blob/master/sig-scalability/slos/api_call_latency.md>).
+/// The webhook's limit is 5 s.
 pub const LIMIT: Duration = Duration::from_secs(1);
 /// A connection that the API server closed while it was idle fails once.
 const ATTEMPTS: usize = 2;

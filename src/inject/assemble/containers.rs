@@ -68,14 +68,17 @@ fn missing(container: &Container<'_>, ours: &SdkVariables, token: Option<&str>) 
     if is_absent(STS_ENDPOINTS) && !env_from::may_bring(container, STS_ENDPOINTS) {
         wanted.push((STS_ENDPOINTS, "regional".to_owned()));
     }
-    // Over an envFrom's too: without it SDKs take the node's role when the sidecar does not answer.
+    // Over an envFrom's too: without it SDKs take the node's role when the sidecar does not answer
+    // (https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html).
     if is_absent(METADATA) && !ours.ec2_metadata {
         wanted.push((METADATA, "true".to_owned()));
     }
     wanted
 }
 
-/// The SDKs differ in which of the two they read; an author who set one of them meant both.
+/// The SDKs differ in which of the two they read
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html>); an author who set one
+/// of them meant both.
 fn regions(container: &Container<'_>, ours: &SdkVariables) -> Variables {
     if let Some(own) = REGIONS.into_iter().find(|name| container.sets(name)) {
         let others = REGIONS.into_iter().filter(|name| !container.sets(name));

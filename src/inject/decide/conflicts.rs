@@ -56,6 +56,9 @@ fn check_strictly(
 }
 
 /// A variable of this container that the SDKs would follow instead of the sidecar, with what to do.
+/// The order of the default chains:
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>. The label is
+/// that of <https://github.com/aws/amazon-eks-pod-identity-webhook>.
 fn winner(
     container: &Container<'_>,
     variables: &SdkVariables,

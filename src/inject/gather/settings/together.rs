@@ -68,7 +68,9 @@ pub(super) fn check(
     check_amounts(settings)
 }
 
-/// FIPS and dual stack are variants of AWS's own endpoints; the agent refuses them beside another.
+/// FIPS and dual stack are variants of AWS's own endpoints
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html>); the agent refuses
+/// them beside another.
 fn check_variants(settings: &PodSettings, template: &Template) -> Result<(), Denial> {
     let is_on = |name: &&str| {
         template
