@@ -34,6 +34,10 @@ impl<'a> Container<'a> {
             .rposition(|variable| text(variable, "name") == Some(name))
     }
 
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.position(name).is_some()
+    }
+
     pub(super) fn variable(&self, name: &str) -> Option<&'a Value> {
         self.position(name).map(|at| &self.value["env"][at])
     }
@@ -69,7 +73,7 @@ impl<'a> Container<'a> {
 
     /// Whether a variable is set to anything but the empty text, by which many unset one.
     pub(super) fn sets(&self, name: &str) -> bool {
-        self.variable(name).is_some() && self.literal(name) != Some("")
+        self.names(name) && self.literal(name) != Some("")
     }
 
     pub(super) fn mounts(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
@@ -97,6 +101,10 @@ pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
 /// A map of texts below `metadata`.
 pub(super) fn metadata<'a>(object: &'a Value, key: &str) -> Option<&'a Map<String, Value>> {
     object.get("metadata")?.get(key)?.as_object()
+}
+
+pub(super) fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    metadata(object, "annotations")?.get(key)?.as_str()
 }
 
 /// All containers in starting order, ours too.

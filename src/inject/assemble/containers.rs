@@ -43,7 +43,7 @@ pub(super) fn give(draft: &mut Draft, plan: &Plan<'_>) -> Vec<Given> {
             .map(|(name, _)| (*name).to_owned())
             .collect();
         let mut filled = names.clone();
-        filled.retain(|name| container.variable(name).is_some());
+        filled.retain(|name| container.names(name));
         given.push(Given {
             container: container.name.to_owned(),
             names,
@@ -64,13 +64,12 @@ fn missing(container: &Container<'_>, ours: &SdkVariables, token: Option<&str>) 
     wanted.extend(token.map(|token| (TOKEN, token.to_owned())));
     wanted.retain(|(name, _)| !container.sets(name));
     wanted.extend(regions(container, ours));
-    let is_absent = |name: &str| container.variable(name).is_none();
-    if is_absent(STS_ENDPOINTS) && !env_from::may_bring(container, STS_ENDPOINTS) {
+    if !container.names(STS_ENDPOINTS) && !env_from::may_bring(container, STS_ENDPOINTS) {
         wanted.push((STS_ENDPOINTS, "regional".to_owned()));
     }
     // Over an envFrom's too: without it SDKs take the node's role when the sidecar does not answer
     // (https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html).
-    if is_absent(METADATA) && !ours.ec2_metadata {
+    if !container.names(METADATA) && !ours.ec2_metadata {
         wanted.push((METADATA, "true".to_owned()));
     }
     wanted

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::inject::pod::{self, items, metadata};
+use crate::inject::pod::{self, annotation, items};
 
 /// Where Istio's injector lists what it added:
 /// <https://istio.io/latest/docs/reference/config/annotations/#SidecarStatus>.
@@ -75,10 +75,7 @@ pub(super) fn proxies(pod: &Value, named: &[String]) -> Vec<String> {
 
 /// The containers that Istio's injector says it added, whatever a template of one's own calls them.
 pub(super) fn marked(pod: &Value) -> Vec<String> {
-    let status = metadata(pod, "annotations")
-        .and_then(|map| map.get(ISTIO_STATUS))
-        .and_then(Value::as_str);
-    let status: Value = status
+    let status: Value = annotation(pod, ISTIO_STATUS)
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
     let names = ["containers", "initContainers"]

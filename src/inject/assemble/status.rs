@@ -11,7 +11,7 @@ use crate::inject::earlier::{ARCHITECTURES, listed, status as status_of};
 use crate::inject::environment::{REGIONS, env_from};
 use crate::inject::keys::{CA_BUNDLE, INJECTED, INJECTED_BY, PREFIX, STATUS};
 use crate::inject::patch::{Draft, escaped};
-use crate::inject::pod::{LISTS, containers, metadata};
+use crate::inject::pod::{LISTS, annotation, containers, metadata};
 use crate::inject::release;
 use crate::inject::sidecar::Sidecar;
 use crate::version;
@@ -27,8 +27,7 @@ pub(super) fn write(draft: &mut Draft, sidecar: &Sidecar<'_>, given: &[Given], i
     draft.set(ANNOTATIONS, STATUS, &status.to_string());
     draft.set(ANNOTATIONS, INJECTED_BY, &release::mark(sidecar.template));
     write_ca_bundle(draft, sidecar);
-    if !metadata(draft.pod(), "annotations").is_some_and(|map| map.contains_key(DEFAULT_CONTAINER))
-    {
+    if annotation(draft.pod(), DEFAULT_CONTAINER).is_none() {
         draft.set(ANNOTATIONS, DEFAULT_CONTAINER, &app);
     }
     write_callers_answers(draft, sidecar);
@@ -40,9 +39,7 @@ pub(super) fn write(draft: &mut Draft, sidecar: &Sidecar<'_>, given: &[Given], i
 fn write_ca_bundle(draft: &mut Draft, sidecar: &Sidecar<'_>) {
     match sidecar.template.agent.aws_ca_bundle.of_values() {
         Some(pem) => draft.set(ANNOTATIONS, CA_BUNDLE, &pem),
-        None if metadata(draft.pod(), "annotations")
-            .is_some_and(|map| map.contains_key(CA_BUNDLE)) =>
-        {
+        None if annotation(draft.pod(), CA_BUNDLE).is_some() => {
             draft.remove(&format!("{ANNOTATIONS}/{}", escaped(CA_BUNDLE)));
         }
         None => {}
@@ -106,20 +103,17 @@ fn variables(
     for container in sidecar.choice.containers(pod) {
         let now = given.iter().find(|given| given.container == container.name);
         let (names, own) = now.map_or((&[][..], &[][..]), |now| (&now.names, &now.filled));
-        let is_there = |name: &str| container.variable(name).is_some();
         let mut all = listed(&before["env"], container.name);
-        all.extend(
-            names
-                .iter()
-                .filter(|name| !all.contains(name))
-                .cloned()
-                .collect::<Vec<_>>(),
-        );
+        for name in names {
+            if !all.contains(name) {
+                all.push(name.clone());
+            }
+        }
         let mut kept = listed(&before["filled"], container.name);
         kept.retain(|name| !names.contains(name));
         kept.extend_from_slice(own);
         for (map, mut names) in [(&mut env, all), (&mut filled, kept)] {
-            names.retain(|name| is_there(name));
+            names.retain(|name| container.names(name));
             if !names.is_empty() {
                 map.insert(container.name.to_owned(), names.into());
             }
@@ -136,19 +130,13 @@ fn write_callers_answers(draft: &mut Draft, sidecar: &Sidecar<'_>) {
     {
         draft.set(ANNOTATIONS, &format!("{PREFIX}role-arn"), role.as_str());
     }
-    let is_callers = sidecar.template.has_callers_region && !settings.has_explicit_region;
     // As an annotation it would be written over what an envFrom may hold.
-    let is_known = |name: &str| {
-        !sidecar
-            .choice
-            .containers(draft.pod())
-            .any(|container| env_from::may_bring(&container, name))
-    };
-    let region = settings
-        .region
-        .as_ref()
-        .filter(|_| is_callers && REGIONS.into_iter().all(is_known));
-    if let Some(region) = region {
+    let is_unknown = sidecar.choice.containers(draft.pod()).any(|container| {
+        let mut names = REGIONS.into_iter();
+        names.any(|name| env_from::may_bring(&container, name))
+    });
+    let is_callers = sidecar.template.has_callers_region && !settings.has_explicit_region;
+    if let (Some(region), true, false) = (&settings.region, is_callers, is_unknown) {
         draft.set(ANNOTATIONS, &format!("{PREFIX}region"), region.as_str());
     }
 }

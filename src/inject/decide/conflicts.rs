@@ -103,9 +103,8 @@ fn winner(
 /// relative URI for one, and the SDKs for Java, which prefer the variable to the file, an empty
 /// token.
 fn unfillable(container: &Container<'_>, token: Option<&str>) -> Option<&'static str> {
-    let is_there = |variable: &str| container.variable(variable).is_some();
-    if is_there(RELATIVE_URI) {
+    if container.names(RELATIVE_URI) {
         return Some(RELATIVE_URI);
     }
-    (is_there(TOKEN) && token.is_none() && !container.sets(TOKEN)).then_some(TOKEN)
+    (container.names(TOKEN) && token.is_none() && !container.sets(TOKEN)).then_some(TOKEN)
 }

@@ -26,6 +26,9 @@ const LINKERD_KEYS: &str = "config.linkerd.io/";
 
 type Annotations<'a> = Option<&'a Map<String, Value>>;
 
+/// Any STS of AWS: all are outside of clusters, and answer on one port.
+const AWS: &str = "https://sts.amazonaws.com";
+
 /// The server that the agent calls: STS, or the proxy before it.
 #[derive(Clone, Copy)]
 pub(super) struct Upstream {
@@ -46,29 +49,16 @@ impl Upstream {
             .sts_endpoint
             .as_deref()
             .or(sidecar.template.extra_endpoint());
-        let user = sidecar.template.security_context()["runAsUser"].as_u64();
-        let upstream = match (proxy.as_str(), endpoint) {
-            ("", None) => {
-                return Some(Self {
-                    port: 443,
-                    user,
-                    may_be_in_cluster: false,
-                });
-            }
-            ("", Some(endpoint)) => url::endpoint(endpoint, true),
-            (proxy, _) => url::proxy(proxy),
-        };
         // Both were read before, when the settings were.
-        let upstream = upstream.ok()?;
-        let host = upstream.host().filter(|host| !url::is_loopback(host))?;
-        let default = if upstream.scheme_str() == Some("http") {
-            80
-        } else {
-            443
+        let url = match proxy.as_str() {
+            "" => url::endpoint(endpoint.unwrap_or(AWS), true).ok()?,
+            proxy => url::proxy(proxy).ok()?,
         };
+        let host = url.host().filter(|host| !url::is_loopback(host))?;
+        let is_plain = url.scheme_str() == Some("http");
         Some(Self {
-            port: upstream.port_u16().unwrap_or(default),
-            user,
+            port: url.port_u16().unwrap_or(if is_plain { 80 } else { 443 }),
+            user: sidecar.template.security_context()["runAsUser"].as_u64(),
             may_be_in_cluster: may_be_in_cluster(host),
         })
     }
@@ -111,20 +101,24 @@ pub(super) fn excludes(
             .flatten()
             .find_map(|map| map.get(key)?.as_str())
     };
-    let said = |key: &str| items_of(text(key).unwrap_or_default());
-    let is_istio = mesh.proxy == MESHES[0].proxy;
-    let is_beside = |range: &str| !upstream.may_be_in_cluster && !is_everything(range);
-    // An empty list redirects no address.
-    let elsewhere =
-        is_istio && text(ISTIO_RANGES).is_some_and(|only| items_of(only).all(is_beside));
-    said(mesh.ports).any(|range| holds(range, upstream.port))
-        || said(mesh.ranges).any(|range| !is_nodes_own(range))
-        || elsewhere && !said(ISTIO_PORTS).any(|range| holds(range, upstream.port))
-        || is_istio && text(ISTIO_MODE) == Some("NONE")
-        || !is_istio && matches!(text(KUMA_TRANSPARENT), Some("disabled" | "false"))
-        || !is_istio
-            && text(KUMA_USERS)
-                .is_some_and(|rules| rules.split(';').any(|rule| upstream.is_of(rule)))
+    let listed = |key: &str| items_of(text(key).unwrap_or_default());
+    listed(mesh.ports).any(|range| holds(range, upstream.port))
+        || listed(mesh.ranges).any(|range| !is_nodes_own(range))
+        || if mesh.proxy == MESHES[0].proxy {
+            // An empty list redirects no address.
+            let is_elsewhere = text(ISTIO_RANGES).is_some_and(|only| {
+                let mut only = items_of(only);
+                only.all(|range| !upstream.may_be_in_cluster && !is_everything(range))
+            });
+            is_elsewhere && !listed(ISTIO_PORTS).any(|range| holds(range, upstream.port))
+                || text(ISTIO_MODE) == Some("NONE")
+        } else {
+            let mut rules = text(KUMA_USERS)
+                .into_iter()
+                .flat_map(|rules| rules.split(';'));
+            matches!(text(KUMA_TRANSPARENT), Some("disabled" | "false"))
+                || rules.any(|rule| upstream.is_of(rule))
+        }
 }
 
 fn items_of(list: &str) -> impl Iterator<Item = &str> {
