@@ -45,7 +45,7 @@ pub(super) struct SdkVariables {
 
 impl SdkVariables {
     pub(super) fn of(sidecar: &Sidecar<'_>) -> Self {
-        let settings = sidecar.settings;
+        let settings = &sidecar.facts.settings;
         Self {
             port: settings.port,
             region: sidecar.region.as_deref().map(literal),

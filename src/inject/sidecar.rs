@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 
 use super::CONTAINER;
 use super::environment::ENDPOINTS;
-use super::gather::{Choice, PodSettings};
+use super::gather::Facts;
 use super::pod::text;
-use super::template::Template;
 use crate::assume::AttemptTimeout;
 
 pub(super) const TOKEN: &str = "stsidecar-token";
@@ -44,14 +43,10 @@ const INCIDENT_PROBE: &str = "--incident-probe";
 
 /// What the container is rendered from.
 pub(super) struct Sidecar<'a> {
-    pub(super) settings: &'a PodSettings,
-    pub(super) template: &'a Template,
-    pub(super) choice: &'a Choice,
+    pub(super) facts: &'a Facts<'a>,
     pub(super) region: Option<String>,
     /// Its requests and limits.
     pub(super) resources: Value,
-    /// Of everything that decided, for the pod's status and the agent's.
-    pub(super) hash: &'a str,
 }
 
 impl Sidecar<'_> {
@@ -59,14 +54,14 @@ impl Sidecar<'_> {
     pub(super) fn container(&self, document: &str) -> Value {
         let mut container = json!({
             "name": CONTAINER,
-            "image": self.settings.image,
-            "imagePullPolicy": self.template.pull_policy(),
+            "image": self.facts.settings.image,
+            "imagePullPolicy": self.facts.template.pull_policy(),
             "command": [PROGRAM],
             "args": ["run"],
             "restartPolicy": "Always",
             "env": self.environment(document),
             "resources": self.resources,
-            "securityContext": self.template.security_context(),
+            "securityContext": self.facts.template.security_context(),
             // It blocks until credentials are there, and the containers behind a native sidecar
             // wait for it (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/).
             // It must never run out: then the kubelet would restart a waiting agent.
@@ -82,7 +77,7 @@ impl Sidecar<'_> {
         if let Some(probe) = self.incident_probe() {
             container["livenessProbe"] = probe;
         }
-        if self.settings.readiness_probe {
+        if self.facts.settings.readiness_probe {
             // Seconds after the end of credentials the pod is out of its Services, for as long as
             // there are none.
             container["readinessProbe"] = json!({
@@ -92,8 +87,8 @@ impl Sidecar<'_> {
                 "failureThreshold": 2,
             });
         }
-        if self.template.agent.metrics.enabled {
-            let port = self.settings.metrics_port;
+        if self.facts.template.agent.metrics.enabled {
+            let port = self.facts.settings.metrics_port;
             container["ports"] =
                 json!([{ "containerPort": port, "name": PORT_NAME, "protocol": "TCP" }]);
         }
@@ -104,7 +99,7 @@ impl Sidecar<'_> {
     /// is the highest that the API takes, an int32: the kubelet restarts a container after so many
     /// failures in a row, and none are.
     fn incident_probe(&self) -> Option<Value> {
-        let probe = &self.template.agent.incident_probe;
+        let probe = &self.facts.template.agent.incident_probe;
         let period = format!("--period={}", probe.period_seconds);
         probe.enabled.then(|| {
             json!({
@@ -117,7 +112,7 @@ impl Sidecar<'_> {
     }
 
     pub(super) fn environment(&self, document: &str) -> Vec<Value> {
-        let agent = &self.template.agent;
+        let agent = &self.facts.template.agent;
         let mut all: Vec<Value> = self
             .variables(document)
             .into_iter()
@@ -137,7 +132,7 @@ impl Sidecar<'_> {
     /// Ours in their order; of the settings that the document may change, only those that differ
     /// from the agent's own default.
     fn variables(&self, document: &str) -> [(&'static str, Option<String>); 16] {
-        let (own, agent) = (self.settings, &self.template.agent);
+        let (own, agent) = (&self.facts.settings, &self.facts.template.agent);
         let admin = if agent.metrics.enabled {
             "[::]"
         } else {
@@ -162,7 +157,7 @@ impl Sidecar<'_> {
             ("STSIDECAR_LISTEN", Some(listen)),
             ("STSIDECAR_ADMIN_LISTEN", Some(admin_listen)),
             ("STSIDECAR_STATE_DIR", Some(STATE_DIRECTORY.to_owned())),
-            ("STSIDECAR_SETTINGS_HASH", Some(self.hash.to_owned())),
+            ("STSIDECAR_SETTINGS_HASH", Some(self.facts.hash.clone())),
             (ALLOW_INSECURE, self.allow_insecure()),
             (
                 "STSIDECAR_STS_TIMEOUT",
@@ -183,7 +178,7 @@ impl Sidecar<'_> {
     /// Always, unless the operator's own variables have it: a variable beats the document of the
     /// author's ConfigMap, and this is the operator's to allow.
     fn allow_insecure(&self) -> Option<String> {
-        let agent = &self.template.agent;
+        let agent = &self.facts.template.agent;
         let mut extra = agent.extra_env.iter();
         let has_own = extra.any(|extra| text(extra, "name") == Some(ALLOW_INSECURE));
         (!has_own).then(|| agent.allow_insecure_sts.to_string())
@@ -197,26 +192,23 @@ impl Sidecar<'_> {
             // Else the API server mounts the pod's API token here.
             json!({ "mountPath": API_TOKEN_DIRECTORY, "name": NONE, "readOnly": true }),
         ];
-        if self.settings.config.is_some() {
+        if self.facts.settings.config.is_some() {
             mounts.push(
                 json!({ "mountPath": CONFIG_DIRECTORY, "name": CONFIG_VOLUME, "readOnly": true }),
             );
         }
-        if self.template.agent.aws_ca_bundle.file().is_some() {
+        if self.facts.template.agent.aws_ca_bundle.file().is_some() {
             mounts.push(json!({ "mountPath": CA_DIRECTORY, "name": CA, "readOnly": true }));
         }
         mounts
     }
 
     pub(super) fn volumes(&self) -> Vec<Value> {
-        let PodSettings {
-            audience,
-            token_expiration,
-            config,
-            ..
-        } = self.settings;
+        let settings = &self.facts.settings;
         let token = json!({ "serviceAccountToken": {
-            "audience": audience, "expirationSeconds": token_expiration, "path": "token",
+            "audience": settings.audience,
+            "expirationSeconds": settings.token_expiration,
+            "path": "token",
         }});
         // On disk, even an empty one would keep Cluster Autoscaler from removing the pod's node:
         // https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/utils/drain/drain.go
@@ -228,10 +220,10 @@ impl Sidecar<'_> {
             json!({ "name": STATE, "emptyDir": memory }),
             json!({ "name": NONE, "emptyDir": memory }),
         ];
-        if let Some(name) = config {
+        if let Some(name) = &settings.config {
             volumes.push(json!({ "name": CONFIG_VOLUME, "configMap": { "name": name } }));
         }
-        volumes.extend(self.template.agent.aws_ca_bundle.volume(CA));
+        volumes.extend(self.facts.template.agent.aws_ca_bundle.volume(CA));
         volumes
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct Given {
 /// Gives each chosen container what it lacks.
 pub(super) fn give(draft: &mut Draft, plan: &Plan<'_>) -> Vec<Given> {
     let mut given = Vec::new();
-    for container in plan.facts.choice.containers(plan.pod()) {
+    for container in plan.sidecar.facts.choice.containers(plan.pod()) {
         let token = plan.tokens.of(container.name);
         let mut variables = missing(&container, &plan.variables, token);
         variables.extend(proxy::bypass(&container));

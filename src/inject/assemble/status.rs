@@ -25,7 +25,11 @@ pub(super) fn write(draft: &mut Draft, sidecar: &Sidecar<'_>, given: &[Given], i
     let status = status(draft.pod(), sidecar, given, is_narrowed);
     let app = default_container(draft.pod(), sidecar);
     draft.set(ANNOTATIONS, STATUS, &status.to_string());
-    draft.set(ANNOTATIONS, INJECTED_BY, &release::mark(sidecar.template));
+    draft.set(
+        ANNOTATIONS,
+        INJECTED_BY,
+        &release::mark(sidecar.facts.template),
+    );
     write_ca_bundle(draft, sidecar);
     if annotation(draft.pod(), DEFAULT_CONTAINER).is_none() {
         draft.set(ANNOTATIONS, DEFAULT_CONTAINER, &app);
@@ -37,7 +41,7 @@ pub(super) fn write(draft: &mut Draft, sidecar: &Sidecar<'_>, given: &[Given], i
 /// Certificates that go with the pod, for the volume that shows them to the sidecar; those of an
 /// earlier call leave.
 fn write_ca_bundle(draft: &mut Draft, sidecar: &Sidecar<'_>) {
-    match sidecar.template.agent.aws_ca_bundle.of_values() {
+    match sidecar.facts.template.agent.aws_ca_bundle.of_values() {
         Some(pem) => draft.set(ANNOTATIONS, CA_BUNDLE, &pem),
         None if annotation(draft.pod(), CA_BUNDLE).is_some() => {
             draft.remove(&format!("{ANNOTATIONS}/{}", escaped(CA_BUNDLE)));
@@ -59,13 +63,13 @@ fn status(pod: &Value, sidecar: &Sidecar<'_>, given: &[Given], is_narrowed: bool
         "env": env,
         // The chart's, or an annotation's: mirrors and admission controllers rewrite the one in the
         // specification.
-        "image": sidecar.settings.image,
-        "settingsHash": sidecar.hash,
-        "skipped": sidecar.choice.skipped,
+        "image": sidecar.facts.settings.image,
+        "settingsHash": sidecar.facts.hash,
+        "skipped": sidecar.facts.choice.skipped,
         "version": version::VERSION,
         "volumes": volumes,
     });
-    let architectures = json!(sidecar.template.injector.agent_architectures);
+    let architectures = json!(sidecar.facts.template.injector.agent_architectures);
     if is_narrowed || before[ARCHITECTURES] == architectures {
         status[ARCHITECTURES] = architectures;
     }
@@ -76,7 +80,7 @@ fn status(pod: &Value, sidecar: &Sidecar<'_>, given: &[Given], is_narrowed: bool
         status["region"] = region.as_str().into();
     }
     // What is in it the injector has no right to read; the agent logs the hash of what it has read.
-    if let Some(config_map) = &sidecar.settings.config {
+    if let Some(config_map) = &sidecar.facts.settings.config {
         status["config"] = config_map.as_str().into();
     }
     status
@@ -100,7 +104,7 @@ fn variables(
     before: &Value,
 ) -> (Map<String, Value>, Map<String, Value>) {
     let (mut env, mut filled) = (Map::new(), Map::new());
-    for container in sidecar.choice.containers(pod) {
+    for container in sidecar.facts.choice.containers(pod) {
         let now = given.iter().find(|given| given.container == container.name);
         let (names, own) = now.map_or((&[][..], &[][..]), |now| (&now.names, &now.filled));
         let mut all = listed(&before["env"], container.name);
@@ -124,18 +128,22 @@ fn variables(
 
 /// Keeps the flags of `stsidecar inject` for the webhook behind it, which does not know them.
 fn write_callers_answers(draft: &mut Draft, sidecar: &Sidecar<'_>) {
-    let settings = sidecar.settings;
+    let settings = &sidecar.facts.settings;
     // A ConfigMap has its own roles.
     if let (Some(role), true, None) = (&settings.role, settings.has_callers_role, &settings.config)
     {
         draft.set(ANNOTATIONS, &format!("{PREFIX}role-arn"), role.as_str());
     }
     // As an annotation it would be written over what an envFrom may hold.
-    let is_unknown = sidecar.choice.containers(draft.pod()).any(|container| {
-        let mut names = REGIONS.into_iter();
-        names.any(|name| env_from::may_bring(&container, name))
-    });
-    let is_callers = sidecar.template.has_callers_region && !settings.has_explicit_region;
+    let is_unknown = sidecar
+        .facts
+        .choice
+        .containers(draft.pod())
+        .any(|container| {
+            let mut names = REGIONS.into_iter();
+            names.any(|name| env_from::may_bring(&container, name))
+        });
+    let is_callers = sidecar.facts.template.has_callers_region && !settings.has_explicit_region;
     if let (Some(region), true, false) = (&settings.region, is_callers, is_unknown) {
         draft.set(ANNOTATIONS, &format!("{PREFIX}region"), region.as_str());
     }
@@ -147,7 +155,7 @@ fn default_container(pod: &Value, sidecar: &Sidecar<'_>) -> String {
     ordinary.retain(|container| container.list == LISTS[1]);
     let app = ordinary
         .iter()
-        .find(|container| sidecar.choice.has(container.name));
+        .find(|container| sidecar.facts.choice.has(container.name));
     app.or(ordinary.first())
         .map(|container| container.name.to_owned())
         .unwrap_or_default()

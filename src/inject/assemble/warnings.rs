@@ -15,7 +15,7 @@ use crate::inject::pod;
 
 /// All of them; `left_out` is about the pull secrets.
 pub(super) fn of(pod: &Value, plan: &Plan<'_>, left_out: Option<String>) -> Vec<String> {
-    let (choice, request) = (plan.sidecar.choice, plan.facts.request);
+    let (choice, request) = (&plan.sidecar.facts.choice, plan.sidecar.facts.request);
     let mut warnings = Vec::new();
     for container in choice.containers(pod) {
         warnings.extend(precedence::findings(pod, &container));

@@ -15,10 +15,12 @@ use exclusions::{Upstream, excludes};
 
 /// What to say about a pod that may wait in Init for ever: first why, then the ways out.
 pub(super) fn of(pod: &Value, namespace: Option<&Value>, sidecar: &Sidecar<'_>) -> Vec<String> {
-    let Some((container, mesh)) = late_proxy(pod, &sidecar.template.injector.mesh_proxies) else {
+    let Some((container, mesh)) = late_proxy(pod, &sidecar.facts.template.injector.mesh_proxies)
+    else {
         return Vec::new();
     };
-    let Some(upstream) = Upstream::of(sidecar).filter(|_| sidecar.settings.wait_for_credentials)
+    let Some(upstream) =
+        Upstream::of(sidecar).filter(|_| sidecar.facts.settings.wait_for_credentials)
     else {
         return Vec::new();
     };

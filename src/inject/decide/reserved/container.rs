@@ -31,7 +31,7 @@ pub(super) fn difference(
     }
     let (found, ours) = (
         text(container, "image").unwrap_or_default(),
-        sidecar.settings.image.as_str(),
+        sidecar.facts.settings.image.as_str(),
     );
     // Of a marked pod it is replaced, so whatever it was does not run.
     let is_ours = image::is_same(found, ours) || is_marked && image::is_of_a_version(found, ours);

@@ -43,22 +43,18 @@ pub(super) struct Upstream {
 impl Upstream {
     /// None when the call stays in the pod.
     pub(super) fn of(sidecar: &Sidecar<'_>) -> Option<Self> {
-        let proxy = &sidecar.template.agent.http_proxy.https_proxy;
-        let endpoint = sidecar
-            .settings
-            .sts_endpoint
-            .as_deref()
-            .or(sidecar.template.extra_endpoint());
+        let (settings, template) = (&sidecar.facts.settings, sidecar.facts.template);
+        let endpoint = settings.endpoint(template).unwrap_or(AWS);
         // Both were read before, when the settings were.
-        let url = match proxy.as_str() {
-            "" => url::endpoint(endpoint.unwrap_or(AWS), true).ok()?,
+        let url = match template.agent.http_proxy.https_proxy.as_str() {
+            "" => url::endpoint(endpoint, true).ok()?,
             proxy => url::proxy(proxy).ok()?,
         };
         let host = url.host().filter(|host| !url::is_loopback(host))?;
         let is_plain = url.scheme_str() == Some("http");
         Some(Self {
             port: url.port_u16().unwrap_or(if is_plain { 80 } else { 443 }),
-            user: sidecar.template.security_context()["runAsUser"].as_u64(),
+            user: template.security_context()["runAsUser"].as_u64(),
             may_be_in_cluster: may_be_in_cluster(host),
         })
     }
