@@ -1,7 +1,8 @@
 //! `stsidecar inject`: manifests in, injected manifests out, by the same decisions as the webhook.
 //!
-//! Owns what stands in a stream: which documents are workloads, which ServiceAccounts and Namespaces surround
-//! them. A document that is not changed is printed byte for byte. It talks to no cluster.
+//! Owns the command: which workloads of a stream are decided on, and what is printed. A document
+//! that is not changed is printed byte for byte. It talks to no cluster. The parts: `input` reads,
+//! `workloads` and `kinds` find pods, `edit` writes.
 
 mod containers;
 mod edit;
@@ -32,7 +33,8 @@ pub(super) struct Args {
     /// Read manifests from this file; - is standard input
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     filename: PathBuf,
-    /// The role of workloads for which neither an annotation nor a ServiceAccount of the stream names one
+    /// The role of workloads for which neither an annotation nor a ServiceAccount of the stream
+    /// names one
     #[arg(long, value_name = "ARN", value_parser = role)]
     role_arn: Option<String>,
     /// The chart's values: its image, agent and injector keys are read
@@ -44,7 +46,8 @@ pub(super) struct Args {
     /// The namespace of workloads that name none
     #[arg(short, long, value_name = "NAME", default_value = "default")]
     namespace: String,
-    /// Where objects of a further kind hold a pod template: /spec/template, with * for every item; may be repeated
+    /// Where objects of a further kind hold a pod template: /spec/template, with * for every item;
+    /// may be repeated
     #[arg(long, value_name = "GROUP/KIND=PATH", value_parser = PodTemplate::parse)]
     pod_template: Vec<PodTemplate>,
     /// A kind whose containers are left alone without a word; may be repeated
@@ -55,7 +58,7 @@ pub(super) struct Args {
     require: bool,
 }
 
-/// Whose STS it is for is decided later, by what surrounds the pod.
+/// The pod's settings decide later which STS the role is for.
 fn role(text: &str) -> Result<String, String> {
     RoleArn::parse_at(Server::Other, text)
         .map(|role| role.as_str().to_owned())
@@ -173,7 +176,7 @@ impl Run<'_> {
         changed
     }
 
-    /// What an object is called, and what is said of the first of its containers that is in no pod that is known.
+    /// The name of an object, and the warning about its first container that is in no known pod.
     fn passed_over(
         &self,
         document: &Document<'_>,
@@ -270,7 +273,7 @@ fn line(lines: &mut String, name: &str, said: &str) {
     writeln!(lines, "stsidecar: {name}: {said}").expect("a String takes every text");
 }
 
-/// Its author's own wish is no fault, but a pod without credentials is not left without a word either.
+/// A pod that its author excludes is no fault, but the user sees which pods have no credentials.
 fn left_alone(skip: &Skip) -> String {
     let why = match skip.reason {
         "mirror" => "it is the mirror of a static pod".to_owned(),

@@ -155,7 +155,7 @@ def into_venv() -> int | None:
 
 COLUMNS = ("injected", "refused", "passed over", "left alone", "no YAML")
 # Of files in which something was injected: comments that there were and are, lines that are the same, and lines into which
-# something was put, since they were in flow style or held nothing.
+# something was put, since they were in flow style or empty.
 TEXT = ("comments", "kept", "lines", "widened")
 
 

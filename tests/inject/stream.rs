@@ -1,5 +1,5 @@
-//! `stsidecar inject` from the outside: `tests/fixtures/inject/streams/NAME.in.yaml` in, `NAME.out.yaml` out.
-//! `UPDATE_FIXTURES=1` writes the outputs anew, for review.
+//! `stsidecar inject` from the outside: `tests/fixtures/inject/streams/NAME.in.yaml` in,
+//! `NAME.out.yaml` out. `UPDATE_FIXTURES=1` writes the outputs anew, for review.
 
 use std::ffi::OsString;
 use std::fs;
@@ -310,7 +310,8 @@ fn a_byte_order_mark_in_front_of_manifests_stays_and_of_values_is_ignored() {
     assert_eq!(marked.stdout, format!("\u{feff}{}", plain.stdout));
 }
 
-/// The webhook knows no flag of the command line: what was injected by a role of a flag is renewed, not refused.
+/// The webhook knows no flag of the command line: what was injected by a role of a flag is renewed,
+/// not refused.
 #[test]
 fn what_a_flag_said_of_the_role_stays_with_the_workload() {
     let asking = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\n  annotations: {stsidecar.dev/inject: \"true\"}\n\
@@ -355,7 +356,8 @@ fn what_a_flag_said_of_the_region_stays_with_the_workload() {
         "{}",
         again.stderr
     );
-    // Over what an envFrom may hold only an annotation writes it, which a flag for all workloads is not.
+    // Over what an envFrom may hold only an annotation writes it, which a flag for all workloads is
+    // not.
     let unknown = format!("{POD}    envFrom: [{{configMapRef: {{name: platform}}}}]\n");
     let first = inject(&[ROLE, "--region=eu-west-1"], &unknown, "");
     let again = inject(&["--region=eu-west-1"], &first.stdout, "");
@@ -372,7 +374,8 @@ fn what_a_flag_said_of_the_region_stays_with_the_workload() {
     );
 }
 
-/// Comments, quotes, order and indentation as people write them; Flux finds an image by the comment behind it
+/// Comments, quotes, order and indentation as people write them; Flux finds an image by the comment
+/// behind it
 /// (<https://fluxcd.io/flux/guides/image-update/#configure-image-update-for-custom-resources>).
 const BY_HAND: &str = r#"# The shop.
 ---  # one document

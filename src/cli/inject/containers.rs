@@ -1,7 +1,8 @@
 //! Containers wherever they are, by their form: what an object of an unknown kind will run.
 //!
-//! Owns the forms: a pod's lists of containers, a single `container` or `script` (Argo Workflows), `steps` and
-//! `sidecars` (Tekton, Argo Workflows). It changes nothing; `inject` names what it finds and cannot inject.
+//! Owns the forms: a pod's lists of containers, a single `container` or `script` (Argo Workflows),
+//! `steps` and `sidecars` (Tekton, Argo Workflows). It changes nothing; `inject` names what it
+//! finds and cannot inject.
 
 use serde_json::Value;
 
@@ -18,8 +19,8 @@ const LISTS: [&str; 5] = [
 ];
 /// Keys of one container.
 const SINGLE: [&str; 2] = ["container", "script"];
-/// What a container without an image has of its own where an operator fills in the rest. Neither a schema of
-/// containers nor their metrics (`usage`) have it.
+/// What a container without an image has of its own where an operator fills in the rest. Neither a
+/// schema of containers nor their metrics (`usage`) have it.
 const PARTS: [&str; 6] = [
     "args",
     "command",

@@ -1,7 +1,9 @@
-//! A document's text changed so that it means another value; everything that means the same stays byte for byte.
+//! A document's text changed so that it means another value; everything that means the same stays
+//! byte for byte.
 //!
-//! Owns which bytes are taken out and put in: the two values are compared part by part, where `positions` finds the
-//! parts in the text. The result is read again: what does not mean the new value is never returned. `stream` calls it.
+//! Owns which bytes are taken out and put in: the two values are compared part by part, where
+//! `positions` finds the parts in the text. The result is read again: what does not mean the new
+//! value is never returned. `stream` calls it.
 
 mod align;
 mod block;
@@ -270,7 +272,8 @@ impl<'a> Editor<'a> {
         changes
     }
 
-    /// How far what is put into this node is indented: as what is there, else as elsewhere in the document.
+    /// How far what is put into this node is indented: as what is there, else as elsewhere in the
+    /// document.
     fn indent(&self, near: &Node) -> Indent {
         let found = |of_lists| near.indent(of_lists).or_else(|| self.root.indent(of_lists));
         Indent {

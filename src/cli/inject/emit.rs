@@ -1,7 +1,7 @@
 //! What is added to a document, as text: block style in YAML, flow style in brackets, JSON in JSON.
 //!
-//! Owns quoting: a text is plain only when every reader, of YAML 1.1 and 1.2, takes it for a text. What is
-//! read back is what was given; a test draws values to show it. `edit` calls it.
+//! Owns quoting: a text is plain only when every reader, of YAML 1.1 and 1.2, takes it for a text.
+//! What is read back is what was given; a test draws values to show it. `edit` calls it.
 
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
@@ -106,7 +106,8 @@ impl Flow {
     }
 }
 
-/// JSON on lines that are indented by `unit`, the first where it is put, the others also by `margin`.
+/// JSON on lines that are indented by `unit`, the first where it is put, the others also by
+/// `margin`.
 pub(super) fn pretty(value: &Value, margin: &str, unit: &str) -> String {
     let mut out = Vec::new();
     let formatter = PrettyFormatter::with_indent(unit.as_bytes());
@@ -133,7 +134,8 @@ fn literal(text: &str, indent: usize) -> Option<String> {
     let body = text.strip_suffix('\n').unwrap_or(text);
     let printable = |c: char| c == '\n' || c == '\t' || !c.is_control() && !is_special(c);
     let starts = |line: &str| line.starts_with([' ', '\t']) || line.is_empty();
-    // A line of it could be `---` or `...`, which end a document wherever they are not indented (YAML 1.2.2, 9.1).
+    // A line of it could be `---` or `...`, which end a document wherever they are not indented
+    // (<https://yaml.org/spec/1.2.2/#91-documents>).
     if indent == 0 {
         return None;
     }
@@ -144,7 +146,7 @@ fn literal(text: &str, indent: usize) -> Option<String> {
     {
         return None;
     }
-    // Blank lines with spaces in them are told apart badly.
+    // Readers differ in what blank lines with spaces in them are.
     if text
         .lines()
         .any(|line| !line.is_empty() && line.trim().is_empty())
@@ -174,7 +176,8 @@ fn is_special(c: char) -> bool {
     )
 }
 
-/// In double quotes, with the escapes of JSON, which are YAML's too; a text that is JSON itself in single ones.
+/// In double quotes, with the escapes of JSON, which are YAML's too; a text that is JSON itself in
+/// single ones.
 fn quoted(text: &str) -> String {
     if text.contains('"') && !text.chars().any(|c| c.is_control() || is_special(c)) {
         return format!("'{}'", text.replace('\'', "''"));
@@ -189,34 +192,19 @@ fn quoted(text: &str) -> String {
 
 /// Whether a text without quotes is that text to every reader.
 fn is_plain(text: &str) -> bool {
-    const WORDS: [&str; 12] = [
-        "null",
-        "true",
-        "false",
-        "yes",
-        "no",
-        "on",
-        "off",
-        "y",
-        "n",
-        "nan",
-        "inf",
-        "undefined",
-    ];
-    const UNITS: [&str; 13] = [
-        "m", "k", "M", "G", "T", "P", "Ki", "Mi", "Gi", "Ti", "Pi", "s", "h",
-    ];
+    const WORDS: &str = "null true false yes no on off y n nan inf undefined";
+    const UNITS: &str = "m k M G T P Ki Mi Gi Ti Pi s h";
     let Some(first) = text.chars().next() else {
         return false;
     };
     if first.is_ascii_digit() {
         let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
-        return UNITS.contains(&digits);
+        return UNITS.split(' ').any(|unit| unit == digits);
     }
     let inner = |c: char| c.is_ascii_alphanumeric() || "_-./:@+=,$()*%~ ".contains(c);
     (first.is_ascii_alphabetic() || matches!(first, '_' | '/' | '$' | '('))
         && text.chars().all(inner)
         && !text.contains(": ")
         && !text.ends_with([':', ' '])
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str())
+        && !WORDS.split(' ').any(|word| word.eq_ignore_ascii_case(text))
 }

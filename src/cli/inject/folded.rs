@@ -1,8 +1,9 @@
 //! Quoted texts whose further lines begin no deeper than the list or map that they are in.
 //!
-//! go-yaml folds long texts so, and it and libyaml read them, therefore kubectl does; YAML 1.2 wants them deeper
-//! (6.9.1, `s-flow-line-prefix`), as does the parser here. Blanks in front of such a line mean nothing. Owns moving
-//! these lines, and only these, to the right. `yaml` and `edit` ask for it when a document cannot be read as it is.
+//! go-yaml folds long texts so, and it and libyaml read them, therefore kubectl does; YAML 1.2
+//! wants them deeper (<https://yaml.org/spec/1.2.2/#63-line-prefixes>), as does the parser here.
+//! Blanks in front of such a line mean nothing. Owns moving these lines, and only these, to the
+//! right. `yaml` and `edit` ask for it when a document cannot be read as it is.
 
 /// Where a line of the document begins.
 enum State {

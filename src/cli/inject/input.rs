@@ -1,6 +1,7 @@
 //! What `stsidecar inject` reads: the chart's values, and the manifests' documents.
 //!
-//! Owns reading both and the messages about what cannot be read. It decides nothing; `inject` calls it.
+//! Owns reading both and the messages about what cannot be read. It decides nothing; `inject` calls
+//! it.
 
 use std::path::Path;
 

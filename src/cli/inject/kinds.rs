@@ -1,8 +1,9 @@
 //! Which kinds hold complete pods, and where: a table, and what the command's flags add to it.
 //!
 //! Owns the table and the flags' form. A kind is in it when its API types have a pod template
-//! (`core/v1.PodTemplateSpec`) there from which pods come as written. Operators that lay a template over one of
-//! their own (Prometheus, Elasticsearch, Flink, Spark) are not: what they make of it is theirs.
+//! (`core/v1.PodTemplateSpec`) there from which pods come as written. Operators that lay a template
+//! over one of their own (Prometheus, Elasticsearch, Flink, Spark) are not: what they make of it is
+//! theirs.
 
 /// Further places by flag, and kinds that are left alone without a word.
 pub(super) struct Kinds<'a> {
@@ -236,7 +237,8 @@ pub(super) const TABLE: &[(&str, &[&str], &[&str])] = &[
     ),
 ];
 
-/// Objects that hold whole objects: API group, kind and the place of their list. `List`s are not in it.
+/// Objects that hold whole objects: API group, kind and the place of their list. `List`s are not in
+/// it.
 const HOLDERS: &[(&str, &str, &str)] = &[
     ("", "Template", "/objects"),
     ("template.openshift.io", "Template", "/objects"),
@@ -251,7 +253,7 @@ const HOLDERS: &[(&str, &str, &str)] = &[
 ];
 
 /// Where an object's own objects are: a List of any kind has items.
-pub(super) fn held(group: &str, kind: &str) -> Option<&'static str> {
+pub(super) fn items(group: &str, kind: &str) -> Option<&'static str> {
     let holder = HOLDERS
         .iter()
         .find(|(known, name, _)| (*known, *name) == (group, kind));
@@ -260,8 +262,8 @@ pub(super) fn held(group: &str, kind: &str) -> Option<&'static str> {
         .or_else(|| kind.ends_with("List").then_some("/items"))
 }
 
-/// Whether Kubernetes itself makes pods of these kinds: without a template such an object is wrong. An object of
-/// another API may take it from elsewhere (a Rollout's `workloadRef`).
+/// Whether Kubernetes itself makes pods of these kinds: without a template such an object is wrong.
+/// An object of another API may take it from elsewhere (a Rollout's `workloadRef`).
 pub(super) fn needs_a_template(group: &str) -> bool {
     ["", "apps", "batch", "extensions"].contains(&group)
 }

@@ -1,7 +1,7 @@
 //! Where each value of a document is in its text: positions alone, from the parser's events.
 //!
-//! Owns what of the text belongs to a value: where its key or dash is, where its last byte is, in which style it is
-//! written. It reads no value: `yaml` does. `edit` calls it.
+//! Owns what of the text belongs to a value: where its key or dash is, where its last byte is, in
+//! which style it is written. It reads no value: `yaml` does. `edit` calls it.
 
 use std::ops::Range;
 
@@ -41,7 +41,8 @@ pub(super) struct Part {
 }
 
 impl Node {
-    /// How much further to the right than their parents the blocks in here begin: lists of maps, or maps of maps.
+    /// How much further to the right than their parents the blocks in here begin: lists of maps, or
+    /// maps of maps.
     pub(super) fn indent(&self, of_lists: bool) -> Option<usize> {
         let Shape::Block(parts) = &self.shape else {
             return None;

@@ -1,8 +1,9 @@
-//! A stream cut into its documents, without touching a byte of them: YAML, JSON, or one behind the other.
+//! A stream cut into its documents, without touching a byte of them: YAML, JSON, or one behind the
+//! other.
 //!
-//! Owns where a document begins: at a line of three dashes and behind one of three dots, which YAML allows nowhere
-//! else (YAML 1.2.2, 9.1), and behind a JSON value; and what of it is around its value. What a document
-//! means is `yaml`'s; how it is changed, `edit`'s.
+//! Owns where a document begins: at a line of three dashes and behind one of three dots, which YAML
+//! allows nowhere else (<https://yaml.org/spec/1.2.2/#91-documents>), and behind a JSON value; and
+//! what of it is around its value. What a document means is `yaml`'s; how it is changed, `edit`'s.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -58,7 +59,8 @@ fn is_marker(line: &str, marker: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']))
 }
 
-/// Nothing that is part of a value: blank, a comment, a directive, dashes with at most a comment behind them.
+/// Nothing that is part of a value: blank, a comment, a directive, dashes with at most a comment
+/// behind them.
 fn is_empty(line: &str) -> bool {
     let line = line.trim_start_matches(MARK);
     let rest = if is_separator(line) || is_end(line) {
@@ -115,7 +117,7 @@ impl<'a> Document<'a> {
         &self.text[..lines.map(str::len).sum()]
     }
 
-    /// Its value and what follows, with the dashes when they stand on the same line.
+    /// Its value and what follows, with the dashes when they are on the same line.
     fn value(&self) -> &'a str {
         self.text[self.head().len()..].trim_start_matches(MARK)
     }

@@ -1,4 +1,5 @@
-//! What is read is what was written: drawn documents go through text and back, streams through their parts.
+//! What is read is what was written: drawn documents go through text and back, streams through
+//! their parts.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,7 +1,8 @@
-//! What of a stream creates pods, and what stands around them: ServiceAccounts and Namespaces, also in Lists.
+//! What of a stream creates pods, and the ServiceAccounts and Namespaces that they refer to, also
+//! in Lists.
 //!
-//! Owns how objects and pods are found in a document; which kinds hold pods, and where, is `kinds`'. A kind that is
-//! not known is left alone: a foreign `Job` has another shape.
+//! Owns how objects and pods are found in a document; `kinds` knows which kinds contain pods, and
+//! where. A kind that it does not know is left alone: a foreign `Job` has another shape.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ pub(super) struct Workload {
     /// Kind, namespace and name, for messages.
     pub(super) name: String,
     pub(super) namespace: String,
-    /// Where the pod stands in the document.
+    /// The pod's JSON pointer in the document.
     pub(super) pointer: String,
     /// The pod, or the template of one.
     pub(super) pod: Value,
@@ -38,7 +39,8 @@ pub(super) fn objects(document: &Value) -> Vec<Object<'_>> {
     found
 }
 
-/// `of` is what an object is that does not say so: the API server leaves both out of a list's items.
+/// `of` is what an object is that does not say so: the API server leaves both out of a list's
+/// items.
 fn collect<'a>(
     value: &'a Value,
     place: String,
@@ -49,7 +51,7 @@ fn collect<'a>(
         Some(kind) => (group(value).unwrap_or_default(), kind),
         None => of,
     };
-    let items = kinds::held(group, kind).and_then(|path| Some((path, value.pointer(path)?)));
+    let items = kinds::items(group, kind).and_then(|path| Some((path, value.pointer(path)?)));
     let Some((path, Value::Array(items))) = items else {
         return found.push(Object {
             group,

@@ -1,8 +1,8 @@
 //! YAML as Kubernetes' tools read it, as a JSON value.
 //!
-//! Owns what a text means: `yes` is true, `0644` is octal, merges (`<<`) are followed, a key twice is an error
-//! (YAML 1.1, by go-yaml, which <https://github.com/kubernetes-sigs/yaml> reads with). It knows no positions: those are
-//! `positions`'. `input` and `edit` call it.
+//! Owns what a text means: `yes` is true, `0644` is octal, merges (`<<`) are followed, a key twice
+//! is an error (YAML 1.1, by go-yaml, which <https://github.com/kubernetes-sigs/yaml> reads with).
+//! It knows no positions: those are `positions`'. `input` and `edit` call it.
 
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! Edits where values are one below the other.
 //!
-//! Owns which lines a member or an item is, and where new lines go: behind the last line of the value before them, and
-//! behind the comments there that are indented as far as it is. A comment further to the left belongs to what follows.
+//! Owns which lines a member or an item is, and where new lines go: behind the last line of the
+//! value before them, and behind the comments there that are indented as far as it is. A comment
+//! further to the left belongs to what follows.
 
 use serde_json::Value;
 
@@ -104,8 +105,8 @@ impl Editor<'_> {
         margin.trim_matches(BLANKS).is_empty()
     }
 
-    /// Takes its lines out, with the line break in front of them; of leading parts, which the first line of the
-    /// document may be one of, with that behind them.
+    /// Takes its lines out, with the line break in front of them; of leading parts, which the first
+    /// line of the document may be one of, with that behind them.
     fn remove_lines(&mut self, part: &Part, is_leading: bool) {
         let start = line_start(self.text, part.start);
         let end = line_end(self.text, part.value.end);
@@ -117,7 +118,8 @@ impl Editor<'_> {
         }
     }
 
-    /// The end of the line behind which the part of this index begins; none when that is in front of everything.
+    /// The end of the line behind which the part of this index begins; none when that is in front
+    /// of everything.
     fn line_before(
         &self,
         parts: &[Part],
@@ -127,8 +129,8 @@ impl Editor<'_> {
     ) -> Option<usize> {
         if !is_first {
             let is_list = parts[0].key.is_empty();
-            // What is below the last item of a list can belong to the next key, which is at the same column, and what
-            // is below a document to the next one.
+            // What is below the last item of a list can belong to the next key, which is at the
+            // same column, and what is below a document to the next one.
             let column = (column + usize::from(is_list)).max(1);
             let end = line_end(self.text, parts[at - 1].value.end);
             return Some(self.behind_comments(end, column));
@@ -144,7 +146,8 @@ impl Editor<'_> {
         }
     }
 
-    /// The end of the last line of comments below this line end that begin at this column or further to the right.
+    /// The end of the last line of comments below this line end that begin at this column or
+    /// further to the right.
     fn behind_comments(&self, end: usize, column: usize) -> usize {
         let (mut found, mut at) = (end, end);
         while let Some(rest) = self.text[at..].split_once('\n').map(|(_, rest)| rest) {

@@ -1,6 +1,7 @@
 //! Edits in brackets.
 //!
-//! Owns commas, those behind the last part included, and lines: where each part begins a line, new ones do.
+//! Owns commas, those behind the last part included, and lines: where each part begins a line, new
+//! ones do.
 
 use serde_json::Value;
 

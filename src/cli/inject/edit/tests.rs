@@ -141,7 +141,8 @@ fn members_and_items_take_the_form_of_their_neighbours() {
 #[test]
 fn new_lines_are_behind_the_value_before_them_and_its_comments() {
     for (text, pointer, expected) in [
-        // Indented as far as the map, a comment is in it; further to the left it belongs to what follows.
+        // Indented as far as the map, a comment is in it; further to the left it belongs to what
+        // follows.
         (
             "a:\n  b: 1 # b\n\n  # of a\n # of c\nc: 1\n",
             "/a/new",

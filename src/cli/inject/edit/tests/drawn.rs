@@ -1,5 +1,5 @@
-//! Documents as authors write them, in every style, with comments: whatever is changed, the text means it, and what
-//! is not touched is still there.
+//! Documents as authors write them, in every style, with comments: whatever is changed, the text
+//! means it, and what is not touched is still there.
 
 mod author;
 

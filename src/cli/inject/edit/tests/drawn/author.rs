@@ -1,4 +1,5 @@
-//! An author of manifests: block and flow style, quotes, indentation, blank lines and comments as they come.
+//! An author of manifests: block and flow style, quotes, indentation, blank lines and comments as
+//! they come.
 
 use std::fmt::Write as _;
 
