@@ -196,8 +196,7 @@ impl Run<'_> {
                 format!("{what}: it is no object of Kubernetes"),
             ));
         }
-        let slash = if object.group.is_empty() { "" } else { "/" };
-        let kind = format!("{}{slash}{}", object.group, object.kind);
+        let kind = kinds::name(object.group, object.kind);
         let what = format!(
             "{what}: --pod-template={kind}=PATH names where such an object holds a complete pod template, \
          --ignore={kind} passes it over without a word"
