@@ -102,6 +102,20 @@ impl Form {
         }
     }
 
+    /// Whether its content signs requests; a token or an assertion is a parameter of one.
+    #[must_use]
+    pub fn signs(&self) -> bool {
+        match self {
+            Self::AccessKey { .. } => true,
+            Self::Token
+            | Self::OAuthToken
+            | Self::Assertion
+            | Self::Totp
+            | Self::Code
+            | Self::Context => false,
+        }
+    }
+
     /// Reads a content.
     ///
     /// # Errors

@@ -4,12 +4,10 @@
 //! present or not, every text as `shown` has it, policies as their length; external ids are shown, since AWS does not
 //! treat them as secret.
 
-mod step;
-
 use serde_json::{Map, Value, json};
 
 use super::{Client, Config, Shutdown};
-use crate::assume::{Policy, Profile};
+use crate::assume::{Policy, Profile, Step};
 use crate::session::schedule::RefreshAt;
 use crate::telemetry::Format;
 use crate::{shown, sts};
@@ -69,7 +67,7 @@ fn shown_texts(value: Value) -> Value {
 /// are not vended. How STS is reached (a proxy, a CA bundle, time-outs) is not in it: the credentials are the same.
 #[must_use]
 pub fn fingerprint(profile: &Profile, sts: &sts::Settings) -> String {
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     let sts::Settings {
         region,
         endpoint,
@@ -82,7 +80,7 @@ pub fn fingerprint(profile: &Profile, sts: &sts::Settings) -> String {
     let policies = profile
         .steps
         .iter()
-        .map(|step| step.restriction()?.policy.as_ref().map(Policy::as_str));
+        .map(|step| step.restriction()?.policy.map(Policy::as_str));
     let described = json!({
         "version": VERSION,
         "steps": steps(profile),
@@ -97,7 +95,32 @@ pub fn fingerprint(profile: &Profile, sts: &sts::Settings) -> String {
 }
 
 fn steps(profile: &Profile) -> Value {
-    profile.steps.iter().map(|step| step::value(step)).collect()
+    profile.steps.iter().map(|step| described(step)).collect()
+}
+
+/// The parameters of one exchange under their keys in the configuration file: a policy is its length, a file its path.
+fn described(step: &Step) -> Value {
+    let mut keys = without_nothing(json!(step));
+    keys["operation"] = json!(step.operation());
+    keys
+}
+
+/// Leaves out what is not there.
+fn without_nothing(value: Value) -> Value {
+    let is_nothing = |value: &Value| match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    };
+    match value {
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| (key, without_nothing(value)))
+            .filter(|(_, value)| !is_nothing(value))
+            .collect(),
+        other => other,
+    }
 }
 
 fn client(client: &Client) -> Value {

@@ -7,14 +7,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
 use crate::assume::{
-    AccessKeyFile, Mfa, MfaCode, ProfileName, Reply, ReplyDetails, SerialNumber, SessionDuration,
-    SessionToken, WebIdentity,
+    Mfa, MfaCode, ProfileName, Reply, ReplyDetails, SerialNumber, SessionToken, WebIdentity,
 };
 use crate::cache;
 use crate::credentials::Secret;
 use crate::failure::Class;
 use crate::material::Form;
-use crate::role::Server;
 use crate::session::Held;
 use crate::sts::Request;
 use crate::time::Wall;
@@ -315,16 +313,11 @@ async fn codes_are_those_of_the_time_at_sts_whatever_our_wall_clock_says() {
     std::fs::write(&secret, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").expect("written");
     let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
     let step = Step::SessionToken(SessionToken {
-        keys: AccessKeyFile {
-            path: keys,
-            profile: "default".to_owned(),
-            server: Server::Aws,
-        },
-        duration: SessionDuration::LONGEST,
         mfa: Some(Mfa {
             serial_number,
-            code: MfaCode::Secret(secret),
+            code: MfaCode::Secret(secret.into()),
         }),
+        ..SessionToken::new(keys)
     });
     let mut refresher = driving(
         step,

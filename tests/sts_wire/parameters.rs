@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use stsidecar::assume::{
-    ExternalId, Policy, PolicyArn, Restriction, SourceIdentity, Step, Tag, TagKey,
+    ExternalId, Policy, PolicyArn, PolicyArns, SourceIdentity, Step, Tag, TagKey, Tags,
 };
 use stsidecar::failure::Class;
 use stsidecar::role::Region;
@@ -18,20 +18,20 @@ use super::{
     ROLE, TARGET, client, enter, exchange, hop, now, request, role, settings, token, web_identity,
 };
 
-fn restriction() -> Restriction {
+fn policy() -> Policy {
     let policy = Policy::parse(
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#,
     );
+    policy.expect("a policy")
+}
+
+fn policy_arns() -> PolicyArns {
     let arns = [
         "arn:aws:iam::aws:policy/ReadOnlyAccess",
         "arn:aws:iam::111122223333:policy/b",
     ];
-    Restriction {
-        policy: Some(policy.expect("a policy")),
-        policy_arns: arns
-            .map(|arn| PolicyArn::parse(arn).expect("a policy ARN"))
-            .into(),
-    }
+    let arns = arns.map(|arn| PolicyArn::parse(arn).expect("a policy ARN"));
+    Vec::from(arns).try_into().expect("two policies")
 }
 
 #[tokio::test]
@@ -40,11 +40,12 @@ async fn web_identity_sends_its_parameters_unsigned() {
     let (token, step) = (
         token(),
         Step::WebIdentity(stsidecar::assume::WebIdentity {
-            restriction: restriction(),
+            policy: Some(policy()),
+            policy_arns: policy_arns(),
             ..web_identity()
         }),
     );
-    let policy = restriction().policy.expect("a policy").to_string();
+    let policy = policy().to_string();
     exchange(
         &client(&sts.url()),
         request(step, Proof::Token(token.clone())),
@@ -112,16 +113,17 @@ async fn a_hop_sends_its_parameters_signed_with_the_credentials_of_the_step_befo
     let sts = FakeSts::start();
     let client = client(&sts.url());
     let entry = enter(&client).await.expect("the entry's reply").credentials;
-    let restriction = restriction();
-    let policy = restriction.policy.clone().expect("a policy").to_string();
     let step = Step::Role(stsidecar::assume::Role {
-        restriction,
+        policy: Some(policy()),
+        policy_arns: policy_arns(),
         external_id: Some(ExternalId::parse("partner:42/x").expect("an id")),
-        tags: vec![
+        tags: Tags::from(vec![
             Tag::parse("team", "data + ärger=1/2").expect("a tag"),
             Tag::parse("empty", "").expect("a tag"),
-        ],
-        transitive_tag_keys: vec![TagKey::parse("team").expect("a key")],
+        ]),
+        transitive_tag_keys: vec![TagKey::parse("team").expect("a key")]
+            .try_into()
+            .expect("one key"),
         source_identity: Some(SourceIdentity::parse("alice").expect("an identity")),
         ..role()
     });
@@ -129,6 +131,7 @@ async fn a_hop_sends_its_parameters_signed_with_the_credentials_of_the_step_befo
         .await
         .expect("the hop's reply");
     let call = &sts.calls()[1];
+    let policy = policy().to_string();
     let expected = BTreeMap::from([
         ("RoleArn", TARGET),
         ("RoleSessionName", "shop.checkout-0"),

@@ -21,7 +21,7 @@ pub(super) fn check(path: &str, steps: &[Step]) -> Result<(), Error> {
     let mut inherited: Vec<(usize, &TagKey)> = Vec::new();
     let mut identity: Option<(usize, &SourceIdentity)> = None;
     for (at, hop) in hops.iter().enumerate() {
-        for tag in &hop.tags {
+        for tag in hop.tags.iter() {
             if let Some((first, _)) = inherited.iter().find(|(_, key)| key.same_as(&tag.key)) {
                 let problem = format!(
                     "chain[{first}] hands this tag down, and STS lets no later hop set it again"
@@ -66,8 +66,10 @@ mod tests {
                 .iter()
                 .filter(|_| hands_down)
                 .map(|tag| tag.key.clone())
-                .collect(),
-            tags,
+                .collect::<Vec<_>>()
+                .try_into()
+                .expect("few"),
+            tags: tags.into(),
             source_identity: identity.map(|text| SourceIdentity::parse(text).expect("an identity")),
             ..Role::new(RoleArn::parse("arn:aws:iam::111122223333:role/app").expect("a role"))
         })

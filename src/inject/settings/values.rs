@@ -136,9 +136,9 @@ pub(super) fn policies(server: Server, texts: &[&str]) -> Result<Vec<String>, St
     let policy_arns = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let restriction = Restriction {
         policy: None,
-        policy_arns,
+        policy_arns: &policy_arns,
     };
-    if restriction.policy_arns.len() > Restriction::MOST_POLICY_ARNS {
+    if policy_arns.len() > Restriction::MOST_POLICY_ARNS {
         return Err(format!(
             "at most {} policies",
             Restriction::MOST_POLICY_ARNS
@@ -150,8 +150,7 @@ pub(super) fn policies(server: Server, texts: &[&str]) -> Result<Vec<String>, St
             Restriction::MOST_CHARACTERS
         ));
     }
-    Ok(restriction
-        .policy_arns
+    Ok(policy_arns
         .iter()
         .map(|arn| arn.as_str().to_owned())
         .collect())

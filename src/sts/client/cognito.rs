@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::capture::{Beginning, LONGEST_BODY, Seen, envelope};
 use super::sent::Sent;
 use super::{Client, check, evidence, host};
-use crate::assume::{Cognito, Reply, ReplyDetails};
+use crate::assume::{Cognito, Reply, ReplyDetails, Service};
 use crate::failure::{Class, Evidence, Failure, Kind};
 use crate::sts::connector::{CaBundle, connector};
 use crate::sts::error_document::{self, ErrorDocument};
@@ -42,7 +42,7 @@ impl Pools {
     pub(super) fn new(settings: &Settings, bundle: Option<CaBundle>) -> Self {
         // Its own endpoint, or AWS's; never the STS's.
         let settings = Settings {
-            endpoint: settings.cognito_endpoint.clone(),
+            endpoint: settings.endpoint_of(Service::Cognito).cloned(),
             ..settings.clone()
         };
         Self {
