@@ -28,7 +28,7 @@ use ring::digest::{SHA256, digest};
 
 pub use access::{Access, Alone, profile_of};
 pub use clients::Client;
-pub use describe::fingerprint;
+pub use describe::{described_step, fingerprint};
 pub use environment::{Flags, Origin, Sources};
 pub use error::Error;
 pub use file::SCHEMA;
@@ -84,7 +84,7 @@ pub struct ReadFile {
 pub struct Shutdown {
     /// The longest time to the end.
     pub grace: Duration,
-    /// The end comes when nobody asked for this long; at most `grace`.
+    /// The end comes when no request came for this long; at most `grace`.
     pub idle: Duration,
 }
 

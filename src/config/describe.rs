@@ -95,11 +95,16 @@ pub fn fingerprint(profile: &Profile, sts: &sts::Settings) -> String {
 }
 
 fn steps(profile: &Profile) -> Value {
-    profile.steps.iter().map(|step| described(step)).collect()
+    profile
+        .steps
+        .iter()
+        .map(|step| described_step(step))
+        .collect()
 }
 
 /// The parameters of one exchange under their keys in the configuration file: a policy is its length, a file its path.
-fn described(step: &Step) -> Value {
+#[must_use]
+pub fn described_step(step: &Step) -> Value {
     let mut keys = without_nothing(json!(step));
     keys["operation"] = json!(step.operation());
     keys

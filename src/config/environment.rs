@@ -88,7 +88,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A value that somebody gave.
+/// A value as it was given, not parsed yet.
 #[derive(Clone)]
 pub struct Given {
     /// Who.

@@ -87,7 +87,7 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, 
 const LONGEST: usize = 1 << 20;
 
 impl Document {
-    /// Reads YAML, and with it JSON; `origin` names the file or the variable in errors, which tell line and column.
+    /// Reads YAML, and with it JSON; `origin` names the file or the variable in errors.
     ///
     /// # Errors
     /// When it is not YAML, holds an unknown key, or a value of the wrong kind.

@@ -16,7 +16,7 @@ pub struct Setting {
     pub key: Option<&'static str>,
     /// What it is when nothing sets it; a text the setting itself would accept.
     pub default: Option<&'static str>,
-    /// What stands for the value in the help.
+    /// The value's name in the help.
     pub placeholder: &'static str,
     /// What it does.
     pub help: &'static str,

@@ -112,7 +112,7 @@ fn request(step: &Step) -> (&'static str, Form) {
             request.tags(&step.tags);
         }
         Step::Cognito(step) => {
-            // What GetId takes is told apart by its own call in the table.
+            // What GetId takes is checked by its own call in the table.
             request.set("IdentityId", Some(&step.identity_pool_id));
             request.set("CustomRoleArn", step.custom_role_arn.as_ref());
             let login = step
@@ -144,7 +144,7 @@ fn request(step: &Step) -> (&'static str, Form) {
 /// Whether the profile of a seed was accepted; what is wrong with the answer, otherwise.
 fn judge(seed: u64) -> Result<bool, String> {
     let (profile, odd) = profile(seed);
-    let told = |what: String| {
+    let fault = |what: String| {
         Err(format!(
             "seed {seed}: {what}\n  wrong on purpose: {odd:?}\n  {profile}"
         ))
@@ -154,12 +154,12 @@ fn judge(seed: u64) -> Result<bool, String> {
             let requests: Vec<_> = steps.iter().map(|step| request(step)).collect();
             match take_chain(&requests) {
                 Ok(()) => Ok(true),
-                Err(refusal) => told(format!("accepted, but STS refuses: {refusal:?}")),
+                Err(refusal) => fault(format!("accepted, but STS refuses: {refusal:?}")),
             }
         }
-        Err(message) if odd.is_empty() => told(format!("nothing is wrong, but: {message}")),
+        Err(message) if odd.is_empty() => fault(format!("nothing is wrong, but: {message}")),
         Err(message) if odd.iter().any(|key| message.contains(key)) => Ok(false),
-        Err(message) => told(format!("the message names no wrong key: {message}")),
+        Err(message) => fault(format!("the message names no wrong key: {message}")),
     }
 }
 

@@ -31,7 +31,7 @@ const DUAL_STACK_FIPS: [&str; 4] = ["us-east-1", "us-east-2", "us-west-1", "us-w
 pub(super) struct Pools {
     settings: Settings,
     bundle: Option<CaBundle>,
-    /// Made for the first call: whoever has no pool need not read certificates for one.
+    /// Made for the first call: without a pool no certificates are read for one.
     connector: OnceLock<Result<SharedHttpConnector, String>>,
     /// By pool, login and subject; for the life of the process.
     identities: Mutex<BTreeMap<String, String>>,
@@ -151,7 +151,7 @@ impl Client {
             .as_ref()
             .is_err_and(|failure| failure.code == "ResourceNotFoundException")
         {
-            // Somebody deleted the identity; the next call makes another.
+            // The identity was deleted; the next call makes another.
             self.identities().remove(&known_as);
         }
         let (answer, envelope) = answered?;
