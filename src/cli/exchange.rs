@@ -104,7 +104,9 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assume::{AccessKeyFile, Mfa, MfaCode, ProfileName, Role, SerialNumber, Step};
+    use crate::assume::{
+        AccessKeyFile, Mfa, MfaCode, ProfileName, Role, SectionName, SerialNumber, Step,
+    };
     use crate::role::{RoleArn, Server};
 
     struct Unasked;
@@ -124,13 +126,13 @@ mod tests {
         let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
         let step = Arc::new(Step::Role(Role {
             keys: Some(AccessKeyFile {
-                path: directory.path().join("missing"),
-                profile: "default".to_owned(),
+                path: directory.path().join("missing").into(),
+                profile: SectionName::default(),
                 server: Server::Aws,
             }),
             mfa: Some(Mfa {
                 serial_number,
-                code: MfaCode::Code(written),
+                code: MfaCode::Code(written.into()),
             }),
             ..Role::new(role_arn)
         }));
