@@ -27,6 +27,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::failure::root_cause;
 use crate::http::{Listeners, take};
 use crate::metrics::Registry;
 use crate::shutdown::Signals;
@@ -234,7 +235,7 @@ fn certificate(
 
 /// The API server by the pod's ServiceAccount, or by a kubeconfig where there is one.
 async fn client() -> Result<Client, Error> {
-    let cluster = |error: &dyn std::error::Error| Error::Cluster(objects::root(error));
+    let cluster = |error: &(dyn std::error::Error + 'static)| Error::Cluster(root_cause(error));
     let config = kube::Config::infer()
         .await
         .map_err(|error| cluster(&error))?;

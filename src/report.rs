@@ -1,8 +1,9 @@
-//! What `/status`, the readiness page and the probe show of a profile: plain values, nothing secret.
+//! What `/status`, the readiness page and the probe show of a profile: plain values, nothing
+//! secret.
 //!
-//! Owns the JSON of a profile in `/status`. The refresher sends a new report after every step, the admin
-//! surface puts it into its document, and `stsidecar status` reads that again, perhaps of another
-//! version: what it does not know is skipped, what is missing is empty.
+//! Owns the JSON of a profile in `/status`. The refresher sends a new report after every step, the
+//! admin surface puts it into its document, and `stsidecar status` reads that again, perhaps of
+//! another version: what it does not know is skipped, what is missing is empty.
 
 use serde::de::value::{self, StringDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -60,8 +61,8 @@ impl Report {
         self.hops.last()
     }
 
-    /// The role that a line about the newest failure names: of the exchange that failed, or the vended one where that
-    /// asks for none.
+    /// The role that a line about the newest failure names: of the exchange that failed, or the
+    /// vended one where that asks for none.
     #[must_use]
     pub fn role_in_question(&self) -> Option<&str> {
         let failed = self
@@ -134,7 +135,7 @@ pub struct TokenReport {
 pub struct IncidentReport {
     /// When the first of them failed, in whichever exchange.
     pub failing_since: Option<Wall>,
-    /// When what is vended ends, as STS said; nothing when nothing was held.
+    /// When what is vended ends, as STS said; nothing without credentials.
     pub credentials_end: Option<Wall>,
     /// The same on the boot clock, from which its moments follow.
     #[serde(skip)]

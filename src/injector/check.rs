@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::config::Config;
-use super::objects::root;
+use crate::failure::root_cause;
 use crate::finding::Finding;
 use crate::inject;
 
@@ -201,7 +201,7 @@ async fn call(
     match timeout(LIMIT, client.request(request)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(kube::Error::Api(status))) => Err(refusal(Some(status.code), status.message)),
-        Ok(Err(error)) => Err(refusal(None, root(&error))),
+        Ok(Err(error)) => Err(refusal(None, root_cause(&error))),
         Err(_) => Err(refusal(
             None,
             format!("no answer of the API server within {LIMIT:?}"),

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::config::is_object_name;
-use crate::failure::safe_line;
+use crate::failure::{root_cause, safe_line};
 use crate::time::{Boot, Wall};
 
 /// Events that wait to be posted; a burst beyond it says nothing new.
@@ -160,7 +160,7 @@ impl Poster {
             let (namespace, owner) = (event.namespace.clone(), event.owner.name.clone());
             let problem = match timeout(LIMIT, self.post(event)).await {
                 Ok(Ok(())) => continue,
-                Ok(Err(error)) => super::objects::root(&error),
+                Ok(Err(error)) => root_cause(&error),
                 Err(_) => format!("no answer of the API server within {LIMIT:?}"),
             };
             tracing::warn!(namespace, owner, problem, "an event could not be posted");

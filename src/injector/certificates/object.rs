@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use crate::failure::with_causes;
 use crate::time::Wall;
 
 /// Shown by the API server in `metadata.managedFields`.
@@ -188,7 +189,7 @@ impl Object {
                 "the API server answered {}: {}",
                 status.code, status.message
             )),
-            other => self.failed(chain(other)),
+            other => self.failed(with_causes(other)),
         }
     }
 
@@ -196,10 +197,4 @@ impl Object {
         let object = self.title.clone();
         Error::Failed { object, reason }
     }
-}
-
-/// An error with its causes: alone it says "client error (Connect)".
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

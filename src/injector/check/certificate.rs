@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::failure::root_cause;
 use crate::finding::Finding;
 use crate::injector::certificates::{inspect, others_due};
-use crate::injector::objects::root;
 use crate::time::Wall;
 
 const SUBJECT: &str = "certificate";
@@ -40,7 +40,7 @@ pub(super) async fn judge(
             return vec![trust(&chain, host, address, bundles, now), life];
         }
         Ok(Err(error)) => (
-            format!("{address} shows none: {}", root(&error)),
+            format!("{address} shows none: {}", root_cause(&error)),
             "look whether the injector's pods are ready: kubectl get pods",
         ),
         Err(_) => (
