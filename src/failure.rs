@@ -15,7 +15,7 @@ mod text;
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use answer::is_known_code;
 pub use causes::{causes, root_cause, with_causes};
@@ -23,7 +23,7 @@ pub use code::{Cause, Code, FileFault, Kind, OwnCode, PermissionDenied, Permissi
 pub use text::{middle_cut, safe_line, without_tokens};
 
 /// How a failure is retried. The names are the values of the metric label `reason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Network, 5xx, identity provider unreachable: backoff.

@@ -27,6 +27,7 @@ pub(super) fn report<A>(
         role_arn: last
             .and_then(|step| step.role_arn())
             .map(ToString::to_string),
+        ready: None,
         session_name: last
             .and_then(|step| step.session_name())
             .and(names.last().and_then(Option::as_ref))
@@ -53,7 +54,7 @@ pub(super) fn report<A>(
             ErrorReport {
                 code: failure.code.text().into_owned(),
                 message: failure.message.clone(),
-                class: failure.class,
+                class: Some(failure.class),
                 hint: failure.hint().into_owned(),
                 request_id: failure.request_id.clone(),
                 hop: at,
