@@ -40,12 +40,7 @@ pub(super) async fn all<A: Assume>(
         let proof = match outcomes.last() {
             None => {
                 let (_, form) = profile.source_file();
-                of_source(
-                    source.value.as_deref(),
-                    source.error.as_deref(),
-                    &form,
-                    sts.server_time(),
-                )
+                of_source(&source, &form, sts.server_time())
             }
             Some(Ok(reply)) => Ok(Proof::Signer(reply.credentials.clone())),
             Some(Err(_)) => break,
