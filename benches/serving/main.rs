@@ -97,8 +97,8 @@ fn compare(agent: &Agent, table: &mut Table) -> std::io::Result<String> {
     );
     let paced = Duration::from_secs(5);
     table.paced(
-        sides.agent.1.paced(1000, paced)?,
-        sides.bare.1.paced(1000, paced)?,
+        &sides.agent.1.paced(1000, paced)?,
+        &sides.bare.1.paced(1000, paced)?,
     );
     table.memory("after the load", &sides.agent.0)?;
     Ok(body)

@@ -130,7 +130,7 @@ impl Agent {
 
     /// The command, to be run once.
     pub fn command(&self, wrapper: &[&str]) -> Command {
-        let path = |name| self.directory.path().join(name);
+        let directory = self.directory.path();
         let mut command = wrapped(wrapper, &self.binary);
         command
             .arg("run")
@@ -138,13 +138,19 @@ impl Agent {
             .env("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/bench")
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_ENDPOINT_URL_STS", format!("http://{}", self.sts))
-            .env("AWS_WEB_IDENTITY_TOKEN_FILE", path("token"))
-            .env("STSIDECAR_AUTHORIZATION_TOKEN_FILE", path("authorization"))
-            .env("STSIDECAR_STATE_DIR", path("state"))
+            .env("AWS_WEB_IDENTITY_TOKEN_FILE", directory.join("token"))
+            .env(
+                "STSIDECAR_AUTHORIZATION_TOKEN_FILE",
+                directory.join("authorization"),
+            )
+            .env("STSIDECAR_STATE_DIR", directory.join("state"))
             .env("STSIDECAR_LISTEN", self.address.to_string())
             .env("STSIDECAR_ADMIN_LISTEN", "127.0.0.1:0")
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(path("log")).map_or_else(|_| Stdio::null(), Stdio::from));
+            .stderr(
+                std::fs::File::create(directory.join("log"))
+                    .map_or_else(|_| Stdio::null(), Stdio::from),
+            );
         command
     }
 

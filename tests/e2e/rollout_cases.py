@@ -14,7 +14,7 @@ from .load import NOWHERE, Load
 from .release import INJECTOR, NAMESPACE, Release, values_file
 from .workloads import PREFIX, Place, expect, holds
 
-# More at a time than the API server keeps connections, so that injectors of before are asked too if any is left.
+# More at a time than the API server keeps connections, so that old injectors are asked too if any is left.
 PODS = 40
 AT_ONCE = 8
 REGISTRATION = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{INJECTOR}"
@@ -22,7 +22,7 @@ REGISTERED = "stsidecar_injector_webhook_registered"
 
 
 def new4(context: Context) -> str:
-    """By Helm 4: no pod has the values of before once `helm upgrade --wait` returned, and none failed on the way"""
+    """By Helm 4: no pod has the old values once `helm upgrade --wait` returned, and none failed on the way"""
     return changed(context, "helm4")
 
 

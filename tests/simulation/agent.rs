@@ -82,10 +82,9 @@ impl Agent {
         if self.is_down {
             return EndpointAnswer::Down;
         }
-        let alive = |published: &&Published| published.deadline.since(now).as_secs_f64() > 10.0;
         self.published
             .as_ref()
-            .filter(alive)
+            .filter(|published| published.deadline.since(now).as_secs_f64() > 10.0)
             .map_or(EndpointAnswer::Refused, EndpointAnswer::Vended)
     }
 }

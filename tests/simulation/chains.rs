@@ -5,7 +5,6 @@
 //! source identity.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -38,12 +37,10 @@ fn steps() -> Vec<Arc<Step>> {
     let mut profile = case["profile"].clone();
     profile["webIdentity"]["tokenFile"] = json!("/var/run/token");
     let document = json!({"region": "eu-central-1", "profiles": {"default": profile}}).to_string();
-    let variable = |name: &str| (name == "STSIDECAR_CONFIG_INLINE").then(|| document.clone());
-    let read = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
     let loaded = Config::load(&Sources {
         flags: &Flags::default(),
-        variable: &variable,
-        read: &read,
+        variable: &|name| (name == "STSIDECAR_CONFIG_INLINE").then(|| document.clone()),
+        read: &|_| Err(std::io::ErrorKind::NotFound.into()),
     });
     loaded.expect("an accepted profile").config.profiles[0]
         .steps
@@ -102,15 +99,15 @@ fn judge(steps: &[Arc<Step>], issued: &[IssuedSession]) {
 
 fn orders() -> Vec<Vec<usize>> {
     (0..EXCHANGES).fold(vec![vec![]], |orders, _| {
-        let longer = |order: Vec<usize>| {
-            let left = (0..EXCHANGES)
-                .filter(|hop| !order.contains(hop))
-                .collect::<Vec<_>>();
-            left.into_iter()
-                .map(move |hop| [order.clone(), vec![hop]].concat())
-        };
-        orders.into_iter().flat_map(longer).collect()
+        orders.iter().flat_map(|order| longer(order)).collect()
     })
+}
+
+/// An order, continued by each hop that is not in it.
+fn longer(order: &[usize]) -> impl Iterator<Item = Vec<usize>> {
+    (0..EXCHANGES)
+        .filter(|hop| !order.contains(hop))
+        .map(move |hop| [order, &[hop]].concat())
 }
 
 /// Calls of each exchange on each day, those that an outage refused apart.
@@ -119,17 +116,16 @@ fn three_days(
     order: &[usize],
     durations: &[DurationSetting],
 ) -> (Run, [[u64; EXCHANGES]; DAYS], u64) {
-    let outage = |(at, hop): (usize, &usize)| Fault {
+    let outages = order.iter().zip(0..).map(|(hop, at)| Fault {
         amount: (*hop as f64 + 0.5) / EXCHANGES as f64,
         ..Fault::new(
             Kind::HopOutage,
-            (at as u64 * 14 + 5) * HOUR + seed * 20_000,
+            (at * 14 + 5) * HOUR + seed * 20_000,
             OUTAGE,
         )
-    };
-    let faults = order.iter().enumerate().map(outage).collect();
+    });
     let mut run = Run::new(Scenario {
-        faults,
+        faults: outages.collect(),
         ..Scenario::calm(seed, DAYS as u64 * DAY, durations.to_vec())
     });
     let (mut days, mut before) = ([[0; EXCHANGES]; DAYS], [0; EXCHANGES]);
@@ -146,12 +142,13 @@ fn three_days(
 fn four_hops_outlive_outages_of_each_exchange_in_every_order_at_no_more_calls_than_needed() {
     let steps = steps();
     assert_eq!(steps.len(), EXCHANGES);
-    let has = |test: fn(&stsidecar::assume::Role) -> bool| {
-        steps
-            .iter()
-            .any(|step| matches!(&**step, Step::Role(role) if test(role)))
-    };
-    assert!(has(|role| role.external_id.is_some()) && has(|role| role.source_identity.is_some()));
+    let roles = steps.iter().filter_map(|step| match &**step {
+        Step::Role(role) => Some(role),
+        _ => None,
+    });
+    let roles: Vec<_> = roles.collect();
+    assert!(roles.iter().any(|role| role.external_id.is_some()));
+    assert!(roles.iter().any(|role| role.source_identity.is_some()));
     let durations: Vec<DurationSetting> = steps.iter().map(|step| step.duration()).collect();
     let (orders, mut most) = (orders(), (0, [[0; EXCHANGES]; DAYS], 0));
     assert_eq!(orders.len(), 120);

@@ -1,10 +1,8 @@
 //! SDKs in the application: what they cache, when they ask again, and what they call a failure.
 
-use stsidecar::credentials::Credentials;
-
-use super::agent::EndpointAnswer;
+use super::agent::{Agent, EndpointAnswer};
 use super::clocks::{Clocks, MINUTE, SECOND};
-use super::sts::{Sts, serial};
+use super::sts::Sts;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sdk {
@@ -56,13 +54,8 @@ impl Client {
         })
     }
 
-    /// Calls AWS once; `ask` is a request to the endpoint.
-    pub fn act(
-        &mut self,
-        clocks: &Clocks,
-        sts: &Sts,
-        ask: impl FnOnce() -> EndpointAnswer<Credentials>,
-    ) -> AwsCall {
+    /// Calls AWS once, and before it the agent's endpoint where the SDK would.
+    pub fn act(&mut self, clocks: &Clocks, sts: &Sts, agent: &Agent) -> AwsCall {
         let left = self.left(clocks);
         let (wants, insists) = match self.sdk {
             Sdk::Fresh => (true, true),
@@ -76,12 +69,10 @@ impl Client {
             ),
         };
         if wants || left.is_none() {
-            match ask() {
-                EndpointAnswer::Vended(credentials) => {
-                    self.cached = Some((
-                        serial(&credentials.access_key_id),
-                        credentials.expiration.unix_seconds(),
-                    ));
+            match agent.answer(clocks.boot()) {
+                EndpointAnswer::Vended(published) => {
+                    let expiration = published.credentials.expiration.unix_seconds();
+                    self.cached = Some((published.serial, expiration));
                     self.fetched = clocks.t;
                 }
                 EndpointAnswer::Down => return AwsCall::Worked,

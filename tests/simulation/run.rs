@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use stsidecar::session::Event;
 
-use super::agent::{Agent, EndpointAnswer, digest};
+use super::agent::{Agent, digest};
 use super::checks::{Checks, Tally};
 use super::clients::{Client, Sdk};
 use super::clocks::{Clocks, HOUR, MINUTE};
@@ -219,15 +219,7 @@ impl Run {
             return;
         }
         self.check_read();
-        let boot = self.clocks.boot();
-        let ask = || match self.agent.answer(boot) {
-            EndpointAnswer::Vended(published) => {
-                EndpointAnswer::Vended(published.credentials.clone())
-            }
-            EndpointAnswer::Refused => EndpointAnswer::Refused,
-            EndpointAnswer::Down => EndpointAnswer::Down,
-        };
-        let call = self.clients[at].act(&self.clocks, &self.sts, ask);
+        let call = self.clients[at].act(&self.clocks, &self.sts, &self.agent);
         let sdk = self.clients[at].sdk;
         self.check_aws_call(sdk, call);
     }

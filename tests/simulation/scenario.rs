@@ -28,6 +28,10 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
 }
 
+fn pick<T: Copy>(random: &mut Rng, from: &[T]) -> T {
+    from[random.usize(0..from.len())]
+}
+
 pub fn fixed(minutes: u64) -> DurationSetting {
     let duration = SessionDuration::from_duration(Duration::from_mins(minutes));
     DurationSetting::Fixed(duration.expect("15 min to 12 h"))
@@ -51,7 +55,6 @@ impl Scenario {
     /// Everything drawn from the seed.
     pub fn drawn(seed: u64, until: u64) -> Self {
         let random = &mut Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let pick = |random: &mut Rng, from: &[DurationSetting]| from[random.usize(0..from.len())];
         let longest = DurationSetting::Longest;
         let mut durations = vec![pick(
             random,
@@ -64,15 +67,15 @@ impl Scenario {
                 longest,
             ],
         )];
-        let hops = [1, 1, 1, 2, 2, 3, 5][random.usize(0..7)];
+        let hops = pick(random, &[1, 1, 1, 2, 2, 3, 5]);
         durations.resize_with(hops, || {
             pick(random, &[fixed(15), fixed(60), fixed(60), fixed(60)])
         });
         let maximum = match durations[0] {
             DurationSetting::Fixed(_) => 43_200,
-            DurationSetting::Longest => [3600, 4 * 3600, 43_200][random.usize(0..3)],
+            DurationSetting::Longest => pick(random, &[3600, 4 * 3600, 43_200]),
         };
-        let fraction = [0.2, 0.2, 0.2, 0.1, 0.33, 0.5][random.usize(0..6)];
+        let fraction = pick(random, &[0.2, 0.2, 0.2, 0.1, 0.33, 0.5]);
         let words = [
             Class::DurationTooLong,
             Class::Config,
@@ -81,8 +84,8 @@ impl Scenario {
             Class::Source,
             Class::Transient,
         ];
-        let refusal = words[random.usize(0..words.len())];
-        let token_life = [10 * MINUTE, HOUR, DAY][random.usize(0..3)];
+        let refusal = pick(random, &words);
+        let token_life = pick(random, &[10 * MINUTE, HOUR, DAY]);
         Self {
             seed,
             until,

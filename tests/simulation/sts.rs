@@ -203,12 +203,7 @@ impl Sts {
             ),
         ];
         for (kind, class, concerned) in table {
-            let applies = |fault: &Fault| match kind {
-                Kind::HopOutage => (fault.amount * EXCHANGES as f64) as usize == hop,
-                Kind::Throttling => busy <= fault.amount,
-                _ => true,
-            };
-            if concerned && self.active(active, kind, applies) {
+            if concerned && self.active(active, kind, |fault| reaches(fault, hop, busy)) {
                 return Some(class);
             }
         }
@@ -261,6 +256,15 @@ impl Sts {
             date: (!dateless).then_some(date),
             details: ReplyDetails::default(),
         }
+    }
+}
+
+/// Whether a fault makes a difference to a call of this hop.
+fn reaches(fault: &Fault, hop: usize, busy: f64) -> bool {
+    match fault.kind {
+        Kind::HopOutage => (fault.amount * EXCHANGES as f64) as usize == hop,
+        Kind::Throttling => busy <= fault.amount,
+        _ => true,
     }
 }
 
