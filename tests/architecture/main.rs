@@ -3,6 +3,7 @@
 
 mod contributing;
 mod crates;
+mod documents;
 mod files;
 mod layers;
 mod pages;
