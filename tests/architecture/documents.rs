@@ -1,5 +1,5 @@
-//! The form of pages: rows of `docs/threats.md` and `docs/faults.md` name the test that holds them, which `pages` looks
-//! for, and every decision has its page and its line in the index.
+//! The form of pages: rows of `docs/threats.md` and `docs/faults.md` name the test that holds them,
+//! which `pages` looks for, and every decision has its page and its line in the index.
 
 use std::collections::BTreeSet;
 

@@ -21,7 +21,8 @@ fn regex(pattern: &str) -> Regex {
 }
 
 static CODE_SPAN: LazyLock<Regex> = LazyLock::new(|| regex(r"`([^`\n]+)`"));
-/// A file of code or a page, or anything below a folder of the checkout's root, with a test's name behind it.
+/// A file of code or a page, or anything below a folder of the checkout's root, with
+/// a test's name behind it.
 static PATH: LazyLock<Regex> = LazyLock::new(|| {
     regex(concat!(
         r"^(?:(?:[\w.-]+/)*[\w-]+\.(?:rs|py|md|go|cjs|tpl)",
@@ -71,8 +72,8 @@ fn named(file: &str, line: &str) -> Vec<String> {
     found
 }
 
-/// What a text names that is not there. A file of another project is named beside its project's URL, or its own URL is
-/// in the text.
+/// What a text names that is not there. A file of another project is named beside its project's
+/// URL, or its own URL is in the text.
 fn missing(file: &str, text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
     let (mut wrong, mut is_fenced) = (Vec::new(), false);

@@ -1,7 +1,9 @@
-//! README.md's tables against the programs: settings from the table of settings, metrics from registries with
-//! every stage on them. `UPDATE=1 cargo test --test readme` writes them anew, for review.
+//! README.md's tables against the programs: settings from the table of settings,
+//! metrics from registries with every stage on them. `UPDATE=1 cargo test --test
+//! readme` writes them anew, for review.
 //!
-//! The versions of Kubernetes are those that the cluster's tests run, and the oldest of them is what the chart asks for.
+//! The versions of Kubernetes are those that the cluster's tests run, and the oldest of them is
+//! what the chart asks for.
 
 #![allow(
     clippy::disallowed_methods,

@@ -1,5 +1,5 @@
-//! The metrics of both programs: README.md's tables, and what must hold for every metric: a help text, and all series
-//! there from the start.
+//! The metrics of both programs: README.md's tables, and what must hold for every metric: a help
+//! text, and all series there from the start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
