@@ -1,9 +1,10 @@
 //! The admin surface: probes, metrics and status, for kubelet, Prometheus and `stsidecar status`.
 //!
-//! Owns `/livez`, `/readyz`, `/metrics`, `/status`, `/retry` and `/incident` on a port of its own that never serves
-//! credentials. Probes and metrics take any Host and forwarding headers, because the API server's proxy sends them; role
-//! and claims are for who asks from this pod (`locality.rs`). It never decides anything: readers, reports and flags come
-//! in, and the wish for a retry goes out (`retry.rs`). `surface.rs` routes.
+//! Owns `/livez`, `/readyz`, `/metrics`, `/status`, `/retry` and `/incident` on a port of its own
+//! that never serves credentials. Probes and metrics take any Host and forwarding headers, because
+//! the API server's proxy sends them; role and claims are shown to requests from this pod only
+//! (`locality.rs`). It never decides anything: readers, reports and flags come in, and the wish for
+//! a retry goes out (`retry.rs`). `surface.rs` routes.
 
 mod clients;
 mod incidents;
@@ -81,8 +82,8 @@ impl Admin {
         .await
     }
 
-    /// A request for credentials would reach us and be answered with them, whichever profile it is for, and it
-    /// will stay so: not while draining.
+    /// A request for credentials would reach us and be answered with them, whichever profile it is
+    /// for, and it will stay so: not while draining.
     fn is_ready(&self) -> bool {
         *self.listening.borrow()
             && !*self.draining.borrow()
@@ -152,7 +153,7 @@ impl Admin {
     }
 }
 
-/// The value of a query parameter; empty when it stands alone.
+/// The value of a query parameter; empty when it has none.
 pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -160,12 +161,12 @@ pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// A plain text that nobody keeps.
+/// A plain text that no cache keeps.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
     answer(status, TEXT, body)
 }
 
-/// An answer of this type that nobody keeps.
+/// An answer of this type that no cache keeps.
 pub(crate) fn answer(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;

@@ -1,10 +1,12 @@
-//! The composition: takes a configuration apart, makes every stage, joins every task, and ends in order.
+//! The composition: takes a configuration apart, makes every stage, joins every task, and ends in
+//! order.
 //!
-//! Owns the process while it runs: its two runtimes, which stage gets which end of which channel, the drain
-//! at the end. It holds no rule of any stage. `cli` calls [`run`] and turns its error into an exit code.
+//! Owns the process while it runs: its two runtimes, which stage gets which end of which channel,
+//! the drain at the end. It holds no rule of any stage. `cli` calls [`run`] and turns its error
+//! into an exit code.
 //!
-//! Order at start: token files first (the application may be waiting for them), then the listeners, then
-//! the first exchange; the watches last, because start-up should not pay for them.
+//! Order at start: token files first (the application may be waiting for them), then the listeners,
+//! then the first exchange; the watches last, because start-up should not pay for them.
 
 mod admin_task;
 mod endpoint_thread;
@@ -89,7 +91,8 @@ impl Error {
     }
 }
 
-/// Runs until a signal has been followed and the drain is over. `dropped` counts the lines that the log loses.
+/// Runs until a signal has been followed and the drain is over. `dropped` counts the lines that the
+/// log loses.
 ///
 /// # Errors
 /// When the agent cannot start, or one of its stages ends by itself.
@@ -249,7 +252,8 @@ async fn end(
     Ok(())
 }
 
-/// What runs here, for which roles and against which STS, in one line; then everything a support case needs.
+/// What runs here, for which roles and against which STS, in one line; then everything a support
+/// case needs.
 fn announce(config: &Config, warnings: &[String], sts: &Client) {
     let profiles: Vec<&str> = config
         .profiles

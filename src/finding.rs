@@ -1,6 +1,7 @@
 //! What one check found: how grave it is, and what to do about it.
 //!
-//! A plain value, which the doctors of the agent and of the injector make and `cli` prints. It judges nothing.
+//! A plain value, which the doctors of the agent and of the injector make and `cli` prints. It
+//! judges nothing.
 
 use serde::Serialize;
 

@@ -7,8 +7,8 @@
 //!                                    sts  (AssumeRoleWithWebIdentity, AssumeRole)
 //! ```
 //!
-//! Modules stand in layer order; a file imports only from layers above its own in this list, or its own
-//! children. `tests/architecture/` holds that, and ARCHITECTURE.md says why.
+//! Modules are listed in layer order; a file imports only from layers above its own in this list,
+//! or its own children. `tests/architecture/` holds that, and ARCHITECTURE.md says why.
 
 // Values: pure, no tasks, no clocks, no files.
 pub mod assume;

@@ -214,9 +214,10 @@ impl Session {
         let Some(parent) = at.checked_sub(1) else {
             return true;
         };
-        let alive = |held: &Held| held.alive(now, PARENT_MARGIN.min(held.lifetime / 10));
-        !self.is_former(self.hops[parent].identity())
-            && self.hops[parent].held.as_ref().is_some_and(alive)
+        let Some(held) = &self.hops[parent].held else {
+            return false;
+        };
+        !self.is_former(held.identity) && held.alive(now, PARENT_MARGIN.min(held.lifetime / 10))
     }
 
     fn next_wake(&self, now: Now) -> Option<Boot> {

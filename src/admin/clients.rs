@@ -1,8 +1,10 @@
-//! The clients of the credentials endpoint, as `/status` and the metrics show them: who last asked when.
+//! The clients of the credentials endpoint, as `/status` and the metrics show them: when each last
+//! asked.
 //!
-//! Owns what is shown of a client. The request path notes the boot clock, which it reads anyway; people and Prometheus
-//! see the wall clock. It keeps nothing: a client that has not asked since the agent's start has asked never. `admin`
-//! calls it, and `stsidecar status` reads a [`ClientStatus`].
+//! Owns what is shown of a client. The request path notes the boot clock, which it reads anyway;
+//! people and Prometheus see the wall clock. It keeps nothing: a client that has not asked since
+//! the agent's start has asked never. `admin` calls it, and `stsidecar status` reads a
+//! [`ClientStatus`].
 
 use std::sync::Arc;
 

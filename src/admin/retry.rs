@@ -1,7 +1,9 @@
-//! `POST /retry`: what fails is tried now instead of after its backoff, and the answer says what came of it.
+//! `POST /retry`: what fails is tried now instead of after its backoff, and the answer says what
+//! came of it.
 //!
-//! Owns how often one may ask (once in [`EVERY`]) and the outcome's words; who may is `locality`'s. It decides nothing
-//! about calls: each profile's session does, within its call budget. `admin` routes to it.
+//! Owns how often a retry is taken (once in [`EVERY`]) and the outcome's words; `locality` owns
+//! from where. It decides nothing about calls: each profile's session does, within its call budget.
+//! `admin` routes to it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,11 +18,11 @@ use crate::http::{Connection, Reply, Response};
 use crate::report::{Report, known_word};
 use crate::time::Boot;
 
-/// A person needs no more, and a program that asks without end costs no more than a call for each failing hop in this
-/// time.
+/// A person needs no more, and a program that asks without end costs no more than a call for each
+/// failing hop in this time.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// When the newest retry was taken, whoever asked and for whichever profile.
+/// When the newest retry was taken, for whichever profile.
 #[derive(Default)]
 pub(super) struct Turn(Mutex<Option<Boot>>);
 
@@ -46,7 +48,8 @@ pub struct Retried {
     /// What came of it so far.
     #[serde(deserialize_with = "known_word")]
     pub outcome: Option<RetryOutcome>,
-    /// Whether the session had no call left at that moment, so that the retry came up to a second later.
+    /// Whether the session had no call left at that moment, so that the retry came up to a second
+    /// later.
     pub waited_for_budget: bool,
 }
 
@@ -85,8 +88,8 @@ struct PassedOn {
 }
 
 impl Surface {
-    /// Asks the profiles for a retry, or that of `?profile=NAME`, and answers with the status `?wait=SECONDS` later at
-    /// most. The peer is known to be one that may read the status.
+    /// Asks the profiles for a retry, or that of `?profile=NAME`, and answers with the status
+    /// `?wait=SECONDS` later at most. The peer is known to be one that may read the status.
     pub(super) fn retry(&self, query: &str, connection: &Connection) -> Reply {
         match self.pass_on(query) {
             Ok(PassedOn { wait, of: asked }) => {

@@ -1,8 +1,8 @@
 //! `/status` and the readiness lines: what the profiles say, put together at request time.
 //!
-//! Owns the JSON document of `/status`, for who writes and who reads it, and the lines of `/readyz?verbose`. It
-//! keeps no state of its own and shows no secret: a [`Report`] holds none. `admin` serves it, `stsidecar
-//! status` reads it.
+//! Owns the JSON document of `/status`, for who writes and who reads it, and the lines of
+//! `/readyz?verbose`. It keeps no state of its own and shows no secret: a [`Report`] holds none.
+//! `admin` serves it, `stsidecar status` reads it.
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -28,7 +28,8 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// `[+]profile default ok`, or why not. `detailed` adds the role, which only this pod should read.
+    /// `[+]profile default ok`, or why not. `detailed` adds the role, which only this pod should
+    /// read.
     pub(super) fn line(&self, detailed: bool) -> String {
         if self.answers.is_available() {
             return format!("[+]profile {} ok\n", self.name);
@@ -59,8 +60,8 @@ fn one_line(text: &str) -> String {
         .collect()
 }
 
-/// The document of `/status`. Of another version's, what is unknown here is skipped and what is missing
-/// is empty.
+/// The document of `/status`. Of another version's, what is unknown here is skipped and what is
+/// missing is empty.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[expect(

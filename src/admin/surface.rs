@@ -1,7 +1,8 @@
-//! Which request of the admin surface is answered with what, and by whom it may be made.
+//! Which request of the admin surface is answered with what, and where it may come from.
 //!
-//! Owns paths, methods and query parameters, and what connections share: the places of those who wait, the turn of a
-//! retry, the lines that were handed out. `locality` decides what comes from this pod. `admin` serves it.
+//! Owns paths, methods and query parameters, and what connections share: the places of those who
+//! wait, the turn of a retry, the lines that were handed out. `locality` decides what comes from
+//! this pod. `admin` serves it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +58,7 @@ impl Surface {
         let path = uri.path();
         let allowed: &[Method] = match path {
             "/livez" | "/readyz" | "/metrics" | "/status" => &[Method::GET, Method::HEAD],
-            // Who reads must not take a line from the kubelet.
+            // A reader must not take a line from the kubelet.
             "/retry" | "/incident" => &[Method::POST],
             _ => {
                 return Reply::now(text(
@@ -88,7 +89,8 @@ impl Surface {
         }
     }
 
-    /// A line for the pod's events, or nothing; `period` is until the next call. What ends in order is no incident.
+    /// A line for the pod's events, or nothing; `period` is until the next call. What ends in order
+    /// is no incident.
     fn incident(&self, query: &str) -> Response {
         let Some(Ok(period)) = parameter(query, "period").map(str::parse::<u32>) else {
             return text(StatusCode::BAD_REQUEST, "period is a number of seconds\n");

@@ -1,7 +1,7 @@
 //! The admin surface as a task of the shared runtime.
 //!
-//! Owns what it shows of which profile and client. A port that is taken is waited for: a restart of the sidecar
-//! takes its pod out of Services. `agent` starts it.
+//! Owns what it shows of which profile and client. A port that is taken is waited for: a restart of
+//! the sidecar takes its pod out of Services. `agent` starts it.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -105,7 +105,8 @@ mod tests {
 
     use super::*;
 
-    /// Another process on `[::]` must be noticed: the kubelet's probes of an IPv6 pod would reach it.
+    /// Another process on `[::]` must be noticed: the kubelet's probes of an IPv6 pod would reach
+    /// it.
     #[tokio::test]
     async fn an_admin_address_that_is_taken_is_waited_for_and_not_left_for_another_family() {
         // Two addresses that every machine has play the two families.

@@ -1,8 +1,8 @@
 //! The credentials endpoint on a thread of its own, and the token files of its clients.
 //!
-//! Owns which client gets which profile's answers, and the endpoint's limits. A port that is taken is waited for: a
-//! restart of the sidecar takes its pod out of Services, so nothing here ends the process while waiting could still
-//! help. `agent` starts it.
+//! Owns which client gets which profile's answers, and the endpoint's limits. A port that is taken
+//! is waited for: a restart of the sidecar takes its pod out of Services, so nothing here ends the
+//! process while waiting could still help. `agent` starts it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,8 +20,9 @@ use crate::{authorization, clock};
 
 /// Descriptors that connections must leave to everything else.
 const RESERVED_DESCRIPTORS: u64 = 64;
-/// A connection that sends the longest head byte by byte costs 30 kB, most of it a buffer of hyper: this many stay
-/// at 16 MB, well below the 32 MiB of the injected container, and no pod has so many clients.
+/// A connection that sends the longest head byte by byte costs 30 kB, most of it a buffer of hyper:
+/// this many stay at 16 MB, well below the 32 MiB of the injected container, and no pod has so many
+/// clients.
 const MOST_CONNECTIONS: u64 = 512;
 
 /// The endpoint while it runs.
@@ -48,8 +49,8 @@ impl Endpoint {
 
 /// Writes the token file of every client, and gives the tokens in the same order.
 ///
-/// A file that is there is kept, so two of them may hold the same token (copies, one Secret mounted twice). The
-/// token decides who asks, so then one client would be given the other's profile.
+/// A file that is there is kept, so two of them may hold the same token (copies, one Secret mounted
+/// twice). The token decides who asks, so then one client would be given the other's profile.
 pub(super) fn tokens(clients: &[Client]) -> Result<Vec<Secret>, Error> {
     let mut tokens: Vec<Secret> = Vec::with_capacity(clients.len());
     for client in clients {
@@ -125,8 +126,9 @@ fn limits(descriptors: u64) -> Limits {
     Limits::new(usize::try_from(room).unwrap_or(usize::MAX))
 }
 
-/// Waits until the endpoint's address is ours, then serves it. Who asks `localhost` may mean the second one, and would
-/// show its token to whoever has that: so it is waited for too, and left out only where it does not exist.
+/// Waits until the endpoint's address is ours, then serves it. A client that asks `localhost` may
+/// mean the second one, and would show its token to the process that has that: so it is waited for
+/// too, and left out only where it does not exist.
 async fn serve(
     listen: Listen,
     bound: watch::Sender<bool>,

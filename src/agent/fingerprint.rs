@@ -1,10 +1,10 @@
-//! What decides whose credentials a profile has, as one text: its digest is kept beside saved credentials,
-//! which another configuration never vends.
+//! What decides whose credentials a profile has, as one text: its digest is kept beside saved
+//! credentials, which another configuration never vends.
 //!
-//! Owns what counts: every step as the configuration describes it, the policies' own texts, and where STS is. How
-//! STS is reached (a proxy, a CA bundle, time-outs) does not: the credentials are the same. The form is stored:
-//! `tests/fixtures/fingerprint.jsonl` has it for every source, and no `Debug` is in it. `agent` and the
-//! simulator call it.
+//! Owns what counts: every step as the configuration describes it, the policies' own texts, and
+//! where STS is. How STS is reached (a proxy, a CA bundle, time-outs) does not: the credentials are
+//! the same. The form is stored: `tests/fixtures/fingerprint.jsonl` has it for every source, and no
+//! `Debug` is in it. `agent` and the simulator call it.
 
 use serde_json::json;
 
@@ -12,8 +12,8 @@ use crate::assume::{Policy, Profile};
 use crate::config::described_step;
 use crate::sts::{Endpoint, Settings};
 
-/// Changes with every change of the form or of what a value means. An agent that finds credentials saved under
-/// another one asks STS at its start instead of vending them.
+/// Changes with every change of the form or of what a value means. An agent that finds credentials
+/// saved under another one asks STS at its start instead of vending them.
 const VERSION: u32 = 1;
 
 /// The text. It may hold an external id: it is hashed, and never shown.

@@ -1,7 +1,8 @@
-//! Making the parts of each profile: its token file, its answer, its report, its series, what was kept.
+//! Making the parts of each profile: its token file, its answer, its report, its series, what was
+//! kept.
 //!
-//! Owns which channel end goes where. Readers and receivers go to the surfaces, everything else into the
-//! profile's [`Parts`], which outlive a refresher that panics.
+//! Owns which channel end goes where. Readers and receivers go to the surfaces, everything else
+//! into the profile's [`Parts`], which outlive a refresher that panics.
 
 use std::sync::Arc;
 

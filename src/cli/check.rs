@@ -1,8 +1,9 @@
-//! `stsidecar check`: the doctor. It takes the settings of `run` and tries everything that they lead to.
+//! `stsidecar check`: the doctor. It takes the settings of `run` and tries everything that they
+//! lead to.
 //!
-//! Owns the order of the checks and what they look at; each judgement is a function of its own below. It
-//! changes nothing and asks a running agent nothing, so it can be run beside one. What STS issues is dropped
-//! unseen.
+//! Owns the order of the checks and what they look at; each judgement is a function of its own
+//! below. It changes nothing and asks a running agent nothing, so it can be run beside one. What
+//! STS issues is dropped unseen.
 
 mod assertion;
 mod calls;

@@ -1,6 +1,7 @@
 //! How what `check` found is printed: one line for each finding, as text or as JSON.
 //!
-//! Owns the shape of both forms. It judges nothing: the findings come from `check`, the agent's or the injector's.
+//! Owns the shape of both forms. It judges nothing: the findings come from `check`, the agent's or
+//! the injector's.
 
 use std::fmt::Write;
 
@@ -60,6 +61,7 @@ impl Findings {
 
     /// Prints it and answers `code`.
     pub(super) fn print(&self, output: Output, world: &mut World<'_>, code: u8) -> u8 {
+        // <https://no-color.org>: any text but an empty one.
         let coloured = world.stdout_is_terminal
             && (world.variable)("NO_COLOR").is_none_or(|set| set.is_empty());
         let text = match output {

@@ -1,4 +1,5 @@
-//! Commands from the outside: arguments, environment and a scripted agent in; streams and exit code out.
+//! Commands from the outside: arguments, environment and a scripted agent in; streams and exit code
+//! out.
 
 mod clients;
 mod credential_process;

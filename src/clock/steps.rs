@@ -1,7 +1,9 @@
 //! Steps of the wall clock: an operator or NTP set it, or a paused virtual machine was corrected.
 //!
-//! Owns the realtime timerfd that the kernel cancels when the clock is set, so a step is known at once and
-//! nothing polls. It never says what a step means: the driver turns one into a single event.
+//! Owns the realtime timerfd that the kernel cancels when the clock is set
+//! (`TFD_TIMER_CANCEL_ON_SET`, <https://man7.org/linux/man-pages/man2/timerfd_create.2.html>), so a
+//! step is known at once and nothing polls. It never says what a step means: the driver turns one
+//! into a single event.
 
 use std::time::Duration;
 
@@ -12,10 +14,12 @@ use tokio::io::unix::AsyncFd;
 use super::timer::{SLICE, arm, expired, open};
 use crate::time::{Boot, Wall};
 
-/// The smallest step that is reported. Below it no decision differs, and time daemons make many of them.
+/// The smallest step that is reported. Below it no decision differs, and time daemons make many of
+/// them.
 const SMALLEST: u64 = 5_000;
 
-/// Never reached, so that the timer is only ever cancelled: the year 2242, which every kernel can hold.
+/// Never reached, so that the timer is only ever cancelled: the year 2242, which every kernel can
+/// hold.
 const FAR: Duration = Duration::from_secs(1 << 33);
 
 /// One step of the wall clock.
@@ -104,8 +108,8 @@ fn offset((boot, wall): (Boot, Wall)) -> i128 {
 
 /// Arms the timer to be cancelled by the next step; whether that worked.
 ///
-/// The kernel answers ECANCELED when the clock was set since the last look: armed all the same, and the
-/// comparison that follows sees that step.
+/// The kernel answers ECANCELED when the clock was set since the last look: armed all the same, and
+/// the comparison that follows sees that step.
 fn watch(timer: &AsyncFd<OwnedFd>) -> bool {
     let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
     arm(timer, flags, Some(FAR)).map_or_else(|error| is_cancelled(&error), |()| true)

@@ -1,7 +1,8 @@
 //! Timers on the boot clock that wake their thread once: an alarm at an instant, and a tick.
 //!
-//! Owns the timerfd. A kernel or sandbox that has none (some gVisor versions) gets tokio's sleep in slices
-//! of at most [`SLICE`], so that a suspend delays nothing by more than that; nothing here ends the process.
+//! Owns the timerfd. A kernel or sandbox that has none (some gVisor versions) gets tokio's sleep in
+//! slices of at most [`SLICE`], so that a suspend delays nothing by more than that; nothing here
+//! ends the process.
 
 use std::io;
 use std::sync::Once;
@@ -45,7 +46,8 @@ impl Alarm {
 
     /// An alarm that sleeps on tokio's clock in slices of 30 s and reads the time from `boot`.
     ///
-    /// What [`Alarm::new`] falls back to, and what a test under tokio's paused clock gives to a driver.
+    /// What [`Alarm::new`] falls back to, and what a test under tokio's paused clock gives to a
+    /// driver.
     #[must_use]
     pub fn sliced(boot: fn() -> Boot) -> Self {
         Self {
@@ -79,7 +81,8 @@ impl Alarm {
         self.deadline
     }
 
-    /// Waits for the deadline, at once when it has passed, for ever when there is none; then it is unset.
+    /// Waits for the deadline, at once when it has passed, for ever when there is none; then it is
+    /// unset.
     ///
     /// Cancel safe: dropping the future keeps the deadline.
     pub async fn wait(&mut self) {
@@ -110,7 +113,8 @@ impl Default for Alarm {
     }
 }
 
-/// Fires each period of the boot clock; periods missed in suspend are one tick, right after the resume.
+/// Fires each period of the boot clock; periods missed in suspend are one tick, right after the
+/// resume.
 #[derive(Debug)]
 pub struct Ticker {
     alarm: Alarm,
@@ -192,7 +196,8 @@ pub(super) fn arm(
     Ok(())
 }
 
-/// Waits until `timer` has fired since it was armed, and takes that away; an error is the timer's own.
+/// Waits until `timer` has fired since it was armed, and takes that away; an error is the timer's
+/// own.
 pub(super) async fn expired(timer: &AsyncFd<OwnedFd>) -> io::Result<()> {
     loop {
         let mut ready = timer.readable().await?;

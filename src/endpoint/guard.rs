@@ -1,8 +1,8 @@
 //! Whether a request may have credentials: request line and headers in, decision out.
 //!
-//! Owns every rule that keeps others away from them: the path, the method,
-//! the Host allow-list against DNS rebinding, the deny-list against reverse proxies and browsers, and the
-//! clients' authorization tokens. It is pure, takes one pass over the headers, and never sees credentials.
+//! Owns every rule that keeps others away from them: the path, the method, the Host allow-list
+//! against DNS rebinding, the deny-list against reverse proxies and browsers, and the clients'
+//! authorization tokens. It is pure, takes one pass over the headers, and never sees credentials.
 //! `endpoint` asks it for each request.
 
 mod refusal;
@@ -42,9 +42,9 @@ pub const BROWSER: [&str; 3] = ["cookie", "origin", "referer"];
 /// The same, for a family of headers.
 const BROWSER_FAMILY: &str = "sec-fetch-";
 
-/// The one of them that is sent without a browser: every `fetch` of Node.js adds it, and nothing else of the family
-/// (<https://github.com/nodejs/undici/issues/1305>). A browser adds `sec-fetch-site` beside it
-/// (<https://www.w3.org/TR/fetch-metadata/>).
+/// The one of them that is sent without a browser: every `fetch` of Node.js adds it, and nothing
+/// else of the family (<https://github.com/nodejs/undici/issues/1305>). A browser adds
+/// `sec-fetch-site` beside it (<https://www.w3.org/TR/fetch-metadata/>).
 const NOT_BROWSER: &str = "sec-fetch-mode";
 
 /// What becomes of a request.
@@ -63,10 +63,12 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Rules for the listener at `port`; a client's position in `tokens` is what [`Decision::Vend`] names.
+    /// Rules for the listener at `port`; a client's position in `tokens` is what [`Decision::Vend`]
+    /// names.
     #[must_use]
     pub fn new(port: u16, tokens: Vec<Secret>) -> Self {
-        // The first is what nearly every SDK sends; the AWS Common Runtime and Envoy leave the port out.
+        // The first is what nearly every SDK sends; the AWS Common Runtime and Envoy leave the port
+        // out.
         let hosts = [
             format!("127.0.0.1:{port}"),
             "127.0.0.1".into(),
@@ -143,7 +145,8 @@ impl Guard {
         }
     }
 
-    /// The client whose token this is. Every token is compared to its end, so that time says nothing.
+    /// The client whose token this is. Every token is compared to its end, so that time says
+    /// nothing.
     fn client_of(&self, sent: &[u8]) -> Option<usize> {
         let mut found = Choice::from(0);
         let mut client = 0_u64;
@@ -167,8 +170,9 @@ struct Scan {
     forwarded: bool,
 }
 
-/// Whether both are the same, in a time that depends on their lengths only. The length of a token is no
-/// secret; its differences are gathered eight bytes at a time, because byte by byte is nine times as long.
+/// Whether both are the same, in a time that depends on their lengths only. The length of a token
+/// is no secret; its differences are gathered eight bytes at a time, because byte by byte is nine
+/// times as long.
 fn equal(token: &[u8], sent: &[u8]) -> Choice {
     if token.len() != sent.len() {
         return Choice::from(0);
@@ -218,7 +222,8 @@ pub fn is_browser(name: &str) -> bool {
     BROWSER.contains(&name) || name.starts_with(BROWSER_FAMILY) && name != NOT_BROWSER
 }
 
-/// Whether a listed name begins with the same letter: most headers of an SDK are let through by that alone.
+/// Whether a listed name begins with the same letter: most headers of an SDK are let through by
+/// that alone.
 fn may_be_denied(name: &str) -> bool {
     name.bytes()
         .next()

@@ -48,28 +48,16 @@ impl Line<'_> {
     /// first, to what still shows account and name, then the end of the cause.
     #[must_use]
     pub fn text(&self) -> String {
-        let part =
-            |text: &str, longest| middle_cut(&safe_line(&middle_cut(text, longest)), longest);
-        let length = |text: &str| text.chars().count();
-        let (profile, code) = (
-            part(self.profile, LONGEST_NAME),
-            part(self.code, LONGEST_NAME),
-        );
+        let profile = part(self.profile, LONGEST_NAME);
+        let code = part(self.code, LONGEST_NAME);
         let end = if self.end.is_empty() {
             String::new()
         } else {
             format!("; {}", part(self.end, LONGEST_NAME))
         };
-        let frame = length(&profile)
-            + ": role ".len()
-            + ": ".len()
-            + length(&code)
-            + ": ".len()
-            + length(&end);
-        let hint = part(
-            self.hint,
-            super::hint::LONGEST.min(LONGEST_LINE - frame - SHORTEST_CAUSE),
-        );
+        let frame = length(&format!("{profile}: role : {code}: {end}"));
+        let most = LONGEST_LINE - frame - SHORTEST_CAUSE;
+        let hint = part(self.hint, super::hint::LONGEST.min(most));
         let room = LONGEST_LINE - frame - length(&hint);
         let role = part(self.role.unwrap_or("chosen by STS"), LONGEST_ROLE.min(room));
         let least = length(&role).min(SHORTEST_ROLE);
@@ -85,10 +73,19 @@ impl Line<'_> {
     }
 }
 
+/// A text of one line, at most `longest` characters; the middle of a longer one is cut.
+fn part(text: &str, longest: usize) -> String {
+    middle_cut(&safe_line(&middle_cut(text, longest)), longest)
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
 /// At most `longest` characters, the end of a longer text replaced by `...`: what is wrong comes
 /// first in a message.
 fn begun(text: &str, longest: usize) -> String {
-    if text.chars().count() <= longest {
+    if length(text) <= longest {
         return text.to_owned();
     }
     let kept: String = text.chars().take(longest.saturating_sub(3)).collect();

@@ -54,13 +54,6 @@ fn is_unsafe(c: char) -> bool {
 /// The text with everything replaced that looks like a token.
 #[must_use]
 pub fn without_tokens(text: &str) -> String {
-    let in_token = |c: char| c.is_ascii_alphanumeric() || "-_.%=+/".contains(c);
-    let beginning = |word: &str| {
-        TOKEN_BEGINNINGS
-            .iter()
-            .filter_map(|start| word.find(start))
-            .min()
-    };
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(in_token) {
@@ -68,10 +61,11 @@ pub fn without_tokens(text: &str) -> String {
             .find(|c| !in_token(c))
             .map_or(rest.len(), |length| at + length);
         let word = &rest[at..end];
+        let beginnings = TOKEN_BEGINNINGS.iter().filter_map(|start| word.find(start));
         let token = if word.len() > LONGEST_WORD {
             Some(0)
         } else {
-            beginning(word)
+            beginnings.min()
         };
         kept.push_str(&rest[..at]);
         match token.filter(|start| word.len() - start >= SHORTEST_TOKEN) {
@@ -82,6 +76,10 @@ pub fn without_tokens(text: &str) -> String {
     }
     kept.push_str(rest);
     kept
+}
+
+fn in_token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.%=+/".contains(c)
 }
 
 /// Whether a code or an id from the network can be shown as it is.

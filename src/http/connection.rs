@@ -1,8 +1,11 @@
-//! What a connection is doing, and since when: its socket (`watched.rs`) records it, the server's sweep reads it.
+//! What a connection is doing, and since when: its socket (`watched.rs`) records it, the server's
+//! sweep reads it.
 //!
-//! Owns the phases, and which connection gives way to another. Their limits replace hyper's header timer, which would
-//! also close idle connections after 2 s and costs each request a timer; hyper has no limit on writing at all. Only
-//! `http.rs` makes connections; surfaces see them with each request.
+//! Owns the phases, and which connection gives way to another. Their limits replace hyper's header
+//! timer, which would also close idle connections after 2 s and costs each request a timer
+//! (<https://docs.rs/hyper/latest/hyper/server/conn/http1/struct.Builder.html#method.header_read_timeout>);
+//! hyper has no limit on writing at all. Only `http.rs` makes connections; surfaces see them with
+//! each request.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,10 +35,12 @@ pub(super) enum Phase {
     Ended = 6,
 }
 
-/// Which connections go first when another needs a place; of one rank, the one whose phase ends first.
+/// Which connections go first when another needs a place; of one rank, the one whose phase ends
+/// first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
-    /// Its head or body is awaited for so long that it is no client in the middle of sending one, proven or not.
+    /// Its head or body is awaited for so long that it is no client in the middle of sending one,
+    /// proven or not.
     Slow,
     /// It has proven nothing, and its head or body is awaited.
     Stranger,
@@ -45,11 +50,13 @@ pub(super) enum Rank {
     Idle,
     /// It has proven itself, and its body is awaited.
     Sending,
-    /// Its request waits for those before it; it goes only if its peer has more than its share of the places.
+    /// Its request waits for those before it; it goes only if its peer has more than its share of
+    /// the places.
     Queued,
 }
 
-/// Sweeps after which a head or a body counts as slow: more than one, since a phase begins within a sweep.
+/// Sweeps after which a head or a body counts as slow: more than one, since a phase begins within a
+/// sweep.
 const SLOW: u32 = 2;
 
 /// One accepted connection, as its service and the sweep see it.
@@ -92,7 +99,8 @@ impl Connection {
         self.peer
     }
 
-    /// Remembers that this peer has proven itself: it is not the first to go when connections run out.
+    /// Remembers that this peer has proven itself: it is not the first to go when connections run
+    /// out.
     pub fn authenticate(&self) {
         self.authenticated.store(true, Relaxed);
     }
@@ -106,8 +114,9 @@ impl Connection {
         self.until.store(until, Relaxed);
     }
 
-    /// The service reads no more of the body for now, so that the client cannot end it within the limit of bodies: that
-    /// of the whole answer counts instead. It may still lose its place to others.
+    /// The service reads no more of the body for now, so that the client cannot end it within the
+    /// limit of bodies: that of the whole answer counts instead. It may still lose its place to
+    /// others.
     pub fn hold_up(&self) {
         self.held_up.store(true, Relaxed);
     }
@@ -141,8 +150,8 @@ impl Connection {
         }
     }
 
-    /// A request's head was read and goes to the service. A pipelined one may come before the answer to the one
-    /// before it has left.
+    /// A request's head was read and goes to the service. A pipelined one may come before the
+    /// answer to the one before it has left.
     pub(super) fn begin(&self, has_body: bool) {
         if self.awaits_request() {
             self.sweeps.activity.busy.fetch_add(1, Relaxed);
@@ -219,16 +228,18 @@ impl Connection {
         }
     }
 
-    /// Something was written. While a body is awaited that is hyper's `100 Continue`, and no part of an answer.
+    /// Something was written. While a body is awaited that is hyper's `100 Continue`, and no part
+    /// of an answer.
     pub(super) fn wrote(&self) {
-        // The limit of the whole answer goes on: a client that reads a byte a second is not progress.
+        // The limit of the whole answer goes on: a client that reads a byte a second is not
+        // progress.
         if self.phase() == Phase::Answering {
             self.phase.store(Phase::Writing as u8, Relaxed);
         }
     }
 
-    /// hyper flushes the socket only when its own buffer is empty; before the first byte of an answer that
-    /// says nothing.
+    /// hyper flushes the socket only when its own buffer is empty; before the first byte of an
+    /// answer that says nothing.
     pub(super) fn flushed(&self) {
         if self.phase() == Phase::Writing {
             self.sweeps.activity.busy.fetch_sub(1, Relaxed);

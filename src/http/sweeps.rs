@@ -1,7 +1,7 @@
 //! Time as connections count it: in sweeps of their server, which look for what takes too long.
 //!
-//! Owns the limits in that unit. A request reads no clock for them, and a process that was stopped for a minute does not
-//! close what arrived meanwhile. `open.rs` sweeps, `connection.rs` asks.
+//! Owns the limits in that unit. A request reads no clock for them, and a process that was stopped
+//! for a minute does not close what arrived meanwhile. `open.rs` sweeps, `connection.rs` asks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -53,9 +53,9 @@ impl Sweeps {
             .store(self.now.load(Relaxed).saturating_add(1), Relaxed);
     }
 
-    /// `limit` from now: the sweep in the upper half, and in the lower one a number that orders equals. All
-    /// of it happens on one thread, so loads and stores are enough; if it ever wrapped, two connections would
-    /// go in the wrong order.
+    /// `limit` from now: the sweep in the upper half, and in the lower one a number that orders
+    /// equals. All of it happens on one thread, so loads and stores are enough; if it ever wrapped,
+    /// two connections would go in the wrong order.
     pub(super) fn after(&self, limit: u32) -> u64 {
         let entered = self.entered.load(Relaxed).wrapping_add(1);
         self.entered.store(entered, Relaxed);

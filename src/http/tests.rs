@@ -15,7 +15,8 @@ mod places;
 
 const BOUND: Duration = Duration::from_mins(1);
 
-/// Answers `ok`; `/later` when it is released, `/body` when its body is there. An Authorization header is proof enough.
+/// Answers `ok`; `/later` when it is released, `/body` when its body is there. An Authorization
+/// header is proof enough.
 #[derive(Default)]
 struct Answers {
     release: Arc<Notify>,

@@ -19,7 +19,7 @@ use super::Injection;
 use super::decide::Plan;
 
 pub(super) fn injection(plan: &Plan<'_>) -> Injection {
-    let (request, template) = (plan.facts.request, plan.facts.template);
+    let (request, template) = (plan.sidecar.facts.request, plan.sidecar.facts.template);
     let mut draft = plan.draft();
     let given = containers::give(&mut draft, plan);
     volumes::renew(&mut draft, &plan.sidecar);

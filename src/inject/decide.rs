@@ -27,7 +27,6 @@ pub(super) use tokens::Tokens;
 
 /// A pod that is injected, and all that is put into it.
 pub(super) struct Plan<'a> {
-    pub(super) facts: &'a Facts<'a>,
     /// The pod without what an earlier call gave and would be another now, where there is any.
     renewed: Option<Draft>,
     pub(super) sidecar: Sidecar<'a>,
@@ -40,13 +39,13 @@ pub(super) struct Plan<'a> {
 
 impl Plan<'_> {
     pub(super) fn pod(&self) -> &Value {
-        pod(self.facts, self.renewed.as_ref())
+        pod(self.sidecar.facts, self.renewed.as_ref())
     }
 
     /// A copy to work on.
     pub(super) fn draft(&self) -> Draft {
         let renewed = self.renewed.clone();
-        renewed.unwrap_or_else(|| Draft::of(self.facts.request.pod))
+        renewed.unwrap_or_else(|| Draft::of(self.sidecar.facts.request.pod))
     }
 }
 
@@ -64,10 +63,7 @@ pub(super) fn plan<'a>(
     platform::check(pod, facts.template)?;
     allowed_roles::check(facts)?;
     let sidecar = Sidecar {
-        settings: &facts.settings,
-        template: facts.template,
-        choice: &facts.choice,
-        hash: &facts.hash,
+        facts,
         region: region::of(pod, facts)?,
         resources: resources::of(pod, &facts.settings),
     };
@@ -78,7 +74,6 @@ pub(super) fn plan<'a>(
     conflicts::check(pod, facts, &variables, &tokens)?;
     let document = document::of(facts, &tokens)?;
     Ok(Plan {
-        facts,
         renewed,
         sidecar,
         variables,

@@ -14,7 +14,7 @@ pub(super) mod image;
 use serde_json::Value;
 
 use super::keys::STATUS;
-use super::pod::{items, metadata};
+use super::pod::{annotation, items};
 
 /// What our volumes begin with; no other volume may.
 pub(super) const RESERVED: &str = "stsidecar-";
@@ -25,8 +25,9 @@ pub(super) const ARCHITECTURES: &str = "architectures";
 
 /// What an injection wrote about itself, if one did.
 pub(super) fn status(pod: &Value) -> Option<Value> {
-    let text = metadata(pod, "annotations")?.get(STATUS)?.as_str()?;
-    serde_json::from_str(text).ok().filter(Value::is_object)
+    serde_json::from_str(annotation(pod, STATUS)?)
+        .ok()
+        .filter(Value::is_object)
 }
 
 /// The variables of a container in one of a status's maps.

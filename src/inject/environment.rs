@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use super::pod::Container;
 use super::sidecar::{Sidecar, literal};
 
-/// Where the application finds its authorization token.
+/// Where the application finds its authorization token. The variables that lead an SDK to it, and
+/// to the endpoint:
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>.
 pub(super) const TOKEN_DIRECTORY: &str = "/var/run/secrets/stsidecar.dev/endpoint";
 /// The volume with every container's token.
 pub(super) const ENDPOINTS: &str = "stsidecar-endpoints";
@@ -43,7 +45,7 @@ pub(super) struct SdkVariables {
 
 impl SdkVariables {
     pub(super) fn of(sidecar: &Sidecar<'_>) -> Self {
-        let settings = sidecar.settings;
+        let settings = &sidecar.facts.settings;
         Self {
             port: settings.port,
             region: sidecar.region.as_deref().map(literal),

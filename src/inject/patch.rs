@@ -1,4 +1,5 @@
-//! JSON patches (RFC 6902) on a raw pod, smallest first: only what is added or changed is named.
+//! JSON patches (<https://www.rfc-editor.org/rfc/rfc6902>) on a raw pod, smallest first: only what
+//! is added or changed is named.
 //!
 //! Owns the working copy that later operations are aimed at, and the spelling of JSON pointers. It
 //! never decides what to change: its callers in `inject` do. A typed pod would drop the fields it
@@ -56,7 +57,7 @@ impl fmt::Debug for Operation {
     }
 }
 
-/// A key as a part of a JSON pointer.
+/// A key as a part of a JSON pointer (<https://www.rfc-editor.org/rfc/rfc6901#section-3>).
 pub(crate) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::CONTAINER;
 
-/// The two lists of containers that a pod is created with, in starting order.
+/// The two lists of containers that a pod is created with, in starting order; native sidecars are
+/// among the first: <https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/>.
 pub(super) const LISTS: [&str; 2] = ["initContainers", "containers"];
 
 /// A container and where it is.
@@ -24,11 +25,17 @@ impl<'a> Container<'a> {
         format!("/spec/{}/{}", self.list, self.at)
     }
 
-    /// The place of a variable in `env`; of several with one name Kubernetes takes the last.
+    /// The place of a variable in `env`; of several with one name the kubelet takes the last
+    /// (`makeEnvironmentVariables` in
+    /// <https://github.com/kubernetes/kubernetes/blob/release-1.34/pkg/kubelet/kubelet_pods.go>).
     pub(super) fn position(&self, name: &str) -> Option<usize> {
         let all = self.value.get("env")?.as_array()?;
         all.iter()
             .rposition(|variable| text(variable, "name") == Some(name))
+    }
+
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.position(name).is_some()
     }
 
     pub(super) fn variable(&self, name: &str) -> Option<&'a Value> {
@@ -66,7 +73,7 @@ impl<'a> Container<'a> {
 
     /// Whether a variable is set to anything but the empty text, by which many unset one.
     pub(super) fn sets(&self, name: &str) -> bool {
-        self.variable(name).is_some() && self.literal(name) != Some("")
+        self.names(name) && self.literal(name) != Some("")
     }
 
     pub(super) fn mounts(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
@@ -94,6 +101,10 @@ pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
 /// A map of texts below `metadata`.
 pub(super) fn metadata<'a>(object: &'a Value, key: &str) -> Option<&'a Map<String, Value>> {
     object.get("metadata")?.get(key)?.as_object()
+}
+
+pub(super) fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    metadata(object, "annotations")?.get(key)?.as_str()
 }
 
 /// All containers in starting order, ours too.

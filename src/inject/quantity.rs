@@ -1,7 +1,8 @@
 //! Kubernetes quantities, as far as limits and requests are compared: `100m`, `0.1`, `32Mi`, `1e3`.
 //!
-//! Owns their grammar. Used to see whether a pod is Guaranteed, and to refuse what the API server
-//! would.
+//! Owns their grammar
+//! (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>). Used to
+//! see whether a pod is Guaranteed, and to refuse what the API server would.
 
 /// A quantity in billionths, so that all suffixes are whole numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

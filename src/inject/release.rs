@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Skip;
 use super::keys::INJECTED_BY;
-use super::pod::{self, metadata};
+use super::pod::{self, annotation};
 use super::template::Template;
 use crate::version;
 
@@ -36,14 +36,15 @@ pub(super) fn mark(template: &Template) -> String {
 /// 0.1 did not.
 #[must_use]
 pub fn injecting_release(pod: &Value) -> Option<&str> {
-    let mark = metadata(pod, "annotations")?.get(INJECTED_BY)?.as_str()?;
+    let mark = annotation(pod, INJECTED_BY)?;
     let (release, _version) = mark.split_once(' ')?;
     let (namespace, name) = release.split_once('/')?;
     (is_name(namespace) && is_name(name)).then_some(release)
 }
 
-/// Helm takes names of at most 53 characters for releases, Kubernetes of 63 for namespaces; every
-/// author can write a mark, and it is shown.
+/// Helm takes names of at most 53 characters for releases, Kubernetes of 63 for namespaces
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>);
+/// every author can write a mark, and it is shown.
 fn is_name(text: &str) -> bool {
     (1..=63).contains(&text.len())
         && text

@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 
 use super::CONTAINER;
 use super::environment::ENDPOINTS;
-use super::gather::{Choice, PodSettings};
+use super::gather::Facts;
 use super::pod::text;
-use super::template::Template;
 use crate::assume::AttemptTimeout;
 
 pub(super) const TOKEN: &str = "stsidecar-token";
@@ -30,43 +29,42 @@ const STATE_DIRECTORY: &str = "/var/run/stsidecar/state";
 const ALLOW_INSECURE: &str = "STSIDECAR_ALLOW_INSECURE_STS";
 /// The program that runs in it.
 pub(super) const PROGRAM: &str = "/stsidecar";
-/// Where the API server mounts the pod's API token, unless something else is mounted there.
+/// Where the API server mounts the pod's API token, unless something else is mounted there:
+/// <https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/admission/serviceaccount/admission.go>.
 pub(super) const API_TOKEN_DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// The metrics port's name, by which the chart's `PodMonitor` finds it; such a name has 15 letters
-/// at most.
+/// at most (`IsValidPortName` in
+/// <https://github.com/kubernetes/apimachinery/blob/master/pkg/util/validation/validation.go>).
 pub(super) const PORT_NAME: &str = "stsidecar";
 /// The two probes that an operator may switch off, or leave off.
 pub(super) const OPTIONAL_PROBES: [&str; 2] = ["livenessProbe", "readinessProbe"];
-/// The argument by which the liveness probe is known for ours.
+/// The argument that marks the liveness probe as ours.
 const INCIDENT_PROBE: &str = "--incident-probe";
 
 /// What the container is rendered from.
 pub(super) struct Sidecar<'a> {
-    pub(super) settings: &'a PodSettings,
-    pub(super) template: &'a Template,
-    pub(super) choice: &'a Choice,
+    pub(super) facts: &'a Facts<'a>,
     pub(super) region: Option<String>,
     /// Its requests and limits.
     pub(super) resources: Value,
-    /// Of everything that decided, for the pod's status and the agent's.
-    pub(super) hash: &'a str,
 }
 
 impl Sidecar<'_> {
-    /// The container; `inline` is the configuration that is handed over.
-    pub(super) fn container(&self, inline: &str) -> Value {
+    /// The container; `document` is the configuration that it is handed over.
+    pub(super) fn container(&self, document: &str) -> Value {
         let mut container = json!({
             "name": CONTAINER,
-            "image": self.settings.image,
-            "imagePullPolicy": self.template.pull_policy(),
+            "image": self.facts.settings.image,
+            "imagePullPolicy": self.facts.template.pull_policy(),
             "command": [PROGRAM],
             "args": ["run"],
             "restartPolicy": "Always",
-            "env": self.environment(inline),
+            "env": self.environment(document),
             "resources": self.resources,
-            "securityContext": self.template.security_context(),
-            // It blocks, is sticky, and must never run out: then the kubelet would restart a
-            // waiting agent.
+            "securityContext": self.facts.template.security_context(),
+            // It blocks until credentials are there, and the containers behind a native sidecar
+            // wait for it (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/).
+            // It must never run out: then the kubelet would restart a waiting agent.
             "startupProbe": {
                 "exec": { "command": [PROGRAM, "status", "--probe"] },
                 "periodSeconds": 1,
@@ -79,7 +77,7 @@ impl Sidecar<'_> {
         if let Some(probe) = self.incident_probe() {
             container["livenessProbe"] = probe;
         }
-        if self.settings.readiness_probe {
+        if self.facts.settings.readiness_probe {
             // Seconds after the end of credentials the pod is out of its Services, for as long as
             // there are none.
             container["readinessProbe"] = json!({
@@ -89,8 +87,8 @@ impl Sidecar<'_> {
                 "failureThreshold": 2,
             });
         }
-        if self.template.agent.metrics.enabled {
-            let port = self.settings.metrics_port;
+        if self.facts.template.agent.metrics.enabled {
+            let port = self.facts.settings.metrics_port;
             container["ports"] =
                 json!([{ "containerPort": port, "name": PORT_NAME, "protocol": "TCP" }]);
         }
@@ -101,7 +99,7 @@ impl Sidecar<'_> {
     /// is the highest that the API takes, an int32: the kubelet restarts a container after so many
     /// failures in a row, and none are.
     fn incident_probe(&self) -> Option<Value> {
-        let probe = &self.template.agent.incident_probe;
+        let probe = &self.facts.template.agent.incident_probe;
         let period = format!("--period={}", probe.period_seconds);
         probe.enabled.then(|| {
             json!({
@@ -114,7 +112,7 @@ impl Sidecar<'_> {
     }
 
     pub(super) fn environment(&self, document: &str) -> Vec<Value> {
-        let agent = &self.template.agent;
+        let agent = &self.facts.template.agent;
         let mut all: Vec<Value> = self
             .variables(document)
             .into_iter()
@@ -134,7 +132,7 @@ impl Sidecar<'_> {
     /// Ours in their order; of the settings that the document may change, only those that differ
     /// from the agent's own default.
     fn variables(&self, document: &str) -> [(&'static str, Option<String>); 16] {
-        let (own, agent) = (self.settings, &self.template.agent);
+        let (own, agent) = (&self.facts.settings, &self.facts.template.agent);
         let admin = if agent.metrics.enabled {
             "[::]"
         } else {
@@ -159,7 +157,7 @@ impl Sidecar<'_> {
             ("STSIDECAR_LISTEN", Some(listen)),
             ("STSIDECAR_ADMIN_LISTEN", Some(admin_listen)),
             ("STSIDECAR_STATE_DIR", Some(STATE_DIRECTORY.to_owned())),
-            ("STSIDECAR_SETTINGS_HASH", Some(self.hash.to_owned())),
+            ("STSIDECAR_SETTINGS_HASH", Some(self.facts.hash.clone())),
             (ALLOW_INSECURE, self.allow_insecure()),
             (
                 "STSIDECAR_STS_TIMEOUT",
@@ -180,7 +178,7 @@ impl Sidecar<'_> {
     /// Always, unless the operator's own variables have it: a variable beats the document of the
     /// author's ConfigMap, and this is the operator's to allow.
     fn allow_insecure(&self) -> Option<String> {
-        let agent = &self.template.agent;
+        let agent = &self.facts.template.agent;
         let mut extra = agent.extra_env.iter();
         let has_own = extra.any(|extra| text(extra, "name") == Some(ALLOW_INSECURE));
         (!has_own).then(|| agent.allow_insecure_sts.to_string())
@@ -194,26 +192,23 @@ impl Sidecar<'_> {
             // Else the API server mounts the pod's API token here.
             json!({ "mountPath": API_TOKEN_DIRECTORY, "name": NONE, "readOnly": true }),
         ];
-        if self.settings.config.is_some() {
+        if self.facts.settings.config.is_some() {
             mounts.push(
                 json!({ "mountPath": CONFIG_DIRECTORY, "name": CONFIG_VOLUME, "readOnly": true }),
             );
         }
-        if self.template.agent.aws_ca_bundle.file().is_some() {
+        if self.facts.template.agent.aws_ca_bundle.file().is_some() {
             mounts.push(json!({ "mountPath": CA_DIRECTORY, "name": CA, "readOnly": true }));
         }
         mounts
     }
 
     pub(super) fn volumes(&self) -> Vec<Value> {
-        let PodSettings {
-            audience,
-            token_expiration,
-            config,
-            ..
-        } = self.settings;
+        let settings = &self.facts.settings;
         let token = json!({ "serviceAccountToken": {
-            "audience": audience, "expirationSeconds": token_expiration, "path": "token",
+            "audience": settings.audience,
+            "expirationSeconds": settings.token_expiration,
+            "path": "token",
         }});
         // On disk, even an empty one would keep Cluster Autoscaler from removing the pod's node:
         // https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/utils/drain/drain.go
@@ -225,10 +220,10 @@ impl Sidecar<'_> {
             json!({ "name": STATE, "emptyDir": memory }),
             json!({ "name": NONE, "emptyDir": memory }),
         ];
-        if let Some(name) = config {
+        if let Some(name) = &settings.config {
             volumes.push(json!({ "name": CONFIG_VOLUME, "configMap": { "name": name } }));
         }
-        volumes.extend(self.template.agent.aws_ca_bundle.volume(CA));
+        volumes.extend(self.facts.template.agent.aws_ca_bundle.volume(CA));
         volumes
     }
 }

@@ -1,7 +1,9 @@
 //! `AdmissionReview` v1 on the wire: a request read, an answer written.
 //!
-//! Owns the shape of both and the limits of the API server on texts. It decides nothing about a
-//! pod, and keeps it raw: a typed one would drop fields it does not know. Called by the webhook.
+//! Owns the shape of both
+//! (<https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response>)
+//! and the limits of the API server on texts. It decides nothing about a pod, and keeps it raw: a
+//! typed one would drop fields it does not know. Called by the webhook.
 
 mod pod;
 

@@ -103,19 +103,22 @@ pub(super) fn read_once(settings: &Settings) -> Result<Option<CaBundle>, Error> 
 }
 
 fn read(path: &Path) -> Result<Bundle, Error> {
-    let unreadable = |source| Error::Unreadable {
+    let content = content(path).map_err(|source| Error::Unreadable {
         path: path.to_owned(),
         source,
-    };
-    // A FIFO would wait for a writer.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(unreadable(std::io::Error::other("it is not a file")));
-    }
-    let content = std::fs::read(path).map_err(unreadable)?;
+    })?;
     Bundle::parse(&content).map_err(|source| Error::NotABundle {
         path: path.to_owned(),
         source,
     })
+}
+
+fn content(path: &Path) -> std::io::Result<Vec<u8>> {
+    // A FIFO would wait for a writer.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a file"));
+    }
+    std::fs::read(path)
 }
 
 #[cfg(test)]

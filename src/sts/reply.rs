@@ -100,12 +100,6 @@ pub fn check(
 
 /// Whether every field can be used, and the role is the one asked for.
 fn judge(server: Server, asked: Option<&RoleArn>, fields: &Fields) -> Result<(), (Kind, String)> {
-    let unusable = |fault| {
-        Err((
-            Kind::InvalidReply,
-            format!("STS answered with success, but {fault}"),
-        ))
-    };
     if let Some(fault) = fault(server, fields) {
         return unusable(fault);
     }
@@ -126,6 +120,11 @@ fn judge(server: Server, asked: Option<&RoleArn>, fields: &Fields) -> Result<(),
         (Some(_), None) if server == Server::Aws => unusable("AssumedRoleUser is missing"),
         _ => Ok(()),
     }
+}
+
+fn unusable(fault: &str) -> Result<(), (Kind, String)> {
+    let message = format!("STS answered with success, but {fault}");
+    Err((Kind::InvalidReply, message))
 }
 
 /// The details as they may be shown: one line each, and no longer than STS's own limits let them

@@ -1,5 +1,5 @@
-//! `stsidecar inject` from the outside: `tests/fixtures/inject/streams/NAME.in.yaml` in, `NAME.out.yaml` out.
-//! `UPDATE_FIXTURES=1` writes the outputs anew, for review.
+//! `stsidecar inject` from the outside: `tests/fixtures/inject/streams/NAME.in.yaml` in,
+//! `NAME.out.yaml` out. `UPDATE_FIXTURES=1` writes the outputs anew, for review.
 
 use std::ffi::OsString;
 use std::fs;
@@ -297,24 +297,21 @@ fn warnings_go_to_standard_error() {
 }
 
 #[test]
-fn a_byte_order_mark_in_front_of_manifests_and_values_is_ignored() {
+fn a_byte_order_mark_in_front_of_manifests_stays_and_of_values_is_ignored() {
     let values = "agent: {region: eu-central-1}\n";
-    let plain = inject(
-        &[ROLE, "--values=values.yaml"],
-        &format!("---\n{POD}"),
-        values,
-    );
+    let given = format!("---\n{POD}");
+    let plain = inject(&[ROLE, "--values=values.yaml"], &given, values);
     let marked = inject(
         &[ROLE, "--values=values.yaml"],
-        &format!("\u{feff}---\n{POD}"),
+        &format!("\u{feff}{given}"),
         &format!("\u{feff}{values}"),
     );
     assert_eq!((marked.code, marked.stderr.as_str()), (0, ""));
-    assert_eq!(marked.stdout, plain.stdout);
-    assert!(marked.stdout.starts_with("---\n"), "{}", marked.stdout);
+    assert_eq!(marked.stdout, format!("\u{feff}{}", plain.stdout));
 }
 
-/// The webhook knows no flag of the command line: what was injected by a role of a flag is renewed, not refused.
+/// The webhook knows no flag of the command line: what was injected by a role of a flag is renewed,
+/// not refused.
 #[test]
 fn what_a_flag_said_of_the_role_stays_with_the_workload() {
     let asking = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\n  annotations: {stsidecar.dev/inject: \"true\"}\n\
@@ -359,7 +356,8 @@ fn what_a_flag_said_of_the_region_stays_with_the_workload() {
         "{}",
         again.stderr
     );
-    // Over what an envFrom may hold only an annotation writes it, which a flag for all workloads is not.
+    // Over what an envFrom may hold only an annotation writes it, which a flag for all workloads is
+    // not.
     let unknown = format!("{POD}    envFrom: [{{configMapRef: {{name: platform}}}}]\n");
     let first = inject(&[ROLE, "--region=eu-west-1"], &unknown, "");
     let again = inject(&["--region=eu-west-1"], &first.stdout, "");
@@ -374,4 +372,93 @@ fn what_a_flag_said_of_the_region_stays_with_the_workload() {
         "{}",
         first.stdout
     );
+}
+
+/// Comments, quotes, order and indentation as people write them; Flux finds an image by the comment
+/// behind it
+/// (<https://fluxcd.io/flux/guides/image-update/#configure-image-update-for-custom-resources>).
+const BY_HAND: &str = r#"# The shop.
+---  # one document
+apiVersion: apps/v1
+kind: Deployment
+metadata: # of the object
+    name:   "shop"   # spaces stay
+spec:
+    replicas: 0x2
+    template:
+        metadata:
+            annotations:
+                # why it is scraped
+                prometheus.io/scrape: 'true'
+            # what a Service selects
+            labels: &labels
+                app: shop
+        spec:
+            # first of all
+            initContainers:
+            # waits for the database
+            - name: wait
+              image: registry.example.com/wait:1 # {"$imagepolicy": "flux-system:wait"}
+            containers:
+            - image: registry.example.com/shop:1.10 # {"$imagepolicy": "flux-system:shop"}
+              name: shop
+              args:
+              - |+
+                # no comment
+                exec /shop
+
+              # - a third one
+              env:
+              # - name: OLD
+              # where the database is
+              - {name: DATABASE, value: "tcp://db:5432"} # by name
+              # - name: LATER
+
+            # what is mounted
+            volumes:
+            - name: data
+              emptyDir: {}
+    # how it is rolled out
+    strategy: {type: Recreate}
+# the end
+...
+"#;
+
+/// What of `given` is not in `printed`, in order, line by line; nothing when all of it is.
+fn lost<'a>(given: &'a str, printed: &str) -> Option<&'a str> {
+    let mut printed = printed.split_inclusive('\n');
+    given
+        .split_inclusive('\n')
+        .find(|line| !printed.any(|other| other == *line))
+}
+
+#[test]
+fn everything_that_is_not_ours_stays_byte_for_byte() {
+    for given in [
+        BY_HAND.to_owned(),
+        BY_HAND.replace('\n', "\r\n"),
+        format!("\u{feff}{BY_HAND}"),
+        BY_HAND.trim_end_matches("\n# the end\n...\n").to_owned(),
+    ] {
+        let Outcome {
+            code,
+            stdout,
+            stderr,
+        } = inject(&[ROLE, "--region=us-east-1"], &given, "");
+        assert_eq!((code, stderr.as_str()), (0, ""));
+        assert_eq!(lost(&given, &stdout), None, "{stdout}");
+        assert!(stdout.contains("name: stsidecar"), "{stdout}");
+        assert_eq!(
+            given.contains("\r\n"),
+            stdout
+                .split('\n')
+                .rev()
+                .skip(1)
+                .all(|line| line.ends_with('\r')),
+            "one kind of line ends: {stdout}"
+        );
+        assert_eq!(given.ends_with('\n'), stdout.ends_with('\n'), "{stdout}");
+        let again = inject(&[ROLE, "--region=us-east-1"], &stdout, "");
+        assert_eq!((again.code, again.stdout), (0, stdout));
+    }
 }

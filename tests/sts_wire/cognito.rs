@@ -1,4 +1,5 @@
-//! An identity pool: what is sent, what an answer and a refusal become, and how often the identity is asked for.
+//! An identity pool: what is sent, what an answer and a refusal become, and how often the identity
+//! is asked for.
 
 use serde_json::{Value, json};
 use stsidecar::assume::{AccountId, Cognito, IdentityPoolId, Login, Step};
@@ -19,7 +20,7 @@ fn client(pool: &FakeSts) -> Client {
 
 fn client_at(pool: &str) -> Client {
     let endpoint = |url: &str| Some(Endpoint::parse(url, false).expect("an endpoint"));
-    // The STS is another one, where nobody listens.
+    // The STS is another one, at a closed port.
     let settings = Settings {
         endpoint: endpoint("http://127.0.0.1:1"),
         cognito_endpoint: endpoint(pool),
@@ -202,7 +203,7 @@ async fn refusals_and_odd_answers_have_the_class_of_their_cause() {
 }
 
 #[tokio::test]
-async fn what_stands_in_front_of_the_pool_is_heard_too() {
+async fn a_server_in_front_of_the_pool_is_quoted_too() {
     let page = "<html><head><title>403 Forbidden</title></head><body><h1>blocked by policy 7</h1></body></html>";
     let token = token();
     let echo = token.expose();
@@ -299,7 +300,7 @@ async fn an_answer_without_identity_is_refused_and_not_remembered() {
             (failure.class, &*failure.code.text()),
             (Class::BadReply, "InvalidReply")
         );
-        assert_eq!(pool.calls().len(), 1, "nothing is asked for nobody");
+        assert_eq!(pool.calls().len(), 1, "no credentials are asked for");
         exchange(&client, ask()).await.expect("a reply");
     }
 }

@@ -1,4 +1,5 @@
-//! What becomes of answers to calls with long-term keys; what each source sends is in `tests/fixtures/sources`.
+//! What becomes of answers to calls with long-term keys; what each source sends is in
+//! `tests/fixtures/sources`.
 
 use stsidecar::assume::{AccessKeyFile, Role, SessionDuration, SessionToken, Step};
 use stsidecar::failure::Class;

@@ -1,4 +1,4 @@
-//! What `/readyz` says, and to whom.
+//! What `/readyz` says, and what of it to other pods.
 
 use super::*;
 

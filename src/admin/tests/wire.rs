@@ -1,4 +1,4 @@
-//! The surface over real sockets: whom it shows what, and which connections it keeps.
+//! The surface over real sockets: what it shows to which peer, and which connections it keeps.
 
 use std::net::SocketAddr;
 
@@ -149,7 +149,8 @@ const ADDED_ON_THE_WAY: [&str; 16] = [
     "Fastly-Client-IP",
 ];
 
-/// Whether the status is shown to this source with these headers; where it is not, no role is shown either.
+/// Whether the status is shown to this source with these headers; where it is not, no role is shown
+/// either.
 async fn is_shown(surface: &ServedSurface, source: &str, lines: &str) -> bool {
     let status = surface.ask(source, "/status", lines).await;
     let verbose = surface.ask(source, "/readyz?verbose", lines).await;
@@ -167,8 +168,8 @@ async fn is_shown(surface: &ServedSurface, source: &str, lines: &str) -> bool {
     is_shown
 }
 
-/// Istio hands over what came from the network from 127.0.0.6, and from 127.0.0.1 for a Service's port
-/// (<https://github.com/istio/istio/issues/29603>).
+/// Istio hands over what came from the network from 127.0.0.6, and from 127.0.0.1 for a Service's
+/// port (<https://github.com/istio/istio/issues/29603>).
 #[tokio::test]
 async fn status_and_roles_are_for_who_asks_this_pod_directly() {
     let surface = served();

@@ -74,8 +74,8 @@ fn every_value() -> Value {
     })
 }
 
-/// Saved credentials are vended by another version of the agent because this text is the same there. A line that has
-/// to change changes `VERSION` too.
+/// Saved credentials are vended by another version of the agent because this text is the same
+/// there. A line that has to change changes `VERSION` too.
 #[test]
 fn the_text_of_every_source_is_what_earlier_agents_have_saved_under() {
     let saved = include_str!("../../../tests/fixtures/fingerprint.jsonl");

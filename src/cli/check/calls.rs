@@ -1,4 +1,5 @@
-//! What the real calls came to: one line for each step, and the distance between our clock and STS's.
+//! What the real calls came to: one line for each step, and the distance between our clock and
+//! STS's.
 //!
 //! Pure judgements. Of what STS issued, only role, end and account are looked at.
 
@@ -13,7 +14,7 @@ use crate::time::Wall;
 
 /// Farther apart, times in logs and expiries mislead.
 const NOTEWORTHY: Duration = Duration::from_mins(1);
-/// Farther apart, AWS refuses signatures.
+/// Farther apart, AWS refuses signatures (<https://github.com/boto/botocore/issues/149>).
 const REFUSED: Duration = Duration::from_mins(5);
 
 /// One line for each step of the profile, for those that were not reached too.

@@ -1,7 +1,9 @@
-//! What stands around the agent: variables that would compete with it, and the files that it will write.
+//! What is around the agent: variables that would compete with it, and the files that it will
+//! write.
 //!
-//! It looks only: nothing is made or changed, so that a running agent notices nothing. What is said about
-//! application containers is an inference, because only this container's variables can be seen.
+//! It looks only: nothing is made or changed, so that a running agent notices nothing. What it says
+//! about application containers is an inference, because only this container's variables can be
+//! seen.
 
 use std::path::Path;
 
@@ -19,7 +21,8 @@ const COMPETITORS: [&str; 4] = [
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 ];
 
-/// Where EKS's own webhook mounts its token.
+/// Where EKS's own webhook mounts its token
+/// (<https://github.com/aws/amazon-eks-pod-identity-webhook>).
 const EKS_TOKENS: &str = "/var/run/secrets/eks.amazonaws.com/";
 
 /// Which of the variables here matter. The agent itself is led astray by none of them.

@@ -1,7 +1,7 @@
 //! What the claims of a token and the layout of its volume say about it.
 //!
-//! Pure judgements, but for one look at the directory. It verifies no signature: STS does, in the call that
-//! follows.
+//! Pure judgements, but for one look at the directory. It verifies no signature: STS does, in the
+//! call that follows.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,17 +13,21 @@ use crate::token::Claims;
 
 /// The audience of every IAM OIDC provider that EKS's tools make.
 const USUAL_AUDIENCE: &str = "sts.amazonaws.com";
-/// The kubelet renews at 80 % of the lifetime or at this age, whichever comes first.
+/// The kubelet renews at 80 % of the lifetime or at this age, whichever comes first
+/// (<https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/token/token_manager.go>).
 const OLDEST: Duration = Duration::from_hours(24);
-/// How late a renewal may be: the kubelet looks about once a minute, and the API server may be away for a while.
+/// How late a renewal may be: the kubelet looks about once a minute, and the API server may be away
+/// for a while.
 const SLACK: Duration = Duration::from_mins(10);
-/// The API server extends a token of 3607 s to a year, when the audience is its own.
+/// The API server extends a token of 3607 s to a year, when the audience is its own
+/// (<https://github.com/kubernetes/enhancements/blob/master/keps/sig-auth/1205-bound-service-account-tokens/README.md>).
 const EXTENDED: Duration = Duration::from_hours(24 * 300);
 
 /// Who maintains the token file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// A link through `..data`, which the kubelet swaps.
+    /// A link through `..data`, which the kubelet swaps
+    /// (<https://github.com/kubernetes/kubernetes/blob/master/pkg/volume/util/atomic_writer.go>).
     Volume,
     /// A file of its own.
     Plain,

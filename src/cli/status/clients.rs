@@ -1,4 +1,5 @@
-//! The clients on the status page: a container that has never asked uses other credentials than the sidecar's.
+//! The clients on the status page: a container that has never asked uses other credentials than the
+//! sidecar's.
 //!
 //! Pure: the agent's document and the time in, text out. `page` puts it behind the profiles.
 

@@ -1,7 +1,7 @@
 //! The agent's status as text: the page for people, and the probe's one line.
 //!
-//! Pure: the document and the time in, text out. Messages of STS come from outside, so control characters in
-//! them are escaped.
+//! Pure: the document and the time in, text out. Messages of STS come from outside, so control
+//! characters in them are escaped.
 
 use std::fmt::Write;
 

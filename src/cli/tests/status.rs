@@ -28,7 +28,8 @@ fn status_says_ready_or_not_in_both_forms() {
     }
 }
 
-/// What the agent says of `/status` to who comes from another address than loopback: the pod's own, if it is given.
+/// What the agent says of `/status` to who comes from another address than loopback: the pod's own,
+/// if it is given.
 #[test]
 fn a_status_that_is_not_shown_is_explained_by_the_address() {
     for arguments in [["status"].as_slice(), &["status", "--probe", "--wait", "1"]] {
@@ -74,7 +75,7 @@ fn the_probe_asks_once_waits_there_and_prints_one_line_without_its_newline() {
 
 #[test]
 fn the_probe_waits_for_an_agent_that_is_not_up_yet() {
-    // An address of its own: nobody else takes the port while it is free.
+    // An address of its own: no other test takes the port while it is free.
     let listen = || TcpListener::bind("127.77.0.1:0").expect("a port");
     let address = listen().local_addr().expect("an address");
     let late = thread::spawn(move || {

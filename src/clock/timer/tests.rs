@@ -53,7 +53,8 @@ async fn of_several_deadlines_the_last_one_set_counts() {
     }
     for (first, second) in [(600_000, 20), (1, 40)] {
         alarm.set(Some(boot().plus(Duration::from_millis(first))));
-        // The runtime hears that the short one fired; its readiness must not pass for the next one's.
+        // The runtime hears that the short one fired; its readiness must not pass for the next
+        // one's.
         tokio::time::sleep(Duration::from_millis(10)).await;
         let deadline = boot().plus(Duration::from_millis(second));
         alarm.set(Some(deadline));

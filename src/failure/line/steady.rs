@@ -29,28 +29,28 @@ pub(super) fn steady(message: &str) -> String {
 
 fn changes(word: &str) -> bool {
     let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '/');
-    let is_port = |text: &str| {
-        (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let named = bare
-        .rsplit_once(':')
-        .filter(|(_, port)| is_port(port))
-        .map_or(bare, |(host, _)| host);
-    let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
-    // A name with dots is a host, the same in each answer.
-    let has_id = |text: &str| {
-        !text.contains('.') && text.split(|c: char| !c.is_ascii_alphanumeric()).any(is_id)
-    };
     if let Some((_, behind)) = bare.split_once("://") {
-        return behind
-            .split_once('?')
-            .is_some_and(|(_, query)| digits(query) > 0 || has_id(query));
+        let query = behind.split_once('?').map_or("", |(_, query)| query);
+        return digits(query) > 0 || has_id(query);
     }
     if ["arn:", "/"].iter().any(|start| bare.starts_with(start)) {
         return false;
     }
+    let named = match bare.rsplit_once(':') {
+        Some((host, port)) if (1..=5).contains(&port.len()) && digits(port) == port.len() => host,
+        _ => bare,
+    };
     let is_name = bare.starts_with(|c: char| c.is_ascii_alphabetic()) && digits(named) <= 3;
     has_id(named) || digits(bare) > 0 && !is_name
+}
+
+fn digits(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
+}
+
+/// A name with dots is a host, the same in each answer.
+fn has_id(text: &str) -> bool {
+    !text.contains('.') && text.split(|c: char| !c.is_ascii_alphanumeric()).any(is_id)
 }
 
 /// An id by its looks, also with few digits: letters and digits in turns (`6c9f`), or long without

@@ -1,4 +1,5 @@
-//! Who keeps a place when there are too few: not who announces a body and sends none, and no peer more than its share.
+//! Who keeps a place when there are too few: not who announces a body and sends none, and no peer
+//! more than its share.
 
 use tokio::net::TcpSocket;
 
@@ -89,7 +90,7 @@ async fn who_has_proven_itself_and_then_sends_no_body_gives_way_too() {
 
 /// hyper writes `100 Continue` once the body is asked for: no part of an answer, and no end of it.
 #[tokio::test]
-async fn who_is_told_to_continue_has_the_limits_of_a_body_and_of_no_pause() {
+async fn who_is_asked_to_continue_has_the_limits_of_a_body_and_of_no_pause() {
     let served = started(limits(500, LONG, LONG, 4));
     let head = SILENT.replace("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n");
     let (mut silent, mut good) = (served.connect().await, served.connect().await);
@@ -99,7 +100,7 @@ async fn who_is_told_to_continue_has_the_limits_of_a_body_and_of_no_pause() {
         timeout(BOUND, stream.read_exact(&mut said))
             .await
             .expect("in time")
-            .expect("told");
+            .expect("a wake-up");
         assert_eq!(&said, b"HTTP/1.1 100 Continue\r\n\r\n");
     }
     assert_eq!(served.activity.busy(), 2, "both are still to be answered");

@@ -26,7 +26,7 @@ pub(super) struct Given {
 /// Gives each chosen container what it lacks.
 pub(super) fn give(draft: &mut Draft, plan: &Plan<'_>) -> Vec<Given> {
     let mut given = Vec::new();
-    for container in plan.facts.choice.containers(plan.pod()) {
+    for container in plan.sidecar.facts.choice.containers(plan.pod()) {
         let token = plan.tokens.of(container.name);
         let mut variables = missing(&container, &plan.variables, token);
         variables.extend(proxy::bypass(&container));
@@ -43,7 +43,7 @@ pub(super) fn give(draft: &mut Draft, plan: &Plan<'_>) -> Vec<Given> {
             .map(|(name, _)| (*name).to_owned())
             .collect();
         let mut filled = names.clone();
-        filled.retain(|name| container.variable(name).is_some());
+        filled.retain(|name| container.names(name));
         given.push(Given {
             container: container.name.to_owned(),
             names,
@@ -64,18 +64,20 @@ fn missing(container: &Container<'_>, ours: &SdkVariables, token: Option<&str>) 
     wanted.extend(token.map(|token| (TOKEN, token.to_owned())));
     wanted.retain(|(name, _)| !container.sets(name));
     wanted.extend(regions(container, ours));
-    let is_absent = |name: &str| container.variable(name).is_none();
-    if is_absent(STS_ENDPOINTS) && !env_from::may_bring(container, STS_ENDPOINTS) {
+    if !container.names(STS_ENDPOINTS) && !env_from::may_bring(container, STS_ENDPOINTS) {
         wanted.push((STS_ENDPOINTS, "regional".to_owned()));
     }
-    // Over an envFrom's too: without it SDKs take the node's role when the sidecar does not answer.
-    if is_absent(METADATA) && !ours.ec2_metadata {
+    // Over an envFrom's too: without it SDKs take the node's role when the sidecar does not answer
+    // (https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html).
+    if !container.names(METADATA) && !ours.ec2_metadata {
         wanted.push((METADATA, "true".to_owned()));
     }
     wanted
 }
 
-/// The SDKs differ in which of the two they read; an author who set one of them meant both.
+/// The SDKs differ in which of the two they read
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html>); an author who set one
+/// of them meant both.
 fn regions(container: &Container<'_>, ours: &SdkVariables) -> Variables {
     if let Some(own) = REGIONS.into_iter().find(|name| container.sets(name)) {
         let others = REGIONS.into_iter().filter(|name| !container.sets(name));

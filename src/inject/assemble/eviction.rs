@@ -6,14 +6,15 @@
 //! memory; others, and older ones, count them too. Called by `assemble`.
 
 use crate::inject::patch::Draft;
-use crate::inject::pod::{metadata, text};
+use crate::inject::pod::{annotation, text};
 use crate::inject::sidecar::Sidecar;
 
 const SAFE: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
 
 pub(super) fn allow(draft: &mut Draft, sidecar: &Sidecar<'_>) {
-    let own = metadata(draft.pod(), "annotations").and_then(|map| map.get(SAFE)?.as_str());
-    let Some(own) = own else { return };
+    let Some(own) = annotation(draft.pod(), SAFE) else {
+        return;
+    };
     let mut names: Vec<&str> = own.split(',').filter(|name| !name.is_empty()).collect();
     let mut volumes = sidecar.volumes();
     volumes.retain(|volume| volume.get("emptyDir").is_some());

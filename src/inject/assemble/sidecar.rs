@@ -28,10 +28,11 @@ pub(super) fn place(draft: &mut Draft, sidecar: &Sidecar<'_>, document: &str) {
     if let Some(at) = now {
         others.remove(at);
     }
-    let proxies = mesh::proxies(draft.pod(), &sidecar.template.injector.mesh_proxies);
+    let proxies = mesh::proxies(draft.pod(), &sidecar.facts.template.injector.mesh_proxies);
     let right = place_behind(&others, &proxies);
-    let needs_us =
-        |other: &Container<'_>| sidecar.choice.has(other.name) || mesh::is_redirecting(other.name);
+    let needs_us = |other: &Container<'_>| {
+        sidecar.facts.choice.has(other.name) || mesh::is_redirecting(other.name)
+    };
     let is_right = |now: usize| now >= right && !others[right..now].iter().any(needs_us);
     match now.map(|now| (now, is_right(now))) {
         None => draft.add(format!("{LIST}/{right}"), sidecar.container(document)),

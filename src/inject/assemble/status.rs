@@ -11,7 +11,7 @@ use crate::inject::earlier::{ARCHITECTURES, listed, status as status_of};
 use crate::inject::environment::{REGIONS, env_from};
 use crate::inject::keys::{CA_BUNDLE, INJECTED, INJECTED_BY, PREFIX, STATUS};
 use crate::inject::patch::{Draft, escaped};
-use crate::inject::pod::{LISTS, containers, metadata};
+use crate::inject::pod::{LISTS, annotation, containers, metadata};
 use crate::inject::release;
 use crate::inject::sidecar::Sidecar;
 use crate::version;
@@ -25,10 +25,13 @@ pub(super) fn write(draft: &mut Draft, sidecar: &Sidecar<'_>, given: &[Given], i
     let status = status(draft.pod(), sidecar, given, is_narrowed);
     let app = default_container(draft.pod(), sidecar);
     draft.set(ANNOTATIONS, STATUS, &status.to_string());
-    draft.set(ANNOTATIONS, INJECTED_BY, &release::mark(sidecar.template));
+    draft.set(
+        ANNOTATIONS,
+        INJECTED_BY,
+        &release::mark(sidecar.facts.template),
+    );
     write_ca_bundle(draft, sidecar);
-    if !metadata(draft.pod(), "annotations").is_some_and(|map| map.contains_key(DEFAULT_CONTAINER))
-    {
+    if annotation(draft.pod(), DEFAULT_CONTAINER).is_none() {
         draft.set(ANNOTATIONS, DEFAULT_CONTAINER, &app);
     }
     write_callers_answers(draft, sidecar);
@@ -38,11 +41,9 @@ pub(super) fn write(draft: &mut Draft, sidecar: &Sidecar<'_>, given: &[Given], i
 /// Certificates that go with the pod, for the volume that shows them to the sidecar; those of an
 /// earlier call leave.
 fn write_ca_bundle(draft: &mut Draft, sidecar: &Sidecar<'_>) {
-    match sidecar.template.agent.aws_ca_bundle.of_values() {
+    match sidecar.facts.template.agent.aws_ca_bundle.of_values() {
         Some(pem) => draft.set(ANNOTATIONS, CA_BUNDLE, &pem),
-        None if metadata(draft.pod(), "annotations")
-            .is_some_and(|map| map.contains_key(CA_BUNDLE)) =>
-        {
+        None if annotation(draft.pod(), CA_BUNDLE).is_some() => {
             draft.remove(&format!("{ANNOTATIONS}/{}", escaped(CA_BUNDLE)));
         }
         None => {}
@@ -62,13 +63,13 @@ fn status(pod: &Value, sidecar: &Sidecar<'_>, given: &[Given], is_narrowed: bool
         "env": env,
         // The chart's, or an annotation's: mirrors and admission controllers rewrite the one in the
         // specification.
-        "image": sidecar.settings.image,
-        "settingsHash": sidecar.hash,
-        "skipped": sidecar.choice.skipped,
+        "image": sidecar.facts.settings.image,
+        "settingsHash": sidecar.facts.hash,
+        "skipped": sidecar.facts.choice.skipped,
         "version": version::VERSION,
         "volumes": volumes,
     });
-    let architectures = json!(sidecar.template.injector.agent_architectures);
+    let architectures = json!(sidecar.facts.template.injector.agent_architectures);
     if is_narrowed || before[ARCHITECTURES] == architectures {
         status[ARCHITECTURES] = architectures;
     }
@@ -79,7 +80,7 @@ fn status(pod: &Value, sidecar: &Sidecar<'_>, given: &[Given], is_narrowed: bool
         status["region"] = region.as_str().into();
     }
     // What is in it the injector has no right to read; the agent logs the hash of what it has read.
-    if let Some(config_map) = &sidecar.settings.config {
+    if let Some(config_map) = &sidecar.facts.settings.config {
         status["config"] = config_map.as_str().into();
     }
     status
@@ -103,23 +104,20 @@ fn variables(
     before: &Value,
 ) -> (Map<String, Value>, Map<String, Value>) {
     let (mut env, mut filled) = (Map::new(), Map::new());
-    for container in sidecar.choice.containers(pod) {
+    for container in sidecar.facts.choice.containers(pod) {
         let now = given.iter().find(|given| given.container == container.name);
         let (names, own) = now.map_or((&[][..], &[][..]), |now| (&now.names, &now.filled));
-        let is_there = |name: &str| container.variable(name).is_some();
         let mut all = listed(&before["env"], container.name);
-        all.extend(
-            names
-                .iter()
-                .filter(|name| !all.contains(name))
-                .cloned()
-                .collect::<Vec<_>>(),
-        );
+        for name in names {
+            if !all.contains(name) {
+                all.push(name.clone());
+            }
+        }
         let mut kept = listed(&before["filled"], container.name);
         kept.retain(|name| !names.contains(name));
         kept.extend_from_slice(own);
         for (map, mut names) in [(&mut env, all), (&mut filled, kept)] {
-            names.retain(|name| is_there(name));
+            names.retain(|name| container.names(name));
             if !names.is_empty() {
                 map.insert(container.name.to_owned(), names.into());
             }
@@ -130,25 +128,23 @@ fn variables(
 
 /// Keeps the flags of `stsidecar inject` for the webhook behind it, which does not know them.
 fn write_callers_answers(draft: &mut Draft, sidecar: &Sidecar<'_>) {
-    let settings = sidecar.settings;
+    let settings = &sidecar.facts.settings;
     // A ConfigMap has its own roles.
     if let (Some(role), true, None) = (&settings.role, settings.has_callers_role, &settings.config)
     {
         draft.set(ANNOTATIONS, &format!("{PREFIX}role-arn"), role.as_str());
     }
-    let is_callers = sidecar.template.has_callers_region && !settings.has_explicit_region;
     // As an annotation it would be written over what an envFrom may hold.
-    let is_known = |name: &str| {
-        !sidecar
-            .choice
-            .containers(draft.pod())
-            .any(|container| env_from::may_bring(&container, name))
-    };
-    let region = settings
-        .region
-        .as_ref()
-        .filter(|_| is_callers && REGIONS.into_iter().all(is_known));
-    if let Some(region) = region {
+    let is_unknown = sidecar
+        .facts
+        .choice
+        .containers(draft.pod())
+        .any(|container| {
+            let mut names = REGIONS.into_iter();
+            names.any(|name| env_from::may_bring(&container, name))
+        });
+    let is_callers = sidecar.facts.template.has_callers_region && !settings.has_explicit_region;
+    if let (Some(region), true, false) = (&settings.region, is_callers, is_unknown) {
         draft.set(ANNOTATIONS, &format!("{PREFIX}region"), region.as_str());
     }
 }
@@ -159,7 +155,7 @@ fn default_container(pod: &Value, sidecar: &Sidecar<'_>) -> String {
     ordinary.retain(|container| container.list == LISTS[1]);
     let app = ordinary
         .iter()
-        .find(|container| sidecar.choice.has(container.name));
+        .find(|container| sidecar.facts.choice.has(container.name));
     app.or(ordinary.first())
         .map(|container| container.name.to_owned())
         .unwrap_or_default()

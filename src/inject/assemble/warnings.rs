@@ -4,10 +4,10 @@
 //! Owns the order of the warnings. It changes nothing. Called by `assemble`.
 
 mod limit_range;
+mod mesh;
 
 use serde_json::Value;
 
-use super::mesh;
 use crate::inject::CONTAINER;
 use crate::inject::decide::Plan;
 use crate::inject::environment::{env_from, precedence, proxy};
@@ -15,7 +15,7 @@ use crate::inject::pod;
 
 /// All of them; `left_out` is about the pull secrets.
 pub(super) fn of(pod: &Value, plan: &Plan<'_>, left_out: Option<String>) -> Vec<String> {
-    let (choice, request) = (plan.sidecar.choice, plan.facts.request);
+    let (choice, request) = (&plan.sidecar.facts.choice, plan.sidecar.facts.request);
     let mut warnings = Vec::new();
     for container in choice.containers(pod) {
         warnings.extend(precedence::findings(pod, &container));
@@ -33,7 +33,7 @@ pub(super) fn of(pod: &Value, plan: &Plan<'_>, left_out: Option<String>) -> Vec<
         }
     }
     warnings.extend(limit_range::of(pod, &plan.sidecar.resources));
-    warnings.extend(mesh::warnings(pod, request.namespace_object, &plan.sidecar));
+    warnings.extend(mesh::of(pod, request.namespace_object, &plan.sidecar));
     warnings.extend(left_out);
     warnings
 }

@@ -56,6 +56,9 @@ fn check_strictly(
 }
 
 /// A variable of this container that the SDKs would follow instead of the sidecar, with what to do.
+/// The order of the default chains:
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>. The label is
+/// that of <https://github.com/aws/amazon-eks-pod-identity-webhook>.
 fn winner(
     container: &Container<'_>,
     variables: &SdkVariables,
@@ -100,9 +103,8 @@ fn winner(
 /// relative URI for one, and the SDKs for Java, which prefer the variable to the file, an empty
 /// token.
 fn unfillable(container: &Container<'_>, token: Option<&str>) -> Option<&'static str> {
-    let is_there = |variable: &str| container.variable(variable).is_some();
-    if is_there(RELATIVE_URI) {
+    if container.names(RELATIVE_URI) {
         return Some(RELATIVE_URI);
     }
-    (is_there(TOKEN) && token.is_none() && !container.sets(TOKEN)).then_some(TOKEN)
+    (container.names(TOKEN) && token.is_none() && !container.sets(TOKEN)).then_some(TOKEN)
 }

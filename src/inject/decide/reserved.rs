@@ -46,7 +46,7 @@ fn check_mounts(
         let path = text(found, "mountPath").unwrap_or_default();
         let is_reserved = name.starts_with(RESERVED) || is_within(&normal(path), RESERVED_PATH);
         let is_ours = has_sidecar
-            && sidecar.choice.has(container.name)
+            && sidecar.facts.choice.has(container.name)
             && covers(found, &mount(container.name));
         if is_reserved && !is_ours {
             return Err(Denial::reserved(&format!(

@@ -67,7 +67,7 @@ pub(in crate::inject) fn may_bring(container: &Container<'_>, variable: &str) ->
 
 /// Whether it may come from an `envFrom`, and no variable of `env` beats it.
 pub(in crate::inject) fn is_open(container: &Container<'_>, variable: &str) -> bool {
-    container.variable(variable).is_none() && may_bring(container, variable)
+    !container.names(variable) && may_bring(container, variable)
 }
 
 /// What could come from an `envFrom` and win over the sidecar, as the beginning of a sentence: one

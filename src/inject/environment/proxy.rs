@@ -34,10 +34,9 @@ pub(in crate::inject) fn bypass(container: &Container<'_>) -> Vec<(&'static str,
 }
 
 fn exceptions(container: &Container<'_>, name: &str) -> Option<String> {
-    let is_written = |name: &str| container.variable(name).is_some();
     let mut there = EXCEPTIONS.to_vec();
-    there.retain(|name| is_written(name) || env_from::may_bring(container, name));
-    if is_written(name) {
+    there.retain(|name| container.names(name) || env_from::may_bring(container, name));
+    if container.names(name) {
         extended(container, name)
     } else if there.contains(&name) {
         // Clients read the one or the other first, and which of them the envFrom brings is not

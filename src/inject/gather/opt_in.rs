@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::settings::{RawValue, boolean};
 use crate::inject::decision::{Declined, Skip};
-use crate::inject::pod::metadata;
+use crate::inject::pod::{annotation, metadata};
 use crate::inject::{Request, keys};
 
 /// The annotation of the pods that the kubelet shows for its static ones, which no webhook can
@@ -29,7 +29,7 @@ impl OptIn {
     /// caller's.
     pub(super) fn of(request: &Request<'_>) -> Result<Self, Declined> {
         let pod = request.pod;
-        let is_mirror = metadata(pod, "annotations").is_some_and(|map| map.contains_key(MIRROR));
+        let is_mirror = annotation(pod, MIRROR).is_some();
         let namespace = request
             .namespace_object
             .and_then(|object| metadata(object, "labels"))

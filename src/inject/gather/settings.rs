@@ -138,6 +138,11 @@ impl PodSettings {
         Ok(settings)
     }
 
+    /// The STS endpoint that the agent asks, unless it is AWS's.
+    pub(in crate::inject) fn endpoint<'a>(&'a self, template: &'a Template) -> Option<&'a str> {
+        self.sts_endpoint.as_deref().or(template.extra_endpoint())
+    }
+
     /// The role of a container's own.
     pub(in crate::inject) fn role_of(&self, container: &str) -> Option<&RoleArn> {
         let mut roles = self.container_roles.iter();

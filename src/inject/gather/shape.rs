@@ -77,7 +77,8 @@ fn check_containers(pod: &Value) -> Result<(), Denial> {
     } in containers(pod)
     {
         let path = format!("spec.{list}[{at}]");
-        // Each is the name of a client and of a directory.
+        // Each is the name of a client and of a directory, and a DNS label for Kubernetes too:
+        // https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
         if ProfileName::parse(name).is_err() || !names.insert(name) {
             return Err(wrong(format!(
                 "{path} needs a name of its own, of lower-case letters, digits and dashes"

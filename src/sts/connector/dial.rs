@@ -120,11 +120,10 @@ async fn through(
             .map_err(failed)?;
         answered.map(|()| stream).map_err(failed)
     };
-    let at_proxy = |source| {
+    opened.await.map_err(|source| {
         let proxy = format!("{}:{proxy_port}", proxy.host().unwrap_or_default());
         failed(AtProxy { proxy, source })
-    };
-    opened.await.map_err(at_proxy)
+    })
 }
 
 async fn tcp(host: &str, port: u16, deadline: Deadline) -> Result<TcpStream, ConnectorError> {
@@ -274,7 +273,8 @@ async fn open(
     }
 }
 
-fn failed(error: impl Into<BoxError>) -> ConnectorError {
+/// A failure of the network.
+pub(super) fn failed(error: impl Into<BoxError>) -> ConnectorError {
     ConnectorError::io(error.into())
 }
 

@@ -21,7 +21,7 @@ use rustls::ClientConfig;
 
 use super::IDLE_TIMEOUT;
 use super::deadline::{Deadline, Phase, Timely};
-use super::dial::{Tunnel, dial};
+use super::dial::{Tunnel, dial, failed};
 use super::proxy::Proxy;
 use super::trust::Trust;
 use crate::assume::AttemptTimeout;
@@ -62,11 +62,10 @@ impl Http {
     }
 
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let user = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::user(error);
         let request = request
             .try_into_http1x()
-            .map_err(|error| user(error.into()))?;
-        let (uri, mut request) = in_origin_form(request).map_err(user)?;
+            .map_err(|error| ConnectorError::user(error.into()))?;
+        let (uri, mut request) = in_origin_form(request).map_err(ConnectorError::user)?;
         let server = format!(
             "{}://{}",
             uri.scheme_str().unwrap_or_default(),
@@ -82,29 +81,28 @@ impl Http {
             .as_ref()
             .map(Trust::config)
             .transpose()
-            .map_err(|error| user(error.into()))?;
+            .map_err(|error| ConnectorError::user(error.into()))?;
         let kept = self.take(&server, tls.as_ref());
         let was_kept = kept.is_some();
         let mut sender = match kept {
             Some(sender) => sender,
             None => self.connect(&uri, tls.as_ref(), deadline).await?,
         };
-        let io = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::io(error);
         let sending = deadline.within(Phase::Answer, sender.try_send_request(request));
-        let sent = match sending.await.map_err(|late| io(late.into()))? {
+        let sent = match sending.await.map_err(failed)? {
             Err(mut refused) => match refused.take_message() {
                 // The server had closed the kept connection, and has seen nothing.
                 Some(unsent) if was_kept => {
                     request = unsent;
                     sender = self.connect(&uri, tls.as_ref(), deadline).await?;
                     let sending = deadline.within(Phase::Answer, sender.send_request(request));
-                    sending.await.map_err(|late| io(late.into()))?
+                    sending.await.map_err(failed)?
                 }
                 _ => Err(refused.into_error()),
             },
             Ok(response) => Ok(response),
         };
-        let response = sent.map_err(|error| io(error.into()))?;
+        let response = sent.map_err(failed)?;
         self.keep(server, tls, sender);
         HttpResponse::try_from(
             response.map(|body| SdkBody::from_body_1_x(Timely::new(body, deadline))),
@@ -125,7 +123,7 @@ impl Http {
         });
         let stream = dial(uri, tunnel, tls, deadline).await?;
         let made = handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = made.map_err(|error| ConnectorError::io(error.into()))?;
+        let (sender, connection) = made.map_err(failed)?;
         // Its errors are those of the call that it carries; it ends when its sender is dropped.
         tokio::spawn(connection);
         Ok(sender)

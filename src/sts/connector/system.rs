@@ -137,11 +137,10 @@ fn mounted() -> Vec<PathBuf> {
 /// What `rustls_native_certs` may not see in a file: its parser looks for certificates at the
 /// beginnings of lines, and for one label. What cannot be read is its to pass over.
 fn overlooked(file: &Path) -> Vec<CertificateDer<'static>> {
-    let is_of_size = |file: &fs::Metadata| file.is_file() && file.len() <= Bundle::LONGEST as u64;
-    let content = fs::metadata(file)
-        .ok()
-        .filter(is_of_size)
-        .and_then(|_| fs::read(file).ok());
+    let is_readable =
+        fs::metadata(file).is_ok_and(|file| file.is_file() && file.len() <= Bundle::LONGEST as u64);
+    // A FIFO would wait for a writer.
+    let content = is_readable.then(|| fs::read(file).ok()).flatten();
     let content = content
         .and_then(|content| readable(&content).ok())
         .unwrap_or_default();

@@ -54,17 +54,14 @@ impl ErrorDocument {
         let own = fields
             .0
             .iter()
-            .find(|(name, _)| OWN_CODES.contains(&name.as_str()))
-            .map(|(_, text)| bare(text));
-        let own = own.filter(|code| !code.is_empty());
-        let other = || OTHER_CODES.iter().find_map(|name| fields.named(name));
-        let code = own.or_else(|| {
-            OTHER_CODES
-                .iter()
-                .filter_map(|name| fields.named(name))
-                .find(|code| is_known_code(code))
-        });
-        let lead = if code.is_none() { other() } else { None };
+            .find(|(name, _)| OWN_CODES.contains(&&**name));
+        let own = own
+            .map(|(_, text)| bare(text))
+            .filter(|code| !code.is_empty());
+        let mut others = OTHER_CODES.iter().filter_map(|name| fields.named(name));
+        let first = others.clone().next();
+        let code = own.or_else(|| others.find(|code| is_known_code(code)));
+        let lead = first.filter(|_| code.is_none());
         let message = MESSAGES.iter().find_map(|name| fields.named(name));
         let message = match (lead, message) {
             (Some(lead), Some(message)) if lead != message => Some(format!("{lead}: {message}")),
@@ -103,11 +100,9 @@ pub(super) fn of_json(text: &str) -> Option<Fields> {
 fn flatten(name: &str, value: &Value, fields: &mut Fields) {
     match value {
         Value::Object(map) => {
-            let is_error = |name: &str, value: &Value| {
+            let (errors, others): (Vec<_>, Vec<_>) = map.iter().partition(|(name, value)| {
                 name.to_ascii_lowercase().starts_with("err") && !value.is_string()
-            };
-            let (errors, others): (Vec<_>, Vec<_>) =
-                map.iter().partition(|(name, value)| is_error(name, value));
+            });
             let (texts, nested): (Vec<_>, Vec<_>) =
                 others.into_iter().partition(|(_, value)| value.is_string());
             for (name, value) in errors.into_iter().chain(texts).chain(nested) {

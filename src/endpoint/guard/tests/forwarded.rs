@@ -26,7 +26,8 @@ fn every_forwarding_and_browser_header_is_refused_in_any_case_empty_or_repeated(
     }
 }
 
-/// Linkerd adds no other (<https://github.com/linkerd/linkerd2-proxy/commit/6d10dd6>), nor do some load balancers.
+/// Linkerd adds no other (<https://github.com/linkerd/linkerd2-proxy/commit/6d10dd6>), nor do some
+/// load balancers.
 #[test]
 fn what_less_common_proxies_add_is_refused() {
     for name in [

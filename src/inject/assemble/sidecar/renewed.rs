@@ -16,7 +16,7 @@ pub(super) fn renew(draft: &mut Draft, pointer: &str, sidecar: &Sidecar<'_>, doc
     let expected = sidecar.container(document);
     let found = draft.pod().pointer(pointer).cloned().unwrap_or_default();
     let image = text(&found, "image").unwrap_or_default();
-    if !image::is_same(image, &sidecar.settings.image) {
+    if !image::is_same(image, &sidecar.facts.settings.image) {
         set(draft, pointer, "image", expected["image"].clone());
     }
     let probe_now = &expected["startupProbe"];

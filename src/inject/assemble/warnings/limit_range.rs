@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::inject::keys::PREFIX;
-use crate::inject::pod::{self, metadata};
+use crate::inject::pod::{self, annotation};
 use crate::inject::quantity::Quantity;
 use crate::inject::resources::{KINDS, amount, amount_text};
 
@@ -47,7 +47,7 @@ fn about(pod: &Value, own: &Value, what: &str) -> Option<String> {
 /// The limit that `LimitRanger` gave to a container that had none: `cpu, memory limit for container
 /// app; ...`.
 fn default_limit(pod: &Value, what: &str) -> Option<String> {
-    let mark = metadata(pod, "annotations")?.get(LIMIT_RANGER)?.as_str()?;
+    let mark = annotation(pod, LIMIT_RANGER)?;
     let set = mark.strip_prefix("LimitRanger plugin set: ")?;
     set.split("; ").find_map(|clause| {
         let (kinds, container) = clause.split_once(" limit for ")?;

@@ -31,7 +31,7 @@ pub(super) fn difference(
     }
     let (found, ours) = (
         text(container, "image").unwrap_or_default(),
-        sidecar.settings.image.as_str(),
+        sidecar.facts.settings.image.as_str(),
     );
     // Of a marked pod it is replaced, so whatever it was does not run.
     let is_ours = image::is_same(found, ours) || is_marked && image::is_of_a_version(found, ours);
@@ -56,7 +56,8 @@ pub(super) fn difference(
 }
 
 /// Whether a mount of another volume replaces the program, or what it reads and writes. The runtime
-/// mounts a folder before what is below it, so one above ours hides nothing.
+/// mounts a folder before what is below it, so one above ours hides nothing (`orderedMounts` in
+/// <https://github.com/containerd/containerd/blob/main/internal/cri/opts/spec_linux_opts.go>).
 fn hides_ours(mount: &Value, wanted: &[Value]) -> bool {
     if text(mount, "name").is_some_and(|name| name.starts_with(RESERVED)) {
         return false;

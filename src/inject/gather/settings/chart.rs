@@ -11,6 +11,12 @@ use crate::inject::template::{Error, IncidentProbe, Template};
 use crate::inject::{CONTAINER, Decision, Denial, Operation, Request, decide, keys};
 use crate::{shown, url};
 
+impl From<Denial> for Error {
+    fn from(denial: Denial) -> Self {
+        Self::Value(denial.message)
+    }
+}
+
 impl Template {
     /// Reads values, the chart's whole file or the part of it that matters.
     ///
@@ -22,8 +28,7 @@ impl Template {
             values => serde_json::from_value(values)
                 .map_err(|error| Error::Shape(shown::parser_message(&error.to_string())))?,
         };
-        PodSettings::of(&Annotations::silent(None), &template)
-            .map_err(|denial| Error::Value(denial.message))?;
+        PodSettings::of(&Annotations::silent(None), &template)?;
         let period = template.agent.incident_probe.period_seconds;
         if !IncidentProbe::PERIODS.contains(&period) {
             return Err(Error::Value(format!(
@@ -37,19 +42,15 @@ impl Template {
             .map_err(Error::Value)?;
         let proxy = &template.agent.http_proxy.https_proxy;
         if let (false, Err(allowed)) = (proxy.is_empty(), url::proxy(proxy)) {
-            return Err(Error::Value(
-                Denial::url("agent.httpProxy.httpsProxy", proxy, allowed).message,
-            ));
+            return Err(Denial::url("agent.httpProxy.httpsProxy", proxy, allowed).into());
         }
-        let secrets = &template.agent.image_pull_secrets;
-        if let Some(secret) = secrets.iter().find(|secret| !is_object_name(&secret.name)) {
+        let mut secrets = template.agent.image_pull_secrets.iter();
+        if let Some(secret) = secrets.find(|secret| !is_object_name(&secret.name)) {
             let allowed = "the name of a Secret in the namespaces of the pods";
-            return Err(Error::Value(
-                Denial::value("agent.imagePullSecrets", &secret.name, allowed).message,
-            ));
+            return Err(Denial::value("agent.imagePullSecrets", &secret.name, allowed).into());
         }
-        let named = |variable: &Value| variable.get("name").is_some_and(Value::is_string);
-        if !template.agent.extra_env.iter().all(named) {
+        let mut extra = template.agent.extra_env.iter();
+        if extra.any(|variable| !variable["name"].is_string()) {
             return Err(Error::Value(
                 "agent.extraEnv: every variable needs a name".to_owned(),
             ));

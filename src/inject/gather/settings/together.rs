@@ -68,7 +68,9 @@ pub(super) fn check(
     check_amounts(settings)
 }
 
-/// FIPS and dual stack are variants of AWS's own endpoints; the agent refuses them beside another.
+/// FIPS and dual stack are variants of AWS's own endpoints
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html>); the agent refuses
+/// them beside another.
 fn check_variants(settings: &PodSettings, template: &Template) -> Result<(), Denial> {
     let is_on = |name: &&str| {
         template
@@ -78,11 +80,7 @@ fn check_variants(settings: &PodSettings, template: &Template) -> Result<(), Den
     let variant = ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"]
         .into_iter()
         .find(is_on);
-    let endpoint = settings
-        .sts_endpoint
-        .as_deref()
-        .or(template.extra_endpoint());
-    let (Some(variant), Some(endpoint)) = (variant, endpoint) else {
+    let (Some(variant), Some(endpoint)) = (variant, settings.endpoint(template)) else {
         return Ok(());
     };
     refuse(format!(
@@ -93,27 +91,23 @@ fn check_variants(settings: &PodSettings, template: &Template) -> Result<(), Den
 }
 
 fn check_amounts(settings: &PodSettings) -> Result<(), Denial> {
-    let PodSettings {
-        requests, limits, ..
-    } = settings;
-    let amount = |text: &Option<String>| text.as_deref().and_then(Quantity::parse);
-    let shown = |text: &Option<String>| text.clone().unwrap_or_default();
-    // Below it, throttling delays an answer for longer than SDKs wait.
-    if amount(&limits.cpu).is_some_and(|limit| limit < Quantity::CPU_FLOOR) {
-        let limit = shown(&limits.cpu);
-        return refuse(format!(
-            "the sidecar's cpu limit {limit} is too low: set {PREFIX}cpu-limit to 50m or more"
-        ));
-    }
+    let (requests, limits) = (&settings.requests, &settings.limits);
     for (what, request, limit) in [
         ("cpu", &requests.cpu, &limits.cpu),
         ("memory", &requests.memory, &limits.memory),
     ] {
-        if amount(limit).is_some_and(|most| amount(request) > Some(most)) {
-            let (request, limit) = (shown(request), shown(limit));
+        let Some(limit) = limit else { continue };
+        let most = Quantity::parse(limit);
+        // Below it, throttling delays an answer for longer than SDKs wait.
+        if what == "cpu" && most < Some(Quantity::CPU_FLOOR) {
             return refuse(format!(
-                "the sidecar's {what} request {request} is above its limit {limit}: set \
-                 {PREFIX}{what}-request or {PREFIX}{what}-limit"
+                "the sidecar's cpu limit {limit} is too low: set {PREFIX}cpu-limit to 50m or more"
+            ));
+        }
+        if let Some(request) = request.as_ref().filter(|text| Quantity::parse(text) > most) {
+            return refuse(format!(
+                "the sidecar's {what} request {request} is above its limit {limit}: \
+                 set {PREFIX}{what}-request or {PREFIX}{what}-limit"
             ));
         }
     }

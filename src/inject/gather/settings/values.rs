@@ -35,19 +35,14 @@ pub(super) fn role_arn(server: Server, text: &str) -> Result<RoleArn, String> {
 }
 
 pub(super) fn image_reference(text: &str) -> Result<String, &'static str> {
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) {
-        Ok(text.to_owned())
-    } else {
-        Err("an image reference")
-    }
+    let is_one = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    is_one.then(|| text.to_owned()).ok_or("an image reference")
 }
 
 pub(super) fn name(text: &str) -> Result<String, String> {
-    if ProfileName::parse(text).is_ok() {
-        Ok(text.to_owned())
-    } else {
-        Err("names of containers, separated by commas".to_owned())
-    }
+    ProfileName::parse(text)
+        .map(|_| text.to_owned())
+        .map_err(|_| "names of containers, separated by commas".to_owned())
 }
 
 /// Whether an object can have this name (a DNS subdomain).
@@ -56,19 +51,16 @@ pub(super) fn is_object_name(text: &str) -> bool {
 }
 
 pub(super) fn object_name(text: &str) -> Result<String, &'static str> {
-    if is_object_name(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("the name of a ConfigMap in the pod's namespace, with the key config.yaml")
-    }
+    is_object_name(text)
+        .then(|| text.to_owned())
+        .ok_or("the name of a ConfigMap in the pod's namespace, with the key config.yaml")
 }
 
 pub(super) fn audience(text: &str) -> Result<String, &'static str> {
-    if !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !c.is_control()) {
-        Ok(text.to_owned())
-    } else {
-        Err("the audience that the role's trust policy names, such as sts.amazonaws.com")
-    }
+    let is_one = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    is_one
+        .then(|| text.to_owned())
+        .ok_or("the audience that the role's trust policy names, such as sts.amazonaws.com")
 }
 
 /// The API server refuses less, and more than fits in 32 bits (`validateProjectionSources` in
@@ -121,9 +113,8 @@ pub(super) fn endpoint(text: &str, allow_insecure: bool) -> Result<String, Strin
 pub(super) fn asked_server(endpoint: Option<&str>, has_own_config: bool) -> Server {
     match endpoint.map(|text| url::endpoint(text, true)) {
         Some(Ok(url)) => Server::of_host(url.host().unwrap_or_default()),
-        Some(Err(_)) => Server::Other,
-        None if has_own_config => Server::Other,
-        None => Server::Aws,
+        None if !has_own_config => Server::Aws,
+        Some(Err(_)) | None => Server::Other,
     }
 }
 
@@ -139,29 +130,25 @@ pub(super) fn log_format(text: &str) -> Result<String, &'static str> {
 
 /// Managed policies that STS takes together.
 pub(super) fn policies(server: Server, texts: &[&str]) -> Result<Vec<String>, String> {
-    let read = |text: &&str| PolicyArn::parse_at(server, text).map_err(|error| error.to_string());
-    let policy_arns = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let mut policy_arns = Vec::new();
+    for text in texts {
+        policy_arns.push(PolicyArn::parse_at(server, text).map_err(|error| error.to_string())?);
+    }
     let restriction = Restriction {
         policy: None,
         policy_arns,
     };
-    if restriction.policy_arns.len() > Restriction::MOST_POLICY_ARNS {
+    let (arns, most) = (&restriction.policy_arns, Restriction::MOST_POLICY_ARNS);
+    if arns.len() > most {
+        return Err(format!("at most {most} policies"));
+    }
+    let most = Restriction::MOST_CHARACTERS;
+    if restriction.characters() > most {
         return Err(format!(
-            "at most {} policies",
-            Restriction::MOST_POLICY_ARNS
+            "together at most {most} characters, which is all that STS takes"
         ));
     }
-    if restriction.characters() > Restriction::MOST_CHARACTERS {
-        return Err(format!(
-            "together at most {} characters, which is all that STS takes",
-            Restriction::MOST_CHARACTERS
-        ));
-    }
-    Ok(restriction
-        .policy_arns
-        .iter()
-        .map(|arn| arn.as_str().to_owned())
-        .collect())
+    Ok(arns.iter().map(|arn| arn.as_str().to_owned()).collect())
 }
 
 /// A key of a ConfigMap, which is also a file's name (`IsConfigMapKey` in
