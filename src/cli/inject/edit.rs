@@ -67,29 +67,22 @@ struct Edit {
     text: String,
 }
 
-/// Something to be written into a map or a list.
-#[derive(Clone, Copy)]
-enum Added<'v> {
-    Member(&'v str, &'v Value),
-    Item(&'v Value),
-}
+/// What is written in front of the part of this index: a member with its key, or an item.
+type Added<'v> = (usize, Option<&'v str>, &'v Value);
 
 /// What becomes of the parts of a map or list.
 #[derive(Default)]
 struct Changes<'v> {
     /// Indices, in order.
     removed: Vec<usize>,
-    /// In front of which index.
-    added: Vec<(usize, Added<'v>)>,
+    added: Vec<Added<'v>>,
 }
 
-/// What a value is part of.
+/// What a value is part of: something in brackets, or this block.
 #[derive(Clone, Copy)]
 enum Place<'n> {
     Flow,
-    Item(&'n Node),
-    /// With where its colon ends.
-    Member(&'n Node, usize),
+    Block(&'n Node, &'n Part),
 }
 
 struct Editor<'a> {
@@ -207,8 +200,7 @@ impl<'a> Editor<'a> {
         }
         match place {
             Place::Flow => self.replace_in_flow(node, new),
-            Place::Item(parent) => self.replace_item(parent, node, new),
-            Place::Member(parent, behind) => self.replace_member(parent, behind, node, new),
+            Place::Block(parent, part) => self.replace_in_block(parent, part, new),
         }
     }
 
@@ -222,24 +214,25 @@ impl<'a> Editor<'a> {
     ) -> Changes<'v> {
         let mut changes = Changes::default();
         for (at, part) in parts.iter().enumerate() {
-            match (old.get(&part.key), new.get(&part.key)) {
+            let key = part.key.as_deref().unwrap_or_default();
+            match (old.get(key), new.get(key)) {
                 (Some(old), Some(new)) => self.value(&part.value, old, new, place(node, part)),
                 (Some(_), None) => changes.removed.push(at),
                 _ => {}
             }
         }
-        let is_own = |key: &str| parts.iter().any(|part| part.key == key);
+        let is_own = |key: &str| parts.iter().any(|part| part.key.as_deref() == Some(key));
         let is_merged =
             |(key, value): (&String, &Value)| !is_own(key) && new.get(key) != Some(value);
         if old.iter().any(is_merged)
-            && let Some(merge) = parts.iter().find(|part| part.key == "<<")
+            && let Some(merge) = parts.iter().find(|part| part.key.as_deref() == Some("<<"))
         {
             self.shared.insert(0, merge.start..merge.value.end);
         }
         changes.added = new
             .iter()
             .filter(|(key, _)| !old.contains_key(*key))
-            .map(|(key, value)| (parts.len(), Added::Member(key, value)))
+            .map(|(key, value)| (parts.len(), Some(key.as_str()), value))
             .collect();
         changes
     }
@@ -265,7 +258,7 @@ impl<'a> Editor<'a> {
                     changes.removed.push(one);
                     at = one + 1;
                 }
-                (None, Some(other)) => changes.added.push((at, Added::Item(&new[other]))),
+                (None, Some(other)) => changes.added.push((at, None, &new[other])),
                 (None, None) => {}
             }
         }
@@ -283,11 +276,10 @@ impl<'a> Editor<'a> {
     }
 }
 
-fn place<'n>(parent: &'n Node, part: &Part) -> Place<'n> {
+fn place<'n>(parent: &'n Node, part: &'n Part) -> Place<'n> {
     match &parent.shape {
         Shape::Flow(_) => Place::Flow,
-        _ if part.key.is_empty() => Place::Item(parent),
-        _ => Place::Member(parent, part.behind),
+        _ => Place::Block(parent, part),
     }
 }
 
