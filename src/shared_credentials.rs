@@ -1,8 +1,8 @@
 //! Long-term keys out of an AWS shared-credentials file, the format of `~/.aws/credentials`.
 //!
-//! Owns a strict reading of one section: whatever the SDKs would take in different ways (a section or a key
-//! that stands there twice, a line that is none) is refused with its line, never guessed. It opens no file.
-//! Used by `material`.
+//! Owns a strict reading of one section: whatever the SDKs would take in different ways (a section
+//! or a key that is there twice, a line that is none) is refused with its line, never guessed. It
+//! opens no file. Used by `material`.
 
 use std::fmt;
 
@@ -62,7 +62,8 @@ const SECRET: &str = "aws_secret_access_key";
 const TOKEN: &str = "aws_session_token";
 
 impl AccessKey {
-    /// Reads the section `profile` of a file's content; whose keys they are decides what an id may look like.
+    /// Reads the section `profile` of a file's content; whose keys they are decides what an id may
+    /// look like.
     ///
     /// # Errors
     /// When it is not there once, or holds no pair of long-term keys.
@@ -126,7 +127,7 @@ fn values<'t>(text: &'t str, profile: &str) -> Result<[Option<&'t str>; 3], Erro
             continue;
         }
         if let Some(section) = content.strip_prefix('[') {
-            // A comment may stand behind it.
+            // A comment may follow.
             let (section, rest) = section.split_once(']').ok_or(Error::Line(number))?;
             if !(rest.trim().is_empty() || rest.trim_start().starts_with(['#', ';'])) {
                 return Err(Error::Line(number));
@@ -146,8 +147,10 @@ fn values<'t>(text: &'t str, profile: &str) -> Result<[Option<&'t str>; 3], Erro
             indentation = None;
             continue;
         }
-        // A line that is indented deeper belongs to the setting before it, and is none of ours: as Python's
-        // configparser reads it, and so the AWS CLI. A section may be indented as a whole.
+        // A line that is indented deeper belongs to the setting before it, and is none of ours: as
+        // Python's configparser reads it
+        // (<https://docs.python.org/3/library/configparser.html#supported-ini-file-structure>), and
+        // so the AWS CLI. A section may be indented as a whole.
         let indented = line.len() - line.trim_start().len();
         if indentation.is_some_and(|before| indented > before) {
             continue;

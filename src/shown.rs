@@ -1,9 +1,9 @@
 //! How a text from outside is shown when it may hold a secret: URLs without password and query.
 //!
-//! Owns the rule for every message that repeats a setting, an argument or a parser's words. It reads the raw
-//! text, never a parsed URL: of `http://user:pass#1@proxy` a parser keeps `user` as the host and drops the
-//! rest. It hides what could be a secret. It never decides whether a value is good: `url` and
-//! the types of the settings do. Used by `config`, `inject` and `cli`.
+//! Owns the rule for every message that repeats a setting, an argument or a parser's words. It
+//! reads the raw text, never a parsed URL: of `http://user:pass#1@proxy` a parser keeps `user` as
+//! the host and drops the rest. It hides what could be a secret. It never decides whether a value
+//! is good: `url` and the types of the settings do. Used by `config`, `inject` and `cli`.
 
 /// What takes the place of a secret.
 const HIDDEN: &str = "[redacted]";
@@ -72,7 +72,8 @@ fn is_like_url(text: &str) -> bool {
     text.contains("://") || (text.contains('@') && text.contains(':') && !is_name)
 }
 
-/// A message of the command line's parser, with the arguments that it repeats in quotes shown by [`value`].
+/// A message of the command line's parser, with the arguments that it repeats in quotes shown by
+/// [`value`].
 #[must_use]
 pub fn message(text: &str) -> String {
     quoted(text, |argument| {
@@ -85,8 +86,8 @@ pub fn message(text: &str) -> String {
     })
 }
 
-/// A message of a parser of YAML or JSON: of what it repeats in quotes, a key's name is kept, and of anything
-/// else what a key could begin with. `authorizationToken:secret` is one key to it.
+/// A message of a parser of YAML or JSON: of what it repeats in quotes, a key's name is kept, and
+/// of anything else what a key could begin with. `authorizationToken:secret` is one key to it.
 #[must_use]
 pub fn parser_message(text: &str) -> String {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "_-.$".contains(c);
@@ -100,7 +101,8 @@ pub fn parser_message(text: &str) -> String {
 
 /// The text with every part in quotes passed through `show`.
 ///
-/// A quote ends where its character comes last before a blank or punctuation: a password may hold it too.
+/// A quote ends where its character comes last before a blank or punctuation: a password may hold
+/// it too.
 fn quoted(text: &str, show: impl Fn(&str) -> String) -> String {
     let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(at) = rest.find(['"', '`', '\'']) {

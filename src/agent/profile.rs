@@ -1,16 +1,16 @@
-//! Making the parts of each profile: its token file, its answer, its report, its series, what was kept.
+//! Making the parts of each profile: its token file, its answer, its report, its series, what was
+//! kept.
 //!
-//! Owns which channel end goes where. Readers and receivers go to the surfaces, everything else into the
-//! profile's [`Parts`], which outlive a refresher that panics.
+//! Owns which channel end goes where. Readers and receivers go to the surfaces, everything else
+//! into the profile's [`Parts`], which outlive a refresher that panics.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Error;
+use super::{Error, fingerprint};
 use crate::assume::Profile;
 use crate::cache::{self, Answer, Reader, Refused};
-use crate::config::fingerprint;
 use crate::material::Material;
 use crate::refresher::{self, Extras, NOT_READY, Parts, SentCodes};
 use crate::report::Report;

@@ -1,8 +1,9 @@
-//! `stsidecar credential-process`: credentials in the form of AWS's `credential_process`.
+//! `stsidecar credential-process`: credentials in the form of AWS's `credential_process`
+//! (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>).
 //!
-//! Owns whom to ask: the running agent where its port answers and the client's token can be read, and its
-//! answer counts, errors too; otherwise, or with `--direct`, STS itself, once. It holds the secret only on
-//! its way to stdout.
+//! Owns what is asked: the running agent where its port answers and the client's token can be read,
+//! and its answer counts, errors too; otherwise, or with `--direct`, STS itself, once. It holds the
+//! secret only on its way to stdout.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::flags::{All, SettingFlags};
-use super::request::{self, Answer, Request};
+use super::request::{self, Request, Response};
 use super::{World, exchange, exit};
 use crate::assume::Reply;
 use crate::config::{Access, Alone};
@@ -80,9 +81,9 @@ enum End {
 }
 
 /// The agent's answer, or why there is none.
-enum Asked {
+enum FromAgent {
     Answered(End),
-    Nobody(String),
+    Unreachable(String),
 }
 
 pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
@@ -91,8 +92,8 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         alone(arguments, world, None)
     } else {
         match ask(arguments, world) {
-            Asked::Answered(end) => end,
-            Asked::Nobody(reason) => alone(arguments, world, Some(&reason)),
+            FromAgent::Answered(end) => end,
+            FromAgent::Unreachable(reason) => alone(arguments, world, Some(&reason)),
         }
     };
     match end {
@@ -101,17 +102,17 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     }
 }
 
-fn ask(arguments: &Args, world: &World<'_>) -> Asked {
+fn ask(arguments: &Args, world: &World<'_>) -> FromAgent {
     let access = match Access::load(
         &world.sources(&arguments.settings.given),
         arguments.client.as_deref(),
     ) {
         Ok(access) => access,
-        Err(error) => return Asked::Answered(End::Complaint(error.to_string(), exit::CONFIG)),
+        Err(error) => return FromAgent::Answered(End::Complaint(error.to_string(), exit::CONFIG)),
     };
     let unread = |error: &dyn std::fmt::Display| {
         let file = access.token_file.display();
-        Asked::Nobody(format!(
+        FromAgent::Unreachable(format!(
             "the authorization token file {file} cannot be read: {error}"
         ))
     };
@@ -129,21 +130,21 @@ fn ask(arguments: &Args, world: &World<'_>) -> Asked {
         authorization: Some(token),
         within: PATIENCE,
     };
-    Asked::Answered(match request::ask(&access.listen.reachable(), &request) {
-        Ok(Answer { status: 200, body }) => match translated(&Zeroizing::new(body)) {
+    FromAgent::Answered(match request::ask(&access.listen.reachable(), &request) {
+        Ok(Response { status: 200, body }) => match translated(&Zeroizing::new(body)) {
             Some(text) => End::Credentials(text),
             None => End::Complaint(
                 "the agent's answer holds no credentials".to_owned(),
                 exit::NOT_READY,
             ),
         },
-        Ok(Answer { status, body }) => End::Complaint(refusal(status, &body), exit::NOT_READY),
+        Ok(Response { status, body }) => End::Complaint(refusal(status, &body), exit::NOT_READY),
         Err(
             error @ (request::Error::NoAgent(_)
             | request::Error::Closed(_)
             | request::Error::NotHttp(_)),
         ) => {
-            return Asked::Nobody(error.to_string());
+            return FromAgent::Unreachable(error.to_string());
         }
         Err(error) => End::Complaint(error.to_string(), exit::UNAVAILABLE),
     })

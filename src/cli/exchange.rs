@@ -1,7 +1,8 @@
-//! The exchanges of one profile, made once and by ourselves: for `check` and `credential-process --direct`.
+//! The exchanges of one profile, made once and by ourselves: for `check` and
+//! `credential-process --direct`.
 //!
-//! Owns the order source, then hop after hop, each signed with the credentials of the one before. It never
-//! retries and keeps nothing; each call ends within the time-outs of the STS client.
+//! Owns the order source, then hop after hop, each signed with the credentials of the one before.
+//! It never retries and keeps nothing; each call ends within the time-outs of the STS client.
 
 use std::future::Future;
 use std::io;
@@ -24,7 +25,8 @@ pub(super) fn source(profile: &Profile) -> Latest<Material> {
     RotatedFile::new(path, form.limit(), move |content| form.parse(content), None).reload()
 }
 
-/// Makes the calls of a profile with what its source's file held; `sent` is shared by all that run at a time.
+/// Makes the calls of a profile with what its source's file holds; `sent` is shared by all that run
+/// at a time.
 pub(super) async fn all<A: Assume>(
     sts: Arc<A>,
     profile: Profile,
@@ -76,7 +78,8 @@ pub(super) async fn all<A: Assume>(
     outcomes
 }
 
-/// What goes with a call, waited for when the next code of a device is not due yet: half a minute at most.
+/// What goes with a call, waited for when the next code of a device is not due yet: half a minute
+/// at most.
 async fn gathered(extras: &Extras, sts: &impl Assume) -> Result<sts::Extras, Failure> {
     loop {
         match extras.gather(sts.server_time().unwrap_or_else(clock::wall)) {
@@ -104,9 +107,9 @@ mod tests {
     use crate::assume::{AccessKeyFile, Mfa, MfaCode, ProfileName, Role, SerialNumber, Step};
     use crate::role::{RoleArn, Server};
 
-    struct Nobody;
+    struct Unasked;
 
-    impl Assume for Nobody {
+    impl Assume for Unasked {
         async fn assume(&self, _: Request) -> Result<Reply, Failure> {
             unreachable!("there is nothing to ask with")
         }
@@ -137,7 +140,7 @@ mod tests {
         };
         let (sent, latest) = (SentCodes::default(), source(&profile));
         let outcomes = all(
-            Arc::new(Nobody),
+            Arc::new(Unasked),
             profile,
             latest,
             "host".to_owned(),
@@ -145,11 +148,8 @@ mod tests {
         )
         .await;
         assert_eq!(
-            outcomes[0]
-                .as_ref()
-                .err()
-                .map(|failure| failure.code.as_str()),
-            Some("CredentialsFileMissing")
+            outcomes[0].as_ref().expect_err("no keys").code.text(),
+            "CredentialsFileMissing"
         );
         assert!(
             Extras::of(&step, &sent).gather(clock::wall()).is_ok(),

@@ -1,7 +1,8 @@
 //! What `longest` comes to: the durations that the agent would try, tried at once and to the end.
 //!
-//! Owns the calls beyond those of `exchange::all`, and what was found by them; `check` shows it. The sessions are
-//! dropped unseen. It asks in the agent's order, and unlike it does not wait for refreshes.
+//! Owns the calls beyond those of `exchange::all`, and what was found by them; `check` shows it.
+//! The sessions are dropped unseen. It asks in the agent's order, and unlike it does not wait for
+//! refreshes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,8 @@ use crate::sts::{Assume, Proof, Request};
 pub(super) struct Found {
     /// Which step.
     pub(super) step: usize,
-    /// How long the session lives that was granted, where it was one of more than the hour the agent begins with.
+    /// How long the session lives that was granted, where it was one of more than the hour the
+    /// agent begins with.
     pub(super) granted: Option<Duration>,
     /// What is longer and was refused, and the last refusal.
     pub(super) refused: Vec<SessionDuration>,

@@ -1,5 +1,6 @@
-//! What the webhook admits, the agent accepts: values of every annotation drawn around the limits of what they may be,
-//! the pod rendered, and its sidecar's environment given to the agent's own configuration.
+//! What the webhook admits, the agent accepts: values of every annotation drawn around the limits
+//! of what they may be, the pod rendered, and its sidecar's environment given to the agent's own
+//! configuration.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +17,8 @@ use crate::{kubelet, stream};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 
-/// Hosts that are this machine, that some resolvers take for it, and that are not; parts that would be dropped.
+/// Hosts that are this machine, that some resolvers take for it, and that are not; parts that would
+/// be dropped.
 const ENDPOINTS: [&str; 25] = [
     "https://sts.example.com",
     "https://sts.eu-central-1.amazonaws.com",
@@ -303,7 +305,8 @@ fn each_value_is_refused_or_accepted_by_both() {
     }
 }
 
-/// What the agent takes, the webhook need not refuse: both read a log filter and an endpoint by one rule.
+/// What the agent takes, the webhook need not refuse: both read a log filter and an endpoint by one
+/// rule.
 #[test]
 fn log_filters_and_endpoints_are_read_by_one_rule() {
     for (key, variable) in [
@@ -417,7 +420,8 @@ fn values_of_the_chart_that_the_agent_would_refuse_are_refused() {
             outcome.stderr
         );
     }
-    // Behind a value of the chart that an annotation can take back to the default, or beside an endpoint of its own.
+    // Behind a value of the chart that an annotation can take back to the default, or beside an
+    // endpoint of its own.
     for (values, name, value) in [
         (
             json!({ "stsEndpoint": "https://sts.example.com" }),

@@ -36,7 +36,7 @@ pub(crate) fn kubeconfig(api: &ApiServer) -> Value {
 }
 
 #[tokio::test]
-async fn it_says_what_it_waits_for_and_ends_when_told_twice() {
+async fn it_says_what_it_waits_for_and_ends_at_the_second_signal() {
     let (api, folder) = (
         ApiServer::start().await,
         tempfile::tempdir().expect("a folder"),

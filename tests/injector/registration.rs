@@ -120,12 +120,12 @@ impl Program {
     }
 
     async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
-        let held = async {
+        let polled = async {
             while !holds().await {
                 sleep(Duration::from_millis(10)).await;
             }
         };
-        timeout(BOUND, held)
+        timeout(BOUND, polled)
             .await
             .unwrap_or_else(|_| panic!("{what}: never; its log:\n{}", self.log()));
     }
@@ -429,7 +429,7 @@ async fn a_registration_that_is_gone_is_seen_and_not_made_again() {
         assert_eq!(
             program.region().await,
             "eu-central-1",
-            "whoever asks is answered"
+            "a review that comes is answered"
         );
         program.api.set(REGISTRATION, 200, here.clone());
         program

@@ -1,7 +1,7 @@
 //! An API server of two objects on loopback: one Secret, one `MutatingWebhookConfiguration`.
 //!
-//! It allows what the chart's rbac.yaml allows and refuses the rest, demands resource versions, ends watches when
-//! told to, and keeps every caBundle that there ever was with its time.
+//! It allows what the chart's rbac.yaml allows and refuses the rest, demands resource versions, ends watches at
+//! each change of its health, and keeps every caBundle that there ever was with its time.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -32,7 +32,7 @@ pub const WEBHOOKS: &str =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
     Up,
-    /// Watches are open but tell nothing.
+    /// Watches are open but silent.
     Deaf,
     /// Watches are forbidden.
     NoWatches,
@@ -137,7 +137,7 @@ impl Api {
         });
     }
 
-    /// What somebody with `kubectl edit` does.
+    /// What an operator with `kubectl edit` does.
     pub fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) {
         let mut state = self.state();
         let mut object = state.object(path).clone();
@@ -163,7 +163,7 @@ impl Api {
         self.state().reads
     }
 
-    /// The caBundle of both webhooks that somebody sees who is behind by `lag`, base64.
+    /// The caBundle of both webhooks as an API server sees it that is behind by `lag`, base64.
     pub fn bundle(&self, lag: std::time::Duration) -> Option<String> {
         let at = Instant::now().checked_sub(lag)?;
         self.state()

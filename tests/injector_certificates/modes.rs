@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
-use stsidecar::injector::certificates::{Mode, inspect};
+use stsidecar::injector::certificates::inspect;
+use stsidecar::injector::config::Mode;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
@@ -51,7 +52,7 @@ async fn roll(
 
 /// What Helm does to the Secret of mode `self` before the pods are replaced.
 fn prepare(api: &Api, mode: Mode) {
-    let is_own = matches!(mode, Mode::SelfSigned { .. });
+    let is_own = matches!(mode, Mode::SelfSigned(_));
     if !is_own {
         api.edit(SECRET, |secret| {
             drop(secret.as_object_mut().expect("an object").remove("data"));

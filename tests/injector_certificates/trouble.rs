@@ -1,4 +1,4 @@
-//! A Secret that was edited, an API server that is away, certificates that ended while nobody ran.
+//! A Secret that was edited, an API server that is away, certificates that ended while no replica ran.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn other_pair() -> (String, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_edited_to_rubbish_is_replaced_by_what_is_held() {
+async fn a_secret_edited_to_rubbish_is_replaced_from_memory() {
     let (api, time) = (Api::start().await, Time::start());
     let replica = Replica::start(&api, time, SELF, 0.5);
     replica.ready_within(5 * SECOND).await;
@@ -93,7 +93,7 @@ async fn rubbish_found_at_the_start_is_replaced_part_by_part() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_valid_secret_of_somebody_else_is_taken_over_without_a_failed_call() {
+async fn a_valid_secret_of_another_release_is_taken_over_without_a_failed_call() {
     let (other, time) = (Api::start().await, Time::start());
     Replica::start(&other, time, SELF, 0.5)
         .ready_within(5 * SECOND)
@@ -177,7 +177,7 @@ async fn an_api_server_that_is_away_changes_nothing_that_is_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn certificates_that_ended_while_nobody_ran_are_replaced_at_the_start() {
+async fn certificates_that_ended_while_no_replica_ran_are_replaced_at_the_start() {
     let (api, time) = (Api::start().await, Time::start());
     let replica = Replica::start(&api, time, SELF, 0.5);
     replica.ready_within(5 * SECOND).await;
@@ -247,7 +247,7 @@ async fn a_deleted_secret_is_reported_and_filled_again_when_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_webhook_of_somebody_else_in_the_configuration_keeps_its_own_bundle() {
+async fn a_foreign_webhook_in_the_configuration_keeps_its_own_bundle() {
     let (api, time) = (Api::start().await, Time::start());
     let bundle = other_pair().0;
     let other = |service: Value| json!({"name": "other.example", "clientConfig": {"service": service, "caBundle": bundle}});

@@ -23,7 +23,9 @@ impl Shown {
     }
 }
 
-pub(super) fn value(step: &Step) -> Value {
+/// One step, each value under its key.
+#[must_use]
+pub fn described_step(step: &Step) -> Value {
     let mut shown = Shown::default();
     session(step, &mut shown);
     source(step, &mut shown);

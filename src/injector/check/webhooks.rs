@@ -1,4 +1,4 @@
-//! The `MutatingWebhookConfiguration` as it stands in the cluster, against what the chart makes.
+//! The `MutatingWebhookConfiguration` as it is in the cluster, against what the chart makes.
 //!
 //! Owns what must be true of each webhook for pods to be injected and no others to be touched. It reads values
 //! only; `check` fetches them, and `registration`.
@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::Finding;
+use crate::finding::Finding;
 use crate::injector::config::Config;
 use crate::injector::webhook::PATH;
 
@@ -55,19 +55,19 @@ pub(super) fn judge(configuration: &Value, config: &Config) -> Vec<Finding> {
         let name = expected.name;
         let Some(webhook) = find(configuration, name) else {
             let missing = format!("it is missing from {}", config.webhook_configuration);
-            return (!expected.opt_in).then(|| Finding::wrong(name, missing, UPGRADE));
+            return (!expected.opt_in).then(|| Finding::failure(name, missing, UPGRADE));
         };
         Some(match problem(webhook, config, expected) {
-            Some((message, fix)) => Finding::wrong(name, message, fix),
-            None if expected.opt_in => Finding::fine(
+            Some((message, fix)) => Finding::failure(name, message, fix),
+            None if expected.opt_in => Finding::ok(
                 name,
                 "selectors, conditions and caBundle are set, never refuses",
             ),
-            None if webhook["failurePolicy"] == "Fail" => Finding::fine(
+            None if webhook["failurePolicy"] == "Fail" => Finding::ok(
                 name,
                 "selectors, conditions and caBundle are set, failurePolicy Fail",
             ),
-            None => Finding::doubtful(
+            None => Finding::warning(
                 name,
                 "failurePolicy is not Fail: while no injector answers, pods start without credentials",
                 "set injector.webhook.*.failurePolicy to Fail, or leave it if that is meant",

@@ -16,7 +16,7 @@ use crate::assume::{
     FederationToken, Reply, Restriction, Role, Saml, SessionToken, Step, Tag, WebIdentity,
 };
 use crate::credentials::Secret;
-use crate::failure::{Class, Failure};
+use crate::failure::{Failure, Kind, OwnCode};
 use crate::role::{RoleArn, SessionName};
 use crate::sts::reply::Fields;
 use crate::sts::{Extras, Proof, Request};
@@ -103,7 +103,7 @@ impl Client {
                     "{} was asked for with the wrong kind of proof",
                     step.operation()
                 );
-                Err(Failure::local(Class::Config, "RequestNotSent", message))
+                Err(Failure::local(OwnCode::Ended(Kind::BeforeTheWire), message))
             }
         }
     }

@@ -1,10 +1,11 @@
 //! Which calls go through the proxy, and which past it.
 //!
-//! Owns what `NO_PROXY` means. There is no standard: curl takes blanks between entries and ignores a dot in
-//! front and at the end, Go takes ports, `*.name` and `*` anywhere
+//! Owns what `NO_PROXY` means. There is no standard: curl takes blanks between entries and ignores
+//! a dot in front and at the end, Go takes ports, `*.name` and `*` anywhere
 //! (<https://github.com/curl/curl/blob/master/lib/noproxy.c>,
-//! <https://pkg.go.dev/golang.org/x/net/http/httpproxy>). An operator tested the value with one of them, so the
-//! proxy is bypassed where either would. It connects to nothing: `http.rs` asks it before each new connection.
+//! <https://pkg.go.dev/golang.org/x/net/http/httpproxy>). An operator tested the value with one of
+//! them, so the proxy is bypassed where either would. It connects to nothing: `http.rs` asks it
+//! before each new connection.
 
 use std::net::IpAddr;
 
