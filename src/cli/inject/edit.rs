@@ -30,7 +30,7 @@ pub(super) enum Refusal {
         "its text cannot be changed in place: write it as kubectl get -o yaml prints it, or let the webhook inject \
          this workload"
     )]
-    Unlike,
+    Impossible,
 }
 
 impl Refusal {
@@ -41,7 +41,7 @@ impl Refusal {
                 name,
                 line: line + lines,
             },
-            Self::Unlike => self,
+            Self::Impossible => self,
         }
     }
 }
@@ -54,8 +54,8 @@ pub(super) fn edited(text: &str, old: &Value, new: &Value) -> Result<String, Ref
     if let Some(root) = positions::of(text) {
         return Editor::new(text, &root).run(old, new, &|at| at);
     }
-    let deeper = folded::deeper(text).ok_or(Refusal::Unlike)?;
-    let root = positions::of(&deeper.text).ok_or(Refusal::Unlike)?;
+    let deeper = folded::deeper(text).ok_or(Refusal::Impossible)?;
+    let root = positions::of(&deeper.text).ok_or(Refusal::Impossible)?;
     let mut editor = Editor::new(&deeper.text, &root);
     editor.original = text;
     editor.run(old, new, &|at| deeper.before(at))
@@ -138,7 +138,7 @@ impl<'a> Editor<'a> {
         let (mut out, mut at) = (String::with_capacity(self.text.len()), 0);
         for edit in &self.edits {
             let (start, end) = (place(edit.at.start), place(edit.at.end));
-            out.push_str(self.original.get(at..start).ok_or(Refusal::Unlike)?);
+            out.push_str(self.original.get(at..start).ok_or(Refusal::Impossible)?);
             out.push_str(&edit.text.replace('\n', self.newline));
             at = end;
         }
@@ -146,7 +146,7 @@ impl<'a> Editor<'a> {
         if yaml::parse(&out).is_ok_and(|read| read.as_ref() == Some(new)) {
             return Ok(out);
         }
-        let first = self.shared.first().ok_or(Refusal::Unlike)?;
+        let first = self.shared.first().ok_or(Refusal::Impossible)?;
         Err(Refusal::Shared {
             name: self.text[first.clone()].to_owned(),
             line: 1 + self.text[..first.start].matches('\n').count(),
@@ -192,6 +192,7 @@ impl<'a> Editor<'a> {
     fn replace(&mut self, node: &Node, new: &Value, place: Place<'_>) {
         if let Shape::Flow(parts) = &node.shape
             && parts.is_empty()
+            && (new.is_array() || new.is_object())
             && self.text[node.start..node.end].contains('#')
         {
             // The comment in empty brackets stays.

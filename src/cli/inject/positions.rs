@@ -158,6 +158,9 @@ impl<'a> Reader<'a> {
                 self.member(&event, span, at)?
             } else {
                 let dash = content(self.text, at);
+                if !is_flow && !self.text[dash..].starts_with('-') {
+                    return None;
+                }
                 let behind = if is_flow { dash } else { dash + 1 };
                 let value = self.value(&event, span, behind)?;
                 let start = if is_flow { value.start } else { dash };
