@@ -21,13 +21,13 @@ use super::decide::Plan;
 pub(super) fn injection(plan: &Plan<'_>) -> Injection {
     let (request, template) = (plan.sidecar.facts.request, plan.sidecar.facts.template);
     let mut draft = plan.draft();
-    let given = containers::give(&mut draft, plan);
+    let added = containers::give(&mut draft, plan);
     volumes::renew(&mut draft, &plan.sidecar);
     sidecar::place(&mut draft, &plan.sidecar, &plan.document);
     resources::refit(&mut draft);
     eviction::allow(&mut draft, &plan.sidecar);
     let is_narrowed = affinity::narrow(&mut draft, &template.injector.agent_architectures);
-    status::write(&mut draft, &plan.sidecar, &given, is_narrowed);
+    status::write(&mut draft, &plan.sidecar, &added, is_narrowed);
     let left_out = pull_secrets::add(&mut draft, request, template);
     let warnings = if draft.is_untouched() {
         Vec::new()

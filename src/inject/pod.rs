@@ -103,8 +103,12 @@ pub(super) fn metadata<'a>(object: &'a Value, key: &str) -> Option<&'a Map<Strin
     object.get("metadata")?.get(key)?.as_object()
 }
 
+pub(super) fn annotations(object: &Value) -> Option<&Map<String, Value>> {
+    metadata(object, "annotations")
+}
+
 pub(super) fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
-    metadata(object, "annotations")?.get(key)?.as_str()
+    annotations(object)?.get(key)?.as_str()
 }
 
 /// All containers in starting order, ours too.

@@ -15,7 +15,7 @@ use crate::inject::patch::Draft;
 use crate::inject::pod::{Container, text};
 
 /// What a call gave to one container.
-pub(super) struct Given {
+pub(super) struct Added {
     pub(super) container: String,
     /// The variables that were added or changed.
     pub(super) names: Vec<String>,
@@ -24,8 +24,8 @@ pub(super) struct Given {
 }
 
 /// Gives each chosen container what it lacks.
-pub(super) fn give(draft: &mut Draft, plan: &Plan<'_>) -> Vec<Given> {
-    let mut given = Vec::new();
+pub(super) fn give(draft: &mut Draft, plan: &Plan<'_>) -> Vec<Added> {
+    let mut added = Vec::new();
     for container in plan.sidecar.facts.choice.containers(plan.pod()) {
         let token = plan.tokens.of(container.name);
         let mut variables = missing(&container, &plan.variables, token);
@@ -44,13 +44,13 @@ pub(super) fn give(draft: &mut Draft, plan: &Plan<'_>) -> Vec<Given> {
             .collect();
         let mut filled = names.clone();
         filled.retain(|name| container.names(name));
-        given.push(Given {
+        added.push(Added {
             container: container.name.to_owned(),
             names,
             filled,
         });
     }
-    given
+    added
 }
 
 type Variables = Vec<(&'static str, String)>;

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::containers::Given;
+use super::containers::Added;
 use crate::inject::CONTAINER;
 use crate::inject::earlier::{ARCHITECTURES, listed, status as status_of};
 use crate::inject::environment::{REGIONS, env_from};
@@ -20,9 +20,9 @@ const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 const ANNOTATIONS: &str = "/metadata/annotations";
 
 /// Writes them; `is_narrowed`: this call has narrowed the pod's affinity.
-pub(super) fn write(draft: &mut Draft, sidecar: &Sidecar<'_>, given: &[Given], is_narrowed: bool) {
+pub(super) fn write(draft: &mut Draft, sidecar: &Sidecar<'_>, added: &[Added], is_narrowed: bool) {
     draft.ensure("/metadata", || Value::Object(Map::new()));
-    let status = status(draft.pod(), sidecar, given, is_narrowed);
+    let status = status(draft.pod(), sidecar, added, is_narrowed);
     let app = default_container(draft.pod(), sidecar);
     draft.set(ANNOTATIONS, STATUS, &status.to_string());
     draft.set(
@@ -50,9 +50,9 @@ fn write_ca_bundle(draft: &mut Draft, sidecar: &Sidecar<'_>) {
     }
 }
 
-fn status(pod: &Value, sidecar: &Sidecar<'_>, given: &[Given], is_narrowed: bool) -> Value {
+fn status(pod: &Value, sidecar: &Sidecar<'_>, added: &[Added], is_narrowed: bool) -> Value {
     let before = before(pod);
-    let (env, filled) = variables(pod, sidecar, given, &before);
+    let (env, filled) = variables(pod, sidecar, added, &before);
     let volumes: Vec<Value> = sidecar
         .volumes()
         .iter()
@@ -100,12 +100,12 @@ fn before(pod: &Value) -> Value {
 fn variables(
     pod: &Value,
     sidecar: &Sidecar<'_>,
-    given: &[Given],
+    added: &[Added],
     before: &Value,
 ) -> (Map<String, Value>, Map<String, Value>) {
     let (mut env, mut filled) = (Map::new(), Map::new());
     for container in sidecar.facts.choice.containers(pod) {
-        let now = given.iter().find(|given| given.container == container.name);
+        let now = added.iter().find(|added| added.container == container.name);
         let (names, own) = now.map_or((&[][..], &[][..]), |now| (&now.names, &now.filled));
         let mut all = listed(&before["env"], container.name);
         for name in names {

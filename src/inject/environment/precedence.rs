@@ -102,28 +102,18 @@ pub(in crate::inject) fn findings(pod: &Value, container: &Container<'_>) -> Vec
 }
 
 fn variables(container: &Container<'_>) -> Vec<&'static str> {
-    let is_file =
-        |name: &&str| container.sets(name) && container.literal(name) != Some("/dev/null");
-    let set = KEYS
-        .into_iter()
-        .chain(PROFILES)
-        .filter(|name| container.sets(name));
-    set.chain(FILES.into_iter().filter(is_file)).collect()
+    let mut all: Vec<&str> = KEYS.into_iter().chain(PROFILES).chain(FILES).collect();
+    // No file, for the tools that read one.
+    all.retain(|name| {
+        let is_none = FILES.contains(name) && container.literal(name) == Some("/dev/null");
+        container.sets(name) && !is_none
+    });
+    all
 }
 
 /// Properties and where they are passed: any variable (each start script has its own), command and
 /// arguments.
 fn properties(container: &Container<'_>) -> Vec<(String, String)> {
-    let passed = |text: &str, place: &str| {
-        let is_passed = |property: &str| {
-            text.split("-Daws.").skip(1).any(|rest| {
-                rest.strip_prefix(property)
-                    .is_some_and(|rest| rest.starts_with('='))
-            })
-        };
-        let found = PROPERTIES.into_iter().find(|property| is_passed(property));
-        found.map(|property| (format!("-Daws.{property}"), place.to_owned()))
-    };
     let names = items(container.value, "env").filter_map(|variable| text(variable, "name"));
     let last = names.filter_map(|name| passed(container.literal(name)?, name));
     let words = ["command", "args"].into_iter().flat_map(|list| {
@@ -134,6 +124,18 @@ fn properties(container: &Container<'_>) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = last.chain(words).collect();
     all.dedup();
     all
+}
+
+/// The first of the properties that a text passes, and the place of that text.
+fn passed(text: &str, place: &str) -> Option<(String, String)> {
+    let property = PROPERTIES.into_iter().find(|property| {
+        let mut values = text.split("-Daws.").skip(1);
+        values.any(|rest| {
+            rest.strip_prefix(property)
+                .is_some_and(|rest| rest.starts_with('='))
+        })
+    })?;
+    Some((format!("-Daws.{property}"), place.to_owned()))
 }
 
 /// Volumes and the paths at which they show a file of the SDKs, or the folder of these files.

@@ -10,7 +10,7 @@ use super::OptIn;
 use super::settings::RawValue;
 use crate::inject::decision::{Declined, Skip};
 use crate::inject::keys::{self, PREFIX, Place};
-use crate::inject::pod::metadata;
+use crate::inject::pod::{annotations, metadata};
 use crate::inject::{Request, service_account_name};
 
 type Texts<'a> = Option<&'a Map<String, Value>>;
@@ -31,26 +31,25 @@ pub(in crate::inject) struct Annotations<'a> {
 /// Reads them. A pod that only its namespace opted in, without a role and without a word of its
 /// own, is left alone before the namespace's other annotations are judged.
 pub(super) fn read<'a>(request: &Request<'a>, opt_in: OptIn) -> Result<Annotations<'a>, Declined> {
-    let of = |object: Option<&'a Value>| object.and_then(|object| metadata(object, "annotations"));
-    let annotations = Annotations {
-        pod: of(Some(request.pod)),
-        account: of(request.account),
-        namespace: of(request.namespace_object),
+    let found = Annotations {
+        pod: annotations(request.pod),
+        account: request.account.and_then(annotations),
+        namespace: request.namespace_object.and_then(annotations),
         account_name: service_account_name(request.pod),
         namespace_name: request.namespace,
         fallback_role: request.fallback_role,
     };
-    keys::check_annotations(Place::Pod, "", annotations.pod)?;
+    keys::check_annotations(Place::Pod, "", found.pod)?;
     keys::check_labels(metadata(request.pod, "labels"))?;
-    let account = format!("ServiceAccount {}: ", annotations.account_name);
-    keys::check_annotations(Place::Account, &account, annotations.account)?;
-    let is_silent = !annotations.names_a_role() && !keys::speaks(annotations.pod);
+    let account = format!("ServiceAccount {}: ", found.account_name);
+    keys::check_annotations(Place::Account, &account, found.account)?;
+    let is_silent = !found.names_a_role() && !keys::speaks(found.pod);
     if opt_in == OptIn::Namespace && is_silent {
         return Err(Skip::silent("no_role").into());
     }
     let namespace = format!("Namespace {}: ", request.namespace);
-    keys::check_annotations(Place::Namespace, &namespace, annotations.namespace)?;
-    Ok(annotations)
+    keys::check_annotations(Place::Namespace, &namespace, found.namespace)?;
+    Ok(found)
 }
 
 impl<'a> Annotations<'a> {

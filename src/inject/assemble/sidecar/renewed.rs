@@ -59,15 +59,10 @@ fn probe(draft: &mut Draft, path: &str, found: &Value, expected: &Value) {
 
 fn mounts(draft: &mut Draft, pointer: &str, wanted: &[Value]) {
     let list = format!("{pointer}/volumeMounts");
-    let is_wanted = |found: &Value| wanted.iter().any(|own| is_mounted(found, own));
-    let is_in_the_way = |found: &Value| {
-        let path = normal(text(found, "mountPath").unwrap_or_default());
-        text(found, "name").is_some_and(|name| name.starts_with(RESERVED))
-            || wanted
-                .iter()
-                .any(|own| text(own, "mountPath") == Some(&*path))
-    };
-    draft.take_all(&list, |found| is_in_the_way(found) && !is_wanted(found));
+    draft.take_all(&list, |found| {
+        let is_wanted = wanted.iter().any(|own| is_mounted(found, own));
+        is_in_the_way(found, wanted) && !is_wanted
+    });
     for own in wanted {
         if !draft.list(&list).any(|found| is_mounted(found, own)) {
             draft.append(&list, own.clone());
@@ -75,13 +70,21 @@ fn mounts(draft: &mut Draft, pointer: &str, wanted: &[Value]) {
     }
 }
 
+/// Whether a mount has one of our names, or the place of one of ours.
+fn is_in_the_way(found: &Value, wanted: &[Value]) -> bool {
+    let path = normal(text(found, "mountPath").unwrap_or_default());
+    let mut paths = wanted.iter().filter_map(|own| text(own, "mountPath"));
+    text(found, "name").is_some_and(|name| name.starts_with(RESERVED))
+        || paths.any(|own| own == path)
+}
+
 /// Whether both mount the same, for reading only or not.
 fn is_mounted(found: &Value, own: &Value) -> bool {
-    let is_read_only = |mount: &Value| mount["readOnly"] == true;
-    let whole = ["subPath", "subPathExpr"]
+    let is_whole = ["subPath", "subPathExpr"]
         .iter()
         .all(|key| text(found, key).unwrap_or_default().is_empty());
-    covers(found, own) && is_read_only(found) == is_read_only(own) && whole
+    let is_as_readable = (found["readOnly"] == true) == (own["readOnly"] == true);
+    covers(found, own) && is_as_readable && is_whole
 }
 
 /// The metrics port, by its name; others may have declared more.

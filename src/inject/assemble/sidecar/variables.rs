@@ -9,7 +9,7 @@
 use serde_json::{Value, json};
 
 use crate::inject::patch::Draft;
-use crate::inject::pod::text;
+use crate::inject::pod::{items, text};
 use crate::inject::sidecar::{CA_DIRECTORY, covers};
 use crate::url;
 
@@ -75,51 +75,49 @@ fn is_refused(variable: &Value) -> bool {
 pub(super) fn renew(draft: &mut Draft, pointer: &str, mut wanted: Vec<Value>) {
     let list = format!("{pointer}/env");
     let found = draft.pod().pointer(pointer).cloned().unwrap_or_default();
-    let has_env_from = found["envFrom"]
-        .as_array()
-        .is_some_and(|from| !from.is_empty());
-    let is_in = |all: &[Value], name: &str| all.iter().any(|variable| variable["name"] == name);
+    let has_env_from = items(&found, "envFrom").next().is_some();
     if has_env_from {
-        // The agent takes an empty variable for none, and one of `env` beats one of `envFrom`.
-        let own = found["env"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let stays = |name: &str| {
-            own.iter()
-                .any(|one| one["name"] == name && !is_left(one) && !is_refused(one))
-        };
-        let open = |name: &&str| !(is_in(&wanted, name) || REACH.contains(name) && stays(name));
-        let names = SETTINGS.into_iter().chain([LOG_FILTER]).chain(REACH);
-        let closed: Vec<Value> = names
-            .filter(open)
-            .map(|name| json!({ "name": name, "value": "" }))
-            .collect();
-        wanted.extend(closed);
+        wanted.extend(closed(&found, &wanted));
     }
-    let is_stale = |variable: &Value| {
-        let name = text(variable, "name").unwrap_or_default();
-        let is_closed = || {
-            text(variable, "value").unwrap_or_default().is_empty()
-                && variable["valueFrom"].is_null()
-        };
-        let leaves = REACH.contains(&name)
-            && (is_left(variable) || is_refused(variable) || is_closed() && !has_env_from);
-        !is_in(&wanted, name) && (SETTINGS.contains(&name) || name == LOG_FILTER || leaves)
-    };
-    draft.take_all(&list, is_stale);
+    draft.take_all(&list, |own| is_stale(own, &wanted, has_env_from));
     for variable in wanted {
-        let own = draft.pod().pointer(&list).and_then(Value::as_array);
-        // Of several with one name Kubernetes takes the last.
-        let at = own.and_then(|own| own.iter().rposition(|one| one["name"] == variable["name"]));
-        match at {
+        // Of several with one name the kubelet takes the last.
+        let all = draft.list(&list).enumerate();
+        let found = all
+            .filter(|(_, own)| own["name"] == variable["name"])
+            .last();
+        match found {
             None => draft.append(&list, variable),
-            Some(at) => {
-                let is = &draft.pod().pointer(&list).expect("found above")[at];
-                if !covers(is, &variable) {
-                    draft.replace(format!("{list}/{at}"), variable);
-                }
-            }
+            Some((_, own)) if covers(own, &variable) => {}
+            Some((at, _)) => draft.replace(format!("{list}/{at}"), variable),
         }
     }
+}
+
+fn names(all: &[Value], name: &str) -> bool {
+    all.iter().any(|variable| variable["name"] == name)
+}
+
+/// Empty variables against what the container's `envFrom` could bring: the agent takes them for
+/// none, and a variable of `env` beats one of `envFrom`.
+fn closed(container: &Value, wanted: &[Value]) -> Vec<Value> {
+    let all = SETTINGS.into_iter().chain([LOG_FILTER]).chain(REACH);
+    all.filter(|name| !names(wanted, name) && !stays(container, name))
+        .map(|name| json!({ "name": name, "value": "" }))
+        .collect()
+}
+
+/// Whether others say by this variable how the network is reached.
+fn stays(container: &Value, name: &str) -> bool {
+    let mut own = items(container, "env").filter(|own| own["name"] == name);
+    REACH.contains(&name) && own.any(|own| !is_left(own) && !is_refused(own))
+}
+
+fn is_stale(variable: &Value, wanted: &[Value], has_env_from: bool) -> bool {
+    let name = text(variable, "name").unwrap_or_default();
+    let is_closed =
+        text(variable, "value").unwrap_or_default().is_empty() && variable["valueFrom"].is_null();
+    let leaves = is_left(variable) || is_refused(variable) || is_closed && !has_env_from;
+    let is_agents = SETTINGS.contains(&name) || name == LOG_FILTER;
+    !names(wanted, name) && (is_agents || REACH.contains(&name) && leaves)
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::inject::assemble::mesh::{self, MESHES, Mesh};
 use crate::inject::keys::PREFIX;
-use crate::inject::pod::{self, Container, LISTS, items, metadata};
+use crate::inject::pod::{self, Container, LISTS, annotations, items};
 use crate::inject::sidecar::Sidecar;
 use exclusions::{Upstream, excludes};
 
@@ -24,7 +24,6 @@ pub(super) fn of(pod: &Value, namespace: Option<&Value>, sidecar: &Sidecar<'_>) 
     else {
         return Vec::new();
     };
-    let annotations = |object| metadata(object, "annotations");
     if mesh.is_some_and(|mesh| {
         excludes(
             mesh,
