@@ -77,8 +77,7 @@ fn field(text: &str) -> Result<Option<&str>, Error> {
         _ if values("SAMLRequest").next().is_some() => Err(Error::Request),
         (None, _) => Ok(None),
         (_, Some(_)) => Err(Error::Twice),
-        // A URL, or a signature beside the response and not inside it: section 3.4.4.1 of
-        // <https://docs.oasis-open.org/security/saml/v2.0/saml-bindings-2.0-os.pdf>.
+        // A URL, or a signature beside the response and not inside it (SAML bindings, section 3.4.4.1).
         (Some(_), None) if text.contains('?') || values("SigAlg").next().is_some() => {
             Err(Error::Redirect)
         }
