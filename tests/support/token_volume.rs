@@ -1,5 +1,5 @@
-//! The kubelet's way of writing a projected volume, re-enacted step by step (its
-//! `atomic_writer.go`).
+//! The kubelet's way of writing a projected volume, re-enacted step by step:
+//! <https://github.com/kubernetes/kubernetes/blob/master/pkg/volume/util/atomic_writer.go>.
 //!
 //! A new time-stamped directory, the files in it, a link for each visible name, a link
 //! `..data_tmp`, its renaming over `..data`, and the removal of the old directory. Content that is
