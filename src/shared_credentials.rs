@@ -61,6 +61,12 @@ const ID: &str = "aws_access_key_id";
 const SECRET: &str = "aws_secret_access_key";
 const TOKEN: &str = "aws_session_token";
 
+fn required(value: Option<&str>, key: &'static str, section: &str) -> Result<String, Error> {
+    let value = value.filter(|value| !value.is_empty()).map(str::to_owned);
+    let section = section.to_owned();
+    value.ok_or(Error::NoKey { section, key })
+}
+
 impl AccessKey {
     /// Reads the section `profile` of a file's content; whose keys they are decides what an id may
     /// look like.
@@ -70,18 +76,12 @@ impl AccessKey {
     pub fn parse(content: &[u8], profile: &str, server: Server) -> Result<Self, Error> {
         let text = std::str::from_utf8(content).map_err(|_| Error::NotText)?;
         let [id, secret, token] = values(text, profile)?;
-        let there = |value: Option<&'_ str>, key| {
-            let value = value.map(str::to_owned).filter(|value| !value.is_empty());
-            value.ok_or_else(|| Error::NoKey {
-                section: profile.to_owned(),
-                key,
-            })
-        };
         // Templates write an empty one, which SDKs take for none.
         if token.is_some_and(|token| !token.is_empty()) {
             return Err(Error::Temporary(profile.to_owned()));
         }
-        let (id, secret) = (there(id, ID)?, Secret::new(there(secret, SECRET)?));
+        let id = required(id, ID, profile)?;
+        let secret = Secret::new(required(secret, SECRET, profile)?);
         if !is_access_key_id(&id, server) {
             return Err(Error::Malformed(ID));
         }

@@ -11,14 +11,8 @@ const HIDDEN: &str = "[redacted]";
 /// A text that is meant to be a URL: scheme, plain host and port, path; nothing else of it.
 #[must_use]
 pub fn url(text: &str) -> String {
-    let is_scheme = |text: &str| {
-        text.bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
-    };
-    let start = text
-        .find("://")
-        .filter(|at| is_scheme(&text[..*at]))
-        .map_or(0, |at| at + 3);
+    let start = text.find("://").filter(|at| is_of(&text[..*at], "+-."));
+    let start = start.map_or(0, |at| at + 3);
     let (scheme, rest) = text.split_at(start);
     let (user, rest) = match rest.rfind('@') {
         // Either the password holds the ? or the query holds the @: no part of it is safe.
@@ -37,13 +31,18 @@ pub fn url(text: &str) -> String {
     format!("{scheme}{user}{authority}{path}{hidden}")
 }
 
+/// Whether a text has only letters and digits of ASCII, and some others.
+fn is_of(text: &str, others: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+}
+
 /// A host and perhaps a port, of characters that both are made of. `user:password` is neither.
 fn is_plain(authority: &str) -> bool {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => (authority, ""),
     };
-    let name = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
     let is_host = match host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
@@ -51,7 +50,7 @@ fn is_plain(authority: &str) -> bool {
         Some(address) => address
             .bytes()
             .all(|b| b.is_ascii_hexdigit() || b":.".contains(&b)),
-        None => host.bytes().all(name),
+        None => is_of(host, "-._"),
     };
     is_host && port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit())
 }

@@ -46,20 +46,16 @@ fn line(report: &Report, moment: Moment) -> String {
     let end = report
         .incident
         .as_ref()
-        .and_then(|incident| incident.credentials_end)
-        .map(Wall::rfc3339);
-    let end = match (moment, end) {
+        .and_then(|incident| incident.credentials_end);
+    let end = match (moment, end.map(Wall::rfc3339)) {
         (_, None) => "no credentials".to_owned(),
         (Moment::Ended, Some(end)) => format!("credentials ended {end}"),
         (_, Some(end)) => format!("credentials end {end}"),
     };
-    let error = report.last_error.as_ref();
-    let of = |field: fn(&crate::report::ErrorReport) -> &str| error.map_or("", field);
-    let (code, cause, hint) = (
-        of(|error| &error.code),
-        of(|error| &error.message),
-        of(|error| &error.hint),
-    );
+    let (code, cause, hint) = match &report.last_error {
+        None => ("", "", ""),
+        Some(error) => (&*error.code, &*error.message, &*error.hint),
+    };
     Line {
         profile: &report.profile,
         role: report.role_in_question(),

@@ -166,11 +166,10 @@ impl Profile {
 /// Waits until nothing more comes of the retry of this number; for ever when the refresher is gone.
 async fn over(profile: &Profile, number: u64) {
     let mut report = profile.report.clone();
-    let is_over = |report: &Report| {
-        let retry = report.retry;
+    let over = report.wait_for(|Report { retry, .. }| {
         retry.taken >= number && !(retry.was_failing && retry.is_calling)
-    };
-    if report.wait_for(is_over).await.is_err() {
+    });
+    if over.await.is_err() {
         std::future::pending::<()>().await;
     }
 }

@@ -28,6 +28,13 @@ pub struct Profile {
 }
 
 impl Profile {
+    fn report(&self) -> Report {
+        Report {
+            ready: Some(self.answers.is_available()),
+            ..self.report.borrow().clone()
+        }
+    }
+
     /// `[+]profile default ok`, or why not. `detailed` adds the role, which only this pod should
     /// read.
     pub(super) fn line(&self, detailed: bool) -> String {
@@ -102,10 +109,6 @@ impl Status {
     /// The document now.
     pub(super) fn of(admin: &Admin, retries: Vec<Retried>) -> Self {
         let now = (admin.clock)();
-        let of_profile = |profile: &Profile| Report {
-            ready: Some(profile.answers.is_available()),
-            ..profile.report.borrow().clone()
-        };
         Self {
             version: version::VERSION.to_owned(),
             settings_hash: admin.settings_hash.clone(),
@@ -114,7 +117,7 @@ impl Status {
             ready: admin.is_ready(),
             listening: *admin.listening.borrow(),
             draining: *admin.draining.borrow(),
-            profiles: admin.profiles.iter().map(of_profile).collect(),
+            profiles: admin.profiles.iter().map(Profile::report).collect(),
             clients: admin
                 .clients
                 .iter()

@@ -61,14 +61,10 @@ impl Waiting {
 impl Turn {
     /// Waits; whatever ended it, the document then says how things are.
     pub(super) async fn over(self, admin: &Admin, longest: Duration) {
-        let until = |flag: &watch::Receiver<bool>| {
-            let mut flag = flag.clone();
-            async move { drop(flag.wait_for(|is_set| *is_set).await) }
-        };
         let waited = async {
             tokio::select! {
-                () = until(&admin.started) => {}
-                () = until(&admin.draining) => {}
+                () = is_set(&admin.started) => {}
+                () = is_set(&admin.draining) => {}
                 () = self.first_reason(admin), if !self.is_given.load(Relaxed) => self.is_given.store(true, Relaxed),
             }
         };
@@ -89,4 +85,9 @@ impl Turn {
         }
         failures.join_next().await;
     }
+}
+
+/// Waits until it is true, or will never be.
+async fn is_set(flag: &watch::Receiver<bool>) {
+    drop(flag.clone().wait_for(|is_set| *is_set).await);
 }

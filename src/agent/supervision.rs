@@ -166,6 +166,12 @@ where
     }
 }
 
+/// Whether the source's first exchange has ended.
+fn is_answered(report: &Report) -> bool {
+    let source = report.hops.first();
+    report.last_error.is_some() || source.is_some_and(|source| source.generation > 0)
+}
+
 /// Watches a profile's source file, or the CA bundle, once the first exchange of the profile has
 /// ended, well or not: until then every call reads it anyway.
 pub(super) async fn watch_source<T: Send + Sync + 'static>(
@@ -174,14 +180,7 @@ pub(super) async fn watch_source<T: Send + Sync + 'static>(
     mut report: watch::Receiver<Report>,
     ticks: watch::Receiver<u64>,
 ) -> &'static str {
-    let answered = |report: &Report| {
-        report.last_error.is_some()
-            || report
-                .hops
-                .first()
-                .is_some_and(|source| source.generation > 0)
-    };
-    if report.wait_for(answered).await.is_ok() {
+    if report.wait_for(is_answered).await.is_ok() {
         source.run(&watches, ticks, std::future::pending()).await;
     }
     "watcher of a file"

@@ -13,7 +13,7 @@ mod token;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::findings::{Findings, Output};
+use super::findings::{Findings, Output, counted};
 use super::flags::{All, SettingFlags};
 use super::{World, exchange, exit, longest};
 use crate::assume::Profile;
@@ -111,10 +111,6 @@ fn examine(
     findings.extend(surroundings::environment(world.variable));
     findings.extend(clients.iter().map(surroundings::client));
     findings.push(surroundings::state_directory(state_dir.as_deref()));
-    let read = |profile: Profile| {
-        let latest = exchange::source(&profile);
-        (profile, latest)
-    };
     let sources: Vec<Source> = profiles.into_iter().map(read).collect();
     let called = if offline {
         Vec::new()
@@ -139,28 +135,28 @@ fn examine(
     Ok(findings)
 }
 
+fn read(profile: Profile) -> Source {
+    let latest = exchange::source(&profile);
+    (profile, latest)
+}
+
 fn configuration(
     profiles: &[Profile],
     clients: usize,
     host: &str,
     warnings: Vec<String>,
 ) -> Vec<Finding> {
-    let named =
-        |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let message = format!(
         "{}, {}, STS at {host}",
-        named(profiles.len(), "profile"),
-        named(clients, "client")
+        counted(profiles.len(), "profile"),
+        counted(clients, "client")
     );
-    let warning = |text: String| {
-        Finding::warning(
-            CONFIGURATION,
-            text,
-            "remove or correct the setting named first",
-        )
-    };
+    let fix = "remove or correct the setting named first";
+    let warnings = warnings
+        .into_iter()
+        .map(|text| Finding::warning(CONFIGURATION, text, fix));
     std::iter::once(Finding::ok(CONFIGURATION, message))
-        .chain(warnings.into_iter().map(warning))
+        .chain(warnings)
         .collect()
 }
 
@@ -171,21 +167,9 @@ type Outcomes = (exchange::Outcomes, Vec<longest::Found>);
 fn call(client: &Arc<Client>, sources: &[Source]) -> std::io::Result<Vec<Outcomes>> {
     let (host_name, sent) = (process::host_name(), SentCodes::default());
     exchange::block_on(async {
-        let start = |(profile, latest): &Source| {
-            let (client, host_name, sent) = (Arc::clone(client), host_name.clone(), sent.clone());
-            let (profile, latest) = (profile.clone(), latest.clone());
-            tokio::spawn(async move {
-                let calls = exchange::all(
-                    Arc::clone(&client),
-                    profile.clone(),
-                    latest.clone(),
-                    host_name.clone(),
-                    sent,
-                );
-                let outcomes = calls.await;
-                let found = longest::find(&*client, &profile, &latest, &host_name, &outcomes).await;
-                (outcomes, found)
-            })
+        let start = |source: &Source| {
+            let (client, source) = (Arc::clone(client), source.clone());
+            tokio::spawn(call_one(client, source, host_name.clone(), sent.clone()))
         };
         let started: Vec<_> = sources.iter().map(start).collect();
         let mut outcomes = Vec::with_capacity(started.len());
@@ -194,6 +178,17 @@ fn call(client: &Arc<Client>, sources: &[Source]) -> std::io::Result<Vec<Outcome
         }
         Ok(outcomes)
     })?
+}
+
+async fn call_one(
+    client: Arc<Client>,
+    (profile, latest): Source,
+    host_name: String,
+    sent: SentCodes,
+) -> Outcomes {
+    let outcomes = exchange::all(&*client, &profile, &latest, &host_name, &sent).await;
+    let longest = longest::find(&*client, &profile, &latest, &host_name, &outcomes).await;
+    (outcomes, longest)
 }
 
 /// The source's file, and what its content says.

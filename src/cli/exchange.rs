@@ -27,32 +27,30 @@ pub(super) fn source(profile: &Profile) -> Latest<Material> {
 
 /// Makes the calls of a profile with what its source's file holds; `sent` is shared by all that run
 /// at a time.
-pub(super) async fn all<A: Assume>(
-    sts: Arc<A>,
-    profile: Profile,
-    source: Latest<Material>,
-    host_name: String,
-    sent: SentCodes,
+pub(super) async fn all(
+    sts: &impl Assume,
+    profile: &Profile,
+    source: &Latest<Material>,
+    host_name: &str,
+    sent: &SentCodes,
 ) -> Outcomes {
     let mut outcomes: Outcomes = Vec::with_capacity(profile.steps.len());
     let claims = source.value.as_deref().and_then(Material::claims);
     for step in &profile.steps {
-        let proof = match outcomes.last() {
-            None => {
-                let (_, form) = profile.source_file();
-                of_source(&source, &form, sts.server_time())
-            }
-            Some(Ok(reply)) => Ok(Proof::Signer(reply.credentials.clone())),
+        let before = match outcomes.last() {
+            None => None,
+            Some(Ok(reply)) => Some(reply),
             Some(Err(_)) => break,
         };
+        let proof = proof(sts, profile, source, before);
         let duration = match step.duration() {
             DurationSetting::Fixed(duration) => duration,
             DurationSetting::Longest => SessionDuration::HOUR,
         };
-        let session_name = session_name(step, claims, &host_name);
+        let session_name = session_name(step, claims, host_name);
         // A code that is gathered counts as sent, so not before everything else is there.
         let outcome = match proof {
-            Ok(proof) => match gathered(&Extras::of(step, &sent), &*sts).await {
+            Ok(proof) => match gathered(&Extras::of(step, sent), sts).await {
                 Ok(extras) => {
                     let step = Arc::clone(step);
                     sts.assume(Request {
@@ -71,6 +69,19 @@ pub(super) async fn all<A: Assume>(
         outcomes.push(outcome);
     }
     outcomes
+}
+
+/// What proves who asks: the step before, or the source.
+pub(super) fn proof(
+    sts: &impl Assume,
+    profile: &Profile,
+    source: &Latest<Material>,
+    before: Option<&Reply>,
+) -> Result<Proof, Failure> {
+    match before {
+        Some(reply) => Ok(Proof::Signer(reply.credentials.clone())),
+        None => of_source(source, &profile.source_file().1, sts.server_time()),
+    }
 }
 
 /// What goes with a call, waited for when the next code of a device is not due yet: half a minute
@@ -99,7 +110,9 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assume::{AccessKeyFile, Mfa, MfaCode, ProfileName, Role, SerialNumber, Step};
+    use crate::assume::{
+        AccessKeyFile, Mfa, MfaCode, ProfileName, Role, SectionName, SerialNumber, Step,
+    };
     use crate::role::{RoleArn, Server};
 
     struct Unasked;
@@ -119,13 +132,13 @@ mod tests {
         let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
         let step = Arc::new(Step::Role(Role {
             keys: Some(AccessKeyFile {
-                path: directory.path().join("missing"),
-                profile: "default".to_owned(),
+                path: directory.path().join("missing").into(),
+                profile: SectionName::default(),
                 server: Server::Aws,
             }),
             mfa: Some(Mfa {
                 serial_number,
-                code: MfaCode::Code(written),
+                code: MfaCode::Code(written.into()),
             }),
             ..Role::new(role_arn)
         }));
@@ -134,14 +147,7 @@ mod tests {
             steps: vec![Arc::clone(&step)],
         };
         let (sent, latest) = (SentCodes::default(), source(&profile));
-        let outcomes = all(
-            Arc::new(Unasked),
-            profile,
-            latest,
-            "host".to_owned(),
-            sent.clone(),
-        )
-        .await;
+        let outcomes = all(&Unasked, &profile, &latest, "host", &sent).await;
         assert_eq!(
             outcomes[0].as_ref().expect_err("no keys").code.text(),
             "CredentialsFileMissing"

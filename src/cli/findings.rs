@@ -109,25 +109,22 @@ impl Findings {
         page
     }
 
+    fn count(&self, severity: Severity) -> usize {
+        let found = self.checks.iter();
+        found.filter(|finding| finding.severity == severity).count()
+    }
+
     fn summary(&self) -> String {
-        let count = |result| {
-            self.checks
-                .iter()
-                .filter(|check| check.severity == result)
-                .count()
-        };
-        let (failures, warnings) = (count(Severity::Failure), count(Severity::Warning));
-        let named =
-            |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-        let checks = named(self.checks.len(), "check");
+        let (failures, warnings) = (self.count(Severity::Failure), self.count(Severity::Warning));
+        let checks = counted(self.checks.len(), "check");
         let counted = match (failures, warnings) {
             (0, 0) => format!("{checks}, all ok"),
-            (0, _) => format!("{checks}: {}, no failure", named(warnings, "warning")),
-            (_, 0) => format!("{checks}: {}", named(failures, "failure")),
+            (0, _) => format!("{checks}: {}, no failure", counted(warnings, "warning")),
+            (_, 0) => format!("{checks}: {}", counted(failures, "failure")),
             _ => format!(
                 "{checks}: {}, {}",
-                named(failures, "failure"),
-                named(warnings, "warning")
+                counted(failures, "failure"),
+                counted(warnings, "warning")
             ),
         };
         counted
@@ -137,6 +134,11 @@ impl Findings {
                 "\n"
             }
     }
+}
+
+/// `1 check`, `2 checks`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn heading(page: &mut String, profile: Option<&str>) {

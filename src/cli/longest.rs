@@ -7,14 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::exchange::Outcomes;
+use super::exchange::{self, Outcomes};
 use crate::assume::{DurationSetting, Profile, Reply, SessionDuration};
 use crate::clock;
 use crate::failure::Failure;
 use crate::material::Material;
-use crate::refresher::{Extras, SentCodes, of_source, session_name};
+use crate::refresher::{Extras, SentCodes, session_name};
 use crate::rotated_file::Latest;
-use crate::sts::{Assume, Proof, Request};
+use crate::sts::{Assume, Request};
 
 /// What was found out about one step.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -47,15 +47,10 @@ pub(super) async fn find<A: Assume>(
         if step.duration() != DurationSetting::Longest || step.mfa().is_some() || !is_granted {
             continue;
         }
-        let signer = at
+        let before = at
             .checked_sub(1)
-            .and_then(|parent| outcomes[parent].as_ref().ok());
-        let proof = if let Some(reply) = signer {
-            Ok(Proof::Signer(reply.credentials.clone()))
-        } else {
-            let (_, form) = profile.source_file();
-            of_source(source, &form, sts.server_time())
-        };
+            .and_then(|before| outcomes[before].as_ref().ok());
+        let proof = exchange::proof(sts, profile, source, before);
         let at_sts = sts.server_time().unwrap_or_else(clock::wall);
         let extras = Extras::of(step, &SentCodes::default()).gather(at_sts);
         let (Ok(proof), Ok(extras)) = (proof, extras) else {

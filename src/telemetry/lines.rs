@@ -47,6 +47,12 @@ struct Waiting {
     is_writing: bool,
 }
 
+impl Waiting {
+    fn is_busy(&mut self) -> bool {
+        self.is_writing || !self.lines.is_empty()
+    }
+}
+
 impl Lines {
     /// Starts the thread that writes to `output`. `lost` is called from it with a number of lost
     /// lines, once writing works again; what it writes comes after all that waits.
@@ -70,11 +76,10 @@ impl Lines {
 
     /// Waits until everything is written, at most for `limit`.
     pub fn flush(&self, limit: Duration) {
-        let is_busy = |waiting: &mut Waiting| waiting.is_writing || !waiting.lines.is_empty();
         drop(
             self.0
                 .emptied
-                .wait_timeout_while(self.0.lock(), limit, is_busy),
+                .wait_timeout_while(self.0.lock(), limit, Waiting::is_busy),
         );
     }
 

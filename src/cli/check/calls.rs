@@ -23,30 +23,32 @@ pub(super) fn judge(
     outcomes: &[Result<Reply, Failure>],
     at_sts: Wall,
 ) -> Vec<Finding> {
-    let line = |at: usize| {
-        let step: &Step = &profile.steps[at];
-        let name = name(at);
-        match outcomes.get(at) {
-            Some(Ok(reply)) => Finding::ok(&name, granted(step, reply, at_sts)),
-            Some(Err(failure)) if !failure.sent && failure.class == Class::Token => {
-                Finding::warning(
-                    &name,
-                    format!("{}: not tried without a token", asked(step)),
-                    "first correct the token file",
-                )
-            }
-            Some(Err(failure)) => Finding::failure(&name, refused(step, failure), failure.hint()),
-            None => {
-                let message = format!("{}: not tried, because the step before failed", asked(step));
-                Finding::warning(
-                    &name,
-                    message,
-                    format!("first correct the {}", self::name(outcomes.len() - 1)),
-                )
-            }
+    let steps = profile.steps.iter().enumerate();
+    steps
+        .map(|(at, step)| judge_step(at, step, outcomes, at_sts))
+        .collect()
+}
+
+fn judge_step(
+    at: usize,
+    step: &Step,
+    outcomes: &[Result<Reply, Failure>],
+    at_sts: Wall,
+) -> Finding {
+    let name = name(at);
+    match outcomes.get(at) {
+        Some(Ok(reply)) => Finding::ok(&name, granted(step, reply, at_sts)),
+        Some(Err(failure)) if !failure.sent && failure.class == Class::Token => {
+            let message = format!("{}: not tried without a token", asked(step));
+            Finding::warning(&name, message, "first correct the token file")
         }
-    };
-    (0..profile.steps.len()).map(line).collect()
+        Some(Err(failure)) => Finding::failure(&name, refused(step, failure), failure.hint()),
+        None => {
+            let message = format!("{}: not tried, because the step before failed", asked(step));
+            let failed = self::name(outcomes.len() - 1);
+            Finding::warning(&name, message, format!("first correct the {failed}"))
+        }
+    }
 }
 
 /// `source`, `hop 1`, `hop 2`: the words of the configuration file's chain.

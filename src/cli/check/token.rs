@@ -35,14 +35,8 @@ pub(super) enum Layout {
 
 /// How the file at `path` is laid out.
 pub(super) fn layout(path: &Path) -> Layout {
-    let is_link = |path: &Path| {
-        path.symlink_metadata()
-            .is_ok_and(|metadata| metadata.is_symlink())
-    };
-    let swapped = path
-        .parent()
-        .is_some_and(|directory| is_link(&directory.join("..data")));
-    if swapped && is_link(path) {
+    let swapped = path.parent().map(|directory| directory.join("..data"));
+    if swapped.is_some_and(|link| link.is_symlink()) && path.is_symlink() {
         Layout::Volume
     } else {
         Layout::Plain
@@ -97,12 +91,7 @@ fn audience(claims: &Claims, aws: bool) -> Finding {
         );
         return Finding::warning(NAME, message, fix);
     }
-    let is_usual = |audience: &String| {
-        let partition = audience.strip_suffix(".cn").unwrap_or(audience);
-        partition == USUAL_AUDIENCE
-            || partition.starts_with("sts.") && partition.ends_with(".amazonaws.com")
-    };
-    if aws && !claims.audience.iter().any(is_usual) {
+    if aws && !claims.audience.iter().any(|audience| is_usual(audience)) {
         let fix = format!(
             "make sure that the IAM OIDC provider lists it, or change it to {USUAL_AUDIENCE}"
         );
@@ -113,6 +102,13 @@ fn audience(claims: &Claims, aws: bool) -> Finding {
         );
     }
     Finding::ok(NAME, named)
+}
+
+/// Of AWS's STS, in any partition and region.
+fn is_usual(audience: &str) -> bool {
+    let partition = audience.strip_suffix(".cn").unwrap_or(audience);
+    partition == USUAL_AUDIENCE
+        || partition.starts_with("sts.") && partition.ends_with(".amazonaws.com")
 }
 
 fn lifetime(claims: &Claims, now: Wall) -> Finding {

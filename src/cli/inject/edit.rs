@@ -30,7 +30,7 @@ pub(super) enum Refusal {
         "its text cannot be changed in place: write it as kubectl get -o yaml prints it, or let the webhook inject \
          this workload"
     )]
-    Unlike,
+    Impossible,
 }
 
 impl Refusal {
@@ -41,7 +41,7 @@ impl Refusal {
                 name,
                 line: line + lines,
             },
-            Self::Unlike => self,
+            Self::Impossible => self,
         }
     }
 }
@@ -54,8 +54,8 @@ pub(super) fn edited(text: &str, old: &Value, new: &Value) -> Result<String, Ref
     if let Some(root) = positions::of(text) {
         return Editor::new(text, &root).run(old, new, &|at| at);
     }
-    let deeper = folded::deeper(text).ok_or(Refusal::Unlike)?;
-    let root = positions::of(&deeper.text).ok_or(Refusal::Unlike)?;
+    let deeper = folded::deeper(text).ok_or(Refusal::Impossible)?;
+    let root = positions::of(&deeper.text).ok_or(Refusal::Impossible)?;
     let mut editor = Editor::new(&deeper.text, &root);
     editor.original = text;
     editor.run(old, new, &|at| deeper.before(at))
@@ -67,29 +67,22 @@ struct Edit {
     text: String,
 }
 
-/// Something to be written into a map or a list.
-#[derive(Clone, Copy)]
-enum Added<'v> {
-    Member(&'v str, &'v Value),
-    Item(&'v Value),
-}
+/// What is written in front of the part of this index: a member with its key, or an item.
+type Added<'v> = (usize, Option<&'v str>, &'v Value);
 
 /// What becomes of the parts of a map or list.
 #[derive(Default)]
 struct Changes<'v> {
     /// Indices, in order.
     removed: Vec<usize>,
-    /// In front of which index.
-    added: Vec<(usize, Added<'v>)>,
+    added: Vec<Added<'v>>,
 }
 
-/// What a value is part of.
+/// What a value is part of: something in brackets, or this block.
 #[derive(Clone, Copy)]
 enum Place<'n> {
     Flow,
-    Item(&'n Node),
-    /// With where its colon ends.
-    Member(&'n Node, usize),
+    Block(&'n Node, &'n Part),
 }
 
 struct Editor<'a> {
@@ -145,7 +138,7 @@ impl<'a> Editor<'a> {
         let (mut out, mut at) = (String::with_capacity(self.text.len()), 0);
         for edit in &self.edits {
             let (start, end) = (place(edit.at.start), place(edit.at.end));
-            out.push_str(self.original.get(at..start).ok_or(Refusal::Unlike)?);
+            out.push_str(self.original.get(at..start).ok_or(Refusal::Impossible)?);
             out.push_str(&edit.text.replace('\n', self.newline));
             at = end;
         }
@@ -153,7 +146,7 @@ impl<'a> Editor<'a> {
         if yaml::parse(&out).is_ok_and(|read| read.as_ref() == Some(new)) {
             return Ok(out);
         }
-        let first = self.shared.first().ok_or(Refusal::Unlike)?;
+        let first = self.shared.first().ok_or(Refusal::Impossible)?;
         Err(Refusal::Shared {
             name: self.text[first.clone()].to_owned(),
             line: 1 + self.text[..first.start].matches('\n').count(),
@@ -199,6 +192,7 @@ impl<'a> Editor<'a> {
     fn replace(&mut self, node: &Node, new: &Value, place: Place<'_>) {
         if let Shape::Flow(parts) = &node.shape
             && parts.is_empty()
+            && (new.is_array() || new.is_object())
             && self.text[node.start..node.end].contains('#')
         {
             // The comment in empty brackets stays.
@@ -207,8 +201,7 @@ impl<'a> Editor<'a> {
         }
         match place {
             Place::Flow => self.replace_in_flow(node, new),
-            Place::Item(parent) => self.replace_item(parent, node, new),
-            Place::Member(parent, behind) => self.replace_member(parent, behind, node, new),
+            Place::Block(parent, part) => self.replace_in_block(parent, part, new),
         }
     }
 
@@ -222,24 +215,25 @@ impl<'a> Editor<'a> {
     ) -> Changes<'v> {
         let mut changes = Changes::default();
         for (at, part) in parts.iter().enumerate() {
-            match (old.get(&part.key), new.get(&part.key)) {
+            let key = part.key.as_deref().unwrap_or_default();
+            match (old.get(key), new.get(key)) {
                 (Some(old), Some(new)) => self.value(&part.value, old, new, place(node, part)),
                 (Some(_), None) => changes.removed.push(at),
                 _ => {}
             }
         }
-        let is_own = |key: &str| parts.iter().any(|part| part.key == key);
+        let is_own = |key: &str| parts.iter().any(|part| part.key.as_deref() == Some(key));
         let is_merged =
             |(key, value): (&String, &Value)| !is_own(key) && new.get(key) != Some(value);
         if old.iter().any(is_merged)
-            && let Some(merge) = parts.iter().find(|part| part.key == "<<")
+            && let Some(merge) = parts.iter().find(|part| part.key.as_deref() == Some("<<"))
         {
             self.shared.insert(0, merge.start..merge.value.end);
         }
         changes.added = new
             .iter()
             .filter(|(key, _)| !old.contains_key(*key))
-            .map(|(key, value)| (parts.len(), Added::Member(key, value)))
+            .map(|(key, value)| (parts.len(), Some(key.as_str()), value))
             .collect();
         changes
     }
@@ -265,7 +259,7 @@ impl<'a> Editor<'a> {
                     changes.removed.push(one);
                     at = one + 1;
                 }
-                (None, Some(other)) => changes.added.push((at, Added::Item(&new[other]))),
+                (None, Some(other)) => changes.added.push((at, None, &new[other])),
                 (None, None) => {}
             }
         }
@@ -283,11 +277,10 @@ impl<'a> Editor<'a> {
     }
 }
 
-fn place<'n>(parent: &'n Node, part: &Part) -> Place<'n> {
+fn place<'n>(parent: &'n Node, part: &'n Part) -> Place<'n> {
     match &parent.shape {
         Shape::Flow(_) => Place::Flow,
-        _ if part.key.is_empty() => Place::Item(parent),
-        _ => Place::Member(parent, part.behind),
+        _ => Place::Block(parent, part),
     }
 }
 

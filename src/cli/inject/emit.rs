@@ -26,39 +26,36 @@ fn members(map: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> 
 pub(super) fn block(value: &Value, column: usize, indent: Indent) -> String {
     let lines: Vec<String> = match value {
         Value::Object(map) if !map.is_empty() => members(map)
-            .map(|(key, value)| member(key, value, column, indent))
+            .map(|(key, value)| part(Some(key), value, column, indent))
             .collect(),
         Value::Array(items) if !items.is_empty() => items
             .iter()
-            .map(|value| item(value, column, indent))
+            .map(|value| part(None, value, column, indent))
             .collect(),
-        other => vec![scalar(other, column)],
+        other => return scalar(other, column),
     };
     lines.join("\n")
 }
 
-pub(super) fn member(key: &str, value: &Value, column: usize, indent: Indent) -> String {
+/// A member, or an item when it has no key.
+pub(super) fn part(key: Option<&str>, value: &Value, column: usize, indent: Indent) -> String {
+    let margin = " ".repeat(column);
+    let Some(key) = key else {
+        let value = block(value, column + 2, indent);
+        return format!("{margin}- {}", value.trim_start_matches(' '));
+    };
     let key = if is_plain(key) {
         key.to_owned()
     } else {
         quoted(key)
     };
-    let separator = match value {
-        Value::Object(map) if !map.is_empty() => '\n',
-        Value::Array(items) if !items.is_empty() => '\n',
-        _ => ' ',
-    };
-    let inner = match value {
-        Value::Array(_) => indent.of_lists,
-        _ => indent.of_maps,
+    let (separator, inner) = match value {
+        Value::Object(map) if !map.is_empty() => ('\n', indent.of_maps),
+        Value::Array(items) if !items.is_empty() => ('\n', indent.of_lists),
+        _ => (' ', indent.of_maps),
     };
     let value = block(value, column + inner, indent);
-    format!("{}{key}:{separator}{value}", " ".repeat(column))
-}
-
-pub(super) fn item(value: &Value, column: usize, indent: Indent) -> String {
-    let value = block(value, column + 2, indent);
-    format!("{}- {}", " ".repeat(column), value.trim_start_matches(' '))
+    format!("{margin}{key}:{separator}{value}")
 }
 
 /// In brackets, on one line.
@@ -78,7 +75,7 @@ impl Flow {
     pub(super) fn value(self, value: &Value) -> String {
         match value {
             Value::Object(map) => {
-                let members = members(map).map(|(key, value)| self.member(key, value));
+                let members = members(map).map(|(key, value)| self.part(Some(key), value));
                 format!("{{{}}}", members.collect::<Vec<_>>().join(self.comma()))
             }
             Value::Array(items) => {
@@ -90,9 +87,11 @@ impl Flow {
         }
     }
 
-    pub(super) fn member(self, key: &str, value: &Value) -> String {
+    /// A member, or an item when it has no key.
+    pub(super) fn part(self, key: Option<&str>, value: &Value) -> String {
         let colon = if self.is_wide { ": " } else { ":" };
-        format!("{}{colon}{}", self.text(key), self.value(value))
+        let key = key.map(|key| self.text(key) + colon).unwrap_or_default();
+        key + &self.value(value)
     }
 
     fn text(self, text: &str) -> String {

@@ -31,8 +31,8 @@ pub(super) enum Shape {
 
 /// A member of a map or an item of a list.
 pub(super) struct Part {
-    /// Empty for an item.
-    pub(super) key: String,
+    /// None for an item.
+    pub(super) key: Option<String>,
     /// Where its key or dash is.
     pub(super) start: usize,
     /// Behind its colon or dash.
@@ -48,9 +48,9 @@ impl Node {
             return None;
         };
         parts.iter().find_map(|part| {
-            let is_member = !part.key.is_empty();
+            let is_member = part.key.is_some();
             match &part.value.shape {
-                Shape::Block(inner) if is_member && inner[0].key.is_empty() == of_lists => {
+                Shape::Block(inner) if is_member && inner[0].key.is_none() == of_lists => {
                     Some(part.value.column.saturating_sub(self.column))
                 }
                 _ => part.value.indent(of_lists),
@@ -158,11 +158,14 @@ impl<'a> Reader<'a> {
                 self.member(&event, span, at)?
             } else {
                 let dash = content(self.text, at);
+                if !is_flow && !self.text[dash..].starts_with('-') {
+                    return None;
+                }
                 let behind = if is_flow { dash } else { dash + 1 };
                 let value = self.value(&event, span, behind)?;
                 let start = if is_flow { value.start } else { dash };
                 Part {
-                    key: String::new(),
+                    key: None,
                     start,
                     behind,
                     value,
@@ -184,7 +187,7 @@ impl<'a> Reader<'a> {
         let behind = if has_colon { colon + 1 } else { key.end };
         let (event, span) = self.next()?;
         Some(Part {
-            key: name,
+            key: Some(name),
             start: key.start,
             behind,
             value: self.value(&event, span, behind)?,

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use super::page::printable;
-use crate::admin::{Retried, RetryOutcome, Status};
+use crate::admin::{RetryOutcome, Status};
 
 /// The target of the request; nothing of a profile's name needs escaping.
 pub(super) fn target(profile: Option<&str>, wait: u64) -> String {
@@ -25,13 +25,9 @@ pub(super) fn refused(body: &str) -> String {
 
 /// Whether all that was asked for is done, or was not needed.
 pub(super) fn is_done(status: &Status) -> bool {
-    let is_done = |retry: &Retried| {
-        matches!(
-            retry.outcome,
-            Some(RetryOutcome::NothingToRetry | RetryOutcome::Refreshed)
-        )
-    };
-    status.retries.iter().all(is_done)
+    let outcomes = status.retries.iter().map(|retry| retry.outcome);
+    let done = [RetryOutcome::NothingToRetry, RetryOutcome::Refreshed].map(Some);
+    outcomes.into_iter().all(|outcome| done.contains(&outcome))
 }
 
 /// A line for each profile that was asked; nothing in a status that no retry was asked for.

@@ -103,16 +103,11 @@ async fn codes_are_those_of_the_time_at_sts_whatever_our_wall_clock_says() {
     std::fs::write(&secret, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").expect("written");
     let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
     let step = Step::SessionToken(SessionToken {
-        keys: AccessKeyFile {
-            path: keys,
-            profile: "default".to_owned(),
-            server: Server::Aws,
-        },
-        duration: SessionDuration::LONGEST,
         mfa: Some(Mfa {
             serial_number,
-            code: MfaCode::Secret(secret),
+            code: MfaCode::Secret(secret.into()),
         }),
+        ..SessionToken::new(keys)
     });
     let mut refresher = driving(
         step,

@@ -42,28 +42,17 @@ impl Editor<'_> {
         }
     }
 
-    pub(super) fn replace_item(&mut self, parent: &Node, node: &Node, new: &Value) {
-        let text = emit::item(new, parent.column, self.indent(parent));
-        let text = self.on_its_line(node, &text[parent.column + 2..], new);
-        let gap = if node.start == node.end { " " } else { "" };
-        self.edit(node.start..node.end, format!("{gap}{text}"));
-    }
-
-    pub(super) fn replace_member(
-        &mut self,
-        parent: &Node,
-        behind: usize,
-        node: &Node,
-        new: &Value,
-    ) {
-        let text = emit::member("k", new, parent.column, self.indent(parent));
-        let text = &text[parent.column + 2..];
-        let is_lines = text.starts_with('\n');
+    pub(super) fn replace_in_block(&mut self, parent: &Node, part: &Part, new: &Value) {
+        let node = &part.value;
+        let key = part.key.as_ref().map(|_| "k");
+        let text = emit::part(key, new, parent.column, self.indent(parent));
+        // What is behind the colon or the dash.
+        let text = &text[parent.column + 1 + usize::from(key.is_some())..];
         if matches!(node.shape, Shape::Block(_)) {
-            self.edit(behind..node.end, text);
-        } else if is_lines {
+            self.edit(part.behind..node.end, text);
+        } else if text.starts_with('\n') {
             let before = self.text[..node.start].trim_end_matches(' ').len();
-            self.edit(before.max(behind)..node.end, "");
+            self.edit(before.max(part.behind)..node.end, "");
             let end = line_end(self.text, node.end);
             self.edit(end..end, text);
         } else {
@@ -87,14 +76,11 @@ impl Editor<'_> {
         }
     }
 
-    fn lines(&self, node: &Node, added: &[(usize, Added<'_>)]) -> String {
-        let (column, indent) = (node.column, self.indent(node));
+    fn lines(&self, node: &Node, added: &[Added<'_>]) -> String {
+        let indent = self.indent(node);
         let lines: Vec<String> = added
             .iter()
-            .map(|(_, added)| match added {
-                Added::Member(key, value) => emit::member(key, value, column, indent),
-                Added::Item(value) => emit::item(value, column, indent),
-            })
+            .map(|(_, key, value)| emit::part(*key, value, node.column, indent))
             .collect();
         lines.join("\n")
     }
@@ -128,7 +114,7 @@ impl Editor<'_> {
         is_first: bool,
     ) -> Option<usize> {
         if !is_first {
-            let is_list = parts[0].key.is_empty();
+            let is_list = parts[0].key.is_none();
             // What is below the last item of a list can belong to the next key, which is at the
             // same column, and what is below a document to the next one.
             let column = (column + usize::from(is_list)).max(1);

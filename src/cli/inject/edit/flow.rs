@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::emit;
 use super::super::positions::{BLANKS, Node, Part, content, line_end, line_start};
-use super::{Added, Changes, Editor};
+use super::{Changes, Editor};
 
 impl<'a> Editor<'a> {
     pub(super) fn change_flow(&mut self, node: &Node, parts: &[Part], changes: &Changes<'_>) {
@@ -29,8 +29,9 @@ impl<'a> Editor<'a> {
             self.edit(from..parts[count - 1].value.end, "");
         }
         let texts = |at: usize| -> Vec<String> {
-            let here = changes.added.iter().filter(|(before, _)| *before == at);
-            here.map(|(_, added)| self.in_flow(added, margin)).collect()
+            let here = changes.added.iter().filter(|(before, ..)| *before == at);
+            here.map(|(_, key, value)| self.in_flow(*key, value, margin))
+                .collect()
         };
         let in_front: Vec<_> = (0..count).map(texts).collect();
         let behind = texts(count);
@@ -81,17 +82,12 @@ impl<'a> Editor<'a> {
         self.edit(node.start..node.end, format!("{gap}{text}"));
     }
 
-    fn in_flow(&self, added: &Added<'_>, margin: Option<&str>) -> String {
-        match added {
-            Added::Item(value) => self.flow_value(value, margin),
-            Added::Member(key, value) => match margin.filter(|_| self.unit.is_some()) {
-                Some(margin) => {
-                    let key = Value::from(*key).to_string();
-                    format!("{key}: {}", self.flow_value(value, Some(margin)))
-                }
-                None => self.flow.member(key, value),
-            },
+    fn in_flow(&self, key: Option<&str>, value: &Value, margin: Option<&str>) -> String {
+        if self.unit.is_none() || margin.is_none() {
+            return self.flow.part(key, value);
         }
+        let key = key.map(|key| format!("{}: ", Value::from(key)));
+        key.unwrap_or_default() + &self.flow_value(value, margin)
     }
 
     fn flow_value(&self, value: &Value, margin: Option<&str>) -> String {
