@@ -73,7 +73,8 @@ pub struct Credentials {
     pub access_key_id: String,
     /// The signing key.
     pub secret_access_key: Secret,
-    /// Opaque; its size is not fixed (STS documentation).
+    /// Opaque; its size is not fixed
+    /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
     pub session_token: Secret,
     /// When STS says they end.
     pub expiration: Wall,

@@ -13,101 +13,94 @@ use super::{Cause, Class};
 
 /// Every code whose class does not depend on anything else, grouped by class.
 pub(super) const FIXED: &[(Class, &[&str])] = &[
-    (
-        Class::Throttled,
-        &[
-            "Throttling",
-            "ThrottlingException",
-            "ThrottledException",
-            "RequestThrottledException",
-            "RequestThrottled",
-            "TooManyRequestsException",
-            "TooManyRequests",
-            "ProvisionedThroughputExceededException",
-            "TransactionInProgressException",
-            "RequestLimitExceeded",
-            "BandwidthLimitExceeded",
-            "LimitExceededException",
-            "SlowDown",
-            "PriorRequestNotComplete",
-            "EC2ThrottledException",
-        ],
-    ),
-    (
-        Class::Transient,
-        &[
-            "IDPCommunicationError",
-            "InternalFailure",
-            "InternalError",
-            "InternalServerError",
-            "ServiceFailure",
-            "ServiceUnavailable",
-            "ServiceUnavailableException",
-            "STSNotInitialized",
-            "XMinioServerNotInitialized",
-            "RequestTimeout",
-            "RequestTimeoutException",
-            "ExternalServiceException",
-            "InternalErrorException",
-            "ResourceConflictException",
-        ],
-    ),
-    (
-        Class::Token,
-        &[
-            "ExpiredTokenException",
-            "IDPRejectedClaim",
-            "InvalidClientGrantsToken",
-        ],
-    ),
-    (
-        Class::Clock,
-        &[
-            "RequestExpired",
-            "RequestTimeTooSkewed",
-            "RequestInTheFuture",
-        ],
-    ),
-    (
-        Class::Source,
-        &[
-            "InvalidClientTokenId",
-            "InvalidAccessKeyId",
-            "UnrecognizedClientException",
-            "InvalidToken",
-            "TokenRefreshRequired",
-        ],
-    ),
-    (
-        Class::Denied,
-        &[
-            "AccessDenied",
-            "AccessDeniedException",
-            "UnauthorizedAccess",
-            "ForbiddenException",
-        ],
-    ),
-    (
-        Class::Config,
-        &[
-            "RegionDisabledException",
-            "MalformedPolicyDocument",
-            "PackedPolicyTooLarge",
-            "OptInRequired",
-            "InvalidAction",
-            "MalformedInput",
-            "MalformedQueryString",
-            "MissingAction",
-            "MissingParameter",
-            "MissingAuthenticationToken",
-            "IncompleteSignature",
-            "InvalidParameterCombination",
-            "NoSuchEntity",
-            "InvalidIdentityPoolConfigurationException",
-            "InvalidParameterException",
-            "ResourceNotFoundException",
-        ],
-    ),
+    (Class::Throttled, THROTTLED),
+    (Class::Transient, TRANSIENT),
+    (Class::Token, TOKEN),
+    (Class::Clock, CLOCK),
+    (Class::Source, SOURCE),
+    (Class::Denied, DENIED),
+    (Class::Config, CONFIG),
+];
+
+const THROTTLED: &[&str] = &[
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottledException",
+    "RequestThrottled",
+    "TooManyRequestsException",
+    "TooManyRequests",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "LimitExceededException",
+    "SlowDown",
+    "PriorRequestNotComplete",
+    "EC2ThrottledException",
+];
+
+const TRANSIENT: &[&str] = &[
+    "IDPCommunicationError",
+    "InternalFailure",
+    "InternalError",
+    "InternalServerError",
+    "ServiceFailure",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "STSNotInitialized",
+    "XMinioServerNotInitialized",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ExternalServiceException",
+    "InternalErrorException",
+    "ResourceConflictException",
+];
+
+const TOKEN: &[&str] = &[
+    "ExpiredTokenException",
+    "IDPRejectedClaim",
+    "InvalidClientGrantsToken",
+];
+
+const CLOCK: &[&str] = &[
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "RequestInTheFuture",
+];
+
+const SOURCE: &[&str] = &[
+    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "UnrecognizedClientException",
+    "InvalidToken",
+    "TokenRefreshRequired",
+];
+
+const DENIED: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedAccess",
+    "ForbiddenException",
+];
+
+const CONFIG: &[&str] = &[
+    "RegionDisabledException",
+    "MalformedPolicyDocument",
+    "PackedPolicyTooLarge",
+    "OptInRequired",
+    "InvalidAction",
+    "MalformedInput",
+    "MalformedQueryString",
+    "MissingAction",
+    "MissingParameter",
+    "MissingAuthenticationToken",
+    "IncompleteSignature",
+    "InvalidParameterCombination",
+    "NoSuchEntity",
+    "InvalidIdentityPoolConfigurationException",
+    "InvalidParameterException",
+    "ResourceNotFoundException",
 ];
 
 /// The codes whose class is decided by the message, or by whether the request was signed.

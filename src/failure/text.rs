@@ -15,7 +15,8 @@ const TOKEN_BEGINNINGS: [&str; 4] = ["eyJ", "ZXlK", "PD94bW", "PHNhbW"];
 const SHORTEST_TOKEN: usize = 16;
 
 /// A longer run is a token whatever it begins with: of OAuth 2.0, or a response of another prefix.
-/// It is the longest name that STS answers with (`SubjectFromWebIdentityToken`).
+/// It is the longest name that STS answers with (`SubjectFromWebIdentityToken`,
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>).
 const LONGEST_WORD: usize = 255;
 
 /// The text as one line of at most 512 characters, controls escaped and everything like a token

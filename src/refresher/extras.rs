@@ -1,9 +1,10 @@
 //! What goes with a call besides its proof: the code of an MFA device, context assertions.
 //!
 //! Owns the files they come from, which are read again before each call, and the memory of the
-//! codes that were sent: STS refuses a code it has seen, whichever profile sent it. Where the next
-//! code is not due yet, the call waits and nothing else does. `check` and `credential-process` use
-//! it too.
+//! codes that were sent: STS refuses a code it has seen
+//! (<https://www.rfc-editor.org/rfc/rfc6238#section-5.2>), whichever profile sent it. Where the
+//! next code is not due yet, the call waits and nothing else does. `check` and
+//! `credential-process` use it too.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -116,7 +116,8 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Erro
 }
 
 /// The kubelet may remove the old directory while the kernel follows the links into it: the next
-/// look finds the new one.
+/// look finds the new one
+/// (<https://github.com/kubernetes/kubernetes/blob/master/pkg/volume/util/atomic_writer.go>).
 fn twice_when_missing<F>(mut open: impl FnMut() -> Result<F, Errno>) -> Result<F, Errno> {
     match open() {
         Err(Errno::NOENT) => open(),
@@ -124,7 +125,8 @@ fn twice_when_missing<F>(mut open: impl FnMut() -> Result<F, Errno>) -> Result<F
     }
 }
 
-/// Without `O_NONBLOCK`, opening a FIFO waits for a writer.
+/// Without `O_NONBLOCK`, opening a FIFO waits for a writer
+/// (<https://man7.org/linux/man-pages/man7/fifo.7.html>).
 fn open(path: &Path) -> Result<File, Errno> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     rustix::fs::open(path, flags, Mode::empty()).map(File::from)
@@ -135,7 +137,7 @@ fn refused(path: &Path, errno: Errno) -> Error {
         Errno::NOENT => Error::Missing {
             path: path.to_owned(),
         },
-        // What opening a socket says.
+        // What opening a socket says: <https://man7.org/linux/man-pages/man2/open.2.html>.
         Errno::NXIO => Error::NotAFile {
             path: path.to_owned(),
             found: "a socket",

@@ -63,12 +63,8 @@ impl Watcher {
             .ok()
             .map(|m| (m.dev(), m.ino()));
         let lost = self.signal.lost.swap(false, Ordering::AcqRel);
-        if !lost
-            && self
-                .armed
-                .as_ref()
-                .is_some_and(|armed| Some(armed.directory) == now)
-        {
+        let armed = self.armed.as_ref().map(|armed| armed.directory);
+        if !lost && armed.is_some() && armed == now {
             return;
         }
         self.armed = None;

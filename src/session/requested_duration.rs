@@ -1,7 +1,8 @@
 //! Which `DurationSeconds` to ask for: a fixed one, or the longest that the role turns out to
 //! allow.
 //!
-//! Owns the negotiation of `longest`. 1 h first, because every role allows it and the application
+//! Owns the negotiation of `longest`. 1 h first, because every role allows it
+//! (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>) and the application
 //! waits; from the first refresh on, once a day, a round of probes from 12 h down. In AWS's words a
 //! refusal is certain, and the next step is asked for at once. In any other words it may mean
 //! something else: the next call asks for what worked, and each later refresh tries one step. A

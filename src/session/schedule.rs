@@ -101,7 +101,8 @@ pub const CALL: Duration = Duration::from_secs(5);
 const SOONEST: Duration = Duration::from_secs(1);
 
 /// After this long, `AccessDenied` is no longer taken for propagation (IAM is eventually
-/// consistent).
+/// consistent,
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>).
 pub const PROPAGATION: Duration = Duration::from_mins(10);
 
 /// How long to wait before the next attempt; `jitter` is a uniform draw from `[0, 1)`.

@@ -164,7 +164,8 @@ fn in_origin_form(
 ) -> Result<(Uri, Request<SdkBody>), Box<dyn std::error::Error + Send + Sync>> {
     let uri = request.uri().clone();
     let authority = uri.authority().ok_or("the request names no server")?;
-    // What the signature covers: the signer leaves a scheme's own port out.
+    // What the signature covers: the signer leaves a scheme's own port out, see
+    // <https://github.com/smithy-lang/smithy-rs/blob/main/aws/rust-runtime/aws-sigv4/src/http_request/canonical_request.rs>.
     let is_own_port = matches!(
         (uri.scheme_str(), uri.port_u16()),
         (Some("https"), Some(443)) | (Some("http"), Some(80))

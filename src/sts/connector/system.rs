@@ -98,12 +98,9 @@ fn native() -> Vec<CertificateDer<'static>> {
     if env::var_os("SSL_CERT_FILE").is_none_or(|file| !file.is_empty()) {
         return rustls_native_certs::load_native_certs().certs;
     }
-    let folders: Vec<PathBuf> =
-        env::split_paths(&env::var_os("SSL_CERT_DIR").unwrap_or_default()).collect();
-    let folders: Vec<PathBuf> = folders
-        .into_iter()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .collect();
+    let named = env::var_os("SSL_CERT_DIR").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = env::split_paths(&named).collect();
+    folders.retain(|folder| !folder.as_os_str().is_empty());
     let (file, folders) = if folders.is_empty() {
         let found = openssl_probe::probe();
         (found.cert_file, found.cert_dir)

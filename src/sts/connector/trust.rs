@@ -163,7 +163,9 @@ fn configuration(anchors: &Anchors) -> ClientConfig {
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // A resumed session skips the certificate, and minutes lie between two connections.
+    // A resumed session skips the certificate
+    // (<https://www.rfc-editor.org/rfc/rfc8446#section-2.2>), and minutes lie
+    // between two connections.
     config.resumption = Resumption::disabled();
     config
 }
