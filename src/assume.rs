@@ -43,7 +43,7 @@ pub use mfa::{Mfa, MfaCode, SerialNumber};
 pub use names::{ProfileName, SessionNameTemplate};
 pub use parameter::{AtServer, Error, NotAccepted};
 pub use reply::{Reply, ReplyDetails};
-pub use restriction::{Policy, PolicyArn, PolicyArns, Restriction, RestrictionKeys};
+pub use restriction::{Policy, PolicyArn, PolicyArns, Restriction};
 pub use tags::{Tag, TagKey, TagKeys, TagValue, Tags};
 pub use timeout::{AttemptTimeout, NotATimeout};
 
@@ -111,11 +111,8 @@ pub trait Exchange {
     /// What it is, and what it is made with.
     fn outline(&self) -> Outline<'_>;
 
-    /// The names whose form the server judges, with their keys; those of policies and contexts are in the outline.
-    fn names(&self) -> Vec<(&'static str, &dyn AtServer)>;
-
-    /// The keys of its restriction, where the operation takes one.
-    fn restriction_keys(&mut self) -> Option<RestrictionKeys<'_>>;
+    /// Where the policy of a file goes, if the operation takes one.
+    fn policy_mut(&mut self) -> Option<&mut Option<Policy>>;
 
     /// Whose long-term keys sign it, where it is signed with some.
     fn keys_of(&mut self) -> Option<&mut Server>;
@@ -130,6 +127,8 @@ pub struct Outline<'a> {
     pub service: Service,
     /// The role asked for, when one is.
     pub role_arn: Option<&'a RoleArn>,
+    /// The names whose form the server judges, with their keys; those of policies and contexts are below.
+    pub names: Vec<(&'static str, &'a dyn AtServer)>,
     /// The name of its session, if it is asked for with one.
     pub session_name: Option<&'a SessionNameTemplate>,
     /// How long a session is asked for.
@@ -176,34 +175,31 @@ pub enum Issues {
     FederatedUserSession,
 }
 
-impl Step {
-    fn exchange(&self) -> &dyn Exchange {
-        match self {
-            Self::WebIdentity(step) => step,
-            Self::Saml(step) => step,
-            Self::SessionToken(step) => step,
-            Self::FederationToken(step) => step,
-            Self::Cognito(step) => step,
-            Self::Role(step) => step,
+/// The parameters of a step, whatever its operation.
+macro_rules! operation {
+    ($step:expr) => {
+        match $step {
+            Step::WebIdentity(step) => step,
+            Step::Saml(step) => step,
+            Step::SessionToken(step) => step,
+            Step::FederationToken(step) => step,
+            Step::Cognito(step) => step,
+            Step::Role(step) => step,
         }
+    };
+}
+
+impl Step {
+    /// What it is, and what it is made with.
+    #[must_use]
+    pub fn outline(&self) -> Outline<'_> {
+        let exchange: &dyn Exchange = operation!(self);
+        exchange.outline()
     }
 
     /// The exchange, for what the configuration around it decides.
     pub fn exchange_mut(&mut self) -> &mut dyn Exchange {
-        match self {
-            Self::WebIdentity(step) => step,
-            Self::Saml(step) => step,
-            Self::SessionToken(step) => step,
-            Self::FederationToken(step) => step,
-            Self::Cognito(step) => step,
-            Self::Role(step) => step,
-        }
-    }
-
-    /// What it is, and what it is made with.
-    #[must_use]
-    pub fn outline(&self) -> Outline<'_> {
-        self.exchange().outline()
+        operation!(self)
     }
 
     /// The operation, which is also a label of the duration metric.

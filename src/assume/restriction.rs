@@ -23,6 +23,8 @@ pub type PolicyArns = List<PolicyArn, { Restriction::MOST_POLICY_ARNS }>;
 pub struct Restriction<'a> {
     /// An inline policy document.
     pub policy: Option<&'a Policy>,
+    /// The file that the policy is in.
+    pub policy_file: Option<&'a FilePath>,
     /// At most ten managed policies.
     pub policy_arns: &'a [PolicyArn],
 }
@@ -46,17 +48,6 @@ impl Restriction<'_> {
     pub fn is_empty(&self) -> bool {
         self.policy.is_none() && self.policy_arns.is_empty()
     }
-}
-
-/// The keys of a restriction, of which one may be in a file.
-#[derive(Debug)]
-pub struct RestrictionKeys<'a> {
-    /// `policy`, into which the file's goes.
-    pub policy: &'a mut Option<Policy>,
-    /// `policyFile`.
-    pub policy_file: Option<&'a FilePath>,
-    /// `policyArns`.
-    pub policy_arns: &'a [PolicyArn],
 }
 
 /// An inline session policy, compact JSON.
@@ -150,13 +141,6 @@ macro_rules! restricted {
             fn restriction(&self) -> $crate::assume::Restriction<'_> {
                 $crate::assume::Restriction {
                     policy: self.policy.as_ref(),
-                    policy_arns: &self.policy_arns,
-                }
-            }
-
-            fn keys_of_restriction(&mut self) -> $crate::assume::RestrictionKeys<'_> {
-                $crate::assume::RestrictionKeys {
-                    policy: &mut self.policy,
                     policy_file: self.policy_file.as_ref(),
                     policy_arns: &self.policy_arns,
                 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::list::List;
 use super::parameter::is_word;
 use super::{
-    AccessKeyFile, AtServer, DurationSetting, Exchange, FilePath, Issues, Mfa, Outline,
-    RestrictionKeys, Service, SessionNameTemplate, TagKeys, Tags,
+    AccessKeyFile, DurationSetting, Exchange, FilePath, Issues, Mfa, Outline, Policy, Service,
+    SessionNameTemplate, TagKeys, Tags,
 };
 use crate::role::{RoleArn, Server};
 
@@ -103,6 +103,7 @@ impl Exchange for Role {
             operation: "AssumeRole",
             service: Service::Sts,
             role_arn: Some(&self.role_arn),
+            names: vec![("roleArn", &self.role_arn)],
             session_name: Some(&self.session_name),
             duration: self.duration,
             source_file: self.keys.as_ref().map(AccessKeyFile::source_file),
@@ -113,12 +114,8 @@ impl Exchange for Role {
         }
     }
 
-    fn names(&self) -> Vec<(&'static str, &dyn AtServer)> {
-        vec![("roleArn", &self.role_arn)]
-    }
-
-    fn restriction_keys(&mut self) -> Option<RestrictionKeys<'_>> {
-        Some(self.keys_of_restriction())
+    fn policy_mut(&mut self) -> Option<&mut Option<Policy>> {
+        Some(&mut self.policy)
     }
 
     fn keys_of(&mut self) -> Option<&mut Server> {

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AtServer, DurationSetting, Exchange, FilePath, Issues, Mfa, Outline, RestrictionKeys,
-    SectionName, Service, UserDuration, access_key,
+    DurationSetting, Exchange, FilePath, Issues, Mfa, Outline, Policy, SectionName, Service,
+    UserDuration, access_key,
 };
 use crate::role::Server;
 
@@ -53,6 +53,7 @@ impl Exchange for SessionToken {
             operation: "GetSessionToken",
             service: Service::Sts,
             role_arn: None,
+            names: Vec::new(),
             session_name: None,
             duration: DurationSetting::Fixed(self.duration.get()),
             source_file: Some(file),
@@ -63,11 +64,7 @@ impl Exchange for SessionToken {
         }
     }
 
-    fn names(&self) -> Vec<(&'static str, &dyn AtServer)> {
-        Vec::new()
-    }
-
-    fn restriction_keys(&mut self) -> Option<RestrictionKeys<'_>> {
+    fn policy_mut(&mut self) -> Option<&mut Option<Policy>> {
         None
     }
 

@@ -61,6 +61,8 @@ impl Tag {
 #[serde(try_from = "BTreeMap<TagKey, TagValue>")]
 pub struct Tags(Vec<Tag>);
 
+schema_of!(Tags, BTreeMap<TagKey, TagValue>);
+
 impl Tags {
     /// As many as STS takes.
     pub const MOST: usize = 50;
@@ -103,23 +105,6 @@ impl Deref for Tags {
 impl Serialize for Tags {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|tag| (&tag.key, &tag.value)))
-    }
-}
-
-#[cfg(test)]
-impl schemars::JsonSchema for Tags {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Tags".into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let mut schema = BTreeMap::<TagKey, TagValue>::json_schema(generator);
-        schema.insert("maxProperties".to_owned(), Self::MOST.into());
-        schema
     }
 }
 

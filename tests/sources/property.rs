@@ -59,6 +59,7 @@ impl Request {
         Restriction {
             policy,
             policy_arns,
+            ..
         }: Restriction<'_>,
     ) {
         self.set("Policy", policy);

@@ -136,6 +136,7 @@ pub(super) fn policies(server: Server, texts: &[&str]) -> Result<Vec<String>, St
     let policy_arns = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let restriction = Restriction {
         policy: None,
+        policy_file: None,
         policy_arns: &policy_arns,
     };
     if policy_arns.len() > Restriction::MOST_POLICY_ARNS {
