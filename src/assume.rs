@@ -1,9 +1,11 @@
-//! What STS is asked and what it answers: one step per identity of a profile, with every parameter parsed.
+//! What STS is asked and what it answers: one step per identity of a profile, with every parameter
+//! parsed.
 //!
-//! Owns the parameters, with their limits, and what is read and shown of them: each operation has a file below, whose
-//! struct is what the configuration file holds, what its description shows and what `sts` sends. Nothing inside
-//! checks them again. It never sends anything and knows no rule between parameters: those are `config`'s. A profile
-//! is its steps, source first. A further source is a further variant of [`Step`].
+//! Owns the parameters, with their limits, and what is read and shown of them: each operation has a
+//! file below, whose struct is what the configuration file holds, what its description shows and
+//! what `sts` sends. Nothing inside checks them again. It never sends anything and knows no rule
+//! between parameters: those are `config`'s. A profile is its steps, source first. A further source
+//! is a further variant of [`Step`].
 
 // First, for their macros.
 #[macro_use]
@@ -100,13 +102,16 @@ pub enum Step {
     SessionToken(SessionToken),
     /// `GetFederationToken`, signed with long-term keys. Always the only step.
     FederationToken(FederationToken),
-    /// `GetCredentialsForIdentity` of Amazon Cognito, with the pod's token as login. Always a first step.
+    /// `GetCredentialsForIdentity` of Amazon Cognito, with the pod's token as login. Always a first
+    /// step.
     Cognito(Cognito),
-    /// `AssumeRole`, signed with the credentials of the step before, or as a first step with long-term keys.
+    /// `AssumeRole`, signed with the credentials of the step before, or as a first step with
+    /// long-term keys.
     Role(Role),
 }
 
-/// What each operation says of itself. No method has a default, so that none is forgotten for a new one.
+/// What each operation says of itself. No method has a default, so that none is forgotten for a new
+/// one.
 pub trait Exchange {
     /// What it is, and what it is made with.
     fn outline(&self) -> Outline<'_>;
@@ -127,7 +132,8 @@ pub struct Outline<'a> {
     pub service: Service,
     /// The role asked for, when one is.
     pub role_arn: Option<&'a RoleArn>,
-    /// The names whose form the server judges, with their keys; those of policies and contexts are below.
+    /// The names whose form the server judges, with their keys; those of policies and contexts are
+    /// below.
     pub names: Vec<(&'static str, &'a dyn AtServer)>,
     /// The name of its session, if it is asked for with one.
     pub session_name: Option<&'a SessionNameTemplate>,
@@ -220,7 +226,8 @@ impl Step {
         self.outline().duration
     }
 
-    /// The name of its session, if it is asked for with one; assertion, key and pool name theirs themselves.
+    /// The name of its session, if it is asked for with one; assertion, key and pool name theirs
+    /// themselves.
     #[must_use]
     pub fn session_name(&self) -> Option<&SessionNameTemplate> {
         self.outline().session_name

@@ -1,4 +1,5 @@
-//! The pod's token against an identity of an Amazon Cognito identity pool: `GetId` and `GetCredentialsForIdentity`.
+//! The pod's token against an identity of an Amazon Cognito identity pool: `GetId` and
+//! `GetCredentialsForIdentity`.
 //!
 //! Owns the parameters of this source.
 //! <https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetCredentialsForIdentity.html>

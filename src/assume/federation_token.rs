@@ -1,6 +1,7 @@
 //! Long-term keys against a session of a federated user: `GetFederationToken`.
 //!
-//! Owns the parameters of this source. <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html>
+//! Owns the parameters of this source.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html>
 
 use super::parameter::is_word;
 use super::{

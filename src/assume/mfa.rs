@@ -1,6 +1,7 @@
 //! A device for multi-factor authentication, whose code goes with a call.
 //!
-//! Owns which file its codes come from. `totp` computes them, `refresher` sees that none is sent twice.
+//! Owns which file its codes come from. `totp` computes them, `refresher` sees that none is sent
+//! twice.
 
 use std::path::Path;
 

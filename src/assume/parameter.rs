@@ -1,9 +1,11 @@
-//! What all parameters have in common: how one is read from the configuration, and what is said of a bad one.
+//! What all parameters have in common: how one is read from the configuration, and what is said of
+//! a bad one.
 //!
-//! Owns the macros that make a small type of each parameter: parsed once, read by serde, a text in the JSON
-//! schema. The limits are STS's, of the service model and the API reference of 2026-11
-//! (<https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html>); each type states its own.
-//! Used by every file of `assume`; `config` shows [`NotAccepted`] for values of flags and variables too.
+//! Owns the macros that make a small type of each parameter: parsed once, read by serde, a text in
+//! the JSON schema. The limits are STS's, of the service model and the API reference of 2026-11
+//! (<https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html>); each type states
+//! its own. Used by every file of `assume`; `config` shows [`NotAccepted`] for values of flags and
+//! variables too.
 
 use std::fmt;
 
@@ -179,8 +181,8 @@ macro_rules! at_server {
     };
 }
 
-/// An ARN at AWS, elsewhere any name of an ARN's length. Which server is asked is not known while the configuration
-/// is read, so reading takes both.
+/// An ARN at AWS, elsewhere any name of an ARN's length. Which server is asked is not known while
+/// the configuration is read, so reading takes both.
 macro_rules! arn {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $allowed:expr) => {
         text_parameter! {
@@ -189,7 +191,8 @@ macro_rules! arn {
         from_text!($name, |text: &str| Self::parse_at($crate::role::Server::Other, text));
 
         impl $name {
-            /// Takes a text as a server has it: an ARN, or elsewhere than at AWS any name of an ARN's length.
+            /// Takes a text as a server has it: an ARN, or elsewhere than at AWS any name of an
+            /// ARN's length.
             ///
             /// # Errors
             /// When the server could have no such name.

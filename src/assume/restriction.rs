@@ -1,7 +1,8 @@
-//! What narrows a session: a policy of its own and managed policies, which four operations take alike.
+//! What narrows a session: a policy of its own and managed policies, which four operations take
+//! alike.
 //!
-//! Owns the three keys, written once for all sources that have them ([`restricted`]), and STS's limits on them. A
-//! policy that is in a file is read by `config`, which puts it in its place.
+//! Owns the three keys, written once for all sources that have them ([`restricted`]), and STS's
+//! limits on them. A policy that is in a file is read by `config`, which puts it in its place.
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -30,7 +31,8 @@ pub struct Restriction<'a> {
 }
 
 impl Restriction<'_> {
-    /// As many as STS takes (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
+    /// As many as STS takes
+    /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
     pub const MOST_POLICY_ARNS: usize = 10;
     /// Of inline and managed policies together.
     pub const MOST_CHARACTERS: usize = 2048;
@@ -115,8 +117,8 @@ impl std::fmt::Display for Policy {
     }
 }
 
-/// The parameters of an operation that takes policies. A macro, because serde cannot both flatten a struct and refuse
-/// unknown keys (<https://serde.rs/container-attrs.html#deny_unknown_fields>).
+/// The parameters of an operation that takes policies. A macro, because serde cannot both flatten a
+/// struct and refuse unknown keys (<https://serde.rs/container-attrs.html#deny_unknown_fields>).
 macro_rules! restricted {
     ($(#[$meta:meta])* pub struct $name:ident {
         $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)*

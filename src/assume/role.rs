@@ -1,6 +1,7 @@
 //! A hop: `AssumeRole`, signed with the credentials of the step before, or with long-term keys.
 //!
-//! Owns the parameters of this operation. <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+//! Owns the parameters of this operation.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +43,7 @@ restricted! {
         /// May hold {namespace} and {pod}.
         #[serde(default)]
         pub session_name: SessionNameTemplate,
-        /// 15m to 1h behind a role session, to 12h behind long-term keys or their user's session; there also longest.
+        /// 15m to 1h behind a role session; behind keys or a user's session to 12h, or longest.
         #[serde(default, rename = "sessionDuration")]
         pub duration: DurationSetting,
         /// What the role's trust policy demands of third parties.

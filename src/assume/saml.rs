@@ -1,6 +1,7 @@
 //! A SAML assertion against a role session: `AssumeRoleWithSAML`.
 //!
-//! Owns the parameters of this source. <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>
+//! Owns the parameters of this source.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>
 
 use super::{DurationSetting, Exchange, FilePath, Issues, Outline, Policy, Service};
 use crate::material::Form;

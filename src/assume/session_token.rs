@@ -1,6 +1,7 @@
 //! Long-term keys against a session of their user: `GetSessionToken`.
 //!
-//! Owns the parameters of this source. <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>
+//! Owns the parameters of this source.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>
 
 use std::path::PathBuf;
 
@@ -25,7 +26,7 @@ pub struct SessionToken {
     /// 15m to 36h; without it 12h.
     #[serde(default, rename = "sessionDuration")]
     pub duration: UserDuration,
-    /// A one-time code; without it, nothing that demands a second factor can be done with the session.
+    /// A one-time code; without it, what demands a second factor is refused to the session.
     pub mfa: Option<Mfa>,
     /// Whose keys they are.
     #[serde(skip)]

@@ -1,6 +1,7 @@
 //! The pod's token against a role session: `AssumeRoleWithWebIdentity`.
 //!
-//! Owns the parameters of this source. <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
+//! Owns the parameters of this source.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
 
 use std::path::PathBuf;
 

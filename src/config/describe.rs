@@ -1,8 +1,9 @@
-//! The effective configuration as JSON, for one log line at start: everything that decides, nothing secret.
+//! The effective configuration as JSON, for one log line at start: everything that decides, nothing
+//! secret.
 //!
-//! Owns what may be shown, and what of it names a profile for the state directory. Authorization tokens appear as
-//! present or not, every text as `shown` has it, policies as their length; external ids are shown, since AWS does not
-//! treat them as secret.
+//! Owns what may be shown, and what of it names a profile for the state directory. Authorization
+//! tokens appear as present or not, every text as `shown` has it, policies as their length;
+//! external ids are shown, since AWS does not treat them as secret.
 
 use serde_json::{Map, Value, json};
 
@@ -63,8 +64,9 @@ fn shown_texts(value: Value) -> Value {
     }
 }
 
-/// Everything that decides whose credentials a profile holds, as text: credentials that were kept under another one
-/// are not vended. How STS is reached (a proxy, a CA bundle, time-outs) is not in it: the credentials are the same.
+/// Everything that decides whose credentials a profile holds, as text: credentials that were kept
+/// under another one are not vended. How STS is reached (a proxy, a CA bundle, time-outs) is not in
+/// it: the credentials are the same.
 #[must_use]
 pub fn fingerprint(profile: &Profile, sts: &sts::Settings) -> String {
     const VERSION: u32 = 2;
@@ -102,7 +104,8 @@ fn steps(profile: &Profile) -> Value {
         .collect()
 }
 
-/// The parameters of one exchange under their keys in the configuration file: a policy is its length, a file its path.
+/// The parameters of one exchange under their keys in the configuration file: a policy is its
+/// length, a file its path.
 #[must_use]
 pub fn described_step(step: &Step) -> Value {
     let mut keys = without_nothing(json!(step));

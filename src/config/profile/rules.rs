@@ -1,8 +1,9 @@
 //! What the settings around an exchange decide about it, and the rules between its parameters.
 //!
-//! Owns everything that a parameter's own text cannot say: which server judges its names, what a policy file holds,
-//! what is possible behind the step before. Each parameter's own limit is in `assume`. It opens policy files through
-//! the sources it is given, and no other. Called by `profile`, once for each step; every error names its whole key.
+//! Owns everything that a parameter's own text cannot say: which server judges its names, what a
+//! policy file holds, what is possible behind the step before. Each parameter's own limit is in
+//! `assume`. It opens policy files through the sources it is given, and no other. Called by
+//! `profile`, once for each step; every error names its whole key.
 
 use super::super::environment::Sources;
 use super::super::error::Error;
@@ -142,7 +143,8 @@ pub(super) fn hop(
     Ok(step)
 }
 
-/// Behind a role session STS grants an hour at most, so more is refused here, and `longest` is an hour.
+/// Behind a role session STS grants an hour at most, so more is refused here, and `longest` is an
+/// hour.
 fn chained(place: &Place<'_>, duration: DurationSetting) -> Result<DurationSetting, Error> {
     match duration {
         DurationSetting::Fixed(asked)

@@ -1,7 +1,8 @@
-//! Amazon Cognito identity pools: an identity id once, then credentials for it, with the pod's token as login.
+//! Amazon Cognito identity pools: an identity id once, then credentials for it, with the pod's
+//! token as login.
 //!
-//! Owns the two requests, which are unsigned JSON documents (AWS JSON 1.1), so that no second SDK is linked
-//! for them. Answers are checked and failures classified like STS's. Called by `client`.
+//! Owns the two requests, which are unsigned JSON documents (AWS JSON 1.1), so that no second SDK
+//! is linked for them. Answers are checked and failures classified like STS's. Called by `client`.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -61,10 +62,12 @@ impl Pools {
             .map_err(|reason| Failure::local(Class::Config, "RequestNotSent", reason.clone()))
     }
 
-    /// The pool's host: the endpoint of one's own, else by the endpoint rules of `cognito-identity` (2014-06-30, in
+    /// The pool's host: the endpoint of one's own, else by the endpoint rules of `cognito-identity`
+    /// (2014-06-30, in
     /// <https://github.com/boto/botocore/tree/develop/botocore/data/cognito-identity>).
     ///
-    /// Only the domain of the region's partition is taken from STS, whose own rules differ: FIPS in `GovCloud`.
+    /// Only the domain of the region's partition is taken from STS, whose own rules differ: FIPS in
+    /// `GovCloud`.
     fn host(&self, region: &str) -> Result<String, Failure> {
         let Settings {
             fips, dualstack, ..
@@ -91,7 +94,8 @@ impl Pools {
                 .unwrap_or(&sts)
                 .to_owned())
         };
-        // The commercial partition answers IPv6 under its first domain, and so does FIPS in some regions.
+        // The commercial partition answers IPv6 under its first domain, and so does FIPS in some
+        // regions.
         let is_commercial = domain(false)? == "amazonaws.com" && !region.starts_with("us-gov-");
         let domain =
             domain(dualstack && !(is_commercial && (!fips || DUAL_STACK_FIPS.contains(&region))))?;
@@ -274,8 +278,8 @@ fn local((kind, message): (Kind, String)) -> Evidence {
     }
 }
 
-/// `{"__type": "com.amazonaws.cognito.identity.model#NotAuthorizedException", "message": "..."}`, or what a server in
-/// front of the pool says.
+/// `{"__type": "com.amazonaws.cognito.identity.model#NotAuthorizedException", "message": "..."}`,
+/// or what a server in front of the pool says.
 fn answered_error(body: &[u8]) -> Evidence {
     let ErrorDocument {
         code,
