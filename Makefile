@@ -8,7 +8,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 GUNGRAUN = $(shell sed -n '/^name = "gungraun"$$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test chart sources takeover unready field manifests e2e e2e-long lint deny doc bench bench-instructions release image presubmit clean
+.PHONY: help demo build test chart sources takeover unready field measure manifests e2e e2e-long lint deny doc bench bench-instructions release image presubmit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ sources: ## every source of credentials through the real binary, as a table
 field: ## stsidecar inject over what public projects ship, as a table (two minutes after downloads)
 	@$(CARGO) build --quiet --bin stsidecar
 	@$(PYTHON) tests/field/run.py
+
+measure: ## figures of the code: lines, files, functions, comments (REV='OLD NEW' compares two revisions)
+	@tests/tools/measure.py $(addprefix --rev ,$(REV))
 
 e2e: $(if $(IMAGE),,image) ## a live cluster: KUBECONFIG and E2E_LOAD='kind load image-archive {archive}', or KUBE_NODE, for three versions of Kubernetes (15 minutes)
 	@$(PYTHON) tests/e2e/run.py

@@ -1,9 +1,10 @@
-//! Instructions of warm requests, counted by callgrind: what a change costs, on however busy a machine.
+//! Instructions of warm requests, counted by callgrind: what a change costs,
+//! on however busy a machine.
 //!
-//! The endpoint (guard, reader, response, connection watch) and a bare hyper service answer the same bytes to
-//! the same client on loopback, all on one thread; the client's part is the same on both sides, so the
-//! difference is what the endpoint adds. `serving` counts the same in the released binary, where the bar is.
-//! `make bench-instructions` also compares with the run before.
+//! The endpoint (guard, reader, response, connection watch) and a bare hyper service answer the
+//! same bytes to the same client on loopback, all on one thread; the client's part is the same on
+//! both sides, so the difference is what the endpoint adds. `serving` counts the same in the
+//! released binary, where the bar is. `make bench-instructions` also compares with the run before.
 
 #![allow(
     clippy::disallowed_methods,
@@ -169,8 +170,8 @@ fn bare_hyper(mut exchange: Exchange) -> Exchange {
 }
 
 library_benchmark_group!(name = requests; benchmarks = endpoint, bare_hyper);
-// The whole run is counted: with its usual entry point callgrind stopped inside the runtime, after 71 instructions
-// of each request, and both benchmarks showed the same number.
+// The whole run is counted: with its usual entry point callgrind stopped inside the runtime, after
+// 71 instructions of each request, and both benchmarks showed the same number.
 main!(
     config = LibraryBenchmarkConfig::default()
         .tool(Callgrind::with_args(["--collect-atstart=yes"]).entry_point(EntryPoint::None)),

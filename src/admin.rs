@@ -1,9 +1,10 @@
 //! The admin surface: probes, metrics and status, for kubelet, Prometheus and `stsidecar status`.
 //!
-//! Owns `/livez`, `/readyz`, `/metrics`, `/status`, `/retry` and `/incident` on a port of its own that never serves
-//! credentials. Probes and metrics take any Host and forwarding headers, because the API server's proxy sends them; role
-//! and claims are for who asks from this pod (`locality.rs`). It never decides anything: readers, reports and flags come
-//! in, and the wish for a retry goes out (`retry.rs`).
+//! Owns `/livez`, `/readyz`, `/metrics`, `/status`, `/retry` and `/incident` on a port of its own
+//! that never serves credentials. Probes and metrics take any Host and forwarding headers, because
+//! the API server's proxy sends them; role and claims are shown to requests from this pod only
+//! (`locality.rs`). It never decides anything: readers, reports and flags come in, and the wish for
+//! a retry goes out (`retry.rs`). `surface.rs` routes.
 
 mod clients;
 mod incidents;
@@ -11,29 +12,26 @@ mod locality;
 pub mod metrics;
 mod retry;
 mod status;
+mod surface;
 mod waiting;
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http_body_util::Full;
 use tokio::sync::watch;
 
-use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response, serve};
+use crate::http::{Activity, Limits, Response, serve};
 use crate::time::{Boot, Now};
-pub use clients::Client;
-use incidents::Incidents;
-use locality::is_local;
+pub use clients::{Client, ClientStatus};
 use metrics::Metrics;
-pub use status::Profile;
+pub use retry::{Retried, RetryOutcome};
+pub use status::{Profile, Status};
+use surface::Surface;
 pub use waiting::LONGEST_WAIT;
-use waiting::Waiting;
-
-const FOR_THIS_POD: &str = " is for this pod only: ask 127.0.0.1, localhost or [::1] directly, from within or by kubectl port-forward\n";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -84,8 +82,8 @@ impl Admin {
         .await
     }
 
-    /// A request for credentials would reach us and be answered with them, whichever profile it is for, and it
-    /// will stay so: not while draining.
+    /// A request for credentials would reach us and be answered with them, whichever profile it is
+    /// for, and it will stay so: not while draining.
     fn is_ready(&self) -> bool {
         *self.listening.borrow()
             && !*self.draining.borrow()
@@ -145,154 +143,17 @@ impl Admin {
         )
     }
 
-    fn status(&self, retries: Option<Vec<retry::Retried>>) -> Response {
-        let flags = status::Flags {
-            started: *self.started.borrow(),
-            ready: self.is_ready(),
-            listening: *self.listening.borrow(),
-            draining: *self.draining.borrow(),
-        };
-        answer(StatusCode::OK, JSON, status::document(self, flags, retries))
-    }
-}
-
-/// The surface as its connections share it.
-struct Surface {
-    admin: Arc<Admin>,
-    waiting: Waiting,
-    turn: retry::Turn,
-    incidents: Incidents,
-}
-
-impl Respond for Surface {
-    fn respond(&self, request: Request, connection: &Arc<Connection>) -> Reply {
-        self.route(
-            request.method(),
-            request.uri(),
-            request.headers(),
-            connection,
-        )
-    }
-}
-
-impl Surface {
-    fn of(admin: Admin) -> Self {
-        let incidents = Incidents::of(admin.profiles.len());
-        Self {
-            admin: Arc::new(admin),
-            waiting: Waiting::begin(),
-            turn: retry::Turn::default(),
-            incidents,
-        }
-    }
-
-    fn route(
-        &self,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-        connection: &Connection,
-    ) -> Reply {
-        let path = uri.path();
-        let allowed: &[Method] = match path {
-            "/livez" | "/readyz" | "/metrics" | "/status" => &[Method::GET, Method::HEAD],
-            // Who reads must not take a line from the kubelet.
-            "/retry" | "/incident" => &[Method::POST],
-            _ => {
-                return Reply::now(text(
-                    StatusCode::NOT_FOUND,
-                    "not found: /livez /readyz /metrics /status /retry\n",
-                ));
-            }
-        };
-        if !allowed.contains(method) {
-            let names = if allowed.len() > 1 {
-                "GET, HEAD"
-            } else {
-                "POST"
-            };
-            let mut refused = text(
-                StatusCode::METHOD_NOT_ALLOWED,
-                format!("use {}\n", allowed[0]),
-            );
-            refused
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static(names));
-            return Reply::now(refused);
-        }
-        let local = is_local(connection.peer(), uri, headers);
-        let query = uri.query().unwrap_or_default();
-        match path {
-            "/livez" => Reply::now(self.admin.liveness()),
-            "/readyz" => Reply::now(
-                self.admin
-                    .readiness(parameter(query, "verbose").is_some(), local),
-            ),
-            "/metrics" => Reply::now(self.admin.scrape()),
-            _ if !local => Reply::now(text(StatusCode::FORBIDDEN, format!("{path}{FOR_THIS_POD}"))),
-            "/status" => self.status(query, connection),
-            _ => match locality::refusal(headers) {
-                Some(refusal) => Reply::now(refusal),
-                None if path == "/retry" => self.retry(query, connection),
-                None => Reply::now(self.incident(query)),
-            },
-        }
-    }
-
-    /// A line for the pod's events, or nothing; `period` is until the next call. What ends in order is no incident.
-    fn incident(&self, query: &str) -> Response {
-        let Some(Ok(period)) = parameter(query, "period").map(str::parse::<u32>) else {
-            return text(StatusCode::BAD_REQUEST, "period is a number of seconds\n");
-        };
-        if *self.admin.draining.borrow() {
-            return text(StatusCode::OK, "");
-        }
-        let (now, period) = (
-            (self.admin.clock)().boot,
-            Duration::from_secs(period.into()),
-        );
-        text(
+    fn status(&self, retries: Vec<Retried>) -> Response {
+        let document = serde_json::to_vec(&Status::of(self, retries));
+        answer(
             StatusCode::OK,
-            self.incidents
-                .next(&self.admin.profiles, now, period)
-                .unwrap_or_default(),
+            JSON,
+            document.expect("strings, numbers and instants serialize"),
         )
     }
-
-    /// `/status`, at once or when the agent has started, at most `?wait=SECONDS` later.
-    fn status(&self, query: &str, connection: &Connection) -> Reply {
-        let wait = match wait(query) {
-            Ok(wait) => wait,
-            Err(refusal) => return Reply::now(*refusal),
-        };
-        let admin = Arc::clone(&self.admin);
-        if wait.is_zero() || *admin.started.borrow() {
-            return Reply::now(admin.status(None));
-        }
-        let Some(turn) = self.waiting.turn() else {
-            return Reply::now(admin.status(None));
-        };
-        connection.extend(wait);
-        Reply::later(async move {
-            turn.over(&admin, wait).await;
-            admin.status(None)
-        })
-    }
 }
 
-/// For how long `?wait=SECONDS` lets an answer wait, or the refusal of what is no number.
-fn wait(query: &str) -> Result<Duration, Box<Response>> {
-    match parameter(query, "wait").map(str::parse::<u16>) {
-        None => Ok(Duration::ZERO),
-        Some(Ok(seconds)) => Ok(Duration::from_secs(seconds.into()).min(LONGEST_WAIT)),
-        Some(Err(_)) => Err(Box::new(text(
-            StatusCode::BAD_REQUEST,
-            "wait is a number of seconds\n",
-        ))),
-    }
-}
-
-/// The value of a query parameter; empty when it stands alone.
+/// The value of a query parameter; empty when it has none.
 pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -300,12 +161,12 @@ pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// A plain text that nobody keeps.
+/// A plain text that no cache keeps.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
     answer(status, TEXT, body)
 }
 
-/// An answer of this type that nobody keeps.
+/// An answer of this type that no cache keeps.
 pub(crate) fn answer(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;

@@ -1,14 +1,18 @@
-//! The composition: takes a configuration apart, makes every stage, joins every task, and ends in order.
+//! The composition: takes a configuration apart, makes every stage, joins every task, and ends in
+//! order.
 //!
-//! Owns the process while it runs: its two runtimes, which stage gets which end of which channel, the drain
-//! at the end. It holds no rule of any stage. `cli` calls [`run`] and turns its error into an exit code.
+//! Owns the process while it runs: its two runtimes, which stage gets which end of which channel,
+//! the drain at the end. It holds no rule of any stage. `cli` calls [`run`] and turns its error
+//! into an exit code.
 //!
-//! Order at start: token files first (the application may be waiting for them), then the listeners, then
-//! the first exchange; the watches last, because start-up should not pay for them.
+//! Order at start: token files first (the application may be waiting for them), then the listeners,
+//! then the first exchange; the watches last, because start-up should not pay for them.
 
+mod admin_task;
+mod endpoint_thread;
+mod fingerprint;
 mod profile;
 mod supervision;
-mod surfaces;
 mod trust;
 
 use std::path::{Path, PathBuf};
@@ -27,9 +31,11 @@ use crate::state::StateDirectory;
 use crate::sts::Client;
 use crate::telemetry::Dropped;
 use crate::{authorization, clock, process, rotated_file, state, sts, version};
+use endpoint_thread::Endpoint;
 use profile::Assembled;
 use supervision::{Heartbeat, RESTART_EVERY};
 
+pub use fingerprint::fingerprint;
 pub use supervision::Pace;
 
 /// Name look-ups block a thread each, and may hang for longer than the attempt that asked.
@@ -68,7 +74,7 @@ pub enum Error {
     /// Two stages registered one name: a fault of the program.
     #[error("cannot register a metric: {0}")]
     Metrics(#[from] crate::metrics::RegistrationError),
-    /// A stage ended although nothing told it to.
+    /// A stage ended by itself.
     #[error("the {0} ended unexpectedly")]
     Ended(&'static str),
 }
@@ -85,7 +91,8 @@ impl Error {
     }
 }
 
-/// Runs until a signal has been followed and the drain is over. `dropped` counts the lines that the log loses.
+/// Runs until a signal has been followed and the drain is over. `dropped` counts the lines that the
+/// log loses.
 ///
 /// # Errors
 /// When the agent cannot start, or one of its stages ends by itself.
@@ -103,7 +110,7 @@ pub fn run(loaded: Loaded, dropped: &Dropped, pace: Pace) -> Result<(), Error> {
     ended
 }
 
-/// The values that tell every stage how far the end has come.
+/// How far the end has come, for every stage.
 struct Ending {
     draining: watch::Sender<bool>,
     stopping: watch::Sender<Option<Duration>>,
@@ -129,77 +136,50 @@ async fn live(
     let signals = Signals::catch()?;
     let descriptors = process::raise_nofile();
     // Before anything that takes time: the application may be waiting for them.
-    let tokens = surfaces::tokens(&config.clients)?;
+    let tokens = endpoint_thread::tokens(&config.clients)?;
     let registry = crate::metrics::registry()?;
     dropped.register(&registry)?;
     let ca_bundle = trust::ca_bundle(&config.sts, Reloads::of_ca_bundle(&registry)?)?;
-    let sts = Arc::new(Client::following(
-        &config.sts,
-        ca_bundle.as_ref().map(trust::followed),
-        clock::now,
-    )?);
+    let followed = ca_bundle.as_ref().map(trust::followed);
+    let sts = Arc::new(Client::following(&config.sts, followed, clock::now)?);
     announce(&config, &warnings, &sts);
-    let Config {
-        profiles,
-        clients,
-        sts: sts_settings,
-        refresh_at,
-        listen,
-        admin_listen,
-        wait_for_credentials,
-        state_dir,
-        shutdown,
-        log: _,
-        file: _,
-        settings_hash,
-    } = config;
-    let state = state_dir.as_deref().map(opened).transpose()?;
-    let ending = Ending::not_yet();
-    let heartbeat = Heartbeat::new(clock::boot(), pace);
+    let state = config.state_dir.as_deref().map(opened).transpose()?;
+    let (ending, heartbeat) = (Ending::not_yet(), Heartbeat::new(clock::boot(), pace));
 
     let stages = profile::Stages::register(&registry)?;
-    let made = profile::Shared {
-        refresh_at,
+    let shared = profile::Shared {
+        refresh_at: config.refresh_at,
         sts,
-        settings: &sts_settings,
+        settings: &config.sts,
         state: state.as_ref(),
     };
-    let assembled = profile::assemble(profiles, &made, &stages);
-    let mut endpoint = surfaces::start_endpoint(
+    let assembled = profile::assemble(config.profiles, &shared, &stages);
+    let clients = &config.clients;
+    let endpoint = endpoint_thread::start(
         &registry,
-        &listen,
-        &clients,
+        config.listen,
+        clients,
         tokens,
         &assembled,
         descriptors,
         &ending,
     )?;
     let mut tasks = JoinSet::new();
-    let started = supervision::started(
-        &mut tasks,
-        &assembled,
-        state,
-        wait_for_credentials,
-        endpoint.bound(),
-    );
-    let shown = surfaces::Shown {
-        settings_hash,
-        clients: std::mem::take(&mut endpoint.clients),
+    let wait = config.wait_for_credentials;
+    let started = supervision::started(&mut tasks, &assembled, state, wait, endpoint.bound());
+    let inputs = admin_task::Inputs {
+        profiles: &assembled,
+        clients,
+        last_requests: &endpoint.last_requests,
+        settings_hash: config.settings_hash,
         started,
         listening: endpoint.bound(),
+        heartbeat: heartbeat.clone(),
     };
-    surfaces::start_admin(
-        &mut tasks,
-        &registry,
-        admin_listen,
-        &assembled,
-        shown,
-        &heartbeat,
-        &ending,
-    )?;
+    admin_task::start(&mut tasks, &registry, config.admin_listen, inputs, &ending)?;
     start_profiles(&mut tasks, &assembled, ca_bundle, pace, &heartbeat, &ending);
     heartbeat.watch()?;
-    end(signals, tasks, &endpoint, &ending, shutdown).await
+    end(signals, tasks, &endpoint, &ending, config.shutdown).await
 }
 
 /// What refreshes each profile, and follows its file and the CA bundle.
@@ -253,7 +233,7 @@ fn opened(directory: &Path) -> Result<StateDirectory, state::Error> {
 async fn end(
     mut signals: Signals,
     mut tasks: JoinSet<&'static str>,
-    endpoint: &surfaces::Running,
+    endpoint: &Endpoint,
     ending: &Ending,
     shutdown: Shutdown,
 ) -> Result<(), Error> {
@@ -272,7 +252,8 @@ async fn end(
     Ok(())
 }
 
-/// Who runs here, for whom and against what, in one line; then everything a support case needs.
+/// What runs here, for which roles and against which STS, in one line; then everything a support
+/// case needs.
 fn announce(config: &Config, warnings: &[String], sts: &Client) {
     let profiles: Vec<&str> = config
         .profiles
@@ -303,7 +284,7 @@ fn announce(config: &Config, warnings: &[String], sts: &Client) {
 }
 
 /// Waits for the end of anything that runs for ever; there is no such end while all is well.
-async fn ended(tasks: &mut JoinSet<&'static str>, endpoint: &surfaces::Running) -> Error {
+async fn ended(tasks: &mut JoinSet<&'static str>, endpoint: &Endpoint) -> Error {
     tokio::select! {
         () = endpoint.ended() => Error::Ended("credentials endpoint"),
         Some(task) = tasks.join_next() => match task {

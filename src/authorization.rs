@@ -1,9 +1,12 @@
-//! The authorization token of a client: the shared secret an SDK reads from `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`.
+//! The authorization token of a client: the shared secret an SDK reads from
+//! `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`
+//! (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
 //!
-//! Owns that file: made when missing, kept when valid, so that a restart of the agent changes nothing for a
-//! running application. It never touches a directory that is there (the kubelet makes subPath directories as
-//! root), and never compares tokens: `endpoint/guard.rs` does. Called by the composition before all else,
-//! because an application that finds no token may fall through to the node's own credentials.
+//! Owns that file: made when missing, kept when valid, so that a restart of the agent changes
+//! nothing for a running application. It never touches a directory that is there (the kubelet makes
+//! subPath directories as root), and never compares tokens: `endpoint/guard.rs` does. Called by the
+//! composition before all else, because an application that finds no token may fall through to the
+//! node's own credentials.
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
@@ -75,28 +78,27 @@ pub enum Error {
     },
 }
 
-/// The token in the file at `path`, which exists with exactly these bytes afterwards, and which every user can
-/// read as far as we may say so.
+/// The token in the file at `path`, which exists with exactly these bytes afterwards, and which
+/// every user can read as far as we may say so.
 ///
-/// With `wanted` (legacy clients, whose token stands in their environment too) the file says that; without,
-/// a valid file is kept and anything else is replaced by a random token.
+/// With `wanted` (legacy clients, whose token is in their environment too) the file says that;
+/// without, a valid file is kept and anything else is replaced by a random token.
 ///
 /// # Errors
 /// When `wanted` is unusable, or the file or its directory cannot be made.
 pub fn ensure(path: &Path, wanted: Option<&Secret>) -> Result<Secret, Error> {
-    let held = read(path);
-    let token = match (wanted, held) {
+    let token = match (wanted, read(path)) {
         (Some(wanted), _) if !is_valid(wanted.expose()) => {
             return Err(Error::Wanted {
                 path: path.to_owned(),
             });
         }
-        (Some(wanted), Some(Held::Exactly(held))) if *wanted == held => {
-            return Ok(kept(path, held));
+        (Some(wanted), Some(Existing::Exactly(token))) if *wanted == token => {
+            return Ok(kept(path, token));
         }
         (Some(wanted), _) => wanted.clone(),
-        (None, Some(Held::Exactly(held))) => return Ok(kept(path, held)),
-        (None, Some(Held::Marked(held))) => held,
+        (None, Some(Existing::Exactly(token))) => return Ok(kept(path, token)),
+        (None, Some(Existing::Marked(token))) => token,
         (None, None) => random().ok_or_else(|| Error::Random {
             path: path.to_owned(),
         })?,
@@ -120,7 +122,7 @@ pub fn ensure(path: &Path, wanted: Option<&Secret>) -> Result<Secret, Error> {
     Ok(token)
 }
 
-/// A file of somebody else keeps its mode: it is theirs to say who reads it.
+/// A file of another uid keeps its mode: its owner decides who reads it.
 fn kept(path: &Path, token: Secret) -> Secret {
     let _ = rustix::fs::chmod(path, Mode::from_raw_mode(0o444));
     token
@@ -129,7 +131,7 @@ fn kept(path: &Path, token: Secret) -> Secret {
 /// Whether [`ensure`] would keep what is at `path`; nothing is changed.
 #[must_use]
 pub fn is_kept(path: &Path) -> bool {
-    matches!(read(path), Some(Held::Exactly(_)))
+    matches!(read(path), Some(Existing::Exactly(_)))
 }
 
 /// `[A-Za-z0-9._~-]{32,1024}`: no SDK trims, escapes or refuses these. A newline is not among them.
@@ -142,7 +144,7 @@ pub fn is_valid(token: &str) -> bool {
 }
 
 /// A valid token that is there.
-enum Held {
+enum Existing {
     /// With nothing else, as SDKs need it: they send every byte of the file.
     Exactly(Secret),
     /// Behind a byte order mark.
@@ -150,7 +152,7 @@ enum Held {
 }
 
 /// The valid token at `path`; whatever else is there is as good as nothing.
-fn read(path: &Path) -> Option<Held> {
+fn read(path: &Path) -> Option<Existing> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
     if !file.metadata().ok()?.is_file() {
@@ -161,12 +163,12 @@ fn read(path: &Path) -> Option<Held> {
         .read_to_end(&mut content)
         .ok()?;
     let text = text::utf8(&content).ok()?;
-    let held = if text.len() == content.len() {
-        Held::Exactly
+    let existing = if text.len() == content.len() {
+        Existing::Exactly
     } else {
-        Held::Marked
+        Existing::Marked
     };
-    is_valid(text).then(|| held(Secret::new(text.to_owned())))
+    is_valid(text).then(|| existing(Secret::new(text.to_owned())))
 }
 
 fn random() -> Option<Secret> {
@@ -199,7 +201,8 @@ fn write(directory: &Path, path: &Path, token: &Secret) -> io::Result<()> {
     written
 }
 
-/// A new file of our own: one that is there (a crash left it, or somebody put a link) is removed, never opened.
+/// A new file of our own: one that is there (a crash left it, or it is a link) is removed, never
+/// opened.
 fn create(temporary: &Path) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = || rustix::fs::open(temporary, flags, Mode::RUSR | Mode::WUSR);

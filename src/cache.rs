@@ -1,8 +1,8 @@
 //! The published answer of a profile: already serialised, swapped atomically, read without a lock.
 //!
-//! Owns the rule that an error never replaces a credential and that a credential is never vended in its
-//! last [`MIN_SERVE`]. It never refreshes anything: `refresher` holds the [`Publisher`], the surfaces hold
-//! [`Reader`]s, on whichever runtime they live.
+//! Owns the rule that an error never replaces a credential and that a credential is never vended in
+//! its last [`MIN_SERVE`]. It never refreshes anything: `refresher` holds the [`Publisher`], the
+//! surfaces hold [`Reader`]s, on whichever runtime they live.
 
 use std::sync::Arc;
 
@@ -134,7 +134,8 @@ impl Publisher {
         self.wake.send_replace(());
     }
 
-    /// Takes credentials away that must not be vended any more although they live: they belong to another identity.
+    /// Takes credentials away that must not be vended any more although they live: they belong to
+    /// another identity.
     pub fn withdraw(&self) {
         let refused = self.state.load().refused.clone();
         self.state.store(Arc::new(State {
@@ -154,7 +155,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The answer at `now`. Takes no lock and waits for nobody.
+    /// The answer at `now`. Takes no lock and never waits.
     #[must_use]
     pub fn at(&self, now: Boot) -> Answer {
         self.state.load().at(now)
@@ -177,7 +178,7 @@ impl Reader {
             .is_some_and(|served| served.is_alive(now))
     }
 
-    /// Waits until credentials can be vended; for ever when nobody publishes, so bound it.
+    /// Waits until credentials can be vended; for ever when none are published, so bound it.
     pub async fn available(&self) -> Served {
         let mut changes = self.changes.clone();
         loop {
@@ -187,7 +188,7 @@ impl Reader {
                 return served;
             }
             if changes.changed().await.is_err() {
-                // The publisher is gone for good; whoever waits has a limit of its own.
+                // The publisher is gone for good; the caller has a limit of its own.
                 return std::future::pending().await;
             }
         }

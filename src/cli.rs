@@ -1,19 +1,19 @@
 //! The command line: commands, flags and exit codes. The only place of clap.
 //!
-//! Owns parsing and what goes to stdout and stderr. The process around it (environment, files, streams) is a
-//! [`World`]: the real one is made by [`in_process`], which both programs call, others by tests. The decisions are
-//! `config`'s and the running is `agent`'s.
+//! Owns parsing and what goes to stdout and stderr. The process around it (environment, files,
+//! streams) is a [`World`]: the real one is made by [`in_process`], which both programs call,
+//! others by tests. The decisions are `config`'s and the running is `agent`'s.
 
 mod check;
 mod credential_process;
 mod exchange;
+mod findings;
 mod flags;
 #[cfg(feature = "injector")]
 mod inject;
 #[cfg(feature = "injector")]
 pub mod injector;
 mod longest;
-mod report;
 mod request;
 mod run;
 mod span;
@@ -34,7 +34,7 @@ use crate::time::Wall;
 use crate::{clock, shown, version};
 use flags::{All, SettingFlags};
 
-/// Exit codes, most of them from sysexits.h.
+/// Exit codes, most of them from sysexits.h (<https://man.freebsd.org/cgi/man.cgi?query=sysexits>).
 pub mod exit {
     /// Done, or ready.
     pub const OK: u8 = 0;
@@ -42,7 +42,7 @@ pub mod exit {
     pub const NOT_READY: u8 = 1;
     /// Wrong arguments.
     pub const USAGE: u8 = 64;
-    /// Nobody answers.
+    /// No agent or server answers.
     pub const UNAVAILABLE: u8 = 69;
     /// A fault of the program, or of the streams it writes to.
     pub const INTERNAL: u8 = 70;
@@ -74,7 +74,7 @@ pub struct World<'a> {
     pub wall: fn() -> Wall,
 }
 
-/// How long the end of the process waits for who reads stderr.
+/// How long the end of the process waits for the reader of stderr.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Writes what is still to be written, when it is dropped.
@@ -185,7 +185,8 @@ impl World<'_> {
         }
     }
 
-    /// The configuration by these flags, with a warning for each variable that looks like one of ours.
+    /// The configuration by these flags, with a warning for each variable that looks like one of
+    /// ours.
     fn load(&self, flags: &Flags) -> Result<Loaded, Error> {
         let mut loaded = Config::load(&self.sources(flags))?;
         loaded.warnings.extend(mistyped::warnings((self.names)()));
@@ -207,7 +208,7 @@ impl World<'_> {
         }
     }
 
-    /// Prints what went wrong and answers `code`; where stderr is closed, the code alone must tell.
+    /// Prints what went wrong and answers `code`; where stderr is closed, only the code is left.
     fn complaint(&mut self, text: &str, code: u8) -> u8 {
         drop(
             self.stderr

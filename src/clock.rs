@@ -1,12 +1,12 @@
 //! The clocks of the process: the only place that reads one.
 //!
-//! Owns the two readings (boot and wall), the random draw beside them, and the timers built on the kernel's
-//! timerfd: [`Alarm`], [`Ticker`], [`WallSteps`]. Decisions never come here: they get a [`Now`] as a value.
-//! Called by the composition and the drivers.
+//! Owns the two readings (boot and wall), the random draw beside them, and the timers built on the
+//! kernel's timerfd: [`Alarm`], [`Ticker`], [`WallSteps`]. Decisions never come here: they get a
+//! [`Now`] as a value. Called by the composition and the drivers.
 //!
-//! The timers exist because tokio's timer wheel wakes a thread once per level for a long sleep (measured:
-//! three switches for 20 s) and stands still in suspend. A boot-time timerfd wakes once, and fires right
-//! after a resume.
+//! The timers exist because tokio's timer wheel wakes a thread once per level for a long sleep
+//! (measured: three switches for 20 s) and stops in suspend. A boot-time timerfd wakes once, and
+//! fires right after a resume (<https://man7.org/linux/man-pages/man2/timerfd_create.2.html>).
 
 mod steps;
 mod timer;
@@ -14,14 +14,15 @@ mod timer;
 use rustix::time::{ClockId, DynamicClockId, Timespec, clock_gettime, clock_gettime_dynamic};
 use std::time::Duration;
 
-pub use steps::{Step, WallSteps};
+pub use steps::{ClockStep, WallSteps};
 pub use timer::{Alarm, Ticker};
 
 use crate::time::{Boot, Now, Wall};
 
 /// The boot clock now.
 ///
-/// On a kernel without `CLOCK_BOOTTIME` it is the monotonic clock, which only differs in suspend.
+/// On a kernel without `CLOCK_BOOTTIME` it is the monotonic clock, which only differs in suspend
+/// (<https://man7.org/linux/man-pages/man2/clock_gettime.2.html>).
 #[must_use]
 pub fn boot() -> Boot {
     let reading = clock_gettime_dynamic(DynamicClockId::Boottime)

@@ -29,7 +29,7 @@ use ring::digest::{SHA256, digest};
 
 pub use access::{Access, Alone, profile_of};
 pub use clients::Client;
-pub use describe::{described_step, fingerprint};
+pub use describe::described_step;
 pub use environment::{Flags, Origin, Sources};
 pub use error::Error;
 pub use file::SCHEMA;

@@ -1,7 +1,8 @@
 //! The credentials that STS issues, and the secret text inside them.
 //!
-//! Owns redaction and wiping: a [`Secret`] prints as `[redacted]` and is zeroed when dropped. It never
-//! decides whether credentials are alive; `session` does, in boot time. Everything above uses it.
+//! Owns redaction and wiping: a [`Secret`] prints as `[redacted]` and is zeroed when dropped. It
+//! never decides whether credentials are alive; `session` does, in boot time. Everything above uses
+//! it.
 
 use std::fmt;
 
@@ -13,11 +14,13 @@ use crate::time::Wall;
 /// The longest access key id in STS's model.
 const LONGEST_KEY_ID: usize = 128;
 
-/// Whether a text can be a part of the `Credential` in an `Authorization` header: a key id, or the region of a scope.
+/// Whether a text can be a part of the `Credential` in an `Authorization` header: a key id, or the
+/// region of a scope.
 ///
 /// Signature Version 4 joins these parts by `/`, and the header's fields by `,` and `=`
-/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html>). A quote and a
-/// backslash would make the endpoint's answer grow. The rest is printable ASCII without blanks, as in any header.
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html>).
+/// A quote and a backslash would make the endpoint's answer grow. The rest is printable ASCII
+/// without blanks, as in any header.
 #[must_use]
 pub fn is_credential_part(text: &str) -> bool {
     !text.is_empty()
@@ -26,8 +29,8 @@ pub fn is_credential_part(text: &str) -> bool {
             .all(|b| b.is_ascii_graphic() && !b"/,=\"\\".contains(&b))
 }
 
-/// Whether a text can be an access key id: of AWS's alphabet at AWS (`\w*` in STS's model), and elsewhere whatever an
-/// administrator may choose.
+/// Whether a text can be an access key id: of AWS's alphabet at AWS (`\w*` in STS's model), and
+/// elsewhere whatever an administrator may choose.
 #[must_use]
 pub fn is_access_key_id(text: &str, server: Server) -> bool {
     let is_of_alphabet = match server {

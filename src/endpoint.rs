@@ -1,8 +1,10 @@
-//! The container credentials endpoint: what the SDKs in the application's containers ask.
+//! The container credentials endpoint: what the SDKs in the application's containers ask
+//! (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
 //!
-//! Owns the way from a guarded request to the published answer of the client's profile, on a thread and a
-//! runtime of its own, so that a stuck refresh, DNS lookup or scrape cannot slow it. It never calls STS,
-//! takes no lock, and waits only while nothing can be vended yet. `agent` binds its listeners and runs it.
+//! Owns the way from a guarded request to the published answer of the client's profile, on a thread
+//! and a runtime of its own, so that a stuck refresh, DNS lookup or scrape cannot slow it. It never
+//! calls STS, takes no lock, and waits only while nothing can be vended yet. `agent` binds its
+//! listeners and runs it.
 
 pub mod guard;
 pub mod metrics;
@@ -28,8 +30,10 @@ use crate::time::Boot;
 use guard::{Decision, Guard, Refusal};
 use metrics::Metrics;
 
-/// How long a request is held for credentials that may come at any moment; then it is told 503. Java, C++,
-/// PHP and JS v2 give up after a second.
+/// How long a request waits for credentials that may come at any moment; then it is answered with
+/// 503. Java, C++, PHP and JS v2 give up after a second
+/// (<https://github.com/aws/aws-sdk-php/blob/master/src/Credentials/EcsCredentialProvider.php>,
+/// <https://github.com/aws/aws-sdk-js/blob/master/lib/credentials/remote_credentials.js>).
 pub const HOLD: Duration = Duration::from_millis(800);
 
 /// Without a charset, with which Go and Kotlin do not read errors.
@@ -55,8 +59,8 @@ pub struct Client {
     pub token: Secret,
     /// The answers of its profile.
     pub answers: Reader,
-    /// Takes the moment of each request with its token, whatever the answer: who is shown it sees a container that uses
-    /// other credentials.
+    /// Takes the moment of each request with its token, whatever the answer: what shows it shows a
+    /// container that uses other credentials.
     pub last_request: Arc<LastRequest>,
 }
 
@@ -74,8 +78,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint of `clients` on the listeners at `port`. `clock` is read once for each request; `hold`
-    /// is [`HOLD`] outside tests; `activity` is what a shutdown looks at.
+    /// The endpoint of `clients` on the listeners at `port`. `clock` is read once for each request;
+    /// `hold` is [`HOLD`] outside tests; `activity` is what a shutdown looks at.
     #[must_use]
     pub fn new(
         clients: Vec<Client>,
@@ -137,7 +141,8 @@ impl Endpoint {
         let (status, body) = match answer {
             Answer::Served(served) => (StatusCode::OK, served.body),
             Answer::Refused(Refused { status: 403, body }) => (StatusCode::FORBIDDEN, body),
-            // Never 404, whose body the SDKs for Java discard, nor 429, which Rust and Java do not try again.
+            // Never 404, whose body the SDKs for Java discard, nor 429, which Rust and Java do not
+            // try again.
             Answer::Refused(Refused { body, .. }) => (StatusCode::SERVICE_UNAVAILABLE, body),
         };
         self.metrics.answered(status.as_u16());
@@ -192,9 +197,9 @@ impl Respond for Shared {
     }
 }
 
-/// The headers of every answer, in the emptied map of its request: hyper uses it again for the next request
-/// on the connection, so none of them allocates one; a map that was made for many more is not kept for as long as the
-/// connection. hyper adds Date and Content-Length.
+/// The headers of every answer, in the emptied map of its request: hyper uses it again for the next
+/// request on the connection, so none of them allocates one; a map that was made for many more is
+/// not kept for as long as the connection. hyper adds Date and Content-Length.
 fn headers(mut used: HeaderMap) -> HeaderMap {
     used.clear();
     if used.capacity() > LARGEST_KEPT {

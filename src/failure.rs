@@ -1,20 +1,29 @@
-//! What went wrong with an exchange, and of which kind: the one place that knows STS's codes and messages.
+//! What went wrong with an exchange: its class, its code and what was said, and the one place that
+//! knows STS's.
 //!
-//! Owns the table from evidence (code, message, status, kind of fault) to a [`Class`], on which alone
-//! `session` decides. It never sees an SDK type: `sts/client.rs` extracts the [`Evidence`]. Whatever text
-//! leaves here is one short line without control characters and without anything shaped like a token.
+//! Owns the way from [`Evidence`] (code, message, status, kind) to a [`Failure`]. `session` decides
+//! on its [`Class`] alone, a hint follows from class and [`Code`], and text is made last, where it
+//! is shown. It never sees an SDK type: `sts/client` extracts the evidence. Whatever text leaves
+//! here is one short line without control characters and without anything shaped like a token.
 
-mod codes;
+mod answer;
+mod causes;
+mod code;
 pub mod hint;
 pub mod line;
 mod text;
 
-use serde::Serialize;
+use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
+pub use answer::is_known_code;
+pub use causes::{causes, root_cause, with_causes};
+pub use code::{Cause, Code, FileFault, Kind, OwnCode, PermissionDenied, Permissions, TlsFault};
 pub use text::{middle_cut, safe_line, without_tokens};
 
 /// How a failure is retried. The names are the values of the metric label `reason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Network, 5xx, identity provider unreachable: backoff.
@@ -33,7 +42,7 @@ pub enum Class {
     Denied,
     /// STS answered with another role than the one asked for.
     Role,
-    /// STS will say the same until somebody changes a setting.
+    /// STS will say the same until a setting is changed.
     Config,
     /// The role allows less than was asked for; a step down, not a failure, while there is one.
     DurationTooLong,
@@ -84,9 +93,9 @@ impl Class {
 pub struct Failure {
     /// How it is retried.
     pub class: Class,
-    /// STS's error code, or ours in the same style (`ConnectTimeout`, `TokenFileMissing`).
-    pub code: String,
-    /// STS's message, or ours.
+    /// What it is called: STS's error code, or one of ours.
+    pub code: Code,
+    /// STS's message, or ours; for people, and never read again.
     pub message: String,
     /// `x-amzn-RequestId`, when there was a response.
     pub request_id: Option<String>,
@@ -97,105 +106,45 @@ pub struct Failure {
 impl Failure {
     /// A failure before anything was sent.
     #[must_use]
-    pub fn local(class: Class, code: &str, message: String) -> Self {
+    pub fn local(code: OwnCode, message: String) -> Self {
         Self {
-            class,
-            code: code.to_owned(),
+            class: code.class(),
+            code: code.into(),
             message,
             request_id: None,
             sent: false,
         }
     }
 
-    /// Whether nobody answered: the network, or what should give the proof, stood in the way.
+    /// Whether nothing answered: the network, or what should give the proof, stood in the way.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
-        !self.sent || codes::is_unanswered(&self.code)
+        !self.sent || matches!(self.code, Code::Own(OwnCode::Ended(kind)) if kind.is_silence())
     }
 
-    /// Whether an answer said no to what was asked for, rather than "not now". A 4xx without a code of STS is retried
-    /// like an outage, because something before the STS may have sent it; a no it is all the same.
+    /// Whether an answer said no to what was asked for, rather than "not now". A 4xx without a code
+    /// of STS is retried like an outage, because something before the STS may have sent it; a no it
+    /// is all the same.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        self.sent && (!self.class.is_retryable() || codes::is_no(&self.code))
+        let says_no =
+            matches!(self.code, Code::Own(OwnCode::Status(Some(status))) if answer::is_no(status));
+        self.sent && (!self.class.is_retryable() || says_no)
     }
 
     /// What to do about it.
     #[must_use]
-    pub fn hint(&self) -> std::borrow::Cow<'static, str> {
-        hint::hint(self.class, &self.code, &self.message)
+    pub fn hint(&self) -> Cow<'static, str> {
+        hint::hint(self.class, &self.code)
     }
 }
 
-/// Whether an STS is known to have this error code, among those of other origin.
-#[must_use]
-pub fn is_known_code(code: &str) -> bool {
-    codes::is_known(code)
-}
-
-/// How an exchange ended, as far as one can tell from outside STS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// STS, or something in front of it, sent a complete answer that is an error.
-    Answered,
-    /// A setting kept the request from being sent at all.
-    BeforeTheWire,
-    /// No connection in time, name look-up, tunnel and TLS handshake included.
-    ConnectTimeout,
-    /// Nobody listens on the port.
-    ConnectionRefused,
-    /// The host name has no address.
-    NameNotResolved,
-    /// No TLS session.
-    Tls(TlsFault),
-    /// What answered in plain text does not speak HTTP.
-    NotHttp,
-    /// Any other failure to connect: no route, network down, a proxy that refuses.
-    Unreachable,
-    /// Connected, but no complete answer in the time of an attempt.
-    RequestTimeout,
-    /// The connection ended within the answer.
-    ConnectionReset,
-    /// The answer was longer than any STS answer is.
-    ReplyTooLarge,
-    /// A success that holds no usable credentials.
-    InvalidReply,
-    /// Credentials of another role than the one asked for.
-    RoleMismatch,
-}
-
-/// Why there is no TLS session; each has a fix of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TlsFault {
-    /// The certificate has ended, or our clock is ahead.
-    Expired,
-    /// The certificate has not begun, or our clock is behind.
-    NotYetValid,
-    /// The certificate is for other hosts.
-    WrongHost,
-    /// No CA that is trusted has signed the certificate.
-    Untrusted,
-    /// The certificate signed itself, and is not trusted as it is.
-    SelfSigned,
-    /// The certificate was revoked.
-    Revoked,
-    /// The certificate is not made for a server, or not made well.
-    Unusable,
-    /// The port speaks something else.
-    NotSpoken,
-    /// Server and client have no version, cipher, server name or protocol in common.
-    Refused,
-    /// The server wants a certificate of ours.
-    ClientCertificate,
-    /// Anything else: the handshake was broken off, or changed on its way.
-    Broken,
-}
-
-/// What `sts/client.rs` found out about an attempt that failed; nothing in it has been made safe yet.
+/// What `sts/client.rs` found out about an attempt that failed; nothing in it has been made safe
+/// yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// How it ended.
-    pub kind: Kind,
+    /// Why there was no answer that STS meant as an error; nothing when there was one.
+    pub kind: Option<Kind>,
     /// The error code on the wire.
     pub code: Option<String>,
     /// The error message on the wire, or our own words.
@@ -210,61 +159,58 @@ pub struct Evidence {
 
 /// Reads the evidence: how to retry, and what to show.
 ///
-/// An answer is judged by its code, and where one code has several causes by its message; by the HTTP status
-/// only when there is no code or an unknown one (STS throttles with 400, and proxies invent any status).
+/// An answer is judged by its code, and where one code has several causes by its message; by the
+/// HTTP status only when there is no code or an unknown one (STS throttles with 400, and proxies
+/// invent any status).
 #[must_use]
 pub fn classify(evidence: Evidence) -> Failure {
-    let sent = evidence.kind != Kind::BeforeTheWire;
-    let raw = evidence.message.unwrap_or_default();
-    let request_id = evidence.request_id.filter(|id| text::is_token(id, 128));
-    let (class, code, message) = match codes::of_kind(evidence.kind) {
-        Some((class, code)) => (class, code.to_owned(), safe_line(&raw)),
-        None => match evidence.code.filter(|code| text::is_token(code, 64)) {
-            Some(code) => {
-                let class = codes::of_answer(&code, &raw, evidence.signed)
-                    .unwrap_or_else(|| codes::of_status(evidence.status, Class::Config));
-                (class, code, said(evidence.status, &raw))
-            }
-            None => without_code(evidence.status, &raw),
-        },
+    let Evidence {
+        kind,
+        code,
+        message,
+        status,
+        request_id,
+        signed,
+    } = evidence;
+    let raw = message.unwrap_or_default();
+    let (class, code) = match (kind, code.filter(|code| text::is_token(code, 64))) {
+        (None, Some(text)) => {
+            let cause = answer::cause(&text, &raw);
+            let class = answer::class(&text, cause, &raw, signed)
+                .unwrap_or_else(|| answer::of_status(status, Class::Config));
+            (class, Code::Sts { text, cause })
+        }
+        (kind, _) => {
+            let own = kind.map_or(OwnCode::Status(status), OwnCode::Ended);
+            (own.class(), own.into())
+        }
     };
     Failure {
         class,
+        message: said(&code, status, &raw),
         code,
-        message,
-        request_id,
-        sent,
+        request_id: request_id.filter(|id| text::is_token(id, 128)),
+        sent: kind != Some(Kind::BeforeTheWire),
     }
 }
 
-/// What came with a code. Ceph RGW and others leave the message out, and an empty one looks like a fault of ours.
-fn said(status: Option<u16>, raw: &str) -> String {
+/// What came with an answer. Ceph RGW and others leave the message out, and an empty one looks like
+/// a fault of ours; an HTML page of a proxy, an empty 500 and a redirect have none.
+fn said(code: &Code, status: Option<u16>, raw: &str) -> String {
     let message = safe_line(raw);
-    match status {
-        Some(status) if message.is_empty() => {
+    match (code, status) {
+        _ if !message.is_empty() => message,
+        (Code::Sts { .. }, Some(status)) => {
             format!("the answer has no message, only HTTP status {status} and its error code")
+        }
+        (Code::Own(OwnCode::Status(Some(status))), _) => {
+            format!("the answer has HTTP status {status} and no STS error code")
+        }
+        (Code::Own(OwnCode::Status(None)), _) => {
+            "the answer has HTTP status no and no STS error code".to_owned()
         }
         _ => message,
     }
-}
-
-/// An answer without a code: an HTML page of a proxy, an empty 500, a redirect.
-fn without_code(status: Option<u16>, raw: &str) -> (Class, String, String) {
-    // Not STS, then: a default backend while STS restarts gives 404, and goes away.
-    let class = codes::of_status(status, Class::Transient);
-    let shown = status.map_or_else(|| "no".to_owned(), |status| status.to_string());
-    let code = match status {
-        Some(300..=399) => "HttpRedirect".to_owned(),
-        Some(status) => codes::without_code(status),
-        None => "HttpStatusUnknown".to_owned(),
-    };
-    let message = match safe_line(raw) {
-        own if own.is_empty() => {
-            format!("the answer has HTTP status {shown} and no STS error code")
-        }
-        own => own,
-    };
-    (class, code, message)
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
 //! Listeners and connections: bind now, serve later, and let no connection cost another its answer.
 //!
-//! Owns accepting, where errors pause and never spin; `bind.rs` owns taking ports, `connection.rs` the time limits of
-//! every phase, `open.rs` who goes when there are too many. It never looks into a request: a [`Respond`] does. The
-//! credentials endpoint and the admin surface are both served by [`serve`], the webhook by [`serve_over`] TLS.
+//! Owns accepting, where errors pause and never spin; `bind.rs` owns taking ports, `connection.rs`
+//! the time limits of every phase, `open.rs` who goes when there are too many. It never looks into
+//! a request: a [`Respond`] does. The credentials endpoint and the admin surface are both served by
+//! [`serve`], the webhook by [`serve_over`] TLS.
 
+mod activity;
 mod bind;
 mod connection;
 mod last_request;
 mod listeners;
 mod open;
 mod refusal;
+mod sweeps;
 mod ticks;
 mod watched;
 
@@ -28,8 +31,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+pub use activity::Activity;
 pub use bind::{BindError, bind, take, take_unless_absent};
-pub use connection::{Activity, Connection};
+pub use connection::Connection;
 pub use last_request::LastRequest;
 pub use listeners::Listeners;
 use listeners::accept;
@@ -42,8 +46,8 @@ pub type Request = http::Request<Incoming>;
 /// What is sent: always complete in memory, so that it leaves in one write.
 pub type Response = http::Response<Full<Bytes>>;
 
-/// How long accepting stops after an error, such as no free descriptor: long enough not to spin, and short
-/// enough that a client does not notice.
+/// How long accepting stops after an error, such as no free descriptor: long enough not to spin,
+/// and short enough that a client does not notice.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long, and how many.
@@ -61,7 +65,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits of agent-wide rule A1 with room for `connections`.
+    /// The limits of every surface, with room for `connections`: clients are on this machine, so
+    /// two seconds are long, and the longest that an SDK keeps an idle connection is a minute.
     #[must_use]
     pub const fn new(connections: usize) -> Self {
         let (head, answering, idle) = (
@@ -80,11 +85,12 @@ impl Limits {
 
 /// Answers requests. One value serves all connections.
 pub trait Respond: Send + Sync + 'static {
-    /// Answers one request. What can be answered at once should be [`Reply::now`], which allocates nothing.
+    /// Answers one request. What can be answered at once should be [`Reply::now`], which allocates
+    /// nothing.
     fn respond(&self, request: Request, connection: &Arc<Connection>) -> Reply;
 
-    /// Takes note of a request that hyper refused by itself with this status, 400 or 431, because its head
-    /// was not HTTP or too long.
+    /// Takes note of a request that hyper refused by itself with this status, 400 or 431, because
+    /// its head was not HTTP or too long.
     fn refused(&self, _status: u16) {}
 
     /// The type and the body of such a refusal: hyper sends none.
@@ -140,8 +146,8 @@ impl Future for Reply {
             Progress::Now(ready) => std::task::ready!(Pin::new(ready).poll(cx)),
             Progress::Later(waiting) => std::task::ready!(waiting.as_mut().poll(cx)),
         };
-        // Nothing behind a refused head is taken for a request. hyper would read over a short body, whatever
-        // the request was refused for, and go on.
+        // Nothing behind a refused head is taken for a request. hyper would read over a short body,
+        // whatever the request was refused for, and go on.
         if let Some(connection) = &self.body_of {
             connection.take_up();
             if !response.status().is_success() {
@@ -154,7 +160,7 @@ impl Future for Reply {
     }
 }
 
-/// What stands between a socket and HTTP: nothing, or TLS.
+/// What is between a socket and HTTP: nothing, or TLS.
 pub trait Transport: Clone + Send + 'static {
     /// What HTTP is spoken over.
     type Stream: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static;
@@ -181,12 +187,12 @@ impl Transport for Plain {
     }
 }
 
-/// Serves `listeners` on the current runtime until `stop` is true or its sender is gone; then closes every
-/// connection. Whoever stops it looks at `activity` first.
+/// Serves `listeners` on the current runtime until `stop` is true or its sender is gone; then
+/// closes every connection. Look at `activity` before it is stopped.
 ///
 /// # Errors
-/// When a listener or the sweep's timer cannot be registered with the runtime. Once serving, no client can
-/// end it.
+/// When a listener or the sweep's timer cannot be registered with the runtime. Once serving, no
+/// client can end it.
 pub async fn serve(
     listeners: impl Into<Listeners>,
     respond: Arc<dyn Respond>,
@@ -218,7 +224,8 @@ pub async fn serve_over<T: Transport>(
         let _ = stop.wait_for(|stop| *stop).await;
     });
     let mut paused = false;
-    // Accepted, and not yet served: when everybody is being answered it waits for the first to be done.
+    // Accepted, and not yet served: when everybody is being answered it waits for the first to be
+    // done.
     let mut next = None;
     loop {
         if let Some((stream, peer)) = next.take_if(|_| open.has_room()) {
@@ -241,7 +248,8 @@ pub async fn serve_over<T: Transport>(
             }
             accepted = accept(&listeners), if !paused && next.is_none() => match accepted {
                 Ok(accepted) => next = Some(accepted),
-                // The peer gave up while it waited; the error took it off the queue, so it cannot repeat.
+                // The peer gave up while it waited; the error took it off the queue, so it cannot
+                // repeat.
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     open.starved(&error);

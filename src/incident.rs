@@ -1,18 +1,19 @@
-//! An incident of a profile: refreshes have been failing since the last success, and what is vended will end.
+//! An incident of a profile: refreshes have been failing since the last success, and what is vended
+//! will end.
 //!
-//! Owns which of its moments has come, and that each is announced once. Pure: times in, moments out. The refresher
-//! keeps the incident and logs its moments, the admin surface hands them to the kubelet's probe; each has an
-//! [`Announced`] of its own. It never knows why refreshes fail.
+//! Owns which of its moments has come, and that each is announced once. Pure: times in, moments
+//! out. The refresher keeps the incident and logs its moments, the admin surface hands them to the
+//! kubelet's probe; each has an [`Announced`] of its own. It never knows why refreshes fail.
 
 use std::time::Duration;
 
 use crate::time::Boot;
 
-/// The last moment before the end comes with this much left: time enough for who is on call to look.
+/// The last moment before the end comes with this much left: time enough for an operator to look.
 const SOON: Duration = Duration::from_mins(5);
 
-/// A first failure may be the network of a pod that has just started, or pass by itself; by then some tries have
-/// failed.
+/// A first failure may be the network of a pod that has just started, or pass by itself; by then
+/// some tries have failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Refreshes that keep failing.
@@ -20,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Incident {
     /// When the first of them failed. It names the incident.
     pub since: Boot,
-    /// When what is vended is vended no longer; nothing when nothing is held. It moves where one step of a chain
-    /// still succeeds.
+    /// When what is vended is vended no longer; nothing without credentials. It moves where one
+    /// step of a chain still succeeds.
     pub ends: Option<Boot>,
 }
 
@@ -37,8 +38,9 @@ pub enum Moment {
 }
 
 impl Incident {
-    /// The newest moment that has come, or comes before the end of `ahead` where it warns of the end: who asks every
-    /// five minutes must ask for what the next five bring, however short the time is.
+    /// The newest moment that has come, or comes before the end of `ahead` where it warns of the
+    /// end: a probe that asks every five minutes must ask for what the next five bring, however
+    /// short the time is.
     #[must_use]
     pub fn reached(&self, now: Boot, ahead: Duration) -> Option<Moment> {
         let moments = self.moments(ahead).into_iter().flatten();
@@ -65,7 +67,8 @@ impl Incident {
         };
         let left = end.since(self.since);
         let soon = end.minus(SOON.saturating_add(ahead).min(left / 4));
-        // Who would ask next when it is over is warned now, unless the first failure may still be a passing one.
+        // A probe that would ask next when it is over is warned now, unless the first failure may
+        // still be a passing one.
         let soon = soon.min(end.minus(ahead).max(self.since.plus(PATIENCE)));
         [
             Some((Moment::HalfGone, self.since.plus(left / 2))),
@@ -80,8 +83,8 @@ impl Incident {
 pub struct Announced(Option<(Boot, Moment)>);
 
 impl Announced {
-    /// The moment that is to be announced now, if there is one: the newest that has come, never one twice, and none
-    /// that a newer one has overtaken.
+    /// The moment that is to be announced now, if there is one: the newest that has come, never one
+    /// twice, and none that a newer one has overtaken.
     pub fn announce(&mut self, incident: &Incident, now: Boot, ahead: Duration) -> Option<Moment> {
         let due = self.due(incident, now, ahead)?;
         self.0 = Some((incident.since, due));
@@ -124,7 +127,7 @@ mod tests {
         }
     }
 
-    /// Everything that is announced to who asks at these seconds.
+    /// Everything that is announced to a probe that asks at these seconds.
     fn announced(
         incident: Incident,
         ahead: Duration,
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_seldom_is_warned_before_the_end_whenever_it_asks() {
+    fn a_probe_with_a_long_period_is_warned_before_the_end() {
         for first in 720..1020 {
             let asked = announced(between(720, 3590), PERIOD, (first..8000).step_by(300));
             let moments: Vec<Moment> = asked.iter().map(|(_, moment)| *moment).collect();
@@ -186,9 +189,10 @@ mod tests {
         );
     }
 
-    /// Sessions of 15 min and an hour, first failures early and late, chart's periods from the shortest to the longest.
+    /// Sessions of 15 min and an hour, first failures early and late, chart's periods from the
+    /// shortest to the longest.
     #[test]
-    fn whoever_asks_half_a_minute_after_the_first_failure_is_warned_before_the_end() {
+    fn a_probe_half_a_minute_after_the_first_failure_is_warned_before_the_end() {
         for period in [1_u32, 60, 300, 900, 1800, 3600] {
             for left in [60, 300, 600, 710, 3050, 39_000] {
                 let ahead = Duration::from_secs(period.into());
@@ -222,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn with_nothing_held_there_is_one_moment_after_some_tries() {
+    fn without_credentials_there_is_one_moment_after_some_tries() {
         let starting = Incident {
             since: at(100),
             ends: None,

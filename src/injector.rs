@@ -27,19 +27,20 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::failure::root_cause;
 use crate::http::{Listeners, take};
 use crate::metrics::Registry;
 use crate::shutdown::Signals;
 use crate::telemetry::Dropped;
 use crate::{clock, process, version};
-use certificates::{Clock, ServingCertificate, Settings};
+use certificates::{Clock, ServingCertificate};
 use clients::Clients;
 use config::Config;
 use health::Condition;
 use registration::{Current, Registration};
 use server::{DRAIN, Parts};
 
-/// Where the chart mounts the Secret of the modes in which somebody else makes the certificate.
+/// Where the chart mounts the Secret of the modes in which others make the certificate.
 const MOUNTED: &str = "/etc/stsidecar-injector/tls";
 /// Threads for what takes milliseconds: one, so that large reviews take their memory one after the other and leave it
 /// where the next one finds it.
@@ -62,7 +63,7 @@ pub enum Error {
     /// Two stages registered one name: a fault of the program.
     #[error("cannot register a metric: {0}")]
     Metrics(#[from] crate::metrics::RegistrationError),
-    /// A task ended although nothing told it to.
+    /// A task ended that runs for ever.
     #[error("the {0} ended unexpectedly")]
     Ended(&'static str),
 }
@@ -117,53 +118,44 @@ async fn live(config: Config, dropped: &Dropped) -> Result<(), Error> {
     let client = client().await?;
     let registry = crate::metrics::registry()?;
     dropped.register(&registry)?;
-    let (bound, is_bound) = watch::channel(false);
-    let (of_webhook, health) = (
-        listen(config.port, bound),
-        listen(config.metrics_port, watch::Sender::new(false)),
-    );
     let mut tasks = JoinSet::new();
     // Kept until the very end: a handshake of the drain needs a certificate too.
     let keeping = watch::Sender::new(false);
-    let certificate = certificate(&config, &client, &registry, &keeping, &mut tasks)?;
-    let current = registration(&config, &client, &registry, &mut tasks)?;
-    let mut conditions = vec![of_certificate(&certificate)];
-    let port = config.port;
-    let taken = move || format!("{port} cannot be taken; is another process using it?");
-    let holds = Box::new(move || {
-        if *is_bound.borrow() {
-            Ok(None)
-        } else {
-            Err(taken())
-        }
-    });
-    conditions.push(Condition {
-        name: "port",
-        holds,
-    });
-    let [looked, notes @ ..] = of_registration(&config.webhook_configuration, &current);
-    conditions.push(looked);
-    let Config {
-        namespace,
-        client_ca_file,
-        ..
-    } = config;
-    let clients = client_ca_file.map(|file| Arc::new(Clients::of(&file)));
-    let limits = webhook::LIMITS;
-    let parts = Parts {
+    let parts = parts(config, client, registry, keeping.subscribe(), &mut tasks)?;
+    server::run(parts, tasks, DRAIN, async || signals.next().await).await
+}
+
+/// Begins what runs beside the surfaces, and gathers what they are made of.
+fn parts(
+    config: Config,
+    client: Client,
+    registry: Registry,
+    ending: watch::Receiver<bool>,
+    tasks: &mut JoinSet<&'static str>,
+) -> Result<Parts, Error> {
+    let (bound, is_bound) = watch::channel(false);
+    let webhook = listen(config.port, bound);
+    let health = listen(config.metrics_port, watch::Sender::new(false));
+    let certificate = certificate(&config, &client, &registry, ending, tasks)?;
+    let current = registration(&config, &client, &registry, tasks)?;
+    let conditions = vec![
+        of_certificate(&certificate),
+        of_port(config.port, is_bound),
+        of_registration(&config.webhook_configuration, &current),
+    ];
+    let clients = config.client_ca_file.as_deref().map(Clients::of);
+    Ok(Parts {
         current,
         client,
-        namespace,
+        namespace: config.namespace,
         certificate,
-        clients,
+        clients: clients.map(Arc::new),
         conditions,
-        notes: notes.into(),
-        webhook: of_webhook,
-        limits,
+        webhook,
+        limits: webhook::LIMITS,
         health,
         registry,
-    };
-    server::run(parts, tasks, DRAIN, async || signals.next().await).await
+    })
 }
 
 /// Begins to follow the object by which the API server knows this injector.
@@ -190,7 +182,7 @@ fn registration(
 
 fn of_certificate(serving: &Arc<ServingCertificate>) -> Condition {
     let serving = Arc::clone(serving);
-    let holds = Box::new(move || {
+    Condition::new("certificate", move || {
         let readiness = serving.readiness();
         let end = readiness.ends.map(|end| format!("ends {}", end.rfc3339()));
         if readiness.ready {
@@ -198,71 +190,42 @@ fn of_certificate(serving: &Arc<ServingCertificate>) -> Condition {
         } else {
             Err(readiness.reason.clone())
         }
-    });
-    Condition {
-        name: "certificate",
-        holds,
-    }
+    })
 }
 
-/// First what readiness waits for, that the object was looked at. The others are only shown: an injector answers whoever
-/// asks, registered or not.
-fn of_registration(name: &str, current: &Arc<Current>) -> [Condition; 3] {
-    let unread = format!("MutatingWebhookConfiguration {name} could not be read yet");
-    let [looked, configuration, webhooks] = std::array::from_fn(|_| Arc::clone(current));
-    let holds = Box::new(move || {
-        if looked.has_looked() {
-            Ok(None)
-        } else {
-            Err(unread.clone())
-        }
-    });
-    [
-        Condition {
-            name: "registration",
-            holds,
-        },
-        Condition {
-            name: "configuration",
-            holds: Box::new(move || configuration.configuration().map(|()| None)),
-        },
-        Condition {
-            name: "webhook",
-            holds: Box::new(move || webhooks.webhooks().map(|()| None)),
-        },
-    ]
+fn of_port(port: u16, is_bound: watch::Receiver<bool>) -> Condition {
+    Condition::unless("port", move || {
+        let problem = format!("{port} cannot be taken; is another process using it?");
+        (!*is_bound.borrow()).then_some(problem)
+    })
 }
 
-/// Begins to make or read the certificate, and to keep it trusted.
+/// Before the first look, a review could be decided by a file that an upgrade has overtaken.
+fn of_registration(name: &str, current: &Arc<Current>) -> Condition {
+    let problem = format!("MutatingWebhookConfiguration {name} could not be read yet");
+    let current = Arc::clone(current);
+    Condition::unless("registration", move || {
+        (!current.has_looked()).then(|| problem.clone())
+    })
+}
+
+/// Begins to make or read the certificate, and to keep it trusted until `ending` is true.
 fn certificate(
     config: &Config,
     client: &Client,
     registry: &Registry,
-    keeping: &watch::Sender<bool>,
+    ending: watch::Receiver<bool>,
     tasks: &mut JoinSet<&'static str>,
 ) -> Result<Arc<ServingCertificate>, Error> {
-    let settings = Settings {
-        mode: config.certificates,
-        secret_name: config.secret_name.clone(),
-        namespace: config.namespace.clone(),
-        service_name: config.service_name.clone(),
-        webhook_configuration: config.webhook_configuration.clone(),
-        folder: MOUNTED.into(),
-    };
-    let serving = Arc::new(ServingCertificate::new());
+    let serving = Arc::<ServingCertificate>::default();
     let metrics = certificates::Metrics::register(registry)?;
     let clock = Clock {
         wall: Arc::new(clock::wall),
         jitter: clock::now().jitter,
     };
-    let kept = certificates::keep(
-        settings,
-        client.clone(),
-        Arc::clone(&serving),
-        metrics,
-        clock,
-        keeping.subscribe(),
-    );
+    let (client, served) = (client.clone(), Arc::clone(&serving));
+    let kept = certificates::keep(config, MOUNTED, client, served, metrics, clock, ending);
+    let kept = Box::pin(kept);
     tasks.spawn(async move {
         kept.await;
         "certificates"
@@ -272,14 +235,14 @@ fn certificate(
 
 /// The API server by the pod's ServiceAccount, or by a kubeconfig where there is one.
 async fn client() -> Result<Client, Error> {
-    let cluster = |error: &dyn std::error::Error| Error::Cluster(objects::root(error));
+    let cluster = |error: &(dyn std::error::Error + 'static)| Error::Cluster(root_cause(error));
     let config = kube::Config::infer()
         .await
         .map_err(|error| cluster(&error))?;
     client_of(config).map_err(|error| cluster(&error))
 }
 
-/// A client that tells of a failure at once: who calls it decides when to try again. kube's own retries of 429, 503 and
+/// A client that answers a failure at once: its caller decides when to try again. kube's own retries of 429, 503 and
 /// 504 would outlast the time of a read, and hide what the API server said.
 ///
 /// # Errors

@@ -7,13 +7,14 @@
 //!                                    sts  (AssumeRoleWithWebIdentity, AssumeRole)
 //! ```
 //!
-//! Modules stand in layer order; a file imports only from layers above its own in this list, or its own
-//! children. `tests/architecture.rs` holds that, and ARCHITECTURE.md says why.
+//! Modules are listed in layer order; a file imports only from layers above its own in this list,
+//! or its own children. `tests/architecture/` holds that, and ARCHITECTURE.md says why.
 
-// L0, values: pure, no tasks, no clocks, no files.
+// Values: pure, no tasks, no clocks, no files.
 pub mod assume;
 pub mod credentials;
 pub mod failure;
+pub mod finding;
 pub mod identity;
 pub mod incident;
 pub mod logging;
@@ -31,13 +32,13 @@ pub mod totp;
 pub mod url;
 pub mod version;
 
-// L1, decisions: pure, values in and values out.
+// Decisions: pure, values in and values out.
 #[cfg(feature = "injector")]
 pub mod inject;
 pub mod response;
 pub mod session;
 
-// L2, effects: one side effect each, none imports another.
+// Effects: one side effect each, none imports another.
 pub mod authorization;
 pub mod cache;
 pub mod clock;
@@ -46,15 +47,15 @@ pub mod rotated_file;
 pub mod state;
 pub mod sts;
 
-// L3, the driver: one task for each profile.
+// The driver: one task for each profile.
 pub mod refresher;
 
-// L4, surfaces: what answers connections.
+// Surfaces: what answers connections.
 pub mod admin;
 pub mod endpoint;
 pub mod http;
 
-// L5, composition: from settings to running threads.
+// Composition: from settings to running threads.
 pub mod agent;
 pub mod config;
 #[cfg(feature = "injector")]
@@ -63,5 +64,5 @@ pub mod metrics;
 pub mod shutdown;
 pub mod telemetry;
 
-// L6, the command line.
+// The command line.
 pub mod cli;

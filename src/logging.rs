@@ -1,7 +1,7 @@
 //! What settings say about the log: which events, and how a line looks.
 //!
-//! Owns the grammar of both, for the agent, the injector, and the values that the injector hands to agents. It writes
-//! no line: `telemetry` does.
+//! Owns the grammar of both, for the agent, the injector, and the values that the injector hands to
+//! agents. It writes no line: `telemetry` does.
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{self, Targets};
@@ -38,8 +38,10 @@ impl Format {
     }
 }
 
-/// A valid filter: a level, or directives by target. Directives by span or field need a regex engine, which
-/// is 3 % of the program, and no event here has what they ask for.
+/// A valid filter: a level, or directives by target
+/// (<https://docs.rs/tracing-subscriber/latest/tracing_subscriber/filter/struct.Targets.html>).
+/// Directives by span or field need a regex engine, which is 3 % of the program, and no event here
+/// has what they ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter(String);
 
@@ -86,7 +88,8 @@ fn directives(text: &str) -> impl Iterator<Item = &str> {
         .filter(|directive| !directive.is_empty())
 }
 
-/// The parser of [`Targets`] would take a space for a part of a name and nothing for the level error.
+/// The parser of [`Targets`] would take a space for a part of a name and nothing for the level
+/// error.
 fn targets(text: &str) -> Result<Targets, filter::ParseError> {
     directives(text).collect::<Vec<_>>().join(",").parse()
 }

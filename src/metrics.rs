@@ -1,7 +1,7 @@
 //! The process's registry, on which every stage registers its series.
 //!
-//! Owns build information and the process's own series. The registry is handed down as an argument; nothing
-//! uses a global one. `agent` makes it, `admin/metrics.rs` renders it.
+//! Owns build information and the process's own series. The registry is handed down as an argument;
+//! nothing uses a global one. `agent` makes it, `admin/metrics.rs` renders it.
 
 use prometheus::process_collector::ProcessCollector;
 pub use prometheus::{Error as RegistrationError, Registry};

@@ -1,18 +1,20 @@
 //! What this process asks of the kernel for itself: no core dumps, no tracing, enough descriptors.
 //!
-//! Owns the three settings, three facts (uid, boot id, host name), and the one way to end a process that
-//! cannot end by itself. Memory that others could read, or that a core file keeps, would show credentials.
-//! What the kernel refuses is handed back as a warning.
-//! Called by the composition.
+//! Owns the three settings, three facts (uid, boot id, host name), and the one way to end a process
+//! that cannot end by itself. Memory that others could read, or that a core file keeps, would show
+//! credentials. What the kernel refuses is handed back as a warning. Called by the composition.
 
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
 };
 
-/// Keeps this process's memory from others: not dumpable, and no core file. Warnings are handed back.
+/// Keeps this process's memory from others: not dumpable, and no core file. Warnings are handed
+/// back.
 ///
-/// Not dumpable means that a process of the same uid in the same PID namespace (`shareProcessNamespace`)
-/// cannot read `/proc/PID/{environ,mem,maps,root}` or attach; `/proc/self/fd` stays readable for the metrics.
+/// Not dumpable means that a process of the same uid in the same PID namespace
+/// (`shareProcessNamespace`) cannot read `/proc/PID/{environ,mem,maps,root}` or attach
+/// (<https://man7.org/linux/man-pages/man2/ptrace.2.html>, "Ptrace access mode checking");
+/// `/proc/self/fd` stays readable for the metrics.
 #[must_use]
 pub fn harden() -> Vec<String> {
     let none = Rlimit {
@@ -31,7 +33,8 @@ pub fn harden() -> Vec<String> {
         .collect()
 }
 
-/// Raises the soft limit of open files to the hard one; the limit in force afterwards, `u64::MAX` for none.
+/// Raises the soft limit of open files to the hard one; the limit in force afterwards, `u64::MAX`
+/// for none.
 #[must_use]
 pub fn raise_nofile() -> u64 {
     let limit = getrlimit(Resource::Nofile);
@@ -56,9 +59,11 @@ pub fn uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// The kernel's id of this boot, or nothing where `/proc` does not say (some sandboxes).
+/// The kernel's id of this boot (<https://man7.org/linux/man-pages/man4/random.4.html>), or nothing
+/// where `/proc` does not say (some sandboxes).
 ///
-/// Readings of the boot clock can be compared across a restart of this process only when it is the same.
+/// Readings of the boot clock can be compared across a restart of this process only when it is the
+/// same.
 #[must_use]
 pub fn boot_id() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
@@ -77,9 +82,10 @@ pub fn host_name() -> String {
 
 /// Ends a process whose runtime is blocked: code 70, so that the kubelet restarts the container.
 ///
-/// It takes no lock and writes nothing: the thread that is blocked may hold any lock, the log's too, and what it is
-/// blocked by may be stderr. The code alone has to say it. At an exit the standard library flushes stdout only if its
-/// lock is free, and the C library's own handlers are not ours.
+/// It takes no lock and writes nothing: the thread that is blocked may hold any lock, the log's
+/// too, and what it is blocked by may be stderr. The code alone has to say it. At an exit the
+/// standard library flushes stdout only if its lock is free, and the C library's own handlers are
+/// not ours.
 #[allow(
     clippy::exit,
     clippy::disallowed_methods,

@@ -1,17 +1,19 @@
 //! The driver: one task for each profile that turns events into actions of its `session`.
 //!
-//! Owns the session, the call in flight and what is published; hands time, token contents and answers in,
-//! and carries actions out: calls, answers for the endpoint, snapshots, log lines, metrics, the status
-//! report. It decides nothing by itself. `agent` starts one for each profile and restarts it, from what it
-//! kept, should it panic.
+//! Owns the session, the call in flight and what is published; hands time, token contents and
+//! answers in, and carries actions out: calls, answers for the endpoint, snapshots, log lines,
+//! metrics, the status report. It decides nothing by itself. `agent` starts one for each profile
+//! and restarts it, from what it kept, should it panic.
 
+mod answer;
 mod call;
 mod extras;
 mod incident;
+mod kept;
 mod log;
 pub mod metrics;
-mod proof;
 mod retry;
+mod source;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -22,28 +24,26 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::assume::{DurationSetting, Profile, Step};
-use crate::cache::{Answer, Publisher, Refused, Served};
+use crate::assume::{Profile, Step};
+use crate::cache::Publisher;
 use crate::clock::{self, Alarm};
-use crate::credentials::Credentials;
-use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::material::Material;
 use crate::report::{Report as StatusReport, Retry};
-use crate::response;
 use crate::role::SessionName;
 use crate::rotated_file::{Latest, RotatedFile};
 use crate::session::schedule::RefreshAt;
-use crate::session::snapshot::{Digest, SavedHop, Snapshot};
+use crate::session::snapshot::Digest;
 use crate::session::{Action, Call, Content, Event, Session};
 use crate::state::{Saved, StateDirectory};
 use crate::sts::Assume;
 use crate::time::{Boot, Now};
 
-use call::{Answered, InFlight};
+pub use answer::NOT_READY;
+use call::{Finished, InFlight};
 pub use extras::{Extras, Gap, SentCodes};
 use metrics::ProfileMetrics;
-pub use proof::{of_source, session_name, unreadable};
+pub use source::{of_source, session_name, unreadable};
 
 /// What a refresher is made of; shared, because it outlives a refresher that panics.
 pub struct Parts<A> {
@@ -53,7 +53,7 @@ pub struct Parts<A> {
     pub refresh_at: RefreshAt,
     /// Names the configuration, for snapshots.
     pub digest: Digest,
-    /// What proves who the profile is.
+    /// The source's file, which proves the profile's identity.
     pub source: RotatedFile<Material>,
     /// What goes with the calls of each step.
     pub extras: Vec<Extras>,
@@ -71,7 +71,7 @@ pub struct Parts<A> {
     pub kept: watch::Sender<Option<Saved>>,
     /// Names this boot, for snapshots; empty where the kernel does not say.
     pub boot_id: String,
-    /// Stands in for the pod's name when the token has none.
+    /// Replaces the pod's name when the token has none.
     pub host_name: String,
 }
 
@@ -99,7 +99,7 @@ pub struct Refresher<A> {
     in_flight: Option<InFlight>,
     /// Constant once known, for one identity; in the order of the steps.
     session_names: Vec<Option<SessionName>>,
-    /// Whom the source named when they were chosen.
+    /// The identity that the source named when they were chosen.
     named: Identity,
     /// The newest content of the source's file that the session knows of.
     content: Content,
@@ -112,18 +112,14 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     /// A refresher that goes on where the kept snapshot ended.
     #[must_use]
     pub fn new(parts: Arc<Parts<A>>, inputs: Inputs) -> Self {
-        let durations: Vec<DurationSetting> = parts
-            .profile
-            .steps
-            .iter()
-            .map(|step| step.duration())
-            .collect();
+        let steps = &parts.profile.steps;
+        let durations: Vec<_> = steps.iter().map(|step| step.duration()).collect();
         let content = content(&parts.source.latest());
         Self {
             session: Session::new(&durations, parts.refresh_at, parts.digest, content),
             alarm: Alarm::new(),
             in_flight: None,
-            session_names: vec![None; parts.profile.steps.len()],
+            session_names: vec![None; steps.len()],
             named: Identity::Unknown,
             content,
             log: log::Throttle::default(),
@@ -142,7 +138,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         self.advance(first);
         loop {
             let event = tokio::select! {
-                answered = call::answer(&mut self.in_flight) => self.answered(answered),
+                finished = call::finished(&mut self.in_flight) => self.finished(finished),
                 () = changed(&mut token) => self.token_changed(),
                 () = changed(&mut self.inputs.ticks) => {
                     (self.inputs.heartbeat)();
@@ -180,49 +176,6 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         self.show(now);
     }
 
-    /// What was kept by an earlier process or an earlier refresher, if it is of this configuration.
-    fn restored(&mut self) -> Option<Event> {
-        let saved = self.parts.kept.borrow().clone()?;
-        let profile = &self.parts.profile.name;
-        if saved.snapshot.digest != self.parts.digest {
-            tracing::info!(%profile, "ignoring saved credentials: the profile's configuration has changed");
-            return None;
-        }
-        let is_ours = |saved: &SavedHop| {
-            saved
-                .held
-                .identity
-                .may_be_restored_for(self.content.identity)
-        };
-        match saved
-            .snapshot
-            .hops
-            .iter()
-            .flatten()
-            .filter(|saved| !is_ours(saved))
-            .count()
-        {
-            0 => tracing::info!(%profile, "going on with the credentials that were kept"),
-            steps => {
-                tracing::warn!(%profile, steps, "ignoring saved credentials: they belong to another identity");
-            }
-        }
-        if saved.named.may_be_restored_for(self.content.identity) {
-            self.named = saved.named;
-            self.session_names
-                .iter_mut()
-                .zip(saved.session_names)
-                .for_each(|(name, saved)| *name = saved);
-        }
-        let same_boot = !saved.boot_id.is_empty() && saved.boot_id == self.parts.boot_id;
-        let snapshot = if same_boot {
-            saved.snapshot
-        } else {
-            saved.snapshot.from_another_boot(clock::now())
-        };
-        Some(Event::Restored(snapshot))
-    }
-
     fn token_changed(&mut self) -> Event {
         let content = content(&self.parts.source.latest());
         // An error that came or went is no new content, and no reason to ask STS again.
@@ -248,77 +201,24 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         self.in_flight = Some(self.prepare(call).launch(call, &self.parts.sts, now));
     }
 
-    fn answered(&mut self, answered: Answered) -> Event {
-        let took = clock::boot().since(answered.started);
-        let step = &self.parts.profile.steps[answered.hop];
-        if answered.is_sent {
-            self.parts.metrics.exchange(step.operation(), took);
+    fn finished(&mut self, (started, outcome): Finished) -> Event {
+        let took = clock::boot().since(started.at);
+        if started.is_sent {
+            let operation = self.step_of(started.hop).operation();
+            self.parts.metrics.exchange(operation, took);
         }
         self.log.took = took;
-        let Answered {
+        let (call, sent) = (started.call, started.content);
+        let outcome = match outcome {
+            Err(Gap::Wait(wait)) => return Event::Postponed { call, wait },
+            Err(Gap::Failed(failure)) => Err(failure),
+            Ok(reply) => Ok(reply),
+        };
+        Event::Answered {
             call,
-            sent: content,
-            ..
-        } = answered;
-        match answered.outcome {
-            Ok(reply) => Event::Answered {
-                call,
-                sent: content,
-                outcome: Ok(reply),
-            },
-            Err(Gap::Failed(failure)) => Event::Answered {
-                call,
-                sent: content,
-                outcome: Err(failure),
-            },
-            Err(Gap::Wait(wait)) => Event::Postponed { call, wait },
+            sent,
+            outcome,
         }
-    }
-
-    fn serve(&mut self, credentials: &Credentials, deadline: Boot) {
-        let body = response::credentials_body(credentials);
-        self.log.body_size(&self.parts.profile.name, body.len());
-        self.parts
-            .publisher
-            .publish(Answer::Served(Served { body, deadline }));
-    }
-
-    fn refuse(&self, failure: Option<&Failure>, permanent: bool) {
-        let profile = &self.parts.profile.name;
-        let (code, message) = match failure {
-            None => (
-                NOT_READY,
-                format!("stsidecar: profile {profile}: waiting for the first answer of STS"),
-            ),
-            Some(failure) => (
-                failure.code.as_str(),
-                format!(
-                    "stsidecar: profile {profile}: {}; {}",
-                    failure.message,
-                    failure.hint()
-                ),
-            ),
-        };
-        let status = if permanent { 403 } else { 503 };
-        self.parts.publisher.publish(Answer::Refused(Refused {
-            status,
-            body: response::error_body(code, &message),
-        }));
-    }
-
-    fn keep(&self, snapshot: Snapshot) {
-        let saved = Saved {
-            boot_id: self.parts.boot_id.clone(),
-            named: self.named,
-            session_names: self.session_names.clone(),
-            snapshot,
-        };
-        if let Some(state) = &self.parts.state
-            && let Err(error) = state.save(&self.parts.profile.name, &saved)
-        {
-            tracing::warn!(profile = %self.parts.profile.name, %error, "credentials would not survive a crash");
-        }
-        self.parts.kept.send_replace(Some(saved));
     }
 
     fn show(&self, now: Now) {
@@ -353,14 +253,11 @@ fn content(latest: &Latest<Material>) -> Content {
     }
 }
 
-/// Waits for a new value; for ever when nobody can send one any more, which only happens at the end.
+/// Waits for a new value; for ever without a sender, which only happens at the end.
 async fn changed<T>(receiver: &mut watch::Receiver<T>) {
     if receiver.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
-
-/// The code of the answer before STS has said anything.
-pub const NOT_READY: &str = "CredentialsNotReady";
 
 type Future<T> = Pin<Box<dyn std::future::Future<Output = T> + Send>>;

@@ -1,9 +1,12 @@
-//! What `/status`, the readiness page and the probe show of a profile: plain values, nothing secret.
+//! What `/status`, the readiness page and the probe show of a profile: plain values, nothing
+//! secret.
 //!
-//! Owns the JSON shape of `/status`. The refresher sends a new report after every step; the admin surface
-//! and the command line read it. Neither imports the other.
+//! Owns the JSON of a profile in `/status`. The refresher sends a new report after every step, the
+//! admin surface puts it into its document, and `stsidecar status` reads that again, perhaps of
+//! another version: what it does not know is skipped, what is missing is empty.
 
-use serde::Serialize;
+use serde::de::value::{self, StringDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::assume::ReplyDetails;
 use crate::failure::Class;
@@ -11,13 +14,16 @@ use crate::incident::Incident;
 use crate::time::{Boot, Wall};
 
 /// One profile as an operator sees it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Report {
     /// The profile's name.
     pub profile: String,
     /// The role whose credentials are vended: the last hop's.
     pub role_arn: Option<String>,
+    /// Whether a request for its credentials would be answered with them. The admin surface says it
+    /// when it is asked; a report of the refresher has nothing here.
+    pub ready: Option<bool>,
     /// Known once the token was read.
     pub session_name: Option<String>,
     /// Source first.
@@ -55,8 +61,8 @@ impl Report {
         self.hops.last()
     }
 
-    /// The role that a line about the newest failure names: of the exchange that failed, or the vended one where that
-    /// asks for none.
+    /// The role that a line about the newest failure names: of the exchange that failed, or the
+    /// vended one where that asks for none.
     #[must_use]
     pub fn role_in_question(&self) -> Option<&str> {
         let failed = self
@@ -70,8 +76,8 @@ impl Report {
 }
 
 /// One exchange of the chain.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct HopReport {
     /// The STS operation.
     pub operation: String,
@@ -80,7 +86,6 @@ pub struct HopReport {
     /// Counts replies since the agent's first start with this state; 0 = none yet.
     pub generation: u64,
     /// What STS said.
-    #[serde(serialize_with = "rfc3339")]
     pub expiration: Option<Wall>,
     /// When these credentials end on the boot clock; what readiness is derived from.
     #[serde(skip)]
@@ -88,10 +93,8 @@ pub struct HopReport {
     /// Seconds from issue to expiry, as STS returned it.
     pub lifetime_seconds: Option<u64>,
     /// When they were received.
-    #[serde(serialize_with = "rfc3339")]
     pub last_refresh: Option<Wall>,
     /// When the next call is due.
-    #[serde(serialize_with = "rfc3339")]
     pub next_refresh: Option<Wall>,
     /// What else the reply said.
     #[serde(flatten)]
@@ -99,8 +102,8 @@ pub struct HopReport {
 }
 
 /// The source's file, as last read: a token, an assertion or long-term keys.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct TokenReport {
     /// Its path.
     pub file: String,
@@ -119,7 +122,6 @@ pub struct TokenReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<String>,
     /// `exp`, or the assertion's `NotOnOrAfter`.
-    #[serde(serialize_with = "rfc3339")]
     pub expiration: Option<Wall>,
     /// How often its content changed since start; 1 = as found.
     pub generation: u64,
@@ -128,14 +130,12 @@ pub struct TokenReport {
 }
 
 /// Refreshes have been failing since the last success.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct IncidentReport {
     /// When the first of them failed, in whichever exchange.
-    #[serde(serialize_with = "rfc3339")]
     pub failing_since: Option<Wall>,
-    /// When what is vended ends, as STS said; nothing when nothing was held.
-    #[serde(serialize_with = "rfc3339")]
+    /// When what is vended ends, as STS said; nothing without credentials.
     pub credentials_end: Option<Wall>,
     /// The same on the boot clock, from which its moments follow.
     #[serde(skip)]
@@ -143,15 +143,16 @@ pub struct IncidentReport {
 }
 
 /// A failure with what to do about it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ErrorReport {
     /// STS's code, or ours.
     pub code: String,
     /// STS's message.
     pub message: String,
     /// How it is retried.
-    pub class: Class,
+    #[serde(deserialize_with = "known_word")]
+    pub class: Option<Class>,
     /// What to do.
     pub hint: String,
     /// For AWS support.
@@ -159,22 +160,19 @@ pub struct ErrorReport {
     /// Which exchange failed; 0 = the source.
     pub hop: usize,
     /// When it happened.
-    #[serde(serialize_with = "rfc3339")]
     pub at: Option<Wall>,
     /// Since when this hop fails.
-    #[serde(serialize_with = "rfc3339")]
     pub failing_since: Option<Wall>,
     /// Attempts in this streak.
     pub attempts: u32,
 }
 
-#[allow(
-    clippy::ref_option,
-    reason = "serde hands over a reference to the field"
-)]
-fn rfc3339<S: serde::Serializer>(instant: &Option<Wall>, serializer: S) -> Result<S::Ok, S::Error> {
-    match instant {
-        Some(instant) => serializer.serialize_str(&instant.rfc3339()),
-        None => serializer.serialize_none(),
-    }
+/// A word of another version that this one does not know is none.
+pub(crate) fn known_word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let word = Option::<String>::deserialize(deserializer)?;
+    Ok(word.and_then(|word| T::deserialize(StringDeserializer::<value::Error>::new(word)).ok()))
 }

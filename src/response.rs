@@ -1,16 +1,19 @@
 //! The bytes of an answer: credentials or an error, in the one shape that every SDK reads.
 //!
-//! Owns the two JSON bodies of the container credentials endpoint (requirements R13-R16 and R28, measured
-//! with 28 clients). It never decides which of them is sent: `session` builds them, `cache` holds them, and
-//! `endpoint` sends them as they are.
+//! Owns the two JSON bodies of the container credentials endpoint
+//! (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>), as 28
+//! clients read them (`docs/clients.md`). It never decides which of them is sent: `session` builds
+//! them, `cache` holds them, and `endpoint` sends them as they are.
 
 use bytes::Bytes;
 use serde::Serialize;
 
 use crate::credentials::Credentials;
 
-/// Bytes of a credentials body from which on the operator is warned: clients built on the AWS Common
-/// Runtime refuse 10,000 (R16), and session tokens grow with session tags.
+/// Bytes of a credentials body from which on the operator is warned: clients built on the AWS
+/// Common Runtime refuse 10,000 (`ECS_RESPONSE_SIZE_LIMIT` in
+/// <https://github.com/awslabs/aws-c-auth/blob/main/source/credentials_provider_ecs.c>), and
+/// session tokens grow with session tags.
 pub const WARN_SIZE: usize = 8_000;
 
 /// The success body: the keys of EKS Pod Identity, in its order, and nothing else.
@@ -20,13 +23,18 @@ struct CredentialsBody<'a> {
     access_key_id: &'a str,
     secret_access_key: &'a str,
     token: &'a str,
-    /// Omitted when unknown: Fluent Bit gives up on an empty string (R15).
+    /// Omitted when unknown: Fluent Bit gives up on an empty string
+    /// (<https://github.com/fluent/fluent-bit/tree/master/src/aws>).
     #[serde(skip_serializing_if = "Option::is_none")]
     account_id: Option<&'a str>,
     expiration: String,
 }
 
-/// Both pairs of keys: Java and Go read the lower-case one, Kotlin, JS v3 and Fluent Bit the other (R28).
+/// Both pairs of keys: Java
+/// (<https://github.com/aws/aws-sdk-java-v2/blob/master/core/regions/src/main/java/software/amazon/awssdk/regions/util/HttpResourcesUtils.java>)
+/// and Go read the lower-case one, Kotlin, JavaScript
+/// (<https://github.com/aws/aws-sdk-js-v3/blob/main/packages/credential-provider-http/src/fromHttp/requestHelpers.ts>)
+/// and Fluent Bit the other.
 #[derive(Serialize)]
 struct ErrorBody<'a> {
     code: &'a str,
@@ -37,7 +45,8 @@ struct ErrorBody<'a> {
     message_again: &'a str,
 }
 
-/// The body of a 200: one compact object, `Expiration` rounded down to a whole second (R14).
+/// The body of a 200: one compact object, `Expiration` rounded down to a whole second: some clients
+/// take a fraction for no expiry.
 #[must_use]
 pub fn credentials_body(credentials: &Credentials) -> Bytes {
     serialize(&CredentialsBody {
@@ -66,8 +75,8 @@ pub fn error_body(code: &str, message: &str) -> Bytes {
     })
 }
 
-/// ASCII without control characters; quotation marks become apostrophes, because several clients print the
-/// raw body and Fluent Bit does not decode JSON escapes (R16).
+/// ASCII without control characters; quotation marks become apostrophes, because several clients
+/// print the raw body and Fluent Bit does not decode JSON escapes.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|character| match character {
@@ -81,7 +90,8 @@ fn printable(text: &str) -> String {
 }
 
 fn serialize(body: &impl Serialize) -> Bytes {
-    // One allocation for every usual size, so that growing leaves no partial copies of a secret behind.
+    // One allocation for every usual size, so that growing leaves no partial copies of a secret
+    // behind.
     let mut text = Vec::with_capacity(4096);
     serde_json::to_writer(&mut text, body).expect("strings serialize, and a Vec takes every write");
     Bytes::from(text)

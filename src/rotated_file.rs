@@ -1,8 +1,10 @@
-//! A file that somebody else replaces: the web identity token, an assertion, a credentials file, a TLS pair.
+//! A file that others replace: the web identity token, an assertion, a credentials file, a
+//! TLS pair.
 //!
-//! Owns the last good content, on a watch channel with a generation, and the error of the newest read beside
-//! it; a failed read never takes a good content away. It never decides what a rotation means and never
-//! writes. Read by the refresher before each STS call; [`RotatedFile::run`] reads it between the calls.
+//! Owns the last good content, on a watch channel with a generation, and the error of the newest
+//! read beside it; a failed read never takes a good content away. It never decides what a rotation
+//! means and never writes. Read by the refresher before each STS call; [`RotatedFile::run`] reads
+//! it between the calls.
 //!
 //! Reading on use and comparing content is what makes this right; the watcher only makes it quick
 //! (inotify crosses neither gVisor nor Kata, and its instances run out).
@@ -64,9 +66,11 @@ enum Change {
 }
 
 impl<T> RotatedFile<T> {
-    /// The file at `path`, of at most `limit` bytes, which `parse` understands. Nothing is read yet.
+    /// The file at `path`, of at most `limit` bytes, which `parse` understands. Nothing is read
+    /// yet.
     ///
-    /// The error of `parse` is shown to people and must hold nothing of the content. `reloads` counts what
+    /// The error of `parse` is shown to people and must hold nothing of the content. `reloads`
+    /// counts what
     /// [`metrics`] says.
     #[must_use]
     pub fn new<E: fmt::Display>(
@@ -98,7 +102,7 @@ impl<T> RotatedFile<T> {
         self.0.latest.borrow().clone()
     }
 
-    /// Hears of each new content, and of each error that comes, changes or goes.
+    /// Receives each new content, and each error that comes, changes or goes.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Latest<T>> {
         self.0.latest.subscribe()
@@ -106,7 +110,8 @@ impl<T> RotatedFile<T> {
 
     /// Reads the file now, publishes what changed, and hands back what is known.
     ///
-    /// It blocks for one small read. Concurrent calls take turns, so an older content never comes last.
+    /// It blocks for one small read. Concurrent calls take turns, so an older content never comes
+    /// last.
     #[must_use]
     pub fn reload(&self) -> Latest<T> {
         let mut change = Change::None;
@@ -115,11 +120,11 @@ impl<T> RotatedFile<T> {
             change != Change::None
         });
         let latest = self.latest();
-        self.tell(change, &latest);
+        self.log_and_count(change, &latest);
         latest
     }
 
-    fn tell(&self, change: Change, latest: &Latest<T>) {
+    fn log_and_count(&self, change: Change, latest: &Latest<T>) {
         let (file, generation) = (self.0.path.display(), latest.generation);
         match (change, &latest.error) {
             (Change::Failed, Some(error)) if generation == 0 => {
@@ -142,8 +147,9 @@ impl<T> RotatedFile<T> {
 
     /// Keeps the content fresh until `stop` completes or the sender of `ticks` is gone.
     ///
-    /// Starts watching at once. `watches` are the process's: all files share them. Each tick (30 s) reads the file
-    /// whether or not anything is watched. Where watching is impossible there is one warning, and the ticks remain.
+    /// Starts watching at once. `watches` are the process's: all files share them. Each tick (30 s)
+    /// reads the file whether or not anything is watched. Where watching is impossible there is one
+    /// warning, and the ticks remain.
     pub async fn run(
         &self,
         watches: &Watches,
@@ -178,7 +184,7 @@ impl<T> Latest<T> {
         let digest = digest(&SHA256, &content);
         if self
             .digest
-            .is_some_and(|held| held.as_ref() == digest.as_ref())
+            .is_some_and(|known| known.as_ref() == digest.as_ref())
         {
             return if self.error.take().is_some() {
                 Change::Recovered
@@ -205,12 +211,7 @@ impl<T> Latest<T> {
     }
 
     fn keep_despite(&mut self, error: Error) -> Change {
-        // The text is what people see: the same text again is no news.
-        if self
-            .error
-            .as_ref()
-            .is_some_and(|known| known.to_string() == error.to_string())
-        {
+        if self.error.as_deref() == Some(&error) {
             return Change::None;
         }
         self.error = Some(Arc::new(error));

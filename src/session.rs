@@ -1,20 +1,23 @@
 //! The decisions of one profile: when to call STS, for which hop, what to publish, what to keep.
 //!
-//! A pure state machine: [`Session::step`] takes an event and the time and returns actions. It owns every
-//! hop's credentials, due times and failure streaks, and the call budget. It never reads a clock, a file or
-//! a socket and draws nothing at random. `refresher` drives it in production, the simulator in tests.
+//! A pure state machine: [`Session::step`] takes an event and the time and returns actions. It owns
+//! every hop's credentials, due times and failure streaks, and the call budget. It never reads a
+//! clock, a file or a socket and draws nothing at random. `refresher` drives it in production, the
+//! simulator in tests.
 //!
-//! Everything behind the event is level-triggered: a step that comes late (a suspend) or often decides the
-//! same as one that came in time. An error never replaces a credential.
+//! Everything behind the event is level-triggered: a step that comes late (a suspend) or often
+//! decides the same as one that came in time. An error never replaces a credential.
 
 mod answered;
-mod ask;
+mod budget;
 mod event;
 mod hop;
 mod identity;
+mod requested_duration;
 mod retry;
 pub mod schedule;
 pub mod snapshot;
+mod streak;
 #[cfg(test)]
 mod tests;
 mod vend;
@@ -26,12 +29,15 @@ use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::time::{Boot, Now};
 
+use budget::Bucket;
 pub use event::{Action, Call, CallId, Content, Event, Report};
-pub use hop::{Held, Hop, Streak};
-use schedule::{Bucket, RefreshAt};
+pub use hop::{Held, HopState};
+use schedule::RefreshAt;
 use snapshot::{Digest, SavedHop, Snapshot};
+pub use streak::Streak;
 
-/// Credentials are vended until this long before their true expiry: they must outlive the request they sign.
+/// Credentials are vended until this long before their true expiry: they must outlive the request
+/// they sign.
 pub const MIN_SERVE: Duration = Duration::from_secs(10);
 
 /// A parent must live this long to sign a call, or a tenth of its life when that is shorter.
@@ -51,7 +57,7 @@ struct InFlight {
 
 /// What requests are being answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shown {
+enum Published {
     Nothing,
     Served,
     Refused,
@@ -60,23 +66,23 @@ enum Shown {
 /// The state of one profile.
 #[derive(Clone, Debug)]
 pub struct Session {
-    hops: Vec<Hop>,
+    hops: Vec<HopState>,
     refresh_at: RefreshAt,
     digest: Digest,
-    /// The newest content of the source's file, which says who is asked for now.
+    /// The newest content of the source's file, which names the identity that is asked for now.
     content: Content,
     bucket: Bucket,
     in_flight: Option<InFlight>,
     stopping: Option<Boot>,
     calls: u64,
-    shown: Shown,
+    published: Published,
 }
 
 impl Session {
     /// A session that holds nothing, with every hop due.
     ///
-    /// `durations` are the hops', source first; `digest` names the configuration a snapshot must match, and `content`
-    /// what the source's file holds.
+    /// `durations` are the hops', source first; `digest` names the configuration a snapshot must
+    /// match, and `content` what the source's file holds.
     #[must_use]
     pub fn new(
         durations: &[DurationSetting],
@@ -85,7 +91,10 @@ impl Session {
         content: Content,
     ) -> Self {
         Self {
-            hops: durations.iter().map(|setting| Hop::new(*setting)).collect(),
+            hops: durations
+                .iter()
+                .map(|setting| HopState::new(*setting))
+                .collect(),
             refresh_at,
             digest,
             content,
@@ -93,13 +102,13 @@ impl Session {
             in_flight: None,
             stopping: None,
             calls: 0,
-            shown: Shown::Nothing,
+            published: Published::Nothing,
         }
     }
 
     /// The hops, source first, for showing.
     #[must_use]
-    pub fn hops(&self) -> &[Hop] {
+    pub fn hops(&self) -> &[HopState] {
         &self.hops
     }
 
@@ -145,16 +154,11 @@ impl Session {
         if snapshot.digest != self.digest || snapshot.hops.len() != self.hops.len() {
             return;
         }
+        let identity = self.content.identity;
+        let is_usable =
+            |saved: &SavedHop| saved.is_of(identity) && saved.held.alive(now.boot, MIN_SERVE);
         for (hop, saved) in self.hops.iter_mut().zip(snapshot.hops) {
-            let is_ours = |saved: &SavedHop| {
-                saved
-                    .held
-                    .identity
-                    .may_be_restored_for(self.content.identity)
-            };
-            if let Some(saved) =
-                saved.filter(|saved| is_ours(saved) && saved.held.alive(now.boot, MIN_SERVE))
-            {
+            if let Some(saved) = saved.filter(is_usable) {
                 hop.restore(saved);
             }
         }
@@ -206,21 +210,22 @@ impl Session {
         (0..self.hops.len()).find(|at| self.hops[*at].due <= now && self.has_parent(*at, now))
     }
 
-    /// Whether the step before can sign a call of hop `at`; the source needs none. What was issued to a former
-    /// identity signs nothing more: it would go on where the new one may be refused.
+    /// Whether the step before can sign a call of hop `at`; the source needs none. What was issued
+    /// to a former identity signs nothing more: it would go on where the new one may be refused.
     fn has_parent(&self, at: usize, now: Boot) -> bool {
         let Some(parent) = at.checked_sub(1) else {
             return true;
         };
-        let alive = |held: &Held| held.alive(now, PARENT_MARGIN.min(held.lifetime / 10));
-        !self.is_former(self.hops[parent].identity())
-            && self.hops[parent].held.as_ref().is_some_and(alive)
+        let Some(held) = &self.hops[parent].held else {
+            return false;
+        };
+        !self.is_former(held.identity) && held.alive(now, PARENT_MARGIN.min(held.lifetime / 10))
     }
 
     fn next_wake(&self, now: Now) -> Option<Boot> {
         let expiry = self
             .vended()
-            .filter(|_| self.shown == Shown::Served)
+            .filter(|_| self.published == Published::Served)
             .map(|held| held.deadline.minus(MIN_SERVE));
         if self.in_flight.is_some() || self.is_over(now.boot) {
             return expiry;

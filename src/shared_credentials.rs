@@ -1,8 +1,8 @@
 //! Long-term keys out of an AWS shared-credentials file, the format of `~/.aws/credentials`.
 //!
-//! Owns a strict reading of one section: whatever the SDKs would take in different ways (a section or a key
-//! that stands there twice, a line that is none) is refused with its line, never guessed. It opens no file.
-//! Used by `material`.
+//! Owns a strict reading of one section: whatever the SDKs would take in different ways (a section
+//! or a key that is there twice, a line that is none) is refused with its line, never guessed. It
+//! opens no file. Used by `material`.
 
 use std::fmt;
 
@@ -61,26 +61,27 @@ const ID: &str = "aws_access_key_id";
 const SECRET: &str = "aws_secret_access_key";
 const TOKEN: &str = "aws_session_token";
 
+fn required(value: Option<&str>, key: &'static str, section: &str) -> Result<String, Error> {
+    let value = value.filter(|value| !value.is_empty()).map(str::to_owned);
+    let section = section.to_owned();
+    value.ok_or(Error::NoKey { section, key })
+}
+
 impl AccessKey {
-    /// Reads the section `profile` of a file's content; whose keys they are decides what an id may look like.
+    /// Reads the section `profile` of a file's content; whose keys they are decides what an id may
+    /// look like.
     ///
     /// # Errors
     /// When it is not there once, or holds no pair of long-term keys.
     pub fn parse(content: &[u8], profile: &str, server: Server) -> Result<Self, Error> {
         let text = std::str::from_utf8(content).map_err(|_| Error::NotText)?;
         let [id, secret, token] = values(text, profile)?;
-        let there = |value: Option<&'_ str>, key| {
-            let value = value.map(str::to_owned).filter(|value| !value.is_empty());
-            value.ok_or_else(|| Error::NoKey {
-                section: profile.to_owned(),
-                key,
-            })
-        };
         // Templates write an empty one, which SDKs take for none.
         if token.is_some_and(|token| !token.is_empty()) {
             return Err(Error::Temporary(profile.to_owned()));
         }
-        let (id, secret) = (there(id, ID)?, Secret::new(there(secret, SECRET)?));
+        let id = required(id, ID, profile)?;
+        let secret = Secret::new(required(secret, SECRET, profile)?);
         if !is_access_key_id(&id, server) {
             return Err(Error::Malformed(ID));
         }
@@ -126,7 +127,7 @@ fn values<'t>(text: &'t str, profile: &str) -> Result<[Option<&'t str>; 3], Erro
             continue;
         }
         if let Some(section) = content.strip_prefix('[') {
-            // A comment may stand behind it.
+            // A comment may follow.
             let (section, rest) = section.split_once(']').ok_or(Error::Line(number))?;
             if !(rest.trim().is_empty() || rest.trim_start().starts_with(['#', ';'])) {
                 return Err(Error::Line(number));
@@ -146,8 +147,10 @@ fn values<'t>(text: &'t str, profile: &str) -> Result<[Option<&'t str>; 3], Erro
             indentation = None;
             continue;
         }
-        // A line that is indented deeper belongs to the setting before it, and is none of ours: as Python's
-        // configparser reads it, and so the AWS CLI. A section may be indented as a whole.
+        // A line that is indented deeper belongs to the setting before it, and is none of ours: as
+        // Python's configparser reads it
+        // (<https://docs.python.org/3/library/configparser.html#supported-ini-file-structure>), and
+        // so the AWS CLI. A section may be indented as a whole.
         let indented = line.len() - line.trim_start().len();
         if indentation.is_some_and(|before| indented > before) {
             continue;

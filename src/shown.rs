@@ -1,9 +1,9 @@
 //! How a text from outside is shown when it may hold a secret: URLs without password and query.
 //!
-//! Owns the rule for every message that repeats a setting, an argument or a parser's words. It reads the raw
-//! text, never a parsed URL: of `http://user:pass#1@proxy` a parser keeps `user` as the host and drops the
-//! rest. It hides what could be a secret. It never decides whether a value is good: `url` and
-//! the types of the settings do. Used by `config`, `inject` and `cli`.
+//! Owns the rule for every message that repeats a setting, an argument or a parser's words. It
+//! reads the raw text, never a parsed URL: of `http://user:pass#1@proxy` a parser keeps `user` as
+//! the host and drops the rest. It hides what could be a secret. It never decides whether a value
+//! is good: `url` and the types of the settings do. Used by `config`, `inject` and `cli`.
 
 /// What takes the place of a secret.
 const HIDDEN: &str = "[redacted]";
@@ -11,14 +11,8 @@ const HIDDEN: &str = "[redacted]";
 /// A text that is meant to be a URL: scheme, plain host and port, path; nothing else of it.
 #[must_use]
 pub fn url(text: &str) -> String {
-    let is_scheme = |text: &str| {
-        text.bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
-    };
-    let start = text
-        .find("://")
-        .filter(|at| is_scheme(&text[..*at]))
-        .map_or(0, |at| at + 3);
+    let start = text.find("://").filter(|at| is_of(&text[..*at], "+-."));
+    let start = start.map_or(0, |at| at + 3);
     let (scheme, rest) = text.split_at(start);
     let (user, rest) = match rest.rfind('@') {
         // Either the password holds the ? or the query holds the @: no part of it is safe.
@@ -37,13 +31,18 @@ pub fn url(text: &str) -> String {
     format!("{scheme}{user}{authority}{path}{hidden}")
 }
 
+/// Whether a text has only letters and digits of ASCII, and some others.
+fn is_of(text: &str, others: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+}
+
 /// A host and perhaps a port, of characters that both are made of. `user:password` is neither.
 fn is_plain(authority: &str) -> bool {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => (authority, ""),
     };
-    let name = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
     let is_host = match host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
@@ -51,7 +50,7 @@ fn is_plain(authority: &str) -> bool {
         Some(address) => address
             .bytes()
             .all(|b| b.is_ascii_hexdigit() || b":.".contains(&b)),
-        None => host.bytes().all(name),
+        None => is_of(host, "-._"),
     };
     is_host && port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit())
 }
@@ -72,7 +71,8 @@ fn is_like_url(text: &str) -> bool {
     text.contains("://") || (text.contains('@') && text.contains(':') && !is_name)
 }
 
-/// A message of the command line's parser, with the arguments that it repeats in quotes shown by [`value`].
+/// A message of the command line's parser, with the arguments that it repeats in quotes shown by
+/// [`value`].
 #[must_use]
 pub fn message(text: &str) -> String {
     quoted(text, |argument| {
@@ -85,8 +85,8 @@ pub fn message(text: &str) -> String {
     })
 }
 
-/// A message of a parser of YAML or JSON: of what it repeats in quotes, a key's name is kept, and of anything
-/// else what a key could begin with. `authorizationToken:secret` is one key to it.
+/// A message of a parser of YAML or JSON: of what it repeats in quotes, a key's name is kept, and
+/// of anything else what a key could begin with. `authorizationToken:secret` is one key to it.
 #[must_use]
 pub fn parser_message(text: &str) -> String {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "_-.$".contains(c);
@@ -100,7 +100,8 @@ pub fn parser_message(text: &str) -> String {
 
 /// The text with every part in quotes passed through `show`.
 ///
-/// A quote ends where its character comes last before a blank or punctuation: a password may hold it too.
+/// A quote ends where its character comes last before a blank or punctuation: a password may hold
+/// it too.
 fn quoted(text: &str, show: impl Fn(&str) -> String) -> String {
     let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(at) = rest.find(['"', '`', '\'']) {

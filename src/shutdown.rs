@@ -1,7 +1,7 @@
 //! Signals as values, the wish to stop and the wish to stop now, and the drain between the two.
 //!
-//! Owns SIGTERM and SIGINT, that SIGXFSZ is no end, and when no client is left to answer. It ends nothing: the
-//! compositions, `agent` and `injector`, do, and decide the exit code.
+//! Owns SIGTERM and SIGINT, that SIGXFSZ is no end, and when no client is left to answer. It ends
+//! nothing: the compositions, `agent` and `injector`, do, and decide the exit code.
 
 use std::io;
 use std::time::Duration;
@@ -24,8 +24,9 @@ impl Signals {
     /// # Errors
     /// When the system refuses a handler.
     pub fn catch() -> io::Result<Self> {
-        // A write to a log file at its size limit raises it, and then fails like any other (setrlimit(2)). Once caught,
-        // a signal stays so: the handler outlives what hears of it.
+        // A write to a log file at its size limit raises it, and then fails like any other
+        // (<https://man7.org/linux/man-pages/man2/getrlimit.2.html>). Once caught, a signal stays
+        // so: the handler outlives what hears of it.
         drop(signal(SignalKind::from_raw(
             process::Signal::XFSZ.as_raw(),
         ))?);
@@ -44,13 +45,14 @@ impl Signals {
     }
 }
 
-/// Over when nobody has asked for the idle time and nobody is being answered, or at the end of the grace.
+/// Over when no request has come for the idle time and none is being answered, or at the end of the
+/// grace.
 pub async fn drained(requests: &Activity, grace: Duration, idle: Duration) {
     over(requests, grace, idle, || requests.busy() == 0).await;
 }
 
-/// The same, and over only when every client has closed its connections too: for clients that do not repeat what they
-/// sent into a connection as it was closed.
+/// The same, and over only when every client has closed its connections too: for clients that do
+/// not repeat what they sent into a connection as it was closed.
 pub async fn abandoned(requests: &Activity, grace: Duration, idle: Duration) {
     over(requests, grace, idle, || requests.open() == 0).await;
 }

@@ -1,8 +1,10 @@
-//! The state directory: the last good generation of each profile, for the process that comes after a crash.
+//! The state directory: the last good generation of each profile, for the process that comes after
+//! a crash.
 //!
-//! Owns the directory that only we may enter, the files' form, their atomic replacement and the refusal of anything
-//! torn or foreign. It never decides whether credentials may still be vended: `session` does, from the snapshot's times. `refresher`
-//! writes and reads it; `agent` opens it and keeps the `started` mark in it.
+//! Owns the directory that only we may enter, the files' form, their atomic replacement and the
+//! refusal of anything torn or foreign. It never decides whether credentials may still be vended:
+//! `session` does, from the snapshot's times. `refresher` writes and reads it; `agent` opens it and
+//! keeps the `started` mark in it.
 
 mod record;
 
@@ -24,7 +26,8 @@ const LARGEST: u64 = 1024 * 1024;
 const STARTED: &str = "started";
 
 /// In the directory that is given: the kubelet makes an emptyDir with mode 0777
-/// (<https://kubernetes.io/docs/concepts/storage/volumes/#emptydir>), and gives it to a group with `fsGroup`.
+/// (<https://kubernetes.io/docs/concepts/storage/volumes/#emptydir>), and gives it to a group with
+/// `fsGroup`.
 const OWN: &str = "stsidecar";
 
 /// A directory that only this agent's uid may enter.
@@ -39,9 +42,10 @@ pub struct StateDirectory {
 pub struct Saved {
     /// The boot on whose clock the snapshot's times are.
     pub boot_id: String,
-    /// Whom the source named when the session names were chosen.
+    /// The identity in the source when the session names were chosen.
     pub named: Identity,
-    /// The session names in use, source first; each stays constant once it is known, for one identity.
+    /// The session names in use, source first; each stays constant once it is known, for one
+    /// identity.
     pub session_names: Vec<Option<SessionName>>,
     /// The credentials and their schedule.
     pub snapshot: Snapshot,
@@ -91,8 +95,8 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 impl StateDirectory {
-    /// Makes a directory of ours (0700) in the one at `path`, which is made too if it is missing, and finds out whether
-    /// it can be written.
+    /// Makes a directory of ours (0700) in the one at `path`, which is made too if it is missing,
+    /// and finds out whether it can be written.
     ///
     /// # Errors
     /// When it cannot, or when another uid owns what is at its path.
@@ -158,7 +162,8 @@ impl StateDirectory {
             .ok_or_else(|| content_error("another version wrote it"))
     }
 
-    /// Remembers that all profiles have held credentials at the same time, for the startup probe after a restart.
+    /// Remembers that all profiles have held credentials at the same time, for the startup probe
+    /// after a restart.
     ///
     /// # Errors
     /// When the mark cannot be written.
@@ -179,8 +184,8 @@ impl StateDirectory {
 
 /// Makes the directory, or closes the one that is there and ours.
 ///
-/// Whoever may write in the parent may have put a link or a directory there, to be handed our files or to hand us its
-/// own.
+/// Another user that may write in the parent may have put a link or a directory there, to get our
+/// files or to give us its own.
 fn make_own(path: &Path) -> io::Result<()> {
     let parent = path.parent().unwrap_or(path);
     DirBuilder::new()
@@ -212,7 +217,7 @@ fn make_own(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Where the files of a state directory are; for who looks without opening it.
+/// Where the files of a state directory are, for a look without opening it.
 #[must_use]
 pub fn own_directory(configured: &Path) -> PathBuf {
     configured.join(OWN)
@@ -238,7 +243,8 @@ fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
 
 const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
 
-/// A new file of ours (0600); what stands there under the name, a crash's remains or a link, is removed first.
+/// A new file of ours (0600); what is there under the name, a crash's remains or a link, is removed
+/// first.
 fn create_private(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

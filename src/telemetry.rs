@@ -1,9 +1,9 @@
 //! Logs: one line for each event to stderr, as JSON or as text, and never a wait for its reader.
 //!
-//! Owns the queue in front of stderr and what a line may hold: targets of the SDK and its HTTP stack stay at info
-//! whatever the filter says, because their finer events print requests, and with them tokens (threat T11);
-//! control characters never reach the terminal or split a line (T12). Installed once by `cli`; it reads no
-//! clock itself.
+//! Owns the queue in front of stderr and what a line may hold: targets of the SDK and its HTTP
+//! stack stay at info whatever the filter says, because their finer events print requests, and with
+//! them tokens; control characters never reach the terminal or split a line, because texts of STS
+//! and of files are in them. Installed once by `cli`; it reads no clock itself.
 
 mod lines;
 mod metrics;

@@ -1,8 +1,9 @@
 //! The text of a file's bytes: UTF-8, perhaps with a byte order mark in front.
 //!
-//! Owns what is said of bytes that are none. Notepad and PowerShell write the mark; parsers of tokens, XML, PEM
-//! and JSON take it for content, so it is gone before they see it (RFC 3629, section 6). It opens no file:
-//! `rotated_file`, `authorization`, `config`, `injector` and `cli` call it behind each of their reads.
+//! Owns the message for bytes that are none. Notepad and PowerShell write the mark; parsers of
+//! tokens, XML, PEM and JSON take it for content, so it is gone before they see it
+//! (<https://www.rfc-editor.org/rfc/rfc3629#section-6>). It opens no file: `rotated_file`,
+//! `authorization`, `config`, `injector` and `cli` call it behind each of their reads.
 
 /// Why bytes are no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,7 +16,8 @@ pub enum Error {
     NotUtf8,
 }
 
-/// The content behind the byte order mark of UTF-8, if there is one. Whether the rest is UTF-8 is not judged.
+/// The content behind the byte order mark of UTF-8, if there is one. Whether the rest is UTF-8 is
+/// not judged.
 ///
 /// # Errors
 /// When the mark is that of UTF-16.
@@ -35,9 +37,11 @@ pub fn utf8(content: &[u8]) -> Result<&str, Error> {
     std::str::from_utf8(unmarked(content)?).map_err(|_| Error::NotUtf8)
 }
 
-/// The lines of a PEM file, without the marks and blanks in front of them: readers skip a certificate whose first
-/// line does not begin with its dashes (RFC 7468 lets them), and whatever it vouches for is then not trusted. So a
-/// block that begins behind the end of another, as `cat` joins files without a last line's end, gets a line of its own.
+/// The lines of a PEM file, without the marks and blanks in front of them: readers skip a
+/// certificate whose first line does not begin with its dashes
+/// (<https://www.rfc-editor.org/rfc/rfc7468#section-2> lets them), and whatever it vouches for is
+/// then not trusted. So a block that begins behind the end of another, as `cat` joins files without
+/// a last line's end, gets a line of its own.
 ///
 /// # Errors
 /// When the mark is that of UTF-16.

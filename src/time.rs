@@ -1,17 +1,19 @@
 //! Instants as plain values: boot time for decisions, wall time for what people and STS read.
 //!
 //! Owns the arithmetic and the two text forms (RFC 3339 out, HTTP-date in). It never reads a clock:
-//! `clock.rs` does, and hands a [`Now`] to whoever decides. Every operation saturates, because a wall
-//! clock may be stepped to any value (fault F16) and must not panic anything.
+//! `clock.rs` does, and hands a [`Now`] to what decides. Every operation saturates, because a wall
+//! clock may be stepped to any value and must not panic anything.
 
 use std::time::Duration;
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant on the kernel's boot clock, which runs through suspend and is never set.
 ///
-/// Expiry is held in it, so a step of the wall clock changes no answer.
+/// Expiry is kept in it, so a step of the wall clock changes no answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Boot(Duration);
 
@@ -64,7 +66,8 @@ impl Wall {
         Self(seconds.saturating_mul(1000))
     }
 
-    /// Whole seconds since the Unix epoch, rounded down: an `Expiration` handed out is never later than the true one.
+    /// Whole seconds since the Unix epoch, rounded down: an `Expiration` handed out is never later
+    /// than the true one.
     #[must_use]
     pub const fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1000)
@@ -95,7 +98,8 @@ impl Wall {
         Self(self.0.saturating_sub(whole_milliseconds(duration)))
     }
 
-    /// The text every SDK reads (rule R14): UTC, whole seconds, a literal `Z`.
+    /// The text every SDK reads (<https://www.rfc-editor.org/rfc/rfc3339#section-5.6>): UTC, whole
+    /// seconds, a literal `Z`.
     ///
     /// Outside the years that RFC 3339 can write, the nearest instant that it can.
     #[must_use]
@@ -122,11 +126,26 @@ impl Wall {
     }
 }
 
+/// As RFC 3339 says, for people.
+impl Serialize for Wall {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.rfc3339())
+    }
+}
+
+impl<'de> Deserialize<'de> for Wall {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse_rfc3339(&text).ok_or_else(|| D::Error::custom("this is no RFC 3339 instant"))
+    }
+}
+
 fn whole_milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// One reading of both clocks and one uniform draw: everything a decision may depend on besides its state.
+/// One reading of both clocks and one uniform draw: everything a decision may depend on besides its
+/// state.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Now {
     /// The boot clock.
@@ -138,7 +157,8 @@ pub struct Now {
 }
 
 impl Now {
-    /// A moment that has passed, by the wall clock as it is now set, for people: a step of that clock moves it too.
+    /// A moment that has passed, by the wall clock as it is now set, for people: a step of that
+    /// clock moves it too.
     #[must_use]
     pub fn on_the_wall(&self, past: Boot) -> Wall {
         self.wall.minus(self.boot.since(past))

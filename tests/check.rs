@@ -1,4 +1,5 @@
-//! The doctor against everything that goes wrong most: the real program, and a fake STS on the wire.
+//! The doctor against everything that goes wrong most: the real program, and a fake STS on the
+//! wire.
 //!
 //! Whole lines are compared, because operators and scripts read them. No output may hold a secret.
 

@@ -62,7 +62,9 @@ fn without_descriptors_accepting_neither_spins_nor_ends_and_goes_on_once_there_a
         .set_read_timeout(Some(Duration::from_secs(1)))
         .expect("a socket");
     let before = processor_time();
-    let nothing = waiting.read(&mut [0]).expect_err("nobody can accept it");
+    let nothing = waiting
+        .read(&mut [0])
+        .expect_err("no descriptor is left to accept it");
     assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
     let used = processor_time().saturating_sub(before);
     assert!(used < Duration::from_millis(200), "{used:?} of a second");

@@ -1,8 +1,8 @@
-//! `stsidecar inject` over what public projects ship in packages of the registries: every file is read, and nothing
-//! but ours is changed.
+//! `stsidecar inject` over what public projects ship in packages of the registries: every file is
+//! read, and nothing but ours is changed.
 //!
-//! The run is a Python program, because the judge is: another parser of YAML, with tables of its own. It prints one
-//! line for each project; here only the exit code is judged.
+//! The run is a Python program, because the judge is: another parser of YAML, with tables of its
+//! own. It prints one line for each project; here only the exit code is judged.
 
 use std::io::ErrorKind;
 use std::path::Path;

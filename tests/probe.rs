@@ -1,7 +1,7 @@
 //! What the kubelet puts into the pod's events: one stable line for each fault, word by word.
 //!
-//! The real agent and the real `status --probe` against a fake STS. The lines hold no time, counter or request
-//! id, because the kubelet merges equal events only. `--nocapture` shows them all.
+//! The real agent and the real `status --probe` against a fake STS. The lines hold no time, counter
+//! or request id, because the kubelet merges equal events only. `--nocapture` shows them all.
 
 #[path = "support/other_user.rs"]
 #[allow(unreachable_pub, reason = "shared with other test crates")]
@@ -21,7 +21,8 @@ use pod::{Pod, free_address};
 use support::fake_sts::{Behaviour, FakeSts};
 use support::tokens::{ServiceAccountToken, unix_now};
 
-/// Until the agent has failed for the first time: an attempt takes 3 s. Only a failing test waits for all of it.
+/// Until the agent has failed for the first time: an attempt takes 3 s. Only a failing test waits
+/// for all of it.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// An agent that is ended with the test.
@@ -34,7 +35,7 @@ impl Drop for Agent {
     }
 }
 
-/// One fault: how the pod is made, and the line that tells it.
+/// One fault: how the pod is made, and the line that names it.
 struct Case {
     name: &'static str,
     sts: Option<Behaviour>,

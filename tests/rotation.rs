@@ -1,6 +1,8 @@
-//! Files that are rotated the kubelet's way while they are read, and everything that may stand in their place.
+//! Files that are rotated the kubelet's way while they are read, and everything that may stand in
+//! their place.
 //!
-//! Swaps are re-enacted by `support/token_volume.rs`. Ticks are sent by the tests; nothing waits for 30 s.
+//! Swaps are re-enacted by `support/token_volume.rs`. Ticks are sent by the tests; nothing waits
+//! for 30 s.
 
 #[path = "rotation/degraded.rs"]
 mod degraded;

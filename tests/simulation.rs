@@ -1,4 +1,4 @@
-//! Days of virtual time over the session: seeded swarms of faults, and the faults of the design by name.
+//! Days of virtual time over the session: seeded swarms of faults, and single faults by name.
 //!
 //! `SIM_DAYS` sets how many days the swarm lasts, `SIM_SEED` replays one seed.
 
@@ -11,7 +11,7 @@
     clippy::must_use_candidate,
     unreachable_pub,
     missing_docs,
-    reason = "a test program: nobody else calls it, and its numbers are small"
+    reason = "a test program that nothing else calls, with small numbers"
 )]
 
 mod simulation {
@@ -21,25 +21,29 @@ mod simulation {
     pub mod clients;
     pub mod clocks;
     pub mod faults;
-    mod herd;
+    mod fleet;
+    mod impact;
     pub mod kubelet;
     pub mod rules;
+    pub mod run;
+    pub mod scenario;
     mod scenarios;
+    mod steps;
     pub mod sts;
     pub mod trace;
-    pub mod world;
 }
 
 use simulation::clocks::DAY;
 use simulation::faults::{ALL, KINDS};
-use simulation::world::{Settings, World};
+use simulation::run::Run;
+use simulation::scenario::Scenario;
 
 /// How long each seed runs.
 const DAYS_A_SEED: u64 = 4;
 
 #[allow(
     clippy::disallowed_methods,
-    reason = "a test has no other settings than its environment"
+    reason = "a test has no other scenario than its environment"
 )]
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| {
@@ -48,12 +52,13 @@ fn setting(name: &str) -> Option<u64> {
     })
 }
 
-/// Runs the seeds of one worker; tells days, uses, failed uses, withdrawals and how often each fault hit.
+/// Runs the seeds of one worker, and returns days, steps, calls to AWS, those that failed,
+/// withdrawals, moments that were checked to be well, and how often each fault made a difference.
 fn swarm(seeds: impl Iterator<Item = u64>) -> ([u64; 6], [u64; KINDS]) {
     let (mut sums, mut hits) = ([0; 6], [0; KINDS]);
     for seed in seeds {
-        let world = World::finished(Settings::drawn(seed, DAYS_A_SEED * DAY));
-        let tally = &world.tally;
+        let run = Run::finished(Scenario::drawn(seed, DAYS_A_SEED * DAY));
+        let tally = &run.tally;
         let row = [
             DAYS_A_SEED,
             tally.steps,
@@ -66,7 +71,7 @@ fn swarm(seeds: impl Iterator<Item = u64>) -> ([u64; 6], [u64; KINDS]) {
             .zip(row)
             .for_each(|(sum, value)| *sum += value);
         hits.iter_mut()
-            .zip(world.sts.hits)
+            .zip(run.sts.hits)
             .for_each(|(sum, value)| *sum += value);
     }
     (sums, hits)
@@ -75,12 +80,12 @@ fn swarm(seeds: impl Iterator<Item = u64>) -> ([u64; 6], [u64; KINDS]) {
 #[test]
 fn every_invariant_holds_over_thousands_of_days_of_faults() {
     if let Some(seed) = setting("SIM_SEED") {
-        let world = World::finished(Settings::drawn(seed, DAYS_A_SEED * DAY));
+        let run = Run::finished(Scenario::drawn(seed, DAYS_A_SEED * DAY));
         println!(
             "seed {seed}: trace {:016x}, {:?}\n{}",
-            world.trace.hash(),
-            world.tally,
-            world.trace
+            run.trace.hash(),
+            run.tally,
+            run.trace
         );
         return;
     }
@@ -105,7 +110,8 @@ fn every_invariant_holds_over_thousands_of_days_of_faults() {
     });
     let [days, steps, uses, failed, withdrawals, steady] = sums;
     println!(
-        "{seeds} seeds, {days} days, {steps} steps, {uses} uses of AWS, {failed} failed in {withdrawals} justified gaps, {steady} times well and fresh"
+        "{seeds} seeds, {days} days, {steps} steps, {uses} calls to AWS, \
+         {failed} of them failed in {withdrawals} justified gaps, {steady} times well and fresh"
     );
     assert!(
         withdrawals > 0 && steady > steps / 10,
@@ -119,9 +125,13 @@ fn every_invariant_holds_over_thousands_of_days_of_faults() {
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    let hash = |seed| World::finished(Settings::drawn(seed, DAY)).trace.hash();
     for seed in 0..8 {
-        assert_eq!(hash(seed), hash(seed), "seed {seed}");
-        assert_ne!(hash(seed), hash(seed + 1), "seed {seed}");
+        assert_eq!(day(seed), day(seed), "seed {seed}");
+        assert_ne!(day(seed), day(seed + 1), "seed {seed}");
     }
+}
+
+/// The hash of all that happened on a day.
+fn day(seed: u64) -> u64 {
+    Run::finished(Scenario::drawn(seed, DAY)).trace.hash()
 }

@@ -1,4 +1,6 @@
-//! The measure of all figures: hyper's own example of a server, answering the bytes that the agent answers.
+//! The measure of all figures: hyper's own example of a server
+//! (<https://github.com/hyperium/hyper/blob/master/examples/hello.rs>), answering the
+//! bytes that the agent answers.
 
 use std::convert::Infallible;
 use std::io::Write;
@@ -27,7 +29,7 @@ pub fn serve(body: String) -> std::io::Result<()> {
     })
 }
 
-/// Serves `body` to whoever connects, until accepting fails.
+/// Serves `body` on every connection, until accepting fails.
 pub async fn accept(listener: TcpListener, body: Bytes) -> std::io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;

@@ -1,4 +1,5 @@
-//! The load: requests as an SDK sends them, from one thread, with as little work for each as possible.
+//! The load: requests as an SDK sends them, from one thread, with as little
+//! work for each as possible.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Requests under way at a time: enough that the server never waits for the load.
 const CONCURRENT: usize = 16;
 
-/// Whom to ask, and with what.
+/// Where requests go, and with which token.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// Always on loopback.
@@ -53,7 +54,8 @@ impl Target {
         .into_bytes()
     }
 
-    /// Asks on kept-alive connections for `time`, or `most` times; how many answers came, and in what time.
+    /// Asks on kept-alive connections for `time`, or `most` times; how many answers came, and in
+    /// what time.
     pub fn keep_alive(&self, time: Duration, most: u64) -> std::io::Result<(u64, Duration)> {
         let (request, mut answer) = (self.request("keep-alive"), vec![0; self.answer]);
         let mut streams = (0..CONCURRENT)
@@ -99,8 +101,9 @@ impl Target {
         Ok((answers, start.elapsed()))
     }
 
-    /// Asks `rate` times a second for `time` on one connection. Each latency is counted from when the request
-    /// was to be sent, so that a late answer counts for those it delays too.
+    /// Asks `rate` times a second for `time` on one connection. Each latency is counted from when
+    /// the request was to be sent, so that a late answer counts for those it delays too
+    /// (coordinated omission, <https://github.com/giltene/wrk2>).
     pub fn paced(&self, rate: u32, time: Duration) -> std::io::Result<Vec<Duration>> {
         let (request, mut answer) = (self.request("keep-alive"), vec![0; self.answer]);
         let mut stream = self.connect()?;

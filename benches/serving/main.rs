@@ -1,12 +1,12 @@
 //! What the agent costs, as one table: `make bench`.
 //!
-//! Compares the released agent with a bare hyper server that answers the same bytes, in interleaved pairs with
-//! both on one core and the load on another, and measures the agent's start, memory, size and idleness.
-//! `serving AGENT [DYNAMIC]`: the agent's static binary, and the one linked to glibc for its size.
-//! Set by the environment: PAIRS (21), STARTS (31), `IDLE_SECONDS` (300).
+//! Compares the released agent with a bare hyper server that answers the same bytes, in interleaved
+//! pairs with both on one core and the load on another, and measures the agent's start, memory,
+//! size and idleness. `serving AGENT [DYNAMIC]`: the agent's static binary, and the one linked to
+//! glibc for its size. Set by the environment: PAIRS (21), STARTS (31), `IDLE_SECONDS` (300).
 //!
-//! The exit code tells whether the figures that do not depend on the machine's mood (instructions, memory,
-//! sizes, wake-ups) meet their bars; the timed ones are shown beside theirs.
+//! The exit code says whether the figures that do not depend on the machine's mood (instructions,
+//! memory, sizes, wake-ups) meet their bars; the timed ones are shown beside theirs.
 
 mod bare;
 mod instructions;
@@ -62,7 +62,21 @@ fn report(binary: &Path, dynamic: Option<&Path>) -> std::io::Result<bool> {
     let starts = measure::starts(&agent, number("STARTS", 31)?)?;
     table.starts(&starts);
 
-    let agent = Agent::new(binary, sts)?;
+    let body = compare(&Agent::new(binary, sts)?, &mut table)?;
+    table.instructions(
+        instructions::agent(binary, sts)?,
+        instructions::bare(&body)?,
+    );
+    let idle = idle.finish()?;
+    table.memory("idle", &idle.process)?;
+    table.wake_ups(&idle);
+    idle.process.stop()?;
+    table.print();
+    Ok(table.all_met())
+}
+
+/// Puts the agent beside the bare server that answers the same bytes, and returns these.
+fn compare(agent: &Agent, table: &mut Table) -> std::io::Result<String> {
     let process = Process::start(&mut agent.command(&[]), SERVER_CORE)?;
     let answer = agent.first_answer()?;
     let body = measure::body(&answer)?;
@@ -83,22 +97,11 @@ fn report(binary: &Path, dynamic: Option<&Path>) -> std::io::Result<bool> {
     );
     let paced = Duration::from_secs(5);
     table.paced(
-        sides.agent.1.paced(1000, paced)?,
-        sides.bare.1.paced(1000, paced)?,
+        &sides.agent.1.paced(1000, paced)?,
+        &sides.bare.1.paced(1000, paced)?,
     );
     table.memory("after the load", &sides.agent.0)?;
-    drop(sides);
-
-    table.instructions(
-        instructions::agent(binary, sts)?,
-        instructions::bare(&body)?,
-    );
-    let idle = idle.finish()?;
-    table.memory("idle", &idle.process)?;
-    table.wake_ups(&idle);
-    idle.process.stop()?;
-    table.print();
-    Ok(table.all_met())
+    Ok(body)
 }
 
 fn number<T: std::str::FromStr<Err: std::fmt::Display>>(

@@ -28,20 +28,11 @@ pub struct Sides {
 }
 
 impl Sides {
-    /// The comparison is one only when nothing but Date, which moves on, and the order of headers differ.
+    /// The comparison is one only when nothing but Date, which moves on, and the
+    /// order of headers differ.
     pub fn answer_the_same_bytes(&self) -> Result<()> {
-        let lines = |target: &Target| {
-            let answer = String::from_utf8_lossy(&crate::load::ask(target.address, &target.token)?)
-                .to_lowercase();
-            let mut lines: Vec<_> = answer
-                .lines()
-                .filter(|line| !line.starts_with("date: "))
-                .map(str::to_owned)
-                .collect();
-            lines.sort();
-            Ok::<_, Error>(lines)
-        };
-        let (agent, bare) = (lines(&self.agent.1)?, lines(&self.bare.1)?);
+        let agent = comparable_answer(&self.agent.1)?;
+        let bare = comparable_answer(&self.bare.1)?;
         if agent == bare {
             Ok(())
         } else {
@@ -57,48 +48,63 @@ impl Sides {
         count: usize,
         load: impl Fn(&Target) -> Result<(u64, Duration)>,
     ) -> Result<Vec<Pair>> {
-        let round = |side: &(Process, Target)| {
-            let before = side.0.cpu()?;
-            let (answers, took) = load(&side.1)?;
-            let cpu = side.0.cpu()?.saturating_sub(before);
-            #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
-            let answers = answers as f64;
-            Ok::<_, Error>(Round {
-                rate: answers / took.as_secs_f64(),
-                cpu: cpu.as_secs_f64() / answers,
-            })
-        };
         // Pages, caches and branch predictors of both are warm before the first pair.
-        let _ = (round(&self.agent)?, round(&self.bare)?);
+        let _ = (round(&self.agent, &load)?, round(&self.bare, &load)?);
         let mut pairs = Vec::with_capacity(count);
         for number in 0..count {
             pairs.push(if number % 2 == 0 {
-                let agent = round(&self.agent)?;
-                (agent, round(&self.bare)?)
+                let agent = round(&self.agent, &load)?;
+                (agent, round(&self.bare, &load)?)
             } else {
-                let bare = round(&self.bare)?;
-                (round(&self.agent)?, bare)
+                let bare = round(&self.bare, &load)?;
+                (round(&self.agent, &load)?, bare)
             });
         }
         Ok(pairs)
     }
 }
 
-/// From before the exec to the first 200, each start with nothing kept from the one before.
-pub fn starts(agent: &Agent, count: usize) -> Result<Vec<Duration>> {
-    let one = || {
-        agent.forget()?;
-        let mut command = agent.command(&[]);
-        let began = now();
-        let process = Process::start(&mut command, SERVER_CORE)?;
-        agent.first_answer()?;
-        let took = began.elapsed();
-        process.stop().map(|()| took)
-    };
-    (0..count).map(|_| one()).collect()
+/// The lines of an answer, sorted and without Date.
+fn comparable_answer(target: &Target) -> Result<Vec<String>> {
+    let answer = crate::load::ask(target.address, &target.token)?;
+    let answer = String::from_utf8_lossy(&answer).to_lowercase();
+    let lines = answer.lines().filter(|line| !line.starts_with("date: "));
+    let mut lines: Vec<_> = lines.map(str::to_owned).collect();
+    lines.sort();
+    Ok(lines)
 }
 
-/// An agent that nobody asks.
+fn round(
+    (process, target): &(Process, Target),
+    load: impl Fn(&Target) -> Result<(u64, Duration)>,
+) -> Result<Round> {
+    let before = process.cpu()?;
+    let (answers, took) = load(target)?;
+    let cpu = process.cpu()?.saturating_sub(before);
+    #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let answers = answers as f64;
+    Ok(Round {
+        rate: answers / took.as_secs_f64(),
+        cpu: cpu.as_secs_f64() / answers,
+    })
+}
+
+/// From before the exec to the first 200, each start with nothing kept from the one before.
+pub fn starts(agent: &Agent, count: usize) -> Result<Vec<Duration>> {
+    (0..count).map(|_| start(agent)).collect()
+}
+
+fn start(agent: &Agent) -> Result<Duration> {
+    agent.forget()?;
+    let mut command = agent.command(&[]);
+    let began = now();
+    let process = Process::start(&mut command, SERVER_CORE)?;
+    agent.first_answer()?;
+    let took = began.elapsed();
+    process.stop().map(|()| took)
+}
+
+/// An agent without requests.
 pub struct Idle {
     pub process: Process,
     pub time: Duration,
@@ -109,11 +115,13 @@ pub struct Idle {
 }
 
 impl Idle {
-    /// Starts it, and the count once it has its credentials, its watcher and no connection any more.
+    /// Starts it, and the count once it has its credentials, its watcher
+    /// and no connection any more.
     pub fn start(agent: Agent, time: Duration) -> Result<Self> {
         let process = Process::start(&mut agent.command(&[]), SERVER_CORE)?;
         agent.first_answer()?;
-        // The connection to STS is kept for 5 s, the sweep sees the last connection's end within one more.
+        // The connection to STS is kept for 5 s, the sweep sees the last connection's end within
+        // one more.
         std::thread::sleep(Duration::from_secs(8));
         Ok(Self {
             switches: process.switches()?,

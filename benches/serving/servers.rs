@@ -40,7 +40,9 @@ impl Process {
             .collect()
     }
 
-    /// Processor time of all threads. `schedstat` counts nanoseconds, `stat` would count hundredths of a second.
+    /// Processor time of all threads. `schedstat` counts nanoseconds
+    /// (<https://docs.kernel.org/scheduler/sched-stats.html>), `stat` would
+    /// count hundredths of a second.
     pub fn cpu(&self) -> std::io::Result<Duration> {
         let mut sum = 0;
         for task in self.tasks()? {
@@ -115,7 +117,7 @@ impl Agent {
             TempDir::new()?
         };
         std::fs::write(directory.path().join("token"), web_identity_token())?;
-        // Free now, and nobody else's in the moment until the agent takes it.
+        // Free now; another program could take it in the moment before the agent does.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let agent = Self {
             binary: binary.to_owned(),
@@ -128,7 +130,7 @@ impl Agent {
 
     /// The command, to be run once.
     pub fn command(&self, wrapper: &[&str]) -> Command {
-        let path = |name| self.directory.path().join(name);
+        let directory = self.directory.path();
         let mut command = wrapped(wrapper, &self.binary);
         command
             .arg("run")
@@ -136,13 +138,19 @@ impl Agent {
             .env("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/bench")
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_ENDPOINT_URL_STS", format!("http://{}", self.sts))
-            .env("AWS_WEB_IDENTITY_TOKEN_FILE", path("token"))
-            .env("STSIDECAR_AUTHORIZATION_TOKEN_FILE", path("authorization"))
-            .env("STSIDECAR_STATE_DIR", path("state"))
+            .env("AWS_WEB_IDENTITY_TOKEN_FILE", directory.join("token"))
+            .env(
+                "STSIDECAR_AUTHORIZATION_TOKEN_FILE",
+                directory.join("authorization"),
+            )
+            .env("STSIDECAR_STATE_DIR", directory.join("state"))
             .env("STSIDECAR_LISTEN", self.address.to_string())
             .env("STSIDECAR_ADMIN_LISTEN", "127.0.0.1:0")
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(path("log")).map_or_else(|_| Stdio::null(), Stdio::from));
+            .stderr(
+                std::fs::File::create(directory.join("log"))
+                    .map_or_else(|_| Stdio::null(), Stdio::from),
+            );
         command
     }
 
@@ -225,7 +233,7 @@ pub fn bare(body: &str, wrapper: &[&str]) -> std::io::Result<(Process, SocketAdd
     Ok((process, SocketAddr::from(([127, 0, 0, 1], port))))
 }
 
-/// A projected token until 2100 with the kubelet's claims; nobody here checks its signature.
+/// A projected token until 2100 with the kubelet's claims; no server here checks its signature.
 fn web_identity_token() -> String {
     let claims = r#"{"aud":["sts.amazonaws.com"],"exp":4102444800,"iat":1767225600,"nbf":1767225600,"iss":"https://kubernetes.default.svc.cluster.local","jti":"00000000-0000-4000-8000-000000000001","kubernetes.io":{"namespace":"shop","node":{"name":"node-1","uid":"00000000-0000-4000-8000-000000000004"},"pod":{"name":"checkout-7d4b9c-x2x4q","uid":"00000000-0000-4000-8000-000000000002"},"serviceaccount":{"name":"checkout","uid":"00000000-0000-4000-8000-000000000003"}},"sub":"system:serviceaccount:shop:checkout"}"#;
     let signature = [b'x'; 256];

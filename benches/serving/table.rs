@@ -59,14 +59,11 @@ impl Table {
     }
 
     pub fn starts(&mut self, starts: &[Duration]) {
-        let times: Vec<f64> = starts
-            .iter()
-            .map(|start| start.as_secs_f64() * 1000.0)
-            .collect();
+        let times = milliseconds(starts);
         let shown = format!(
             "{:.1} ms (median {:.1} ms)",
             quantile(&times, 0.0),
-            median(&times)
+            quantile(&times, 0.5)
         );
         self.row(
             "from exec to the first 200, STS on loopback",
@@ -76,34 +73,15 @@ impl Table {
     }
 
     pub fn pairs(&mut self, kind: &str, pairs: &[Pair]) {
-        let ratio = |of: fn(&Round) -> f64| {
-            let ratios: Vec<f64> = pairs
-                .iter()
-                .map(|(agent, bare)| of(agent) / of(bare))
-                .collect();
-            median(&ratios)
-        };
-        let both = |of: fn(&Round) -> f64| {
-            let side = |pick: fn(&Pair) -> &Round| {
-                median(&pairs.iter().map(|pair| of(pick(pair))).collect::<Vec<_>>())
-            };
-            (side(|pair| &pair.0), side(|pair| &pair.1))
-        };
-        let (agent, bare) = both(|round| round.rate);
-        let shown = format!(
-            "{:.1} % ({agent:.0} against {bare:.0})",
-            100.0 * ratio(|round| round.rate)
-        );
+        let Medians { agent, bare, ratio } = Medians::of(pairs, |round| round.rate);
+        let shown = format!("{:.1} % ({agent:.0} against {bare:.0})", 100.0 * ratio);
         self.row(
             format!("requests/s of bare hyper, {kind}"),
             shown,
             "at least 95 %",
         );
-        let (agent, bare) = both(|round| round.cpu * 1e6);
-        let shown = format!(
-            "{:.3} times ({agent:.1} µs against {bare:.1} µs)",
-            ratio(|round| round.cpu)
-        );
+        let Medians { agent, bare, ratio } = Medians::of(pairs, |round| round.cpu * 1e6);
+        let shown = format!("{ratio:.3} times ({agent:.1} µs against {bare:.1} µs)");
         self.row(
             format!("processor time of bare hyper, {kind}"),
             shown,
@@ -111,17 +89,12 @@ impl Table {
         );
     }
 
-    pub fn paced(&mut self, agent: Vec<Duration>, bare: Vec<Duration>) {
-        let p99 = |latencies: Vec<Duration>| {
-            quantile(
-                &latencies
-                    .iter()
-                    .map(|one| one.as_secs_f64() * 1000.0)
-                    .collect::<Vec<_>>(),
-                0.99,
-            )
-        };
-        let shown = format!("{:.3} ms ({:.3} ms with bare hyper)", p99(agent), p99(bare));
+    pub fn paced(&mut self, agent: &[Duration], bare: &[Duration]) {
+        let (agent, bare) = (
+            quantile(&milliseconds(agent), 0.99),
+            quantile(&milliseconds(bare), 0.99),
+        );
+        let shown = format!("{agent:.3} ms ({bare:.3} ms with bare hyper)");
         self.row(
             "p99 of a warm request at 1,000 requests/s",
             shown,
@@ -145,16 +118,15 @@ impl Table {
 
     #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
     pub fn memory(&mut self, when: &str, process: &Process) -> Result<()> {
-        let mebibytes = |key| Ok::<_, std::io::Error>(process.status(key)? as f64 / 1024.0);
         self.exact(
             &format!("resident memory, {when}"),
-            mebibytes("VmRSS")?,
+            process.status("VmRSS")? as f64 / 1024.0,
             " MiB",
             8.0,
         );
         self.exact(
             &format!("of it anonymous, {when}"),
-            mebibytes("RssAnon")?,
+            process.status("RssAnon")? as f64 / 1024.0,
             " MiB",
             2.0,
         );
@@ -187,8 +159,36 @@ impl Table {
     }
 }
 
-fn median(values: &[f64]) -> f64 {
-    quantile(values, 0.5)
+/// Medians over pairs: of each side, and of the agent's share of the bare server in the same pair.
+struct Medians {
+    agent: f64,
+    bare: f64,
+    ratio: f64,
+}
+
+impl Medians {
+    fn of(pairs: &[Pair], figure: fn(&Round) -> f64) -> Self {
+        let both: Vec<(f64, f64)> = pairs
+            .iter()
+            .map(|(agent, bare)| (figure(agent), figure(bare)))
+            .collect();
+        Self {
+            agent: median(both.iter().map(|(agent, _)| *agent)),
+            bare: median(both.iter().map(|(_, bare)| *bare)),
+            ratio: median(both.iter().map(|(agent, bare)| agent / bare)),
+        }
+    }
+}
+
+fn milliseconds(times: &[Duration]) -> Vec<f64> {
+    times
+        .iter()
+        .map(|time| time.as_secs_f64() * 1000.0)
+        .collect()
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    quantile(&values.collect::<Vec<_>>(), 0.5)
 }
 
 fn quantile(values: &[f64], part: f64) -> f64 {

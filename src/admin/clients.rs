@@ -1,12 +1,14 @@
-//! The clients of the credentials endpoint, as `/status` and the metrics show them: who last asked when.
+//! The clients of the credentials endpoint, as `/status` and the metrics show them: when each last
+//! asked.
 //!
-//! Owns what is shown of a client. The request path notes the boot clock, which it reads anyway; people and Prometheus
-//! see the wall clock. It keeps nothing: a client that has not asked since the agent's start has asked never. `admin`
-//! calls it.
+//! Owns what is shown of a client. The request path notes the boot clock, which it reads anyway;
+//! people and Prometheus see the wall clock. It keeps nothing: a client that has not asked since
+//! the agent's start has asked never. `admin` calls it, and `stsidecar status` reads a
+//! [`ClientStatus`].
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::http::LastRequest;
 use crate::time::{Now, Wall};
@@ -26,23 +28,24 @@ impl Client {
     pub(super) fn last_request(&self, now: Now) -> Option<Wall> {
         self.last_request.at().map(|at| now.on_the_wall(at))
     }
+
+    pub(super) fn status(&self, now: Now) -> ClientStatus {
+        ClientStatus {
+            name: self.name.clone(),
+            profile: self.profile.clone(),
+            last_request: self.last_request(now),
+        }
+    }
 }
 
 /// A client in the document of `/status`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Shown<'a> {
-    name: &'a str,
-    profile: &'a str,
-    /// Null: never, since the agent's start.
-    last_request: Option<String>,
-}
-
-pub(super) fn shown<'c>(clients: &'c [Client], now: Now) -> Vec<Shown<'c>> {
-    let one = |client: &'c Client| Shown {
-        name: &client.name,
-        profile: &client.profile,
-        last_request: client.last_request(now).map(Wall::rfc3339),
-    };
-    clients.iter().map(one).collect()
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ClientStatus {
+    /// Its name.
+    pub name: String,
+    /// Whose credentials it gets.
+    pub profile: String,
+    /// When it last asked; nothing when it never has since the agent's start.
+    pub last_request: Option<Wall>,
 }

@@ -1,9 +1,10 @@
-//! What the kubelet's incident probe is answered: a line for each moment of each incident, once, else nothing.
+//! What the kubelet's incident probe is answered: a line for each moment of each incident, once,
+//! else nothing.
 //!
-//! Owns the memory of what was handed out. The kubelet makes an event of each line; a pod has 25 of them, then one in
-//! five minutes, and shares them with everything else that may be wrong
-//! (<https://github.com/kubernetes/client-go/blob/master/tools/record/events_cache.go>).
-//! It never decides when a moment comes: `incident` does.
+//! Owns the memory of what was handed out. The kubelet makes an event of each line; a pod has 25 of
+//! them, then one in five minutes, and shares them with everything else that may be wrong
+//! (<https://github.com/kubernetes/client-go/blob/master/tools/record/events_cache.go>). It never
+//! decides when a moment comes: `incident` does.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -22,8 +23,8 @@ impl Incidents {
         Self(Mutex::new(vec![Announced::default(); profiles]))
     }
 
-    /// The line of the profile that is worst off, among those of which a moment is due. The others' come with the next
-    /// calls: an event holds one line.
+    /// The line of the profile that is worst off, among those of which a moment is due. The others'
+    /// come with the next calls: an event holds one line.
     pub(super) fn next(&self, profiles: &[Profile], now: Boot, ahead: Duration) -> Option<String> {
         let mut announced = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let due = |at: usize, report: &Report| {
@@ -45,20 +46,16 @@ fn line(report: &Report, moment: Moment) -> String {
     let end = report
         .incident
         .as_ref()
-        .and_then(|incident| incident.credentials_end)
-        .map(Wall::rfc3339);
-    let end = match (moment, end) {
+        .and_then(|incident| incident.credentials_end);
+    let end = match (moment, end.map(Wall::rfc3339)) {
         (_, None) => "no credentials".to_owned(),
         (Moment::Ended, Some(end)) => format!("credentials ended {end}"),
         (_, Some(end)) => format!("credentials end {end}"),
     };
-    let error = report.last_error.as_ref();
-    let of = |field: fn(&crate::report::ErrorReport) -> &str| error.map_or("", field);
-    let (code, cause, hint) = (
-        of(|error| &error.code),
-        of(|error| &error.message),
-        of(|error| &error.hint),
-    );
+    let (code, cause, hint) = match &report.last_error {
+        None => ("", "", ""),
+        Some(error) => (&*error.code, &*error.message, &*error.hint),
+    };
     Line {
         profile: &report.profile,
         role: report.role_in_question(),

@@ -1,10 +1,11 @@
-//! Whether a request was made in this pod, directly: only then it sees roles and claims, and by no page in a browser:
-//! only then it changes something.
+//! Whether a request was made in this pod, directly: only then it sees roles and claims, and by no
+//! page in a browser: only then it changes something.
 //!
-//! Owns these rules, over the peer's address, the host it names and the headers that proxies and browsers add. A peer on
-//! loopback is not enough: meshes hand over on loopback what came from the network, Istio from 127.0.0.6, and from
-//! 127.0.0.1 for a Service's port (<https://github.com/istio/istio/issues/29603>). It is no authentication: every
-//! container of the pod passes. `admin` asks it.
+//! Owns these rules, over the peer's address, the host it names and the headers that proxies and
+//! browsers add. A peer on loopback is not enough: meshes hand over on loopback what came from the
+//! network, Istio from 127.0.0.6, and from 127.0.0.1 for a Service's port
+//! (<https://github.com/istio/istio/issues/29603>). It is no authentication: every container of the
+//! pod passes. `admin` asks it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -16,15 +17,17 @@ use super::text;
 use crate::endpoint::guard::{is_browser, is_forwarding};
 use crate::http::Response;
 
-/// A page in a browser can send a POST to a port that `kubectl port-forward` opened, but not without these headers
-/// (<https://fetch.spec.whatwg.org/#origin-header>).
+/// A page in a browser can send a POST to a port that `kubectl port-forward` opened, but not
+/// without these headers (<https://fetch.spec.whatwg.org/#origin-header>).
 const NOT_A_BROWSER: &str = "requests with the headers of a browser are refused: use `stsidecar status --retry`, or curl -X POST\n";
 
-/// What Envoy adds as a proxy, and as a client of its own too: it may ask for credentials with these, but not for this
+/// What Envoy adds as a proxy, and as a client of its own too: it may ask for credentials with
+/// these, but not for this
 /// (<https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#http-headers-set>).
 const ENVOY: &str = "x-envoy-";
 
-/// `kubectl port-forward` is such a peer too, and its user names localhost with a port of their own.
+/// `kubectl port-forward` is such a peer too, and its user names localhost with a port of their
+/// own.
 pub(super) fn is_local(peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> bool {
     let peer = peer.to_canonical();
     let mut hosts = headers.get_all(HOST).iter();
@@ -39,7 +42,8 @@ pub(super) fn is_local(peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> bool {
         && !headers.keys().any(is_added_on_the_way)
 }
 
-/// Why a POST is refused that came from this pod, if it is: it has a body, or a page in a browser sent it.
+/// Why a POST is refused that came from this pod, if it is: it has a body, or a page in a browser
+/// sent it.
 pub(super) fn refusal(headers: &HeaderMap) -> Option<Response> {
     if headers.keys().any(|name| is_browser(name.as_str())) {
         return Some(text(StatusCode::FORBIDDEN, NOT_A_BROWSER));

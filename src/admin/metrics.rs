@@ -1,14 +1,17 @@
-//! The scrape: the whole registry as text, with readiness and the clients' last requests taken at that moment.
+//! The scrape: the whole registry as text, with readiness and the clients' last requests taken at
+//! that moment.
 //!
-//! Owns `stsidecar_ready`, `stsidecar_client_last_request_timestamp_seconds` and the text format. It never counts
-//! anything else: each stage registers its own series on the same registry. `admin` calls it for `/metrics`.
+//! Owns `stsidecar_ready`, `stsidecar_client_last_request_timestamp_seconds` and the text format.
+//! It never counts anything else: each stage registers its own series on the same registry. `admin`
+//! calls it for `/metrics`.
 
 use prometheus::{Encoder, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use super::Client;
 use crate::time::{Now, Wall};
 
-/// Exactly this: Prometheus 3 fails a scrape whose type is blank or malformed.
+/// Exactly this: Prometheus 3 fails a scrape whose type is blank or malformed
+/// (<https://prometheus.io/docs/prometheus/latest/migration/#scrape-protocols>).
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The registry as `/metrics` shows it.
@@ -19,8 +22,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Registers both families and keeps `registry` to render it. `clients` are the names of those that will be
-    /// rendered: their series are there from the start, and no request adds one.
+    /// Registers both families and keeps `registry` to render it. `clients` are the names of those
+    /// that will be rendered: their series are there from the start, and no request adds one.
     ///
     /// # Errors
     /// When a family of that name is registered already.
@@ -73,7 +76,7 @@ impl Metrics {
 pub(crate) fn text(registry: &Registry) -> Vec<u8> {
     let mut text = Vec::with_capacity(8 * 1024);
     if let Err(error) = TextEncoder::new().encode(&registry.gather(), &mut text) {
-        // Only a family without metrics does that; the rest of the text stands.
+        // Only a family without metrics does that; the rest of the text is complete.
         tracing::warn!(%error, "the metrics are incomplete");
     }
     text

@@ -1,25 +1,28 @@
-//! `POST /retry`: what fails is tried now instead of after its backoff, and the answer says what came of it.
+//! `POST /retry`: what fails is tried now instead of after its backoff, and the answer says what
+//! came of it.
 //!
-//! Owns how often one may ask (once in [`EVERY`]) and the outcome's words; who may is `locality`'s. It decides nothing
-//! about calls: each profile's session does, within its call budget. `admin` routes to it.
+//! Owns how often a retry is taken (once in [`EVERY`]) and the outcome's words; `locality` owns
+//! from where. It decides nothing about calls: each profile's session does, within its call budget.
+//! `admin` routes to it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Profile, Surface, parameter, text};
+use super::surface::{self, Surface};
+use super::{Profile, parameter, text};
 use crate::http::{Connection, Reply, Response};
-use crate::report::Report;
+use crate::report::{Report, known_word};
 use crate::time::Boot;
 
-/// A person needs no more, and a program that asks without end costs no more than a call for each failing hop in this
-/// time.
+/// A person needs no more, and a program that asks without end costs no more than a call for each
+/// failing hop in this time.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// When the newest retry was taken, whoever asked and for whichever profile.
+/// When the newest retry was taken, for whichever profile.
 #[derive(Default)]
 pub(super) struct Turn(Mutex<Option<Boot>>);
 
@@ -37,18 +40,23 @@ impl Turn {
 }
 
 /// What became of one profile's retry.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Retried {
-    profile: String,
-    outcome: Outcome,
-    /// Whether the session had no call left at that moment, so that the retry came up to a second later.
-    waited_for_budget: bool,
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Retried {
+    /// Its name.
+    pub profile: String,
+    /// What came of it so far.
+    #[serde(deserialize_with = "known_word")]
+    pub outcome: Option<RetryOutcome>,
+    /// Whether the session had no call left at that moment, so that the retry came up to a second
+    /// later.
+    pub waited_for_budget: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// What came of a retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum Outcome {
+pub enum RetryOutcome {
     /// No hop was failing, so none was touched.
     NothingToRetry,
     /// Nothing fails any more.
@@ -59,20 +67,20 @@ enum Outcome {
     Pending,
 }
 
-fn outcome(report: &Report, number: u64) -> Outcome {
+fn outcome(report: &Report, number: u64) -> RetryOutcome {
     let retry = report.retry;
     match report.last_error {
-        _ if retry.taken < number => Outcome::Pending,
-        _ if !retry.was_failing => Outcome::NothingToRetry,
-        _ if retry.is_calling => Outcome::Pending,
-        None => Outcome::Refreshed,
-        Some(_) if retry.failures > 0 => Outcome::Failed,
-        Some(_) => Outcome::Pending,
+        _ if retry.taken < number => RetryOutcome::Pending,
+        _ if !retry.was_failing => RetryOutcome::NothingToRetry,
+        _ if retry.is_calling => RetryOutcome::Pending,
+        None => RetryOutcome::Refreshed,
+        Some(_) if retry.failures > 0 => RetryOutcome::Failed,
+        Some(_) => RetryOutcome::Pending,
     }
 }
 
-/// A retry that the profiles' refreshers know of.
-struct Asked {
+/// A retry that was passed on to the profiles' refreshers.
+struct PassedOn {
     /// For how long the answer may wait.
     wait: Duration,
     /// Which profiles, and the number that each of them counts it by.
@@ -80,11 +88,11 @@ struct Asked {
 }
 
 impl Surface {
-    /// Asks the profiles for a retry, or that of `?profile=NAME`, and answers with the status `?wait=SECONDS` later at
-    /// most. The peer is known to be one that may read the status.
+    /// Asks the profiles for a retry, or that of `?profile=NAME`, and answers with the status
+    /// `?wait=SECONDS` later at most. The peer is known to be one that may read the status.
     pub(super) fn retry(&self, query: &str, connection: &Connection) -> Reply {
-        match self.asked(query) {
-            Ok(Asked { wait, of: asked }) => {
+        match self.pass_on(query) {
+            Ok(PassedOn { wait, of: asked }) => {
                 connection.extend(wait);
                 let admin = Arc::clone(&self.admin);
                 Reply::later(async move {
@@ -99,7 +107,7 @@ impl Surface {
                         .iter()
                         .map(|(at, number)| retried(&admin.profiles[*at], *number))
                         .collect();
-                    admin.status(Some(retries))
+                    admin.status(retries)
                 })
             }
             Err(refusal) => Reply::now(*refusal),
@@ -107,8 +115,8 @@ impl Surface {
     }
 
     /// Passes the wish on, or refuses it.
-    fn asked(&self, query: &str) -> Result<Asked, Box<Response>> {
-        let wait = super::wait(query)?;
+    fn pass_on(&self, query: &str) -> Result<PassedOn, Box<Response>> {
+        let wait = surface::wait(query)?;
         let profiles = &self.admin.profiles;
         let wanted = parameter(query, "profile");
         let chosen: Vec<usize> = (0..profiles.len())
@@ -125,7 +133,7 @@ impl Surface {
         if let Err(wait) = self.turn.take((self.admin.clock)().boot) {
             return Err(Box::new(too_early(wait)));
         }
-        Ok(Asked {
+        Ok(PassedOn {
             wait,
             of: chosen
                 .into_iter()
@@ -158,11 +166,10 @@ impl Profile {
 /// Waits until nothing more comes of the retry of this number; for ever when the refresher is gone.
 async fn over(profile: &Profile, number: u64) {
     let mut report = profile.report.clone();
-    let is_over = |report: &Report| {
-        let retry = report.retry;
+    let over = report.wait_for(|Report { retry, .. }| {
         retry.taken >= number && !(retry.was_failing && retry.is_calling)
-    };
-    if report.wait_for(is_over).await.is_err() {
+    });
+    if over.await.is_err() {
         std::future::pending::<()>().await;
     }
 }
@@ -171,7 +178,7 @@ fn retried(profile: &Profile, number: u64) -> Retried {
     let report = profile.report.borrow();
     Retried {
         profile: profile.name.clone(),
-        outcome: outcome(&report, number),
+        outcome: Some(outcome(&report, number)),
         waited_for_budget: report.retry.taken >= number && report.retry.waited_for_budget,
     }
 }

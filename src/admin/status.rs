@@ -1,16 +1,18 @@
 //! `/status` and the readiness lines: what the profiles say, put together at request time.
 //!
-//! Owns the JSON document of `/status` and the lines of `/readyz?verbose`. It keeps no state of its own and
-//! shows no secret: a [`Report`] holds none. `admin` serves it, `stsidecar status` reads it.
+//! Owns the JSON document of `/status`, for who writes and who reads it, and the lines of
+//! `/readyz?verbose`. It keeps no state of its own and shows no secret: a [`Report`] holds none.
+//! `admin` serves it, `stsidecar status` reads it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::Admin;
-use super::clients;
+use super::clients::ClientStatus;
 use super::retry::Retried;
 use crate::cache::Reader;
 use crate::report::Report;
+use crate::time::Wall;
 use crate::version;
 
 /// One profile, as the refresher publishes it.
@@ -26,7 +28,15 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// `[+]profile default ok`, or why not. `detailed` adds the role, which only this pod should read.
+    fn report(&self) -> Report {
+        Report {
+            ready: Some(self.answers.is_available()),
+            ..self.report.borrow().clone()
+        }
+    }
+
+    /// `[+]profile default ok`, or why not. `detailed` adds the role, which only this pod should
+    /// read.
     pub(super) fn line(&self, detailed: bool) -> String {
         if self.answers.is_available() {
             return format!("[+]profile {} ok\n", self.name);
@@ -57,52 +67,63 @@ fn one_line(text: &str) -> String {
         .collect()
 }
 
-/// What holds for the whole agent.
-#[derive(Serialize)]
-#[allow(
+/// The document of `/status`. Of another version's, what is unknown here is skipped and what is
+/// missing is empty.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[expect(
     clippy::struct_excessive_bools,
-    reason = "four facts that hold or not, each shown under its name"
+    reason = "each is shown under its name"
 )]
-pub(super) struct Flags {
-    pub(super) started: bool,
-    pub(super) ready: bool,
-    /// Whether the credentials endpoint has its port.
-    pub(super) listening: bool,
-    pub(super) draining: bool,
-}
-
-/// The document of `/status`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Status<'a> {
-    version: &'static str,
-    settings_hash: Option<&'a str>,
+pub struct Status {
+    /// The agent's.
+    pub version: String,
+    /// What the injector decided by, as a hash; none where no injector made this agent.
+    pub settings_hash: Option<String>,
     /// When the agent started.
-    since: String,
-    #[serde(flatten)]
-    flags: Flags,
-    profiles: Vec<Report>,
-    clients: Vec<clients::Shown<'a>>,
-    /// What became of the retry that is answered with this.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retries: Option<Vec<Retried>>,
+    pub since: Option<Wall>,
+    /// True for good once all profiles held credentials at the same time.
+    pub started: bool,
+    /// Whether a request for any profile's credentials would be answered with them.
+    pub ready: bool,
+    /// Whether the credentials endpoint has its port.
+    #[serde(default = "unless_said")]
+    pub listening: bool,
+    /// True from SIGTERM on.
+    pub draining: bool,
+    /// In the order of the configuration.
+    pub profiles: Vec<Report>,
+    /// In the order of the configuration.
+    pub clients: Vec<ClientStatus>,
+    /// What became of the retry that is answered with this; empty where none was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retries: Vec<Retried>,
 }
 
-/// `/status` as JSON.
-pub(super) fn document(admin: &Admin, flags: Flags, retries: Option<Vec<Retried>>) -> Vec<u8> {
-    let now = (admin.clock)();
-    let status = Status {
-        version: version::VERSION,
-        settings_hash: admin.settings_hash.as_deref(),
-        since: now.on_the_wall(admin.since).rfc3339(),
-        flags,
-        profiles: admin
-            .profiles
-            .iter()
-            .map(|profile| profile.report.borrow().clone())
-            .collect(),
-        clients: clients::shown(&admin.clients, now),
-        retries,
-    };
-    serde_json::to_vec(&status).expect("strings, numbers and instants serialize")
+/// Agents that did not say whether they listen always did.
+fn unless_said() -> bool {
+    true
+}
+
+impl Status {
+    /// The document now.
+    pub(super) fn of(admin: &Admin, retries: Vec<Retried>) -> Self {
+        let now = (admin.clock)();
+        Self {
+            version: version::VERSION.to_owned(),
+            settings_hash: admin.settings_hash.clone(),
+            since: Some(now.on_the_wall(admin.since)),
+            started: *admin.started.borrow(),
+            ready: admin.is_ready(),
+            listening: *admin.listening.borrow(),
+            draining: *admin.draining.borrow(),
+            profiles: admin.profiles.iter().map(Profile::report).collect(),
+            clients: admin
+                .clients
+                .iter()
+                .map(|client| client.status(now))
+                .collect(),
+            retries,
+        }
+    }
 }

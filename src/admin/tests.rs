@@ -1,17 +1,22 @@
 //! The admin surface as kubelet, Prometheus and the command line see it.
 
 mod incidents;
+mod readiness;
 mod retried;
 mod waiting;
 mod wire;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
+use http::header::ALLOW;
+use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 
 use super::*;
 use crate::cache::{self, Answer, Publisher, Refused, Served};
 use crate::failure::Class;
+use crate::http::{Connection, Reply};
 use crate::report::{ErrorReport, HopReport, Report};
 use crate::time::Wall;
 
@@ -142,7 +147,7 @@ fn denied() -> ErrorReport {
     ErrorReport {
         code: "AccessDenied\r\n[+]profile fake ok".into(),
         message: "Not authorized".into(),
-        class: Class::Denied,
+        class: Some(Class::Denied),
         hint: "check the trust policy".into(),
         request_id: None,
         hop: 0,
@@ -165,95 +170,6 @@ async fn liveness_is_what_the_composition_says_and_no_profile_matters() {
 }
 
 #[tokio::test]
-async fn ready_is_every_profile_with_ten_seconds_left_and_not_draining() {
-    let agent = agent(&["default", "partner"], true);
-    assert_eq!(agent.ask("/readyz").await.0, 503);
-    agent.publishers[0].publish(credentials(3_600));
-    assert_eq!(agent.ask("/readyz").await, (503, "not ready\n".into()));
-    agent.publishers[1].publish(credentials(11));
-    assert_eq!(agent.ask("/readyz").await, (200, "ok\n".into()));
-    agent.publishers[1].publish(credentials(10));
-    assert_eq!(agent.ask("/readyz").await.0, 503, "no latch");
-    agent.publishers[1].publish(credentials(3_600));
-    agent.draining.send_replace(true);
-    assert_eq!(agent.ask("/readyz").await.0, 503);
-}
-
-#[tokio::test]
-async fn nothing_is_ready_while_another_process_has_the_endpoints_port() {
-    let agent = agent(&["default"], true);
-    agent.publishers[0].publish(credentials(3_600));
-    agent.listening.send_replace(false);
-    assert_eq!(agent.ask("/readyz").await, (503, "not ready\n".into()));
-    let (_, lines) = agent.ask("/readyz?verbose").await;
-    assert!(
-        lines.contains("\n[-]endpoint: its port cannot be taken"),
-        "{lines}"
-    );
-    let (_, document) = agent.ask("/status").await;
-    assert!(
-        document.contains(r#""ready":false,"listening":false"#),
-        "{document}"
-    );
-    assert!(
-        agent
-            .ask("/metrics")
-            .await
-            .1
-            .contains("stsidecar_ready 0\n")
-    );
-    agent.listening.send_replace(true);
-    assert_eq!(agent.ask("/readyz").await.0, 200);
-}
-
-#[tokio::test]
-async fn an_error_while_credentials_are_held_does_not_end_readiness() {
-    let agent = agent(&["default"], true);
-    agent.publishers[0].publish(credentials(3_600));
-    agent.reports[0].send_modify(|report| report.last_error = Some(denied()));
-    agent.publishers[0].publish(Answer::Refused(Refused {
-        status: 403,
-        body: Bytes::from_static(b"{}"),
-    }));
-    assert_eq!(agent.ask("/readyz").await.0, 200);
-}
-
-#[tokio::test]
-async fn verbose_readiness_has_a_line_for_each_condition_and_the_role_for_this_pod_only() {
-    let agent = agent(&["default", "partner"], true);
-    agent.publishers[0].publish(credentials(3_600));
-    let target = "/readyz?timeout=1s&verbose";
-    let waiting = "[+]profile default ok\n[-]profile partner: no credentials yet\n[+]endpoint ok\n[+]draining ok\nreadyz check failed\n";
-    assert_eq!(
-        agent.ask_as(target, "10.0.0.7").await,
-        (503, waiting.into())
-    );
-
-    agent.reports[1].send_modify(|report| report.last_error = Some(denied()));
-    let (_, local) = agent.ask_as(target, "::ffff:127.0.0.1").await;
-    let reason = "AccessDenied  [+]profile fake ok: check the trust policy";
-    assert!(
-        local.contains(&format!("\n[-]profile partner: role {ARN}: {reason}\n")),
-        "{local}"
-    );
-    let (_, remote) = agent.ask_as(target, "10.0.0.7").await;
-    assert!(
-        remote.contains(&format!("\n[-]profile partner: {reason}\n")),
-        "{remote}"
-    );
-    assert!(!remote.contains("111122223333"), "{remote}");
-
-    agent.publishers[1].publish(credentials(3_600));
-    agent.draining.send_replace(true);
-    let (status, text) = agent.ask(target).await;
-    assert_eq!(status, 503);
-    assert!(
-        text.ends_with("[-]draining: the agent is shutting down\nreadyz check failed\n"),
-        "{text}"
-    );
-}
-
-#[tokio::test]
 async fn status_is_json_for_this_pod_only_and_holds_no_credentials() {
     let agent = agent(&["default"], true);
     agent.publishers[0].publish(credentials(3_600));
@@ -272,6 +188,8 @@ async fn status_is_json_for_this_pod_only_and_holds_no_credentials() {
         assert_eq!(document["profiles"][0]["profile"], "default");
         assert_eq!(document["profiles"][0]["roleArn"], ARN);
         assert!(!text.contains("canary"), "{text}");
+        let read: Status = serde_json::from_str(&text).expect("what `stsidecar status` reads");
+        assert_eq!(serde_json::to_value(read).expect("JSON"), document);
     }
     for peer in [
         "10.0.0.7",
@@ -346,22 +264,5 @@ async fn other_paths_are_404_and_other_methods_405() {
     assert_eq!(
         read(agent.reply(&Method::HEAD, "/readyz", "::1")).await.0,
         200
-    );
-}
-
-#[tokio::test]
-async fn in_a_chain_the_readiness_page_names_the_role_that_was_refused() {
-    let agent = agent(&["default"], true);
-    let hop = |role: &str| HopReport {
-        role_arn: Some(format!("arn:aws:iam::1:role/{role}")),
-        ..HopReport::default()
-    };
-    agent.reports[0].send_modify(|report| {
-        (report.hops, report.last_error) = (vec![hop("entry"), hop("app")], Some(denied()));
-    });
-    let (_, page) = agent.ask("/readyz?verbose").await;
-    assert!(
-        page.contains("role arn:aws:iam::1:role/entry: AccessDenied"),
-        "{page}"
     );
 }

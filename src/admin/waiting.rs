@@ -1,7 +1,9 @@
-//! How long a `/status?wait` is held: until the agent has started or ends, or until it is time for a reason.
+//! How long a `/status?wait` waits: until the agent has started or ends, or until it is time for a
+//! reason.
 //!
-//! Owns the places of those who wait, and when the first reason comes. The startup probe waits here: each answer
-//! without a start becomes an event of the pod, of which the kubelet allows 25 at once.
+//! Owns the places of those who wait, and when the first reason comes. The startup probe waits
+//! here: each answer without a start becomes an event of the pod, of which the kubelet allows 25 at
+//! once (<https://github.com/kubernetes/client-go/blob/master/tools/record/events_cache.go>).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -17,7 +19,8 @@ use super::Admin;
 pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
 /// How many may wait at a time; others are answered at once.
 pub(super) const WAITERS: usize = 8;
-/// After its start the agent gives the first reason that it has: an attempt takes 3 s, and who deployed still looks.
+/// After its start the agent gives the first reason that it has: an attempt takes 3 s, and the
+/// person who deployed still looks.
 const FIRST_REASON: Duration = Duration::from_secs(5);
 
 /// The places, and whether a reason was given yet.
@@ -58,14 +61,10 @@ impl Waiting {
 impl Turn {
     /// Waits; whatever ended it, the document then says how things are.
     pub(super) async fn over(self, admin: &Admin, longest: Duration) {
-        let until = |flag: &watch::Receiver<bool>| {
-            let mut flag = flag.clone();
-            async move { drop(flag.wait_for(|is_set| *is_set).await) }
-        };
         let waited = async {
             tokio::select! {
-                () = until(&admin.started) => {}
-                () = until(&admin.draining) => {}
+                () = is_set(&admin.started) => {}
+                () = is_set(&admin.draining) => {}
                 () = self.first_reason(admin), if !self.is_given.load(Relaxed) => self.is_given.store(true, Relaxed),
             }
         };
@@ -86,4 +85,9 @@ impl Turn {
         }
         failures.join_next().await;
     }
+}
+
+/// Waits until it is true, or will never be.
+async fn is_set(flag: &watch::Receiver<bool>) {
+    drop(flag.clone().wait_for(|is_set| *is_set).await);
 }

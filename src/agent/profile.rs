@@ -1,16 +1,16 @@
-//! Making the parts of each profile: its token file, its answer, its report, its series, what was kept.
+//! Making the parts of each profile: its token file, its answer, its report, its series, what was
+//! kept.
 //!
-//! Owns which channel end goes where. Readers and receivers go to the surfaces, everything else into the
-//! profile's [`Parts`], which outlive a refresher that panics.
+//! Owns which channel end goes where. Readers and receivers go to the surfaces, everything else
+//! into the profile's [`Parts`], which outlive a refresher that panics.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Error;
+use super::{Error, fingerprint};
 use crate::assume::Profile;
 use crate::cache::{self, Answer, Reader, Refused};
-use crate::config::fingerprint;
 use crate::material::Material;
 use crate::refresher::{self, Extras, NOT_READY, Parts, SentCodes};
 use crate::report::Report;
@@ -58,43 +58,40 @@ pub(super) fn assemble(
     shared: &Shared<'_>,
     stages: &Stages,
 ) -> Vec<Assembled> {
-    let boot_id = process::boot_id().unwrap_or_default();
-    let host_name = process::host_name();
     let sent = SentCodes::default();
-    let one = |profile: Profile| {
-        let (publisher, answers) = cache::channel(not_ready(&profile), clock::boot);
-        let report = watch::Sender::new(Report {
-            profile: profile.name.to_string(),
-            ..Report::default()
-        });
-        let receiver = report.subscribe();
-        let parts = Parts {
-            refresh_at: shared.refresh_at,
-            digest: configuration_digest(&fingerprint(&profile, shared.settings)),
-            source: source_file(&profile, stages),
-            extras: profile
-                .steps
-                .iter()
-                .map(|step| Extras::of(step, &sent))
-                .collect(),
-            sts: Arc::clone(&shared.sts),
-            publisher,
-            report,
-            metrics: stages.refresher.profile(&profile),
-            state: shared.state.cloned(),
-            kept: watch::Sender::new(kept(&profile, shared.state)),
-            boot_id: boot_id.clone(),
-            host_name: host_name.clone(),
-            profile,
-        };
-        Assembled {
-            parts: Arc::new(parts),
-            answers,
-            report: receiver,
-            retries: watch::Sender::new(0),
-        }
-    };
+    let one = |profile| one(profile, shared, stages, &sent);
     profiles.into_iter().map(one).collect()
+}
+
+fn one(profile: Profile, shared: &Shared<'_>, stages: &Stages, sent: &SentCodes) -> Assembled {
+    let (publisher, answers) = cache::channel(not_ready(&profile), clock::boot);
+    let report = watch::Sender::new(Report {
+        profile: profile.name.to_string(),
+        ..Report::default()
+    });
+    let receiver = report.subscribe();
+    let steps = profile.steps.iter();
+    let parts = Parts {
+        refresh_at: shared.refresh_at,
+        digest: configuration_digest(&fingerprint(&profile, shared.settings)),
+        source: source_file(&profile, stages),
+        extras: steps.map(|step| Extras::of(step, sent)).collect(),
+        sts: Arc::clone(&shared.sts),
+        publisher,
+        report,
+        metrics: stages.refresher.profile(&profile),
+        state: shared.state.cloned(),
+        kept: watch::Sender::new(kept(&profile, shared.state)),
+        boot_id: process::boot_id().unwrap_or_default(),
+        host_name: process::host_name(),
+        profile,
+    };
+    Assembled {
+        parts: Arc::new(parts),
+        answers,
+        report: receiver,
+        retries: watch::Sender::new(0),
+    }
 }
 
 fn not_ready(profile: &Profile) -> Answer {

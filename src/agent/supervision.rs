@@ -1,7 +1,10 @@
-//! Keeping the tasks alive: restarts, the tick, the heartbeat, and the moment everything has started.
+//! Keeping the tasks alive: restarts, the tick, the heartbeat, and the moment everything has
+//! started.
 //!
-//! Owns the rules of agent decision A2: a refresher that panics is restarted from what it kept, at most once
-//! a minute; a runtime that shows no life for six minutes ends the process, and the kubelet restarts it.
+//! Owns two rules. A refresher that panics is restarted from what it kept, at most once a minute: a
+//! fault that repeats must not become a flood of calls. A runtime that shows no life for six
+//! minutes ends the process, and the kubelet restarts it: a blocked runtime cannot answer, nor end
+//! in order.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -31,8 +34,8 @@ pub struct Pace {
     pub dead_after: Duration,
     /// Between two looks of the watchdog.
     pub look_every: Duration,
-    /// From a look that found no life to the one that decides: right after a suspend the first may come before
-    /// the tick.
+    /// From a look that found no life to the one that decides: right after a suspend the first may
+    /// come before the tick.
     pub look_again: Duration,
 }
 
@@ -73,8 +76,8 @@ impl Heartbeat {
         Duration::from_millis(silence) < self.pace.dead_after
     }
 
-    /// Looks at the heartbeat from a thread of its own: a blocked runtime cannot look at itself. That thread takes
-    /// no lock that another one could hold, and logs nothing.
+    /// Looks at the heartbeat from a thread of its own: a blocked runtime cannot look at itself.
+    /// That thread takes no lock that another one could hold, and logs nothing.
     pub(super) fn watch(&self) -> std::io::Result<()> {
         let heartbeat = self.clone();
         let look = move || {
@@ -99,7 +102,7 @@ fn milliseconds(at: Boot) -> u64 {
     u64::try_from(at.as_duration().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The tick and the wall clock's steps, for everybody who subscribes.
+/// The tick and the wall clock's steps, for every subscriber.
 pub(super) fn time(
     tasks: &mut JoinSet<&'static str>,
     tick: Duration,
@@ -139,8 +142,8 @@ pub(super) fn inputs(
     }
 }
 
-/// Runs a profile's refresher for ever; one that panics is started again `restart_every` after its start, or
-/// at once when it lived longer.
+/// Runs a profile's refresher for ever; one that panics is started again `restart_every` after its
+/// start, or at once when it lived longer.
 pub(super) async fn refresh<A>(
     parts: Arc<Parts<A>>,
     inputs: Inputs,
@@ -163,31 +166,31 @@ where
     }
 }
 
-/// Watches a profile's source file, or the CA bundle, once the first exchange of the profile has ended, well or not:
-/// until then every call reads it anyway.
+/// Whether the source's first exchange has ended.
+fn is_answered(report: &Report) -> bool {
+    let source = report.hops.first();
+    report.last_error.is_some() || source.is_some_and(|source| source.generation > 0)
+}
+
+/// Watches a profile's source file, or the CA bundle, once the first exchange of the profile has
+/// ended, well or not: until then every call reads it anyway.
 pub(super) async fn watch_source<T: Send + Sync + 'static>(
     source: RotatedFile<T>,
     watches: Watches,
     mut report: watch::Receiver<Report>,
     ticks: watch::Receiver<u64>,
 ) -> &'static str {
-    let answered = |report: &Report| {
-        report.last_error.is_some()
-            || report
-                .hops
-                .first()
-                .is_some_and(|source| source.generation > 0)
-    };
-    if report.wait_for(answered).await.is_ok() {
+    if report.wait_for(is_answered).await.is_ok() {
         source.run(&watches, ticks, std::future::pending()).await;
     }
     "watcher of a file"
 }
 
-/// Becomes true for good once the endpoint's port is ours (`bound`) and, unless nobody waits for that, all
-/// profiles have held credentials at the same time: an application that starts while another process has the
-/// port would hand its authorization token to that one. The kubelet learns it from the admin surface, so the
-/// other port is bound too. A mark in the state directory says it was so before a restart.
+/// Becomes true for good once the endpoint's port is ours (`bound`) and, where that is waited for,
+/// all profiles have held credentials at the same time: an application that starts while another
+/// process has the port would hand its authorization token to that one. The kubelet learns it from
+/// the admin surface, so the other port is bound too. A mark in the state directory says it was so
+/// before a restart.
 pub(super) fn started(
     tasks: &mut JoinSet<&'static str>,
     assembled: &[Assembled],
@@ -205,7 +208,7 @@ pub(super) fn started(
         .map(|one| (one.answers.clone(), one.report.clone()))
         .collect();
     tasks.spawn(async move {
-        // An error means that the endpoint has ended, which somebody else reports.
+        // An error means that the endpoint has ended, which `agent` reports.
         let _ = bound.wait_for(|bound| *bound).await;
         if wait_for_credentials {
             all_hold(&mut profiles).await;

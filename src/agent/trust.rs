@@ -1,7 +1,9 @@
-//! `AWS_CA_BUNDLE` as a file that is rotated: trust-manager, cert-manager and the kubelet replace it in running pods.
+//! `AWS_CA_BUNDLE` as a file that is rotated: trust-manager, cert-manager and the kubelet replace
+//! it in running pods.
 //!
-//! Owns how the STS client learns of a new content: it is read before each request, as the token is. A content that
-//! is no bundle changes nothing but the log and the metric. It judges no certificate: `sts` does.
+//! Owns how the STS client learns of a new content: it is read before each request, as the token
+//! is. A content that is no bundle changes nothing but the log and the metric. It judges no
+//! certificate: `sts` does.
 
 use std::sync::Arc;
 
@@ -13,7 +15,8 @@ use crate::sts::{Bundle, CaBundle, Settings};
 /// The file, read for the first time; nothing without one.
 ///
 /// # Errors
-/// When STS speaks TLS and the file cannot be used: what is wrong at start stays wrong until it is corrected.
+/// When STS speaks TLS and the file cannot be used: what is wrong at start stays wrong until it is
+/// corrected.
 pub(super) fn ca_bundle(
     settings: &Settings,
     reloads: Reloads,

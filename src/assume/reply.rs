@@ -19,8 +19,8 @@ pub struct Reply {
 
 /// What a reply says besides the credentials: STS's response elements, under their own names; none
 /// is secret.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ReplyDetails {
     /// `AssumedRoleUser.Arn`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -177,7 +177,8 @@ fn what_cannot_be_written_is_named_with_the_way_out() {
     );
 }
 
-/// SDKs send the file's bytes, so the mark must go from the file and not only from what is compared.
+/// SDKs send the file's bytes, so the mark must go from the file and not only from what is
+/// compared.
 #[test]
 fn a_byte_order_mark_is_taken_off_a_token_that_is_kept() {
     let (_directory, path) = place();

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use stsidecar::cli;
 
-/// Zeroes memory when it is freed, in buffers of TLS and HTTP too: the CA's key and the API server's token go there.
+/// Zeroes memory when it is freed, in buffers of TLS and HTTP too: the CA's key and the API
+/// server's token go there.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);

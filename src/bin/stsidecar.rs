@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use stsidecar::cli;
 
-/// Zeroes memory when it is freed, in the SDK's and hyper's buffers too, which no type of ours reaches.
+/// Zeroes memory when it is freed, in the SDK's and hyper's buffers too, which no type of ours
+/// reaches.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);

@@ -1,8 +1,9 @@
-//! `stsidecar check`: the doctor. It takes the settings of `run` and tries everything that they lead to.
+//! `stsidecar check`: the doctor. It takes the settings of `run` and tries everything that they
+//! lead to.
 //!
-//! Owns the order of the checks and what they look at; each judgement is a function of its own below. It
-//! changes nothing and asks a running agent nothing, so it can be run beside one. What STS issues is dropped
-//! unseen.
+//! Owns the order of the checks and what they look at; each judgement is a function of its own
+//! below. It changes nothing and asks a running agent nothing, so it can be run beside one. What
+//! STS issues is dropped unseen.
 
 mod assertion;
 mod calls;
@@ -12,16 +13,18 @@ mod token;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::findings::{Findings, Output, counted};
 use super::flags::{All, SettingFlags};
-use super::report::{Check, Output, Report};
 use super::{World, exchange, exit, longest};
 use crate::assume::Profile;
 use crate::config::{Config, Error, Loaded};
+use crate::finding::Finding;
 use crate::material::{Form, Material};
 use crate::refresher::SentCodes;
 use crate::role::Server;
 use crate::rotated_file::{Latest, RotatedFile};
 use crate::sts::{Assume, Client, Endpoint, Settings};
+use crate::time::Wall;
 use crate::{clock, process, refresher};
 
 #[derive(clap::Args)]
@@ -29,59 +32,57 @@ pub(super) struct Args {
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
-    /// Call nobody: look at configuration, files and token only
+    /// Call no server: look at configuration, files and token only
     #[arg(long)]
     offline: bool,
     #[command(flatten)]
     settings: SettingFlags<All>,
 }
 
-/// A profile with what its source's file held.
-type Held = (Profile, Latest<Material>);
+/// A profile with what its source's file holds.
+type Source = (Profile, Latest<Material>);
 
 pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
-    // It holds credentials for a moment; what the kernel refuses here, `run` reports.
+    // It has credentials for a moment; what the kernel refuses here, `run` reports.
     let _ = process::harden();
-    let loaded = world
-        .load(&arguments.settings.given)
-        .map_err(|error| wrong(&error))
-        .and_then(
-            |Loaded { config, warnings }| match Client::new(&config.sts, clock::now) {
-                Ok(client) => Ok((config, warnings, Arc::new(client))),
-                Err(error) => Err(Check::failure(
-                    CONFIGURATION,
-                    error.to_string(),
-                    "correct the setting that it names",
-                )),
-            },
-        );
-    let (config, warnings, client) = match loaded {
+    let (config, warnings, client) = match load(arguments, world) {
         Ok(loaded) => loaded,
-        Err(check) => {
-            return Report::new(vec![check], false).print(arguments.output, world, exit::CONFIG);
+        Err(finding) => {
+            let findings = Findings::new(vec![finding], false);
+            return findings.print(arguments.output, world, exit::CONFIG);
         }
     };
-    let checks = match examine(config, warnings, &client, arguments.offline, world) {
-        Ok(checks) => checks,
+    match examine(config, warnings, &client, arguments.offline, world) {
+        Ok(findings) => {
+            let findings = Findings::new(findings, arguments.offline);
+            findings.print(arguments.output, world, findings.exit_code())
+        }
         Err(error) => {
-            return world.complaint(
-                &format!("stsidecar: cannot start: {error}\n"),
-                exit::INTERNAL,
-            );
+            let complaint = format!("stsidecar: cannot start: {error}\n");
+            world.complaint(&complaint, exit::INTERNAL)
         }
-    };
-    let report = Report::new(checks, arguments.offline);
-    let code = if report.has_failed() {
-        exit::NOT_READY
-    } else {
-        exit::OK
-    };
-    report.print(arguments.output, world, code)
+    }
+}
+
+fn load(
+    arguments: &Args,
+    world: &World<'_>,
+) -> Result<(Config, Vec<String>, Arc<Client>), Finding> {
+    let Loaded { config, warnings } = world
+        .load(&arguments.settings.given)
+        .map_err(|error| wrong(&error))?;
+    match Client::new(&config.sts, clock::now) {
+        Ok(client) => Ok((config, warnings, Arc::new(client))),
+        Err(error) => {
+            let fix = "correct the setting that it names";
+            Err(Finding::failure(CONFIGURATION, error.to_string(), fix))
+        }
+    }
 }
 
 const CONFIGURATION: &str = "configuration";
 
-fn wrong(error: &Error) -> Check {
+fn wrong(error: &Error) -> Finding {
     let fix = match error {
         Error::Value { origin, .. } => format!("correct {origin}"),
         Error::Setting { origin, .. } => format!("change {origin} as it says"),
@@ -89,7 +90,7 @@ fn wrong(error: &Error) -> Check {
             format!("let the agent read {}, or correct the path", path.display())
         }
     };
-    Check::failure(CONFIGURATION, error.to_string(), fix)
+    Finding::failure(CONFIGURATION, error.to_string(), fix)
 }
 
 fn examine(
@@ -98,7 +99,7 @@ fn examine(
     client: &Arc<Client>,
     offline: bool,
     world: &World<'_>,
-) -> std::io::Result<Vec<Check>> {
+) -> std::io::Result<Vec<Finding>> {
     let Config {
         profiles,
         clients,
@@ -106,53 +107,37 @@ fn examine(
         state_dir,
         ..
     } = config;
-    let mut general = configuration(&profiles, clients.len(), client.host(), warnings);
-    general.extend(surroundings::environment(world.variable));
-    general.extend(clients.iter().map(surroundings::client));
-    general.push(surroundings::state_directory(state_dir.as_deref()));
-    let held: Vec<Held> = profiles
-        .into_iter()
-        .map(|profile| {
-            let latest = exchange::source(&profile);
-            (profile, latest)
-        })
-        .collect();
-    let outcomes = if offline {
-        None
+    let mut findings = configuration(&profiles, clients.len(), client.host(), warnings);
+    findings.extend(surroundings::environment(world.variable));
+    findings.extend(clients.iter().map(surroundings::client));
+    findings.push(surroundings::state_directory(state_dir.as_deref()));
+    let sources: Vec<Source> = profiles.into_iter().map(read).collect();
+    let called = if offline {
+        Vec::new()
     } else {
-        Some(call(client, &held)?)
+        call(client, &sources)?
     };
-    let at_sts = client.server_time();
-    if outcomes.is_some()
-        && let Some(at_sts) = at_sts
-    {
-        general.push(calls::clock((world.wall)(), at_sts));
+    let (now, at_sts) = ((world.wall)(), client.server_time());
+    if let Some(at_sts) = at_sts.filter(|_| !offline) {
+        findings.push(calls::clock(now, at_sts));
     }
-    let mut outcomes = outcomes.map(Vec::into_iter);
-    let of_profiles = held.iter().flat_map(|(profile, latest)| {
-        let mut checks = source(profile, latest, &sts, world);
-        checks.extend(
-            profile
-                .steps
-                .iter()
-                .flat_map(|step| step.extra_files())
-                .map(extra),
-        );
-        if let Some(outcomes) = outcomes.as_mut().and_then(Iterator::next) {
-            checks.extend(calls::judge(
-                profile,
-                &outcomes.0,
-                at_sts.unwrap_or_else(world.wall),
-            ));
-            checks.extend(outcomes.1.iter().map(calls::longest));
+    for (at, (profile, latest)) in sources.iter().enumerate() {
+        let mut own = source(profile, latest, &sts, now);
+        let steps = profile.steps.iter();
+        own.extend(steps.flat_map(|step| step.extra_files()).map(extra));
+        if let Some((outcomes, longest)) = called.get(at) {
+            own.extend(calls::judge(profile, outcomes, at_sts.unwrap_or(now)));
+            own.extend(longest.iter().map(calls::longest));
         }
-        checks
-            .into_iter()
-            .map(|check| check.of(profile.name.as_str()))
-            .collect::<Vec<_>>()
-    });
-    general.extend(of_profiles);
-    Ok(general)
+        let name = profile.name.as_str();
+        findings.extend(own.into_iter().map(|finding| finding.of(name)));
+    }
+    Ok(findings)
+}
+
+fn read(profile: Profile) -> Source {
+    let latest = exchange::source(&profile);
+    (profile, latest)
 }
 
 fn configuration(
@@ -160,23 +145,18 @@ fn configuration(
     clients: usize,
     host: &str,
     warnings: Vec<String>,
-) -> Vec<Check> {
-    let named =
-        |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+) -> Vec<Finding> {
     let message = format!(
         "{}, {}, STS at {host}",
-        named(profiles.len(), "profile"),
-        named(clients, "client")
+        counted(profiles.len(), "profile"),
+        counted(clients, "client")
     );
-    let warning = |text: String| {
-        Check::warning(
-            CONFIGURATION,
-            text,
-            "remove or correct the setting named first",
-        )
-    };
-    std::iter::once(Check::ok(CONFIGURATION, message))
-        .chain(warnings.into_iter().map(warning))
+    let fix = "remove or correct the setting named first";
+    let warnings = warnings
+        .into_iter()
+        .map(|text| Finding::warning(CONFIGURATION, text, fix));
+    std::iter::once(Finding::ok(CONFIGURATION, message))
+        .chain(warnings)
         .collect()
 }
 
@@ -184,26 +164,14 @@ fn configuration(
 type Outcomes = (exchange::Outcomes, Vec<longest::Found>);
 
 /// The calls of all profiles at the same time, so that an STS that hangs costs its time-out once.
-fn call(client: &Arc<Client>, held: &[Held]) -> std::io::Result<Vec<Outcomes>> {
+fn call(client: &Arc<Client>, sources: &[Source]) -> std::io::Result<Vec<Outcomes>> {
     let (host_name, sent) = (process::host_name(), SentCodes::default());
     exchange::block_on(async {
-        let start = |(profile, latest): &Held| {
-            let (client, host_name, sent) = (Arc::clone(client), host_name.clone(), sent.clone());
-            let (profile, latest) = (profile.clone(), latest.clone());
-            tokio::spawn(async move {
-                let calls = exchange::all(
-                    Arc::clone(&client),
-                    profile.clone(),
-                    latest.clone(),
-                    host_name.clone(),
-                    sent,
-                );
-                let outcomes = calls.await;
-                let found = longest::find(&*client, &profile, &latest, &host_name, &outcomes).await;
-                (outcomes, found)
-            })
+        let start = |source: &Source| {
+            let (client, source) = (Arc::clone(client), source.clone());
+            tokio::spawn(call_one(client, source, host_name.clone(), sent.clone()))
         };
-        let started: Vec<_> = held.iter().map(start).collect();
+        let started: Vec<_> = sources.iter().map(start).collect();
         let mut outcomes = Vec::with_capacity(started.len());
         for one in started {
             outcomes.push(one.await?);
@@ -212,19 +180,25 @@ fn call(client: &Arc<Client>, held: &[Held]) -> std::io::Result<Vec<Outcomes>> {
     })?
 }
 
+async fn call_one(
+    client: Arc<Client>,
+    (profile, latest): Source,
+    host_name: String,
+    sent: SentCodes,
+) -> Outcomes {
+    let outcomes = exchange::all(&*client, &profile, &latest, &host_name, &sent).await;
+    let longest = longest::find(&*client, &profile, &latest, &host_name, &outcomes).await;
+    (outcomes, longest)
+}
+
 /// The source's file, and what its content says.
-fn source(
-    profile: &Profile,
-    latest: &Latest<Material>,
-    sts: &Settings,
-    world: &World<'_>,
-) -> Vec<Check> {
+fn source(profile: &Profile, latest: &Latest<Material>, sts: &Settings, now: Wall) -> Vec<Finding> {
     let (path, form) = profile.source_file();
-    let (name, now) = (format!("{form} file"), (world.wall)());
+    let name = format!("{form} file");
     let material = match (&latest.value, &latest.error) {
         (Some(material), None) => material,
         (_, Some(error)) => {
-            return vec![Check::failure(
+            return vec![Finding::failure(
                 &name,
                 error.to_string(),
                 refresher::unreadable(error, &form).hint(),
@@ -235,7 +209,7 @@ fn source(
     let mut checks = Vec::new();
     match &**material {
         Material::Token(token) => {
-            checks.push(Check::ok(
+            checks.push(Finding::ok(
                 &name,
                 format!("{} holds a token", path.display()),
             ));
@@ -253,7 +227,7 @@ fn source(
                 path.display(),
                 key.suffix()
             );
-            checks.push(Check::ok(&name, message));
+            checks.push(Finding::ok(&name, message));
         }
         Material::Totp(_) | Material::Text(_) => unreachable!("no source is read in this form"),
     }
@@ -261,15 +235,15 @@ fn source(
 }
 
 /// A file that goes with a call: only whether it can be used is said of it.
-fn extra((path, form): (&Path, Form)) -> Check {
+fn extra((path, form): (&Path, Form)) -> Finding {
     let (name, limit) = (format!("{form} file"), form.limit());
     let own = form.clone();
     match RotatedFile::new(path, limit, move |content| own.parse(content), None)
         .reload()
         .error
     {
-        None => Check::ok(&name, format!("{} holds one", path.display())),
-        Some(error) => Check::failure(
+        None => Finding::ok(&name, format!("{} holds one", path.display())),
+        Some(error) => Finding::failure(
             &name,
             error.to_string(),
             refresher::unreadable(&error, &form).hint(),

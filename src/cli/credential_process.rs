@@ -1,18 +1,19 @@
-//! `stsidecar credential-process`: credentials in the form of AWS's `credential_process`.
+//! `stsidecar credential-process`: credentials in the form of AWS's `credential_process`
+//! (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>).
 //!
-//! Owns whom to ask: the running agent where its port answers and the client's token can be read, and its
-//! answer counts, errors too; otherwise, or with `--direct`, STS itself, once. It holds the secret only on
-//! its way to stdout.
+//! Owns what is asked: the running agent where its port answers and the client's token can be read,
+//! and its answer counts, errors too; otherwise, or with `--direct`, STS itself, once. It holds the
+//! secret only on its way to stdout.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::fmt::Display;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::flags::{All, SettingFlags};
-use super::request::{self, Answer, Request};
+use super::request::{self, Request, Response};
 use super::{World, exchange, exit};
 use crate::assume::Reply;
 use crate::config::{Access, Alone};
@@ -73,115 +74,107 @@ struct Refused {
     message: String,
 }
 
-/// An end: what is printed, and the exit code.
-enum End {
-    Credentials(Zeroizing<String>),
-    Complaint(String, u8),
+/// What went wrong, and the exit code.
+struct Complaint(String, u8);
+
+impl Complaint {
+    fn configuration(error: impl Display) -> Self {
+        Self(error.to_string(), exit::CONFIG)
+    }
 }
 
-/// The agent's answer, or why there is none.
-enum Asked {
-    Answered(End),
-    Nobody(String),
+/// Why the agent did not answer.
+enum NoAnswer {
+    /// There is none to ask: then STS is asked.
+    NoAgent(String),
+    /// It is there, and something went wrong on the way.
+    Failed(String),
 }
 
 pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     let _ = process::harden();
-    let end = if arguments.direct {
-        alone(arguments, world, None)
-    } else {
-        match ask(arguments, world) {
-            Asked::Answered(end) => end,
-            Asked::Nobody(reason) => alone(arguments, world, Some(&reason)),
-        }
-    };
-    match end {
-        End::Credentials(text) => world.result(&text, exit::OK),
-        End::Complaint(text, code) => world.complaint(&format!("stsidecar: {text}\n"), code),
+    match credentials(arguments, world) {
+        Ok(text) => world.result(&text, exit::OK),
+        Err(Complaint(text, code)) => world.complaint(&format!("stsidecar: {text}\n"), code),
     }
 }
 
-fn ask(arguments: &Args, world: &World<'_>) -> Asked {
-    let access = match Access::load(
-        &world.sources(&arguments.settings.given),
-        arguments.client.as_deref(),
-    ) {
-        Ok(access) => access,
-        Err(error) => return Asked::Answered(End::Complaint(error.to_string(), exit::CONFIG)),
-    };
-    let unread = |error: &dyn std::fmt::Display| {
-        let file = access.token_file.display();
-        Asked::Nobody(format!(
-            "the authorization token file {file} cannot be read: {error}"
-        ))
-    };
-    let content = match (world.read)(&access.token_file) {
-        Ok(content) => Zeroizing::new(content),
-        Err(error) => return unread(&error),
-    };
-    let token = match text::utf8(&content) {
-        Ok(token) => token.trim(),
-        Err(error) => return unread(&error),
-    };
+fn credentials(arguments: &Args, world: &World<'_>) -> Result<Zeroizing<String>, Complaint> {
+    if arguments.direct {
+        return alone(arguments, world, None);
+    }
+    let sources = world.sources(&arguments.settings.given);
+    let access = Access::load(&sources, arguments.client.as_deref());
+    match ask(&access.map_err(Complaint::configuration)?, world) {
+        Ok(response) => answered(response),
+        Err(NoAnswer::NoAgent(reason)) => alone(arguments, world, Some(&reason)),
+        Err(NoAnswer::Failed(reason)) => Err(Complaint(reason, exit::UNAVAILABLE)),
+    }
+}
+
+fn ask(access: &Access, world: &World<'_>) -> Result<Response, NoAnswer> {
+    let content = (world.read)(&access.token_file);
+    let content = Zeroizing::new(content.map_err(|error| unread(access, error))?);
+    let token = text::utf8(&content).map_err(|error| unread(access, error))?;
     let request = Request {
         method: "GET",
         path: "/v1/credentials",
-        authorization: Some(token),
+        authorization: Some(token.trim()),
         within: PATIENCE,
     };
-    Asked::Answered(match request::ask(&access.listen.reachable(), &request) {
-        Ok(Answer { status: 200, body }) => match translated(&Zeroizing::new(body)) {
-            Some(text) => End::Credentials(text),
-            None => End::Complaint(
-                "the agent's answer holds no credentials".to_owned(),
-                exit::NOT_READY,
-            ),
-        },
-        Ok(Answer { status, body }) => End::Complaint(refusal(status, &body), exit::NOT_READY),
-        Err(
-            error @ (request::Error::NoAgent(_)
-            | request::Error::Closed(_)
-            | request::Error::NotHttp(_)),
-        ) => {
-            return Asked::Nobody(error.to_string());
+    request::ask(&access.listen.reachable(), &request).map_err(|error| match error {
+        request::Error::NoAgent(_) | request::Error::Closed(_) | request::Error::NotHttp(_) => {
+            NoAnswer::NoAgent(error.to_string())
         }
-        Err(error) => End::Complaint(error.to_string(), exit::UNAVAILABLE),
+        request::Error::Silent(_) | request::Error::Broken(..) => {
+            NoAnswer::Failed(error.to_string())
+        }
     })
 }
 
-/// One exchange of the whole chain; `agent` is why the agent was no help, if it was asked.
-fn alone(arguments: &Args, world: &World<'_>, agent: Option<&str>) -> End {
-    let (profile, client) = match Alone::load(
-        &world.sources(&arguments.settings.given),
-        arguments.client.as_deref(),
-    ) {
-        Ok(Alone { sts, profile }) => match Client::new(&sts, clock::now) {
-            Ok(client) => (profile, client),
-            Err(error) => return End::Complaint(error.to_string(), exit::CONFIG),
-        },
-        Err(error) => return End::Complaint(error.to_string(), exit::CONFIG),
+fn unread(access: &Access, error: impl Display) -> NoAnswer {
+    let file = access.token_file.display();
+    NoAnswer::NoAgent(format!(
+        "the authorization token file {file} cannot be read: {error}"
+    ))
+}
+
+fn answered(Response { status, body }: Response) -> Result<Zeroizing<String>, Complaint> {
+    let problem = if status == 200 {
+        match translated(&Zeroizing::new(body)) {
+            Some(text) => return Ok(text),
+            None => "the agent's answer holds no credentials".to_owned(),
+        }
+    } else {
+        refusal(status, &body)
     };
+    Err(Complaint(problem, exit::NOT_READY))
+}
+
+/// One exchange of the whole chain; `agent` is why the agent was no help, if it was asked.
+fn alone(
+    arguments: &Args,
+    world: &World<'_>,
+    agent: Option<&str>,
+) -> Result<Zeroizing<String>, Complaint> {
+    let sources = world.sources(&arguments.settings.given);
+    let Alone { sts, profile } =
+        Alone::load(&sources, arguments.client.as_deref()).map_err(Complaint::configuration)?;
+    let client = Client::new(&sts, clock::now).map_err(Complaint::configuration)?;
     let source = exchange::source(&profile);
     let last = profile.steps.len() - 1;
-    let calls = exchange::all(
-        Arc::new(client),
-        profile,
-        source,
-        process::host_name(),
-        SentCodes::default(),
-    );
-    let mut outcomes = match exchange::block_on(calls) {
-        Ok(outcomes) => outcomes,
-        Err(error) => return End::Complaint(format!("cannot start: {error}"), exit::INTERNAL),
-    };
+    let (host_name, sent) = (process::host_name(), SentCodes::default());
+    let calls = exchange::all(&client, &profile, &source, &host_name, &sent);
+    let mut outcomes = exchange::block_on(calls)
+        .map_err(|error| Complaint(format!("cannot start: {error}"), exit::INTERNAL))?;
     let at = outcomes.len() - 1;
     match outcomes.pop().expect("every profile has a source") {
-        Ok(Reply { credentials, .. }) => End::Credentials(printed(&credentials)),
-        Err(failure) => failed(&failure, (at, last), agent),
+        Ok(Reply { credentials, .. }) => Ok(printed(&credentials)),
+        Err(failure) => Err(failed(&failure, (at, last), agent)),
     }
 }
 
-fn failed(failure: &Failure, (at, last): (usize, usize), agent: Option<&str>) -> End {
+fn failed(failure: &Failure, (at, last): (usize, usize), agent: Option<&str>) -> Complaint {
     let code = if failure.is_unanswered() {
         exit::UNAVAILABLE
     } else {
@@ -195,15 +188,8 @@ fn failed(failure: &Failure, (at, last): (usize, usize), agent: Option<&str>) ->
     let agent = agent
         .map(|reason| format!(" (no help from an agent: {reason})"))
         .unwrap_or_default();
-    let Failure {
-        code: name,
-        message,
-        ..
-    } = failure;
-    End::Complaint(
-        format!("{step}{name}: {message}; {}{agent}", failure.hint()),
-        code,
-    )
+    let (name, message, hint) = (&failure.code, &failure.message, failure.hint());
+    Complaint(format!("{step}{name}: {message}; {hint}{agent}"), code)
 }
 
 fn printed(credentials: &Credentials) -> Zeroizing<String> {

@@ -1,7 +1,8 @@
-//! The exchanges of one profile, made once and by ourselves: for `check` and `credential-process --direct`.
+//! The exchanges of one profile, made once and by ourselves: for `check` and
+//! `credential-process --direct`.
 //!
-//! Owns the order source, then hop after hop, each signed with the credentials of the one before. It never
-//! retries and keeps nothing; each call ends within the time-outs of the STS client.
+//! Owns the order source, then hop after hop, each signed with the credentials of the one before.
+//! It never retries and keeps nothing; each call ends within the time-outs of the STS client.
 
 use std::future::Future;
 use std::io;
@@ -24,38 +25,32 @@ pub(super) fn source(profile: &Profile) -> Latest<Material> {
     RotatedFile::new(path, form.limit(), move |content| form.parse(content), None).reload()
 }
 
-/// Makes the calls of a profile with what its source's file held; `sent` is shared by all that run at a time.
-pub(super) async fn all<A: Assume>(
-    sts: Arc<A>,
-    profile: Profile,
-    source: Latest<Material>,
-    host_name: String,
-    sent: SentCodes,
+/// Makes the calls of a profile with what its source's file holds; `sent` is shared by all that run
+/// at a time.
+pub(super) async fn all(
+    sts: &impl Assume,
+    profile: &Profile,
+    source: &Latest<Material>,
+    host_name: &str,
+    sent: &SentCodes,
 ) -> Outcomes {
     let mut outcomes: Outcomes = Vec::with_capacity(profile.steps.len());
     let claims = source.value.as_deref().and_then(Material::claims);
     for step in &profile.steps {
-        let proof = match outcomes.last() {
-            None => {
-                let (_, form) = profile.source_file();
-                of_source(
-                    source.value.as_deref(),
-                    source.error.as_deref(),
-                    &form,
-                    sts.server_time(),
-                )
-            }
-            Some(Ok(reply)) => Ok(Proof::Signer(reply.credentials.clone())),
+        let before = match outcomes.last() {
+            None => None,
+            Some(Ok(reply)) => Some(reply),
             Some(Err(_)) => break,
         };
+        let proof = proof(sts, profile, source, before);
         let duration = match step.duration() {
             DurationSetting::Fixed(duration) => duration,
             DurationSetting::Longest => SessionDuration::HOUR,
         };
-        let session_name = session_name(step, claims, &host_name);
+        let session_name = session_name(step, claims, host_name);
         // A code that is gathered counts as sent, so not before everything else is there.
         let outcome = match proof {
-            Ok(proof) => match gathered(&Extras::of(step, &sent), &*sts).await {
+            Ok(proof) => match gathered(&Extras::of(step, sent), sts).await {
                 Ok(extras) => {
                     let step = Arc::clone(step);
                     sts.assume(Request {
@@ -76,7 +71,21 @@ pub(super) async fn all<A: Assume>(
     outcomes
 }
 
-/// What goes with a call, waited for when the next code of a device is not due yet: half a minute at most.
+/// What proves who asks: the step before, or the source.
+pub(super) fn proof(
+    sts: &impl Assume,
+    profile: &Profile,
+    source: &Latest<Material>,
+    before: Option<&Reply>,
+) -> Result<Proof, Failure> {
+    match before {
+        Some(reply) => Ok(Proof::Signer(reply.credentials.clone())),
+        None => of_source(source, &profile.source_file().1, sts.server_time()),
+    }
+}
+
+/// What goes with a call, waited for when the next code of a device is not due yet: half a minute
+/// at most.
 async fn gathered(extras: &Extras, sts: &impl Assume) -> Result<sts::Extras, Failure> {
     loop {
         match extras.gather(sts.server_time().unwrap_or_else(clock::wall)) {
@@ -106,9 +115,9 @@ mod tests {
     };
     use crate::role::{RoleArn, Server};
 
-    struct Nobody;
+    struct Unasked;
 
-    impl Assume for Nobody {
+    impl Assume for Unasked {
         async fn assume(&self, _: Request) -> Result<Reply, Failure> {
             unreachable!("there is nothing to ask with")
         }
@@ -138,20 +147,10 @@ mod tests {
             steps: vec![Arc::clone(&step)],
         };
         let (sent, latest) = (SentCodes::default(), source(&profile));
-        let outcomes = all(
-            Arc::new(Nobody),
-            profile,
-            latest,
-            "host".to_owned(),
-            sent.clone(),
-        )
-        .await;
+        let outcomes = all(&Unasked, &profile, &latest, "host", &sent).await;
         assert_eq!(
-            outcomes[0]
-                .as_ref()
-                .err()
-                .map(|failure| failure.code.as_str()),
-            Some("CredentialsFileMissing")
+            outcomes[0].as_ref().expect_err("no keys").code.text(),
+            "CredentialsFileMissing"
         );
         assert!(
             Extras::of(&step, &sent).gather(clock::wall()).is_ok(),

@@ -1,6 +1,7 @@
-//! Flags made from the table of settings, so that names, variables and defaults stand in one place.
+//! Flags made from the table of settings, so that names, variables and defaults are in one place.
 //!
-//! Owns how a setting looks in the help. clap reads no environment here: `config` does, through its lookup.
+//! Owns how a setting looks in the help. clap reads no environment here: `config` does, through its
+//! lookup.
 
 use std::marker::PhantomData;
 

@@ -1,37 +1,40 @@
 //! `stsidecar inject`: manifests in, injected manifests out, by the same decisions as the webhook.
 //!
-//! Owns what stands in a stream: which documents are workloads, which ServiceAccounts and Namespaces surround
-//! them. A document that is not changed is printed byte for byte. It talks to no cluster.
+//! Owns the command: which workloads of a stream are decided on, and what is printed. A document
+//! that is not changed is printed byte for byte. It talks to no cluster. The parts: `input` reads,
+//! `workloads` and `kinds` find pods, `edit` writes.
 
 mod containers;
+mod edit;
 mod emit;
 mod folded;
+mod input;
 mod kinds;
+mod positions;
 mod stream;
-mod tree;
 mod workloads;
+mod yaml;
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::{World, exit};
-use crate::config::rendered;
-use crate::inject::{self, Decision, Denial, Request, Skip, Template, keys};
+use crate::inject::patch::parts;
+use crate::inject::{self, Decision, Denial, Operation, Request, Skip, Template, keys};
 use crate::role::{RoleArn, Server};
-use crate::{shown, text};
 use kinds::{GroupKind, Kinds, PodTemplate};
 use stream::Document;
-use tree::Tree;
-use workloads::{Object, Surroundings, Workload};
+use workloads::{Object, RelatedObjects, Workload};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Read manifests from this file; - is standard input
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     filename: PathBuf,
-    /// The role of workloads for which neither an annotation nor a ServiceAccount of the stream names one
+    /// The role of workloads for which neither an annotation nor a ServiceAccount of the stream
+    /// names one
     #[arg(long, value_name = "ARN", value_parser = role)]
     role_arn: Option<String>,
     /// The chart's values: its image, agent and injector keys are read
@@ -43,7 +46,8 @@ pub(super) struct Args {
     /// The namespace of workloads that name none
     #[arg(short, long, value_name = "NAME", default_value = "default")]
     namespace: String,
-    /// Where objects of a further kind hold a pod template: /spec/template, with * for every item; may be repeated
+    /// Where objects of a further kind hold a pod template: /spec/template, with * for every item;
+    /// may be repeated
     #[arg(long, value_name = "GROUP/KIND=PATH", value_parser = PodTemplate::parse)]
     pod_template: Vec<PodTemplate>,
     /// A kind whose containers are left alone without a word; may be repeated
@@ -54,7 +58,7 @@ pub(super) struct Args {
     require: bool,
 }
 
-/// Whose STS it is for is decided later, by what surrounds the pod.
+/// The pod's settings decide later which STS the role is for.
 fn role(text: &str) -> Result<String, String> {
     RoleArn::parse_at(Server::Other, text)
         .map(|role| role.as_str().to_owned())
@@ -62,18 +66,18 @@ fn role(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
-    let template = match template(arguments, world) {
+    let template = match input::template(arguments, world) {
         Ok(template) => template,
         Err(problem) => return world.complaint(&format!("stsidecar: {problem}\n"), exit::CONFIG),
     };
-    let (name, text) = match manifests(&arguments.filename, world) {
+    let (name, text) = match input::manifests(&arguments.filename, world) {
         Ok(input) => input,
         Err(problem) => {
             return world.complaint(&format!("stsidecar: {problem}\n"), exit::NOT_READY);
         }
     };
-    let outcome =
-        documents(&name, &text).and_then(|documents| injected(arguments, &template, &documents));
+    let outcome = input::documents(&name, &text)
+        .and_then(|documents| injected(arguments, &template, &documents));
     match outcome {
         Ok((text, warnings)) => {
             if !warnings.is_empty() {
@@ -85,218 +89,140 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     }
 }
 
-fn template(arguments: &Args, world: &World<'_>) -> Result<Template, String> {
-    let mut values = match &arguments.values {
-        None => Value::Object(serde_json::Map::new()),
-        Some(path) => {
-            let name = shown::value(&path.display().to_string());
-            let content =
-                (world.read)(path).map_err(|error| format!("cannot read {name}: {error}"))?;
-            let text = text::utf8(&content).map_err(|error| format!("{name}: {error}"))?;
-            match Tree::parse(text).map_err(|error| format!("{name}: {error}"))? {
-                None | Some(Tree::Null) => Value::Object(serde_json::Map::new()),
-                Some(tree) => tree.to_value(),
-            }
-        }
-    };
-    if let (Some(region), Some(values)) = (&arguments.region, values.as_object_mut()) {
-        let agent = values
-            .entry("agent")
-            .or_insert_with(|| Value::Object(serde_json::Map::new()));
-        if let Some(agent) = agent.as_object_mut() {
-            agent.insert("region".to_owned(), region.as_str().into());
-        }
-    }
-    let template = rendered::template(values).map_err(|error| error.to_string())?;
-    Ok(if arguments.region.is_some() {
-        template.with_callers_region()
-    } else {
-        template
-    })
-}
-
-/// How the input is called, and what it holds.
-fn manifests(path: &Path, world: &World<'_>) -> Result<(String, String), String> {
-    let (file, name) = match path.to_str() {
-        Some("-") => (Path::new("/dev/stdin"), "standard input".to_owned()),
-        _ => (path, shown::value(&path.display().to_string())),
-    };
-    let content = (world.read)(file).map_err(|error| format!("cannot read {name}: {error}"))?;
-    let text = text::utf8(&content)
-        .map(str::to_owned)
-        .map_err(|error| format!("{name}: {error}"))?;
-    Ok((name, text))
-}
-
-/// The stream's documents; empty ones and comments have no tree.
-fn documents<'a>(name: &str, text: &'a str) -> Result<Vec<(Document<'a>, Option<Tree>)>, String> {
-    let (mut documents, mut problems, mut number) = (Vec::new(), String::new(), 1);
-    for document in stream::split(text) {
-        match document.parse() {
-            Ok(tree) => {
-                number += usize::from(tree.is_some());
-                documents.push((document, tree));
-            }
-            Err(error) => {
-                line(
-                    &mut problems,
-                    &format!("{name}: document {number}"),
-                    &format!("{error}{}", unrendered(&document)),
-                );
-                number += 1;
-            }
-        }
-    }
-    if problems.is_empty() {
-        Ok(documents)
-    } else {
-        Err(problems)
-    }
-}
-
-/// What is to be done about a document that is none yet.
-fn unrendered(document: &Document<'_>) -> String {
-    let marks = |text: &str| ["{{", "{%"].into_iter().find(|mark| text.contains(mark));
-    let found = document
-        .text
-        .lines()
-        .enumerate()
-        .find_map(|(at, text)| Some((document.line + at, marks(text)?)));
-    let hint = |(line, mark)| {
-        format!(
-            "; it looks like a template that was not rendered (line {line} has {mark}): render it first, such as by \
-             helm template"
-        )
-    };
-    found.map(hint).unwrap_or_default()
-}
-
 /// The stream with every workload injected, and the warnings; or everything that is wrong.
 fn injected(
     arguments: &Args,
     template: &Template,
-    documents: &[(Document<'_>, Option<Tree>)],
+    documents: &[(Document<'_>, Option<Value>)],
 ) -> Result<(String, String), String> {
-    let (mut text, mut said) = (String::new(), Said::default());
-    let surroundings = Surroundings::of(
-        documents.iter().filter_map(|(_, tree)| tree.as_ref()),
+    let (mut text, mut lines) = (String::new(), Lines::default());
+    let related = RelatedObjects::of(
+        documents.iter().filter_map(|(_, value)| value.as_ref()),
         &arguments.namespace,
     );
-    let kinds = Kinds {
-        more: &arguments.pod_template,
-        ignored: &arguments.ignore,
+    let run = Run {
+        arguments,
+        template,
+        related: &related,
+        kinds: Kinds {
+            more: &arguments.pod_template,
+            ignored: &arguments.ignore,
+        },
     };
-    for (document, tree) in documents {
-        let Some(tree) = tree else {
-            text.push_str(document.text);
-            continue;
-        };
-        let mut changed = tree.clone();
-        for object in workloads::objects(tree) {
-            let workloads = object.workloads(&kinds, &arguments.namespace);
-            for workload in &workloads {
-                match inject(arguments, template, &surroundings, workload, &mut changed) {
-                    Ok(warnings) => {
-                        for warning in &warnings {
-                            line(&mut said.warnings, &workload.name, warning);
-                        }
+    for (document, value) in documents {
+        let changed = value
+            .as_ref()
+            .map(|own| run.document(document, own, &mut lines));
+        match (value, changed) {
+            (Some(value), Some(changed)) if changed != *value => {
+                match document.with(value, &changed) {
+                    Ok(edited) => text.push_str(&edited),
+                    Err(refusal) => {
+                        let name = format!("the document at line {}", document.line);
+                        line(&mut lines.problems, &name, &refusal.to_string());
                     }
-                    Err(denial) => line(&mut said.problems, &workload.name, &denial.message),
                 }
             }
-            if let Some((name, what)) =
-                passed_over(arguments, &kinds, document, &object, &workloads)
-            {
-                line(
-                    if arguments.require {
-                        &mut said.problems
-                    } else {
-                        &mut said.warnings
-                    },
-                    &name,
-                    &what,
-                );
-            }
-        }
-        if changed == *tree {
-            text.push_str(document.text);
-        } else {
-            text.push_str(&document.with(tree, &changed));
+            _ => text.push_str(document.text),
         }
     }
-    if said.problems.is_empty() {
-        Ok((text, said.warnings))
+    if lines.problems.is_empty() {
+        Ok((text, lines.warnings))
     } else {
-        Err(said.warnings + &said.problems)
+        Err(lines.warnings + &lines.problems)
     }
 }
 
 /// Lines for standard error.
 #[derive(Default)]
-struct Said {
+struct Lines {
     warnings: String,
     problems: String,
 }
 
-/// What an object is called, and what is said of the first of its containers that is in no pod that is known.
-fn passed_over(
-    arguments: &Args,
-    kinds: &Kinds<'_>,
-    document: &Document<'_>,
-    object: &Object<'_>,
-    workloads: &[Workload],
-) -> Option<(String, String)> {
-    let pods: Vec<_> = workloads
-        .iter()
-        .map(|workload| workload.pointer[object.place.len()..].to_owned())
-        .collect();
-    let at = containers::outside(object.tree, &pods)
-        .filter(|_| !kinds.ignores(object.group, object.kind))?;
-    let what = format!("passed over, although it holds a container at {at}");
-    if object.kind.is_empty() {
-        return Some((
-            format!("the document at line {}", document.line),
-            format!("{what}: it is no object of Kubernetes"),
-        ));
+/// What every workload of a stream is decided by.
+struct Run<'a> {
+    arguments: &'a Args,
+    template: &'a Template,
+    related: &'a RelatedObjects,
+    kinds: Kinds<'a>,
+}
+
+impl Run<'_> {
+    /// What a document means with its workloads injected.
+    fn document(&self, document: &Document<'_>, value: &Value, lines: &mut Lines) -> Value {
+        let mut changed = value.clone();
+        for object in workloads::objects(value) {
+            let workloads = object.workloads(&self.kinds, &self.arguments.namespace);
+            for workload in &workloads {
+                match self.inject(workload, &mut changed) {
+                    Ok(warnings) => {
+                        for warning in &warnings {
+                            line(&mut lines.warnings, &workload.name, warning);
+                        }
+                    }
+                    Err(denial) => line(&mut lines.problems, &workload.name, &denial.message),
+                }
+            }
+            if let Some((name, what)) = self.passed_over(document, &object, &workloads) {
+                let lines = if self.arguments.require {
+                    &mut lines.problems
+                } else {
+                    &mut lines.warnings
+                };
+                line(lines, &name, &what);
+            }
+        }
+        changed
     }
-    let slash = if object.group.is_empty() { "" } else { "/" };
-    let kind = format!("{}{slash}{}", object.group, object.kind);
-    let what = format!(
-        "{what}: --pod-template={kind}=PATH names where such an object holds a complete pod template, \
+
+    /// The name of an object, and the warning about its first container that is in no known pod.
+    fn passed_over(
+        &self,
+        document: &Document<'_>,
+        object: &Object<'_>,
+        workloads: &[Workload],
+    ) -> Option<(String, String)> {
+        let pods: Vec<_> = workloads
+            .iter()
+            .map(|workload| workload.pointer[object.place.len()..].to_owned())
+            .collect();
+        let at = containers::outside(object.value, &pods)
+            .filter(|_| !self.kinds.ignores(object.group, object.kind))?;
+        let what = format!("passed over, although it holds a container at {at}");
+        if object.kind.is_empty() {
+            return Some((
+                format!("the document at line {}", document.line),
+                format!("{what}: it is no object of Kubernetes"),
+            ));
+        }
+        let kind = kinds::name(object.group, object.kind);
+        let what = format!(
+            "{what}: --pod-template={kind}=PATH names where such an object holds a complete pod template, \
          --ignore={kind} passes it over without a word"
-    );
-    Some((object.name(&arguments.namespace), what))
-}
+        );
+        Some((object.name(&self.arguments.namespace), what))
+    }
 
-fn line(lines: &mut String, name: &str, said: &str) {
-    writeln!(lines, "stsidecar: {name}: {said}").expect("a String takes every text");
-}
-
-/// Injects one workload's pod; answers its warnings.
-fn inject(
-    arguments: &Args,
-    template: &Template,
-    surroundings: &Surroundings,
-    workload: &Workload,
-    changed: &mut Tree,
-) -> Result<Vec<String>, Denial> {
-    let request = Request {
-        pod: &workload.pod,
-        namespace: &workload.namespace,
-        account: surroundings.account(
-            &workload.namespace,
-            inject::service_account_name(&workload.pod),
-        ),
-        namespace_object: surroundings.namespace(&workload.namespace),
-        asked_by_caller: true,
-        fallback_role: arguments.role_arn.as_deref(),
-    };
-    let mut drawn = false;
-    let decision = inject::decide(&request, template, &mut || {
-        drawn = true;
-        "0".repeat(32)
-    });
-    match decision {
+    /// Injects one workload's pod; answers its warnings.
+    fn inject(&self, workload: &Workload, changed: &mut Value) -> Result<Vec<String>, Denial> {
+        let request = Request {
+            pod: &workload.pod,
+            namespace: &workload.namespace,
+            account: self.related.account(
+                &workload.namespace,
+                inject::service_account_name(&workload.pod),
+            ),
+            namespace_object: self.related.namespace(&workload.namespace),
+            asked_by_caller: true,
+            fallback_role: self.arguments.role_arn.as_deref(),
+        };
+        let mut drawn = false;
+        let decision = inject::decide(&request, self.template, &mut || {
+            drawn = true;
+            "0".repeat(32)
+        });
+        match decision {
         Decision::Deny(denial) => Err(denial),
         Decision::Skip(skip) => Ok(vec![left_alone(&skip)]),
         Decision::Inject(_) if drawn => Err(Denial::new(
@@ -307,14 +233,46 @@ fn inject(
         )),
         Decision::Inject(injection) => {
             for operation in &injection.operations {
-                changed.apply(&workload.pointer, operation);
+                apply(changed, &workload.pointer, operation);
             }
             Ok(injection.warnings)
         }
     }
+    }
 }
 
-/// Its author's own wish is no fault, but a pod without credentials is not left without a word either.
+/// Applies an operation that was made for the value at `pointer`.
+fn apply(document: &mut Value, pointer: &str, operation: &Operation) {
+    let path = format!("{pointer}{}", operation.path());
+    let (parent, _) = path
+        .rsplit_once('/')
+        .expect("no operation is aimed at the whole");
+    let part = parts(&path).pop().unwrap_or_default();
+    match (document.pointer_mut(parent), operation) {
+        (Some(Value::Object(map)), Operation::Remove { .. }) => drop(map.remove(&part)),
+        (
+            Some(Value::Object(map)),
+            Operation::Add { value, .. } | Operation::Replace { value, .. },
+        ) => {
+            map.insert(part, value.clone());
+        }
+        (Some(Value::Array(items)), operation) => {
+            let at = part.parse().unwrap_or(items.len());
+            match operation {
+                Operation::Add { value, .. } => items.insert(at, value.clone()),
+                Operation::Replace { value, .. } => items[at] = value.clone(),
+                Operation::Remove { .. } => drop(items.remove(at)),
+            }
+        }
+        _ => unreachable!("the patch was made for this"),
+    }
+}
+
+fn line(lines: &mut String, name: &str, said: &str) {
+    writeln!(lines, "stsidecar: {name}: {said}").expect("a String takes every text");
+}
+
+/// A pod that its author excludes is no fault, but the user sees which pods have no credentials.
 fn left_alone(skip: &Skip) -> String {
     let why = match skip.reason {
         "mirror" => "it is the mirror of a static pod".to_owned(),

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use super::report::{Check, Output, Report};
+use super::findings::{Findings, Output};
 use super::run::fatal;
 use super::{World, exit};
 use crate::config::Error;
+use crate::finding::Finding;
 use crate::inject::Template;
-use crate::injector::check::{self, Finding, Judgement};
+use crate::injector::check;
 use crate::injector::config::Config;
 use crate::role::{RoleArn, Server};
 use crate::sts::Bundle;
@@ -60,7 +61,7 @@ struct CheckArgs {
     output: Output,
 }
 
-/// Whose STS it is for is decided later, by what surrounds the pod.
+/// Which STS it is for is decided later, by what surrounds the pod.
 fn role(text: &str) -> Result<String, String> {
     RoleArn::parse_at(Server::Other, text)
         .map(|role| role.as_str().to_owned())
@@ -127,33 +128,22 @@ fn check(arguments: &CheckArgs, world: &mut World<'_>) -> u8 {
         Ok(config) => config,
         Err(error) => {
             let fix = "correct it, or the chart's values that it is made of";
-            let report = Report::new(
-                vec![Check::failure(CONFIGURATION, error.to_string(), fix)],
-                false,
-            );
-            return report.print(arguments.output, world, exit::CONFIG);
+            let finding = Finding::failure(CONFIGURATION, error.to_string(), fix);
+            let findings = Findings::new(vec![finding], false);
+            return findings.print(arguments.output, world, exit::CONFIG);
         }
     };
     let findings = match check::run(&config, &arguments.namespace, &arguments.role_arn) {
         Ok(findings) => findings,
         Err(error) => {
-            return world.complaint(
-                &format!("stsidecar-injector: cannot start: {error}\n"),
-                exit::INTERNAL,
-            );
+            let complaint = format!("stsidecar-injector: cannot start: {error}\n");
+            return world.complaint(&complaint, exit::INTERNAL);
         }
     };
     let found = described(&arguments.config, &config.template);
-    let checks = std::iter::once(Check::ok(CONFIGURATION, found))
-        .chain(findings.into_iter().map(shown))
-        .collect();
-    let report = Report::new(checks, false);
-    let code = if report.has_failed() {
-        exit::NOT_READY
-    } else {
-        exit::OK
-    };
-    report.print(arguments.output, world, code)
+    let checks = std::iter::once(Finding::ok(CONFIGURATION, found)).chain(findings);
+    let findings = Findings::new(checks.collect(), false);
+    findings.print(arguments.output, world, findings.exit_code())
 }
 
 /// What a good configuration makes of pods, in one line.
@@ -168,14 +158,6 @@ fn described(path: &Path, template: &Template) -> String {
         )
     });
     format!("{} injects {}{trusts}", path.display(), template.image())
-}
-
-fn shown(Finding { subject, judgement }: Finding) -> Check {
-    match judgement {
-        Judgement::Fine(message) => Check::ok(subject, message),
-        Judgement::Doubtful { message, fix } => Check::warning(subject, message, fix),
-        Judgement::Wrong { message, fix } => Check::failure(subject, message, fix),
-    }
 }
 
 #[cfg(test)]

@@ -1,26 +1,28 @@
 //! What `longest` comes to: the durations that the agent would try, tried at once and to the end.
 //!
-//! Owns the calls beyond those of `exchange::all`, and what was found by them; `check` shows it. The sessions are
-//! dropped unseen. It asks in the agent's order, and unlike it does not wait for refreshes.
+//! Owns the calls beyond those of `exchange::all`, and what was found by them; `check` shows it.
+//! The sessions are dropped unseen. It asks in the agent's order, and unlike it does not wait for
+//! refreshes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::exchange::Outcomes;
+use super::exchange::{self, Outcomes};
 use crate::assume::{DurationSetting, Profile, Reply, SessionDuration};
 use crate::clock;
 use crate::failure::Failure;
 use crate::material::Material;
-use crate::refresher::{Extras, SentCodes, of_source, session_name};
+use crate::refresher::{Extras, SentCodes, session_name};
 use crate::rotated_file::Latest;
-use crate::sts::{Assume, Proof, Request};
+use crate::sts::{Assume, Request};
 
 /// What was found out about one step.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     /// Which step.
     pub(super) step: usize,
-    /// How long the session lives that was granted, where it was one of more than the hour the agent begins with.
+    /// How long the session lives that was granted, where it was one of more than the hour the
+    /// agent begins with.
     pub(super) granted: Option<Duration>,
     /// What is longer and was refused, and the last refusal.
     pub(super) refused: Vec<SessionDuration>,
@@ -45,20 +47,10 @@ pub(super) async fn find<A: Assume>(
         if step.duration() != DurationSetting::Longest || step.mfa().is_some() || !is_granted {
             continue;
         }
-        let signer = at
+        let before = at
             .checked_sub(1)
-            .and_then(|parent| outcomes[parent].as_ref().ok());
-        let proof = if let Some(reply) = signer {
-            Ok(Proof::Signer(reply.credentials.clone()))
-        } else {
-            let (_, form) = profile.source_file();
-            of_source(
-                source.value.as_deref(),
-                source.error.as_deref(),
-                &form,
-                sts.server_time(),
-            )
-        };
+            .and_then(|before| outcomes[before].as_ref().ok());
+        let proof = exchange::proof(sts, profile, source, before);
         let at_sts = sts.server_time().unwrap_or_else(clock::wall);
         let extras = Extras::of(step, &SentCodes::default()).gather(at_sts);
         let (Ok(proof), Ok(extras)) = (proof, extras) else {

@@ -1,7 +1,7 @@
 //! One blocking request to the agent in the same pod, with a deadline over all of it.
 //!
-//! Owns the little HTTP that takes: a request with `Connection: close`, an answer of known length. It is used
-//! by `status` and `credential-process`; the agent itself never calls it.
+//! Owns the little HTTP that takes: a request with `Connection: close`, an answer of known length.
+//! It is used by `status` and `credential-process`; the agent itself never calls it.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -24,7 +24,7 @@ pub(super) struct Request<'a> {
 
 /// What came back, whole.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: u16,
     pub(super) body: String,
 }
@@ -44,7 +44,7 @@ pub(super) enum Error {
     /// It took the connection and ended: an agent that is replaced, or killed.
     #[error("the agent on {0} ended before it answered")]
     Closed(SocketAddr),
-    /// Somebody else's port.
+    /// Another process has the port.
     #[error("what answers on {0} is not the agent: its answer is not HTTP")]
     NotHttp(SocketAddr),
 }
@@ -53,7 +53,7 @@ pub(super) enum Error {
 const LONGEST: u64 = 1 << 20;
 
 /// Asks the first address that takes the connection.
-pub(super) fn ask(addresses: &[SocketAddr], request: &Request<'_>) -> Result<Answer, Error> {
+pub(super) fn ask(addresses: &[SocketAddr], request: &Request<'_>) -> Result<Response, Error> {
     let end = clock::boot().plus(request.within);
     for address in addresses {
         if let Ok(stream) = TcpStream::connect_timeout(address, left(end)) {
@@ -124,7 +124,7 @@ fn exchange(
 }
 
 /// Status and body; nothing when the answer is no HTTP, or is not as long as it says.
-fn parse(answer: &[u8]) -> Option<Answer> {
+fn parse(answer: &[u8]) -> Option<Response> {
     let text = std::str::from_utf8(answer).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
     let mut lines = head.split("\r\n");
@@ -138,7 +138,7 @@ fn parse(answer: &[u8]) -> Option<Answer> {
     let length = headers
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?
         .1;
-    (length.trim().parse() == Ok(body.len())).then(|| Answer {
+    (length.trim().parse() == Ok(body.len())).then(|| Response {
         status,
         body: body.to_owned(),
     })
@@ -154,7 +154,7 @@ mod tests {
             b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nContent-Length: 2\r\n\r\n{}";
         assert_eq!(
             parse(whole),
-            Some(Answer {
+            Some(Response {
                 status: 200,
                 body: "{}".to_owned()
             })

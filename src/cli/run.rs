@@ -1,6 +1,8 @@
 //! `stsidecar run`: the configuration, the logs, then the agent.
 //!
-//! Owns how a fatal error is told: on stderr, and as one plain line where `kubectl describe pod` shows it.
+//! Owns where a fatal error is said: on stderr, and as one plain line where `kubectl describe pod`
+//! shows it
+//! (<https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/>).
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -36,15 +38,15 @@ pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
     }
 }
 
-/// Tells why the process ends. The kubelet shows the termination log's text instead of the last lines of the
-/// log, which are JSON.
+/// Says why the process ends. The kubelet shows the termination log's text instead of the last
+/// lines of the log, which are JSON.
 pub(super) fn fatal(world: &mut World<'_>, reason: &str, code: u8) -> u8 {
     let line: String = reason
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
     let line = format!("stsidecar: {line}\n");
-    // Where it does not exist nobody looks, so it is not created.
+    // Where it does not exist it is not read, so it is not created.
     if let Ok(mut file) = OpenOptions::new()
         .write(true)
         .truncate(true)

@@ -1,8 +1,10 @@
-//! `stsidecar status`: what the running agent says of itself, for people, for scripts and for the kubelet.
+//! `stsidecar status`: what the running agent says of itself, for people, for scripts and for the
+//! kubelet.
 //!
-//! Owns the two exec probes. The startup probe (`--probe`) waits instead of polling, since each failure the kubelet sees
-//! becomes an event, and prints one stable line, because every new text becomes a new event. The incident probe
-//! (`--incident-probe`) asks whether there is a line for the pod's events, and fails for nothing else.
+//! Owns the two exec probes. The startup probe (`--probe`) waits instead of polling, since each
+//! failure the kubelet sees becomes an event, and prints one stable line, because every new text
+//! becomes a new event. The incident probe (`--incident-probe`) asks whether there is a line for
+//! the pod's events, and fails for nothing else.
 
 mod clients;
 mod page;
@@ -12,11 +14,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use serde_json::Value;
 
 use super::flags::{OfAdmin, SettingFlags};
-use super::request::{self, Answer, Error, Request};
+use super::request::{self, Error, Request, Response};
 use super::{World, exit};
+use crate::admin::Status;
 use crate::assume::ProfileName;
 use crate::clock;
 use crate::config::{self, AdminListen};
@@ -31,7 +33,8 @@ const RETRY: Duration = Duration::from_millis(100);
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Wait up to 25 s for the first credentials, then print one line with the reason: the exec startup probe
+    /// Wait up to 25 s for the first credentials, then print one line with the reason: the exec
+    /// startup probe
     #[arg(long)]
     probe: bool,
     /// How many seconds `--probe` waits at most
@@ -41,7 +44,8 @@ pub(super) struct Args {
     /// Try now what fails, instead of after its backoff, and say what came of it within 25 s
     #[arg(long, conflicts_with = "probe")]
     retry: bool,
-    /// Print a line and fail at each moment of an incident, once: the exec liveness probe, which never restarts anything
+    /// Print a line and fail at each moment of an incident, once: the exec liveness probe, which
+    /// never restarts anything
     #[arg(long, conflicts_with_all = ["probe", "retry", "output", "client"])]
     incident_probe: bool,
     /// The `periodSeconds` of that probe
@@ -92,50 +96,65 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         Ok(profile) => profile,
         Err(error) => return world.complaint(&format!("stsidecar: {error}\n"), exit::CONFIG),
     };
-    let foreign = |problem: &str| {
-        format!(
-            "what listens on {} is not the agent: {problem}",
-            listen.address
-        )
-    };
-    let answer = match answered(arguments, &listen, profile.as_ref()) {
-        Ok(Answer { status: 200, body }) => {
-            serde_json::from_str::<Value>(&body).map_err(|_| foreign("its answer is no JSON"))
-        }
-        Ok(Answer { status: 403, .. }) => Err(hidden(listen.address)),
-        Ok(Answer { body, .. }) if arguments.retry => {
+    let body = match answered(arguments, &listen, profile.as_ref()) {
+        Ok(Response { status: 200, body }) => Ok(body),
+        Ok(Response { status: 403, .. }) => Err(hidden(listen.address)),
+        Ok(Response { body, .. }) if arguments.retry => {
             return world.complaint(&retry::refused(&body), exit::NOT_READY);
         }
-        Ok(Answer { status, .. }) => Err(foreign(&format!("it answers with HTTP {status}"))),
+        Ok(Response { status, .. }) => {
+            Err(foreign(&listen, &format!("it answers with HTTP {status}")))
+        }
         Err(error) => Err(error.to_string()),
     };
-    let status = match answer {
-        Ok(status) => match &profile {
-            Some(profile) => {
-                let status = page::of_profile(status, profile.as_str(), (world.wall)());
-                clients::only(status, arguments.client.as_deref().unwrap_or_default())
-            }
-            None => status,
-        },
+    let mut status = match body.and_then(|body| read(&body, &listen)) {
+        Ok(status) => status,
         Err(problem) => return unavailable(arguments, world, &problem),
     };
-    let is = |key: &str| status[key] == true;
-    let code = |good: bool| {
-        if good && retry::is_done(&status) {
-            exit::OK
+    if let Some(profile) = &profile {
+        page::only(&mut status, profile.as_str());
+        status
+            .clients
+            .retain(|client| Some(&client.name) == arguments.client.as_ref());
+    }
+    print(arguments, &status, world)
+}
+
+fn read(body: &str, listen: &AdminListen) -> Result<Status, String> {
+    serde_json::from_str(body).map_err(|error| {
+        let what = if error.is_data() {
+            "JSON, but no status"
         } else {
-            exit::NOT_READY
-        }
+            "no JSON"
+        };
+        foreign(listen, &format!("its answer is {what}"))
+    })
+}
+
+fn foreign(listen: &AdminListen, problem: &str) -> String {
+    format!(
+        "what listens on {} is not the agent: {problem}",
+        listen.address
+    )
+}
+
+fn print(arguments: &Args, status: &Status, world: &mut World<'_>) -> u8 {
+    let code = if status.ready && retry::is_done(status) {
+        exit::OK
+    } else {
+        exit::NOT_READY
     };
     match (arguments.probe, arguments.output) {
-        // Of an agent that is ended the kubelet has nothing to tell: it takes the startup probe of a pod that ends for
-        // passed itself, and starts nothing there any more.
-        (true, _) if is("started") || is("draining") => exit::OK,
-        (true, _) => world.result(&page::probe_line(&status, (world.wall)()), exit::NOT_READY),
-        (false, Output::Json) => world.result(&format!("{status:#}\n"), code(is("ready"))),
-        (false, Output::Text) => {
-            world.result(&page::text(&status, (world.wall)()), code(is("ready")))
+        // An agent that is ended has nothing to say to the kubelet: that takes the startup probe of
+        // a pod that ends for passed itself, and starts nothing there any more.
+        (true, _) if status.started || status.draining => exit::OK,
+        (true, _) => world.result(&page::probe_line(status), exit::NOT_READY),
+        (false, Output::Json) => {
+            let document =
+                serde_json::to_value(status).expect("strings, numbers and instants serialize");
+            world.result(&format!("{document:#}\n"), code)
         }
+        (false, Output::Text) => world.result(&page::text(status, (world.wall)()), code),
     }
 }
 
@@ -144,7 +163,7 @@ fn answered(
     arguments: &Args,
     listen: &AdminListen,
     profile: Option<&ProfileName>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     if arguments.probe {
         return wait(listen, Duration::from_secs(arguments.wait));
     }
@@ -178,7 +197,7 @@ fn ask(
     method: &'static str,
     path: &str,
     within: Duration,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     request::ask(
         &listen.reachable(),
         &Request {
@@ -190,9 +209,10 @@ fn ask(
     )
 }
 
-/// One long request, once a process listens: the agent answers when it has started or ends, or when the time is over.
-/// One that ended without an answer is waited for like one that is not up yet: the probe ends with its container.
-fn wait(listen: &AdminListen, patience: Duration) -> Result<Answer, Error> {
+/// One long request, once a process listens: the agent answers when it has started or ends, or when
+/// the time is over. One that ended without an answer is waited for like one that is not up yet:
+/// the probe ends with its container.
+fn wait(listen: &AdminListen, patience: Duration) -> Result<Response, Error> {
     let end = clock::boot().plus(patience);
     loop {
         let left = end.since(clock::boot());
@@ -210,8 +230,9 @@ fn wait(listen: &AdminListen, patience: Duration) -> Result<Answer, Error> {
     }
 }
 
-/// The line for the pod's events, if there is one. Whatever else goes wrong is none: an agent that does not answer has
-/// its own signs, and a probe that fails by itself would use up the pod's events.
+/// The line for the pod's events, if there is one. Whatever else goes wrong is none: an agent that
+/// does not answer has its own signs, and a probe that fails by itself would use up the pod's
+/// events.
 fn incident(arguments: &Args, world: &World<'_>) -> Option<String> {
     let listen = AdminListen::load(&world.sources(&arguments.settings.given)).ok()?;
     let answer = ask(

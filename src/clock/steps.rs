@@ -1,7 +1,9 @@
 //! Steps of the wall clock: an operator or NTP set it, or a paused virtual machine was corrected.
 //!
-//! Owns the realtime timerfd that the kernel cancels when the clock is set, so a step is known at once and
-//! nothing polls. It never says what a step means: the driver turns one into a single event.
+//! Owns the realtime timerfd that the kernel cancels when the clock is set
+//! (`TFD_TIMER_CANCEL_ON_SET`, <https://man7.org/linux/man-pages/man2/timerfd_create.2.html>), so a
+//! step is known at once and nothing polls. It never says what a step means: the driver turns one
+//! into a single event.
 
 use std::time::Duration;
 
@@ -12,15 +14,17 @@ use tokio::io::unix::AsyncFd;
 use super::timer::{SLICE, arm, expired, open};
 use crate::time::{Boot, Wall};
 
-/// The smallest step that is reported. Below it no decision differs, and time daemons make many of them.
+/// The smallest step that is reported. Below it no decision differs, and time daemons make many of
+/// them.
 const SMALLEST: u64 = 5_000;
 
-/// Never reached, so that the timer is only ever cancelled: the year 2242, which every kernel can hold.
+/// Never reached, so that the timer is only ever cancelled: the year 2242, which every kernel can
+/// hold.
 const FAR: Duration = Duration::from_secs(1 << 33);
 
 /// One step of the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct ClockStep {
     /// What the wall clock would show now without the step.
     pub from: Wall,
     /// What it shows.
@@ -56,7 +60,7 @@ impl WallSteps {
     }
 
     /// Waits for a step of at least 5 s, in one go or summed up since the last report. Cancel safe.
-    pub async fn step(&mut self) -> Step {
+    pub async fn step(&mut self) -> ClockStep {
         loop {
             match &self.timer {
                 // ECANCELED is the news; anything else is a timer that does not work here.
@@ -72,7 +76,7 @@ impl WallSteps {
         }
     }
 
-    fn compare(&mut self) -> Option<Step> {
+    fn compare(&mut self) -> Option<ClockStep> {
         let (boot, wall) = (self.clocks)();
         let moved = offset((boot, wall)) - self.offset;
         if moved.unsigned_abs() < u128::from(SMALLEST) {
@@ -80,7 +84,7 @@ impl WallSteps {
         }
         self.offset += moved;
         let by = Duration::from_millis(u64::try_from(moved.unsigned_abs()).unwrap_or(u64::MAX));
-        Some(Step {
+        Some(ClockStep {
             from: if moved > 0 {
                 wall.minus(by)
             } else {
@@ -104,8 +108,8 @@ fn offset((boot, wall): (Boot, Wall)) -> i128 {
 
 /// Arms the timer to be cancelled by the next step; whether that worked.
 ///
-/// The kernel answers ECANCELED when the clock was set since the last look: armed all the same, and the
-/// comparison that follows sees that step.
+/// The kernel answers ECANCELED when the clock was set since the last look: armed all the same, and
+/// the comparison that follows sees that step.
 fn watch(timer: &AsyncFd<OwnedFd>) -> bool {
     let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
     arm(timer, flags, Some(FAR)).map_or_else(|error| is_cancelled(&error), |()| true)
@@ -155,7 +159,7 @@ mod tests {
             pass(0, by);
             assert_eq!(
                 steps.compare(),
-                Some(Step {
+                Some(ClockStep {
                     from: unstepped,
                     to: clocks().1
                 }),

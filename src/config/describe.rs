@@ -1,14 +1,13 @@
 //! The effective configuration as JSON, for one log line at start: everything that decides, nothing
 //! secret.
 //!
-//! Owns what may be shown, and what of it names a profile for the state directory. Authorization
-//! tokens appear as present or not, every text as `shown` has it, policies as their length;
-//! external ids are shown, since AWS does not treat them as secret.
+//! Owns what may be shown. Authorization tokens appear as present or not, every text as `shown` has
+//! it, policies as their length; external ids are shown, since AWS does not treat them as secret.
 
 use serde_json::{Map, Value, json};
 
 use super::{Client, Config, Shutdown};
-use crate::assume::{Policy, Profile, Step};
+use crate::assume::{Profile, Step};
 use crate::session::schedule::RefreshAt;
 use crate::telemetry::Format;
 use crate::{shown, sts};
@@ -62,38 +61,6 @@ fn shown_texts(value: Value) -> Value {
             .collect(),
         other => other,
     }
-}
-
-/// Everything that decides whose credentials a profile holds, as text: credentials that were kept
-/// under another one are not vended. How STS is reached (a proxy, a CA bundle, time-outs) is not in
-/// it: the credentials are the same.
-#[must_use]
-pub fn fingerprint(profile: &Profile, sts: &sts::Settings) -> String {
-    const VERSION: u32 = 2;
-    let sts::Settings {
-        region,
-        endpoint,
-        cognito_endpoint,
-        fips,
-        dualstack,
-        ..
-    } = sts;
-    // A policy is shown as its length; here its text counts.
-    let policies = profile
-        .steps
-        .iter()
-        .map(|step| step.restriction()?.policy.map(Policy::as_str));
-    let described = json!({
-        "version": VERSION,
-        "steps": steps(profile),
-        "policies": policies.collect::<Vec<_>>(),
-        "region": region,
-        "endpoint": endpoint.as_ref().map(sts::Endpoint::url),
-        "cognitoEndpoint": cognito_endpoint.as_ref().map(sts::Endpoint::url),
-        "fips": fips,
-        "dualstack": dualstack,
-    });
-    described.to_string()
 }
 
 fn steps(profile: &Profile) -> Value {
@@ -170,56 +137,4 @@ fn reach(settings: &sts::Settings) -> Value {
         "proxy": proxy.as_ref().map(|proxy| proxy.url.to_string()),
         "noProxy": proxy.as_ref().map(|proxy| &proxy.no_proxy),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Flags, Sources};
-
-    /// The fingerprint of the profile that this document describes.
-    fn of(profile: &Value, region: &str) -> String {
-        let document = json!({"region": region, "profiles": {"default": profile}}).to_string();
-        let variable = |name: &str| (name == "STSIDECAR_CONFIG_INLINE").then(|| document.clone());
-        let read = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
-        let loaded = Config::load(&Sources {
-            flags: &Flags::default(),
-            variable: &variable,
-            read: &read,
-        });
-        let Config { profiles, sts, .. } = loaded.expect("accepted").config;
-        fingerprint(&profiles[0], &sts)
-    }
-
-    #[test]
-    fn whatever_decides_whose_credentials_are_held_is_in_the_fingerprint() {
-        let whole = json!({
-            "webIdentity": {
-                "roleArn": "arn:aws:iam::111122223333:role/app", "tokenFile": "/var/run/token", "sessionDuration": "2h",
-                "policy": "{\"Statement\":[1]}",
-            },
-            "chain": [{
-                "roleArn": "arn:aws:iam::444455556666:role/b", "externalId": "one", "sourceIdentity": "alice",
-                "tags": {"team": "data"}, "transitiveTagKeys": ["team"], "sessionName": "fixed",
-            }],
-        });
-        let own = of(&whole, "eu-central-1");
-        assert_eq!(own, of(&whole, "eu-central-1"));
-        assert_ne!(own, of(&whole, "eu-west-1"));
-        for (place, other) in [
-            ("/webIdentity/roleArn", "arn:aws:iam::111122223333:role/ap2"),
-            ("/webIdentity/tokenFile", "/var/run/tokem"),
-            ("/webIdentity/sessionDuration", "3h"),
-            ("/webIdentity/policy", "{\"Statement\":[2]}"),
-            ("/chain/0/roleArn", "arn:aws:iam::444455556666:role/c"),
-            ("/chain/0/externalId", "two"),
-            ("/chain/0/sourceIdentity", "bobby"),
-            ("/chain/0/tags/team", "date"),
-            ("/chain/0/sessionName", "fluid"),
-        ] {
-            let mut changed = whole.clone();
-            *changed.pointer_mut(place).expect("there") = json!(other);
-            assert_ne!(own, of(&changed, "eu-central-1"), "{place}");
-        }
-    }
 }

@@ -1,9 +1,11 @@
 //! Whether a request may have credentials: request line and headers in, decision out.
 //!
-//! Owns every rule that keeps others away from them: the path, the method,
-//! the Host allow-list against DNS rebinding, the deny-list against reverse proxies and browsers, and the
-//! clients' authorization tokens. It is pure, takes one pass over the headers, and never sees credentials.
+//! Owns every rule that keeps others away from them: the path, the method, the Host allow-list
+//! against DNS rebinding, the deny-list against reverse proxies and browsers, and the clients'
+//! authorization tokens. It is pure, takes one pass over the headers, and never sees credentials.
 //! `endpoint` asks it for each request.
+
+mod refusal;
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::Scheme;
@@ -11,6 +13,7 @@ use http::{HeaderMap, HeaderName, Method, Uri};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::credentials::Secret;
+pub use refusal::Refusal;
 
 /// The only path; a trailing slash is accepted too.
 pub const PATH: &str = "/v1/credentials";
@@ -39,9 +42,9 @@ pub const BROWSER: [&str; 3] = ["cookie", "origin", "referer"];
 /// The same, for a family of headers.
 const BROWSER_FAMILY: &str = "sec-fetch-";
 
-/// The one of them that is sent without a browser: every `fetch` of Node.js adds it, and nothing else of the family
-/// (<https://github.com/nodejs/undici/issues/1305>). A browser adds `sec-fetch-site` beside it
-/// (<https://www.w3.org/TR/fetch-metadata/>).
+/// The one of them that is sent without a browser: every `fetch` of Node.js adds it, and nothing
+/// else of the family (<https://github.com/nodejs/undici/issues/1305>). A browser adds
+/// `sec-fetch-site` beside it (<https://www.w3.org/TR/fetch-metadata/>).
 const NOT_BROWSER: &str = "sec-fetch-mode";
 
 /// What becomes of a request.
@@ -49,86 +52,8 @@ const NOT_BROWSER: &str = "sec-fetch-mode";
 pub enum Decision {
     /// The client at this position of the list may have its profile's credentials.
     Vend(usize),
-    /// Nobody may.
+    /// The request gets none.
     Refuse(Refusal),
-}
-
-/// Why a request is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Another path, or a query.
-    Path,
-    /// Neither GET nor HEAD.
-    Method,
-    /// A body, which is also how requests are smuggled.
-    Body,
-    /// Host is missing, repeated or not one of ours.
-    Host,
-    /// It came through a proxy or from a browser.
-    Forwarded,
-    /// The authorization token is missing, repeated or not a client's.
-    Token,
-}
-
-impl Refusal {
-    /// All of them, in the order of their checks.
-    pub const ALL: [Self; 6] = [
-        Self::Path,
-        Self::Method,
-        Self::Body,
-        Self::Host,
-        Self::Forwarded,
-        Self::Token,
-    ];
-
-    /// The HTTP status. 403 and not 401, so that no HTTP library starts an authentication dialogue.
-    #[must_use]
-    pub const fn status(self) -> u16 {
-        match self {
-            Self::Path => 404,
-            Self::Method => 405,
-            Self::Body => 400,
-            Self::Host | Self::Forwarded | Self::Token => 403,
-        }
-    }
-
-    /// The value of the metric label `reason`.
-    #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::Path => "path",
-            Self::Method => "method",
-            Self::Body => "body",
-            Self::Host => "host",
-            Self::Forwarded => "forwarded",
-            Self::Token => "token",
-        }
-    }
-
-    /// Code and message of the error body: what to change, and never what was sent.
-    #[must_use]
-    pub const fn explanation(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Path => (
-                "NotFound",
-                "this endpoint answers /v1/credentials without a query, and nothing else",
-            ),
-            Self::Method => ("MethodNotAllowed", "use GET"),
-            Self::Body => ("BodyNotAllowed", "a request for credentials has no body"),
-            Self::Host => (
-                "HostNotAllowed",
-                "Host must be 127.0.0.1, localhost or [::1], with this port or without one",
-            ),
-            Self::Forwarded => (
-                "ForwardedRequest",
-                "requests with the headers of a proxy or a browser are refused; ask this endpoint directly",
-            ),
-            Self::Token => (
-                "InvalidAuthorizationToken",
-                "Authorization must be exactly the content of the file named by AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-            ),
-        }
-    }
 }
 
 /// The rules with this endpoint's port and its clients' tokens.
@@ -138,10 +63,12 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Rules for the listener at `port`; a client's position in `tokens` is what [`Decision::Vend`] names.
+    /// Rules for the listener at `port`; a client's position in `tokens` is what [`Decision::Vend`]
+    /// names.
     #[must_use]
     pub fn new(port: u16, tokens: Vec<Secret>) -> Self {
-        // The first is what nearly every SDK sends; the AWS Common Runtime and Envoy leave the port out.
+        // The first is what nearly every SDK sends; the AWS Common Runtime and Envoy leave the port
+        // out.
         let hosts = [
             format!("127.0.0.1:{port}"),
             "127.0.0.1".into(),
@@ -156,45 +83,45 @@ impl Guard {
     /// Decides one request.
     #[must_use]
     pub fn decide(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Decision {
-        let seen = self.look(headers);
+        let found = self.scan(headers);
         let refusal = if !is_our_path(uri) {
             Refusal::Path
         } else if method != Method::GET && method != Method::HEAD {
             Refusal::Method
-        } else if seen.body {
+        } else if found.body {
             Refusal::Body
-        } else if seen.hosts != 1 || !seen.host_is_ours || !self.is_our_target(uri) {
+        } else if found.hosts != 1 || !found.host_is_ours || !self.is_our_target(uri) {
             Refusal::Host
-        } else if seen.forwarded {
+        } else if found.forwarded {
             Refusal::Forwarded
         } else {
-            return match seen.client {
-                Some(client) if seen.authorizations == 1 => Decision::Vend(client),
+            return match found.client {
+                Some(client) if found.authorizations == 1 => Decision::Vend(client),
                 _ => Decision::Refuse(Refusal::Token),
             };
         };
         Decision::Refuse(refusal)
     }
 
-    fn look(&self, headers: &HeaderMap) -> Seen {
-        let mut seen = Seen::default();
+    fn scan(&self, headers: &HeaderMap) -> Scan {
+        let mut found = Scan::default();
         for (name, value) in headers {
             if name == HOST {
-                seen.hosts += 1;
-                seen.host_is_ours = self.is_our_host(value.as_bytes());
+                found.hosts += 1;
+                found.host_is_ours = self.is_our_host(value.as_bytes());
             } else if name == AUTHORIZATION {
-                seen.authorizations += 1;
-                seen.client = self.client_of(value.as_bytes());
+                found.authorizations += 1;
+                found.client = self.client_of(value.as_bytes());
             } else if name == TRANSFER_ENCODING {
-                seen.body = true;
+                found.body = true;
             } else if name == CONTENT_LENGTH {
-                seen.body |=
+                found.body |=
                     value.is_empty() || value.as_bytes().iter().any(|digit| *digit != b'0');
             } else if is_denied(name) {
-                seen.forwarded = true;
+                found.forwarded = true;
             }
         }
-        seen
+        found
     }
 
     fn is_our_host(&self, host: &[u8]) -> bool {
@@ -218,7 +145,8 @@ impl Guard {
         }
     }
 
-    /// The client whose token this is. Every token is compared to its end, so that time says nothing.
+    /// The client whose token this is. Every token is compared to its end, so that time says
+    /// nothing.
     fn client_of(&self, sent: &[u8]) -> Option<usize> {
         let mut found = Choice::from(0);
         let mut client = 0_u64;
@@ -233,7 +161,7 @@ impl Guard {
 
 /// What one pass over the headers found.
 #[derive(Default)]
-struct Seen {
+struct Scan {
     hosts: usize,
     host_is_ours: bool,
     authorizations: usize,
@@ -242,8 +170,9 @@ struct Seen {
     forwarded: bool,
 }
 
-/// Whether both are the same, in a time that depends on their lengths only. The length of a token is no
-/// secret; its differences are gathered eight bytes at a time, because byte by byte is nine times as long.
+/// Whether both are the same, in a time that depends on their lengths only. The length of a token
+/// is no secret; its differences are gathered eight bytes at a time, because byte by byte is nine
+/// times as long.
 fn equal(token: &[u8], sent: &[u8]) -> Choice {
     if token.len() != sent.len() {
         return Choice::from(0);
@@ -293,7 +222,8 @@ pub fn is_browser(name: &str) -> bool {
     BROWSER.contains(&name) || name.starts_with(BROWSER_FAMILY) && name != NOT_BROWSER
 }
 
-/// Whether a listed name begins with the same letter: most headers of an SDK are let through by that alone.
+/// Whether a listed name begins with the same letter: most headers of an SDK are let through by
+/// that alone.
 fn may_be_denied(name: &str) -> bool {
     name.bytes()
         .next()

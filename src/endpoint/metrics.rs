@@ -1,7 +1,7 @@
 //! What the endpoint counts: answers by status, refusals by reason.
 //!
-//! Owns the endpoint's two series families on the registry that is passed in, every series present at zero.
-//! It never has a label that a request could choose. `endpoint` counts, `admin` renders.
+//! Owns the endpoint's two series families on the registry that is passed in, every series present
+//! at zero. It never has a label that a request could choose. `endpoint` counts, `admin` renders.
 
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 
@@ -21,9 +21,10 @@ const REASONS: [&str; 6] = ["token", "host", "forwarded", "method", "path", "bod
 impl Metrics {
     /// Registers both families.
     ///
-    /// `http_requests_total` counts answers when they are handed to hyper. hyper itself answers 400 and 431
-    /// to what is not a request; those are counted when the connection ends, without the few that it closes
-    /// without an answer being told apart (an HTTP/2 preface, a request line cut off: counted as 400).
+    /// `http_requests_total` counts answers when they are handed to hyper. hyper itself answers 400
+    /// and 431 to what is not a request; those are counted when the connection ends, together with
+    /// the few that it closes without an answer (an HTTP/2 preface, a request line cut off), which
+    /// are counted as 400 too.
     ///
     /// # Errors
     /// When a family of that name is registered already.

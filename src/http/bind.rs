@@ -1,8 +1,8 @@
 //! Taking ports: at once, or as soon as they are free.
 //!
-//! Owns which failures give way to another address. Only an address that this machine does not have does: another
-//! process on a port is reported and waited for, because clients and probes would reach that process. Nothing is
-//! accepted here. The composition of agent and injector calls it.
+//! Owns which failures give way to another address. Only an address that this machine does not have
+//! does: another process on a port is reported and waited for, because clients and probes would
+//! reach that process. Nothing is accepted here. The composition of agent and injector calls it.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -11,7 +11,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 use tokio::time::sleep;
 
-/// Connections that wait in the kernel to be accepted; the kernel caps it at `net.core.somaxconn`.
+/// Connections that wait in the kernel to be accepted; the kernel caps it at `net.core.somaxconn`
+/// (<https://man7.org/linux/man-pages/man2/listen.2.html>).
 const BACKLOG: i32 = 1024;
 /// Between two tries to take a port.
 const RETRY: Duration = Duration::from_secs(1);
@@ -28,8 +29,8 @@ pub struct BindError {
 }
 
 impl BindError {
-    /// Whether this machine does not have the address, as `[::]` without IPv6 and `[::1]` without a loopback of that
-    /// family. Whatever else it is may pass.
+    /// Whether this machine does not have the address, as `[::]` without IPv6 and `[::1]` without a
+    /// loopback of that family. Whatever else it is may pass.
     #[must_use]
     pub fn is_absent(&self) -> bool {
         matches!(
@@ -39,7 +40,8 @@ impl BindError {
     }
 }
 
-/// Takes a port; nothing is accepted before [`serve`](super::serve). With port 0 the listener knows which one it got.
+/// Takes a port; nothing is accepted before [`serve`](super::serve). With port 0 the listener knows
+/// which one it got.
 ///
 /// # Errors
 /// When the address does not exist here or the port is in use.
@@ -50,8 +52,9 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
-/// Not std's `TcpListener::bind`, which leaves it to the host whether `[::]` means IPv4 too (`net.ipv6.bindv6only`,
-/// <https://docs.kernel.org/networking/ip-sysctl.html>): what asks over IPv4 would be refused, or reach another process.
+/// Not std's `TcpListener::bind`, which leaves it to the host whether `[::]` means IPv4 too
+/// (`net.ipv6.bindv6only`, <https://docs.kernel.org/networking/ip-sysctl.html>): what asks over
+/// IPv4 would be refused, or reach another process.
 fn listen(address: SocketAddr) -> Result<TcpListener, Errno> {
     let family = if address.is_ipv4() {
         AddressFamily::INET
@@ -64,7 +67,8 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Errno> {
         SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
         None,
     )?;
-    // A restarted process does not wait for the connections of the one before it (TIME_WAIT, tcp(7)).
+    // A restarted process does not wait for the connections of the one before it (TIME_WAIT,
+    // <https://man7.org/linux/man-pages/man7/tcp.7.html>).
     sockopt::set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, false)?;
@@ -74,8 +78,8 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Errno> {
     Ok(socket.into())
 }
 
-/// Takes `address`, or `instead` where this machine does not have it. Whatever else prevents it is reported once and
-/// waited for.
+/// Takes `address`, or `instead` where this machine does not have it. Whatever else prevents it is
+/// reported once and waited for.
 pub async fn take(address: SocketAddr, instead: Option<SocketAddr>) -> TcpListener {
     insist(|| match (bind(address), instead) {
         (Err(error), Some(instead)) if error.is_absent() => bind(instead),
@@ -169,8 +173,8 @@ mod tests {
     /// Set in the process that has a network of its own.
     const ALONE: &str = "STSIDECAR_TEST_V6ONLY";
 
-    /// A host may prefer it otherwise (`net.ipv6.bindv6only`). Probes over IPv4 would be refused then, or reach another
-    /// process on `0.0.0.0`, which blocks no listener of IPv6.
+    /// A host may prefer it otherwise (`net.ipv6.bindv6only`). Probes over IPv4 would be refused
+    /// then, or reach another process on `0.0.0.0`, which blocks no listener of IPv6.
     #[test]
     fn all_addresses_are_those_of_both_families_whatever_the_host_prefers() {
         if std::env::var_os(ALONE).is_some() {

@@ -1,52 +1,20 @@
-//! What a connection is doing, and since when: its socket (`watched.rs`) records it, the server's sweep reads it.
+//! What a connection is doing, and since when: its socket (`watched.rs`) records it, the server's
+//! sweep reads it.
 //!
-//! Owns the phases and their limits. They replace hyper's header timer, which would also close idle
-//! connections after 2 s and costs each request a timer; hyper has no limit on writing at all. Time is
-//! counted in sweeps, so a request reads no clock for it, and a process that was stopped for a minute does
-//! not close what arrived meanwhile. Only `http.rs` makes connections; surfaces see them with each request.
+//! Owns the phases, and which connection gives way to another. Their limits replace hyper's header
+//! timer, which would also close idle connections after 2 s and costs each request a timer
+//! (<https://docs.rs/hyper/latest/hyper/server/conn/http1/struct.Builder.html#method.header_read_timeout>);
+//! hyper has no limit on writing at all. Only `http.rs` makes connections; surfaces see them with
+//! each request.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{
-    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
-};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::{LastRequest, Limits};
-use crate::time::Boot;
-
-/// What a shutdown waits for; shared by everything that serves one set of listeners.
-#[derive(Debug, Default)]
-pub struct Activity {
-    open: AtomicUsize,
-    busy: AtomicUsize,
-    last_request: LastRequest,
-}
-
-impl Activity {
-    /// Connections that neither side has closed, idle ones too.
-    #[must_use]
-    pub fn open(&self) -> usize {
-        self.open.load(Relaxed)
-    }
-
-    /// Connections whose request is being answered, up to the last byte handed to the kernel.
-    #[must_use]
-    pub fn busy(&self) -> usize {
-        self.busy.load(Relaxed)
-    }
-
-    /// When the last request arrived, to the millisecond below; nothing before the first.
-    #[must_use]
-    pub fn last_request(&self) -> Option<Boot> {
-        self.last_request.at()
-    }
-
-    /// Remembers a request that arrived at `now`.
-    pub fn note(&self, now: Boot) {
-        self.last_request.note(now);
-    }
-}
+#[cfg(test)]
+use super::Limits;
+use super::sweeps::{Sweeps, sweeps};
 
 /// The phases of a connection, in the order of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,10 +35,12 @@ pub(super) enum Phase {
     Ended = 6,
 }
 
-/// Which connections go first when another needs a place; of one rank, the one whose phase ends first.
+/// Which connections go first when another needs a place; of one rank, the one whose phase ends
+/// first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
-    /// Its head or body is awaited for so long that it is no client in the middle of sending one, proven or not.
+    /// Its head or body is awaited for so long that it is no client in the middle of sending one,
+    /// proven or not.
     Slow,
     /// It has proven nothing, and its head or body is awaited.
     Stranger,
@@ -80,66 +50,14 @@ pub(super) enum Rank {
     Idle,
     /// It has proven itself, and its body is awaited.
     Sending,
-    /// Its request waits for those before it; it goes only if its peer has more than its share of the places.
+    /// Its request waits for those before it; it goes only if its peer has more than its share of
+    /// the places.
     Queued,
 }
 
-/// The time of one server, in sweeps, and its limits in the same unit.
-pub(super) struct Sweeps {
-    pub(super) every: Duration,
-    now: AtomicU32,
-    /// Phases entered so far: which of two that began within one sweep is the older one.
-    entered: AtomicU32,
-    head: u32,
-    body: u32,
-    answering: u32,
-    idle: u32,
-    activity: Arc<Activity>,
-}
-
-/// Sweeps after which a head or a body counts as slow: more than one, since a phase begins within a sweep.
+/// Sweeps after which a head or a body counts as slow: more than one, since a phase begins within a
+/// sweep.
 const SLOW: u32 = 2;
-
-impl Sweeps {
-    /// Four sweeps in the shortest limit: what exceeds it ends after at most 1.25 times that.
-    pub(super) fn new(limits: &Limits, activity: Arc<Activity>) -> Self {
-        let shortest = limits.head.min(limits.answering).min(limits.idle);
-        let every = (shortest / 4).max(Duration::from_millis(1));
-        let [head, answering, idle] =
-            [limits.head, limits.answering, limits.idle].map(|limit| sweeps(limit, every));
-        let (now, entered, body) = (AtomicU32::new(0), AtomicU32::new(0), head.min(answering));
-        Self {
-            every,
-            now,
-            entered,
-            head,
-            body,
-            answering,
-            idle,
-            activity,
-        }
-    }
-
-    /// Counts one more.
-    pub(super) fn advance(&self) {
-        self.now
-            .store(self.now.load(Relaxed).saturating_add(1), Relaxed);
-    }
-
-    /// `limit` from now: the sweep in the upper half, and in the lower one a number that orders equals. All
-    /// of it happens on one thread, so loads and stores are enough; if it ever wrapped, two connections would
-    /// go in the wrong order.
-    fn after(&self, limit: u32) -> u64 {
-        let entered = self.entered.load(Relaxed).wrapping_add(1);
-        self.entered.store(entered, Relaxed);
-        u64::from(self.now.load(Relaxed).saturating_add(limit)) << 32 | u64::from(entered)
-    }
-}
-
-/// Rounded up, so that no limit is shorter than asked for.
-fn sweeps(limit: Duration, every: Duration) -> u32 {
-    u32::try_from(limit.as_nanos().div_ceil(every.as_nanos())).unwrap_or(u32::MAX)
-}
 
 /// One accepted connection, as its service and the sweep see it.
 pub struct Connection {
@@ -181,7 +99,8 @@ impl Connection {
         self.peer
     }
 
-    /// Remembers that this peer has proven itself: it is not the first to go when connections run out.
+    /// Remembers that this peer has proven itself: it is not the first to go when connections run
+    /// out.
     pub fn authenticate(&self) {
         self.authenticated.store(true, Relaxed);
     }
@@ -195,8 +114,9 @@ impl Connection {
         self.until.store(until, Relaxed);
     }
 
-    /// The service reads no more of the body for now, so that the client cannot end it within the limit of bodies: that
-    /// of the whole answer counts instead. It may still lose its place to others.
+    /// The service reads no more of the body for now, so that the client cannot end it within the
+    /// limit of bodies: that of the whole answer counts instead. It may still lose its place to
+    /// others.
     pub fn hold_up(&self) {
         self.held_up.store(true, Relaxed);
     }
@@ -230,8 +150,8 @@ impl Connection {
         }
     }
 
-    /// A request's head was read and goes to the service. A pipelined one may come before the answer to the one
-    /// before it has left.
+    /// A request's head was read and goes to the service. A pipelined one may come before the
+    /// answer to the one before it has left.
     pub(super) fn begin(&self, has_body: bool) {
         if self.awaits_request() {
             self.sweeps.activity.busy.fetch_add(1, Relaxed);
@@ -252,8 +172,7 @@ impl Connection {
             0
         };
         // One more than the limit: the phase began somewhere within the sweep it is counted from.
-        u64::from(self.sweeps.now.load(Relaxed))
-            > (self.until.load(Relaxed) >> 32) + u64::from(more)
+        self.sweeps.now() > (self.until.load(Relaxed) >> 32) + u64::from(more)
     }
 
     /// How soon it goes when another needs its place; the smallest goes first, `None` never goes.
@@ -268,10 +187,7 @@ impl Connection {
         } else {
             self.sweeps.head
         };
-        let is_slow = || {
-            u64::from(self.sweeps.now.load(Relaxed)) + u64::from(limit)
-                >= (until >> 32) + u64::from(SLOW)
-        };
+        let is_slow = || self.sweeps.now() + u64::from(limit) >= (until >> 32) + u64::from(SLOW);
         let rank = match phase {
             Phase::Head | Phase::Body if is_slow() => Rank::Slow,
             Phase::Head | Phase::Body if !is_known => Rank::Stranger,
@@ -312,16 +228,18 @@ impl Connection {
         }
     }
 
-    /// Something was written. While a body is awaited that is hyper's `100 Continue`, and no part of an answer.
+    /// Something was written. While a body is awaited that is hyper's `100 Continue`, and no part
+    /// of an answer.
     pub(super) fn wrote(&self) {
-        // The limit of the whole answer goes on: a client that reads a byte a second is not progress.
+        // The limit of the whole answer goes on: a client that reads a byte a second is not
+        // progress.
         if self.phase() == Phase::Answering {
             self.phase.store(Phase::Writing as u8, Relaxed);
         }
     }
 
-    /// hyper flushes the socket only when its own buffer is empty; before the first byte of an answer that
-    /// says nothing.
+    /// hyper flushes the socket only when its own buffer is empty; before the first byte of an
+    /// answer that says nothing.
     pub(super) fn flushed(&self) {
         if self.phase() == Phase::Writing {
             self.sweeps.activity.busy.fetch_sub(1, Relaxed);

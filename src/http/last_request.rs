@@ -1,7 +1,7 @@
 //! When a client last asked: one number that the request path writes and others read.
 //!
-//! Owns its representation. Writing it takes no lock and reads no clock: the time comes with the request. `Activity` has
-//! one for a whole endpoint, the credentials endpoint one for each client.
+//! Owns its representation. Writing it takes no lock and reads no clock: the time comes with the
+//! request. `Activity` has one for a whole endpoint, the credentials endpoint one for each client.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;

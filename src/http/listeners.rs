@@ -1,7 +1,7 @@
 //! The listeners of one surface: those that are there, and one that may come later.
 //!
-//! Owns accepting from whichever has a connection. It takes no port: `bind.rs` does, and the late one with it. Surfaces
-//! hand them to [`serve`](super::serve).
+//! Owns accepting from whichever has a connection. It takes no port: `bind.rs` does, and the late
+//! one with it. Surfaces hand them to [`serve`](super::serve).
 
 use std::io;
 use std::net::SocketAddr;
@@ -29,7 +29,8 @@ impl From<Vec<std::net::TcpListener>> for Listeners {
 }
 
 impl Listeners {
-    /// `bound` from the start, and the one that `later` ends with: it is polled while the surface is served.
+    /// `bound` from the start, and the one that `later` ends with: it is polled while the surface
+    /// is served.
     #[must_use]
     pub fn and_later(
         bound: Vec<std::net::TcpListener>,

@@ -1,7 +1,8 @@
 //! The open connections of one set of listeners: who is let in, who goes, and hyper's settings.
 //!
-//! Owns the connection limit and its victims, the sweep that ends what takes too long, and the joining of
-//! every connection's task. It never accepts: `http.rs` does, and hands over what it accepted.
+//! Owns the connection limit and its victims, the sweep that ends what takes too long, and the
+//! joining of every connection's task. It never accepts: `http.rs` does, and hands over what it
+//! accepted.
 
 use std::collections::{HashMap, hash_map};
 use std::convert::Infallible;
@@ -15,8 +16,9 @@ use hyper::service::Service;
 use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use super::connection::{Rank, Sweeps};
+use super::connection::Rank;
 use super::refusal::HEAD_SIZE;
+use super::sweeps::Sweeps;
 use super::watched::Watched;
 use super::{Activity, Connection, Limits, Reply, Request, Respond, Response, Transport};
 
@@ -36,7 +38,7 @@ pub(super) struct Open<T> {
     peers: HashMap<IpAddr, usize>,
     /// Accepting fails since the last connection; said once.
     starving: bool,
-    /// Somebody lost a place to another since there were half as many; said once.
+    /// A connection lost its place to another since there were half as many; said once.
     crowded: bool,
 }
 
@@ -46,8 +48,9 @@ struct Entry {
 }
 
 impl Entry {
-    /// How soon it goes, the smallest first: who has kept others waiting, whoever it is; then those of a peer that
-    /// crowds others out, even if they only wait for their turn; then by rank.
+    /// How soon it goes, the smallest first: a connection that has kept others waiting, of any
+    /// peer; then those of a peer that crowds others out, even if they only wait for their turn;
+    /// then by rank.
     fn order(&self, crowding: Option<IpAddr>) -> Option<(bool, bool, Rank, u64)> {
         let (rank, until) = self.connection.precedence()?;
         let is_crowding = crowding == Some(self.connection.peer());
@@ -78,12 +81,14 @@ impl<T: Transport> Open<T> {
         activity: Arc<Activity>,
     ) -> Self {
         let mut http = http1::Builder::new();
-        // No max_headers: it moves hyper's table of 100 to the heap.
+        // No max_headers: it moves hyper's table of 100 to the heap
+        // (<https://docs.rs/hyper/latest/hyper/server/conn/http1/struct.Builder.html#method.max_headers>).
         http.header_read_timeout(None)
             .max_header_size(HEAD_SIZE)
             .max_buf_size(BUFFER_SIZE);
-        // The end of a client's side is no end of the client (RFC 9293, section 3.6). One that has gone looks the
-        // same until something is written to it, so the limit of its answer ends its connection.
+        // The end of a client's side is no end of the client
+        // (<https://www.rfc-editor.org/rfc/rfc9293#section-3.6>). One that has gone looks the same
+        // until something is written to it, so the limit of its answer ends its connection.
         http.half_close(true);
         let sweeps = Arc::new(Sweeps::new(limits, activity));
         let (tasks, entries, peers) = (JoinSet::new(), HashMap::new(), HashMap::new());
@@ -209,7 +214,8 @@ impl<T: Transport> Open<T> {
                 .any(|entry| entry.order(crowding).is_some())
     }
 
-    /// The peer that has more than half of the places, so that no peer has them all. A peer alone crowds out no other.
+    /// The peer that has more than half of the places, so that no peer has them all. A peer alone
+    /// crowds out no other.
     fn crowding(&self) -> Option<IpAddr> {
         let mut peers = self.peers.iter().filter(|_| self.peers.len() > 1);
         peers
@@ -229,7 +235,7 @@ impl<T: Transport> Open<T> {
         }
     }
 
-    /// Accepting failed: without descriptors somebody has to go for the next one to be served.
+    /// Accepting failed: without descriptors a connection has to go for the next one to be served.
     pub(super) fn starved(&mut self, error: &std::io::Error) {
         if !self.starving {
             self.starving = true;

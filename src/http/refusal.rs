@@ -1,9 +1,10 @@
 //! What hyper refuses by itself, with the body that it leaves out.
 //!
-//! A head that is too large or no HTTP reaches no service: hyper answers it with 431 or 400 and an empty body
-//! (`on_error` of <https://github.com/hyperium/hyper/blob/master/src/proto/h1/role.rs>). Owns what such an answer says
-//! and puts it behind the head that hyper wrote. It judges nothing and leaves alone what it does not recognise.
-//! `connection.rs` calls it for what is written before a service was asked.
+//! A head that is too large or no HTTP reaches no service: hyper answers it with 431 or 400 and an
+//! empty body (`on_error` of <https://github.com/hyperium/hyper/blob/master/src/proto/h1/role.rs>).
+//! Owns what such an answer says and puts it behind the head that hyper wrote. It judges nothing
+//! and leaves alone what it does not recognise. `connection.rs` calls it for what is written before
+//! a service was asked.
 
 use std::io;
 use std::pin::Pin;
@@ -12,12 +13,13 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::rt::Write;
 
-/// The most that the head of a request may have: what is read is held, so this bounds what a stranger can make us
-/// hold. Tracers alone may put 8 KiB of baggage into it (<https://www.w3.org/TR/baggage/#limits>).
+/// The most that the head of a request may have: what is read is held, so this bounds what a
+/// stranger can make us hold. Tracers alone may put 8 KiB of baggage into it
+/// (<https://www.w3.org/TR/baggage/#limits>).
 pub(super) const HEAD_SIZE: usize = 16 * 1024;
 
-/// Code and message of such a refusal. The 100 lines are hyper's table, which is on the stack; one of another size
-/// would be allocated and wiped for each request.
+/// Code and message of such a refusal. The 100 lines are hyper's table, which is on the stack; one
+/// of another size would be allocated and wiped for each request.
 #[must_use]
 pub const fn explanation(status: u16) -> (&'static str, &'static str) {
     match status {
@@ -36,8 +38,8 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// `head` as hyper wrote it, with the type and the text that `explain` has for its status; nothing when it is not
-    /// the head of an empty answer.
+    /// `head` as hyper wrote it, with the type and the text that `explain` has for its status;
+    /// nothing when it is not the head of an empty answer.
     pub(super) fn complete(
         head: &[u8],
         explain: impl FnOnce(u16) -> (&'static str, Bytes),

@@ -1,8 +1,8 @@
 //! The beat of the sweep: a kernel timer that runs only while there are connections.
 //!
-//! Owns one timerfd. A tokio timer would do, but while one is pending every park of the runtime reads a
-//! clock and searches the timer wheel, which is 350 instructions for each request. It never says what time
-//! it is; `http.rs` starts, stops and awaits it.
+//! Owns one timerfd. A tokio timer would do, but while one is pending every park of the runtime
+//! reads a clock and searches the timer wheel, which is 350 instructions for each request. It never
+//! says what time it is; `http.rs` starts, stops and awaits it.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -22,7 +22,8 @@ pub(super) struct Ticks {
 }
 
 impl Ticks {
-    /// A beat of `every` that does not run yet; monotonic, because a suspend is no reason to close anything.
+    /// A beat of `every` that does not run yet; monotonic, because a suspend is no reason to close
+    /// anything.
     #[allow(
         deprecated,
         reason = "its successor is `unsafe` for types that may swap descriptors; an `OwnedFd` cannot"
@@ -54,8 +55,8 @@ impl Ticks {
         Ok(())
     }
 
-    /// Waits for the next beat. Beats that were missed are one: a process that was stopped for a minute did
-    /// not watch its connections for a minute.
+    /// Waits for the next beat. Beats that were missed are one: a process that was stopped for a
+    /// minute did not watch its connections for a minute.
     pub(super) async fn tick(&self) -> std::io::Result<()> {
         loop {
             let mut ready = self.timer.readable().await?;

@@ -1,7 +1,7 @@
 //! The socket below hyper: what passes through it moves its connection from phase to phase.
 //!
-//! Owns the calls that [`Connection`] learns from, and the place where hyper's own refusals get their body. It holds no
-//! limit and no rule. `open.rs` puts one below each connection of hyper.
+//! Owns the calls that [`Connection`] learns from, and the place where hyper's own refusals get
+//! their body. It holds no limit and no rule. `open.rs` puts one below each connection of hyper.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use super::refusal::Refusal;
 use super::{Connection, Respond};
 
-/// A socket that tells its [`Connection`] what passes through it.
+/// A socket that notes at its [`Connection`] what passes through it.
 pub(super) struct Watched<S> {
     socket: S,
     connection: Arc<Connection>,
@@ -52,8 +52,9 @@ impl<S: Read + Unpin> Read for Watched<S> {
     }
 }
 
-/// Not vectored, so that hyper copies head and body into one buffer: `writev` of two small parts costs the kernel more
-/// than the copy costs us. The buffer is the connection's; what is freed is zeroed.
+/// Not vectored, so that hyper copies head and body into one buffer: `writev` of two small parts
+/// costs the kernel more than the copy costs us. The buffer is the connection's; what is freed is
+/// zeroed.
 impl<S: Write + Unpin> Write for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,

@@ -1,4 +1,5 @@
-//! The `stsidecar.dev/` keys: their names, where each may stand, and the nearest right one for a typo.
+//! The `stsidecar.dev/` keys: their names, the objects that may have each, and the nearest right
+//! one for a typo.
 //!
 //! Owns the table and refuses keys that are not in it. It never judges a value: `settings` does.
 
@@ -17,12 +18,13 @@ pub const INJECTION: &str = "stsidecar.dev/injection";
 pub const STATUS: &str = "stsidecar.dev/status";
 /// The annotation that says by which release of the chart, and by which version.
 pub const INJECTED_BY: &str = "stsidecar.dev/injected-by";
-/// The annotation with the certificates that the sidecar trusts, where the chart's values hold them.
+/// The annotation with the certificates that the sidecar trusts, where the chart's values hold
+/// them.
 pub(super) const CA_BUNDLE: &str = "stsidecar.dev/ca-bundle";
 /// The label by which injected pods are found.
 pub const INJECTED: &str = "stsidecar.dev/injected";
 
-/// Where a key may stand.
+/// An object that may have a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Pod,
@@ -40,7 +42,8 @@ impl Place {
     }
 }
 
-/// Each annotation, without the prefix, and whether a ServiceAccount or a Namespace may hold it too.
+/// Each annotation, without the prefix, and whether a ServiceAccount or a Namespace may hold it
+/// too.
 const ANNOTATIONS: [(&str, bool, bool); 29] = [
     ("inject", false, false),
     ("role-arn", true, false),
@@ -73,7 +76,7 @@ const ANNOTATIONS: [(&str, bool, bool); 29] = [
     ("status", false, false),
 ];
 
-fn may_stand(name: &str, place: Place) -> bool {
+fn is_read_on(name: &str, place: Place) -> bool {
     let written = name == "injected-by" && place == Place::Pod;
     written
         || ANNOTATIONS.iter().any(|(own, account, namespace)| {
@@ -91,11 +94,11 @@ fn allowed(place: Place) -> Vec<&'static str> {
     ANNOTATIONS
         .iter()
         .map(|(name, ..)| *name)
-        .filter(|name| *name != "status" && may_stand(name, place))
+        .filter(|name| *name != "status" && is_read_on(name, place))
         .collect()
 }
 
-/// Whether an object carries any key of ours that somebody wrote, known or not.
+/// Whether an object has any key of ours that its author wrote, known or not.
 pub(super) fn speaks(annotations: Option<&Map<String, Value>>) -> bool {
     let written = [STATUS, INJECTED_BY, CA_BUNDLE, INJECTED];
     annotations.is_some_and(|map| {
@@ -117,11 +120,11 @@ pub(super) fn check_annotations(
         // Beside a status it is of an earlier call.
         let is_written =
             || key == CA_BUNDLE && annotations.is_some_and(|map| map.contains_key(STATUS));
-        if may_stand(name, place) || place == Place::Pod && is_written() {
+        if is_read_on(name, place) || place == Place::Pod && is_written() {
             continue;
         }
         let allowed = allowed(place);
-        let problem = if may_stand(name, Place::Pod) {
+        let problem = if is_read_on(name, Place::Pod) {
             let may = place.name();
             format!(
                 "it is read from a pod's annotations, not from a {may}'s; a {may} may hold {}",
@@ -130,8 +133,8 @@ pub(super) fn check_annotations(
         } else if key == CA_BUNDLE {
             "the injector writes it, from the chart's agent.awsCaBundle.pem; remove it".to_owned()
         } else if name == "injection" {
-            "it is a label of namespaces, enabled or disabled; \
-             a pod asks with the annotation stsidecar.dev/inject: \"true\""
+            "it is a label of namespaces, enabled or disabled; a pod asks with the annotation \
+             stsidecar.dev/inject: \"true\""
                 .to_owned()
         } else {
             let hint = nearest(name, &allowed)
@@ -162,7 +165,7 @@ pub(super) fn check_labels(labels: Option<&Map<String, Value>>) -> Result<(), De
                 "it is a label of namespaces; a pod asks with stsidecar.dev/inject: \"true\""
                     .to_owned()
             }
-            _ if may_stand(name, Place::Pod) => {
+            _ if is_read_on(name, Place::Pod) => {
                 "it is read as an annotation, not as a label".to_owned()
             }
             _ => "unknown label; the one that is read is stsidecar.dev/inject".to_owned(),
@@ -184,7 +187,7 @@ mod tests {
         assert!(allowed(Place::Account) == ["role-arn", "region", "audience", "token-expiration"]);
         assert!(
             !allowed(Place::Namespace).contains(&"role-arn"),
-            "a namespace gives nobody a role"
+            "a namespace gives no pod a role"
         );
     }
 
@@ -211,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reference_names_every_key_and_where_it_may_stand() {
+    fn the_reference_names_every_key_and_where_it_is_read_on() {
         let places = |account, namespace| match (account, namespace) {
             (true, true) => "pod, ServiceAccount, Namespace",
             (true, false) => "pod, ServiceAccount",

@@ -1,7 +1,9 @@
-//! JSON patches (RFC 6902) on a raw pod, smallest first: only what is added or changed is named.
+//! JSON patches (<https://www.rfc-editor.org/rfc/rfc6902>) on a raw pod, smallest first: only what
+//! is added or changed is named.
 //!
-//! Owns the working copy that later operations are aimed at, and the spelling of JSON pointers. It never
-//! decides what to change: its callers in `inject` do. A typed pod would drop the fields it does not know.
+//! Owns the working copy that later operations are aimed at, and the spelling of JSON pointers. It
+//! never decides what to change: its callers in `inject` do. A typed pod would drop the fields it
+//! does not know.
 
 use std::fmt;
 
@@ -23,7 +25,7 @@ pub enum Operation {
     Replace {
         /// A JSON pointer.
         path: String,
-        /// What stands there afterwards.
+        /// What is there afterwards.
         value: Value,
     },
     /// Takes something away.
@@ -55,7 +57,7 @@ impl fmt::Debug for Operation {
     }
 }
 
-/// A key as a part of a JSON pointer.
+/// A key as a part of a JSON pointer (<https://www.rfc-editor.org/rfc/rfc6901#section-3>).
 pub(crate) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
@@ -95,6 +97,12 @@ impl Draft {
         self.operations.is_empty()
     }
 
+    /// The items of a list, none where there is no list.
+    pub(super) fn list(&self, path: &str) -> impl Iterator<Item = &Value> {
+        let list = self.pod.pointer(path).and_then(Value::as_array);
+        list.into_iter().flatten()
+    }
+
     /// Sets a member, inserts before an index, or appends with `-`.
     pub(super) fn add(&mut self, path: String, value: Value) {
         let (parent, part) = path.rsplit_once('/').expect("a pointer has a slash");
@@ -131,6 +139,19 @@ impl Draft {
             path: format!("{list}/{at}"),
         });
         item
+    }
+
+    /// Takes out every item of a list that `is_stale`, the last first so that the places of the
+    /// others stay right.
+    pub(super) fn take_all(&mut self, list: &str, is_stale: impl Fn(&Value) -> bool) {
+        let all = self.list(list).enumerate();
+        let stale: Vec<usize> = all
+            .filter(|(_, item)| is_stale(item))
+            .map(|(at, _)| at)
+            .collect();
+        for at in stale.into_iter().rev() {
+            self.take(list, at);
+        }
     }
 
     /// Takes a map's member out.

@@ -1,7 +1,7 @@
 //! Patterns of the operator's lists of roles and namespaces.
 //!
-//! Owns their meaning: `*` is any text, `?` any character, and a pattern is always the whole of what it
-//! matches, so that `admin` does not allow `not-admin-x`.
+//! Owns their meaning: `*` is any text, `?` any character, and a pattern is always the whole of
+//! what it matches, so that `admin` does not allow `not-admin-x`.
 
 /// Whether `pattern`, in which `*` is any text and `?` any character, is the whole of `text`.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {

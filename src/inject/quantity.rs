@@ -1,13 +1,15 @@
 //! Kubernetes quantities, as far as limits and requests are compared: `100m`, `0.1`, `32Mi`, `1e3`.
 //!
-//! Owns their grammar. Used to see whether a pod is Guaranteed, and to refuse what the API server would.
+//! Owns their grammar
+//! (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>). Used to
+//! see whether a pod is Guaranteed, and to refuse what the API server would.
 
 /// A quantity in billionths, so that all suffixes are whole numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Quantity(u128);
 
 /// What an annotation that holds one may be.
-pub(super) const ALLOWED: &str = "a quantity such as 50m, 0.1, 32Mi or 1G";
+const ALLOWED: &str = "a quantity such as 50m, 0.1, 32Mi or 1G";
 
 const BILLION: u128 = 1_000_000_000;
 
@@ -44,6 +46,13 @@ impl Quantity {
             whole.checked_add(digits(fraction)?.checked_mul(unit)? / scale)?,
         ))
     }
+}
+
+/// A text that is one, for what takes it as it is written.
+pub(super) fn checked(text: &str) -> Result<String, &'static str> {
+    Quantity::parse(text)
+        .map(|_| text.to_owned())
+        .ok_or(ALLOWED)
 }
 
 fn unit(suffix: &str) -> Option<u128> {

@@ -1,62 +1,70 @@
 //! The sidecar itself: its container and volumes, rendered from the settings.
 //!
-//! Owns every field of the container. What annotations can change in it is bounded: image (when allowed),
-//! environment, ports and resources. One that is there already is `earlier`'s. Called by `inject`.
+//! Owns every field of the container. What annotations can change in it is bounded: image (when
+//! allowed), environment, ports and resources. Its place, and renewing one that is there already,
+//! are `assemble::sidecar`'s. Used by `decide` and `assemble`.
 
 use serde_json::{Value, json};
 
 use super::CONTAINER;
 use super::environment::ENDPOINTS;
-use super::handover::{self, CONFIG_DIRECTORY, CONFIG_VOLUME};
-use super::pod::{Choice, text};
-use super::settings::Settings;
-use super::template::Template;
+use super::gather::Facts;
+use super::pod::text;
 use crate::assume::AttemptTimeout;
 
 pub(super) const TOKEN: &str = "stsidecar-token";
 pub(super) const STATE: &str = "stsidecar-state";
 pub(super) const NONE: &str = "stsidecar-none";
 pub(super) const CA: &str = "stsidecar-ca";
+/// The volume of the author's ConfigMap, and where it is mounted, as `config.yaml`.
+pub(super) const CONFIG_VOLUME: &str = "stsidecar-config";
+const CONFIG_DIRECTORY: &str = "/var/run/stsidecar/config";
+/// The variable with the configuration that is handed over.
+pub(super) const INLINE: &str = "STSIDECAR_CONFIG_INLINE";
 pub(super) const CA_DIRECTORY: &str = "/var/run/stsidecar/ca";
+const TOKEN_DIRECTORY: &str = "/var/run/secrets/stsidecar.dev/serviceaccount";
+/// Where the sidecar finds each container's token, in a folder of the container's name.
+pub(super) const ENDPOINTS_DIRECTORY: &str = "/var/run/secrets/stsidecar.dev/endpoints";
 const STATE_DIRECTORY: &str = "/var/run/stsidecar/state";
 const ALLOW_INSECURE: &str = "STSIDECAR_ALLOW_INSECURE_STS";
 /// The program that runs in it.
 pub(super) const PROGRAM: &str = "/stsidecar";
-/// Where the API server mounts the pod's API token, unless something else is mounted there.
+/// Where the API server mounts the pod's API token, unless something else is mounted there:
+/// <https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/admission/serviceaccount/admission.go>.
 pub(super) const API_TOKEN_DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-/// The metrics port's name, by which the chart's `PodMonitor` finds it; such a name has 15 letters at most.
+/// The metrics port's name, by which the chart's `PodMonitor` finds it; such a name has 15 letters
+/// at most (`IsValidPortName` in
+/// <https://github.com/kubernetes/apimachinery/blob/master/pkg/util/validation/validation.go>).
 pub(super) const PORT_NAME: &str = "stsidecar";
 /// The two probes that an operator may switch off, or leave off.
 pub(super) const OPTIONAL_PROBES: [&str; 2] = ["livenessProbe", "readinessProbe"];
-/// The argument by which the liveness probe is known for ours.
+/// The argument that marks the liveness probe as ours.
 const INCIDENT_PROBE: &str = "--incident-probe";
 
 /// What the container is rendered from.
-pub(super) struct Plan<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) template: &'a Template,
-    pub(super) choice: &'a Choice,
-    pub(super) region: Option<&'a str>,
+pub(super) struct Sidecar<'a> {
+    pub(super) facts: &'a Facts<'a>,
+    pub(super) region: Option<String>,
     /// Its requests and limits.
     pub(super) resources: Value,
-    /// Of everything that decided, for the pod's status and the agent's.
-    pub(super) hash: String,
 }
 
-impl Plan<'_> {
-    /// The container; `inline` is the configuration that is handed over.
-    pub(super) fn container(&self, inline: &str) -> Value {
+impl Sidecar<'_> {
+    /// The container; `document` is the configuration that it is handed over.
+    pub(super) fn container(&self, document: &str) -> Value {
         let mut container = json!({
             "name": CONTAINER,
-            "image": self.settings.image,
-            "imagePullPolicy": self.template.pull_policy(),
+            "image": self.facts.settings.image,
+            "imagePullPolicy": self.facts.template.pull_policy(),
             "command": [PROGRAM],
             "args": ["run"],
             "restartPolicy": "Always",
-            "env": self.environment(inline),
+            "env": self.environment(document),
             "resources": self.resources,
-            "securityContext": self.template.security_context(),
-            // It blocks, is sticky, and must never run out: then the kubelet would restart a waiting agent.
+            "securityContext": self.facts.template.security_context(),
+            // It blocks until credentials are there, and the containers behind a native sidecar
+            // wait for it (https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/).
+            // It must never run out: then the kubelet would restart a waiting agent.
             "startupProbe": {
                 "exec": { "command": [PROGRAM, "status", "--probe"] },
                 "periodSeconds": 1,
@@ -69,8 +77,9 @@ impl Plan<'_> {
         if let Some(probe) = self.incident_probe() {
             container["livenessProbe"] = probe;
         }
-        if self.settings.readiness_probe {
-            // Seconds after the end of credentials the pod is out of its Services, for as long as there are none.
+        if self.facts.settings.readiness_probe {
+            // Seconds after the end of credentials the pod is out of its Services, for as long as
+            // there are none.
             container["readinessProbe"] = json!({
                 "httpGet": { "path": "/readyz", "port": PORT_NAME },
                 "periodSeconds": 5,
@@ -78,21 +87,23 @@ impl Plan<'_> {
                 "failureThreshold": 2,
             });
         }
-        if self.template.agent.metrics.enabled {
-            let port = self.settings.metrics_port;
+        if self.facts.template.agent.metrics.enabled {
+            let port = self.facts.settings.metrics_port;
             container["ports"] =
                 json!([{ "containerPort": port, "name": PORT_NAME, "protocol": "TCP" }]);
         }
         container
     }
 
-    /// A failure becomes an event of the pod, and the agent chooses which call fails. The threshold is the highest that
-    /// the API takes, an int32: the kubelet restarts a container after so many failures in a row, and none are.
+    /// A failure becomes an event of the pod, and the agent chooses which call fails. The threshold
+    /// is the highest that the API takes, an int32: the kubelet restarts a container after so many
+    /// failures in a row, and none are.
     fn incident_probe(&self) -> Option<Value> {
-        let probe = &self.template.agent.incident_probe;
+        let probe = &self.facts.template.agent.incident_probe;
+        let period = format!("--period={}", probe.period_seconds);
         probe.enabled.then(|| {
             json!({
-                "exec": { "command": [PROGRAM, "status", INCIDENT_PROBE, format!("--period={}", probe.period_seconds)] },
+                "exec": { "command": [PROGRAM, "status", INCIDENT_PROBE, period] },
                 "periodSeconds": probe.period_seconds,
                 "timeoutSeconds": 30,
                 "failureThreshold": i32::MAX,
@@ -100,77 +111,17 @@ impl Plan<'_> {
         })
     }
 
-    pub(super) fn environment(&self, inline: &str) -> Vec<Value> {
-        let Settings {
-            port, metrics_port, ..
-        } = self.settings;
-        let agent = &self.template.agent;
-        let admin = if agent.metrics.enabled {
-            "[::]"
-        } else {
-            "localhost"
-        };
-        let (own, bundle) = (&self.settings, &agent.aws_ca_bundle);
-        let set = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        let has_own = agent
-            .extra_env
-            .iter()
-            .any(|extra| text(extra, "name") == Some(ALLOW_INSECURE));
-        let unless =
-            |text: &str, default: &str| Some(text.to_owned()).filter(|text| text != default);
-        let variables = [
-            (handover::INLINE, set(inline)),
-            (
-                "STSIDECAR_CONFIG",
-                own.config
-                    .as_ref()
-                    .map(|_| format!("{CONFIG_DIRECTORY}/config.yaml")),
-            ),
-            ("AWS_REGION", self.region.map(str::to_owned)),
-            ("AWS_ENDPOINT_URL_STS", own.sts_endpoint.clone()),
-            ("STSIDECAR_LISTEN", Some(format!("localhost:{port}"))),
-            (
-                "STSIDECAR_ADMIN_LISTEN",
-                Some(format!("{admin}:{metrics_port}")),
-            ),
-            ("STSIDECAR_STATE_DIR", set(STATE_DIRECTORY)),
-            ("STSIDECAR_SETTINGS_HASH", set(&self.hash)),
-            // Always: a variable beats the document of the author's ConfigMap, and this is the operator's to allow.
-            (
-                ALLOW_INSECURE,
-                set(if agent.allow_insecure_sts {
-                    "true"
-                } else {
-                    "false"
-                })
-                .filter(|_| !has_own),
-            ),
-            // Only what differs from the agent's own default, which the document may change.
-            (
-                "STSIDECAR_STS_TIMEOUT",
-                (own.sts_timeout != AttemptTimeout::default()).then(|| own.sts_timeout.to_string()),
-            ),
-            (
-                "STSIDECAR_WAIT_FOR_CREDENTIALS",
-                (!own.wait_for_credentials).then(|| "false".to_owned()),
-            ),
-            ("STSIDECAR_LOG_LEVEL", unless(&own.log_level, "info")),
-            ("STSIDECAR_LOG_FORMAT", unless(&own.log_format, "json")),
-            (
-                "AWS_CA_BUNDLE",
-                bundle.file().map(|file| format!("{CA_DIRECTORY}/{file}")),
-            ),
-            ("HTTPS_PROXY", set(&agent.http_proxy.https_proxy)),
-            ("NO_PROXY", set(&agent.http_proxy.no_proxy)),
-        ];
-        let own = variables
+    pub(super) fn environment(&self, document: &str) -> Vec<Value> {
+        let agent = &self.facts.template.agent;
+        let mut all: Vec<Value> = self
+            .variables(document)
             .into_iter()
-            .filter_map(|(name, value)| Some(json!({ "name": name, "value": literal(&value?) })));
-        let mut all: Vec<Value> = own.collect();
+            .filter_map(|(name, value)| Some(json!({ "name": name, "value": literal(&value?) })))
+            .collect();
         for extra in &agent.extra_env {
             if !all
                 .iter()
-                .any(|variable| text(variable, "name") == text(extra, "name"))
+                .any(|own| text(own, "name") == text(extra, "name"))
             {
                 all.push(extra.clone());
             }
@@ -178,49 +129,108 @@ impl Plan<'_> {
         all
     }
 
+    /// Ours in their order; of the settings that the document may change, only those that differ
+    /// from the agent's own default.
+    fn variables(&self, document: &str) -> [(&'static str, Option<String>); 16] {
+        let (own, agent) = (&self.facts.settings, &self.facts.template.agent);
+        let admin = if agent.metrics.enabled {
+            "[::]"
+        } else {
+            "localhost"
+        };
+        let config = own
+            .config
+            .as_ref()
+            .map(|_| format!("{CONFIG_DIRECTORY}/config.yaml"));
+        let bundle = agent
+            .aws_ca_bundle
+            .file()
+            .map(|file| format!("{CA_DIRECTORY}/{file}"));
+        let timeout = Some(own.sts_timeout).filter(|timeout| *timeout != AttemptTimeout::default());
+        let listen = format!("localhost:{}", own.port);
+        let admin_listen = format!("{admin}:{}", own.metrics_port);
+        [
+            (INLINE, unless(document, "")),
+            ("STSIDECAR_CONFIG", config),
+            ("AWS_REGION", self.region.clone()),
+            ("AWS_ENDPOINT_URL_STS", own.sts_endpoint.clone()),
+            ("STSIDECAR_LISTEN", Some(listen)),
+            ("STSIDECAR_ADMIN_LISTEN", Some(admin_listen)),
+            ("STSIDECAR_STATE_DIR", Some(STATE_DIRECTORY.to_owned())),
+            ("STSIDECAR_SETTINGS_HASH", Some(self.facts.hash.clone())),
+            (ALLOW_INSECURE, self.allow_insecure()),
+            (
+                "STSIDECAR_STS_TIMEOUT",
+                timeout.map(|timeout| timeout.to_string()),
+            ),
+            (
+                "STSIDECAR_WAIT_FOR_CREDENTIALS",
+                (!own.wait_for_credentials).then(|| "false".to_owned()),
+            ),
+            ("STSIDECAR_LOG_LEVEL", unless(&own.log_level, "info")),
+            ("STSIDECAR_LOG_FORMAT", unless(&own.log_format, "json")),
+            ("AWS_CA_BUNDLE", bundle),
+            ("HTTPS_PROXY", unless(&agent.http_proxy.https_proxy, "")),
+            ("NO_PROXY", unless(&agent.http_proxy.no_proxy, "")),
+        ]
+    }
+
+    /// Always, unless the operator's own variables have it: a variable beats the document of the
+    /// author's ConfigMap, and this is the operator's to allow.
+    fn allow_insecure(&self) -> Option<String> {
+        let agent = &self.facts.template.agent;
+        let mut extra = agent.extra_env.iter();
+        let has_own = extra.any(|extra| text(extra, "name") == Some(ALLOW_INSECURE));
+        (!has_own).then(|| agent.allow_insecure_sts.to_string())
+    }
+
     pub(super) fn mounts(&self) -> Vec<Value> {
         let mut mounts = vec![
-            json!({ "mountPath": "/var/run/secrets/stsidecar.dev/serviceaccount", "name": TOKEN, "readOnly": true }),
-            json!({ "mountPath": "/var/run/secrets/stsidecar.dev/endpoints", "name": ENDPOINTS }),
+            json!({ "mountPath": TOKEN_DIRECTORY, "name": TOKEN, "readOnly": true }),
+            json!({ "mountPath": ENDPOINTS_DIRECTORY, "name": ENDPOINTS }),
             json!({ "mountPath": STATE_DIRECTORY, "name": STATE }),
             // Else the API server mounts the pod's API token here.
             json!({ "mountPath": API_TOKEN_DIRECTORY, "name": NONE, "readOnly": true }),
         ];
-        if self.settings.config.is_some() {
+        if self.facts.settings.config.is_some() {
             mounts.push(
                 json!({ "mountPath": CONFIG_DIRECTORY, "name": CONFIG_VOLUME, "readOnly": true }),
             );
         }
-        if self.template.agent.aws_ca_bundle.file().is_some() {
+        if self.facts.template.agent.aws_ca_bundle.file().is_some() {
             mounts.push(json!({ "mountPath": CA_DIRECTORY, "name": CA, "readOnly": true }));
         }
         mounts
     }
 
     pub(super) fn volumes(&self) -> Vec<Value> {
-        let Settings {
-            audience,
-            token_expiration,
-            config,
-            ..
-        } = self.settings;
-        let token =
-            json!({ "audience": audience, "expirationSeconds": token_expiration, "path": "token" });
+        let settings = &self.facts.settings;
+        let token = json!({ "serviceAccountToken": {
+            "audience": settings.audience,
+            "expirationSeconds": settings.token_expiration,
+            "path": "token",
+        }});
         // On disk, even an empty one would keep Cluster Autoscaler from removing the pod's node:
-        // https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/utils/drain/drain.go (isLocalVolume).
+        // https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/utils/drain/drain.go
+        // (isLocalVolume).
         let memory = json!({ "medium": "Memory", "sizeLimit": "4Mi" });
         let mut volumes = vec![
-            json!({ "name": TOKEN, "projected": { "sources": [{ "serviceAccountToken": token }] } }),
+            json!({ "name": TOKEN, "projected": { "sources": [token] } }),
             json!({ "name": ENDPOINTS, "emptyDir": memory }),
             json!({ "name": STATE, "emptyDir": memory }),
             json!({ "name": NONE, "emptyDir": memory }),
         ];
-        if let Some(name) = config {
+        if let Some(name) = &settings.config {
             volumes.push(json!({ "name": CONFIG_VOLUME, "configMap": { "name": name } }));
         }
-        volumes.extend(self.template.agent.aws_ca_bundle.volume(CA));
+        volumes.extend(self.facts.template.agent.aws_ca_bundle.volume(CA));
         volumes
     }
+}
+
+/// A text that says something else than its default.
+fn unless(text: &str, default: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| text != default)
 }
 
 /// Whether one of the optional probes was rendered by some version, and not set by another webhook.
@@ -232,7 +242,8 @@ pub(super) fn is_own_probe(probe: &Value) -> bool {
         || probe["httpGet"]["path"] == "/readyz" && probe["httpGet"]["port"] == PORT_NAME
 }
 
-/// A text as the value of a variable, in which the kubelet expands `$(NAME)` and takes `$$` for a dollar
+/// A text as the value of a variable, in which the kubelet expands `$(NAME)` and takes `$$` for a
+/// dollar
 /// (<https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/>).
 pub(super) fn literal(text: &str) -> String {
     text.replace('$', "$$")

@@ -1,8 +1,9 @@
-//! What an operator decided for every injected pod: the chart's `image` and `agent` values, and those of
-//! `injector` that injection needs.
+//! What an operator decided for every injected pod: the chart's `image` and `agent` values, and
+//! those of `injector` that injection needs.
 //!
-//! Owns their shape and defaults, the same as the chart's. Other keys of a values file are not its concern;
-//! an unknown key under `agent` is refused. Values that annotations can replace are texts; `settings` reads and checks them.
+//! Owns their shape and defaults, the same as the chart's. Other keys of a values file are not its
+//! concern; an unknown key under `agent` is refused. Values that annotations can replace are texts;
+//! `settings` reads and checks them.
 
 mod ca_bundle;
 mod decided;
@@ -226,7 +227,8 @@ impl Template {
         self.image.pull_policy()
     }
 
-    /// Restricted, whatever the pod's own is; the chart's keys are laid over it, and its nulls remove.
+    /// Restricted, whatever the pod's own is; the chart's keys are laid over it, and its nulls
+    /// remove.
     pub(super) fn security_context(&self) -> Value {
         let mut context = json!({
             "allowPrivilegeEscalation": false,

@@ -1,7 +1,7 @@
 //! `stsidecar-injector check`: whether a pod that asks for credentials would get them.
 //!
-//! Owns the order of the checks and the dry run at their end; each judgement is a function of its own. It stores
-//! nothing: the pod is created as a dry run. Called by the command line, and so by `helm test`.
+//! Owns the order of the checks and the dry run at their end; each part of the cluster is judged by its own
+//! function. It stores nothing: the pod is created as a dry run. Called by the command line, and so by `helm test`.
 
 mod certificate;
 pub(super) mod webhooks;
@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::config::Config;
-use super::objects::root;
+use crate::failure::root_cause;
+use crate::finding::Finding;
 use crate::inject;
 
 /// How long one call may take; the API server gives a webhook 5 s of it.
@@ -21,65 +22,6 @@ const LIMIT: Duration = Duration::from_secs(15);
 
 /// The subject of the last finding.
 const DRY_RUN: &str = "dry run";
-
-/// What was looked at, and what came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// In a word or two.
-    pub subject: &'static str,
-    /// How it is.
-    pub judgement: Judgement,
-}
-
-/// How something is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Judgement {
-    /// As it should be.
-    Fine(String),
-    /// It works, and somebody should look.
-    Doubtful {
-        /// What is seen.
-        message: String,
-        /// What to do.
-        fix: &'static str,
-    },
-    /// Pods are not injected, or will not be.
-    Wrong {
-        /// What is seen.
-        message: String,
-        /// What to do.
-        fix: &'static str,
-    },
-}
-
-impl Finding {
-    fn fine(subject: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            subject,
-            judgement: Judgement::Fine(message.into()),
-        }
-    }
-
-    fn doubtful(subject: &'static str, message: impl Into<String>, fix: &'static str) -> Self {
-        Self {
-            subject,
-            judgement: Judgement::Doubtful {
-                message: message.into(),
-                fix,
-            },
-        }
-    }
-
-    fn wrong(subject: &'static str, message: impl Into<String>, fix: &'static str) -> Self {
-        Self {
-            subject,
-            judgement: Judgement::Wrong {
-                message: message.into(),
-                fix,
-            },
-        }
-    }
-}
 
 /// Checks everything with a runtime of its own. The asking pod would be made in `namespace` and name `role`.
 ///
@@ -93,7 +35,7 @@ pub fn run(config: &Config, namespace: &str, role: &str) -> std::io::Result<Vec<
                 let address = format!("{}.{}.svc:443", config.service_name, config.namespace);
                 examine(&client, config, namespace, role, &address).await
             }
-            Err(error) => vec![Finding::wrong(
+            Err(error) => vec![Finding::failure(
                 "API server",
                 error.to_string(),
                 "run it where kubectl would work",
@@ -112,44 +54,11 @@ pub async fn examine(
     role: &str,
     address: &str,
 ) -> Vec<Finding> {
-    let name = &config.webhook_configuration;
-    let target =
-        format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{name}");
-    let mut findings = match call(client, http::Request::get(target), Vec::new()).await {
-        Ok(found) => {
-            let mut findings = webhooks::judge(&found, config);
-            let bundles = webhooks::bundles(&found);
-            if !bundles.is_empty() {
-                let host = format!("{}.{}.svc", config.service_name, config.namespace);
-                findings.extend(
-                    certificate::judge(&host, address, &bundles, crate::clock::wall()).await,
-                );
-            }
-            findings
-        }
-        Err(Refusal {
-            code: Some(404), ..
-        }) => {
-            let message = format!("there is no MutatingWebhookConfiguration {name}");
-            vec![Finding::wrong(
-                "webhooks",
-                message,
-                "install the chart; injector.enabled must be true",
-            )]
-        }
-        Err(refusal) => vec![Finding::wrong(
-            "webhooks",
-            format!(
-                "MutatingWebhookConfiguration {name} cannot be read: {}",
-                refusal.text
-            ),
-            "let the account that runs this check get it",
-        )],
-    };
+    let mut findings = registration(client, config, address).await;
     findings.push(if config.template.allows_role(namespace, role) {
         dry_run(client, config, namespace, role).await
     } else {
-        Finding::wrong(
+        Finding::failure(
             DRY_RUN,
             format!("injector.allowedRoleArns does not allow {role} in namespace {namespace}: no pod was asked for"),
             "set the chart's tests.roleArn to a role that the list allows there (it need not exist), or \
@@ -157,6 +66,37 @@ pub async fn examine(
         )
     });
     findings
+}
+
+/// The webhooks as the API server has them, and the certificate by which it trusts their Service.
+async fn registration(client: &Client, config: &Config, address: &str) -> Vec<Finding> {
+    let name = &config.webhook_configuration;
+    let target =
+        format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{name}");
+    let (message, fix) = match call(client, http::Request::get(target), Vec::new()).await {
+        Ok(found) => {
+            let mut findings = webhooks::judge(&found, config);
+            let bundles = webhooks::bundles(&found);
+            if !bundles.is_empty() {
+                let host = format!("{}.{}.svc", config.service_name, config.namespace);
+                let now = crate::clock::wall();
+                findings.extend(certificate::judge(&host, address, &bundles, now).await);
+            }
+            return findings;
+        }
+        Err(refusal) if refusal.code == Some(404) => (
+            format!("there is no MutatingWebhookConfiguration {name}"),
+            "install the chart; injector.enabled must be true",
+        ),
+        Err(refusal) => (
+            format!(
+                "MutatingWebhookConfiguration {name} cannot be read: {}",
+                refusal.text
+            ),
+            "let the account that runs this check get it",
+        ),
+    };
+    vec![Finding::failure("webhooks", message, fix)]
 }
 
 /// Creates a pod that asks, without storing it, and looks at what comes back.
@@ -167,7 +107,7 @@ async fn dry_run(client: &Client, config: &Config, namespace: &str, role: &str) 
     let pod = asking_pod(role).to_string().into_bytes();
     match call(client, request, pod).await {
         Ok(created) => judge(&created, config, namespace, role),
-        Err(refusal) => Finding::wrong(
+        Err(refusal) => Finding::failure(
             DRY_RUN,
             format!(
                 "a pod that asks in namespace {namespace} is refused: {}",
@@ -181,7 +121,7 @@ async fn dry_run(client: &Client, config: &Config, namespace: &str, role: &str) 
 /// Whether a pod that was created is injected, and by this release.
 fn judge(created: &Value, config: &Config, namespace: &str, role: &str) -> Finding {
     if let Some(other) = of_another(created, config) {
-        return Finding::wrong(
+        return Finding::failure(
             DRY_RUN,
             format!(
                 "a pod that asks in namespace {namespace} is injected by another release, {other}"
@@ -190,12 +130,12 @@ fn judge(created: &Value, config: &Config, namespace: &str, role: &str) -> Findi
         );
     }
     if is_injected(created) {
-        return Finding::fine(
+        return Finding::ok(
             DRY_RUN,
             format!("a pod that asks for {role} in namespace {namespace} is injected"),
         );
     }
-    Finding::wrong(
+    Finding::failure(
         DRY_RUN,
         format!("a pod that asks in namespace {namespace} comes back without the sidecar"),
         "look whether the namespace is excluded or labelled stsidecar.dev/injection=disabled, whether selectors or \
@@ -261,7 +201,7 @@ async fn call(
     match timeout(LIMIT, client.request(request)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(kube::Error::Api(status))) => Err(refusal(Some(status.code), status.message)),
-        Ok(Err(error)) => Err(refusal(None, root(&error))),
+        Ok(Err(error)) => Err(refusal(None, root_cause(&error))),
         Err(_) => Err(refusal(
             None,
             format!("no answer of the API server within {LIMIT:?}"),

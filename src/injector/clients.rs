@@ -1,7 +1,7 @@
-//! Who may call the webhook, where that is not whoever reaches its port: clients with a certificate of an authority.
+//! Which clients may call the webhook, where not all may: those with a certificate of an authority.
 //!
 //! Owns the file with the authorities' certificates, which may be replaced at any time; the last good content counts.
-//! Which client it is does not matter: the authority is the API servers' own, as the documentation asks for. Made by
+//! Which of them it is does not matter: the authority is the API servers' own, as the documentation asks for. Made by
 //! the composition, asked at each handshake in which a client shows a certificate.
 
 use std::path::Path;
@@ -43,7 +43,7 @@ impl Clients {
         }
     }
 
-    /// Whether anybody could be let in.
+    /// Whether a client could be let in.
     ///
     /// # Errors
     /// Why not.
@@ -73,7 +73,7 @@ fn verifier(content: &[u8]) -> Result<Verifier, String> {
 }
 
 impl ClientCertVerifier for Clients {
-    /// None: a client that has one certificate shows it whoever signed it (Go does: `CertificateRequestInfo.
+    /// None: a client that has one certificate shows it whichever authority signed it (Go does: `CertificateRequestInfo.
     /// SupportsCertificate`, <https://pkg.go.dev/crypto/tls#CertificateRequestInfo>), and the names may change.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]

@@ -1,25 +1,30 @@
 //! The injector's configuration file, as the chart's ConfigMap holds it.
 //!
-//! Owns its shape: closed, so that a mistyped key is an error at start and not a setting that does nothing. What
-//! describes the sidecar is read by `inject`; values that need the cluster are judged where they are used.
+//! Owns its shape: closed, so that a mistyped key is an error at start and not a setting that does nothing. The text is
+//! read once. What describes the sidecar goes to `inject` as it is written; values that need the cluster are judged where
+//! they are used.
 
+mod certs;
+
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
-use super::certificates::Mode;
 use crate::config::{Error, rendered};
 use crate::inject::Template;
 use crate::{shown, telemetry, text};
+use certs::Certs;
 
-/// Everything that the injector is told.
+pub use certs::{Durations, Mode};
+
+/// Everything that an operator configures.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// What is injected, and on which conditions.
     pub template: Template,
-    /// All of it as it was written: whether two say the same.
+    /// What the template was made of: two configurations with the same values inject the same.
     pub values: Value,
     /// The namespace that the injector runs in.
     pub namespace: String,
@@ -45,52 +50,52 @@ pub struct Config {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(
-    dead_code,
-    reason = "both are read by the template; here their keys are allowed"
-)]
 struct Document {
     #[serde(default)]
-    image: Value,
+    image: Map<String, Value>,
     #[serde(default)]
-    agent: Value,
+    agent: Map<String, Value>,
     injector: Injector,
 }
 
-#[derive(Deserialize)]
+/// The section as it is written; it serializes to what the template reads of it.
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[allow(
-    dead_code,
-    reason = "the last seven are read by the template; here their keys are allowed"
-)]
 struct Injector {
     namespace: String,
-    /// The template reads it too; an injector without a name is none that another could tell from itself.
+    /// Without it, no other injector can distinguish the pods of this one from its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
     release: Option<String>,
+    #[serde(skip_serializing)]
     service_name: String,
+    #[serde(skip_serializing)]
     webhook_configuration: String,
-    #[serde(default)]
+    #[serde(skip_serializing, default)]
     excluded_namespaces: Vec<String>,
+    #[serde(skip_serializing)]
     port: u64,
+    #[serde(skip_serializing)]
     metrics_port: u64,
-    #[serde(default)]
+    #[serde(skip_serializing, default)]
     log: Log,
+    #[serde(skip_serializing)]
     certs: Certs,
+    #[serde(skip_serializing)]
     client_ca_file: Option<String>,
-    #[serde(default)]
-    allow_image_override: Value,
-    #[serde(default)]
-    allowed_role_arns: Value,
-    #[serde(default)]
-    strict_environment: Value,
-    #[serde(default)]
-    strict_env_from: Value,
-    #[serde(default)]
-    mesh_proxies: Value,
-    #[serde(default)]
-    skipped_containers: Value,
-    #[serde(default)]
-    agent_architectures: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_architectures: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allow_image_override: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_role_arns: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mesh_proxies: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped_containers: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict_env_from: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict_environment: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -100,31 +105,6 @@ struct Log {
     format: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Certs {
-    mode: ModeName,
-    secret_name: String,
-    ca_duration: Option<String>,
-    leaf_duration: Option<String>,
-    renew_before: Option<String>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum ModeName {
-    #[serde(rename = "self")]
-    Own,
-    CertManager,
-    External,
-}
-
-/// The chart's defaults.
-const CA_DURATION: Duration = Duration::from_hours(8760);
-const LEAF_DURATION: Duration = Duration::from_hours(168);
-/// It is renewed with a day left at the latest, which leaves time to mend what keeps it from being renewed.
-const SHORTEST_LEAF: Duration = Duration::from_hours(48);
-
 impl Config {
     /// Reads the file's content; `path` names it in errors.
     ///
@@ -133,38 +113,59 @@ impl Config {
     pub fn read(path: &Path, content: &[u8]) -> Result<Self, Error> {
         let origin = path.display();
         let text = text::utf8(content).map_err(|error| Error::setting(&origin, error))?;
-        let Document { injector, .. } = parse(&origin, text)?;
-        let values: Value = parse(&origin, text)?;
-        let template =
-            rendered::template(values.clone()).map_err(|error| Error::setting(&origin, error))?;
-        let Injector {
-            namespace,
-            service_name,
-            webhook_configuration,
-            excluded_namespaces,
+        let Document {
+            image,
+            agent,
+            injector,
+        } = parse(&origin, text)?;
+        let values = json!({ "image": image, "agent": agent, "injector": injector });
+        let template = rendered::template(values.clone());
+        let template = template.map_err(|error| Error::setting(&origin, error))?;
+        injector.check_names(&origin)?;
+        let [port, metrics_port] = injector.ports(&origin)?;
+        let client_ca_file = injector.client_ca_file.map(|path| absolute(&origin, path));
+        Ok(Self {
+            template,
+            values,
+            client_ca_file: client_ca_file.transpose()?,
+            log: injector.log.settings(&origin)?,
+            certificates: injector.certs.mode(&origin)?,
+            secret_name: injector.certs.secret_name,
+            namespace: injector.namespace,
+            service_name: injector.service_name,
+            webhook_configuration: injector.webhook_configuration,
+            excluded_namespaces: injector.excluded_namespaces,
             port,
             metrics_port,
-            ..
-        } = injector;
-        let release = injector.release.as_ref().unwrap_or(&namespace);
-        for (key, value) in [
-            ("namespace", &namespace),
+        })
+    }
+}
+
+impl Injector {
+    fn check_names(&self, origin: &impl Display) -> Result<(), Error> {
+        let release = self.release.as_ref().unwrap_or(&self.namespace);
+        let names = [
+            ("namespace", &self.namespace),
             ("release", release),
-            ("serviceName", &service_name),
-            ("webhookConfiguration", &webhook_configuration),
-            ("certs.secretName", &injector.certs.secret_name),
-        ] {
-            if !is_object_name(value) {
-                let key = format!("{origin}: injector.{key}");
-                return Err(Error::value(
-                    key,
-                    value,
-                    "the name of an object: lower-case letters, digits, - and .",
-                ));
-            }
+            ("serviceName", &self.service_name),
+            ("webhookConfiguration", &self.webhook_configuration),
+            ("certs.secretName", &self.certs.secret_name),
+        ];
+        let allowed = "the name of an object: lower-case letters, digits, - and .";
+        match names.iter().find(|(_, name)| !is_object_name(name)) {
+            None => Ok(()),
+            Some((key, name)) => Err(Error::value(
+                format!("{origin}: injector.{key}"),
+                name,
+                allowed,
+            )),
         }
-        let port = read_port(&origin, "port", port)?;
-        let metrics_port = read_port(&origin, "metricsPort", metrics_port)?;
+    }
+
+    /// The webhook's port, and that of health and metrics.
+    fn ports(&self, origin: &impl Display) -> Result<[u16; 2], Error> {
+        let port = port(origin, "port", self.port)?;
+        let metrics_port = self::port(origin, "metricsPort", self.metrics_port)?;
         if port == metrics_port {
             let problem = format!("it is {port}, as injector.port: choose another");
             return Err(Error::setting(
@@ -172,115 +173,48 @@ impl Config {
                 problem,
             ));
         }
-        let client_ca_file = injector
-            .client_ca_file
-            .map(|path| absolute(&origin, path))
-            .transpose()?;
-        let log = log(&origin.to_string(), injector.log)?;
-        let secret_name = injector.certs.secret_name.clone();
-        let certificates = certificates(&origin.to_string(), injector.certs)?;
-        Ok(Self {
-            template,
-            values,
-            namespace,
-            service_name,
-            webhook_configuration,
-            excluded_namespaces,
-            port,
-            metrics_port,
-            log,
-            certificates,
-            secret_name,
-            client_ca_file,
+        Ok([port, metrics_port])
+    }
+}
+
+impl Log {
+    fn settings(&self, origin: &impl Display) -> Result<telemetry::Settings, Error> {
+        let key = |key| format!("{origin}: injector.log.{key}");
+        let format = self.format.as_deref().map(|text| {
+            let parsed = telemetry::Format::parse(text);
+            parsed.map_err(|allowed| Error::value(key("format"), text, allowed))
+        });
+        let filter = self.level.as_deref().map(|text| {
+            let parsed = telemetry::Filter::parse(text);
+            parsed.map_err(|allowed| Error::value(key("level"), text, allowed))
+        });
+        Ok(telemetry::Settings {
+            format: format.transpose()?,
+            filter: filter.transpose()?.unwrap_or_default(),
         })
     }
 }
 
-fn read_port(origin: &impl std::fmt::Display, key: &str, port: u64) -> Result<u16, Error> {
+fn port(origin: &impl Display, key: &str, port: u64) -> Result<u16, Error> {
+    let key = format!("{origin}: injector.{key}");
     let given = u16::try_from(port).ok().filter(|port| *port > 0);
-    given.ok_or_else(|| {
-        Error::value(
-            format!("{origin}: injector.{key}"),
-            &port.to_string(),
-            "1 to 65535",
-        )
-    })
+    given.ok_or_else(|| Error::value(key, &port.to_string(), "1 to 65535"))
 }
 
-fn absolute(origin: &impl std::fmt::Display, path: String) -> Result<PathBuf, Error> {
+fn absolute(origin: &impl Display, path: String) -> Result<PathBuf, Error> {
     if Path::new(&path).is_absolute() {
         return Ok(path.into());
     }
-    Err(Error::value(
-        format!("{origin}: injector.clientCaFile"),
-        &path,
-        "an absolute path",
-    ))
+    let key = format!("{origin}: injector.clientCaFile");
+    Err(Error::value(key, &path, "an absolute path"))
 }
 
-/// Errors tell line and column.
-fn parse<'de, T: Deserialize<'de>>(
-    origin: &impl std::fmt::Display,
-    text: &'de str,
-) -> Result<T, Error> {
+/// Errors name line and column.
+fn parse<'de, T: Deserialize<'de>>(origin: &impl Display, text: &'de str) -> Result<T, Error> {
     let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
         Error::setting(origin, shown::parser_message(&message))
-    })
-}
-
-fn log(origin: &str, log: Log) -> Result<telemetry::Settings, Error> {
-    let format = log.format.map(|text| {
-        telemetry::Format::parse(&text).map_err(|allowed| {
-            Error::value(format!("{origin}: injector.log.format"), &text, allowed)
-        })
-    });
-    let filter = log.level.map(|text| {
-        telemetry::Filter::parse(&text).map_err(|allowed| {
-            Error::value(format!("{origin}: injector.log.level"), &text, allowed)
-        })
-    });
-    Ok(telemetry::Settings {
-        format: format.transpose()?,
-        filter: filter.transpose()?.unwrap_or_default(),
-    })
-}
-
-fn certificates(origin: &str, certs: Certs) -> Result<Mode, Error> {
-    let parse = |key: &str, text: String| {
-        humantime::parse_duration(&text).map_err(|_| {
-            Error::value(
-                format!("{origin}: injector.certs.{key}"),
-                &text,
-                "a duration such as 168h",
-            )
-        })
-    };
-    let read = |key: &str, text: Option<String>| text.map(|text| parse(key, text)).transpose();
-    let ca_duration = read("caDuration", certs.ca_duration)?.unwrap_or(CA_DURATION);
-    let leaf_duration = read("leafDuration", certs.leaf_duration)?.unwrap_or(LEAF_DURATION);
-    let renew_before = read("renewBefore", certs.renew_before)?;
-    let shown = |duration| humantime::format_duration(duration).to_string();
-    if leaf_duration < SHORTEST_LEAF {
-        let key = format!("{origin}: injector.certs.leafDuration");
-        return Err(Error::value(key, &shown(leaf_duration), "at least 48h"));
-    }
-    if ca_duration <= leaf_duration {
-        let key = format!("{origin}: injector.certs.caDuration");
-        return Err(Error::value(
-            key,
-            &shown(ca_duration),
-            "longer than leafDuration",
-        ));
-    }
-    Ok(match certs.mode {
-        ModeName::Own => Mode::SelfSigned {
-            ca_duration,
-            leaf_duration,
-        },
-        ModeName::CertManager => Mode::CertManager { renew_before },
-        ModeName::External => Mode::External,
     })
 }
 

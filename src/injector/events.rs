@@ -1,19 +1,21 @@
-//! Events on a pod's owner: what a user should find in `kubectl describe` when nobody reads the webhook's answer.
+//! Events on a pod's owner: the webhook's answer goes to a controller, and `kubectl describe` shows the reason to its user.
 //!
 //! Owns their shape, a queue of limited length and the one task that posts them. An admission never waits for
-//! it: what does not fit is dropped. The same sentence again within ten minutes raises the count of the event
+//! it: an event that does not fit is dropped. The same sentence again within ten minutes raises the count of the event
 //! that is there. Fed by the webhook.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use http::header::CONTENT_TYPE;
+use http::request::Builder;
 use kube::Client;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::config::is_object_name;
-use crate::failure::safe_line;
+use crate::failure::{root_cause, safe_line};
 use crate::time::{Boot, Wall};
 
 /// Events that wait to be posted; a burst beyond it says nothing new.
@@ -23,7 +25,7 @@ const REMEMBERED: usize = 256;
 /// For how long.
 const SAME_WITHIN: Duration = Duration::from_mins(10);
 /// The longest text by which an owner is named, in bytes. The API server checks references only after us, and what
-/// waits in the queue or is remembered must stay small, since whoever reaches the port can send a review.
+/// waits in the queue or is remembered must stay small, since every client that reaches the port can send a review.
 const LONGEST_PART: usize = 512;
 /// The longest name of an object, and how much of it makes an event's name unlike any other.
 const LONGEST_NAME: usize = 253;
@@ -52,19 +54,18 @@ impl Owner {
         let controller = references
             .iter()
             .find(|reference| reference["controller"] == true)?;
-        let text = |key: &str| {
-            controller[key]
-                .as_str()
-                .filter(|text| text.len() <= LONGEST_PART)
-                .map(str::to_owned)
-        };
         Some(Self {
-            api_version: text("apiVersion")?,
-            kind: text("kind")?,
-            name: text("name")?,
-            uid: text("uid")?,
+            api_version: part(controller, "apiVersion")?,
+            kind: part(controller, "kind")?,
+            name: part(controller, "name")?,
+            uid: part(controller, "uid")?,
         })
     }
+}
+
+fn part(reference: &Value, key: &str) -> Option<String> {
+    let text = reference[key].as_str()?;
+    (text.len() <= LONGEST_PART).then(|| text.to_owned())
 }
 
 /// Why an event is there; its `reason` in kubectl.
@@ -90,7 +91,7 @@ impl Reason {
 pub struct Event {
     /// The namespace of pod and owner.
     pub namespace: String,
-    /// Whom it is shown at.
+    /// The object that shows it.
     pub owner: Owner,
     /// What kind.
     pub reason: Reason,
@@ -128,17 +129,15 @@ pub fn queue(
     draw: fn() -> String,
 ) -> (Events, Poster) {
     let (sender, events) = mpsc::channel(QUEUE);
-    (
-        Events(sender),
-        Poster {
-            client,
-            events,
-            posted: VecDeque::new(),
-            boot,
-            wall,
-            draw,
-        },
-    )
+    let poster = Poster {
+        client,
+        events,
+        posted: VecDeque::new(),
+        boot,
+        wall,
+        draw,
+    };
+    (Events(sender), poster)
 }
 
 impl Events {
@@ -161,7 +160,7 @@ impl Poster {
             let (namespace, owner) = (event.namespace.clone(), event.owner.name.clone());
             let problem = match timeout(LIMIT, self.post(event)).await {
                 Ok(Ok(())) => continue,
-                Ok(Err(error)) => super::objects::root(&error),
+                Ok(Err(error)) => root_cause(&error),
                 Err(_) => format!("no answer of the API server within {LIMIT:?}"),
             };
             tracing::warn!(namespace, owner, problem, "an event could not be posted");
@@ -169,8 +168,8 @@ impl Poster {
     }
 
     async fn post(&mut self, event: Event) -> Result<(), kube::Error> {
-        // Whoever reaches the port can send a review, and its names become a path of the API server. No event is worth
-        // an error.
+        // Every client that reaches the port can send a review, and its names become a path of the API server. No event
+        // is worth an error.
         if !is_object_name(&event.namespace) || !is_object_name(&event.owner.name) {
             return Ok(());
         }
@@ -186,15 +185,10 @@ impl Poster {
             }
         }
         let name = name(&event.owner.name, &(self.draw)());
-        let target = format!("/api/v1/namespaces/{}/events", event.namespace);
-        let body = document(&event, &name, (self.wall)())
-            .to_string()
-            .into_bytes();
-        self.send(
-            http::Request::post(target).header(http::header::CONTENT_TYPE, "application/json"),
-            body,
-        )
-        .await?;
+        let request = http::Request::post(format!("/api/v1/namespaces/{}/events", event.namespace))
+            .header(CONTENT_TYPE, "application/json");
+        let body = document(&event, &name, (self.wall)());
+        self.send(request, &body).await?;
         self.posted.truncate(REMEMBERED - 1);
         self.posted.push_front(Posted {
             event,
@@ -207,26 +201,19 @@ impl Poster {
 
     /// Whether the event was still there.
     async fn count_up(&self, posted: &Posted) -> Result<bool, kube::Error> {
-        let target = format!(
-            "/api/v1/namespaces/{}/events/{}",
-            posted.event.namespace, posted.name
-        );
-        let patch = json!({ "count": posted.count, "lastTimestamp": (self.wall)().rfc3339() })
-            .to_string()
-            .into_bytes();
-        let request = http::Request::patch(target)
-            .header(http::header::CONTENT_TYPE, "application/merge-patch+json");
-        match self.send(request, patch).await {
+        let (namespace, name) = (&posted.event.namespace, &posted.name);
+        let target = format!("/api/v1/namespaces/{namespace}/events/{name}");
+        let request =
+            http::Request::patch(target).header(CONTENT_TYPE, "application/merge-patch+json");
+        let patch = json!({ "count": posted.count, "lastTimestamp": (self.wall)().rfc3339() });
+        match self.send(request, &patch).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
             sent => sent.map(|()| true),
         }
     }
 
-    async fn send(
-        &self,
-        request: http::request::Builder,
-        body: Vec<u8>,
-    ) -> Result<(), kube::Error> {
+    async fn send(&self, request: Builder, body: &Value) -> Result<(), kube::Error> {
+        let body = body.to_string().into_bytes();
         let request = request.body(body).map_err(kube::Error::HttpError)?;
         self.client.request_text(request).await.map(drop)
     }
@@ -269,76 +256,4 @@ fn document(event: &Event, name: &str, now: Wall) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_owner_is_the_reference_that_controls() {
-        let reference = |name: &str, controller: bool| json!({ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "uid": "u", "controller": controller });
-        let pod = json!({ "metadata": { "ownerReferences": [reference("no", false), reference("web-1", true)] } });
-        let owner = Owner::of(&pod).expect("one controls");
-        assert_eq!(
-            (owner.kind.as_str(), owner.name.as_str()),
-            ("ReplicaSet", "web-1")
-        );
-        for pod in [
-            json!({}),
-            json!({ "metadata": { "ownerReferences": [reference("no", false)] } }),
-        ] {
-            assert_eq!(Owner::of(&pod), None);
-        }
-        let half =
-            json!({ "metadata": { "ownerReferences": [{ "controller": true, "name": "x" }] } });
-        assert_eq!(Owner::of(&half), None);
-    }
-
-    #[test]
-    fn what_is_too_long_to_name_an_owner_names_none() {
-        let reference = json!({ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "u", "controller": true });
-        for key in ["apiVersion", "kind", "name", "uid"] {
-            let mut long = reference.clone();
-            long[key] = "x".repeat(1 << 20).into();
-            assert_eq!(
-                Owner::of(&json!({ "metadata": { "ownerReferences": [long] } })),
-                None,
-                "{key}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_name_of_an_event_is_that_of_an_object_however_long_its_owners_is() {
-        let drawn = "0123456789abcdef0123456789abcdef";
-        assert_eq!(name("web-1", drawn), "web-1.0123456789abcdef");
-        for owner in [
-            "x".repeat(253),
-            format!("{}-{}", "x".repeat(235), "y".repeat(17)),
-        ] {
-            let name = name(&owner, drawn);
-            assert!(is_object_name(&name) && !name.contains("-."), "{name}");
-        }
-    }
-
-    #[tokio::test]
-    async fn what_waits_to_be_posted_is_short() {
-        let (sender, mut events) = mpsc::channel(1);
-        let text = || "x".to_owned();
-        let owner = Owner {
-            api_version: text(),
-            kind: text(),
-            name: text(),
-            uid: text(),
-        };
-        let message = "m".repeat(1 << 20);
-        Events(sender).put(Event {
-            namespace: text(),
-            owner,
-            reason: Reason::Warned,
-            message,
-        });
-        assert!(
-            events.recv().await.expect("it was put").message.len() <= 1024,
-            "it is cut"
-        );
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! Probes and metrics of the injector, over plain HTTP.
 //!
-//! Owns `/livez`, `/readyz` and `/metrics`, which show the same readiness. It judges nothing: each condition of it is
-//! handed in by who knows it. The kubelet and Prometheus ask.
+//! Owns `/livez`, `/readyz` and `/metrics`, which show the same readiness. It judges nothing: the parts of the injector
+//! hand their conditions in. The kubelet and Prometheus ask.
 
 use std::sync::Arc;
 
@@ -14,23 +14,61 @@ use crate::admin::{answer, parameter, text};
 use crate::http::{Connection, Reply, Request, Respond, Response};
 use crate::metrics::Registry;
 
-/// That a condition holds, with what is worth knowing of it, or why it does not hold.
-pub type Judgement = Result<Option<String>, String>;
-
 /// One thing that holds, or not.
 pub struct Condition {
     /// Its name on `/readyz?verbose`.
     pub name: &'static str,
-    /// Whether it holds now.
-    pub holds: Box<dyn Fn() -> Judgement + Send + Sync>,
+    /// Whether the injector is ready without it. If so, it is only shown: what an operator should know, and what keeps
+    /// no review from being answered.
+    pub is_optional: bool,
+    /// Whether it holds now, with what is worth knowing of it; or why it does not.
+    pub holds: Box<dyn Fn() -> Result<Option<String>, String> + Send + Sync>,
+}
+
+impl Condition {
+    /// One without which no review could be answered.
+    pub fn new(
+        name: &'static str,
+        holds: impl Fn() -> Result<Option<String>, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name,
+            is_optional: false,
+            holds: Box::new(holds),
+        }
+    }
+
+    /// One that holds while `problem` answers nothing.
+    pub fn unless(
+        name: &'static str,
+        problem: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(name, move || problem().map_or(Ok(None), Err))
+    }
+
+    /// The same, but only shown.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self {
+            is_optional: true,
+            ..self
+        }
+    }
+
+    fn line(&self) -> String {
+        let (name, mark) = (self.name, if self.is_optional { "!" } else { "-" });
+        match (self.holds)() {
+            Ok(None) => format!("[+]{name} ok\n"),
+            Ok(Some(note)) => format!("[+]{name} ok: {note}\n"),
+            Err(problem) => format!("[{mark}]{name}: {problem}\n"),
+        }
+    }
 }
 
 /// What the surface shows.
 pub struct Health {
-    /// Without which no review could be answered: all must hold.
+    /// In the order in which they are shown.
     pub conditions: Vec<Condition>,
-    /// What an operator should know, and what keeps no review from being answered.
-    pub notes: Vec<Condition>,
     /// The process's.
     pub registry: Registry,
     /// On that registry.
@@ -39,36 +77,25 @@ pub struct Health {
 
 impl Health {
     fn is_ready(&self) -> bool {
-        self.conditions
-            .iter()
-            .all(|condition| (condition.holds)().is_ok())
+        let mut needed = self.conditions.iter().filter(|one| !one.is_optional);
+        needed.all(|condition| (condition.holds)().is_ok())
     }
 
     fn readiness(&self, verbose: bool) -> Response {
-        let ready = self.is_ready();
-        let status = if ready {
-            StatusCode::OK
+        let (status, word, last) = if self.is_ready() {
+            (StatusCode::OK, "ok\n", "readyz check passed\n")
         } else {
-            StatusCode::SERVICE_UNAVAILABLE
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not ready\n",
+                "readyz check failed\n",
+            )
         };
         if !verbose {
-            return text(status, if ready { "ok\n" } else { "not ready\n" });
+            return text(status, word);
         }
-        let line = |mark: &str, Condition { name, holds }: &Condition| match holds() {
-            Ok(None) => format!("[+]{name} ok\n"),
-            Ok(Some(note)) => format!("[+]{name} ok: {note}\n"),
-            Err(problem) => format!("[{mark}]{name}: {problem}\n"),
-        };
-        let conditions = self.conditions.iter().map(|condition| line("-", condition));
-        let mut lines: String = conditions
-            .chain(self.notes.iter().map(|note| line("!", note)))
-            .collect();
-        lines.push_str(if ready {
-            "readyz check passed\n"
-        } else {
-            "readyz check failed\n"
-        });
-        text(status, lines)
+        let lines: String = self.conditions.iter().map(Condition::line).collect();
+        text(status, lines + last)
     }
 
     fn route(&self, method: &Method, uri: &Uri) -> Response {
@@ -86,7 +113,7 @@ impl Health {
             return refused;
         }
         match uri.path() {
-            // Whoever answers lives: this surface shares its thread with everything else.
+            // An answer is proof of life: this surface shares its thread with everything else.
             "/livez" => text(StatusCode::OK, "ok\n"),
             "/readyz" => {
                 self.readiness(parameter(uri.query().unwrap_or_default(), "verbose").is_some())

@@ -36,7 +36,7 @@ impl Failure {
 
 /// What became of a review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AdmissionOutcome {
     /// A patch was sent.
     Injected,
     /// The pod was left alone, for one of [`Skip::REASONS`].
@@ -47,7 +47,7 @@ pub enum Outcome {
     Error(Failure),
 }
 
-impl Outcome {
+impl AdmissionOutcome {
     fn labels(self) -> [&'static str; 2] {
         match self {
             Self::Injected => ["injected", ""],
@@ -111,10 +111,10 @@ impl Metrics {
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(duration.clone()))?;
         let metrics = Self { requests, duration };
-        let skipped = Skip::REASONS.map(Outcome::Skipped);
-        let denied = Reason::ALL.map(Outcome::Denied);
-        let failed = Failure::ALL.map(Outcome::Error);
-        for outcome in [Outcome::Injected]
+        let skipped = Skip::REASONS.map(AdmissionOutcome::Skipped);
+        let denied = Reason::ALL.map(AdmissionOutcome::Denied);
+        let failed = Failure::ALL.map(AdmissionOutcome::Error);
+        for outcome in [AdmissionOutcome::Injected]
             .iter()
             .chain(&skipped)
             .chain(&denied)
@@ -125,7 +125,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    pub(super) fn count(&self, outcome: Outcome) {
+    pub(super) fn count(&self, outcome: AdmissionOutcome) {
         self.requests.with_label_values(&outcome.labels()).inc();
     }
 
@@ -151,7 +151,7 @@ mod tests {
             text().matches("_admission_requests_total{").count(),
             1 + 6 + 12 + 2
         );
-        metrics.count(Outcome::Denied(Reason::UnknownKey));
+        metrics.count(AdmissionOutcome::Denied(Reason::UnknownKey));
         metrics.took(std::time::Duration::from_millis(2));
         assert!(
             text().contains("outcome=\"denied\",reason=\"unknown_key\"} 1\n"),

@@ -1,8 +1,8 @@
 //! The ServiceAccount and the Namespace of a pod, as they are at this moment.
 //!
-//! Owns reading both, in parallel and within a limit: a cache would miss a ServiceAccount that was made a
-//! millisecond before its pod. An object that does not exist is nothing; one that cannot be read is an error
-//! that names it. It never writes. Called by the webhook for each review.
+//! Owns reading both, in parallel and within a limit: a cache would miss a ServiceAccount that was
+//! made a millisecond before its pod. An object that does not exist is nothing; one that cannot be
+//! read is an error that names it. It never writes. Called by the webhook for each review.
 
 use std::time::Duration;
 
@@ -11,10 +11,12 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::config::is_object_name;
-use crate::failure::safe_line;
+use crate::failure::{root_cause, safe_line};
 
-/// How long both may take. Within a cluster it is a millisecond; an API server under load may take the second that
-/// Kubernetes' own objective allows for reading one object. The webhook's limit is 5 s.
+/// How long both may take. Within a cluster it is a millisecond; an API server under load may take
+/// the second that Kubernetes' own objective allows for reading one object
+/// (<https://github.com/kubernetes/community/blob/master/sig-scalability/slos/api_call_latency.md>).
+/// The webhook's limit is 5 s.
 pub const LIMIT: Duration = Duration::from_secs(1);
 /// A connection that the API server closed while it was idle fails once.
 const ATTEMPTS: usize = 2;
@@ -40,8 +42,8 @@ pub struct Error {
 }
 
 const AGAIN: &str = "create the pod again; controllers do so by themselves";
-const RIGHTS: &str = "the injector's ServiceAccount needs the right to get serviceaccounts and namespaces, which \
-                      the chart's ClusterRole gives";
+const RIGHTS: &str = "the injector's ServiceAccount needs the right to get serviceaccounts and \
+                      namespaces, which the chart's ClusterRole gives";
 
 /// Reads from one API server.
 #[derive(Clone)]
@@ -80,19 +82,15 @@ impl Objects {
         object: String,
         path: [(&str, &str); N],
     ) -> Result<Option<Value>, Error> {
-        let error = |cause: String, fix, source| Error {
-            object: object.clone(),
-            cause,
-            fix,
-            source,
-        };
+        let object = safe_line(&object);
         let mut target = "/api/v1".to_owned();
         for (kind, name) in path {
-            // It becomes a part of a path of the API server, and whoever reaches the port can send a review.
+            // It becomes a part of a path of the API server, and every client that reaches the port
+            // can send a review.
             if !is_object_name(name) {
                 let cause = format!("{:?} is not the name of an object", safe_line(name));
                 return Err(Error {
-                    object: safe_line(&object),
+                    object,
                     cause,
                     fix: "correct the name",
                     source: None,
@@ -100,22 +98,28 @@ impl Objects {
             }
             target.extend(["/", kind, "/", name]);
         }
-        match timeout(self.limit, self.ask(&target)).await {
-            Err(_) => Err(error(
-                format!("no answer of the API server within {:?}", self.limit),
-                AGAIN,
-                None,
-            )),
-            Ok(Ok(object)) => Ok(Some(object)),
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(None),
+        let (cause, fix, source) = match timeout(self.limit, self.ask(&target)).await {
+            Ok(Ok(found)) => return Ok(Some(found)),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => return Ok(None),
             Ok(Err(kube::Error::Api(status))) => {
                 // 401 is a token that has ended; the client reads the file again within a minute.
                 let fix = if status.code == 403 { RIGHTS } else { AGAIN };
                 let cause = format!("the API server says {}: {}", status.code, status.message);
-                Err(error(cause, fix, Some(Box::new(kube::Error::Api(status)))))
+                (cause, fix, Some(kube::Error::Api(status)))
             }
-            Ok(Err(other)) => Err(error(root(&other), AGAIN, Some(Box::new(other)))),
-        }
+            Ok(Err(other)) => (root_cause(&other), AGAIN, Some(other)),
+            Err(_) => (
+                format!("no answer of the API server within {:?}", self.limit),
+                AGAIN,
+                None,
+            ),
+        };
+        Err(Error {
+            object,
+            cause,
+            fix,
+            source: source.map(Box::new),
+        })
     }
 
     async fn ask(&self, target: &str) -> Result<Value, kube::Error> {
@@ -132,13 +136,4 @@ impl Objects {
             }
         }
     }
-}
-
-/// The innermost cause: kube's own text is `ServiceError: client error (Connect)`.
-pub(super) fn root(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

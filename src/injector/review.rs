@@ -1,7 +1,9 @@
 //! `AdmissionReview` v1 on the wire: a request read, an answer written.
 //!
-//! Owns the shape of both and the limits of the API server on texts. It decides nothing about a pod, and keeps
-//! it raw: a typed one would drop fields it does not know. Called by the webhook.
+//! Owns the shape of both
+//! (<https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response>)
+//! and the limits of the API server on texts. It decides nothing about a pod, and keeps it raw: a
+//! typed one would drop fields it does not know. Called by the webhook.
 
 mod pod;
 
@@ -18,9 +20,9 @@ const KIND: &str = "AdmissionReview";
 
 /// The longest warning, in characters: the API server may cut longer ones.
 const LONGEST_WARNING: usize = 256;
-/// The most memory that a pod may need once it is read, in KiB. One of 1.5 MiB in 300 containers needs half of it; a
-/// forged text of `{"":0},` would need a hundred times its length. Deciding takes as much again and a
-/// half: the chart's limit of memory has room for that.
+/// The most memory that a pod may need once it is read, in KiB. One of 1.5 MiB in 300 containers
+/// needs half of it; a forged text of `{"":0},` would need a hundred times its length. Deciding
+/// takes as much again and a half: the chart's limit of memory has room for that.
 pub const MOST_MEMORY: u32 = 40 << 10;
 /// What an object takes: a node of its map, whose size does not depend on how few keys it has.
 const OBJECT: usize = 700;
@@ -54,7 +56,8 @@ pub enum Error {
     },
     /// Another object, version or operation than the webhook is for.
     #[error(
-        "{what} is {found:?}, expected {expected:?}: this webhook answers the creation of v1 Pods; correct its rules"
+        "{what} is {found:?}, expected {expected:?}: this webhook answers the creation of v1 Pods; \
+         correct its rules"
     )]
     Other {
         /// Which field.
@@ -154,7 +157,8 @@ impl Review {
     }
 }
 
-/// How much memory a review needs at most once it is read, in KiB: told from its separators, without reading it.
+/// How much memory a review needs at most once it is read, in KiB: computed from its separators,
+/// without reading it.
 #[must_use]
 pub fn memory_needed(body: &[u8]) -> u32 {
     let (mut needed, mut in_text, mut escaped) = (body.len(), false, false);
@@ -175,14 +179,14 @@ pub fn memory_needed(body: &[u8]) -> u32 {
     u32::try_from(needed.div_ceil(1024)).map_or(MOST_MEMORY, |needed| needed.min(MOST_MEMORY))
 }
 
-/// What the API server is told.
+/// The answer to the API server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// The pod is admitted, with this JSON patch if there is one.
     Admitted {
         /// RFC 6902, as JSON.
         patch: Option<Vec<u8>>,
-        /// For whoever creates it.
+        /// For the client that creates it.
         warnings: Vec<String>,
     },
     /// The pod is refused with an HTTP status and a sentence.
@@ -223,7 +227,9 @@ impl Verdict {
                 } else {
                     "InternalError"
                 };
-                let status = json!({ "code": code, "message": message, "reason": reason, "status": "Failure" });
+                let status = json!({
+                    "code": code, "message": message, "reason": reason, "status": "Failure",
+                });
                 response.insert("status".to_owned(), status);
             }
         }

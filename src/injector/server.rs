@@ -13,13 +13,13 @@ use tokio::task::JoinSet;
 
 use super::Error;
 use super::clients::Clients;
-use super::events::{self, Events};
+use super::events;
 use super::health::{Condition, Health};
 use super::metrics::{Metrics, Ready};
 use super::objects::{self, Objects};
 use super::registration::Current;
 use super::tls::Tls;
-use super::webhook::{Means, Shared, Webhook};
+use super::webhook::{Dependencies, Shared, Webhook};
 use crate::clock;
 use crate::http::{Activity, Limits, Listeners, serve, serve_over};
 use crate::metrics::Registry;
@@ -65,8 +65,6 @@ pub struct Parts {
     pub clients: Option<Arc<Clients>>,
     /// Readiness, besides what is known here.
     pub conditions: Vec<Condition>,
-    /// What is shown beside them.
-    pub notes: Vec<Condition>,
     /// The webhook's port, taken or still waited for.
     pub webhook: Listeners,
     /// What its connections may take.
@@ -124,113 +122,82 @@ fn start(
     draining: &watch::Sender<bool>,
     closed: &watch::Sender<bool>,
 ) -> Result<Arc<Activity>, Error> {
-    let Parts {
-        current,
-        client,
-        namespace,
-        certificate,
-        clients,
-        mut conditions,
-        notes,
-        webhook,
-        limits,
-        ..
-    } = parts;
-    let (health, registry) = (parts.health, parts.registry);
-    let objects = Objects::new(client.clone(), objects::LIMIT);
-    let (events, poster) = events::queue(client, clock::boot, clock::wall, super::draw);
+    let objects = Objects::new(parts.client.clone(), objects::LIMIT);
+    let (events, poster) = events::queue(parts.client, clock::boot, clock::wall, super::draw);
     tasks.spawn(async move {
         poster.run().await;
         EVENTS
     });
-    let has_read = first_read(objects.clone(), namespace, tasks);
-    let stopping = draining.subscribe();
-    let unless = |fails: bool, problem: &str| {
-        if fails {
-            Err(problem.to_owned())
-        } else {
-            Ok(None)
-        }
-    };
-    let problem = "no ServiceAccount and Namespace could be read yet; the log says why";
-    let holds = Box::new(move || unless(!*has_read.borrow(), problem));
-    conditions.push(Condition {
-        name: "reads",
-        holds,
-    });
-    let holds = Box::new(move || unless(*stopping.borrow(), "the injector is shutting down"));
-    conditions.push(Condition {
-        name: "draining",
-        holds,
-    });
-    if let Some(clients) = clients.clone() {
-        conditions.push(Condition {
-            name: "client-ca",
-            holds: Box::new(move || clients.known().map(|()| None)),
-        });
-    }
+    let has_read = first_read(objects.clone(), parts.namespace, tasks);
+    let mut conditions = parts.conditions;
+    conditions.extend(own_conditions(
+        has_read,
+        draining.subscribe(),
+        parts.clients.clone(),
+    ));
+    conditions.extend(of_registration(&parts.current));
     let activity = Arc::new(Activity::default());
-    let answers = answers(
-        current,
+    let dependencies = Dependencies {
         objects,
         events,
-        &registry,
-        &activity,
-        draining.subscribe(),
-    )?;
-    let (tls, of_webhook, stop) = (
-        Tls::new(certificate, clients)?,
-        Arc::clone(&activity),
-        closed.subscribe(),
-    );
+        metrics: Metrics::register(&parts.registry)?,
+        activity: Arc::clone(&activity),
+        draining: draining.subscribe(),
+        clock: clock::boot,
+        draw: super::draw,
+    };
+    let answers = Shared(Arc::new(Webhook::new(parts.current, dependencies)));
+    let tls = Tls::new(parts.certificate, parts.clients)?;
+    let (of_webhook, stop) = (Arc::clone(&activity), closed.subscribe());
     tasks.spawn(async move {
-        let served = serve_over(tls, webhook, Arc::new(answers), limits, of_webhook, stop).await;
+        let (listeners, answers) = (parts.webhook, Arc::new(answers));
+        let served = serve_over(tls, listeners, answers, parts.limits, of_webhook, stop).await;
         report("webhook", served)
     });
-    let ready = Ready::register(&registry)?;
-    let (surface, stop) = (
-        Arc::new(Health {
-            conditions,
-            notes,
-            registry,
-            ready,
-        }),
-        closed.subscribe(),
-    );
+    let surface = Arc::new(Health {
+        conditions,
+        ready: Ready::register(&parts.registry)?,
+        registry: parts.registry,
+    });
+    let stop = closed.subscribe();
     tasks.spawn(async move {
-        let limits = Limits::new(HEALTH_CONNECTIONS);
+        let (limits, unread) = (Limits::new(HEALTH_CONNECTIONS), Arc::default());
         report(
             "health",
-            serve(health, surface, limits, Arc::new(Activity::default()), stop).await,
+            serve(parts.health, surface, limits, unread, stop).await,
         )
     });
     Ok(activity)
 }
 
-fn answers(
-    current: Arc<Current>,
-    objects: Objects,
-    events: Events,
-    registry: &Registry,
-    activity: &Arc<Activity>,
+/// What is known here of readiness.
+fn own_conditions(
+    has_read: watch::Receiver<bool>,
     draining: watch::Receiver<bool>,
-) -> Result<Shared, Error> {
-    let metrics = Metrics::register(registry)?;
-    let (activity, clock, draw) = (
-        Arc::clone(activity),
-        clock::boot as fn() -> _,
-        super::draw as fn() -> _,
-    );
-    let means = Means {
-        objects,
-        events,
-        metrics,
-        activity,
-        draining,
-        clock,
-        draw,
-    };
-    Ok(Shared(Arc::new(Webhook::new(current, means))))
+    clients: Option<Arc<Clients>>,
+) -> impl Iterator<Item = Condition> {
+    let reads = Condition::unless("reads", move || {
+        let problem = "no ServiceAccount and Namespace could be read yet; the log says why";
+        (!*has_read.borrow()).then(|| problem.to_owned())
+    });
+    let draining = Condition::unless("draining", move || {
+        draining
+            .borrow()
+            .then(|| "the injector is shutting down".to_owned())
+    });
+    let clients =
+        clients.map(|clients| Condition::unless("client-ca", move || clients.known().err()));
+    [reads, draining].into_iter().chain(clients)
+}
+
+/// An injector answers every review that comes, registered or not.
+fn of_registration(current: &Arc<Current>) -> [Condition; 2] {
+    let [configuration, webhooks] = [Arc::clone(current), Arc::clone(current)];
+    [
+        Condition::unless("configuration", move || configuration.configuration().err()),
+        Condition::unless("webhook", move || webhooks.webhooks().err()),
+    ]
+    .map(Condition::optional)
 }
 
 fn report(name: &'static str, served: std::io::Result<()>) -> &'static str {

@@ -1,6 +1,6 @@
 //! Memory for reviews that are being decided, granted in turn.
 //!
-//! Owns who waits for whom. Each peer waits behind itself first, and what it may have in the queue of all is as much as
+//! Owns the order of waiting. Each peer waits behind itself first, and what it may have in the queue of all is as much as
 //! is granted at a time: one that asks for a thousand reviews delays those of another by one turn. It measures
 //! nothing. The webhook asks it before each decision.
 //!
@@ -31,19 +31,19 @@ impl Turn {
     /// Ends the turn for all others. For the peer itself it ends when its answer has left, or its connection ended.
     pub(super) fn answer(self, bytes: Vec<u8>) -> Bytes {
         drop(self.of_all);
-        Bytes::from_owner(Answer {
+        Bytes::from_owner(ReservedBytes {
             bytes,
             _of_peer: self.of_peer,
         })
     }
 }
 
-struct Answer {
+struct ReservedBytes {
     bytes: Vec<u8>,
     _of_peer: OwnedSemaphorePermit,
 }
 
-impl AsRef<[u8]> for Answer {
+impl AsRef<[u8]> for ReservedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
@@ -160,13 +160,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_gives_up_waiting_leaves_nothing_behind() {
         let turns = Turns::new(100);
-        let held = granted(&turns, A, 100).await.expect("free");
+        let turn = granted(&turns, A, 100).await.expect("free");
         for _ in 0..3 {
             assert!(
                 granted(&turns, A, 100).await.is_none() && granted(&turns, B, 60).await.is_none()
             );
         }
-        drop(held);
+        drop(turn);
         assert!(granted(&turns, B, 100).await.is_some());
         drop(granted(&turns, A, 100).await.expect("free"));
         let known = turns.peers.lock().expect("no panic").len();

@@ -1,8 +1,10 @@
 //! The webhook: one review in, one answer out.
 //!
-//! Owns the way of a request to `inject` and back: its limits, the objects that are read for it, and what is
-//! counted, logged and told besides. What happens to a pod is decided by `inject` alone. A pod's content reaches
+//! Owns the way of a request to `inject` and back: its limits and the objects that are read for it. What happens to a
+//! pod is decided by `inject` alone, and what becomes of that decision by `webhook/decide.rs`. A pod's content reaches
 //! neither log nor metrics. Served over TLS by the composition.
+
+mod decide;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +15,15 @@ use http::{Method, StatusCode};
 use tokio::sync::watch;
 
 use super::body::{LARGEST, Problem, Room, SMALL, Whole};
-use super::events::{Event, Events, Owner, Reason as EventReason};
-use super::metrics::{Failure, Metrics, Outcome};
-use super::objects::{Objects, Surroundings};
+use super::events::Events;
+use super::metrics::{AdmissionOutcome, Failure, Metrics};
+use super::objects::Objects;
 use super::registration::Current;
-use super::review::{MOST_MEMORY, Review, Verdict, memory_needed};
+use super::review::{self, MOST_MEMORY, Review, memory_needed};
 use super::turns::Turns;
 use crate::admin::{answer, text};
-use crate::failure::safe_line;
 use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response};
-use crate::inject::{self, Decision};
+use crate::inject;
 use crate::time::Boot;
 
 /// Where the API server posts reviews.
@@ -44,13 +45,7 @@ pub const LIMITS: Limits = Limits {
 /// What answers reviews.
 pub struct Webhook {
     current: Arc<Current>,
-    objects: Objects,
-    events: Events,
-    metrics: Metrics,
-    activity: Arc<Activity>,
-    draining: watch::Receiver<bool>,
-    clock: fn() -> Boot,
-    draw: fn() -> String,
+    uses: Dependencies,
     /// Memory of bodies on their way.
     room: Arc<Room>,
     /// Memory that small reviews need once they are read, and large ones: no small one waits for a large one.
@@ -59,10 +54,10 @@ pub struct Webhook {
 }
 
 /// What [`Webhook::new`] takes besides what decides.
-pub struct Means {
+pub struct Dependencies {
     /// Reads what surrounds a pod.
     pub objects: Objects,
-    /// Tells owners.
+    /// Informs owners.
     pub events: Events,
     /// Counts.
     pub metrics: Metrics,
@@ -79,58 +74,27 @@ pub struct Means {
 impl Webhook {
     /// A webhook that injects by what `current` holds when a review is decided.
     #[must_use]
-    pub fn new(current: Arc<Current>, means: Means) -> Self {
-        let Means {
-            objects,
-            events,
-            metrics,
-            activity,
-            draining,
-            clock,
-            draw,
-        } = means;
-        let (room, small, large) = (
-            Room::new(),
-            Turns::new(MEMORY_OF_SMALL),
-            Turns::new(MOST_MEMORY),
-        );
+    pub fn new(current: Arc<Current>, uses: Dependencies) -> Self {
         Self {
             current,
-            objects,
-            events,
-            metrics,
-            activity,
-            draining,
-            clock,
-            draw,
-            room,
-            small,
-            large,
+            uses,
+            room: Room::new(),
+            small: Turns::new(MEMORY_OF_SMALL),
+            large: Turns::new(MOST_MEMORY),
         }
     }
 
     async fn answer(self: Arc<Self>, request: Request, connection: Arc<Connection>) -> Response {
-        let began = (self.clock)();
+        let began = (self.uses.clock)();
         let length = match length(&request) {
-            Some(length) if length <= LARGEST => length,
-            Some(_) => {
-                return text(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "a review has at most 4 MiB\n",
-                );
-            }
-            None => {
-                return text(
-                    StatusCode::LENGTH_REQUIRED,
-                    "a review needs a Content-Length\n",
-                );
-            }
+            Ok(length) => length,
+            Err((status, reason)) => return text(status, reason),
         };
-        let body = match self
+        let body = self
             .room
             .read(request.into_body(), length, &connection)
-            .await
-        {
+            .await;
+        let body = match body {
             Ok(body) => body,
             Err(problem @ Problem::Cut) => {
                 return text(StatusCode::BAD_REQUEST, format!("{problem}\n"));
@@ -141,19 +105,19 @@ impl Webhook {
             }
         };
         connection.arrived();
-        self.activity.note((self.clock)());
+        self.uses.activity.note((self.uses.clock)());
         let response = match self.reviewed(body, &connection).await {
             Ok(body) => {
                 connection.authenticate();
                 answer(StatusCode::OK, "application/json", body)
             }
             Err(problem) => {
-                self.metrics.count(Outcome::Error(Failure::BadReview));
-                tracing::warn!(problem, "a request was no review");
+                self.count(AdmissionOutcome::Error(Failure::BadReview));
+                tracing::warn!(%problem, "a request was no review");
                 text(StatusCode::BAD_REQUEST, format!("{problem}\n"))
             }
         };
-        self.metrics.took((self.clock)().since(began));
+        self.uses.metrics.took((self.uses.clock)().since(began));
         response
     }
 
@@ -162,142 +126,29 @@ impl Webhook {
         self: &Arc<Self>,
         body: Whole,
         connection: &Connection,
-    ) -> Result<Bytes, String> {
+    ) -> Result<Bytes, review::Error> {
         let is_large = body.len() > SMALL;
-        let (body, needed) = apart(is_large, move || {
+        let measure = move || {
             let needed = memory_needed(&body);
             (body, needed)
-        })
-        .await;
+        };
+        let (body, needed) = apart(is_large, measure).await;
         let turns = if is_large { &self.large } else { &self.small };
         let turn = turns.take(connection.peer(), needed).await;
         connection.take_up();
-        let review = apart(is_large, move || Review::parse(&body))
-            .await
-            .map_err(|error| error.to_string())?;
+        let review = apart(is_large, move || Review::parse(&body)).await?;
         let account = inject::service_account_name(&review.pod);
-        let surroundings = match self.objects.read(&review.namespace, account).await {
+        let surroundings = match self.uses.objects.read(&review.namespace, account).await {
             Ok(surroundings) => surroundings,
-            Err(error) => {
-                let (namespace, owner) = (safe_line(&review.namespace), shown(&review));
-                tracing::error!(namespace, owner, %error, "a pod is refused");
-                self.metrics.count(Outcome::Error(Failure::ReadFailed));
-                let refused = Verdict::Refused {
-                    code: 500,
-                    message: format!("stsidecar: {error}"),
-                };
-                return Ok(turn.answer(refused.body(&review.uid)));
-            }
+            Err(error) => return Ok(turn.answer(self.unread(&review, &error).body(&review.uid))),
         };
         let webhook = Arc::clone(self);
-        Ok(turn.answer(
-            apart(is_large, move || {
-                webhook.decide(&review, &surroundings).body(&review.uid)
-            })
-            .await,
-        ))
-    }
-
-    fn decide(&self, review: &Review, surroundings: &Surroundings) -> Verdict {
-        let request = inject::Request {
-            pod: &review.pod,
-            namespace: &review.namespace,
-            account: surroundings.account.as_ref(),
-            namespace_object: surroundings.namespace.as_ref(),
-            asked_by_caller: false,
-            fallback_role: None,
-        };
-        let namespace = review.namespace.as_str();
-        match inject::decide(&request, &self.current.template(), &mut || (self.draw)()) {
-            Decision::Deny(denial) => {
-                self.metrics.count(Outcome::Denied(denial.reason));
-                tracing::info!(
-                    namespace,
-                    owner = shown(review),
-                    reason = denial.reason.as_str(),
-                    "a pod is refused"
-                );
-                Verdict::Refused {
-                    code: 403,
-                    message: denial.to_string(),
-                }
-            }
-            Decision::Skip(skip) => {
-                self.metrics.count(Outcome::Skipped(skip.reason));
-                let owner = shown(review);
-                let Some(message) = skip.message else {
-                    tracing::debug!(
-                        namespace,
-                        owner,
-                        reason = skip.reason,
-                        "a pod is left alone"
-                    );
-                    return Verdict::Admitted {
-                        patch: None,
-                        warnings: Vec::new(),
-                    };
-                };
-                tracing::info!(
-                    namespace,
-                    owner,
-                    reason = skip.reason,
-                    "a pod is left alone"
-                );
-                self.tell(review, EventReason::Skipped, &message);
-                Verdict::Admitted {
-                    patch: None,
-                    warnings: vec![format!("not injected: {message}")],
-                }
-            }
-            // The second call for a pod that is complete: the first one has said everything.
-            Decision::Inject(injection) if injection.operations.is_empty() => Verdict::Admitted {
-                patch: None,
-                warnings: Vec::new(),
-            },
-            Decision::Inject(injection) => {
-                self.metrics.count(Outcome::Injected);
-                tracing::debug!(namespace, owner = shown(review), "a pod is injected");
-                for warning in &injection.warnings {
-                    self.tell(review, EventReason::Warned, warning);
-                }
-                Verdict::Admitted {
-                    patch: Some(injection.to_json()),
-                    warnings: injection.warnings,
-                }
-            }
-        }
-    }
-
-    /// Puts an event on the owner, whose user does not see our answer; never for a dry run.
-    fn tell(&self, review: &Review, reason: EventReason, message: &str) {
-        if review.dry_run {
-            return;
-        }
-        if let Some(owner) = Owner::of(&review.pod) {
-            let (namespace, message) = (review.namespace.clone(), message.to_owned());
-            self.events.put(Event {
-                namespace,
-                owner,
-                reason,
-                message,
-            });
-        }
+        let decide = move || webhook.decide(&review, &surroundings).body(&review.uid);
+        Ok(turn.answer(apart(is_large, decide).await))
     }
 }
 
-/// Who made the pod, for a log line: `ReplicaSet/web-1`, or the pod itself, whose name may not be there yet.
-fn shown(review: &Review) -> String {
-    if let Some(Owner { kind, name, .. }) = Owner::of(&review.pod) {
-        return safe_line(&format!("{kind}/{name}"));
-    }
-    let metadata = &review.pod["metadata"];
-    let name = metadata["name"]
-        .as_str()
-        .or(metadata["generateName"].as_str());
-    safe_line(&format!("Pod/{}", name.unwrap_or_default()))
-}
-
-/// Does work that may take milliseconds where it delays nobody.
+/// Does work that may take milliseconds where it delays no other review.
 async fn apart<T: Send + 'static>(is_large: bool, work: impl FnOnce() -> T + Send + 'static) -> T {
     if is_large {
         tokio::task::spawn_blocking(work)
@@ -308,15 +159,21 @@ async fn apart<T: Send + 'static>(is_large: bool, work: impl FnOnce() -> T + Sen
     }
 }
 
-/// How long the body is; API servers always say.
-fn length(request: &Request) -> Option<usize> {
-    request
-        .headers()
-        .get(CONTENT_LENGTH)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
+/// How long the body is, which API servers always say; or the refusal.
+fn length(request: &Request) -> Result<usize, (StatusCode, &'static str)> {
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    match length {
+        Some(length) if length <= LARGEST => Ok(length),
+        Some(_) => Err((
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "a review has at most 4 MiB\n",
+        )),
+        None => Err((
+            StatusCode::LENGTH_REQUIRED,
+            "a review needs a Content-Length\n",
+        )),
+    }
 }
 
 /// The webhook as its connections share it.
@@ -327,7 +184,7 @@ impl Respond for Shared {
         let webhook = Arc::clone(&self.0);
         let connection = Arc::clone(connection);
         Reply::later(async move {
-            let draining = webhook.draining.clone();
+            let draining = webhook.uses.draining.clone();
             let mut response = match (request.uri().path(), request.method()) {
                 (PATH, &Method::POST) => webhook.answer(request, connection).await,
                 (PATH, _) => {

@@ -1,16 +1,16 @@
 //! One exchange of a profile: what is sent for a hop, and the call while it is in flight.
 //!
-//! Owns the filling in of token, session name and signer. The token file is read again right before each
-//! call, so that no call carries a token older than the newest readable one.
+//! Owns the filling in of token, session name and signer. The token file is read again right before
+//! each call, so that no call carries a token older than the newest readable one.
 
 use std::sync::Arc;
 
 use super::extras::Gap;
-use super::proof::{of_source, session_name};
+use super::source::{of_source, session_name};
 use super::{Future, Refresher, content};
 use crate::assume::Reply;
 use crate::clock;
-use crate::failure::{Class, Failure};
+use crate::failure::{Failure, OwnCode};
 use crate::identity::Identity;
 use crate::material::Material;
 use crate::role::SessionName;
@@ -20,30 +20,29 @@ use crate::time::Boot;
 
 /// A call that has not been answered yet.
 pub(super) struct InFlight {
-    call: CallId,
-    hop: usize,
-    started: Boot,
-    sent: Content,
-    is_sent: bool,
+    started: Started,
     outcome: Future<Result<Reply, Gap>>,
 }
 
-/// An answer with what it belongs to.
-pub(super) struct Answered {
+/// What an answer belongs to.
+#[derive(Clone, Copy)]
+pub(super) struct Started {
     pub(super) call: CallId,
     pub(super) hop: usize,
-    pub(super) started: Boot,
+    pub(super) at: Boot,
     /// The content of the source's file that the call was made with.
-    pub(super) sent: Content,
+    pub(super) content: Content,
     /// Whether there was a request at all.
     pub(super) is_sent: bool,
-    pub(super) outcome: Result<Reply, Gap>,
 }
+
+/// An answer with what it belongs to.
+pub(super) type Finished = (Started, Result<Reply, Gap>);
 
 /// A request, or why there cannot be one, with the content of the source's file behind it.
 pub(super) struct Prepared {
     pub(super) request: Result<Request, Gap>,
-    sent: Content,
+    content: Content,
 }
 
 impl Prepared {
@@ -54,14 +53,16 @@ impl Prepared {
         now: Boot,
     ) -> InFlight {
         let sts = Arc::clone(sts);
-        let Self { request, sent } = self;
-        let is_sent = request.is_ok();
-        InFlight {
+        let Self { request, content } = self;
+        let started = Started {
             call: call.id,
             hop: call.hop,
-            started: now,
-            sent,
-            is_sent,
+            at: now,
+            content,
+            is_sent: request.is_ok(),
+        };
+        InFlight {
+            started,
             outcome: Box::pin(async move {
                 match request {
                     Ok(request) => sts.assume(request).await.map_err(Gap::Failed),
@@ -73,33 +74,18 @@ impl Prepared {
 }
 
 /// Waits for the call in flight, if there is one.
-pub(super) async fn answer(in_flight: &mut Option<InFlight>) -> Answered {
-    let Some(flight) = in_flight else {
+pub(super) async fn finished(in_flight: &mut Option<InFlight>) -> Finished {
+    let Some(InFlight { started, outcome }) = in_flight else {
         return std::future::pending().await;
     };
-    let outcome = flight.outcome.as_mut().await;
-    let InFlight {
-        call,
-        hop,
-        started,
-        sent,
-        is_sent,
-        ..
-    } = *flight;
+    let finished = (*started, outcome.as_mut().await);
     *in_flight = None;
-    Answered {
-        call,
-        hop,
-        started,
-        sent,
-        is_sent,
-        outcome,
-    }
+    finished
 }
 
 impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     pub(super) fn prepare(&mut self, call: &Call) -> Prepared {
-        let sent = content(&self.parts.source.reload());
+        let content = content(&self.parts.source.reload());
         let request = self.proof(call).map_err(Gap::Failed).and_then(|proof| {
             // Last, because a code that is handed out counts as sent.
             let at_sts = self.parts.sts.server_time().unwrap_or_else(clock::wall);
@@ -112,30 +98,25 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                 extras,
             })
         });
-        Prepared { request, sent }
+        Prepared { request, content }
     }
 
     pub(super) fn proof(&self, call: &Call) -> Result<Proof, Failure> {
         match (self.step_of(call.hop).source_file(), &call.parent) {
             (Some((_, form)), _) => {
-                let latest = self.parts.source.latest();
-                of_source(
-                    latest.value.as_deref(),
-                    latest.error.as_deref(),
-                    &form,
-                    self.parts.sts.server_time(),
-                )
+                let at_sts = self.parts.sts.server_time();
+                of_source(&self.parts.source.latest(), &form, at_sts)
             }
             (None, Some(parent)) => Ok(Proof::Signer(parent.clone())),
             (None, None) => Err(Failure::local(
-                Class::Source,
-                "SignerMissing",
+                OwnCode::SignerMissing,
                 "the hop before this one holds no credentials".to_owned(),
             )),
         }
     }
 
-    /// Constant for one identity: decided at a hop's first call, from the claims of the token then at hand.
+    /// Constant for one identity: decided at a hop's first call, from the claims of the token then
+    /// at hand.
     fn session_name(&mut self, hop: usize) -> SessionName {
         let Content { identity, .. } = content(&self.parts.source.latest());
         if self.named.changes_to(identity) {
@@ -155,7 +136,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     }
 
     fn fresh_name(&self, hop: usize) -> SessionName {
-        // Of the file, not what the driver was told of: that may come later than this call.
+        // Of the file itself: the driver may hear of a new content later than this call.
         let material = self.parts.source.latest().value;
         session_name(
             self.step_of(hop),

@@ -1,17 +1,18 @@
 //! What goes with a call besides its proof: the code of an MFA device, context assertions.
 //!
-//! Owns the files they come from, which are read again before each call, and the memory of the codes that were
-//! sent: STS refuses a code it has seen, whichever profile sent it. Where the next code is not due yet, the
-//! call waits and nothing else does. `check` and `credential-process` use it too.
+//! Owns the files they come from, which are read again before each call, and the memory of the
+//! codes that were sent: STS refuses a code it has seen, whichever profile sent it. Where the next
+//! code is not due yet, the call waits and nothing else does. `check` and `credential-process` use
+//! it too.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::proof::unreadable;
+use super::source::unreadable;
 use crate::assume::Step;
 use crate::credentials::Secret;
-use crate::failure::{Class, Failure};
+use crate::failure::{Failure, OwnCode};
 use crate::material::{Form, Material};
 use crate::rotated_file::RotatedFile;
 use crate::sts;
@@ -33,12 +34,12 @@ struct Device {
 
 /// What was sent last, for each device of the process. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct SentCodes(Arc<Mutex<BTreeMap<String, Sent>>>);
+pub struct SentCodes(Arc<Mutex<BTreeMap<String, SentCode>>>);
 
 #[derive(Debug)]
-struct Sent {
+struct SentCode {
     code: Secret,
-    /// Its half minute, where it was computed and not written by somebody.
+    /// Its half minute, where it was computed and not read.
     step: Option<u64>,
 }
 
@@ -79,11 +80,11 @@ impl Extras {
         extras
     }
 
-    /// Reads everything again; a code that is handed out counts as sent. `now` is the time at STS, by which codes
-    /// are computed.
+    /// Reads everything again; a code that is handed out counts as sent. `now` is the time at STS,
+    /// by which codes are computed.
     ///
     /// # Errors
-    /// When a file never held anything usable, or there is no code that was not sent yet.
+    /// When a file never had usable content, or the only code was sent before.
     pub fn gather(&self, now: Wall) -> Result<sts::Extras, Gap> {
         let contexts = self
             .contexts
@@ -127,18 +128,14 @@ impl Device {
                     "{} still holds the code that was sent; STS takes none twice",
                     self.file.path().display()
                 );
-                return Err(Gap::Failed(Failure::local(
-                    Class::Token,
-                    "TokenCodeUsed",
-                    message,
-                )));
+                return Err(Gap::Failed(Failure::local(OwnCode::TokenCodeUsed, message)));
             }
             Material::Text(code) => (code.clone(), None),
             _ => unreachable!("a device's file holds its secret or a code"),
         };
         sent.insert(
             self.serial_number.clone(),
-            Sent {
+            SentCode {
                 code: code.clone(),
                 step,
             },

@@ -1,8 +1,8 @@
 //! Refreshes that keep failing: when that began, when it is over, and its three lines at ERROR.
 //!
-//! Owns the one incident of a profile, across its steps: it lasts until every step has succeeded again, whichever of
-//! them fails meanwhile, and until something is vended again where nothing was. When a line is due, `incident` (values)
-//! decides.
+//! Owns the one incident of a profile, across its steps: it lasts until every step has succeeded
+//! again, whichever of them fails meanwhile, and until something is vended again where nothing was.
+//! When a line is due, `incident` (values) decides.
 
 use std::time::Duration;
 
@@ -23,11 +23,7 @@ impl Trouble {
     /// Takes over what a step has changed; true when an incident is over that was announced.
     fn follow(&mut self, session: &Session, now: Now) -> bool {
         let is_failing = session.hops().iter().any(|hop| hop.streak.is_some());
-        let ends = session
-            .hops()
-            .last()
-            .and_then(|hop| hop.held.as_ref())
-            .map(|held| held.deadline.minus(MIN_SERVE));
+        let ends = session.vended().map(|held| held.deadline.minus(MIN_SERVE));
         let is_vended = ends.is_some_and(|end| end > now.boot);
         let reached = self
             .current
@@ -71,11 +67,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         let Some((hop, failure)) = self.session.newest_failure() else {
             return;
         };
-        let vended = self
-            .session
-            .hops()
-            .last()
-            .and_then(|last| last.held.as_ref());
+        let vended = self.session.vended();
         let message = match moment {
             Moment::HalfGone => "refreshes keep failing: half of the time that was left is gone",
             Moment::EndsSoon => "refreshes keep failing: credentials end soon",
@@ -85,7 +77,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             profile = %self.parts.profile.name,
             operation = self.step_of(hop).operation(),
             role = self.step_of(hop).role_arn().map(tracing::field::display),
-            code = failure.code,
+            code = &*failure.code.text(),
             error = failure.message,
             hint = &*failure.hint(),
             request_id = failure.request_id,

@@ -1,7 +1,7 @@
 //! The log lines of refreshing, and the limit that keeps a long outage readable.
 //!
-//! Owns their wording: one line for each refresh, one at each change of a failure's class, then at most one
-//! a minute. Of credentials only the last four characters of the access key id appear.
+//! Owns their wording: one line for each refresh, one at each change of a failure's class, then at
+//! most one a minute. Of credentials only the last four characters of the access key id appear.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// Warns once when a body comes near to what the CRT clients take (rule R16).
+    /// Warns once when a body comes near to what clients on the AWS Common Runtime take.
     pub(super) fn body_size(&mut self, profile: &ProfileName, size: usize) {
         if size > response::WARN_SIZE && !self.size_warned {
             self.size_warned = true;
@@ -73,7 +73,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                 operation = self.step_of(*hop).operation(),
                 role = self.step_of(*hop).role_arn().map(tracing::field::display),
                 asked = %asked,
-                code = failure.code,
+                code = &*failure.code.text(),
                 error = failure.message,
                 request_id = failure.request_id,
                 "a session this long is refused; asking for a shorter one"
@@ -123,16 +123,12 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
 
     fn failed(&self, hop: usize, failure: &Failure, now: Now) {
         let state = &self.session.hops()[hop];
-        let vended = self
-            .session
-            .hops()
-            .last()
-            .and_then(|last| last.held.as_ref());
+        let vended = self.session.vended();
         tracing::warn!(
             profile = %self.parts.profile.name,
             operation = self.step_of(hop).operation(),
             role = self.step_of(hop).role_arn().map(tracing::field::display),
-            code = failure.code,
+            code = &*failure.code.text(),
             error = failure.message,
             class = failure.class.reason(),
             hint = &*failure.hint(),

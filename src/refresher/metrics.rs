@@ -1,10 +1,11 @@
 //! The series of refreshing: expiries, refreshes, failures by reason, STS's answering times.
 //!
-//! Owns their names and labels (closed sets, all present at 0 from the start). Label `profile`, never a
-//! role, an ARN or an account.
+//! Owns their names and labels (closed sets, all present at 0 from the start). Label `profile`,
+//! never a role, an ARN or an account.
 
 use std::time::Duration;
 
+use prometheus::core::Collector;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts,
     Registry,
@@ -15,7 +16,8 @@ use crate::failure::Class;
 use crate::report::HopReport;
 use crate::time::Wall;
 
-/// Upper bounds in seconds; an attempt ends after 3 s unless it is set, and after 30 s at the latest.
+/// Upper bounds in seconds; an attempt ends after 3 s unless it is set, and after 30 s at the
+/// latest.
 const BUCKETS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0];
 
 /// The vectors of all profiles.
@@ -49,58 +51,45 @@ impl Metrics {
     /// # Errors
     /// When a name is registered already.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let gauge = |name: &str, help: &str| -> Result<GaugeVec, prometheus::Error> {
-            let vector = GaugeVec::new(Opts::new(name, help), &["profile"])?;
-            registry.register(Box::new(vector.clone()))?;
-            Ok(vector)
-        };
-        let counter =
-            |name: &str, help: &str, label: &str| -> Result<IntCounterVec, prometheus::Error> {
-                let vector = IntCounterVec::new(Opts::new(name, help), &["profile", label])?;
-                registry.register(Box::new(vector.clone()))?;
-                Ok(vector)
-            };
-        let exchanges = HistogramVec::new(
-            HistogramOpts::new(
-                "stsidecar_sts_request_duration_seconds",
-                "Answering time of STS, failures included",
-            )
-            .buckets(BUCKETS.to_vec()),
-            &["operation"],
-        )?;
-        registry.register(Box::new(exchanges.clone()))?;
         Ok(Self {
             expiration: gauge(
+                registry,
                 "stsidecar_credentials_expiration_timestamp_seconds",
                 "When the vended credentials expire; 0 before the first",
             )?,
             last_refresh: gauge(
+                registry,
                 "stsidecar_credentials_last_refresh_timestamp_seconds",
                 "When the vended credentials were received; 0 before the first",
             )?,
             next_refresh: gauge(
+                registry,
                 "stsidecar_credentials_next_refresh_timestamp_seconds",
                 "When the next refresh of the vended credentials is due",
             )?,
             token_expiration: gauge(
+                registry,
                 "stsidecar_token_expiration_timestamp_seconds",
                 "The exp claim of the web identity token, or NotOnOrAfter of the SAML assertion; 0 before the first",
             )?,
             utilization: gauge(
+                registry,
                 "stsidecar_session_token_utilization_ratio",
                 "The fullest session's share of the room for policies and tags; 0 where STS does not say",
             )?,
             refreshes: counter(
+                registry,
                 "stsidecar_credentials_refreshes_total",
                 "Exchanges with STS by outcome",
                 "outcome",
             )?,
             errors: counter(
+                registry,
                 "stsidecar_credentials_refresh_errors_total",
                 "Failed exchanges by reason",
                 "reason",
             )?,
-            exchanges,
+            exchanges: exchanges(registry)?,
         })
     }
 
@@ -109,7 +98,6 @@ impl Metrics {
     pub fn profile(&self, profile: &Profile) -> ProfileMetrics {
         let name: &ProfileName = &profile.name;
         let name = [name.as_str()];
-        let outcome = |outcome| self.refreshes.with_label_values(&[name[0], outcome]);
         let mut operations: Vec<&'static str> =
             profile.steps.iter().map(|step| step.operation()).collect();
         operations.dedup();
@@ -119,8 +107,8 @@ impl Metrics {
             next_refresh: self.next_refresh.with_label_values(&name),
             token_expiration: self.token_expiration.with_label_values(&name),
             utilization: self.utilization.with_label_values(&name),
-            successes: outcome("success"),
-            failures: outcome("error"),
+            successes: self.refreshes.with_label_values(&[name[0], "success"]),
+            failures: self.refreshes.with_label_values(&[name[0], "error"]),
             errors: Class::REASONS
                 .into_iter()
                 .map(|class| {
@@ -136,6 +124,38 @@ impl Metrics {
                 .collect(),
         }
     }
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> Result<GaugeVec, prometheus::Error> {
+    registered(registry, GaugeVec::new(Opts::new(name, help), &["profile"]))
+}
+
+fn counter(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    label: &str,
+) -> Result<IntCounterVec, prometheus::Error> {
+    let labels = ["profile", label];
+    registered(registry, IntCounterVec::new(Opts::new(name, help), &labels))
+}
+
+fn exchanges(registry: &Registry) -> Result<HistogramVec, prometheus::Error> {
+    let options = HistogramOpts::new(
+        "stsidecar_sts_request_duration_seconds",
+        "Answering time of STS, failures included",
+    );
+    let options = options.buckets(BUCKETS.to_vec());
+    registered(registry, HistogramVec::new(options, &["operation"]))
+}
+
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    made: Result<C, prometheus::Error>,
+) -> Result<C, prometheus::Error> {
+    let vector = made?;
+    registry.register(Box::new(vector.clone()))?;
+    Ok(vector)
 }
 
 impl ProfileMetrics {

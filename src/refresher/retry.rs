@@ -1,7 +1,7 @@
 //! A retry that an operator asked for, from the wish to what has come of it.
 //!
-//! Owns what the report says of it. Which calls follow is the session's decision, how often one may ask the admin
-//! surface's.
+//! Owns what the report says of it. Which calls follow is the session's decision, how often one may
+//! ask the admin surface's.
 
 use std::time::Duration;
 

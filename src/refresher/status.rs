@@ -1,17 +1,15 @@
 //! The report of one profile, assembled from its session after each step.
 //!
-//! Owns the mapping from boot-time state to what people read. Nothing secret can pass: the report's types
-//! have no place for it.
+//! Owns the mapping from boot-time state to what people read. Nothing secret can pass: the report's
+//! types have no place for it.
 
 use super::Parts;
 use crate::incident::Incident;
 use crate::material::Material;
 use crate::report::{ErrorReport, HopReport, IncidentReport, Report, Retry, TokenReport};
 use crate::role::SessionName;
-use crate::saml::Facts;
-use crate::session::{Hop, Session};
+use crate::session::{HopState, Session};
 use crate::time::Now;
-use crate::token::Claims;
 
 pub(super) fn report<A>(
     parts: &Parts<A>,
@@ -27,6 +25,7 @@ pub(super) fn report<A>(
         role_arn: last
             .and_then(|step| step.role_arn())
             .map(ToString::to_string),
+        ready: None,
         session_name: last
             .and_then(|step| step.session_name())
             .and(names.last().and_then(Option::as_ref))
@@ -45,18 +44,15 @@ pub(super) fn report<A>(
         retry,
         incident: incident.map(|incident| IncidentReport {
             failing_since: Some(now.on_the_wall(incident.since)),
-            credentials_end: session
-                .hops()
-                .last()
-                .and_then(|hop| Some(hop.held.as_ref()?.credentials.expiration)),
+            credentials_end: session.vended().map(|held| held.credentials.expiration),
             incident,
         }),
         last_error: session.newest_failure().map(|(at, failure)| {
             let streak = session.hops()[at].streak;
             ErrorReport {
-                code: failure.code.clone(),
+                code: failure.code.text().into_owned(),
                 message: failure.message.clone(),
-                class: failure.class,
+                class: Some(failure.class),
                 hint: failure.hint().into_owned(),
                 request_id: failure.request_id.clone(),
                 hop: at,
@@ -68,7 +64,7 @@ pub(super) fn report<A>(
     }
 }
 
-fn hop_report(hop: &Hop, now: Now) -> HopReport {
+fn hop_report(hop: &HopState, now: Now) -> HopReport {
     let held = hop.held.as_ref();
     HopReport {
         generation: hop.generation,
@@ -95,24 +91,14 @@ fn token_report<A>(parts: &Parts<A>) -> TokenReport {
     };
     match current.value.as_deref() {
         Some(Material::Token(token)) => {
-            let Claims {
-                issuer,
-                subject,
-                audience,
-                ..
-            } = token.claims().clone();
-            (report.issuer, report.subject, report.audience) = (issuer, subject, audience);
+            let claims = token.claims().clone();
+            (report.issuer, report.subject) = (claims.issuer, claims.subject);
+            report.audience = claims.audience;
         }
         Some(Material::Assertion(assertion)) => {
-            let Facts {
-                issuer,
-                subject,
-                audience,
-                recipient,
-                ..
-            } = assertion.facts().clone();
-            (report.issuer, report.subject, report.audience) = (issuer, subject, audience);
-            report.recipient = recipient;
+            let facts = assertion.facts().clone();
+            (report.issuer, report.subject) = (facts.issuer, facts.subject);
+            (report.audience, report.recipient) = (facts.audience, facts.recipient);
         }
         Some(Material::AccessKey(key)) => {
             report.access_key_id = Some(format!("..{}", key.suffix()));

@@ -1,9 +1,10 @@
-//! `stsidecar_token_reloads_total` and `stsidecar_ca_bundle_reloads_total`: what came of reading a profile's source
-//! file, and the CA bundle, again.
+//! `stsidecar_token_reloads_total` and `stsidecar_ca_bundle_reloads_total`: what came of reading a
+//! profile's source file, and the CA bundle, again.
 //!
-//! A reload counts when it told something new: another content, an error that came or changed, or an error
-//! that went. Reads that found everything as before (each tick, each STS call) do not count, so a flat line
-//! is a file nobody rotates and the rate of `error` is not a rate of ticks.
+//! A reload counts when it found something new: another content, an error that came or changed, or
+//! an error that went. Reads that found everything as before (each tick, each STS call) do not
+//! count, so a flat line is a file that is not rotated, and the rate of `error` is not a rate of
+//! ticks.
 
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 

@@ -1,22 +1,24 @@
-//! One bounded read of a file that may be anything: a regular file, or an error that says what to do.
+//! One bounded read of a file that may be anything: a regular file, or an error that says what to
+//! do.
 //!
-//! Owns the checks of fault F13: a FIFO must not hang the agent, a directory or a device must not be taken
-//! for a token, a huge file must not fill the memory. It never parses.
+//! Owns the checks that keep a wrong mount from doing harm: a FIFO must not hang the agent, a
+//! directory or a device must not be taken for a token, a huge file must not fill the memory. It
+//! never parses. Called by `rotated_file`.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
+use crate::failure::{FileFault, PermissionDenied, Permissions};
 use crate::text;
 
 /// Why a file gave no content. Never holds any of the content.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Nothing is there.
     #[error("{} does not exist", path.display())]
@@ -25,14 +27,14 @@ pub enum Error {
         path: PathBuf,
     },
     /// The kernel refused to open or read it.
-    #[error("{} cannot be read: {source}{detail}", path.display())]
+    #[error("{} cannot be read: {source}{}", path.display(), advice(*denied))]
     Unreadable {
         /// As configured.
         path: PathBuf,
-        /// For a missing permission: who we are, whose it is, what to do; else empty.
-        detail: String,
+        /// Whether a permission is missing, and which.
+        denied: Option<PermissionDenied>,
         /// What the kernel said.
-        source: Arc<io::Error>,
+        source: Errno,
     },
     /// A directory, FIFO, socket or device.
     #[error("{} is {found}, not a file", path.display())]
@@ -60,13 +62,29 @@ pub enum Error {
     },
 }
 
-/// Reads the whole file without its byte order mark, following symbolic links as the kubelet's layout needs.
+impl Error {
+    /// What is wrong with the file, as a value.
+    #[must_use]
+    pub fn fault(&self) -> FileFault {
+        match self {
+            Self::Missing { .. } => FileFault::Missing,
+            Self::Unreadable { denied, .. } => FileFault::Unreadable(*denied),
+            Self::NotAFile { .. } | Self::TooLarge { .. } => FileFault::Unreadable(None),
+            Self::Rejected { .. } => FileFault::Invalid,
+        }
+    }
+}
+
+/// Reads the whole file without its byte order mark, following symbolic links as the kubelet's
+/// layout needs.
 ///
 /// # Errors
 /// When it is missing, not readable, not a regular file, longer than `limit` bytes, or in UTF-16.
 pub(super) fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
     let file = twice_when_missing(|| open(path)).map_err(|errno| refused(path, errno))?;
-    let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| unreadable(path, of_io(&error)))?;
     if !metadata.is_file() {
         let found = name_of(metadata.file_type());
         return Err(Error::NotAFile {
@@ -80,7 +98,7 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Erro
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     file.take(most)
         .read_to_end(&mut content)
-        .map_err(|error| unreadable(path, error))?;
+        .map_err(|error| unreadable(path, of_io(&error)))?;
     if content.len() > limit {
         return Err(Error::TooLarge {
             path: path.to_owned(),
@@ -97,8 +115,8 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Erro
     Ok(content)
 }
 
-/// The kubelet may remove the old directory while the kernel follows the links into it: the next look finds
-/// the new one.
+/// The kubelet may remove the old directory while the kernel follows the links into it: the next
+/// look finds the new one.
 fn twice_when_missing<F>(mut open: impl FnMut() -> Result<F, Errno>) -> Result<F, Errno> {
     match open() {
         Err(Errno::NOENT) => open(),
@@ -122,30 +140,39 @@ fn refused(path: &Path, errno: Errno) -> Error {
             path: path.to_owned(),
             found: "a socket",
         },
-        other => unreadable(path, other.into()),
+        other => unreadable(path, other),
     }
 }
 
-fn unreadable(path: &Path, error: io::Error) -> Error {
-    let detail = match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            let owner = std::fs::metadata(path)
-                .ok()
-                .map(|m| (m.mode() & 0o7777, m.uid(), m.gid()));
-            whose(rustix::process::geteuid().as_raw(), owner)
-        }
-        _ => String::new(),
-    };
+fn unreadable(path: &Path, errno: Errno) -> Error {
+    let denied = matches!(errno, Errno::ACCESS | Errno::PERM).then(|| PermissionDenied {
+        uid: rustix::process::geteuid().as_raw(),
+        file: std::fs::metadata(path).ok().map(|file| Permissions {
+            mode: file.mode() & 0o7777,
+            user: file.uid(),
+            group: file.gid(),
+        }),
+    });
     Error::Unreadable {
         path: path.to_owned(),
-        detail,
-        source: Arc::new(error),
+        denied,
+        source: errno,
     }
 }
 
-/// The kubelet makes a token 0600 when a common runAsUser or an fsGroup is set, and 0640 with an fsGroup.
-fn whose(uid: u32, owner: Option<(u32, u32, u32)>) -> String {
-    let file = owner.map_or_else(String::new, |(mode, user, group)| {
+/// The only error of reading a file that is not the kernel's is want of memory.
+fn of_io(error: &io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::NOMEM)
+}
+
+/// Our uid, the file's mode and owner and what to do, for a missing permission. The kubelet makes a
+/// token 0600 when all containers run as one user, and 0640 with an fsGroup
+/// (<https://github.com/kubernetes/kubernetes/blob/master/pkg/volume/projected/projected.go>).
+fn advice(denied: Option<PermissionDenied>) -> String {
+    let Some(PermissionDenied { uid, file }) = denied else {
+        return String::new();
+    };
+    let file = file.map_or_else(String::new, |Permissions { mode, user, group }| {
         format!(", the file has mode {mode:04o} and owner {user}:{group}")
     });
     format!(
@@ -171,7 +198,15 @@ mod tests {
 
     #[test]
     fn a_missing_permission_names_us_the_owner_and_the_way_out() {
-        let text = whose(65_532, Some((0o600, 1000, 0)));
+        let owned = Permissions {
+            mode: 0o600,
+            user: 1000,
+            group: 0,
+        };
+        let text = advice(Some(PermissionDenied {
+            uid: 65_532,
+            file: Some(owned),
+        }));
         for part in [
             "uid 65532",
             "mode 0600",
@@ -182,13 +217,13 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(
-            !whose(1, None).contains("mode"),
+            !advice(Some(PermissionDenied { uid: 1, file: None })).contains("mode"),
             "no guess where the file cannot be looked at"
         );
     }
 
     #[test]
-    fn other_refusals_are_told_as_the_kernel_says_them() {
+    fn other_refusals_keep_the_words_of_the_kernel() {
         let error = refused(Path::new("/x/token"), Errno::IO);
         assert_eq!(
             error.to_string(),
@@ -218,7 +253,7 @@ mod tests {
         assert_eq!(
             tries(&[Err(Errno::ACCESS), Ok(1)]),
             (Err(Errno::ACCESS), 1),
-            "other refusals stand"
+            "no second look"
         );
     }
 

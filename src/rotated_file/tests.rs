@@ -1,4 +1,5 @@
-//! What reading again does to what is held; the kubelet's swap is re-enacted in `tests/rotation.rs`.
+//! What reading again does to the content that is kept; the kubelet's swap is re-enacted in
+//! `tests/rotation.rs`.
 
 use super::*;
 use prometheus::Registry;

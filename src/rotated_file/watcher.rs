@@ -1,7 +1,8 @@
-//! Hears of changes in the directory of one file.
+//! Notices changes in the directory of one file.
 //!
-//! Owns which directory that is now, and that a new one at the same path is watched in its place. It never reads
-//! the file. Where no watch is possible it says so once, and the caller's tick goes on alone.
+//! Owns which directory that is now, and that a new one at the same path is watched in its place.
+//! It never reads the file. Where no watch is possible it says so once, and the caller's tick goes
+//! on alone.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,8 @@ impl Watcher {
         }
     }
 
-    /// Says once of each directory that it is not laid out by the kubelet: a `subPath` mount never updates.
+    /// Says once of each directory that it is not laid out by the kubelet: a `subPath` mount never
+    /// updates (<https://kubernetes.io/docs/concepts/storage/volumes/#using-subpath>).
     pub(super) fn note_static_mounts(&self) {
         let is_plain =
             self.directory.is_dir() && self.directory.join("..data").symlink_metadata().is_err();
@@ -92,8 +94,8 @@ impl Watcher {
 
     /// Waits until something happened in the directory; for ever while nothing is watched.
     ///
-    /// A directory that somebody writes to all the time costs 50 looks a second, and one swap of the kubelet,
-    /// which is nine events, costs one.
+    /// A directory that is written to all the time costs 50 looks a second, and one swap of
+    /// the kubelet, which is nine events, costs one.
     pub(super) async fn changed(&self) {
         let changed = async {
             self.signal.changed.notified().await;
@@ -114,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_without_a_directory_is_watched_where_we_stand() {
+    fn a_file_without_a_directory_is_watched_in_the_working_directory() {
         let directory = |file: &str| Watcher::new(&Watches::default(), Path::new(file)).directory;
         assert_eq!(directory("token"), Path::new("."));
         assert_eq!(directory("/a/token"), Path::new("/a"));

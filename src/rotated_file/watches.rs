@@ -1,11 +1,15 @@
 //! One inotify instance for the process, however many files are watched.
 //!
-//! Owns the instance, the watch on each directory and who hears of it. It never reads a file and never says what
-//! changed: no event has the visible file name (the kubelet renames `..data`), so any event means "look again".
-//! Used by `watcher`; a composition makes one and hands it to each [`run`](super::RotatedFile::run).
+//! Owns the instance, the watch on each directory and the signals that it notifies. It never reads
+//! a file and never says what changed: no event has the visible file name (the kubelet renames
+//! `..data`,
+//! <https://github.com/kubernetes/kubernetes/blob/master/pkg/volume/util/atomic_writer.go>), so any
+//! event means "look again". Used by `watcher`; a composition makes one and hands it to each
+//! [`run`](super::RotatedFile::run).
 //!
-//! A uid has 128 instances on a node by default (`fs.inotify.max_user_instances`, inotify(7)), and all pods of that
-//! uid share them: one for each file would leave none to others.
+//! A uid has 128 instances on a node by default (`fs.inotify.max_user_instances`,
+//! <https://man7.org/linux/man-pages/man7/inotify.7.html>), and all pods of that uid share them:
+//! one for each file would leave none to others.
 
 use std::collections::{HashMap, HashSet};
 use std::mem::MaybeUninit;
@@ -41,7 +45,7 @@ struct Shared {
     plain: HashSet<PathBuf>,
 }
 
-/// What the watcher of one file hears.
+/// What the watcher of one file waits for.
 #[derive(Debug, Default)]
 pub(super) struct Signal {
     /// Holds one permit: a burst of events is one look.
@@ -86,9 +90,10 @@ impl From<Errno> for Error {
 }
 
 impl Watches {
-    /// Begins to tell `signal` of everything that changes in `directory`.
+    /// Begins to notify `signal` of everything that changes in `directory`.
     ///
-    /// Reading a file in it, and the kubelet's listing of it, change nothing: no event is asked for.
+    /// Reading a file in it, and the kubelet's listing of it, change nothing: no event is asked
+    /// for.
     pub(super) fn watch(&self, directory: &Path, signal: &Arc<Signal>) -> Result<Watch, Error> {
         let changes =
             WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVE | WatchFlags::MODIFY;
@@ -147,7 +152,7 @@ impl Shared {
         Ok(opened)
     }
 
-    /// Tells everybody of the events that wait; the answer is why there are no more.
+    /// Passes the waiting events on to every signal; the answer is why there are no more.
     fn pass_on(&mut self, instance: &OwnedFd) -> Errno {
         let mut buffer = [MaybeUninit::uninit(); BUFFER];
         let mut events = Reader::new(instance, &mut buffer);
@@ -164,11 +169,11 @@ impl Shared {
                 | ReadFlags::UNMOUNT;
             if what.contains(ReadFlags::QUEUE_OVERFLOW) {
                 for signal in self.directories.values().flatten() {
-                    signal.tell(true);
+                    signal.notify(true);
                 }
             } else if let Some(signals) = self.directories.get(&descriptor) {
                 for signal in signals {
-                    signal.tell(what.intersects(ends));
+                    signal.notify(what.intersects(ends));
                 }
             }
             if what.contains(ReadFlags::IGNORED) {
@@ -179,7 +184,8 @@ impl Shared {
 }
 
 impl Watch {
-    /// Reads events for everybody, for ever. Each watcher does so while it waits: there is no task of the instance's.
+    /// Reads events for all watchers, for ever. Each watcher does so while it waits: there is no
+    /// task of the instance's.
     pub(super) async fn pass_on(&self) {
         loop {
             let Ok(mut ready) = self.instance.readable().await else {
@@ -218,7 +224,7 @@ impl Drop for Watch {
 }
 
 impl Signal {
-    fn tell(&self, lost: bool) {
+    fn notify(&self, lost: bool) {
         if lost {
             self.lost.store(true, Ordering::Release);
         }
@@ -231,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_kernel_ran_out_of_is_told_apart() {
+    fn the_error_names_what_the_kernel_ran_out_of() {
         for (errno, part) in [
             (Errno::MFILE, "max_user_instances"),
             (Errno::NOSPC, "max_user_watches"),

@@ -1,7 +1,8 @@
 //! What follows from the answer to a call: new credentials, another try, a shorter session, blame.
 //!
-//! Owns the change of hops by outcomes. An error never replaces a credential; a reply to a call that was made for a
-//! former identity is not taken over, whatever it is. It starts no call: `session` does, after every event.
+//! Owns the change of hops by outcomes. An error never replaces a credential; a reply to a call
+//! that was made for a former identity is not taken over, whatever it is. It starts no call:
+//! `session` does, after every event.
 
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ impl Session {
         }
     }
 
-    /// Only the hop waits: whoever else is due is called meanwhile.
+    /// Only this hop waits: others that are due are called meanwhile.
     pub(super) fn postponed(&mut self, call: CallId, wait: Duration, now: Now) {
         if let Some(flight) = self.in_flight.take_if(|flight| flight.call == call) {
             self.bucket.put_back();
@@ -96,7 +97,7 @@ impl Session {
         }
         let remaining = self.remaining(at, now);
         let hop = &mut self.hops[at];
-        if hop.ask.refused(flight.asked, &failure, now.boot) {
+        if hop.requested.refused(flight.asked, &failure, now.boot) {
             hop.due = now.boot;
             actions.push(Action::Report(Report::DurationRefused {
                 hop: at,
@@ -108,7 +109,7 @@ impl Session {
         if failure.class == Class::DurationTooLong {
             failure.class = Class::Config;
         }
-        hop.ask.failed(flight.asked);
+        hop.requested.failed(flight.asked);
         let class_changed = hop.fail(failure.clone(), remaining, now);
         if flight.again {
             hop.due = now.boot;
@@ -126,7 +127,8 @@ impl Session {
         }
     }
 
-    /// How long it is until a try of hop `at` must begin for the chain behind it to be renewed in time.
+    /// How long it is until a try of hop `at` must begin for the chain behind it to be renewed in
+    /// time.
     fn remaining(&self, at: usize, now: Now) -> Option<Duration> {
         let left = self
             .vended()
@@ -136,8 +138,9 @@ impl Session {
         Some(left.saturating_sub(MIN_SERVE + CALL.saturating_mul(calls)))
     }
 
-    /// A signer that STS refuses is due at once, but once for each of its generations; when a new one is refused too,
-    /// it waits as long as its child does, or the two would call each second for good.
+    /// A signer that STS refuses is due at once, but once for each of its generations; when a new
+    /// one is refused too, it waits as long as its child does, or the two would call each second
+    /// for good.
     fn blame_parent(&mut self, child: usize, now: Now) {
         let (parents, children) = self.hops.split_at_mut(child);
         let (Some(parent), [child, ..]) = (parents.last_mut(), children) else {

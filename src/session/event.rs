@@ -1,6 +1,7 @@
 //! What goes into a step of the session and what comes out of it: plain values.
 //!
-//! Owns the vocabulary between `session` and whoever drives it, the refresher or the simulator. It decides nothing.
+//! Owns the vocabulary between `session` and its driver, the refresher or the simulator. It
+//! decides nothing.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::time::Boot;
 
-/// Tells a call's answer from a late answer of an abandoned one.
+/// Distinguishes a call's answer from a late answer of an abandoned one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CallId(pub(super) u64);
 
@@ -20,7 +21,7 @@ pub struct CallId(pub(super) u64);
 pub struct Content {
     /// Counts contents since the start; 0 before there is any.
     pub generation: u64,
-    /// Whom it names.
+    /// The identity that it names.
     pub identity: Identity,
 }
 
@@ -76,13 +77,15 @@ pub enum Action {
         /// Their true end on the boot clock.
         deadline: Boot,
     },
-    /// What is vended was kept for another identity than the source turns out to name: stop vending it.
+    /// What is vended was kept for another identity than the source turns out to name: stop vending
+    /// it.
     Withdraw,
-    /// Nothing is held: answer requests with this failure.
+    /// There are no credentials: answer requests with this failure.
     Refuse {
         /// The newest failure, unless there was none yet.
         failure: Option<Failure>,
-        /// Whether trying again is pointless until somebody changes something: 403 instead of 503 (A12).
+        /// Whether trying again is pointless until something is changed: 403, which SDKs do not
+        /// retry, instead of 503, which they do.
         permanent: bool,
     },
     /// Keep this for a process that comes after a crash.
@@ -125,7 +128,8 @@ pub enum Report {
         /// Whether the attempt before failed in another way, or not at all.
         class_changed: bool,
     },
-    /// A session this long was refused; a shorter one is asked for at once, so that this is no failure.
+    /// A session this long was refused; a shorter one is asked for at once, so that this is no
+    /// failure.
     DurationRefused {
         /// Which hop.
         hop: usize,

@@ -1,19 +1,22 @@
 //! One refreshable: the credentials of one step, when they are due, and how it has been failing.
 //!
-//! Owns the bookkeeping of a single hop. It knows nothing of the other hops; `session` decides between them.
+//! Owns the bookkeeping of a single hop. It knows nothing of the other hops; `session` decides
+//! between them.
 
 use std::time::Duration;
 
 use super::MIN_SERVE;
-use super::ask::Ask;
-use super::schedule::{Attempt, RefreshAt, retry_delay};
+use super::requested_duration::RequestedDuration;
+use super::schedule::RefreshAt;
+use super::streak::Streak;
 use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
 use crate::credentials::Credentials;
-use crate::failure::{Class, Failure};
+use crate::failure::{Failure, OwnCode};
 use crate::identity::Identity;
 use crate::time::{Boot, Now, Wall};
 
-/// The longest life STS gives (36 h for federation and session tokens), with room for clocks (A4).
+/// The longest life STS gives, with room for clocks: 36 h for federation and session tokens
+/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>).
 const LONGEST_LIFE: Duration = Duration::from_mins(36 * 60 + 5);
 
 /// Credentials with an end on the boot clock.
@@ -29,14 +32,17 @@ pub struct Held {
     pub received: Wall,
     /// What else the reply said.
     pub details: ReplyDetails,
-    /// On whose behalf they were issued: whom the source's content named that the chain began with.
+    /// The identity that they were issued for: that of the source's content with which the chain
+    /// began.
     pub identity: Identity,
 }
 
 impl Held {
-    /// Turns a reply into credentials of `identity` with an end on the boot clock; `sent` is when the call was made.
+    /// Turns a reply into credentials of `identity` with an end on the boot clock; `sent` is when
+    /// the call was made.
     ///
-    /// The life is the server's expiration minus the server's own date, so that our wall clock is not in it.
+    /// The life is the server's expiration minus the server's own date, so that our wall clock is
+    /// not in it.
     ///
     /// # Errors
     /// When the life makes no sense, or is already over.
@@ -52,10 +58,16 @@ impl Held {
         let lifetime = reply.credentials.expiration.since(issued);
         let deadline = sent.plus(lifetime);
         let fault = if lifetime <= MIN_SERVE || lifetime > LONGEST_LIFE {
-            Some(("ImplausibleExpiration", "between 10 s and 36 h make sense"))
+            Some((
+                OwnCode::ImplausibleExpiration,
+                "between 10 s and 36 h make sense",
+            ))
         } else if deadline.since(now.boot) <= MIN_SERVE {
             // A suspend during the call. They must not replace credentials that still live.
-            Some(("ExpiredOnArrival", "they had ended when the reply was read"))
+            Some((
+                OwnCode::ExpiredOnArrival,
+                "they had ended when the reply was read",
+            ))
         } else {
             None
         };
@@ -65,13 +77,10 @@ impl Held {
                 "the credentials end at {end}, {} s after the reply's date; {reason}",
                 lifetime.as_secs()
             );
-            let request_id = reply.details.request_id;
             return Err(Failure {
-                class: Class::BadReply,
-                code: code.to_owned(),
-                message,
-                request_id,
+                request_id: reply.details.request_id,
                 sent: true,
+                ..Failure::local(code, message)
             });
         }
         let Reply {
@@ -96,69 +105,7 @@ impl Held {
     }
 }
 
-/// An unbroken row of failures.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Streak {
-    /// When the first of them happened; a change of class does not reset it.
-    pub since: Boot,
-    /// When the newest of them happened.
-    pub newest: Boot,
-    /// The class of the newest.
-    pub class: Class,
-    /// Earlier failures of the streak that are retried on the newest one's schedule: the token's, or all others'.
-    ///
-    /// Each schedule slows down by itself: classes that alternate, as `Throttling` and a 503 do when STS is
-    /// overloaded, must not start it over each time.
-    pub repeats: u32,
-    /// Failures of class `Token`.
-    looks: u32,
-    /// Failures in all.
-    pub attempts: u32,
-}
-
-impl Streak {
-    /// The streak with one more failure of `class`.
-    #[must_use]
-    pub fn grown(streak: Option<Self>, class: Class, now: Now) -> Self {
-        let old = streak.unwrap_or(Self {
-            since: now.boot,
-            newest: now.boot,
-            class,
-            repeats: 0,
-            looks: 0,
-            attempts: 0,
-        });
-        let token = class == Class::Token;
-        Self {
-            newest: now.boot,
-            class,
-            repeats: if token {
-                old.looks
-            } else {
-                old.attempts - old.looks
-            },
-            looks: old.looks.saturating_add(token.into()),
-            attempts: old.attempts.saturating_add(1),
-            ..old
-        }
-    }
-
-    /// How long its hop waits after its newest failure.
-    fn delay(&self, remaining: Option<Duration>, now: Now) -> Duration {
-        let failing_for = now.boot.since(self.since);
-        retry_delay(
-            Attempt {
-                class: self.class,
-                repeats: self.repeats,
-                failing_for,
-                remaining,
-            },
-            now.jitter,
-        )
-    }
-}
-
-/// One hop that held credentials.
+/// One hop with its credentials.
 #[derive(Clone, Debug)]
 pub struct SavedHop {
     /// The credentials with their end.
@@ -171,9 +118,17 @@ pub struct SavedHop {
     pub worked: Option<SessionDuration>,
 }
 
+impl SavedHop {
+    /// Whether a source that names `identity` may go on with it.
+    #[must_use]
+    pub fn is_of(&self, identity: Identity) -> bool {
+        self.held.identity.may_be_restored_for(identity)
+    }
+}
+
 /// The state of one hop.
 #[derive(Clone, Debug)]
-pub struct Hop {
+pub struct HopState {
     /// What it holds, alive or not.
     pub held: Option<Held>,
     /// Counts replies, across restarts with a state directory.
@@ -186,20 +141,19 @@ pub struct Hop {
     pub failure: Option<Failure>,
     /// The generation of the parent that STS refused last as a signer since the newest success.
     pub(super) blamed_parent: Option<u64>,
-    pub(super) ask: Ask,
+    pub(super) requested: RequestedDuration,
 }
 
-impl Hop {
+impl HopState {
     pub(super) fn new(setting: DurationSetting) -> Self {
-        let (ask, due) = (Ask::new(setting), Boot::default());
         Self {
             held: None,
             generation: 0,
-            due,
+            due: Boot::default(),
             streak: None,
             failure: None,
             blamed_parent: None,
-            ask,
+            requested: RequestedDuration::new(setting),
         }
     }
 
@@ -208,11 +162,12 @@ impl Hop {
             .held
             .as_ref()
             .map_or(Duration::ZERO, |held| held.deadline.since(now));
-        self.ask
+        self.requested
             .next(self.generation, self.streak.map(|_| left), now)
     }
 
-    /// Takes new credentials over and schedules their refresh, counted from when they were asked for.
+    /// Takes new credentials over and schedules their refresh, counted from when they were asked
+    /// for.
     pub(super) fn renew(
         &mut self,
         held: Held,
@@ -223,7 +178,7 @@ impl Hop {
         let issued = held.deadline.minus(held.lifetime);
         self.due = issued.plus(refresh_at.age(held.lifetime, self.generation == 0, now.jitter));
         self.generation += 1;
-        self.ask
+        self.requested
             .granted(asked, held.lifetime, self.streak.is_some());
         self.streak = None;
         self.failure = None;
@@ -231,10 +186,11 @@ impl Hop {
         self.held = Some(held);
     }
 
-    /// Lengthens the streak and schedules the next attempt; tells whether the class is another than before.
+    /// Lengthens the streak and schedules the next attempt; answers whether the class is another
+    /// than before.
     ///
-    /// `remaining` is for how long credentials will still be vended, when any are, less the time that the calls
-    /// take which must come before the end.
+    /// `remaining` is for how long credentials will still be vended, when any are, less the time
+    /// that the calls take which must come before the end.
     pub(super) fn fail(&mut self, failure: Failure, remaining: Option<Duration>, now: Now) -> bool {
         let class = failure.class;
         let class_changed = self.streak.is_none_or(|streak| streak.class != class);
@@ -258,7 +214,7 @@ impl Hop {
         }
     }
 
-    /// Whom its credentials were issued for.
+    /// The identity that its credentials were issued for.
     pub(super) fn identity(&self) -> Identity {
         self.held
             .as_ref()
@@ -272,15 +228,16 @@ impl Hop {
             held,
             due: self.due,
             generation: self.generation,
-            worked: self.ask.remembered(),
+            worked: self.requested.remembered(),
         })
     }
 
-    /// Goes on where an earlier process ended; the due time is kept, so that a crash loop is no call loop.
+    /// Goes on where an earlier process ended; the due time is kept, so that a crash loop is no
+    /// call loop.
     pub(super) fn restore(&mut self, saved: SavedHop) {
         self.generation = saved.generation;
         self.due = saved.due;
-        self.ask.remember(saved.worked);
+        self.requested.remember(saved.worked);
         self.held = Some(saved.held);
     }
 }

@@ -1,9 +1,10 @@
-//! The identity that is asked for: what new content of the source's file means for what is held.
+//! The identity that is asked for: what new content of the source's file means for the credentials.
 //!
-//! Owns the comparison of what is held with whom the source names. Another identity makes every hop anew, one behind
-//! the other; what was issued to the former one is vended until it is replaced or ends. It starts no call.
+//! Owns the comparison of the credentials' identity with the source's. Another identity makes every
+//! hop anew, one behind the other; what was issued to the former one is vended until it is replaced
+//! or ends. It starts no call.
 
-use super::{Action, Content, Report, Session, Shown, Snapshot};
+use super::{Action, Content, Published, Report, Session, Snapshot};
 use crate::identity::Identity;
 use crate::time::Now;
 
@@ -13,7 +14,8 @@ impl Session {
         identity.changes_to(self.content.identity)
     }
 
-    /// Takes note of the file's content; a call that carried it may bring the news before the watcher does.
+    /// Takes note of the file's content; a call that carried it may bring the news before the
+    /// watcher does.
     pub(super) fn noticed(&mut self, content: Content, now: Now, actions: &mut Vec<Action>) {
         if content.generation <= self.content.generation {
             return;
@@ -31,7 +33,7 @@ impl Session {
         }
     }
 
-    /// Drops what was restored for another identity, while the file held nothing.
+    /// Drops what was restored for another identity while the file was empty or missing.
     fn disown(&mut self, now: Now, actions: &mut Vec<Action>) {
         let own = self.content.identity;
         for hop in self
@@ -41,13 +43,13 @@ impl Session {
         {
             (hop.held, hop.due) = (None, now.boot);
         }
-        if self.shown == Shown::Served && self.vended().is_none() {
+        if self.published == Published::Served && self.vended().is_none() {
             actions.push(Action::Withdraw);
             self.refuse(now, actions);
         }
     }
 
-    /// The successor of a content without a name: what is held is its own.
+    /// The successor of a content without a name: the credentials are its own.
     fn rename(&mut self, actions: &mut Vec<Action>) {
         for held in self.hops.iter_mut().filter_map(|hop| hop.held.as_mut()) {
             held.identity = self.content.identity;

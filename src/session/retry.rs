@@ -1,7 +1,7 @@
 //! A retry that an operator asks for: what fails is due now, whatever its backoff says.
 //!
-//! Owns which hops that concerns, and when nothing more is to come of it. It starts no call: `session` does, after every
-//! event, and only when the call budget has one.
+//! Owns which hops that concerns, and when nothing more is to come of it. It starts no call:
+//! `session` does, after every event, and only when the call budget has one.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use super::{Action, Report, Session};
 use crate::time::{Boot, Now};
 
 impl Session {
-    /// Makes every failing hop due. A call that is under way may have been sent before the repair, so it is followed by
-    /// another one if it fails.
+    /// Makes every failing hop due. A call that is under way may have been sent before the repair,
+    /// so it is followed by another one if it fails.
     pub(super) fn retry(&mut self, now: Now, actions: &mut Vec<Action>) {
         let mut failing = 0;
         for hop in self.hops.iter_mut().filter(|hop| hop.streak.is_some()) {

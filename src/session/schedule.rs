@@ -1,13 +1,12 @@
-//! When the next call is due: refresh points, retry delays and the call budget, from numbers alone.
+//! When the next call is due: refresh points and retry delays, from numbers alone.
 //!
-//! Owns the constants of refreshing (design section 5; calibrated by a planning simulation over outages,
-//! herds and throttling). It holds no clock and no random source: both come in with each call.
+//! Owns the constants of refreshing; `tests/simulation.rs` holds them against outages, herds and
+//! throttling. It holds no clock and no random source: both come in with each call.
 
 use std::time::Duration;
 
 use super::MIN_SERVE;
 use crate::failure::Class;
-use crate::time::Boot;
 
 /// When in its life a credential is refreshed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,7 +25,8 @@ pub struct Error;
 const LATEST: f64 = 0.9;
 
 impl Default for RefreshAt {
-    /// 20 %: an outage of 77 % of the lifetime stays invisible, at 120 calls a day for 1 h sessions.
+    /// 20 %: an outage of 77 % of the lifetime stays invisible, at 120 calls a day for 1 h
+    /// sessions.
     fn default() -> Self {
         Self::Fraction(0.2)
     }
@@ -57,8 +57,10 @@ impl RefreshAt {
 
     /// How long after issue the refresh of a credential that lives `lifetime` is due.
     ///
-    /// The first one comes at half to all of that age, to break the synchrony of pods that start together
-    /// (fault F08); later ones at 90 to 110 % of it.
+    /// The first one comes at half to all of that age, so that pods that start together do not
+    /// refresh together
+    /// (<https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/>); later
+    /// ones at 90 to 110 % of it.
     #[must_use]
     pub fn age(self, lifetime: Duration, first: bool, jitter: f64) -> Duration {
         let at = match self {
@@ -70,7 +72,8 @@ impl RefreshAt {
         } else {
             0.9 + 0.2 * jitter
         };
-        // Sessions of less than three minutes are withdrawn before nine tenths of their life, less a call, are over.
+        // Sessions of less than three minutes are withdrawn before nine tenths of their life, less
+        // a call, are over.
         let served = lifetime.saturating_sub(MIN_SERVE + CALL).max(lifetime / 4);
         at.mul_f64(spread).min(lifetime.mul_f64(LATEST)).min(served)
     }
@@ -85,23 +88,26 @@ pub struct Attempt {
     pub repeats: u32,
     /// How long anything has been failing.
     pub failing_for: Duration,
-    /// How long it is until the last moment at which a success still comes before credentials are withdrawn; nothing
-    /// when none are vended.
+    /// How long it is until the last moment at which a success still comes before credentials are
+    /// withdrawn; nothing when none are vended.
     pub remaining: Option<Duration>,
 }
 
-/// What a call may take, so that the last try before the end is no race with it: about the time-out of an attempt.
+/// What a call may take, so that the last try before the end is no race with it: about the time-out
+/// of an attempt.
 pub const CALL: Duration = Duration::from_secs(5);
 
 /// No retry is brought forward to less than this.
 const SOONEST: Duration = Duration::from_secs(1);
 
-/// After this long, `AccessDenied` is no longer taken for propagation (IAM is eventually consistent).
+/// After this long, `AccessDenied` is no longer taken for propagation (IAM is eventually
+/// consistent).
 pub const PROPAGATION: Duration = Duration::from_mins(10);
 
 /// How long to wait before the next attempt; `jitter` is a uniform draw from `[0, 1)`.
 ///
-/// Whatever the class, the last attempt comes before the end: a role that is repaired in time costs no gap.
+/// Whatever the class, the last attempt comes before the end: a role that is repaired in time costs
+/// no gap.
 #[must_use]
 pub fn retry_delay(attempt: Attempt, jitter: f64) -> Duration {
     let delay = delay_of_class(attempt, jitter);
@@ -143,7 +149,8 @@ fn delay_of_class(attempt: Attempt, jitter: f64) -> Duration {
     }
 }
 
-/// Five looks a second apart, because a rotation is often under way; then the watcher or this tells.
+/// Five looks a second apart, because a rotation is often under way; afterwards the watcher mostly
+/// is first.
 fn token_delay(repeats: u32, jitter: f64) -> Duration {
     if repeats < 5 {
         Duration::from_secs(1)
@@ -156,54 +163,11 @@ fn doubled(first: f64, times: u32) -> f64 {
     first * 2f64.powi(times.min(30).cast_signed())
 }
 
-/// The call budget of a profile: one call a second, five at once, in boot time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bucket {
-    full_at: Boot,
-}
-
-const BURST: u32 = 5;
-const REFILL: Duration = Duration::from_secs(1);
-
-impl Bucket {
-    /// A full bucket.
-    #[must_use]
-    pub fn full() -> Self {
-        Self {
-            full_at: Boot::default(),
-        }
-    }
-
-    /// Takes one call out, if one is in.
-    pub fn take(&mut self, now: Boot) -> bool {
-        if self.next(now) > now {
-            return false;
-        }
-        self.full_at = self.full_at.max(now).plus(REFILL);
-        true
-    }
-
-    /// Puts back a call that was never made.
-    pub fn put_back(&mut self) {
-        self.full_at = self.full_at.minus(REFILL);
-    }
-
-    /// When a call will be in; `now` when one is.
-    #[must_use]
-    pub fn next(&self, now: Boot) -> Boot {
-        self.full_at.minus(REFILL * (BURST - 1)).max(now)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const HOUR: Duration = Duration::from_hours(1);
-
-    fn at(seconds: u64) -> Boot {
-        Boot::from_duration(Duration::from_secs(seconds))
-    }
 
     #[test]
     fn refresh_points_are_percentages_or_durations() {
@@ -277,17 +241,5 @@ mod tests {
         };
         assert_eq!(delay(PROPAGATION.mul_f64(0.99)), Duration::from_mins(2));
         assert_eq!(delay(PROPAGATION), Duration::from_mins(5));
-    }
-
-    #[test]
-    fn the_budget_is_five_at_once_then_one_a_second() {
-        let mut bucket = Bucket::full();
-        let taken = (0..10).filter(|_| bucket.take(at(100))).count();
-        assert_eq!(taken, 5);
-        assert_eq!(bucket.next(at(100)), at(101));
-        assert!(bucket.take(at(101)) && !bucket.take(at(101)));
-        bucket.put_back();
-        assert!(bucket.take(at(101)));
-        assert_eq!((0..10).filter(|_| bucket.take(at(1000))).count(), 5);
     }
 }

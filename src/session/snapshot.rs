@@ -1,10 +1,11 @@
 //! What survives a crash: every hop's credentials with their schedule, bound to the configuration.
 //!
-//! Owns what is saved and how its times move to another boot. It writes no file: `state` does. `session` ignores a
-//! snapshot whose digest differs, and each hop whose credentials have ended or belong to another identity than the
-//! source names: a crash may come while another identity is on its way through the chain.
+//! Owns what is saved and how its times move to another boot. It writes no file: `state` does.
+//! `session` ignores a snapshot whose digest differs, and each hop whose credentials have ended or
+//! belong to another identity than the source names: a crash may come while another identity is on
+//! its way through the chain.
 
-use super::Hop;
+use super::HopState;
 pub use super::hop::SavedHop;
 use crate::time::Now;
 
@@ -22,16 +23,18 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn of(digest: Digest, hops: &[Hop]) -> Self {
+    pub(super) fn of(digest: Digest, hops: &[HopState]) -> Self {
         Self {
             digest,
-            hops: hops.iter().map(Hop::saved).collect(),
+            hops: hops.iter().map(HopState::saved).collect(),
         }
     }
 
-    /// Moves the times of a snapshot from another boot onto this boot's clock, by way of the wall clock.
+    /// Moves the times of a snapshot from another boot onto this boot's clock, by way of the wall
+    /// clock.
     ///
-    /// Nothing else is known of the time between: credentials end when the wall clock says, and are due now.
+    /// Nothing else is known of the time between: credentials end when the wall clock says, and are
+    /// due now.
     #[must_use]
     pub fn from_another_boot(mut self, now: Now) -> Self {
         for saved in self.hops.iter_mut().flatten() {

@@ -1,7 +1,8 @@
-//! Scripted steps of one session, each rule in a sentence; the simulator covers what nobody thought of.
+//! Scripted steps of one session, each rule in a sentence; the simulator covers the rest.
 //!
-//! A [`Stage`] holds the clocks and hands out replies; a step's actions are compared as one line of text.
-//! The draw is 0.5, so the first refresh of an hour comes after 540 s and later ones after 720 s.
+//! A [`Stage`] holds the clocks and hands out replies; a step's actions are compared as one line of
+//! text. The draw is 0.5, so the first refresh of an hour comes after 540 s and later ones after
+//! 720 s.
 
 mod calls;
 mod chains;
@@ -11,18 +12,21 @@ mod longest;
 mod postponed;
 mod restored;
 mod retried;
+mod shown;
 mod time;
 
 use std::time::Duration;
 
 use super::schedule::RefreshAt;
 use super::snapshot::{Digest, Snapshot};
-use super::{Action, Call, CallId, Content, Event, Report, Session};
+use super::{Action, Call, CallId, Content, Event, Session};
 use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
 use crate::credentials::{Credentials, Secret};
-use crate::failure::{Class, Failure};
+use crate::failure::{Class, Code, Failure, FileFault, OwnCode};
 use crate::identity::Identity;
+use crate::material::Form;
 use crate::time::{Boot, Now, Wall};
+use shown::shown;
 
 const HOUR: DurationSetting = DurationSetting::Fixed(SessionDuration::HOUR);
 const DIGEST: Digest = Digest([7; 32]);
@@ -37,7 +41,7 @@ struct Stage {
     replies: u32,
     call: Option<Call>,
     saved: Option<Snapshot>,
-    /// Whom each content of the file names, the newest last.
+    /// Each content of the source's file, the newest last.
     contents: Vec<Content>,
 }
 
@@ -222,18 +226,25 @@ fn content(generation: u64, subject: u64) -> Content {
     }
 }
 
+/// The token file is missing: nothing is sent.
+fn no_token() -> Failure {
+    Failure::local(
+        OwnCode::File(Form::Token, FileFault::Missing),
+        String::new(),
+    )
+}
+
 fn failure(class: Class) -> Failure {
     Failure {
         class,
-        code: "Code".into(),
+        code: Code::Sts {
+            text: "Code".into(),
+            cause: None,
+        },
         message: String::new(),
         request_id: None,
         sent: true,
     }
-}
-
-fn seconds(boot: Boot) -> f64 {
-    (boot.as_duration().as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// A moment after the wake that a line ends with.
@@ -244,66 +255,4 @@ fn woken(line: &str) -> f64 {
         .and_then(|text| text.parse().ok())
         .expect("a line that ends with a wake");
     wake + 0.001
-}
-
-fn shown(action: &Action) -> String {
-    match action {
-        Action::Call(Call {
-            hop,
-            duration,
-            parent,
-            ..
-        }) => {
-            let signer = parent.as_ref().map_or(String::new(), |parent| {
-                format!(" by {}", parent.access_key_id)
-            });
-            format!("call {hop} {duration}{signer}")
-        }
-        Action::Serve {
-            credentials,
-            deadline,
-        } => {
-            format!(
-                "serve {} to {}",
-                credentials.access_key_id,
-                seconds(*deadline)
-            )
-        }
-        Action::Refuse { failure, permanent } => {
-            let class = failure
-                .as_ref()
-                .map_or("nothing", |failure| failure.class.reason());
-            format!("refuse {} {class}", if *permanent { 403 } else { 503 })
-        }
-        Action::Save(_) => "save".into(),
-        Action::Report(Report::Refreshed { hop, shortened }) => {
-            format!(
-                "refreshed {hop}{}",
-                if *shortened { " shorter" } else { "" }
-            )
-        }
-        Action::Report(Report::Failed {
-            hop,
-            failure,
-            class_changed,
-        }) => {
-            format!(
-                "failed {hop} {}{}",
-                failure.class.reason(),
-                if *class_changed { " anew" } else { "" }
-            )
-        }
-        Action::Report(Report::DurationRefused { hop, asked, .. }) => {
-            format!("refused {hop} {asked}")
-        }
-        Action::Report(Report::IdentityChanged) => "another identity".into(),
-        Action::Report(Report::RetryAsked { failing, wait }) if wait.is_zero() => {
-            format!("asked for a retry of {failing}")
-        }
-        Action::Report(Report::RetryAsked { failing, wait }) => {
-            format!("asked for a retry of {failing} in {} s", wait.as_secs_f64())
-        }
-        Action::Withdraw => "withdraw".into(),
-        Action::WakeAt(at) => at.map_or("wait".into(), |at| format!("wake {}", seconds(at))),
-    }
 }

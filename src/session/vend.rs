@@ -1,16 +1,19 @@
-//! What requests are answered with: the last hop's credentials while they live, else why there are none.
+//! What requests are answered with: the last hop's credentials while they live, else why there are
+//! none.
 //!
-//! Owns when the answer changes and whether a refusal is permanent. It starts no call, but makes hops due once
-//! nothing is vended any more.
+//! Owns when the answer changes and whether a refusal is permanent. It starts no call, but makes
+//! hops due once nothing is vended any more.
 
 use super::hop::Held;
 use super::schedule::PROPAGATION;
-use super::{Action, MIN_SERVE, Session, Shown};
+use super::{Action, MIN_SERVE, Published, Session};
 use crate::failure::Class;
 use crate::time::Now;
 
 impl Session {
-    pub(super) fn vended(&self) -> Option<&Held> {
+    /// What the last hop holds, alive or not.
+    #[must_use]
+    pub fn vended(&self) -> Option<&Held> {
         self.hops.last().and_then(|hop| hop.held.as_ref())
     }
 
@@ -25,7 +28,7 @@ impl Session {
                 credentials: held.credentials.clone(),
                 deadline: held.deadline,
             });
-            self.shown = Shown::Served;
+            self.published = Published::Served;
         }
     }
 
@@ -40,11 +43,11 @@ impl Session {
         });
         let failure = newest.map(|(_, failure)| failure.clone());
         actions.push(Action::Refuse { failure, permanent });
-        self.shown = Shown::Refused;
+        self.published = Published::Refused;
     }
 
     pub(super) fn withdraw_expired(&mut self, now: Now, actions: &mut Vec<Action>) {
-        if self.shown == Shown::Served && !self.vended_alive(now) {
+        if self.published == Published::Served && !self.vended_alive(now) {
             self.hops.iter_mut().for_each(|hop| hop.hurry(now));
             self.refuse(now, actions);
         }

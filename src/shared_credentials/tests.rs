@@ -1,4 +1,4 @@
-//! Credentials files as the AWS CLI writes them, and as nobody should.
+//! Credentials files as the AWS CLI writes them, and with faults.
 
 use proptest::prelude::*;
 

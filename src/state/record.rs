@@ -1,4 +1,5 @@
-//! The JSON of a state file. The one place where secrets are written, into a 0600 file of our own directory.
+//! The JSON of a state file. The one place where secrets are written, into a 0600 file of our own
+//! directory.
 //!
 //! Owns the mapping between the session's snapshot and its stored form; `state` adds the checksum.
 
@@ -15,8 +16,8 @@ use crate::session::Held;
 use crate::session::snapshot::{Digest, SavedHop, Snapshot};
 use crate::time::{Boot, Wall};
 
-/// Changes with every change of the form or of what a value means; a file of another version is ignored. 2: an
-/// identity for each hop.
+/// Changes with every change of the form or of what a value means; a file of another version is
+/// ignored. 2: an identity for each hop.
 const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
@@ -29,7 +30,7 @@ struct Record {
     hops: Vec<Option<HopRecord>>,
 }
 
-/// A digest of whom a content names, or of the content.
+/// A digest of the identity that a content names, or of the content.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum IdentityRecord {

@@ -42,7 +42,7 @@ use super::reply::{Fields, check};
 use super::settings::{Endpoint, Settings};
 use super::{Assume, Request};
 use crate::assume::Reply;
-use crate::failure::{Evidence, Failure, Kind, classify};
+use crate::failure::{Evidence, Failure, classify};
 use crate::role::{RoleArn, Server};
 use crate::time::{Now, Wall};
 
@@ -155,7 +155,7 @@ impl Client {
         }
         evidence.status = evidence.status.or(envelope.status);
         evidence.request_id = envelope.request_id.or(evidence.request_id);
-        let said = evidence.kind == Kind::Answered;
+        let said = evidence.kind.is_none();
         for text in [
             &mut evidence.code,
             &mut evidence.message,

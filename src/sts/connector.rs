@@ -1,12 +1,13 @@
 //! The one connection maker of the STS client: trust, proxy and time-out, prepared once at start.
 //!
-//! Checks every certificate here, so that a broken one is known at start. Speaks TLS only where the endpoint
-//! does, since reading the roots costs milliseconds of start-up. It reads no environment but what the
-//! platform's root store defines (`SSL_CERT_FILE`).
+//! Checks every certificate here, so that a broken one is known at start. Speaks TLS only where the
+//! endpoint does, since reading the roots costs milliseconds of start-up. It reads no environment
+//! but what the platform's root store defines (`SSL_CERT_FILE`).
 
 mod deadline;
 mod dial;
 mod http;
+mod pem;
 mod proxy;
 mod system;
 mod trust;
@@ -88,7 +89,8 @@ pub(super) fn connector(
     )))
 }
 
-/// The bundle of a client that lives for one exchange. Its content is read now where the STS needs it.
+/// The bundle of a client that lives for one exchange. Its content is read now where the STS needs
+/// it.
 pub(super) fn read_once(settings: &Settings) -> Result<Option<CaBundle>, Error> {
     let Some(path) = settings.ca_bundle.clone() else {
         return Ok(None);
@@ -101,19 +103,22 @@ pub(super) fn read_once(settings: &Settings) -> Result<Option<CaBundle>, Error> 
 }
 
 fn read(path: &Path) -> Result<Bundle, Error> {
-    let unreadable = |source| Error::Unreadable {
+    let content = content(path).map_err(|source| Error::Unreadable {
         path: path.to_owned(),
         source,
-    };
-    // A FIFO would wait for a writer.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(unreadable(std::io::Error::other("it is not a file")));
-    }
-    let content = std::fs::read(path).map_err(unreadable)?;
+    })?;
     Bundle::parse(&content).map_err(|source| Error::NotABundle {
         path: path.to_owned(),
         source,
     })
+}
+
+fn content(path: &Path) -> std::io::Result<Vec<u8>> {
+    // A FIFO would wait for a writer.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a file"));
+    }
+    std::fs::read(path)
 }
 
 #[cfg(test)]

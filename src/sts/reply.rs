@@ -1,9 +1,11 @@
 //! Checks what STS issued, field by field, before anything else sees it.
 //!
-//! The SDK takes a success with missing elements for credentials of empty strings that ended in 1970 (agent
-//! decision A3), so nothing is believed here. Owns the predicates of a usable reply (A4, threat T25) and the
-//! check that the role is the one asked for (T26). The lifetime is for `session` to judge. Pure; called by
-//! `client.rs`.
+//! The SDK makes credentials of empty strings that ended in 1970 of a success with missing elements
+//! (`correct_errors` in
+//! <https://github.com/awslabs/aws-sdk-rust/blob/main/sdk/sts/src/serde_util.rs>), so nothing is
+//! believed here. Owns the predicates of a usable reply, and the check that the role is the one
+//! asked for: a server behind a wrong URL, or one that was taken over, must not make the pod act as
+//! another role. The lifetime is for `session` to judge. Pure; called by `client.rs`.
 
 use crate::assume::{Reply, ReplyDetails};
 use crate::credentials::{Credentials, Secret, is_access_key_id};
@@ -11,7 +13,9 @@ use crate::failure::{Evidence, Failure, Kind, classify, safe_line};
 use crate::role::{RoleArn, Server};
 use crate::time::Wall;
 
-/// The longest session token taken: the endpoint's answer must stay below 10,000 bytes (rule R17).
+/// The longest session token taken: the endpoint's answer must stay below 10,000 bytes, which
+/// clients on the AWS Common Runtime refuse
+/// (<https://github.com/awslabs/aws-c-auth/blob/main/source/credentials_provider_ecs.c>).
 pub const LONGEST_SESSION_TOKEN: usize = 8192;
 
 /// The shortest key id in STS's model.
@@ -23,7 +27,8 @@ const LONGEST_SECRET: usize = 512;
 /// The longest ARN in STS's model.
 const LONGEST_ARN: usize = 2048;
 
-/// 2001-09-09 and the end of the year 9999: what lies outside is a default or nonsense, not an expiry.
+/// 2001-09-09 and the end of the year 9999: what lies outside is a default or nonsense, not an
+/// expiry.
 const EXPIRATIONS: std::ops::Range<i64> = 1_000_000_000..253_402_300_800;
 
 /// The fields of a success, as they came.
@@ -62,51 +67,22 @@ pub fn check(
     fields: Fields,
     envelope: Envelope,
 ) -> Result<Reply, Failure> {
-    let failed = |kind, message: String| {
-        let Envelope {
-            request_id, status, ..
-        } = envelope.clone();
-        classify(Evidence {
-            kind,
+    if let Err((kind, message)) = judge(server, asked, &fields) {
+        return Err(classify(Evidence {
+            kind: Some(kind),
             code: None,
             message: Some(message),
-            status,
-            request_id,
+            status: envelope.status,
+            request_id: envelope.request_id,
             signed: false,
-        })
-    };
-    if let Some(fault) = fault(server, &fields) {
-        return Err(failed(
-            Kind::InvalidReply,
-            format!("STS answered with success, but {fault}"),
-        ));
+        }));
     }
     let mut details = shown(fields.details);
-    details.assumed_role_arn = details.assumed_role_arn.filter(|arn| !arn.is_empty());
-    let assumed = details.assumed_role_arn.as_deref();
-    let issued = |role: &RoleArn, arn: &str| {
-        if server == Server::Aws {
-            role.issued(arn)
-        } else {
-            role.named(arn)
-        }
-    };
-    match (asked, assumed) {
-        (Some(role), Some(arn)) if !issued(role, arn) => {
-            return Err(failed(
-                Kind::RoleMismatch,
-                format!("asked for {role}, but STS answered for {arn}"),
-            ));
-        }
-        (Some(_), None) if server == Server::Aws => {
-            let message = "STS answered with success, but AssumedRoleUser is missing".to_owned();
-            return Err(failed(Kind::InvalidReply, message));
-        }
-        _ => {}
-    }
-    let session = assumed.or(details.federated_user_arn.as_deref());
+    details.request_id = envelope.request_id;
+    let assumed = details.assumed_role_arn.as_ref();
+    let session = assumed.or(details.federated_user_arn.as_ref());
     let account = session
-        .and_then(account_of)
+        .and_then(|arn| account_of(arn))
         .or_else(|| asked.and_then(|role| account_of(role.as_str())));
     let credentials = Credentials {
         account: account.map(str::to_owned),
@@ -115,7 +91,6 @@ pub fn check(
         session_token: Secret::new(fields.session_token),
         expiration: fields.expiration,
     };
-    details.request_id = envelope.request_id;
     Ok(Reply {
         credentials,
         date: envelope.date,
@@ -123,8 +98,39 @@ pub fn check(
     })
 }
 
-/// The details as they may be shown: one line each, and no longer than STS's own limits let them be.
+/// Whether every field can be used, and the role is the one asked for.
+fn judge(server: Server, asked: Option<&RoleArn>, fields: &Fields) -> Result<(), (Kind, String)> {
+    if let Some(fault) = fault(server, fields) {
+        return unusable(fault);
+    }
+    let assumed = fields
+        .details
+        .assumed_role_arn
+        .as_deref()
+        .filter(|arn| !arn.is_empty());
+    let is_issued = match server {
+        Server::Aws => RoleArn::issued,
+        Server::Other => RoleArn::named,
+    };
+    match (asked, assumed) {
+        (Some(role), Some(arn)) if !is_issued(role, arn) => {
+            let message = format!("asked for {role}, but STS answered for {arn}");
+            Err((Kind::RoleMismatch, message))
+        }
+        (Some(_), None) if server == Server::Aws => unusable("AssumedRoleUser is missing"),
+        _ => Ok(()),
+    }
+}
+
+fn unusable(fault: &str) -> Result<(), (Kind, String)> {
+    let message = format!("STS answered with success, but {fault}");
+    Err((Kind::InvalidReply, message))
+}
+
+/// The details as they may be shown: one line each, and no longer than STS's own limits let them
+/// be.
 fn shown(mut details: ReplyDetails) -> ReplyDetails {
+    details.assumed_role_arn = details.assumed_role_arn.filter(|arn| !arn.is_empty());
     for text in [
         &mut details.assumed_role_id,
         &mut details.federated_user_arn,

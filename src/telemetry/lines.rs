@@ -1,9 +1,11 @@
-//! stderr behind a queue and a thread: who writes a line never waits for who reads it.
+//! stderr behind a queue and a thread: the writer of a line never waits for its reader.
 //!
-//! A container runtime that hangs leaves the pipe of stderr full, and a write to it then blocks for as long as that
-//! lasts. Owns the queue, the thread that empties it and the count of lost lines. It never formats a line of the log
-//! and never sets `O_NONBLOCK`: the flag is the open file description's, which other processes share (open(2)).
-//! Made once by `cli`, for logs, panics and what a command says before it ends.
+//! A container runtime that hangs leaves the pipe of stderr full, and a write to it then blocks for
+//! as long as that lasts. Owns the queue, the thread that empties it and the count of lost lines.
+//! It never formats a line of the log and never sets `O_NONBLOCK`: the flag is the open file
+//! description's, which other processes share
+//! (<https://man7.org/linux/man-pages/man2/open.2.html>). Made once by `cli`, for logs, panics and
+//! what a command says before it ends.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -18,10 +20,12 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::metrics::Dropped;
 use super::printable::escaped;
 
-/// Waiting lines, in bytes: twice what a pipe holds by default (pipe(7)), so a reader that pauses costs no line.
+/// Waiting lines, in bytes: twice what a pipe holds by default
+/// (<https://man7.org/linux/man-pages/man7/pipe.7.html>), so a reader that pauses costs no line.
 const ROOM: usize = 128 * 1024;
 
-/// A writer whose every write is one piece of text, taken at once or dropped. Clones share the queue.
+/// A writer whose every write is one piece of text, taken at once or dropped. Clones share the
+/// queue.
 #[derive(Clone)]
 pub struct Lines(Arc<Queue>);
 
@@ -43,9 +47,15 @@ struct Waiting {
     is_writing: bool,
 }
 
+impl Waiting {
+    fn is_busy(&mut self) -> bool {
+        self.is_writing || !self.lines.is_empty()
+    }
+}
+
 impl Lines {
-    /// Starts the thread that writes to `output`. `lost` is called from it with a number of lost lines, once writing
-    /// works again; what it writes comes after all that waits.
+    /// Starts the thread that writes to `output`. `lost` is called from it with a number of lost
+    /// lines, once writing works again; what it writes comes after all that waits.
     ///
     /// # Errors
     /// When the system starts no thread.
@@ -66,15 +76,15 @@ impl Lines {
 
     /// Waits until everything is written, at most for `limit`.
     pub fn flush(&self, limit: Duration) {
-        let is_busy = |waiting: &mut Waiting| waiting.is_writing || !waiting.lines.is_empty();
         drop(
             self.0
                 .emptied
-                .wait_timeout_while(self.0.lock(), limit, is_busy),
+                .wait_timeout_while(self.0.lock(), limit, Waiting::is_busy),
         );
     }
 
-    /// Sends the message of each panic here, in one line: the standard hook writes to stderr itself.
+    /// Sends the message of each panic here, in one line: the standard hook writes to stderr
+    /// itself.
     pub fn take_panics(&self) {
         let lines = self.clone();
         std::panic::set_hook(Box::new(move |panic| {
@@ -144,8 +154,9 @@ impl Queue {
     }
 }
 
-/// Writes all of it, also where another process has made the shared description non-blocking. `torn` says whether the
-/// text before broke off, on a full disk: this one then begins a line of its own.
+/// Writes all of it, also where another process has made the shared description non-blocking.
+/// `torn` says whether the text before broke off, on a full disk: this one then begins a line of
+/// its own.
 fn write(output: &mut (impl Write + AsFd), text: &[u8], torn: &mut bool) -> io::Result<()> {
     let end_of_torn: &[u8] = if *torn { b"\n" } else { b"" };
     for mut rest in [end_of_torn, text] {

@@ -1,7 +1,7 @@
 //! `stsidecar_log_lines_dropped_total`: the lines that stderr did not take.
 //!
-//! Owns the one counter, which is there before the registry is: lines are written before it is made. It never
-//! decides what is dropped. `lines` counts, the compositions register it.
+//! Owns the one counter, which is there before the registry is: lines are written before it is
+//! made. It never decides what is dropped. `lines` counts, the compositions register it.
 
 use prometheus::{IntCounter, Registry};
 

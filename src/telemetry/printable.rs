@@ -1,4 +1,5 @@
-//! A writer that lets no control character through: none can repaint a terminal, hide text or split a line.
+//! A writer that lets no control character through: none can repaint a terminal, hide text or split
+//! a line.
 //!
 //! Owns the escaping; the layer in front of it hands over one whole line with each write.
 

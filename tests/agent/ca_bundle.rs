@@ -1,4 +1,5 @@
-//! A private CA that is rotated: `AWS_CA_BUNDLE` is a file like the token's, replaced while the agent runs.
+//! A private CA that is rotated: `AWS_CA_BUNDLE` is a file like the token's, replaced while the
+//! agent runs.
 
 use std::fs;
 

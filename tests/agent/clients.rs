@@ -65,7 +65,7 @@ fn each_client_says_when_it_last_asked_whatever_it_was_answered() {
     assert_eq!(
         (agent.metric::<i64>(APP), agent.metric::<i64>(WORKER)),
         (0, 0),
-        "a rejected request is nobody's"
+        "a rejected request counts for no client"
     );
 
     let before = unix_now();

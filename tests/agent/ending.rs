@@ -9,7 +9,7 @@ use super::support::agent::{BOUND, until};
 use super::support::fake_sts::Behaviour;
 
 #[test]
-fn after_sigterm_every_request_is_answered_until_nobody_asks_any_more() {
+fn after_sigterm_every_request_is_answered_until_no_client_asks_any_more() {
     let scene = Scene::new();
     let mut agent = scene.launch().start();
     agent.first_credentials();
@@ -104,7 +104,8 @@ fn a_second_signal_ends_at_once() {
 
 #[test]
 fn a_call_that_hangs_does_not_delay_the_end() {
-    // An attempt takes three seconds; a busy machine may need them for the rest, so there is more than one try.
+    // An attempt takes three seconds; a busy machine may need them for the rest, so there is more
+    // than one try.
     let ends_before_its_call = || {
         let scene = Scene::new();
         scene.sts.set_default(Behaviour::Hang);

@@ -1,4 +1,5 @@
-//! Two thousand clients that cost as much as they can, send a byte a second and come back whenever they are dropped.
+//! Two thousand clients that cost as much as they can, send a byte a second and come back whenever
+//! they are dropped.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,7 +15,7 @@ const THREADS: usize = 2;
 const GOOD: u32 = 100;
 /// Requests of it, however slow the machine.
 const LEAST: usize = 50;
-/// The endpoint's cap, and what the agent may use beside it and its descriptors at rest (invariant I16).
+/// The endpoint's cap, and what the agent may use beside it and its descriptors at rest.
 const MOST_CONNECTIONS: u64 = 512;
 /// The most bytes and lines that a head may have.
 const MOST_HEAD: usize = 16 * 1024;
@@ -66,7 +67,7 @@ fn slow_clients_cost_a_good_one_no_answer() {
     });
     let (connected, dropped) = (flood.connected.load(Relaxed), flood.dropped.load(Relaxed));
     println!(
-        "acceptance E: {SLOW} slow clients for {:?}: {connected} connections, {dropped} dropped, at most {descriptors} descriptors ({at_rest} at rest) \
+        "{SLOW} slow clients for {:?}: {connected} connections, {dropped} dropped, at most {descriptors} descriptors ({at_rest} at rest) \
          and {memory} kB of private memory ({memory_at_rest} at rest); \
          {} requests of a good client, 0 errors, slowest {:.1?}, median {:.1?}",
         duration(),
@@ -79,8 +80,9 @@ fn slow_clients_cost_a_good_one_no_answer() {
         "{descriptors}"
     );
     assert!(memory <= MOST_MEMORY, "{memory} kB");
-    // An SDK that gives up after a second would have had it. The slowest one and how many there were say as much about
-    // the machine, so they are judged at full size only, which is for a quiet one.
+    // An SDK that gives up after a second would have had it. The slowest one and how many there
+    // were say as much about the machine, so they are judged at full size only, which is for a
+    // quiet one.
     let at_full_size = std::env::var_os("FLOOD_SECONDS").is_some();
     assert!(
         !at_full_size || good.len() as u128 > duration().as_millis() / 20,
@@ -95,8 +97,9 @@ fn slow_clients_cost_a_good_one_no_answer() {
     assert!(judged < Duration::from_secs(1), "{judged:?}");
 }
 
-/// On a kept connection, and each tenth request on one of its own; how long each took, sorted. Where an answer takes
-/// longer than the next request should wait, there are fewer of them, and no more time.
+/// On a kept connection, and each tenth request on one of its own; how long each took, sorted.
+/// Where an answer takes longer than the next request should wait, there are fewer of them, and no
+/// more time.
 fn ask_steadily(agent: &Agent, flood: &Flood) -> Vec<Duration> {
     let (start, mut kept, mut took) = (Instant::now(), agent.client(), Vec::new());
     for number in 0_u32.. {
@@ -129,7 +132,8 @@ impl Flood {
         self.connected.load(Relaxed) > SLOW as u64 && self.dropped.load(Relaxed) > SLOW as u64 / 2
     }
 
-    /// Each sends nearly all of a head with as many bytes and lines as one may have, and the rest of it byte by byte.
+    /// Each sends nearly all of a head with as many bytes and lines as one may have, and the rest
+    /// of it byte by byte.
     fn run(&self, address: SocketAddr, clients: usize) {
         let head = format!("GET /v1/credentials HTTP/1.1\r\nhost: {address}\r\n");
         let lines = "x-slow: s\r\n".repeat(MOST_LINES - 2);

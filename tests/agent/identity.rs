@@ -1,4 +1,5 @@
-//! Who gets which credentials: clients and profiles, chains, rotated tokens, both loopback addresses.
+//! Who gets which credentials: clients and profiles, chains, rotated tokens, both loopback
+//! addresses.
 
 use std::net::TcpListener;
 

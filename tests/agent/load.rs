@@ -12,7 +12,8 @@ use super::{Over, Scene};
 
 const THREADS: usize = 4;
 const CONNECTIONS: usize = 256;
-/// What a mature allocator may keep, in kB (fault F27).
+/// What a mature allocator may keep, in kB: one that gives freed pages back late must not pass for
+/// a leak.
 const GROWTH: u64 = 1024;
 
 /// `REQUESTS` in the environment, else so many that a debug build takes seconds.
@@ -52,7 +53,7 @@ fn no_request_of_many_fails_while_everything_rotates() {
     assert!(agent.events("refresh failed").is_empty());
     let (grown, limit) = (after.anonymous.saturating_sub(before.anonymous), GROWTH);
     println!(
-        "acceptance D: {answered} requests over {CONNECTIONS} kept connections, 0 errors, {} generations, expiration never backwards, \
+        "{answered} requests over {CONNECTIONS} kept connections, 0 errors, {} generations, expiration never backwards, \
          {took:.1?} ({}/s); at rest fresh {fresh:?}, before {before:?}, after {after:?}, \
          peak RSS {peak} kB",
         total.generations,

@@ -81,32 +81,33 @@ fn a_failure_says_code_message_request_class_and_hint_and_is_repeated_at_most_on
     let [denied, broken] = events.as_slice() else {
         panic!("one line for each class: {events:#?}")
     };
+    for (field, value) in [
+        ("code", "AccessDenied"),
+        ("class", "denied"),
+        ("error", message),
+        ("level", "WARN"),
+        (
+            "hint",
+            "check the role ARN, and that its trust policy allows this service account",
+        ),
+    ] {
+        assert_eq!(denied[field], value, "{denied}");
+    }
+    let id = denied["request_id"].as_str().expect("an id");
+    assert!(id.starts_with("f4ce575f-"), "{denied}");
+    let (code, class) = (&broken["code"], &broken["class"]);
     assert_eq!(
-        (&denied["code"], &denied["class"]),
-        (&"AccessDenied".into(), &"denied".into())
-    );
-    assert_eq!(
-        (&denied["error"], &denied["level"]),
-        (&message.into(), &"WARN".into())
-    );
-    assert_eq!(
-        denied["hint"],
-        "check the role ARN, and that its trust policy allows this service account"
-    );
-    assert!(
-        denied["request_id"]
-            .as_str()
-            .is_some_and(|id| id.starts_with("f4ce575f-")),
-        "{denied}"
-    );
-    assert_eq!(
-        (&broken["code"], &broken["class"]),
+        (code, class),
         (&"InternalFailure".into(), &"transient".into())
     );
     for event in &events {
         let fields = ["attempts", "retry_in_ms", "duration_ms"];
         assert!(fields.iter().all(|field| event[field].is_u64()), "{event}");
-        assert_eq!(event["remaining_seconds"], Value::Null, "nothing is held");
+        assert_eq!(
+            event["remaining_seconds"],
+            Value::Null,
+            "there are no credentials"
+        );
     }
 
     scene.sts.set_default(Behaviour::Ok);

@@ -1,9 +1,10 @@
 //! The real binary against the fake STS on the wire, from its first line to its end.
 //!
-//! Everything waits by polling with a limit, nothing by sleeping and hoping. Tests that need the machine for
-//! themselves (`kill`, `load`, `flood`) run [`Scene::alone`]; the others run beside each other. Those three are
-//! acceptance tests at a size for every day; `KILLS`, `REQUESTS` (1,000,000), `FLOOD_SECONDS` (30) and
-//! `STSIDECAR_BIN` (a release binary) in the environment make it the full one.
+//! Everything waits by polling with a limit, nothing by sleeping and hoping. Tests that need the
+//! machine for themselves (`kill`, `load`, `flood`) run [`Scene::alone`]; the others run beside
+//! each other. Those three are load tests at a size for every day; `KILLS`, `REQUESTS` (1,000,000),
+//! `FLOOD_SECONDS` (30) and `STSIDECAR_BIN` (a release binary) in the environment make it the full
+//! one.
 #![allow(
     clippy::disallowed_methods,
     reason = "these tests and their processes live in real time"

@@ -8,7 +8,8 @@ use super::support::fake_sts::{Behaviour, FakeSts, Issued};
 use super::support::tokens::unix_now;
 use super::{Over, Scene};
 
-/// Runs `during` while a client asks 100 times a second; how often, and the serials it was given, in order.
+/// Runs `during` while a client asks 100 times a second; how often, and the serials it was given,
+/// in order.
 fn asked_meanwhile(agent: &Agent, during: impl FnOnce()) -> (usize, Vec<u64>) {
     let over = AtomicBool::new(false);
     std::thread::scope(|threads| {
@@ -65,7 +66,8 @@ fn whatever_sts_answers_instead_the_credentials_stay() {
         content_type: "text/xml",
         body: body.to_owned(),
     };
-    // Each with the code that only it leads to, so that no retry of the fault before is taken for it.
+    // Each with the code that only it leads to, so that no retry of the fault before is taken for
+    // it.
     let outage = [
         (Behaviour::Throttle, "Throttling"),
         (Behaviour::Empty500, "HttpStatus500"),
@@ -184,7 +186,8 @@ fn credentials_are_vended_until_ten_seconds_before_their_end_and_never_later() {
     assert!(serial(&agent) > first.serial);
 }
 
-/// Asks until the first answer that is no 200; every 200 before has more than nine seconds left by the clock.
+/// Asks until the first answer that is no 200; every 200 before has more than nine seconds left by
+/// the clock.
 fn refused(agent: &Agent) -> serde_json::Value {
     let mut client = agent.client();
     until("the end of the credentials", || {

@@ -1,4 +1,5 @@
-//! `stsidecar status --retry`: after a repair no backoff is waited for, and no calls are spent that way.
+//! `stsidecar status --retry`: after a repair no backoff is waited for, and no calls are spent that
+//! way.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,7 +10,8 @@ use super::support::agent::{Agent, until};
 use super::support::fake_sts::Behaviour;
 use super::{Scene, status};
 
-/// Retried after a minute at the earliest, held credentials or not: the agent takes it for a wrong setting.
+/// Retried after a minute at the earliest, held credentials or not: the agent takes it for a wrong
+/// setting.
 fn wrong_setting() -> Behaviour {
     Behaviour::error(
         400,
@@ -158,7 +160,8 @@ fn only_who_may_read_the_status_asks_for_a_retry_and_only_by_post() {
         answer.starts_with("http/1.1 405 ") && answer.contains("\r\nallow: post\r\n"),
         "{answer}"
     );
-    // A page that its user's browser shows may send a POST to a forwarded port, but not without these headers.
+    // A page that its user's browser shows may send a POST to a forwarded port, but not without
+    // these headers.
     for line in [
         "host: evil.example\r\n",
         "host: localhost\r\nx-forwarded-for: 10.0.0.7\r\n",

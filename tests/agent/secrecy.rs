@@ -1,7 +1,8 @@
-//! Nothing that the agent says holds a token, a key or a session: not at `trace`, and not when STS echoes them.
+//! Nothing that the agent says holds a token, a key or a session: not at `trace`, and not when STS
+//! echoes them.
 //!
-//! Every agent of this crate is searched for traces when it ends; here each secret is known in full, every
-//! fault that could echo one is provoked, and everything that can be read is searched.
+//! Every agent of this crate is searched for traces when it ends; here each secret is known in
+//! full, every fault that could echo one is provoked, and everything that can be read is searched.
 
 use std::fs;
 use std::io::{BufReader, Read, Write};
@@ -121,7 +122,7 @@ fn no_log_metric_status_or_error_shows_a_secret_even_at_trace() {
     // Nothing is held while STS echoes, so that its words reach the error bodies.
     for echo in echoes(&jwt) {
         scene.sts.script([echo]);
-        told(&scene, &launch, &mut seen);
+        said(&scene, &launch, &mut seen);
     }
     // A chain is held, and its refresh is answered so.
     let rotated = scene.rotate();
@@ -130,7 +131,7 @@ fn no_log_metric_status_or_error_shows_a_secret_even_at_trace() {
         .flag("state-dir", &scene.path("state").display().to_string());
     for echo in echoes(&rotated) {
         scene.sts.script([Behaviour::Ok, Behaviour::Ok, echo]);
-        told(&scene, &kept, &mut seen);
+        said(&scene, &kept, &mut seen);
         fs::remove_file(scene.state("default.state")).expect("kept");
     }
     // A restart from a state, and from one that is torn.
@@ -156,7 +157,7 @@ fn token(scene: &Scene) -> String {
 }
 
 /// Runs an agent until its first failure, and takes down everything it says.
-fn told(scene: &Scene, launch: &Launch, seen: &mut Vec<String>) {
+fn said(scene: &Scene, launch: &Launch, seen: &mut Vec<String>) {
     let mut agent = launch.start();
     agent.event("refresh failed");
     read_everything(&agent, &token(scene), seen);
@@ -189,7 +190,7 @@ fn search(scene: &Scene, seen: &[String], known: &[&str]) {
     assert_hidden(&seen, secrets.iter().copied(), "everything that was said");
     assert_unmarked(&seen, "everything that was said");
     println!(
-        "acceptance F: {} secrets in every form, {} bytes of output at trace: none found",
+        "{} secrets in every form, {} bytes of output at trace: none found",
         secrets.len(),
         seen.len()
     );

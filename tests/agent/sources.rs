@@ -1,4 +1,5 @@
-//! Sources other than the token, where time and files matter: codes that are not due yet, keys that change.
+//! Sources other than the token, where time and files matter: codes that are not due yet, keys that
+//! change.
 
 use std::fs;
 
@@ -105,21 +106,22 @@ fn a_credentials_file_that_turns_bad_keeps_its_last_keys_and_new_ones_are_used_a
     let first = vended(&scene, &agent);
     assert_eq!(first.parent.as_deref(), Some(KEYS[0]));
     fs::write(scene.path("credentials"), "[default]\naws_access_key_id\n").expect("room");
-    // A write in place empties the file first, and the agent may read it then: that error comes before this one.
-    let told = until("the bad line in the status", || {
+    // A write in place empties the file first, and the agent may read it then: that error comes
+    // before this one.
+    let status = until("the bad line in the status", || {
         let status = agent.status();
         let error = status["profiles"][0]["token"]["error"].as_str();
         error
             .is_some_and(|error| error.contains("line 2"))
             .then_some(status)
     });
-    let token = &told["profiles"][0]["token"];
+    let token = &status["profiles"][0]["token"];
     assert_eq!(
         (&token["kind"], &token["accessKeyId"]),
         (&json!("access key"), &json!("..0001"))
     );
     assert_eq!(
-        (scene.sts.calls().len(), &told["ready"]),
+        (scene.sts.calls().len(), &status["ready"]),
         (1, &json!(true)),
         "nothing is asked again for it"
     );

@@ -1,4 +1,5 @@
-//! From exec to the first credentials: the start line, waiting requests, and a token that comes late.
+//! From exec to the first credentials: the start line, waiting requests, and a token that comes
+//! late.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! A restart with a state directory: credentials at once without STS, and nothing of anybody else's.
+//! A restart with a state directory: credentials at once without STS, and nothing of anybody
+//! else's.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -235,7 +236,8 @@ fn a_state_directory_on_a_disk_is_warned_of() {
     }
 }
 
-/// What an agent of this profile with a state directory vends, when it has no STS; then STS answers again.
+/// What an agent of this profile with a state directory vends, when it has no STS; then STS answers
+/// again.
 fn restarted_without_sts(scene: &Scene, profile: &Value) -> Result<Issued, u16> {
     scene.sts.set_default(Behaviour::Empty500);
     let agent = launch_of(scene, profile).start();

@@ -1,4 +1,5 @@
-//! A log that is not read: credentials are refreshed and served, probes are answered, signals are followed.
+//! A log that is not read: credentials are refreshed and served, probes are answered, signals are
+//! followed.
 
 use std::process::Command;
 use std::sync::mpsc;
@@ -185,7 +186,8 @@ fn a_closed_log_stops_nothing() {
     assert_eq!(agent.wait(), Some(0));
 }
 
-/// A write beyond `RLIMIT_FSIZE` is a signal too, which ends a process that does not expect it (setrlimit(2)).
+/// A write beyond `RLIMIT_FSIZE` is a signal too, which ends a process that does not expect it
+/// (setrlimit(2)).
 #[test]
 fn a_log_file_that_may_not_grow_stops_nothing() {
     let mut scene = Scene::new();

@@ -115,18 +115,12 @@ fn readiness_says_why_and_metrics_and_status_agree() {
         let page = agent.admin("/readyz?verbose");
         (page.status == 503 && page.text().contains("AccessDenied")).then_some(page)
     });
-    assert!(
-        why.text()
-            .contains("[-]profile default: role arn:aws:iam::"),
-        "{}",
-        why.text()
-    );
-    assert!(
-        why.text()
-            .contains("allow sts:TagSession in the role's trust policy"),
-        "{}",
-        why.text()
-    );
+    for part in [
+        "[-]profile default: role arn:aws:iam::",
+        "allow sts:TagSession in the role's trust policy",
+    ] {
+        assert!(why.text().contains(part), "{}", why.text());
+    }
     agent.first_credentials();
     let page = agent.admin("/readyz?verbose");
     assert_eq!(
@@ -191,7 +185,8 @@ fn the_memory_of_the_process_is_closed_to_others() {
     );
 }
 
-/// It is the injector's, for people: the hash beside the role, never in the log or in metrics, which others read.
+/// It is the injector's, for people: the hash beside the role, never in the log or in metrics,
+/// which others read.
 #[test]
 fn status_shows_by_which_settings_the_pod_was_injected() {
     let scene = Scene::new();

@@ -1,7 +1,9 @@
-//! A running pod in trouble: what is said while refreshes keep failing and credentials are still vended, and at their end.
+//! A running pod in trouble: what is said while refreshes keep failing and credentials are still
+//! vended, and at their end.
 //!
-//! Sessions live for 40 s, of which 30 s are vended: the moments are then seconds apart, and a machine that stalls for less
-//! misses none. What the kubelet's probe asks is asked here as often as can be.
+//! Sessions live for 40 s, of which 30 s are vended: the moments are then seconds apart, and a
+//! machine that stalls for less misses none. What the kubelet's probe asks is asked here as often
+//! as can be.
 
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -174,7 +176,8 @@ fn without_an_agent_the_incident_probe_is_silent() {
     );
 }
 
-/// An application that started without credentials, or was restarted beside an agent without any, is in trouble too.
+/// An application that started without credentials, or was restarted beside an agent without any,
+/// is in trouble too.
 #[test]
 fn an_agent_that_never_held_any_says_so_once_its_application_has_started() {
     let scene = Scene::new();
@@ -188,7 +191,8 @@ fn an_agent_that_never_held_any_says_so_once_its_application_has_started() {
     assert_eq!(probed(&scene, &agent), None, "once");
 }
 
-/// The kubelet shows each failure of a startup probe as an event; a pod that is deleted while it waits has no fault.
+/// The kubelet shows each failure of a startup probe as an event; a pod that is deleted while it
+/// waits has no fault.
 #[test]
 fn the_startup_probe_of_an_agent_that_is_ended_is_silent() {
     let scene = Scene::new();

@@ -1,7 +1,8 @@
 //! The end of an agent whose main thread is blocked: exit code 70, whatever blocks it.
 //!
-//! Nothing in the agent blocks that thread for long, so these tests run the agent in a process of their own, with
-//! a log whose writer never returns: it holds a lock of the log for ever, as a full pipe once did.
+//! Nothing in the agent blocks that thread for long, so these tests run the agent in a process of
+//! their own, with a log whose writer never returns: it holds a lock of the log for ever, as a full
+//! pipe once did.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! What watching for rotations takes from the node: 128 inotify instances are all that a uid has there by default.
+//! What watching for rotations takes from the node: 128 inotify instances are all that a uid has
+//! there by default.
 //!
 //! The agent runs in a process of its own that looks at itself: its memory is closed to others.
 
@@ -88,6 +89,40 @@ fn threads() -> Vec<String> {
     names
 }
 
+/// Runs the agent of this configuration in this process, for as long as that lives.
+fn run_here(inline: &str) {
+    let variable = |name: &str| (name == "STSIDECAR_CONFIG_INLINE").then(|| inline.to_owned());
+    let read = |path: &std::path::Path| fs::read(path);
+    let sources = Sources {
+        flags: &Flags::default(),
+        variable: &variable,
+        read: &read,
+    };
+    let loaded = Config::load(&sources).expect("a configuration");
+    // No tick: only a watch notices a rotation.
+    let pace = Pace {
+        tick: Duration::from_hours(1),
+        dead_after: Duration::from_hours(9),
+        ..Pace::default()
+    };
+    let run = move || agent::run(loaded, &Dropped::default(), pace);
+    let agent = thread::Builder::new().name("agent".to_owned()).spawn(run);
+    drop(agent.expect("a thread"));
+}
+
+/// How often the token of profile `number` was read anew.
+fn reloads(admin: u16, number: usize) -> u64 {
+    let metrics = client::get(admin, "/metrics").expect("an answer");
+    let series =
+        format!("stsidecar_token_reloads_total{{outcome=\"success\",profile=\"p{number}\"}} ");
+    let value = metrics
+        .text()
+        .lines()
+        .find_map(|line| line.strip_prefix(&series))
+        .expect("a series");
+    value.parse().expect("a number")
+}
+
 fn watch_eight_profiles() {
     let mut scene = Scene::new();
     let token = || ServiceAccountToken::default().jwt();
@@ -96,26 +131,7 @@ fn watch_eight_profiles() {
     fs::create_dir(scene.path("plain")).expect("room");
     fs::write(scene.path("plain/token"), token()).expect("room");
     let admin = free_port();
-    let inline = configuration(&scene, admin);
-    let variable = |name: &str| (name == "STSIDECAR_CONFIG_INLINE").then(|| inline.clone());
-    let read = |path: &std::path::Path| fs::read(path);
-    let sources = Sources {
-        flags: &Flags::default(),
-        variable: &variable,
-        read: &read,
-    };
-    let loaded = Config::load(&sources).expect("a configuration");
-    // No tick: only a watch tells of a rotation.
-    let pace = Pace {
-        tick: Duration::from_hours(1),
-        dead_after: Duration::from_hours(9),
-        ..Pace::default()
-    };
-    let run = move || agent::run(loaded, &Dropped::default(), pace);
-    let _agent = thread::Builder::new()
-        .name("agent".to_owned())
-        .spawn(run)
-        .expect("a thread");
+    run_here(&configuration(&scene, admin));
     until("that all are ready", || {
         client::get(admin, "/readyz")
             .ok()
@@ -124,27 +140,15 @@ fn watch_eight_profiles() {
     until("three watched directories", || {
         (watches() >= 3).then_some(())
     });
-
-    let reloads = |number: usize| {
-        let metrics = client::get(admin, "/metrics").expect("an answer");
-        let series =
-            format!("stsidecar_token_reloads_total{{outcome=\"success\",profile=\"p{number}\"}} ");
-        let value = metrics
-            .text()
-            .lines()
-            .find_map(|line| line.strip_prefix(&series))
-            .expect("a series");
-        value.parse::<u64>().expect("a number")
-    };
     for number in 0..8 {
         // Watching begins a little after the first credentials: rotate until it is seen.
-        let before = reloads(number);
+        let before = reloads(admin, number);
         until("a rotation", || {
             scene.rotate();
             other.rotate(token().as_bytes());
             fs::write(scene.path("plain/token"), token()).expect("room");
             thread::sleep(Duration::from_millis(50));
-            (reloads(number) > before).then_some(())
+            (reloads(admin, number) > before).then_some(())
         });
     }
     assert_eq!((instances().len(), watches()), (1, 3));

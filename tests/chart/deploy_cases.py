@@ -28,7 +28,7 @@ def plain_manifests() -> str:
     """The chart without what only Helm needs."""
     lines = normal(template("helm4", "--skip-tests")).splitlines()
     of_helm = ("# Source: ", "helm.sh/chart: ", "app.kubernetes.io/managed-by: Helm")
-    # Nobody keeps it the same as a ConfigMap that is edited by hand, which then decides.
+    # Without Helm nothing keeps it the same as the ConfigMap, which is edited by hand and then decides.
     lines = re.sub(r"\n  annotations:\n(    #.*\n)*    stsidecar.dev/configuration: .*", "", "\n".join(lines)).split("\n")
     return HEADER + "".join(f"{line}\n" for line in lines if not line.strip().startswith(of_helm))
 
@@ -44,7 +44,7 @@ def manifests():
     for found in built:
         for version in kinds.VERSIONS:
             kinds.check(found, version)
-        assert "annotations" not in found["metadata"], "whoever edits the ConfigMap means it: nothing else may decide"
+        assert "annotations" not in found["metadata"], "the ConfigMap is edited by hand: nothing else may decide"
     namespace = next(found for found in built if found["kind"] == "Namespace")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     for found in built:

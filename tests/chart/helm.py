@@ -4,6 +4,7 @@ import os
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from difflib import unified_diff
 from functools import cache
 from pathlib import Path
 
@@ -16,10 +17,12 @@ CHART = ROOT / "charts" / "stsidecar"
 HELMS = {major: TOOLS / major / "helm" for major in ("helm3", "helm4")}
 KUBECTL = TOOLS / "helm4" / "kubectl"
 NAMESPACE = "stsidecar-system"
-# A cluster with the Prometheus operator and cert-manager; without it, kinds of strangers are left out.
+# A cluster with the Prometheus operator and cert-manager; without it, their kinds are left out.
 OPERATORS = ("--api-versions=monitoring.coreos.com/v1", "--api-versions=cert-manager.io/v1")
 # The values files that are rendered, kept as goldens, and validated.
 VALUES = sorted((HERE / "values").glob("*.yaml"))
+# Lines of a difference that a failing comparison shows.
+MOST_SHOWN = 80
 
 
 class Refused(Exception):
@@ -27,7 +30,7 @@ class Refused(Exception):
 
 
 def helm(major: str, *arguments: str, zone: str = "UTC") -> str:
-    """Runs Helm without any cluster or settings of whoever runs the tests, in a time zone."""
+    """Runs Helm without a cluster or settings of the user who runs the tests, in a time zone."""
     with tempfile.TemporaryDirectory(prefix="stsidecar-helm-") as home:
         environment = {"PATH": os.environ["PATH"], "HOME": home, "KUBECONFIG": f"{home}/none", "TZ": zone}
         done = subprocess.run([HELMS[major], *arguments], capture_output=True, text=True, env=environment, timeout=300)
@@ -60,16 +63,21 @@ def of_file(values: Path) -> tuple[str, ...]:
     return (f"--values={values}", *OPERATORS)
 
 
+def parts(text: str) -> list[str]:
+    """The documents of a stream, as text."""
+    return [part.strip("\n") for part in f"\n{text}".split("\n---\n") if part.strip()]
+
+
+def name_of(part: str) -> tuple[str, str, str]:
+    """Kind, namespace and name of the object in a document."""
+    found = yaml.safe_load(part) or {}
+    metadata = found.get("metadata", {})
+    return found.get("kind", ""), metadata.get("namespace", ""), metadata.get("name", "")
+
+
 def normal(text: str) -> str:
     """The same stream in an order of its own: Helm 3 and 4 sort kinds that they do not know differently."""
-    parts = [part.strip("\n") for part in f"\n{text}".split("\n---\n") if part.strip()]
-
-    def key(part: str) -> tuple[str, str, str]:
-        found = yaml.safe_load(part) or {}
-        metadata = found.get("metadata", {})
-        return found.get("kind", ""), metadata.get("namespace", ""), metadata.get("name", "")
-
-    return "".join(f"---\n{part}\n" for part in sorted(parts, key=key))
+    return "".join(f"---\n{part}\n" for part in sorted(parts(text), key=name_of))
 
 
 def at_once(function, items) -> list:
@@ -78,17 +86,32 @@ def at_once(function, items) -> list:
         return list(pool.map(function, items))
 
 
+def difference(base: str, other: str) -> str:
+    """What a stream has otherwise than the stream of the defaults: a unified diff for each object. Its hunks have no
+    line numbers, so that a line that is new in both changes nothing in it."""
+    old, new = ({name_of(part): part.splitlines() for part in parts(text)} for text in (base, other))
+    lines = []
+    for name in sorted({*old, *new}):
+        title = f"--- {name[0]} {name[2]}"
+        if name not in new:
+            lines.append(f"{title}: only with the defaults")
+        elif name not in old:
+            lines += [f"{title}: not with the defaults", *(f"+{line}" for line in new[name])]
+        elif changed := [*unified_diff(old[name], new[name], lineterm="")][2:]:
+            lines += [title, *("@@" if line.startswith("@@") else line if line != " " else "" for line in changed)]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def compare(path: Path, text: str) -> None:
     """Compares a file with what it should hold, or writes it."""
     name = path.relative_to(ROOT)
     if os.environ.get("UPDATE"):
         path.write_text(text)
         return
-    assert path.exists(), f"there is no {name}; write it with UPDATE=1 cargo test --test chart"
+    write = "write it with UPDATE=1 cargo test --test chart"
+    assert path.exists(), f"there is no {name}; {write}"
     old, new = path.read_text().splitlines(), text.splitlines()
     if old != new:
-        at = next((i for i, pair in enumerate(zip(old, new)) if pair[0] != pair[1]), min(len(old), len(new)))
-        was, is_now = (lines[at] if at < len(lines) else "(nothing)" for lines in (old, new))
-        raise AssertionError(
-            f"{name} differs from line {at + 1} on:\n  is     {was}\n  should be {is_now}\nreview and write it with UPDATE=1 cargo test --test chart"
-        )
+        shown = [*unified_diff(old, new, "reviewed", "made now", lineterm="")]
+        more = [f"... {len(shown) - MOST_SHOWN} more lines"] if len(shown) > MOST_SHOWN else []
+        raise AssertionError("\n".join([f"{name} is not what is made now; review the difference, and {write}:", *shown[:MOST_SHOWN], *more]))

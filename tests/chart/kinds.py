@@ -11,7 +11,7 @@ VERSIONS = [f"1.{minor}" for minor in range(30, 38)]
 ENDPOINT = {"port", "path", "interval", "scrapeTimeout", "relabelings", "metricRelabelings"}
 # Fields that the objects of other projects may have in our chart, by path; their own schemas are not published
 # anywhere that a test could fetch them from. `*` stands for each entry of a list.
-STRANGERS = {
+OTHER_PROJECTS = {
     ("monitoring.coreos.com/v1", "PodMonitor"): {
         "spec": {"namespaceSelector", "selector", "podTargetLabels", "podMetricsEndpoints"},
         "spec.namespaceSelector": {"any", "matchNames"},
@@ -49,7 +49,7 @@ def at(value, path: list[str]) -> Iterator:
 
 def check_stranger(manifest: dict) -> None:
     """Refuses a field that the kind's project does not know."""
-    allowed = STRANGERS.get((manifest["apiVersion"], manifest["kind"]))
+    allowed = OTHER_PROJECTS.get((manifest["apiVersion"], manifest["kind"]))
     assert allowed, f"no test knows {manifest['apiVersion']} {manifest['kind']}"
     assert set(manifest) == {"apiVersion", "kind", "metadata", "spec"}, set(manifest)
     for path, fields in allowed.items():
@@ -60,7 +60,7 @@ def check_stranger(manifest: dict) -> None:
 def check(manifest: dict, version: str) -> None:
     """Validates one object against the schemas of one version; unknown fields are refused."""
     name = f"{manifest['kind']} {manifest['metadata']['name']}"
-    if (manifest["apiVersion"], manifest["kind"]) in STRANGERS:
+    if (manifest["apiVersion"], manifest["kind"]) in OTHER_PROJECTS:
         check_stranger(manifest)
         return
     logging.disable(logging.CRITICAL)

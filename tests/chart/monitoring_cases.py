@@ -21,9 +21,9 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 # A runbook's headings, in this order; it may have more.
 SECTIONS = ["Impact", "What it means", "Look", "Fix", "Over"]
 
-# Of strangers: Prometheus itself, the API server, kube-state-metrics, the Prometheus client.
+# Of other programs: Prometheus itself, the API server, kube-state-metrics, the Prometheus client.
 HOOK = {"name": set(), "type": {"admit"}}
-STRANGERS = {
+OTHER_PROGRAMS = {
     "up": ("gauge", {}),
     "apiserver_admission_webhook_rejection_count": (
         "counter",
@@ -54,7 +54,7 @@ def metrics() -> dict[str, tuple[str, dict[str, set[str]]]]:
     # README shows those of a web identity and a role; each source has its own.
     operations = set(re.findall(r'Self::\w+\(_\) => "(\w+)",', (ROOT / "src" / "assume.rs").read_text()))
     found["stsidecar_sts_request_duration_seconds"][1]["operation"] |= operations
-    return {**STRANGERS, **found}
+    return {**OTHER_PROGRAMS, **found}
 
 
 def promtool(*arguments: str, cwd: Path | None = None) -> str:
@@ -173,7 +173,7 @@ def runbooks():
     for path in sorted(RUNBOOKS.glob("*.md")):
         text = path.read_text()
         assert text.startswith(f"# {path.stem}\n"), path.name
-        # Whom it concerns comes first; then what to look at, what to do, and how to see that it is over.
+        # Who is affected comes first; then what to look at, what to do, and how to see that it is over.
         headings = [heading for heading in re.findall(r"^## (.+)$", text, re.MULTILINE) if heading in SECTIONS]
         assert headings == SECTIONS, f"{path.name}: {headings}"
         for block in re.findall(r"```promql\n(.*?)```", text, re.DOTALL):

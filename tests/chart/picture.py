@@ -1,6 +1,6 @@
 """The dashboard as an SVG picture of what a Prometheus holds: to be looked at, where there is no Grafana.
 
-`DASHBOARD_SVG=FILE tests/chart/run.py monitoring dashboard_on_prometheus` writes it. Panels stand where the dashboard
+`DASHBOARD_SVG=FILE tests/chart/run.py monitoring dashboard_on_prometheus` writes it. Panels are where the dashboard
 has them, each with its title and the series that its queries return.
 """
 

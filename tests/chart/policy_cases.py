@@ -79,7 +79,7 @@ CREATED = [
     ("the namespace's key as an annotation", {"injection": "enabled"}, {}, PLAIN, ["unknown annotation stsidecar.dev/injection", "has no effect"]),
     ("the namespace's key as a label", {}, {"injection": "enabled"}, PLAIN, ["label stsidecar.dev/injection is not read from a pod"]),
     ("a setting as a label", ASKING, {"region": "eu-central-1"}, PLAIN, ["label stsidecar.dev/region is not read from a pod"]),
-    ("the injector's mark as an ask", {}, {"injected": "true"}, PLAIN, ["label stsidecar.dev/injected is not read from a pod"]),
+    ("the injector's mark as a request", {}, {"injected": "true"}, PLAIN, ["label stsidecar.dev/injected is not read from a pod"]),
     ("a wrong word", {**SILENT, "inject": "yes"}, {}, PLAIN, ['inject is "yes"; allowed: "true", "false"']),
     ("a wrong case", {**SILENT, "inject": "True"}, {}, ENABLED, ['inject is "True"']),
     ("an empty word", {**SILENT, "inject": ""}, {}, PLAIN, ['inject is ""']),
@@ -88,7 +88,7 @@ CREATED = [
 
 
 def created():
-    """Who creates a workload or a pod hears of every ask that does nothing, and of nothing else"""
+    """The author of a workload or a pod is warned of each request for injection that does nothing, and of nothing else"""
     policies = Policies(*ON)
     for kind in KINDS:
         for what, annotations, labels, where, parts in CREATED:
@@ -104,7 +104,7 @@ def created():
     owned = workload({"nonsense": "x"}, kind="Pod")
     owned["metadata"]["ownerReferences"] = [{"controller": True}]
     expect(policies, "a controller's pod", [], owned, namespace=PLAIN)
-    return f"{len(CREATED)} asks x {len(KINDS)} kinds"
+    return f"{len(CREATED)} requests x {len(KINDS)} kinds"
 
 
 def injected_by_hand():
@@ -127,7 +127,7 @@ def injected_by_hand():
 
 
 def updated():
-    """Of an update only what it makes worse is refused; an image, a finalizer, a repair never"""
+    """An update is refused for what it makes worse, never for an image, a finalizer or a repair"""
     policies = Policies(*ON, "--set=validatingPolicies.workloads.action=Deny")
     assert "Deny" in policies.actions()
     for kind in (kind for kind in KINDS if kind != "Pod"):
@@ -155,7 +155,7 @@ def updated():
 
 
 def running_pods():
-    """An annotation that comes when the pod is there is too late, and its author hears so"""
+    """The author of an annotation on a pod that runs is warned that it comes too late"""
     policies, pod = Policies(*ON), workload(kind="Pod")
     for annotations, labels in (({"inject": "true"}, {}), ({}, {"inject": "true"}), ({"role-arn": "x"}, {})):
         said = policies.said(workload(annotations, labels, "Pod"), old=pod, namespace=ENABLED)
@@ -202,7 +202,7 @@ ACCOUNTS = [
 
 
 def namespaces():
-    """Who asks at a Namespace or ServiceAccount with the wrong word hears the right one, once"""
+    """The warning for a wrong word on a Namespace or ServiceAccount names the right one, once"""
     policies = Policies()
     assert policies.actions() == {"Warn"}, "by default, and nothing is refused"
     for make, plain, table in ((space, space(), NAMESPACES), (account, account(), ACCOUNTS)):
@@ -223,7 +223,7 @@ def namespaces():
 
 
 def accounts():
-    """A role on a ServiceAccount in a namespace where no pod is ever injected is one that does nothing"""
+    """The author of a role on a ServiceAccount is warned where its namespace never gets pods injected"""
     policies, role = Policies(), account(SILENT)
     for where, parts in [
         (PLAIN, []),
@@ -267,7 +267,7 @@ SELECTORS = [
 
 
 def selected():
-    """An ask that the chart's own selectors leave out is one that does nothing, too"""
+    """The author of a request that the chart's own selectors leave out is warned too"""
     policies = Policies(*ON, *SELECTED)
 
     def made(labels: dict, annotations: dict, kind: str) -> dict:
@@ -290,7 +290,7 @@ def selected():
     expect(policies, "a Namespace", [f"namespaceSelector {LEAVES}"], space({"injection": "enabled"}))
     where["metadata"]["labels"]["stsidecar.dev/injection"] = "enabled"
     expect(policies, "a Namespace that is selected", [], where)
-    return f"{len(SELECTORS)} asks"
+    return f"{len(SELECTORS)} requests"
 
 
 def ephemeral():

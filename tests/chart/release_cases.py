@@ -94,7 +94,7 @@ OWN = configuration("stsidecar-injector", "stsidecar", NAMESPACE)
 
 
 def refused():
-    """A second release is refused at install, by what is there and what to do"""
+    """A second release is refused at install, and the message says what is there and what to do"""
     seen = 0
     for major, (found, words) in product(
         HELMS,

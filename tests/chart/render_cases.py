@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from textwrap import indent
 
 import yaml
 
 from chart import kinds
-from chart.helm import CHART, HELMS, HERE, NAMESPACE, OPERATORS, VALUES, Refused, at_once, compare, documents, helm, normal, objects, of_file, template
+from chart.helm import CHART, HELMS, HERE, NAMESPACE, OPERATORS, VALUES, Refused, at_once, compare, difference, documents, helm, normal, objects, of_file, template
 
 # With a suffix, as EKS and GKE have it.
 CLUSTERS = ["1.30.0", "1.33.5-eks-3025e55", "1.37.0"]
@@ -26,12 +27,28 @@ def lint():
     return f"{len(runs)} runs"
 
 
+# Rendered wholly otherwise than the defaults: kept whole. Of the others, the difference from the defaults is kept.
+WHOLE = {"default", "full", "monitoring-only"}
+
+
 def goldens():
     """What is rendered is what was reviewed, the same with Helm 3 and 4"""
+    # A file that is rendered as it is: the golden names it.
+    dashboard = indent((CHART / "files" / "dashboard.json").read_text().strip(), "    ")
+
+    def rendered(major: str, values: Path) -> str:
+        return normal(template(major, *of_file(values))).replace(dashboard, "    (files/dashboard.json)")
+
+    default = rendered("helm4", HERE / "values" / "default.yaml")
     for values in VALUES:
-        three, four = at_once(lambda major: normal(template(major, *of_file(values))), HELMS)
+        three, four = at_once(lambda major: rendered(major, values), HELMS)
         assert three == four, f"Helm 3 and 4 render {values.name} differently"
-        compare(HERE / f"{values.stem}.golden.yaml", four)
+        if values.stem in WHOLE:
+            compare(HERE / f"{values.stem}.golden.yaml", four)
+        else:
+            compare(HERE / f"{values.stem}.golden.diff", difference(default, four))
+    names = {f"{values.stem}.golden.{'yaml' if values.stem in WHOLE else 'diff'}" for values in VALUES}
+    assert (left := {path.name for path in HERE.glob("*.golden.*")} - names) == set(), f"compared with nothing: {left}"
     return f"{len(VALUES)} goldens"
 
 

@@ -357,7 +357,7 @@ fn bad_configuration() {
 }
 
 #[test]
-fn offline_calls_nobody() {
+fn offline_makes_no_call() {
     let sts = FakeSts::start();
     let jwt = token().jwt();
     let pod = Pod::new(&sts.url(), Some(&jwt));

@@ -37,7 +37,7 @@ fn without_an_agent_the_whole_chain_is_called_once() {
 }
 
 #[test]
-fn what_sts_refuses_is_1_and_what_nobody_answers_is_69() {
+fn what_sts_refuses_is_1_and_what_is_not_answered_is_69() {
     let (sts, jwt) = (FakeSts::start(), token().jwt());
     sts.set_default(Behaviour::error(403, "AccessDenied", "no"));
     let pod = Pod::new(&sts.url(), Some(&jwt));

@@ -38,7 +38,7 @@ METRICS = (
 
 @dataclass
 class Seen:
-    """What was counted, by whom it concerns; the wire's numbers are from the taps, not from the agent."""
+    """What was counted, for each participant; the wire's numbers are from the taps, not from the agent."""
 
     app_exit: int | None
     app_said: str
@@ -83,7 +83,7 @@ def scene(screen: Screen, directory: Path) -> int:
                 began = time.monotonic()
                 with Agent(directory / "agent", volume.file, sts.url, {"STSIDECAR_REFRESH_AT": REFRESH_AT}) as agent:
                     agent.await_ready()
-                    ready = f"credentials held after {1000 * (time.monotonic() - began):.0f} ms"
+                    ready = f"credentials after {1000 * (time.monotonic() - began):.0f} ms"
                     screen.step(
                         "stsidecar run", ready, f"exchanges the token; renews after {REFRESH_AT}, in production after 20 % of the lifetime"
                     )

@@ -2,7 +2,7 @@
 
 run.py         which scenarios, in which order, and their lines
 versions.py    which versions of Kubernetes, and which scenarios on each
-node.py        the one-node cluster of tests, or somebody's own
+node.py        the one-node cluster of tests, or one that is given
 cluster.py     kubectl, and the API through `kubectl proxy`
 images.py      the programs of the tests, as images
 store.py       an STS and S3 in the cluster, with switches and counters in front

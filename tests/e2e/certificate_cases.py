@@ -86,7 +86,7 @@ class Steps:
 
 @contextlib.contextmanager
 def known_kinds(cluster: Cluster) -> Iterator[None]:
-    """cert-manager's kinds, with nobody who acts on them."""
+    """cert-manager's kinds, without the controllers that act on them."""
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     crds = [
         {

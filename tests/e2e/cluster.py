@@ -111,7 +111,7 @@ class Cluster:
             except (OSError, http.client.HTTPException) as problem:
                 connection.close()
                 self._connections.held = None
-                # A connection that was kept may have been closed meanwhile; whoever creates must not do so twice.
+                # A connection that was kept may have been closed meanwhile; a request that creates must not be sent twice.
                 if not again or method != "GET":
                     raise Failed(f"{method} {path}: {problem!r}") from problem
         if answer.status >= 300:

@@ -6,12 +6,12 @@ from pathlib import Path
 from real.processes import Failed
 
 from .cluster import Cluster
-from .node import Foreign, OneNode
+from .node import GivenCluster, OneNode
 from .release import Release
 from .store import Role, Store
 from .workloads import Place
 
-# Roles and whom they trust: one for each scenario's namespace, by the same name, and these.
+# Roles and the subjects that they trust: one for each scenario's namespace, by the same name, and these.
 PLACES = [
     "asks", "b", "bodies", "books", "c", "certs", "clients", "d", "dashboard", "debug", "down", "down-other", "drain",
     "e", "ending", "env", "f", "g", "guides", "h", "i", "inject", "j", "k", "l", "m", "m-quota", "m-restricted",
@@ -32,7 +32,7 @@ ROLES = [
 class Context:
     """The cluster with everything that is installed in it."""
 
-    node: OneNode | Foreign
+    node: OneNode | GivenCluster
     cluster: Cluster
     store: Store
     directory: Path

@@ -1,4 +1,4 @@
-"""Whoever looks at the dashboard sees the cluster: agents, injectors, API server."""
+"""The dashboard shows the cluster: agents, injectors, API server."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ from .release import NAMESPACE
 from .workloads import Place, expect
 
 LANE = 3
-# What nobody counts as long as nothing of it happens: webhooks that fail open.
+# Counted only once it has happened: webhooks that fail open.
 NEVER_HERE = "apiserver_admission_webhook_fail_open_count"
 
 

@@ -1,4 +1,4 @@
-"""Credentials in a debug container: the recipes of docs/debug.md as they stand there: debug."""
+"""Credentials in a debug container: the recipes of docs/debug.md as they are there: debug."""
 
 import re
 import subprocess

@@ -1,6 +1,6 @@
 """A reader of the pages, who types their commands and compares what comes with what the page says.
 
-Runs the commands that pages.py finds in a shell, with `kubectl` and `helm` of the tests. Whoever follows names the
+Runs the commands that pages.py finds in a shell, with `kubectl` and `helm` of the tests. A scenario names the
 placeholders, and at the end must have run everything that pages.RUN promises of the scenario.
 """
 

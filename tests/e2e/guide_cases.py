@@ -39,7 +39,7 @@ def notes(context: Context) -> str:
         readme.run("stsidecar", "helm", seconds=180)
         cluster.kubectl("create", "namespace", LATER)
         cluster.kubectl("-n", LATER, "create", "serviceaccount", LATER)
-        typed = {one: told(context, following, *settings) for one, settings in NOTED.items()}
+        typed = {one: followed_notes(context, following, *settings) for one, settings in NOTED.items()}
         of_readme = following.page(CHART_README, {f" {SPACE} ": f" {LATER} ", f"-n {SPACE}": f"-n {LATER}"})
         of_readme.run("stsidecar", "kubectl")
         named = excluded(context)
@@ -65,8 +65,8 @@ def excluded(context: Context) -> str:
     own = ("--set=injector.enabled=true,tests.enabled=true", "--set-json", listed)
     context.release.helm("upgrade", NAME, str(pages.NOTES.parents[1]), "--reuse-values", "--wait", *own)
     context.release.rolled_out()
-    told = context.release.helm("get", "notes", NAME)
-    holds("NOTES warn of the role", "does not allow tests.roleArn" in told, told)
+    noted = context.release.helm("get", "notes", NAME)
+    holds("NOTES warn of the role", "does not allow tests.roleArn" in noted, noted)
     try:
         context.release.test()
     except Failed as failure:
@@ -83,7 +83,7 @@ def matches(template: str, line: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, parts)), line) is not None
 
 
-def told(context: Context, following: Following, *settings: str) -> list[str]:
+def followed_notes(context: Context, following: Following, *settings: str) -> list[str]:
     """Runs what NOTES say after an upgrade with `settings`; a namespace is made once only."""
     if settings:
         context.release.helm("upgrade", NAME, str(pages.NOTES.parents[1]), "--reuse-values", "--wait", *(f"--set={one}" for one in settings))
@@ -154,7 +154,7 @@ def configured(following: Following, place: Place) -> None:
     holds("the log has the hash of the ConfigMap", len(digests) >= 2 and len(set(digests)) == 1, said)
 
 
-# A chart of somebody's, as `helm template web charts/web` wants it.
+# A user's chart, as `helm template web charts/web` wants it.
 WEB = {"charts/web/Chart.yaml": "{apiVersion: v2, name: web, version: 0.1.0}\n", "charts/web/templates/web.yaml": ""}
 
 

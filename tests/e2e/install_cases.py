@@ -15,7 +15,7 @@ from .workloads import PREFIX, Place, expect, holds
 
 # Written by others at any time; none of them is the chart's.
 _FLEETING = {"Event", "Lease"}
-# What the namespace itself brings, which Helm leaves to whoever made it.
+# What the namespace itself brings, which Helm leaves to its owner.
 _OF_THE_NAMESPACE = {f"Namespace /{NAMESPACE}", f"ServiceAccount {NAMESPACE}/default", f"ConfigMap {NAMESPACE}/kube-root-ca.crt"}
 RECOVERY_SECONDS = 5
 

@@ -54,8 +54,8 @@ class OneNode:
         self._lock = open(self._home.with_name(f"{self._home.name}.lock"), "w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as held:
-            raise Failed(f"another run uses {self._home}") from held
+        except BlockingIOError as locked:
+            raise Failed(f"another run uses {self._home}") from locked
         self._script("down", seconds=60)  # what a run that was killed left behind
         try:
             self._script("up", seconds=UP_SECONDS)
@@ -93,8 +93,8 @@ class OneNode:
         return True
 
 
-class Foreign:
-    """A cluster of somebody else: we install and remove, and touch its nodes only by the hooks that are given."""
+class GivenCluster:
+    """A cluster that is given: we install and remove, and touch its nodes only by the hooks that are given too."""
 
     name = "the cluster of KUBECONFIG"
     kubectl = KUBECTL
@@ -103,7 +103,7 @@ class Foreign:
         self.kubeconfig = kubeconfig
         self._load = load
 
-    def __enter__(self) -> "Foreign":
+    def __enter__(self) -> "GivenCluster":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -123,11 +123,11 @@ class Foreign:
         return False
 
 
-def chosen(version: Version) -> OneNode | Foreign | str:
+def chosen(version: Version) -> OneNode | GivenCluster | str:
     """The cluster that the environment names, or in one line what is missing."""
     if kubeconfig := os.environ.get("KUBECONFIG"):
         if load := os.environ.get("E2E_LOAD"):
-            return Foreign(Path(kubeconfig), load)
+            return GivenCluster(Path(kubeconfig), load)
         return "KUBECONFIG is set; set E2E_LOAD too, to a command that loads an image: 'kind load image-archive {archive}'"
     folder = os.environ.get("KUBE_NODE")
     if not folder or not (Path(folder) / "up").exists():

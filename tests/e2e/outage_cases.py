@@ -22,7 +22,8 @@ ALERT = "StsidecarRefreshFailing"
 # The refresh interval of the scenarios, see release.py.
 REFRESH_SECONDS = 5
 READY_AGAIN_SECONDS = 5
-# The kubelet renews after 80 % of a token, and when it gets round to it; then the session still lasts.
+# The kubelet renews after 80 % of a token, at its next look at the pod; then the session still lasts
+# (https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/token/token_manager.go).
 LATEST_ROTATION_SECONDS = 840
 
 

@@ -1,9 +1,9 @@
 """The commands of the pages for users: what they are, and which scenario runs each of them on the cluster.
 
-Reads README, docs/, deploy/ and the chart's NOTES; never talks to a cluster, so that tests/chart can hold the register
-below against the pages. following.py runs the commands.
+Reads README, docs/, deploy/ and the chart's NOTES; never talks to a cluster, so that tests/chart can compare the register
+below with the pages. following.py runs the commands.
 
-A command stands in a fenced block `sh`, or, when it is short, in backticks within a sentence or a table. A block `text`
+A command is in a fenced block `sh`, or, when it is short, in backticks within a sentence or a table. A block `text`
 behind it is what one sees: each of its lines is found in the output, in that order; `...` is any text, or any lines.
 Words in capitals are to be replaced (PLACEHOLDERS). A page's blocks share their shell variables.
 """
@@ -186,7 +186,7 @@ def commands(path: Path) -> list[Command]:
 
 
 def loose(path: Path) -> list[str]:
-    """Lines with commands that stand in no block `sh`, where nothing would run them."""
+    """Lines with commands that are in no block `sh`, where nothing would run them."""
     return _read(path)[1]
 
 

@@ -1,4 +1,4 @@
-"""The README's five minutes, its blocks run as they stand: readme."""
+"""The README's five minutes, its blocks run as they are: readme."""
 
 from . import images, store
 from .context import Context

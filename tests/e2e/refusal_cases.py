@@ -1,4 +1,4 @@
-"""Mistakes are explained where they are made, and nobody else is touched: h, n, system."""
+"""Mistakes are explained where they are made, and other pods are not touched: h, n, system."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ AWS = "https://sts.eu-central-1.amazonaws.com"
 
 
 def refused(place: Place, manifest: dict) -> str:
-    """What kubectl prints when somebody creates a pod that must be refused, without the part that is Kubernetes'."""
+    """What kubectl prints at the creation of a pod that must be refused, without the part that is Kubernetes'."""
     done = place.cluster.try_kubectl("create", "-f", "-", stdin=yaml.safe_dump(manifest))
     if done.returncode == 0:
         raise Failed(f"{manifest['metadata']['name']} was admitted")

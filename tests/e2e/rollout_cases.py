@@ -14,7 +14,7 @@ from .load import NOWHERE, Load
 from .release import INJECTOR, NAMESPACE, Release, values_file
 from .workloads import PREFIX, Place, expect, holds
 
-# More at a time than the API server keeps connections, so that injectors of before are asked too if any is left.
+# More at a time than the API server keeps connections, so that old injectors are asked too if any is left.
 PODS = 40
 AT_ONCE = 8
 REGISTRATION = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{INJECTOR}"
@@ -22,12 +22,12 @@ REGISTERED = "stsidecar_injector_webhook_registered"
 
 
 def new4(context: Context) -> str:
-    """By Helm 4: no pod has the values of before once `helm upgrade --wait` returned, and none failed on the way"""
+    """By Helm 4: no pod has the old values once `helm upgrade --wait` returned, and none failed on the way"""
     return changed(context, "helm4")
 
 
 def new3(context: Context) -> str:
-    """The same by Helm 3, which returns while an injector of before has not even been told to stop"""
+    """The same by Helm 3, which returns before the old injectors have been asked to stop"""
     return changed(context, "helm3")
 
 
@@ -76,7 +76,7 @@ def unregistered(context: Context) -> str:
     # Nothing the injectors do may bring it back: that right cannot be limited to a name. Two looks of each.
     time.sleep(9)
     try:
-        raise Failed(f"somebody made it again: {cluster.get(REGISTRATION)['metadata']}")
+        raise Failed(f"it was made again: {cluster.get(REGISTRATION)['metadata']}")
     except Refusal as refusal:
         expect("status of the registration", refusal.status, 404)
     pods = context.release.injectors()

@@ -125,14 +125,14 @@ def scenarios_on(version: Version, where, names: list[str], began: float) -> lis
     from e2e.cluster import Cluster
     from e2e.workloads import expect
 
-    with contextlib.ExitStack() as held:
-        directory = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="stsidecar-e2e-")))
-        cluster = held.enter_context(Cluster(where.kubeconfig, directory, where.kubectl))
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stsidecar-e2e-")))
+        cluster = stack.enter_context(Cluster(where.kubeconfig, directory, where.kubectl))
         number = cluster.version()
         expect("the cluster's version", number, version.version or number)
         context = prepared(where, directory, cluster)
-        if isinstance(where, node.Foreign):
-            held.callback(scenarios.remove, context)
+        if isinstance(where, node.GivenCluster):
+            stack.callback(scenarios.remove, context)
         context.store.install()
         print(f"Kubernetes {number}, {where.name}: ready after {time.monotonic() - began:.0f} s", flush=True)
         results = scenarios.run(names, context, one_scenario, at_once)

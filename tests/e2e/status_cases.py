@@ -11,7 +11,7 @@ from .following import Following
 from .workloads import Place, container, expect, holds
 
 LAST = "stsidecar_client_last_request_timestamp_seconds"
-# Listens, and asks nobody for credentials.
+# Listens, and never asks for credentials.
 IDLE = ["relay", "127.0.0.1:7000=127.0.0.1:7001"]
 
 

@@ -18,7 +18,7 @@ class Unknown(ValueError):
 
 @dataclass(frozen=True)
 class Version:
-    """One row of the list; `version` is empty where whoever runs the tests names the cluster or its binary."""
+    """One row of the list; `version` is empty where the user of the tests names the cluster or its binary."""
 
     version: str
     # `all`, or `main`: those that depend on what differs between versions.

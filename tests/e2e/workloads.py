@@ -64,7 +64,7 @@ class Place:
 
 
 def container(name: str = "app", *, command: list[str] | None = None, environment: dict | None = None, **more) -> dict:
-    """A container of the application; with `more` as it stands in a manifest."""
+    """A container of the application; with `more` as a manifest has it."""
     made = {
         "name": name,
         "image": images.APP,

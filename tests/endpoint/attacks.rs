@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::running::{BODY, BOUND, TOKEN, credentials, run, status};
 
-/// T01: request shapes that a server-side request forgery in the application can make. None of them knows
-/// the token, and some cannot even choose the path.
+/// Request shapes that a server-side request forgery in the application can make
+/// (<https://owasp.org/www-community/attacks/Server_Side_Request_Forgery>). None of them knows the
+/// token, and some cannot even choose the path.
 #[test]
 fn no_forged_request_without_the_token_gets_a_byte_of_credentials() {
     let endpoint = run(&credentials(BODY));
@@ -57,76 +58,79 @@ fn no_forged_request_without_the_token_gets_a_byte_of_credentials() {
     assert_eq!(answered, shapes);
 }
 
-/// T19: bodies, chunking, ambiguous lengths and broken lines. Behind each stands a request that would be
-/// answered with credentials if a byte of the first were read as the beginning of another.
+/// Ways to announce a body, ambiguous ones among them, and broken header lines.
+const AMBIGUOUS: [&str; 53] = [
+    "content-length: 6",
+    "content-length: 0006",
+    "content-length: 6\r\ncontent-length: 6",
+    "content-length: 6\r\ncontent-length: 7",
+    "content-length: 6, 6",
+    "content-length: 6, 7",
+    "content-length: +6",
+    "content-length: -1",
+    "content-length: 0x6",
+    "content-length: 6 6",
+    "content-length: 6;",
+    "content-length:",
+    "content-length: 99999999999999999999",
+    "content-length: 6\r\ntransfer-encoding: chunked",
+    "transfer-encoding: chunked\r\ncontent-length: 6",
+    "transfer-encoding: chunked",
+    "transfer-encoding: Chunked",
+    "transfer-encoding: xchunked",
+    "transfer-encoding: identity",
+    "transfer-encoding: chunked, identity",
+    "transfer-encoding: identity, chunked",
+    "transfer-encoding: gzip, chunked",
+    "transfer-encoding: chunked\r\ntransfer-encoding: identity",
+    "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
+    "transfer-encoding:\tchunked",
+    "transfer-encoding: \"chunked\"",
+    "transfer-encoding: chunked;q=1",
+    "transfer-encoding:",
+    "transfer-encoding : chunked",
+    "transfer-encoding\t: chunked",
+    " transfer-encoding: chunked",
+    "x: y\r\n transfer-encoding: chunked",
+    "x: y\r\n\ttransfer-encoding: chunked",
+    "x\r\ntransfer-encoding: chunked",
+    ": y",
+    "x y: z",
+    "x\0: y",
+    "x: y\0z",
+    "x: y\rz",
+    "\rx: y",
+    "x:\x0by: z",
+    "content-length : 6",
+    " content-length: 6",
+    "content-length\0: 6",
+    "content-length: \x006",
+    "(x): y",
+    "content-length: 6\r\nconnection: keep-alive",
+    "transfer-encoding: chunked\r\nconnection: keep-alive",
+    "content-length: 6\r\nexpect: 100-continue",
+    "transfer-encoding: chunked\r\ntrailer: authorization",
+    "content-length: 6\r\nupgrade: h2c",
+    "content-length: \r\n 6",
+    "transfer-encoding: \r\n chunked",
+];
+
+/// Behind each of the lines is a request that would be answered with credentials if a byte of the
+/// first were read as the beginning of another
+/// (<https://www.rfc-editor.org/rfc/rfc9112#section-11.2>).
 #[test]
 fn nothing_is_smuggled_behind_a_request_with_a_body_or_a_broken_head() {
     let endpoint = run(&credentials(BODY));
     let port = endpoint.port;
-    let sound = format!(
+    let good = format!(
         "GET /v1/credentials HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: {TOKEN}\r\n"
     );
-    let lines = [
-        "content-length: 6",
-        "content-length: 0006",
-        "content-length: 6\r\ncontent-length: 6",
-        "content-length: 6\r\ncontent-length: 7",
-        "content-length: 6, 6",
-        "content-length: 6, 7",
-        "content-length: +6",
-        "content-length: -1",
-        "content-length: 0x6",
-        "content-length: 6 6",
-        "content-length: 6;",
-        "content-length:",
-        "content-length: 99999999999999999999",
-        "content-length: 6\r\ntransfer-encoding: chunked",
-        "transfer-encoding: chunked\r\ncontent-length: 6",
-        "transfer-encoding: chunked",
-        "transfer-encoding: Chunked",
-        "transfer-encoding: xchunked",
-        "transfer-encoding: identity",
-        "transfer-encoding: chunked, identity",
-        "transfer-encoding: identity, chunked",
-        "transfer-encoding: gzip, chunked",
-        "transfer-encoding: chunked\r\ntransfer-encoding: identity",
-        "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
-        "transfer-encoding:\tchunked",
-        "transfer-encoding: \"chunked\"",
-        "transfer-encoding: chunked;q=1",
-        "transfer-encoding:",
-        "transfer-encoding : chunked",
-        "transfer-encoding\t: chunked",
-        " transfer-encoding: chunked",
-        "x: y\r\n transfer-encoding: chunked",
-        "x: y\r\n\ttransfer-encoding: chunked",
-        "x\r\ntransfer-encoding: chunked",
-        ": y",
-        "x y: z",
-        "x\0: y",
-        "x: y\0z",
-        "x: y\rz",
-        "\rx: y",
-        "x:\x0by: z",
-        "content-length : 6",
-        " content-length: 6",
-        "content-length\0: 6",
-        "content-length: \x006",
-        "(x): y",
-        "content-length: 6\r\nconnection: keep-alive",
-        "transfer-encoding: chunked\r\nconnection: keep-alive",
-        "content-length: 6\r\nexpect: 100-continue",
-        "transfer-encoding: chunked\r\ntrailer: authorization",
-        "content-length: 6\r\nupgrade: h2c",
-        "content-length: \r\n 6",
-        "transfer-encoding: \r\n chunked",
-    ];
     let bodies = ["", "0\r\n\r\n", "6\r\nabcdef\r\n0\r\n\r\n"];
     let mut payloads = 0;
-    for line in lines {
+    for line in AMBIGUOUS {
         for body in bodies {
             payloads += 1;
-            let payload = format!("{sound}{line}\r\n\r\n{body}{sound}\r\n");
+            let payload = format!("{good}{line}\r\n\r\n{body}{good}\r\n");
             let answer = endpoint.send(payload.as_bytes());
             assert!(!answer.contains("anary"), "{line:?} {body:?}: {answer}");
             assert_eq!(
@@ -140,50 +144,55 @@ fn nothing_is_smuggled_behind_a_request_with_a_body_or_a_broken_head() {
     assert!(payloads >= 60, "{payloads}");
 }
 
-/// A body that nobody reads must not be taken for the next request, whatever the request was refused for (T19).
+/// Request line, host, token, more lines, and the status of the refusal.
+const REFUSED: [(&str, &str, &str, &str, &str); 8] = [
+    ("POST /v1/credentials", "127.0.0.1", TOKEN, "", "405"),
+    ("PUT /v1/credentials", "127.0.0.1", TOKEN, "", "405"),
+    ("DELETE /v1/credentials", "127.0.0.1", "wrong", "", "405"),
+    ("POST /", "127.0.0.1", TOKEN, "", "404"),
+    ("GET /latest/api/token", "127.0.0.1", "", "", "404"),
+    ("GET /v1/credentials", "127.0.0.1", TOKEN, "", "400"),
+    ("POST /v1/credentials", "evil.example", TOKEN, "", "405"),
+    (
+        "POST /v1/credentials",
+        "127.0.0.1",
+        TOKEN,
+        "x-forwarded-for: 10.0.0.1\r\n",
+        "405",
+    ),
+];
+
+/// A line that announces a body, and the body.
+const BODIES: [(&str, &str); 8] = [
+    ("content-length: 6", "abcdef"),
+    // All of it is the good request, which is not to be answered.
+    ("content-length: 1", "x"),
+    ("transfer-encoding: chunked", "6\r\nabcdef\r\n0\r\n\r\n"),
+    ("transfer-encoding: chunked", "0\r\n\r\n"),
+    ("content-length: 6\r\nexpect: 100-continue", ""),
+    ("transfer-encoding: chunked\r\nexpect: 100-continue", ""),
+    ("content-length: 6\r\nexpect: 100-continue", "abcdef"),
+    ("content-length: 6\r\nconnection: keep-alive", "abcdef"),
+];
+
+/// A body that is not read must not be taken for the next request, whatever the request was refused
+/// for.
 #[test]
 fn every_refused_request_with_a_body_ends_its_connection() {
     let endpoint = run(&credentials(BODY));
     let port = endpoint.port;
-    let sound = format!(
+    let good = format!(
         "GET /v1/credentials HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: {TOKEN}\r\n\r\n"
     );
-    let heads = [
-        ("POST /v1/credentials", "127.0.0.1", TOKEN, "", "405"),
-        ("PUT /v1/credentials", "127.0.0.1", TOKEN, "", "405"),
-        ("DELETE /v1/credentials", "127.0.0.1", "wrong", "", "405"),
-        ("POST /", "127.0.0.1", TOKEN, "", "404"),
-        ("GET /latest/api/token", "127.0.0.1", "", "", "404"),
-        ("GET /v1/credentials", "127.0.0.1", TOKEN, "", "400"),
-        ("POST /v1/credentials", "evil.example", TOKEN, "", "405"),
-        (
-            "POST /v1/credentials",
-            "127.0.0.1",
-            TOKEN,
-            "x-forwarded-for: 10.0.0.1\r\n",
-            "405",
-        ),
-    ];
-    let bodies = [
-        ("content-length: 6", "abcdef"),
-        // All of it is the sound request, which is not to be answered.
-        ("content-length: 1", "x"),
-        ("transfer-encoding: chunked", "6\r\nabcdef\r\n0\r\n\r\n"),
-        ("transfer-encoding: chunked", "0\r\n\r\n"),
-        ("content-length: 6\r\nexpect: 100-continue", ""),
-        ("transfer-encoding: chunked\r\nexpect: 100-continue", ""),
-        ("content-length: 6\r\nexpect: 100-continue", "abcdef"),
-        ("content-length: 6\r\nconnection: keep-alive", "abcdef"),
-    ];
-    for (line, host, token, more, code) in heads {
-        for (length, body) in bodies {
+    for (line, host, token, more, code) in REFUSED {
+        for (length, body) in BODIES {
             let head = format!(
                 "{line} HTTP/1.1\r\nhost: {host}\r\nauthorization: {token}\r\n{more}{length}\r\n\r\n"
             );
             let mut stream = endpoint.connect();
             stream
                 .write_all(
-                    format!("{head}{body}{}", if body.is_empty() { "" } else { &sound }).as_bytes(),
+                    format!("{head}{body}{}", if body.is_empty() { "" } else { &good }).as_bytes(),
                 )
                 .expect("open");
             let mut text = Vec::new();
@@ -204,7 +213,8 @@ fn every_refused_request_with_a_body_ends_its_connection() {
     }
 }
 
-/// hyper recognises the whole preface and closes without an answer; what it cannot know for one yet is no HTTP/1.1.
+/// hyper recognises the whole preface and closes without an answer; what it cannot know for one yet
+/// is no HTTP/1.1.
 #[test]
 fn an_http_2_preface_gets_the_end_of_the_connection_and_a_part_of_one_400() {
     let endpoint = run(&credentials(BODY));

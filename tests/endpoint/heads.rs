@@ -75,9 +75,9 @@ fn counted(endpoint: &Running, code: &str, count: u64) {
     }
 }
 
-/// Tracers put their headers into every request of the application, an SDK's request for credentials included
-/// (<https://github.com/getsentry/sentry/issues/68518>); W3C Baggage may have 8192 bytes
-/// (<https://www.w3.org/TR/baggage/#limits>).
+/// Tracers put their headers into every request of the application, an SDK's request for
+/// credentials included (<https://github.com/getsentry/sentry/issues/68518>); W3C Baggage may have
+/// 8192 bytes (<https://www.w3.org/TR/baggage/#limits>).
 #[test]
 fn the_headers_of_tracers_are_taken() {
     let endpoint = run(&credentials(BODY));

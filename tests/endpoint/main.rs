@@ -1,4 +1,5 @@
-//! The credentials endpoint over real sockets: what clients, strangers and attackers get on the wire.
+//! The credentials endpoint over real sockets: what clients, strangers and attackers get on the
+//! wire.
 
 #![allow(
     clippy::disallowed_methods,
@@ -114,48 +115,38 @@ fn every_listener_answers() {
     assert_eq!(endpoint.counted("stsidecar_http_requests_total", "200"), 2);
 }
 
+const PATH: &str = "/v1/credentials";
+/// Method, target, token, more lines; status and reason of the refusal.
+const REFUSED: [(&str, &str, &str, &str, &str, &str); 9] = [
+    ("GET", "/", TOKEN, "", "404", "path"),
+    ("GET", "/v1/credentials?", TOKEN, "", "404", "path"),
+    ("POST", PATH, TOKEN, "", "405", "method"),
+    ("GET", PATH, TOKEN, "content-length: 2\r\n", "400", "body"),
+    (
+        "GET",
+        PATH,
+        TOKEN,
+        "transfer-encoding: chunked\r\n",
+        "400",
+        "body",
+    ),
+    ("GET", PATH, TOKEN, "host: evil\r\n", "403", "host"),
+    (
+        "GET",
+        PATH,
+        TOKEN,
+        "X-Forwarded-For: 127.0.0.1\r\n",
+        "403",
+        "forwarded",
+    ),
+    ("GET", PATH, "wrong", "", "403", "token"),
+    ("GET", PATH, "", "", "403", "token"),
+];
+
 #[test]
 fn each_refusal_has_its_status_its_reason_and_a_body_every_sdk_can_read() {
     let endpoint = run(&credentials(BODY));
-    for (method, target, token, more, code, reason) in [
-        ("GET", "/", TOKEN, "", "404", "path"),
-        ("GET", "/v1/credentials?", TOKEN, "", "404", "path"),
-        ("POST", "/v1/credentials", TOKEN, "", "405", "method"),
-        (
-            "GET",
-            "/v1/credentials",
-            TOKEN,
-            "content-length: 2\r\n",
-            "400",
-            "body",
-        ),
-        (
-            "GET",
-            "/v1/credentials",
-            TOKEN,
-            "transfer-encoding: chunked\r\n",
-            "400",
-            "body",
-        ),
-        (
-            "GET",
-            "/v1/credentials",
-            TOKEN,
-            "host: evil\r\n",
-            "403",
-            "host",
-        ),
-        (
-            "GET",
-            "/v1/credentials",
-            TOKEN,
-            "X-Forwarded-For: 127.0.0.1\r\n",
-            "403",
-            "forwarded",
-        ),
-        ("GET", "/v1/credentials", "wrong", "", "403", "token"),
-        ("GET", "/v1/credentials", "", "", "403", "token"),
-    ] {
+    for (method, target, token, more, code, reason) in REFUSED {
         let counts = |endpoint: &Running| {
             let rejected = endpoint.counted("stsidecar_requests_rejected_total", reason);
             (
@@ -222,7 +213,8 @@ fn the_first_request_is_held_until_credentials_come() {
     }
 }
 
-/// RFC 9293, section 3.6: a client may close its sending side and still read (`nc -N`, scripts with sockets).
+/// RFC 9293, section 3.6: a client may close its sending side and still read (`nc -N`, scripts with
+/// sockets).
 #[test]
 fn a_client_that_has_closed_its_side_gets_the_answer_it_waits_for() {
     let endpoint = run(&refused(503, "NotYet"));

@@ -114,7 +114,8 @@ impl Running {
         stream
     }
 
-    /// Everything that comes back for these bytes, until the server closes or `Connection: close` was asked.
+    /// Everything that comes back for these bytes, until the server closes or `Connection: close`
+    /// was asked.
     pub(crate) fn send(&self, request: &[u8]) -> String {
         let mut stream = self.connect();
         // The server may answer and close while the rest is on its way.

@@ -1,4 +1,5 @@
-//! What the HTTP clients of the languages send on their own is answered: `tests/clients/stacks/measure.py` wrote it down.
+//! What the HTTP clients of the languages send on their own is answered:
+//! `tests/clients/stacks/measure.py` wrote it down.
 
 use serde::Deserialize;
 

@@ -1,12 +1,14 @@
 """Judges `stsidecar inject` by another parser of YAML: everything is read, and nothing but ours is changed.
 
-Owns how kubectl reads YAML, said in PyYAML's terms, what may be added to a pod, and what of a document holds containers.
-None of it is derived from the program's own tables.
+Owns how kubectl reads YAML, said in PyYAML's terms, what may be added to a pod, which bytes of a text have to stay, and
+what of a document holds containers. None of it is derived from the program's own tables.
 """
 
+import difflib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -167,3 +169,53 @@ def name(object: dict) -> str:
     metadata = object.get("metadata") or {}
     own = metadata.get("name") or metadata.get("generateName") or "without a name"
     return f"{object.get('kind')} {metadata.get('namespace') or 'default'}/{own}"
+
+
+def comments(text: str) -> list[str]:
+    """The comments of a stream in their order: what is between the tokens and not blank."""
+    found, at = [], 0
+    for token in [*yaml.scan(text, Loader=yaml.CSafeLoader), None]:
+        gap = text[at : token.start_mark.index if token else len(text)]
+        found += re.findall(r"(?m)(?<!\S)#.*?(?=\r?$)", gap)
+        at = max(at, token.end_mark.index if token else 0)
+    return found
+
+
+@dataclass
+class Kept:
+    """What of a text is still there after an injection."""
+
+    comments: int = 0
+    lost_comments: list[str] = field(default_factory=list)
+    # Lines that are the same, and lines into which something was put: flow style, empty brackets, no line end.
+    lines: int = 0
+    widened: list[str] = field(default_factory=list)
+    # Lines that are neither.
+    lost_lines: list[str] = field(default_factory=list)
+
+
+def kept(before: str, after: str) -> Kept:
+    """Takes what was added out again, line by line and then token by token: every byte of `before` has to be left."""
+    result = Kept()
+    if not before.lstrip("\ufeff").lstrip().startswith("{"):
+        own = comments(before.removeprefix("\ufeff"))
+        rest = iter(comments(after.removeprefix("\ufeff")))
+        result.lost_comments = [comment for comment in own if not any(comment == other for other in rest)]
+        result.comments = len(own)
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    for how, i1, i2, j1, j2 in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if how == "equal":
+            result.lines += i2 - i1
+        elif how != "insert":
+            lines = old[i1:i2]
+            is_there = is_widened("".join(lines), "".join(new[j1:j2]))
+            (result.widened if is_there else result.lost_lines).extend(lines)
+    return result
+
+
+def is_widened(before: str, after: str) -> bool:
+    """Whether one text is the other with something put in; a value that was nothing may have made room."""
+    nothing = re.compile(r"[ ]+(\{\s*\}|\[\s*\]|null|~)(?=\s*(#|$))", re.MULTILINE)
+    token = re.compile(r"\r?\n|[ \t]+|[\w./:@$-]+|.", re.DOTALL)
+    rest = iter(token.findall(after))
+    return all(any(part == other for other in rest) for part in token.findall(nothing.sub("", before)))

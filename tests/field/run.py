@@ -4,7 +4,8 @@
     tests/field/run.py [PROJECT...]
 
 Prints one line for each project and exits with 0 only when every file was read, every object that holds containers was
-injected, refused with a reason, or named as passed over, and nothing but ours was changed, judged by another parser.
+injected, refused with a reason, or named as passed over, and nothing but ours was changed, judged by another parser. Every
+comment and every byte that is not ours has to be there still; files of which the text cannot be changed are listed.
 A package that cannot be had prints `not run: ...`, which is a failure when ALL_TIERS=1. STSIDECAR_BIN names the program.
 """
 
@@ -36,6 +37,9 @@ class Tally:
     outcomes: collections.Counter = field(default_factory=collections.Counter)
     reasons: collections.Counter = field(default_factory=collections.Counter)
     wrong: list[str] = field(default_factory=list)
+    # Comments and lines of files in which something was injected: how many there were, and what became of them.
+    text: collections.Counter = field(default_factory=collections.Counter)
+    exceptions: list[str] = field(default_factory=list)
 
     def add(self, other: "Tally") -> None:
         """Takes another's counts in."""
@@ -44,6 +48,8 @@ class Tally:
         self.outcomes += other.outcomes
         self.reasons += other.reasons
         self.wrong += other.wrong
+        self.text += other.text
+        self.exceptions += other.exceptions
 
 
 def inject(content: bytes) -> tuple[int, bytes, list[str]]:
@@ -97,7 +103,9 @@ def judged(tally: Tally, name: str, outcome: tuple[int, bytes, bytes], before: l
         tally.wrong.append(f"{name}: exit {code}: {said}")
         return
     tally.wrong += [f"{name}: {change}" for change in judge.foreign_changes(before, after)]
-    if not judge.sidecars(after) > judge.sidecars(before) and code == 0 and printed != content.removeprefix(b"\xef\xbb\xbf"):
+    if code == 0 and judge.sidecars(after) > judge.sidecars(before):
+        text_kept(tally, name, content.decode(), printed.decode())
+    elif code == 0 and printed != content:
         tally.wrong.append(f"{name}: nothing was injected, and not every byte was kept")
     if code == 0 and inject(printed)[1] != printed:
         tally.wrong.append(f"{name}: injecting twice is not injecting once")
@@ -112,6 +120,7 @@ def judged(tally: Tally, name: str, outcome: tuple[int, bytes, bytes], before: l
             tally.outcomes["injected"] += 1
         elif code == 1 and lines:
             tally.outcomes["refused"] += 1
+            tally.exceptions += [f"{name}: {line}" for line in lines if line.startswith("stsidecar: the document")]
             tally.reasons[re.sub(r"^stsidecar: \S+ \S+?: |\"[^\"]*\"|container \S+", "", lines[0])[:70]] += 1
         elif any("passed over" in line for line in lines):
             tally.outcomes["passed over"] += 1
@@ -119,6 +128,19 @@ def judged(tally: Tally, name: str, outcome: tuple[int, bytes, bytes], before: l
             tally.outcomes["left alone"] += 1
         else:
             tally.wrong.append(f"{name}: {judge.name(old)} was neither injected nor named: {said}")
+
+
+def text_kept(tally: Tally, name: str, before: str, after: str) -> None:
+    """Counts the comments and lines that are still there, and names those that are not."""
+    from field import judge
+
+    kept = judge.kept(before, after)
+    tally.text["comments"] += kept.comments
+    tally.text["kept"] += kept.comments - len(kept.lost_comments)
+    tally.text["lines"] += kept.lines
+    tally.text["widened"] += len(kept.widened)
+    tally.wrong += [f"{name}: the comment is gone: {comment}" for comment in kept.lost_comments]
+    tally.wrong += [f"{name}: the line is gone: {line.rstrip()}" for line in kept.lost_lines]
 
 
 def into_venv() -> int | None:
@@ -132,11 +154,15 @@ def into_venv() -> int | None:
 
 
 COLUMNS = ("injected", "refused", "passed over", "left alone", "no YAML")
+# Of files in which something was injected: comments that there were and are, lines that are the same, and lines into which
+# something was put, since they were in flow style or empty.
+TEXT = ("comments", "kept", "lines", "widened")
 
 
 def row(project: str, version: str, tally: Tally) -> str:
     """A line of the table."""
     counts = "".join(f"{tally.outcomes[column]:>{len(column) + 2}}" for column in COLUMNS)
+    counts += "".join(f"{tally.text[column]:>{max(len(column), 5) + 2}}" for column in TEXT)
     return f"{project:20} {version:22} {tally.files:5} {tally.workloads:9}{counts}"
 
 
@@ -148,7 +174,8 @@ def main(projects: list[str]) -> int:
 
     chosen = [package for package in packages.pinned() if not projects or package.project in projects]
     total, counted, missing = Tally(), 0, 0
-    print(f"{'project':20} {'version':22} files workloads  {'  '.join(COLUMNS)}", flush=True)
+    columns = "  ".join([*COLUMNS, *(f"{column:>5}" for column in TEXT)])
+    print(f"{'project':20} {'version':22} files workloads  {columns}", flush=True)
     for package in chosen:
         try:
             files = list(package.manifests())
@@ -166,6 +193,8 @@ def main(projects: list[str]) -> int:
     print(row("all", "", total))
     for reason, count in total.reasons.most_common():
         print(f"  refused {count:3} times: {reason}")
+    for line in total.exceptions:
+        print(f"  its text cannot be changed: {line}")
     if not projects and not missing and (total.workloads < LEAST_WORKLOADS or counted < LEAST_PROJECTS):
         total.wrong.append(f"only {total.workloads} workloads of {counted} projects")
     for line in total.wrong:

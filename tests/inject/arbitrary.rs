@@ -1,4 +1,5 @@
-//! Pods nobody wrote: drawn from what pods are made of, and from anything that JSON can hold.
+//! Pods that no author wrote: drawn from what pods are made of, and from anything that JSON can
+//! hold.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! The certificates of a private STS: from a ConfigMap of each namespace, or from the chart's values with the pod.
+//! The certificates of a private STS: from a ConfigMap of each namespace, or from the chart's
+//! values with the pod.
 
 use std::collections::BTreeMap;
 
@@ -43,8 +44,8 @@ fn annotation(pod: &Value) -> Option<&str> {
         .map(|text| text.as_str().expect("a text"))
 }
 
-/// The kubelet says what is missing, when it is: `FailedMount`, `FailedToRetrieveImagePullSecret`. The injector cannot
-/// know it, and a warning with every pod is one that is not read.
+/// The kubelet says what is missing, when it is: `FailedMount`, `FailedToRetrieveImagePullSecret`.
+/// The injector cannot know it, and a warning with every pod is one that is not read.
 #[test]
 fn what_may_be_missing_is_the_kubelets_to_say() {
     for values in [
@@ -63,13 +64,14 @@ fn what_may_be_missing_is_the_kubelets_to_say() {
     }
 }
 
-/// Nothing has to exist in the pod's namespace: the certificates come as an annotation, and the kubelet makes a file
-/// of it (<https://kubernetes.io/docs/concepts/workloads/pods/downward-api/>).
+/// Nothing has to exist in the pod's namespace: the certificates come as an annotation, and the
+/// kubelet makes a file of it (<https://kubernetes.io/docs/concepts/workloads/pods/downward-api/>).
 #[test]
 fn a_bundle_of_the_values_comes_with_the_pod() {
     let pem = certificate("one.example.com") + "# two\n" + &certificate("two.example.com");
     let (after, _) = injected_by(&with(&json!({ "pem": format!("# one\n{pem}\n\n") })));
-    // `kubectl describe` cuts each line of an annotation after 140 characters, and prints every line.
+    // `kubectl describe` cuts each line of an annotation after 140 characters, and prints every
+    // line.
     let written = annotation(&after).expect("written");
     assert!(
         !written.contains('\n') && written.len() < pem.len(),
@@ -139,7 +141,8 @@ fn certificates_alone_come_with_the_pod_in_whichever_form_they_are_written() {
     }
 }
 
-/// From any of the three to any other, as if it had been rendered now; and a call behind it changes nothing.
+/// From any of the three to any other, as if it had been rendered now; and a call behind it changes
+/// nothing.
 #[test]
 fn another_bundle_renews_what_was_rendered() {
     let [one, two] = ["one.example.com", "two.example.com"].map(certificate);

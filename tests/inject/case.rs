@@ -1,4 +1,4 @@
-//! One case: what stands in its file, and what injection says to it.
+//! One case: what its file has, and what injection answers.
 
 use std::fmt::Write as _;
 use std::fs;

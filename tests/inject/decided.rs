@@ -1,9 +1,10 @@
-//! The hash of what decided: on the pod, for whoever lists pods that run by old settings, and in the sidecar.
+//! The hash of what decided: on the pod, to list those that run by old settings, and in the
+//! sidecar.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use stsidecar::inject::{self, Decision, Request};
+use stsidecar::inject::Decision;
 
 use crate::case::{Case, apply, draw};
 use crate::shape::{injected_by, pod, sidecar};
@@ -114,7 +115,7 @@ fn every_annotation_that_decides_changes_it() {
             .expect("a list")
             .push(json!({ "name": "other", "image": "a" }));
         let before = seen.insert(hash(&case), key.to_owned());
-        assert_eq!(before, None, "{key} is not told from this");
+        assert_eq!(before, None, "{key} has the hash of this");
     }
     let mut documents = ["one", "two"].map(|name| {
         let mut case = annotated(&[("config", name)]);
@@ -166,11 +167,12 @@ fn every_value_of_the_chart_that_decides_changes_it() {
         json!({ "injector": { "agentArchitectures": ["amd64", "arm64"] } }),
     ] {
         let before = seen.insert(hash(&with_values(values.clone())), values.clone());
-        assert_eq!(before, None, "{values} is not told from this");
+        assert_eq!(before, None, "{values} has the hash of this");
     }
 }
 
-/// Where a setting is, and in which order, decides nothing; nor does what the pod's own specification shows.
+/// Where a setting is, and in which order, decides nothing; nor does what the pod's own
+/// specification shows.
 #[test]
 fn nothing_else_changes_it() {
     let expected = hash(&annotated(&[
@@ -315,7 +317,8 @@ fn stsidecar_inject_and_the_webhook_behind_it_agree() {
     }
 }
 
-/// Whoever lists pods asks for the hash of today with the pod as it runs, and compares it with the pod's own.
+/// A pod that runs is injected again to know the hash of today, which is compared with the pod's
+/// own.
 #[test]
 fn a_running_pods_hash_is_compared_with_that_of_todays_objects() {
     let role = |name: &str| {
@@ -335,20 +338,11 @@ fn a_running_pods_hash_is_compared_with_that_of_todays_objects() {
         "spec": { "containers": [{ "name": "app", "image": "a" }] },
     });
     let running = injected_by(&before).0;
-    let today = |case: &Case| {
-        let request = Request {
-            pod: &running,
-            namespace: "shop",
-            account: case.account.as_ref(),
-            namespace_object: case.namespace.as_ref(),
-            asked_by_caller: false,
-            fallback_role: None,
-        };
-        inject::settings_hash(&request, &case.template())
-            .expect("no denial")
-            .map(|hash| hash.to_string())
+    let today = |case: &Case| Case {
+        pod: running.clone(),
+        ..case.clone()
     };
-    assert_eq!(today(&before), Ok(hash_of(&running)));
+    assert_eq!(hash_of(&injected_by(&today(&before)).0), hash_of(&running));
     for (what, now) in [
         (
             "the role",
@@ -365,22 +359,22 @@ fn a_running_pods_hash_is_compared_with_that_of_todays_objects() {
             },
         ),
     ] {
-        assert!(
-            today(&now).is_ok_and(|hash| hash != hash_of(&running)),
-            "{what}"
-        );
+        let renewed = injected_by(&today(&now)).0;
+        assert_ne!(hash_of(&renewed), hash_of(&running), "{what}");
     }
     let no_label = Case {
         namespace: Some(json!({ "metadata": {} })),
         ..before.clone()
     };
-    assert_eq!(
-        today(&no_label).map_err(|skip| skip.reason),
-        Err("not_asked")
-    );
     let no_role = Case {
         account: Some(json!({})),
         ..before.clone()
     };
-    assert_eq!(today(&no_role).map_err(|skip| skip.reason), Err("no_role"));
+    for (now, reason) in [(no_label, "not_asked"), (no_role, "no_role")] {
+        let decision = now.decide(&running, &mut draw());
+        assert!(
+            matches!(&decision, Decision::Skip(skip) if skip.reason == reason),
+            "{decision:?}"
+        );
+    }
 }

@@ -1,8 +1,10 @@
-//! The environment that a container really has: what the kubelet makes of `envFrom`, `env`, duplicates, empty values
-//! and `$(NAME)`. It is written from the kubelet and shares nothing with the program.
+//! The environment that a container really has: what the kubelet makes of `envFrom`, `env`,
+//! duplicates, empty values and `$(NAME)`. It is written from the kubelet and shares nothing with
+//! the program.
 //!
-//! <https://github.com/kubernetes/kubernetes/blob/release-1.34/pkg/kubelet/kubelet_pods.go>
-//! (`makeEnvironmentVariables`) and `third_party/forked/golang/expansion/expand.go` beside it.
+//! `makeEnvironmentVariables` in
+//! <https://github.com/kubernetes/kubernetes/blob/release-1.34/pkg/kubelet/kubelet_pods.go>, and
+//! <https://github.com/kubernetes/kubernetes/blob/release-1.34/third_party/forked/golang/expansion/expand.go>.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,8 +16,9 @@ use Referred::{Known, Missing};
 pub(crate) type Environment = BTreeMap<String, String>;
 
 /// What `ConfigMaps` and Secrets hold.
-pub(crate) trait World {
-    /// All keys of the object `name` of this kind, `configMap` or `secret`, as an `envFrom` of this prefix reads them.
+pub(crate) trait ReferencedObjects {
+    /// All keys of the object `name` of this kind, `configMap` or `secret`, as an `envFrom` of this
+    /// prefix reads them.
     fn all(&self, kind: &str, name: &str, prefix: &str) -> Vec<(String, String)>;
     /// One key; none when it is missing.
     fn one(&self, kind: &str, name: &str, key: &str, optional: bool) -> Option<String>;
@@ -30,7 +33,10 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 /// None when the kubelet would not start the container.
-pub(crate) fn environment(container: &Value, world: &dyn World) -> Option<Environment> {
+pub(crate) fn environment(
+    container: &Value,
+    objects: &dyn ReferencedObjects,
+) -> Option<Environment> {
     let mut all = Environment::new();
     for source in list(container, "envFrom") {
         for kind in ["configMap", "secret"] {
@@ -38,7 +44,7 @@ pub(crate) fn environment(container: &Value, world: &dyn World) -> Option<Enviro
             if object.is_object() {
                 let prefix = text(source, "prefix");
                 all.extend(
-                    world
+                    objects
                         .all(kind, text(object, "name"), prefix)
                         .into_iter()
                         .map(|(key, value)| (format!("{prefix}{key}"), value)),
@@ -49,7 +55,7 @@ pub(crate) fn environment(container: &Value, world: &dyn World) -> Option<Enviro
     for variable in list(container, "env") {
         let (name, literal) = (text(variable, "name").to_owned(), text(variable, "value"));
         let value = if literal.is_empty() {
-            referred(&variable["valueFrom"], world)
+            referred(&variable["valueFrom"], objects)
         } else {
             Known(expanded(literal, &all))
         };
@@ -65,18 +71,19 @@ pub(crate) fn environment(container: &Value, world: &dyn World) -> Option<Enviro
 /// What a variable's source says.
 enum Referred {
     Known(String),
-    /// A key that is optional and missing leaves what was there before; one that is not lets nothing start.
+    /// A key that is optional and missing leaves what was there before; one that is not lets
+    /// nothing start.
     Missing {
         optional: bool,
     },
 }
 
-fn referred(from: &Value, world: &dyn World) -> Referred {
+fn referred(from: &Value, objects: &dyn ReferencedObjects) -> Referred {
     for kind in ["configMap", "secret"] {
         let reference = &from[format!("{kind}KeyRef")];
         if reference.is_object() {
             let optional = reference["optional"] == true;
-            let value = world.one(
+            let value = objects.one(
                 kind,
                 text(reference, "name"),
                 text(reference, "key"),
@@ -116,10 +123,10 @@ fn expanded(text: &str, known: &Environment) -> String {
     result + rest
 }
 
-/// A world whose values say where they come from, for reading.
-struct Named;
+/// Objects whose values name where they come from, for reading.
+struct Placeholders;
 
-impl World for Named {
+impl ReferencedObjects for Placeholders {
     fn all(&self, kind: &str, name: &str, prefix: &str) -> Vec<(String, String)> {
         let all = if prefix.is_empty() {
             "all"
@@ -143,7 +150,7 @@ pub(crate) fn printed(pod: &Value) -> String {
     {
         if container["name"] != "stsidecar" {
             writeln!(lines, "  {}:", text(container, "name")).expect("a String takes every text");
-            for (name, value) in environment(container, &Named).unwrap_or_default() {
+            for (name, value) in environment(container, &Placeholders).unwrap_or_default() {
                 writeln!(lines, "    {name}={value}").expect("a String takes every text");
             }
         }
@@ -167,7 +174,7 @@ mod tests {
                 { "name": "E", "valueFrom": { "secretKeyRef": { "name": "s", "key": "k" } } },
             ],
         });
-        let all = environment(&container, &Named).expect("it starts");
+        let all = environment(&container, &Placeholders).expect("it starts");
         let expected = [
             ("* <secret s>", "all"),
             ("A", "$(B) $(C) all with this prefix $x $("),

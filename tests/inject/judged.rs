@@ -1,12 +1,13 @@
-//! What holds for the environment that a container really has, whatever its `ConfigMaps` and Secrets hold: the
-//! sidecar is found, nothing that was there is lost, and what would win over the sidecar was said.
+//! What holds for the environment that a container really has, whatever its `ConfigMaps` and
+//! Secrets hold: the sidecar is found, nothing that was there is lost, and what would win over the
+//! sidecar was said.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::case::Case;
-use crate::effective::{Environment, World, environment};
+use crate::effective::{Environment, ReferencedObjects, environment};
 
 pub(crate) const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 pub(crate) const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
@@ -31,14 +32,15 @@ pub(crate) const WINNERS: [&str; 10] = [
 ];
 const LOOPBACK: &str = "127.0.0.1";
 
-/// Every object holds these variables, under whatever prefix it is read; optional keys are there or missing.
+/// Every object holds these variables, under whatever prefix it is read; optional keys are there or
+/// missing.
 #[derive(Debug)]
-pub(crate) struct Holding {
+pub(crate) struct SameObjects {
     pub(crate) variables: BTreeMap<&'static str, &'static str>,
     pub(crate) optional: bool,
 }
 
-impl World for Holding {
+impl ReferencedObjects for SameObjects {
     fn all(&self, _: &str, _: &str, prefix: &str) -> Vec<(String, String)> {
         let keys = self
             .variables
@@ -54,15 +56,15 @@ impl World for Holding {
     }
 }
 
-pub(crate) fn holding(variables: &[(&'static str, &'static str)]) -> Holding {
-    Holding {
+pub(crate) fn objects_with(variables: &[(&'static str, &'static str)]) -> SameObjects {
+    SameObjects {
         variables: variables.iter().copied().collect(),
         optional: false,
     }
 }
 
 /// Nothing, everything, and each variable alone.
-fn worlds() -> Vec<Holding> {
+fn possible_contents() -> Vec<SameObjects> {
     let others = [
         FULL_URI,
         TOKEN_FILE,
@@ -78,16 +80,16 @@ fn worlds() -> Vec<Holding> {
         .chain(&PROXIES)
         .copied();
     let all: Vec<(&str, &str)> = all.map(|name| (name, "theirs")).collect();
-    let mut worlds: Vec<Holding> = all.iter().map(|one| holding(&[*one])).collect();
-    worlds.extend(
-        EXCEPTIONS.map(|name| holding(&[(name, "theirs"), ("HTTP_PROXY", "http://proxy")])),
+    let mut contents: Vec<SameObjects> = all.iter().map(|one| objects_with(&[*one])).collect();
+    contents.extend(
+        EXCEPTIONS.map(|name| objects_with(&[(name, "theirs"), ("HTTP_PROXY", "http://proxy")])),
     );
-    worlds.push(holding(&[]));
-    worlds.push(Holding {
+    contents.push(objects_with(&[]));
+    contents.push(SameObjects {
         optional: true,
-        ..holding(&all)
+        ..objects_with(&all)
     });
-    worlds
+    contents
 }
 
 /// One container that gets credentials, before and after.
@@ -111,7 +113,7 @@ pub(crate) fn hold(case: &Case, after: &Value, warnings: &[String], place: &str)
         .iter()
         .find(|container| container["name"] == "stsidecar")
         .expect("the sidecar");
-    let own = environment(sidecar, &holding(&[])).expect("it starts");
+    let own = environment(sidecar, &objects_with(&[])).expect("it starts");
     let document: Value = serde_json::from_str(&own["STSIDECAR_CONFIG_INLINE"]).expect("JSON");
     let objects = [
         Some(&case.pod),
@@ -155,11 +157,11 @@ fn is_set(all: &Environment, name: &str) -> bool {
 
 impl Judged<'_> {
     fn judge(&self) {
-        for world in worlds() {
-            let place = format!("{}, where {world:?}", self.place);
+        for objects in possible_contents() {
+            let place = format!("{}, where {objects:?}", self.place);
             let (was, is) = (
-                environment(self.before, &world),
-                environment(self.after, &world),
+                environment(self.before, &objects),
+                environment(self.after, &objects),
             );
             let Some(was) = was else {
                 assert_eq!(is, None, "{place}");
@@ -245,7 +247,8 @@ impl Judged<'_> {
             .iter()
             .filter(|(name, _)| !given.contains(&name.as_str()))
         {
-            // It keeps SDKs from the node's role when the sidecar does not answer, so it is written and said.
+            // It keeps SDKs from the node's role when the sidecar does not answer, so it is written
+            // and said.
             let said =
                 name == METADATA && self.in_env(METADATA).is_none() && self.was_said(METADATA);
             assert!(
@@ -281,7 +284,8 @@ impl Judged<'_> {
         }
     }
 
-    /// Some clients look for the name in capitals first, some for the other; each takes what it finds first.
+    /// Some clients look for the name in capitals first, some for the other; each takes what it
+    /// finds first.
     fn stays_off_the_proxy(&self, was: &Environment, is: &Environment, place: &str) {
         let is_referred = |name: &&str| {
             self.in_env(name)

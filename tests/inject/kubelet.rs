@@ -1,7 +1,8 @@
 //! What a container's process is given: `envFrom`, then `env`, expanded as the kubelet does it.
 //!
-//! Written from the kubelet's own rules, not from `inject`: a variable of `env` beats one of `envFrom`, the last of a
-//! name wins, `$(NAME)` is what was defined before it, and `$$` is a dollar
+//! Written from the kubelet's own rules, not from `inject`: a variable of `env` beats one of
+//! `envFrom`, the last of a name wins, `$(NAME)` is what was defined before it, and `$$` is a
+//! dollar
 //! (<https://github.com/kubernetes/kubernetes/blob/master/third_party/forked/golang/expansion/expand.go>).
 
 use std::collections::BTreeMap;

@@ -1,12 +1,13 @@
-//! Meshes that redirect a pod's traffic: where the sidecar is among their containers, and which pods would wait
-//! for ever, because STS is reached through a proxy that starts after the sidecar.
+//! Meshes that redirect a pod's traffic: where the sidecar is among their containers, and which
+//! pods would wait for ever, because STS is reached through a proxy that starts after the sidecar.
 
 use serde_json::{Value, json};
 
 use crate::case::Case;
 use crate::shape::{injected, injected_by, pod, sidecar};
 
-/// A pod as a mesh's injector leaves it: init containers and containers by name, `+` marking a native sidecar.
+/// A pod as a mesh's injector leaves it: init containers and containers by name, `+` marking a
+/// native sidecar.
 fn meshed(inits: &[&str], containers: &[&str], annotations: &Value) -> Value {
     let made = |name: &&str| match name.strip_suffix('+') {
         Some(name) => json!({ "name": name, "image": "m", "restartPolicy": "Always" }),
@@ -181,8 +182,9 @@ fn a_proxy_that_runs_first_or_a_way_out_is_no_reason_to_warn() {
     assert_eq!(about_the_mesh(&injected_by(&case).1), Vec::<&String>::new());
 }
 
-/// Many clusters redirect the addresses of their own Services only, for which Istio's injector writes the annotation
-/// with a CNI plugin. Istio's waypoints and node proxies are Envoys of the same container name that redirect nothing.
+/// Many clusters redirect the addresses of their own Services only, for which Istio's injector
+/// writes the annotation with a CNI plugin. Istio's waypoints and node proxies are Envoys of the
+/// same container name that redirect nothing.
 #[test]
 fn a_pod_whose_calls_of_sts_are_not_redirected_is_not_warned_of() {
     const RANGES: &str = "traffic.sidecar.istio.io/includeOutboundIPRanges";
@@ -322,7 +324,8 @@ fn a_kuma_that_leaves_out_the_sidecars_user_is_no_reason_to_warn() {
     }
 }
 
-/// Istio's annotation names native proxies among the init containers, and templates of one's own call them otherwise.
+/// Istio's annotation names native proxies among the init containers, and templates of one's own
+/// call them otherwise.
 #[test]
 fn a_native_proxy_that_istio_only_marks_starts_before_the_sidecar() {
     let marked = |containers: Value| {
@@ -389,7 +392,8 @@ fn what_is_excluded_must_be_the_port_that_the_agent_calls() {
     assert!(!said(&pod("80", "http://127.0.0.1:8333"), Value::Null));
 }
 
-/// An init container that redirects must come after the sidecar, unless a native proxy runs by then.
+/// An init container that redirects must come after the sidecar, unless a native proxy runs by
+/// then.
 #[test]
 fn the_sidecar_starts_before_an_init_container_that_redirects_to_an_ordinary_proxy() {
     for (redirects, proxy) in [

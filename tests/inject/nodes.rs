@@ -1,5 +1,5 @@
-//! Which nodes a pod may run on before and after injection, judged by a scheduler of our own, on every node that
-//! a cluster of several architectures and systems could have.
+//! Which nodes a pod may run on before and after injection, judged by a scheduler of our own, on
+//! every node that a cluster of several architectures and systems could have.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -112,8 +112,8 @@ fn terms(all: &[Vec<Value>]) -> Value {
         .collect()
 }
 
-/// Whatever the outcome: an injected pod runs where it could before and where the image runs, and nowhere else; one
-/// that is refused could run nowhere that the image does.
+/// Whatever the outcome: an injected pod runs where it could before and where the image runs, and
+/// nowhere else; one that is refused could run nowhere that the image does.
 fn judge(pod: &Value, architectures: &[&str]) {
     let values = json!({ "injector": { "agentArchitectures": architectures } });
     let case = Case {

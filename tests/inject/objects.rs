@@ -1,4 +1,5 @@
-//! Which objects `stsidecar inject` finds pods in, and what it says of the others that hold containers.
+//! Which objects `stsidecar inject` finds pods in, and what it says of the others that hold
+//! containers.
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,8 @@ const FLAGS: [&str; 2] = [
     "--region=us-east-1",
 ];
 
-/// API version, kind and the places of complete pods, as the types of each API have them. A number is an index.
+/// API version, kind and the places of complete pods, as the types of each API have them. A number
+/// is an index.
 const PLACES: &[(&str, &str, &[&str])] = &[
     ("v1", "Pod", &[""]),
     ("v1", "PodTemplate", &["/template"]),

@@ -1,4 +1,5 @@
-//! Other injectors in every order: whoever runs first, the pod comes out the same, and ours starts where it must.
+//! Other injectors in every order: whichever runs first, the pod comes out the same, and ours
+//! starts where it must.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! The Secrets that the sidecar's image is pulled with, beside those of the pod and of its ServiceAccount.
+//! The Secrets that the sidecar's image is pulled with, beside those of the pod and of its
+//! ServiceAccount.
 
 use serde_json::{Value, json};
 use stsidecar::inject::{Decision, Template};

@@ -1,4 +1,5 @@
-//! Two releases of the chart in one cluster: who injected a pod is on it, and no release changes what another's did.
+//! Two releases of the chart in one cluster: who injected a pod is on it, and no release changes
+//! what another's did.
 
 use serde_json::{Value, json};
 use stsidecar::inject::Decision;
@@ -39,7 +40,7 @@ fn a_pod_is_the_first_releases_and_the_other_says_so() {
         match two.decide(&pod, &mut draw()) {
             Decision::Skip(skip) => {
                 assert_eq!(skip.reason, "other_release");
-                let message = skip.message.expect("a word to whoever made the pod");
+                let message = skip.message.expect("a message to the author of the pod");
                 assert!(
                     message.contains("team-a/one") && message.contains("team-b/two"),
                     "{message}"
@@ -71,7 +72,7 @@ fn a_pod_is_the_first_releases_and_the_other_says_so() {
 
 /// A release has a namespace: one of the same name elsewhere is another.
 #[test]
-fn releases_are_told_apart_by_name_and_namespace() {
+fn releases_differ_by_name_or_by_namespace() {
     let (pod, _) = injected_by(&release("team-a", "stsidecar", "a"));
     for (namespace, name, is_same) in [
         ("team-a", "stsidecar", true),
@@ -87,7 +88,8 @@ fn releases_are_told_apart_by_name_and_namespace() {
     }
 }
 
-/// Whose mark names no release, an older version's or `stsidecar inject`'s, is adopted: such pods were before.
+/// Whose mark names no release, an older version's or `stsidecar inject`'s, is adopted: such pods
+/// were before.
 #[test]
 fn what_names_no_release_is_adopted_and_so_is_an_upgrade() {
     let case = release("team-a", "one", "a");

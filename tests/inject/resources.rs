@@ -1,5 +1,6 @@
-//! The sidecar's requests and limits beside pod-level resources (KEP-2837) and a `LimitRange`: the API server, as its
-//! defaulting and validation are written, takes the injected pod whenever it took the pod.
+//! The sidecar's requests and limits beside pod-level resources (KEP-2837) and a `LimitRange`: the
+//! API server, as its defaulting and validation are written, takes the injected pod whenever it
+//! took the pod.
 
 use serde_json::{Map, Value, json};
 
@@ -77,8 +78,9 @@ fn defaulted(pod: &Value) -> Value {
 }
 
 /// What Kubernetes 1.37.2 was seen to store of a pod's own resources, webhooks called before (gate
-/// `PodLevelResourcesFixDefaulting`, <https://github.com/kubernetes/kubernetes/issues/136120>): where each container has
-/// a limit and the pod none, their sum, or the pod's request where that is more. In thousandths, by kind and resource.
+/// `PodLevelResourcesFixDefaulting`, <https://github.com/kubernetes/kubernetes/issues/136120>):
+/// where each container has a limit and the pod none, their sum, or the pod's request where that is
+/// more. In thousandths, by kind and resource.
 fn stored_since_1_37(pod: &Value) -> Map<String, Value> {
     let pod = with_requests(pod);
     let own = |kind: &str, what: &str| pod["spec"]["resources"][kind].get(what).map(amount);
@@ -123,8 +125,8 @@ fn with_requests(pod: &Value) -> Value {
     pod
 }
 
-/// `validatePodResourceConsistency` and requests within limits; init containers are held to the pod's limits too, as
-/// the KEP has it.
+/// `validatePodResourceConsistency` and requests within limits; the pod's limits bound init
+/// containers too, as the KEP has it.
 fn accepted(pod: &Value) -> Result<(), String> {
     let own = &pod["spec"]["resources"];
     for what in ["cpu", "memory"] {
@@ -290,7 +292,8 @@ fn a_pod_whose_limits_are_derived_from_its_containers_keeps_them_and_its_class()
             json!({ "requests": { "cpu": "2", "memory": "2Gi" } }),
             whole,
         ),
-        // A container's request is less than its limit; one has no limit; nothing is derived of what the pod limits.
+        // A container's request is less than its limit; one has no limit; nothing is derived of
+        // what the pod limits.
         (
             json!({ "requests": { "memory": "1Gi" } }),
             json!({ "limits": { "cpu": "50m" }, "requests": { "cpu": "10m" } }),
@@ -434,7 +437,8 @@ fn resources_of_another_shape_are_refused_by_name() {
     }
 }
 
-/// `IsPodLevelResourcesSet` of component-helpers: an empty map sets nothing, so the containers decide.
+/// `IsPodLevelResourcesSet` of component-helpers: an empty map sets nothing, so the containers
+/// decide.
 #[test]
 fn a_pod_that_is_guaranteed_by_its_containers_stays_so_beside_an_empty_map() {
     let whole = json!({ "limits": { "cpu": "1", "memory": "1Gi" } });
@@ -479,7 +483,7 @@ fn ranged(limits: &Value, set: &str) -> Value {
 }
 
 #[test]
-fn a_default_limit_that_the_sidecar_cannot_live_with_is_told() {
+fn a_default_limit_that_the_sidecar_cannot_live_with_is_named() {
     let said = |pod: Value, values: Value| {
         let (_, warnings) = injected_by(&Case {
             pod,

@@ -1,6 +1,6 @@
-//! What holds for every answer: the patch applies, touches only what it may, is complete after one call, does
-//! not depend on chance, hands over a configuration that the agent accepts, and each container has the environment
-//! that `judged` asks for.
+//! What holds for every answer: the patch applies, touches only what it may, is complete after one
+//! call, does not depend on chance, hands over a configuration that the agent accepts, and each
+//! container has the environment that `judged` asks for.
 
 use std::io;
 use std::path::Path;
@@ -104,8 +104,9 @@ const FILLED: [&str; 5] = [
     judged::REGIONS[1],
 ];
 
-/// Everything the author wrote is still there, in its order; only a proxy's exceptions, the names of volumes and the
-/// terms of an affinity may have grown, and an empty variable that leads to the sidecar may have been filled.
+/// Everything the author wrote is still there, in its order; only a proxy's exceptions, the names
+/// of volumes and the terms of an affinity may have grown, and an empty variable that leads to the
+/// sidecar may have been filled.
 fn assert_originals_kept(before: &Value, after: &Value, name: &str) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
@@ -195,7 +196,8 @@ fn assert_from_the_template(case: &Case, pod: &Value, name: &str) {
             "timeoutSeconds": 30,
             "failureThreshold": 1_000_000,
         },
-        // The highest that the API takes: a failure is a line for the pod's events, and never a restart.
+        // The highest that the API takes: a failure is a line for the pod's events, and never a
+        // restart.
         "livenessProbe": {
             "exec": { "command": ["/stsidecar", "status", "--incident-probe", "--period=300"] },
             "periodSeconds": 300,

@@ -1,5 +1,8 @@
-//! `stsidecar inject` from the outside: `tests/fixtures/inject/streams/NAME.in.yaml` in, `NAME.out.yaml` out.
-//! `UPDATE_FIXTURES=1` writes the outputs anew, for review.
+//! `stsidecar inject` from the outside: `tests/fixtures/inject/streams/NAME.in.yaml` in,
+//! `NAME.out.yaml` out. `UPDATE_FIXTURES=1` writes the outputs anew, for review.
+
+mod kept;
+mod wrong;
 
 use std::ffi::OsString;
 use std::fs;
@@ -92,28 +95,6 @@ fn every_stream_is_injected_as_written() {
 }
 
 #[test]
-fn documents_that_are_not_workloads_keep_every_byte() {
-    let given = fixture("shop.in.yaml");
-    let printed = inject(&[], &given, "").stdout;
-    let kept = given
-        .split_inclusive("---\n")
-        .filter(|part| !part.contains("image: registry") && !part.contains("nightly"));
-    for part in kept {
-        assert!(printed.contains(part.trim_end_matches("---\n")), "{part}");
-    }
-    for untouched in [
-        "",
-        "\n",
-        "# only a comment",
-        "a: [1,   2] # odd\r\n...\n",
-        "--- text\n---\n- 1",
-    ] {
-        let Outcome { code, stdout, .. } = inject(&[], untouched, "");
-        assert_eq!((code, stdout.as_str()), (0, untouched));
-    }
-}
-
-#[test]
 fn flags_and_values_stand_in_for_what_the_stream_does_not_say() {
     let values = "replicas: 2\nimage: {registry: '', tag: dev}\nagent: {region: eu-west-1}\n";
     let read = |outcome: Outcome| -> Value {
@@ -160,125 +141,6 @@ fn flags_and_values_stand_in_for_what_the_stream_does_not_say() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
-fn whatever_is_wrong_prints_nothing_and_says_where() {
-    let legacy = POD.replace(
-        "  name: app\nspec",
-        "  name: app\n  annotations: {stsidecar.dev/legacy-clients: 'true'}\nspec",
-    );
-    let host = POD.replace("spec:\n", "spec:\n  hostNetwork: true\n");
-    let both = format!("{host}---\n{}", POD.replace("name: app", "name: other"));
-    for (arguments, stdin, values, code, said) in [
-        (
-            vec![],
-            POD,
-            "",
-            1,
-            "stsidecar: Pod default/app: no role for container app: annotate ServiceAccount default",
-        ),
-        (
-            vec![ROLE],
-            POD,
-            "",
-            1,
-            "stsidecar: Pod default/app: no AWS region",
-        ),
-        (
-            vec![ROLE, "--region=us-east-1"],
-            &*legacy,
-            "",
-            1,
-            "stsidecar: Pod default/app: stsidecar.dev/legacy-clients: ",
-        ),
-        (
-            vec![ROLE],
-            &both,
-            "",
-            1,
-            "stsidecar: Pod default/app: spec.hostNetwork is true",
-        ),
-        (
-            vec![],
-            "a: 1\n---\na: [1\n",
-            "",
-            1,
-            "stsidecar: standard input: document 2: unclosed bracket '[' at line 3",
-        ),
-        (
-            vec![],
-            "kind: Pod\nspec: 1\n",
-            "",
-            1,
-            "stsidecar: Pod default/without a name: not a pod: spec must be a map",
-        ),
-        (
-            vec!["-f", "/none"],
-            "",
-            "",
-            1,
-            "stsidecar: cannot read /none: ",
-        ),
-        (
-            vec!["--role-arn=app"],
-            POD,
-            "",
-            64,
-            "error: invalid value 'app' for '--role-arn <ARN>': not a role ARN",
-        ),
-        (
-            vec!["--colour"],
-            POD,
-            "",
-            64,
-            "error: unexpected argument '--colour'",
-        ),
-        (
-            vec!["--values=/none"],
-            POD,
-            "",
-            78,
-            "stsidecar: cannot read /none: ",
-        ),
-        (
-            vec!["--values=values.yaml"],
-            POD,
-            "agent: {regoin: x}",
-            78,
-            "stsidecar: values: unknown field `regoin`",
-        ),
-        (
-            vec!["--values=values.yaml"],
-            POD,
-            "a: [",
-            78,
-            "stsidecar: values.yaml: ",
-        ),
-        (
-            vec!["--region=EU"],
-            POD,
-            "",
-            78,
-            "stsidecar: values: agent.region: \"EU\" is not accepted",
-        ),
-    ] {
-        let outcome = inject(&arguments, stdin, values);
-        assert_eq!(
-            (outcome.code, outcome.stdout.as_str()),
-            (code, ""),
-            "{said}: {}",
-            outcome.stderr
-        );
-        assert!(outcome.stderr.starts_with(said), "{}", outcome.stderr);
-    }
-    let outcome = inject(&[ROLE], &both, "");
-    assert!(
-        outcome.stderr.contains("Pod default/other: no AWS region"),
-        "all problems at once: {}",
-        outcome.stderr
-    );
-}
-
-#[test]
 fn warnings_go_to_standard_error() {
     let keys = format!("{POD}    env: [{{name: AWS_PROFILE, value: old}}]\n");
     let Outcome {
@@ -296,25 +158,8 @@ fn warnings_go_to_standard_error() {
     );
 }
 
-#[test]
-fn a_byte_order_mark_in_front_of_manifests_and_values_is_ignored() {
-    let values = "agent: {region: eu-central-1}\n";
-    let plain = inject(
-        &[ROLE, "--values=values.yaml"],
-        &format!("---\n{POD}"),
-        values,
-    );
-    let marked = inject(
-        &[ROLE, "--values=values.yaml"],
-        &format!("\u{feff}---\n{POD}"),
-        &format!("\u{feff}{values}"),
-    );
-    assert_eq!((marked.code, marked.stderr.as_str()), (0, ""));
-    assert_eq!(marked.stdout, plain.stdout);
-    assert!(marked.stdout.starts_with("---\n"), "{}", marked.stdout);
-}
-
-/// The webhook knows no flag of the command line: what was injected by a role of a flag is renewed, not refused.
+/// The webhook knows no flag of the command line: what was injected by a role of a flag is renewed,
+/// not refused.
 #[test]
 fn what_a_flag_said_of_the_role_stays_with_the_workload() {
     let asking = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\n  annotations: {stsidecar.dev/inject: \"true\"}\n\
@@ -359,7 +204,8 @@ fn what_a_flag_said_of_the_region_stays_with_the_workload() {
         "{}",
         again.stderr
     );
-    // Over what an envFrom may hold only an annotation writes it, which a flag for all workloads is not.
+    // Over what an envFrom may hold only an annotation writes it, which a flag for all workloads is
+    // not.
     let unknown = format!("{POD}    envFrom: [{{configMapRef: {{name: platform}}}}]\n");
     let first = inject(&[ROLE, "--region=eu-west-1"], &unknown, "");
     let again = inject(&["--region=eu-west-1"], &first.stdout, "");

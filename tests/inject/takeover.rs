@@ -1,4 +1,5 @@
-//! Whatever was measured to beat the endpoint (docs/clients.md) is named by the injector, or made harmless.
+//! Whatever was measured to beat the endpoint (docs/clients.md) is named by the injector, or made
+//! harmless.
 
 use std::fs;
 use std::path::Path;
@@ -41,7 +42,8 @@ fn paths(contender: &Value) -> impl Iterator<Item = &str> {
     tells(contender).filter(|name| name.starts_with('/'))
 }
 
-/// Whether the container has another value of one of the contender's variables; the kubelet takes the last.
+/// Whether the container has another value of one of the contender's variables; the kubelet takes
+/// the last.
 fn replaced(pod: &Value, contender: &Value) -> bool {
     let app = pod["spec"]["containers"]
         .as_array()
@@ -57,7 +59,8 @@ fn replaced(pod: &Value, contender: &Value) -> bool {
     })
 }
 
-/// Nothing when it is warned of, refused by name or made harmless, and with `strict` never admitted with a warning.
+/// Nothing when it is warned of, refused by name or made harmless, and with `strict` never admitted
+/// with a warning.
 fn unanswered(contender: &Value, strict: bool) -> Option<String> {
     let case = case(contender, strict);
     let said = match case.decide(&case.pod, &mut draw()) {
@@ -97,14 +100,15 @@ fn whatever_beats_a_client_is_named() {
                 .is_some_and(|answer| answer != "endpoint")
         })
     };
-    // Without anything to tell it by, it is no setting of a pod: the endpoint or the metadata are away.
-    let told = |contender: &&Value| tells(contender).next().is_some();
+    // Without anything to tell it by, it is no setting of a pod: the endpoint or the metadata are
+    // away.
+    let is_named = |contender: &&Value| tells(contender).next().is_some();
     let all: Vec<&Value> = measured["contenders"]
         .as_array()
         .expect("a list")
         .iter()
         .filter(beats)
-        .filter(told)
+        .filter(is_named)
         .collect();
     assert!(
         all.len() >= 20,

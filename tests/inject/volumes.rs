@@ -6,8 +6,9 @@ use crate::shape::{injected, pod};
 
 const SAFE: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
 
-/// As Cluster Autoscaler judges (`isLocalVolume` and `getNonBlockingVolumes` of its `utils/drain`): emptyDirs on disk
-/// and hostPaths block, unless the annotation names them, separated by commas and nothing else.
+/// As Cluster Autoscaler judges (`isLocalVolume` and `getNonBlockingVolumes` of its `utils/drain`):
+/// emptyDirs on disk and hostPaths block, unless the annotation names them, separated by commas and
+/// nothing else.
 fn blocking(pod: &Value) -> Vec<&str> {
     let said = pod["metadata"]["annotations"][SAFE]
         .as_str()

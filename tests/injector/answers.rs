@@ -1,4 +1,4 @@
-//! What becomes of a pod, and who is told.
+//! What becomes of a pod, and which answer, event and count come of it.
 
 use std::time::Duration;
 
@@ -100,12 +100,12 @@ async fn a_warning_is_an_event_on_the_owner_and_never_one_of_a_dry_run() {
     assert_eq!(
         running.api.calls("POST", "events").len(),
         1,
-        "the dry run told nobody"
+        "the dry run left no event"
     );
 }
 
 #[tokio::test]
-async fn a_pod_that_only_its_namespace_asked_for_is_left_alone_and_its_owner_told_why() {
+async fn a_pod_that_only_its_namespace_asked_for_is_left_alone_and_its_owner_learns_why() {
     let running = start().await;
     with_role(&running.api);
     let env = json!([{ "name": "AWS_ROLE_ARN", "value": ROLE }]);

@@ -159,7 +159,7 @@ async fn large_reviews_that_come_together_are_all_answered() {
     }
 }
 
-/// A text of many values takes a hundred times its length once it is read, and what it takes is held while the API
+/// A text of many values takes a hundred times its length once it is read, and what it takes is kept while the API
 /// server is asked.
 #[tokio::test]
 async fn small_reviews_do_not_wait_for_large_ones_that_are_being_decided() {

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use base64::Engine;
 use serde_json::{Value, json};
-use stsidecar::injector::check::{Finding, Judgement, examine};
+use stsidecar::finding::{Finding, Severity};
+use stsidecar::injector::check::examine;
 use stsidecar::injector::config::Config;
 
 use crate::certificates;
@@ -81,16 +82,10 @@ async fn findings(running: &Running, configuration: &Value) -> Vec<Finding> {
     examine(&running.api.client(), &config(), "default", ROLE, &address).await
 }
 
-fn said(findings: &[Finding], subject: &str) -> String {
-    let found = findings.iter().find(|finding| finding.subject == subject);
-    match &found
-        .unwrap_or_else(|| panic!("no {subject} in {findings:?}"))
-        .judgement
-    {
-        Judgement::Fine(message) => format!("ok {message}"),
-        Judgement::Doubtful { message, .. } => format!("warning {message}"),
-        Judgement::Wrong { message, .. } => format!("failure {message}"),
-    }
+fn said(findings: &[Finding], name: &str) -> String {
+    let found = findings.iter().find(|finding| finding.name == name);
+    let found = found.unwrap_or_else(|| panic!("no {name} in {findings:?}"));
+    format!("{} {}", found.severity.word(), found.message)
 }
 
 #[tokio::test]
@@ -204,7 +199,7 @@ async fn the_webhook_of_system_namespaces_is_judged_where_it_is() {
     let subject = "system.stsidecar.dev";
     let without = findings(&running, &right()).await;
     assert!(
-        without.iter().all(|finding| finding.subject != subject),
+        without.iter().all(|finding| finding.name != subject),
         "no namespace may opt in: {without:?}"
     );
     for (pointer, value, expected) in [
@@ -342,9 +337,8 @@ async fn a_role_that_the_list_excludes_names_the_value_to_set() {
         )
         .await;
         let last = found.last().expect("a finding");
-        let Judgement::Wrong { message, fix } = &last.judgement else {
-            panic!("{rules}: {last:?}")
-        };
+        assert_eq!(last.severity, Severity::Failure, "{rules}: {last:?}");
+        let (message, fix) = (&last.message, last.fix.as_deref().unwrap_or_default());
         assert!(
             message.contains(ROLE) && message.contains("default"),
             "{message}"

@@ -86,7 +86,7 @@ async fn who_is_refused_is_closed() {
     let running = start_for(Some(clients), LIMITS, ApiServer::start().await, drain);
     let mut stream = connect_as(None, running.webhook, "ca.pem", "localhost")
         .await
-        .expect("TLS 1.3 tells later");
+        .expect("TLS 1.3 refuses later");
     let read = tokio::time::timeout(BOUND, stream.read(&mut [0; 8]))
         .await
         .expect("closed");
@@ -111,7 +111,7 @@ async fn who_is_refused_can_send_its_request_and_reads_the_reason() {
         let begun = tokio::time::Instant::now();
         let mut stream = connect_as(None, running.webhook, "ca.pem", "localhost")
             .await
-            .expect("TLS 1.3 tells later");
+            .expect("TLS 1.3 refuses later");
         let mut sent = Ok(());
         for _ in 0..3 {
             sent = sent.and(stream.write_all(&[b'x'; 1024]).await);

@@ -1,4 +1,4 @@
-//! From the first read to the last answer: readiness, and an end that nobody notices.
+//! From the first read to the last answer: readiness, and an end that no client notices.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -86,7 +86,7 @@ async fn the_metrics_are_there_before_the_first_review() {
     );
 }
 
-/// Asks again and again, on a kept connection while it is kept, until told to stop.
+/// Asks again and again, on a kept connection while it is kept, until it has to stop.
 async fn load(running: Arc<Running>, stop: Arc<AtomicBool>, answered: Arc<AtomicU32>) {
     let body = review(
         &json!({ "stsidecar.dev/inject": "true", "stsidecar.dev/role-arn": ROLE }),

@@ -1,4 +1,4 @@
-//! The webhook on its own two ports, with a fake API server behind it: what is answered, read, told and counted,
+//! The webhook on its own two ports, with a fake API server behind it: what is answered, read, reported and counted,
 //! and how it begins and ends.
 
 #[path = "../support/certificates.rs"]
@@ -17,3 +17,4 @@ mod limits;
 mod program;
 mod registration;
 mod running;
+mod started;

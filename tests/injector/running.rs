@@ -89,7 +89,6 @@ pub(crate) fn start_for(
         certificate: served(),
         clients: clients.map(Arc::new),
         conditions: Vec::new(),
-        notes: Vec::new(),
         webhook: vec![webhook].into(),
         limits,
         health: vec![health].into(),

@@ -1,4 +1,4 @@
-//! Certificates that somebody else renews: mounted files, cert-manager's and an operator's own.
+//! Certificates that others renew: mounted files, cert-manager's and an operator's own.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use stsidecar::injector::certificates::{Mode, inspect};
+use stsidecar::injector::certificates::inspect;
+use stsidecar::injector::config::Mode;
 use tempfile::TempDir;
 use tokio::time::sleep;
 

@@ -1,7 +1,8 @@
 //! How certificates begin, are renewed and replaced.
 
 use serde_json::json;
-use stsidecar::injector::certificates::{Mode, inspect};
+use stsidecar::injector::certificates::inspect;
+use stsidecar::injector::config::{Durations, Mode};
 use tokio::time::sleep;
 
 use crate::api::{Api, SECRET, WEBHOOKS};
@@ -57,10 +58,10 @@ async fn nothing_is_written_while_all_is_right() {
 #[tokio::test(start_paused = true)]
 async fn no_call_fails_while_leaf_and_authority_are_replaced_again_and_again() {
     let (api, time) = (Api::start().await, Time::start());
-    let mode = Mode::SelfSigned {
-        ca_duration: HOUR / 3,
-        leaf_duration: HOUR / 12,
-    };
+    let mode = Mode::SelfSigned(Durations {
+        authority: HOUR / 3,
+        leaf: HOUR / 12,
+    });
     let replicas = [
         Replica::start(&api, time, mode, 0.2),
         Replica::start(&api, time, mode, 0.7),

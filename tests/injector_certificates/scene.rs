@@ -8,15 +8,13 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kube::Config;
 use prometheus::Registry;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use stsidecar::injector::certificates::{
-    Clock, Metrics, Mode, ServingCertificate, Settings, inspect, keep,
-};
+use stsidecar::injector::certificates::{Clock, Metrics, ServingCertificate, inspect, keep};
 use stsidecar::injector::client_of;
+use stsidecar::injector::config::{Config, Durations, Mode};
 use stsidecar::time::Wall;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -32,10 +30,10 @@ pub const NAME: &str = "stsidecar-injector.stsidecar-system.svc";
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const HOUR: Duration = Duration::from_hours(1);
 pub const DAY: Duration = Duration::from_hours(24);
-pub const SELF: Mode = Mode::SelfSigned {
-    ca_duration: Duration::from_hours(8760),
-    leaf_duration: Duration::from_hours(168),
-};
+pub const SELF: Mode = Mode::SelfSigned(Durations {
+    authority: Duration::from_hours(8760),
+    leaf: Duration::from_hours(168),
+});
 
 #[derive(Clone, Copy, Debug)]
 pub struct Time(Instant, i64);
@@ -83,31 +81,19 @@ impl Replica {
         jitter: f64,
         folder: std::path::PathBuf,
     ) -> Self {
-        let settings = Settings {
-            mode,
-            secret_name: "stsidecar-injector-tls".to_owned(),
-            namespace: "stsidecar-system".to_owned(),
-            service_name: "stsidecar-injector".to_owned(),
-            webhook_configuration: "stsidecar-injector".to_owned(),
-            folder,
-        };
-        let client = client_of(Config::new(api.url.parse().expect("a URL"))).expect("a client");
+        let client = kube::Config::new(api.url.parse().expect("a URL"));
+        let client = client_of(client).expect("a client");
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).expect("a fresh registry");
-        let serving = Arc::new(ServingCertificate::new());
+        let serving = Arc::<ServingCertificate>::default();
         let clock = Clock {
             wall: Arc::new(move || time.wall()),
             jitter,
         };
         let (shutdown, stopped) = watch::channel(false);
-        let task = tokio::spawn(keep(
-            settings,
-            client,
-            serving.clone(),
-            metrics.clone(),
-            clock,
-            stopped,
-        ));
+        let (config, served, counted) = (config(mode), serving.clone(), metrics.clone());
+        let kept = keep(&config, folder, client, served, counted, clock, stopped);
+        let task = tokio::spawn(kept);
         Self {
             serving,
             metrics,
@@ -162,7 +148,7 @@ impl Replica {
         metric.expect("the kind").get_gauge().get_value()
     }
 
-    /// It ends when it is told to, and only then.
+    /// It ends when it has to, and only then.
     pub async fn stop(self) {
         assert!(!self.task.is_finished(), "it ended by itself");
         self.shutdown.send(true).expect("it still listens");
@@ -170,11 +156,29 @@ impl Replica {
     }
 }
 
+/// The chart's names; tests have shorter lives than it takes.
+fn config(mode: Mode) -> Config {
+    let text = "
+injector:
+  namespace: stsidecar-system
+  serviceName: stsidecar-injector
+  webhookConfiguration: stsidecar-injector
+  port: 9443
+  metricsPort: 9912
+  certs: {mode: self, secretName: stsidecar-injector-tls}
+";
+    let config = Config::read("/config.yaml".as_ref(), text.as_bytes()).expect("the chart's");
+    Config {
+        certificates: mode,
+        ..config
+    }
+}
+
 pub fn authorities(bundle: &str) -> Vec<CertificateDer<'static>> {
     inspect::read_pem(&STANDARD.decode(bundle).expect("base64")).unwrap_or_default()
 }
 
-/// Somebody else writes caBundle, in base64.
+/// Another client writes caBundle, in base64.
 pub fn set_bundle(api: &Api, bundle: &str) {
     api.edit(WEBHOOKS, |configuration| {
         for webhook in configuration["webhooks"].as_array_mut().expect("webhooks") {

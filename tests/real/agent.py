@@ -90,7 +90,7 @@ class Agent:
         return self.status()["hops"][-1]["generation"]
 
     def ready(self) -> bool:
-        """`/readyz`; false too while nobody listens."""
+        """`/readyz`; false too while nothing listens."""
         with contextlib.suppress(ConnectionError):
             return self._request(self.admin_port, "/readyz")[0] == 200
         return False
@@ -109,7 +109,7 @@ class Agent:
         return good, sum(counts.values())
 
     def await_ready(self, seconds: float = 60.0) -> None:
-        """Until credentials are held."""
+        """Until there are credentials."""
         until("the agent is ready", self._alive_and(self.ready), seconds)
 
     def await_error(self, seconds: float = 60.0) -> dict:
@@ -117,7 +117,7 @@ class Agent:
         return until("/status shows a failed exchange", self._alive_and(lambda: self.status().get("lastError")), seconds)
 
     def await_generation(self, beyond: int, seconds: float = 60.0) -> int:
-        """Until credentials newer than the `beyond`th are held."""
+        """Until credentials newer than the `beyond`th are there."""
 
         def newer() -> int | None:
             generation = self.generation()

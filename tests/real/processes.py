@@ -62,15 +62,15 @@ def until(what: str, probe: Callable[[], T | None], seconds: float, every: float
 
 def free_ports(count: int) -> list[int]:
     """Loopback ports that were free a moment ago, all different."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
 
 
 def bare_environment(home: Path) -> dict[str, str]:
-    """What every child gets: no AWS setting, no proxy and no home of whoever runs the tests."""
+    """What every child gets: no AWS setting, no proxy and no home of the user who runs the tests."""
     return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "LANG": "C.UTF-8", "TMPDIR": str(home)}
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from real.minio_server import MinIO
     from real.sdk_matrix import Client
     from real.seaweed import SeaweedFS
-    from real.sts_cases import World
+    from real.sts_cases import Fixture
 
 
 class NotRun(Exception):
@@ -50,46 +50,46 @@ def one_case(name: str, case: Callable[[], str | None]) -> str:
     return "passed"
 
 
-def sts(world: "World", chosen: list[str]) -> list[str]:
+def sts(fixture: "Fixture", chosen: list[str]) -> list[str]:
     """Every case of sts_cases, or the chosen ones."""
     from real.sts_cases import CASES
 
     cases = [case for case in CASES if not chosen or case.__name__ in chosen]
-    return [one_case(case.__doc__ or case.__name__, partial(in_directory, world, case)) for case in cases]
+    return [one_case(case.__doc__ or case.__name__, partial(in_directory, fixture, case)) for case in cases]
 
 
-def minio(world: "World", chosen: list[str]) -> list[str]:
+def minio(fixture: "Fixture", chosen: list[str]) -> list[str]:
     """Every case of minio_cases, or the chosen ones."""
     from real.minio_cases import CASES
 
     cases = [case for case in CASES if not chosen or case.__name__ in chosen]
-    return [one_case(case.__doc__ or case.__name__, partial(in_directory, world, case)) for case in cases]
+    return [one_case(case.__doc__ or case.__name__, partial(in_directory, fixture, case)) for case in cases]
 
 
-def sdks(world: "World", chosen: list[str]) -> list[str]:
+def sdks(fixture: "Fixture", chosen: list[str]) -> list[str]:
     """Every client of sdk_matrix, or the chosen ones."""
     from real.sdk_matrix import CLIENTS
 
     clients = [client for client in CLIENTS if not chosen or client.key in chosen]
-    return [one_case(client.name, partial(one_client, world, client)) for client in clients]
+    return [one_case(client.name, partial(one_client, fixture, client)) for client in clients]
 
 
-def one_client(world: "World", client: "Client") -> str | None:
+def one_client(fixture: "Fixture", client: "Client") -> str | None:
     """Installs what the client needs, and runs it."""
     from real.sdk_matrix import across_renewals
 
     if client.group and (reason := bootstrap.install(client.group)):
         raise NotRun(reason)
-    return in_directory(world, lambda world: across_renewals(world, client))
+    return in_directory(fixture, lambda fixture: across_renewals(fixture, client))
 
 
-def in_directory(world: "World", case: Callable[["World"], str | None]) -> str | None:
+def in_directory(fixture: "Fixture", case: Callable[["Fixture"], str | None]) -> str | None:
     """Runs a case in a directory of its own; the agent's log is shown when it fails."""
     with tempfile.TemporaryDirectory(prefix="stsidecar-case-") as directory:
-        world.directory = Path(directory)
+        fixture.directory = Path(directory)
         try:
             with bootstrap.limit("the case"):
-                return case(world)
+                return case(fixture)
         except Exception:
             for log in sorted(Path(directory).glob("**/agent.log")):
                 show_log(log)
@@ -131,7 +131,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     from real.issuer import Issuer
-    from real.sts_cases import World
+    from real.sts_cases import Fixture
 
     bootstrap.agent_binary()
     with (
@@ -139,7 +139,7 @@ def main(arguments: list[str]) -> int:
         Issuer() as issuer,
         server(tier is minio)(Path(directory) / "store", issuer.url) as store,
     ):
-        results = tier(World(issuer, store, Path(directory)), arguments[1:])
+        results = tier(Fixture(issuer, store, Path(directory)), arguments[1:])
     passed, failed, not_run = (results.count(outcome) for outcome in ("passed", "failed", "not run"))
     print(f"{passed} passed, {failed} failed, {not_run} skipped")
     return 0 if results and not failed else 1

@@ -37,7 +37,7 @@ class Screen:
         self._print("  ".join(f"{cell:{width}}" for cell, width in zip(cells, _COLUMNS, strict=True)).rstrip())
 
     def block(self, title: str, lines: list[str]) -> None:
-        """Somebody else's output, indented."""
+        """Another program's output, indented."""
         self.heading(f"{title}:")
         for line in lines:
             self._print(f"   {self._paint('2', line)}" if line.strip() else "")

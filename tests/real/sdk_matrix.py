@@ -18,7 +18,7 @@ from .bootstrap import GO_CLIENTS, NODE_MODULES, ROOT, RUST_CLIENTS, VENV_PYTHON
 from .kubelet import Rotation, mint
 from .processes import Failed, bare_environment
 from .store import BUCKET
-from .sts_cases import World, expect
+from .sts_cases import Fixture, expect
 from .tap import Tap
 
 # How long a client works; longer where the machine was too slow to show what has to be seen.
@@ -63,11 +63,11 @@ class TooFew(Failed):
     """Nothing was wrong, but not enough was seen."""
 
 
-def across_renewals(world: World, client: Client) -> str:
+def across_renewals(fixture: Fixture, client: Client) -> str:
     """Runs one client under load while its credentials are renewed; says what was seen."""
     for seconds in LOADS:
         try:
-            return under_load(replace(world, directory=world.directory / f"{seconds}s"), client, seconds)
+            return under_load(replace(fixture, directory=fixture.directory / f"{seconds}s"), client, seconds)
         except TooFew as few:
             if seconds == LOADS[-1]:
                 raise
@@ -75,13 +75,13 @@ def across_renewals(world: World, client: Client) -> str:
     raise AssertionError("there is a last one")
 
 
-def under_load(world: World, client: Client, seconds: int) -> str:
+def under_load(fixture: Fixture, client: Client, seconds: int) -> str:
     """One run in a directory of its own."""
-    world.directory.mkdir()
-    volume = world.volume(mint(world.issuer))
-    with Tap(world.store.port) as tap, world.agent(volume) as agent, Rotation(volume, world.issuer, seconds=3):
+    fixture.directory.mkdir()
+    volume = fixture.volume(mint(fixture.issuer))
+    with Tap(fixture.store.port) as tap, fixture.agent(volume) as agent, Rotation(volume, fixture.issuer, seconds=3):
         agent.await_ready()
-        home = world.directory / "home"
+        home = fixture.directory / "home"
         home.mkdir()
         environment = {
             **bare_environment(home),

@@ -34,7 +34,7 @@ def role(arn: str, action: str, principal: dict, condition: dict | None = None) 
 
 
 def _iam(issuer_url: str) -> dict:
-    """Two roles: one that trusts our service account's tokens, one that trusts whoever holds a session."""
+    """Two roles: one that trusts our service account's tokens, one that trusts any session."""
     subject = {"StringEquals": {"oidc:sub": f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"}}
     everything = {"Effect": "Allow", "Action": ["s3:*", "sts:*"], "Resource": ["*"]}
     return {

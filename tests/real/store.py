@@ -1,4 +1,4 @@
-"""A server that is STS and S3 at once: its start, its one bucket and its end, whoever made it."""
+"""A server that is STS and S3 at once: its start, its one bucket and its end, whichever program it is."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ class Store:
 
     NAME: str
     administrator: tuple[str, str]
-    # Whom AssumeRoleWithWebIdentity is asked for, and long-term keys that may call AssumeRole.
+    # The role that AssumeRoleWithWebIdentity is asked for, and long-term keys that may call AssumeRole.
     role: str
     user: str
     user_secret: str

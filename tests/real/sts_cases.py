@@ -24,7 +24,7 @@ from .tap import Tap
 
 
 @dataclass
-class World:
+class Fixture:
     """What the cases share, and the directory of one case."""
 
     issuer: Issuer
@@ -38,7 +38,7 @@ class World:
         return volume
 
     def agent(self, volume: TokenVolume, sts_url: str | None = None, **settings: str | None) -> Agent:
-        """An agent that reads this volume and calls the store for its role, or what stands in front of it."""
+        """An agent that reads this volume and calls the store for its role, or what is in front of it."""
         settings = {"AWS_ROLE_ARN": self.store.role, **settings}
         return Agent(self.directory / "agent", volume.file, sts_url or self.store.url, settings)
 
@@ -71,21 +71,21 @@ def use(store: Store, answer: dict, key: str) -> None:
     expect("the object", client.get_object(Bucket=BUCKET, Key=key)["Body"].read(), key.encode())
 
 
-def held(agent: Agent) -> dict:
+def vended(agent: Agent) -> dict:
     """The credentials that the endpoint answers with now."""
     status, answer = agent.credentials()
     expect("the endpoint's status", status, 200)
     return answer
 
 
-def good_token(world: World) -> None:
+def good_token(fixture: Fixture) -> None:
     """a good token becomes credentials that write, list and read its S3"""
-    with world.agent(world.volume(mint(world.issuer))) as agent:
+    with fixture.agent(fixture.volume(mint(fixture.issuer))) as agent:
         agent.await_ready()
-        answer = held(agent)
+        answer = vended(agent)
         missing = {"AccessKeyId", "SecretAccessKey", "Token", "Expiration"} - answer.keys()
         expect("what the answer lacks", missing, set())
-        use(world.store, answer, "good-token")
+        use(fixture.store, answer, "good-token")
         profile = agent.status()
         expect("the role in /status", profile["roleArn"], ROLE)
         expect("the lifetime in /status", profile["hops"][-1]["lifetimeSeconds"], 899, 900)
@@ -95,13 +95,13 @@ def good_token(world: World) -> None:
             expect("whether a secret is in /status or the log", secret in json.dumps(profile) + agent.log.read_text(), False)
 
 
-def refused(world: World, token: str, classes: dict[str, tuple[str, ...]]) -> None:
+def refused(fixture: Fixture, token: str, classes: dict[str, tuple[str, ...]]) -> None:
     """A token that STS refuses is named in /status and to the SDK, and a good one after it is taken at once.
 
     `classes` maps STS's code to the classes that it may be put into.
     """
-    volume = world.volume(token)
-    with world.agent(volume) as agent:
+    volume = fixture.volume(token)
+    with fixture.agent(volume) as agent:
         error = agent.await_error()
         expect("the code in /status", error["code"], *classes)
         expect(f"the class of {error['code']} in /status", error["class"], *classes[error["code"]])
@@ -111,159 +111,159 @@ def refused(world: World, token: str, classes: dict[str, tuple[str, ...]]) -> No
         expect("the endpoint's status", status, 503)
         expect("the code that the SDK sees", answer["code"], error["code"])
         expect("/readyz", agent.ready(), False)
-        volume.write(mint(world.issuer))
+        volume.write(mint(fixture.issuer))
         agent.await_ready()
-        use(world.store, held(agent), "after-refusal")
+        use(fixture.store, vended(agent), "after-refusal")
 
 
-def wrong_audience(world: World) -> None:
+def wrong_audience(fixture: Fixture) -> None:
     """a token for another audience is refused, and its successor is taken at once"""
-    refused(world, mint(world.issuer, audience="vault"), {"InvalidParameterValue": ("token",)})
+    refused(fixture, mint(fixture.issuer, audience="vault"), {"InvalidParameterValue": ("token",)})
 
 
-def expired_token(world: World) -> None:
+def expired_token(fixture: Fixture) -> None:
     """an expired token is refused as one, and its successor is taken at once"""
-    refused(world, mint(world.issuer, lifetime=600, age=700), {"ExpiredTokenException": ("token",)})
+    refused(fixture, mint(fixture.issuer, lifetime=600, age=700), {"ExpiredTokenException": ("token",)})
 
 
-def wrong_subject(world: World) -> None:
+def wrong_subject(fixture: Fixture) -> None:
     """a token of another service account is denied by the role's trust policy"""
-    refused(world, mint(world.issuer, account="intruder"), {"AccessDenied": ("denied",)})
+    refused(fixture, mint(fixture.issuer, account="intruder"), {"AccessDenied": ("denied",)})
 
 
-def wrong_signature(world: World) -> None:
+def wrong_signature(fixture: Fixture) -> None:
     """a token with a forged signature is refused"""
-    forged = mint(world.issuer, key=SigningKey(world.issuer.key.kid))
-    refused(world, forged, {"InvalidParameterValue": ("token",)})
+    forged = mint(fixture.issuer, key=SigningKey(fixture.issuer.key.kid))
+    refused(fixture, forged, {"InvalidParameterValue": ("token",)})
 
 
-def key_rotation(world: World) -> None:
+def key_rotation(fixture: Fixture) -> None:
     """tokens signed with the issuer's new key are taken, without a gap"""
-    volume = world.volume(mint(world.issuer))
-    with world.agent(volume) as agent:
+    volume = fixture.volume(mint(fixture.issuer))
+    with fixture.agent(volume) as agent:
         agent.await_ready()
-        before = held(agent)
-        world.issuer.rotate_key()
-        volume.write(mint(world.issuer))
+        before = vended(agent)
+        fixture.issuer.rotate_key()
+        volume.write(mint(fixture.issuer))
         reached = agent.generation()
         agent.await_generation(beyond=reached + 1)  # one may have been under way with the old token
-        after = held(agent)
+        after = vended(agent)
         expect("whether the credentials are new", after["AccessKeyId"] != before["AccessKeyId"], True)
-        use(world.store, after, "after-key-rotation")
+        use(fixture.store, after, "after-key-rotation")
 
 
-def issuer_down(world: World) -> None:
-    """while STS cannot verify tokens, the credentials that are held go on working"""
-    volume = world.volume(mint(world.issuer))
-    with world.agent(volume) as agent:
+def issuer_down(fixture: Fixture) -> None:
+    """while STS cannot verify tokens, the credentials that the agent has go on working"""
+    volume = fixture.volume(mint(fixture.issuer))
+    with fixture.agent(volume) as agent:
         agent.await_ready()
-        world.issuer.stop_answering()
+        fixture.issuer.stop_answering()
         try:
             # A key that STS has not seen is what makes it ask the issuer.
-            world.issuer.rotate_key()
-            volume.write(mint(world.issuer))
+            fixture.issuer.rotate_key()
+            volume.write(mint(fixture.issuer))
             agent.await_error(seconds=60)
-            outlived(world, agent)
+            outlived(fixture, agent)
         finally:
-            world.issuer.answer_again()
+            fixture.issuer.answer_again()
         agent.await_generation(beyond=agent.generation(), seconds=60)
         expect("the last error after the outage", agent.status()["lastError"], None)
 
 
-def outlived(world: World, agent: Agent) -> None:
+def outlived(fixture: Fixture, agent: Agent) -> None:
     """Credentials are served unchanged, work, and the agent stays ready, although exchanges fail."""
-    answer, deadline = held(agent), time.monotonic() + 2
+    answer, deadline = vended(agent), time.monotonic() + 2
     while time.monotonic() < deadline:
-        expect("the access key during the outage", held(agent)["AccessKeyId"], answer["AccessKeyId"])
+        expect("the access key during the outage", vended(agent)["AccessKeyId"], answer["AccessKeyId"])
         time.sleep(0.1)
-    use(world.store, answer, "during-outage")
+    use(fixture.store, answer, "during-outage")
     expect("/readyz during the outage", agent.ready(), True)
 
 
-def sts_down(world: World) -> None:
-    """while STS cannot be reached, the credentials that are held go on working"""
-    with Tap(world.store.port) as tap, world.agent(world.volume(mint(world.issuer)), sts_url=tap.url) as agent:
+def sts_down(fixture: Fixture) -> None:
+    """while STS cannot be reached, the credentials that the agent has go on working"""
+    with Tap(fixture.store.port) as tap, fixture.agent(fixture.volume(mint(fixture.issuer)), sts_url=tap.url) as agent:
         agent.await_ready()
         tap.cut()
         expect("the class of the failure", agent.await_error()["class"], "transient")
-        outlived(world, agent)
+        outlived(fixture, agent)
         before = agent.generation()
         tap.mend()
         agent.await_generation(beyond=before, seconds=60)
 
 
-def chained(world: World) -> None:
+def chained(fixture: Fixture) -> None:
     """a second role is assumed with the credentials of the first, and both are renewed"""
-    volume = world.volume(mint(world.issuer))
+    volume = fixture.volume(mint(fixture.issuer))
     source = {"roleArn": ROLE, "tokenFile": str(volume.file), "sessionDuration": "15m"}
-    with configured(world, {"webIdentity": source, "chain": [{"roleArn": CHAINED_ROLE, "sessionDuration": "15m"}]}) as agent:
+    with configured(fixture, {"webIdentity": source, "chain": [{"roleArn": CHAINED_ROLE, "sessionDuration": "15m"}]}) as agent:
         agent.await_ready()
         profile = agent.status()
         expect("the role in /status", profile["roleArn"], CHAINED_ROLE)
         expect("the operations", [hop["operation"] for hop in profile["hops"]], ["AssumeRoleWithWebIdentity", "AssumeRole"])
-        use(world.store, held(agent), "chained")
+        use(fixture.store, vended(agent), "chained")
         agent.await_generation(beyond=1)
         until("the first hop is renewed", lambda: agent.status()["hops"][0]["generation"] > 1, 60)
-        use(world.store, held(agent), "chained-renewed")
+        use(fixture.store, vended(agent), "chained-renewed")
 
 
-def configured(world: World, profile: dict) -> Agent:
+def configured(fixture: Fixture, profile: dict) -> Agent:
     """An agent with this profile."""
-    client = {"name": "app", "profile": "default", "tokenFile": str(world.directory / "agent" / "endpoint" / "token")}
+    client = {"name": "app", "profile": "default", "tokenFile": str(fixture.directory / "agent" / "endpoint" / "token")}
     document = {"profiles": {"default": profile}, "clients": [client]}
     outer = dict.fromkeys(("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "STSIDECAR_SESSION_DURATION"))
     settings = {**outer, "STSIDECAR_CONFIG_INLINE": json.dumps(document)}
-    return Agent(world.directory / "agent", world.directory / "none", world.store.url, settings)
+    return Agent(fixture.directory / "agent", fixture.directory / "none", fixture.store.url, settings)
 
 
-def keys(world: World) -> str:
+def keys(fixture: Fixture) -> str:
     """A shared-credentials file with the long-term keys of the server's user; its path."""
-    file = world.directory / "credentials"
-    file.write_text(f"[default]\naws_access_key_id = {world.store.user}\naws_secret_access_key = {world.store.user_secret}\n")
+    file = fixture.directory / "credentials"
+    file.write_text(f"[default]\naws_access_key_id = {fixture.store.user}\naws_secret_access_key = {fixture.store.user_secret}\n")
     return str(file)
 
 
-def access_key(world: World) -> None:
+def access_key(fixture: Fixture) -> None:
     """a role is assumed with long-term keys, and renewed"""
     hop = {"roleArn": CHAINED_ROLE, "sessionName": "user", "sessionDuration": "2h"}
-    with configured(world, {"accessKey": {"credentialsFile": keys(world)}, "chain": [hop]}) as agent:
+    with configured(fixture, {"accessKey": {"credentialsFile": keys(fixture)}, "chain": [hop]}) as agent:
         agent.await_ready()
         expect("the operations", [hop["operation"] for hop in agent.status()["hops"]], ["AssumeRole"])
         expect("the lifetime in /status", agent.status()["hops"][-1]["lifetimeSeconds"], 7199, 7200)
-        use(world.store, held(agent), "access-key")
+        use(fixture.store, vended(agent), "access-key")
         agent.await_generation(beyond=1)
-        use(world.store, held(agent), "access-key-renewed")
+        use(fixture.store, vended(agent), "access-key-renewed")
 
 
-def federation_token(world: World) -> None:
+def federation_token(fixture: Fixture) -> None:
     """a federated user's session is asked for with long-term keys, and renewed"""
     everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
     policy = {"Version": "2012-10-17", "Statement": [everything]}
-    source = {"credentialsFile": keys(world), "name": "batch", "sessionDuration": "15m", "policy": policy}
-    with configured(world, {"federationToken": source}) as agent:
+    source = {"credentialsFile": keys(fixture), "name": "batch", "sessionDuration": "15m", "policy": policy}
+    with configured(fixture, {"federationToken": source}) as agent:
         agent.await_ready()
         hop = agent.status()["hops"][-1]
         expect("the operation", hop["operation"], "GetFederationToken")
         expect("whether the user is named", hop["federatedUserArn"].endswith(":federated-user/batch"), True)
-        use(world.store, held(agent), "federated")
+        use(fixture.store, vended(agent), "federated")
         agent.await_generation(beyond=1)
-        use(world.store, held(agent), "federated-renewed")
+        use(fixture.store, vended(agent), "federated-renewed")
 
 
-def loopback_only(world: World) -> None:
+def loopback_only(fixture: Fixture) -> None:
     """neither the agent nor the test servers listen anywhere but on loopback"""
-    with world.agent(world.volume(mint(world.issuer))) as agent:
+    with fixture.agent(fixture.volume(mint(fixture.issuer))) as agent:
         agent.await_ready()
         listeners = {
             "the agent": (agent.process.pid, {agent.port, agent.admin_port}),
-            "SeaweedFS": (world.store.process.pid, {world.store.port}),
-            "the issuer": (os.getpid(), {world.issuer.port}),
+            "SeaweedFS": (fixture.store.process.pid, {fixture.store.port}),
+            "the issuer": (os.getpid(), {fixture.issuer.port}),
         }
         for name, (pid, ports) in listeners.items():
             expect(f"where {name} listens", listening_addresses(pid, ports), {"127.0.0.1"})
 
 
-CASES: list[Callable[[World], None]] = [
+CASES: list[Callable[[Fixture], None]] = [
     good_token,
     wrong_audience,
     expired_token,

@@ -153,8 +153,9 @@ const ALONE: &str = "STSIDECAR_TEST_ALONE";
 /// Its value where there is no user namespace.
 const AS_ANOTHER: &str = "as another user";
 
-/// Runs itself again, alone in a process where it may take all inotify instances: of a user namespace of its own, or
-/// of a uid that has no other process. Its own user's would be missing everywhere else on the machine.
+/// Runs itself again, alone in a process where it may take all inotify instances: of a user
+/// namespace of its own, or of a uid that has no other process. Its own user's would be missing
+/// everywhere else on the machine.
 #[test]
 fn without_an_inotify_instance_the_tick_sees_the_rotation_and_there_is_one_warning() {
     if let Some(how) = env::var_os(ALONE) {
@@ -212,10 +213,10 @@ fn without_an_inotify_instance_the_tick_sees_the_rotation_and_there_is_one_warni
 
 async fn inotify_is_exhausted() {
     let _ = stsidecar::process::raise_nofile();
-    let mut held = Vec::new();
+    let mut instances = Vec::new();
     let refused = loop {
         match inotify::init(inotify::CreateFlags::CLOEXEC) {
-            Ok(instance) => held.push(instance),
+            Ok(instance) => instances.push(instance),
             Err(errno) => break errno,
         }
     };
@@ -246,7 +247,7 @@ async fn inotify_is_exhausted() {
         "{}",
         log.text()
     );
-    drop(held);
+    drop(instances);
     running.tick();
     // The tick reads and arms; the swap after that reading needs no tick.
     volume.rotate(&numbered(6));

@@ -1,4 +1,5 @@
-//! What may stand in the place of a token file (fault F13): each is an error that says what it is, never a hang.
+//! What a wrong mount puts in the place of a token file: each is an error that says what it is,
+//! never a hang.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -94,7 +95,7 @@ fn a_file_without_permission_says_who_we_are_whose_it_is_and_what_to_set() {
     assert!(file.reload().value.is_some());
     fs::set_permissions(&path, Permissions::from_mode(0o000)).expect("ours");
     let us = rustix::process::geteuid();
-    // Root reads everything: one thread becomes somebody else for this.
+    // Root reads everything: one thread becomes another user for this.
     let (uid, latest) = thread::scope(|scope| {
         let thread = scope.spawn(|| {
             if us.is_root() {

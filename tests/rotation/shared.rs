@@ -1,4 +1,5 @@
-//! Several files on the same watches: each hears of its own directory, by whatever path, for as long as it wants to.
+//! Several files on the same watches: each hears of its own directory, by whatever path, for as
+//! long as it wants to.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -34,7 +35,7 @@ async fn files_of_one_directory_by_two_paths_and_of_another_are_all_seen() {
             file.until_value(number).await;
         }
     }
-    // Whoever goes takes nothing away from the others.
+    // A file that goes takes nothing away from the others.
     let [first, second, mut alias, mut apart] = running;
     first.end().await;
     second.end().await;

@@ -1,4 +1,5 @@
-//! What the tests of this crate share: numbered contents that show a tear, a running watch, captured logs.
+//! What the tests of this crate share: numbered contents that show a tear, a running watch,
+//! captured logs.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,8 @@ pub(crate) const BOUND: Duration = Duration::from_mins(1);
 /// As long as an ordinary token.
 const LENGTH: usize = 1200;
 
-/// A content that names `number` in its first and in its last bytes, so that no part of it is valid.
+/// A content that names `number` in its first and in its last bytes, so that no part of it is
+/// valid.
 pub(crate) fn numbered(number: u64) -> Vec<u8> {
     let mut content = format!("{number:010}").into_bytes();
     content.resize(LENGTH - 10, b'.');
@@ -114,7 +116,7 @@ impl Running {
         self.stop.send(()).expect("still running");
         tokio::time::timeout(BOUND, self.task)
             .await
-            .expect("ends when told")
+            .expect("ends when it is stopped")
             .expect("without a panic");
     }
 }

@@ -27,7 +27,8 @@ fn reads_during_thousands_of_swaps_are_never_torn_and_the_last_content_is_seen()
             while !done.load(Ordering::Acquire) {
                 let latest = file.reload();
                 reads += 1;
-                // At this pace two swaps in a row can take the directory away: that is no content, not a bad one.
+                // At this pace two swaps in a row can take the directory away: that is no content,
+                // not a bad one.
                 if let Some(error) = &latest.error {
                     assert!(matches!(**error, Error::Missing { .. }), "{error}");
                 }

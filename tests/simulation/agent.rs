@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use stsidecar::agent::fingerprint;
 use stsidecar::assume::{Profile, ProfileName, Step, WebIdentity};
-use stsidecar::config::fingerprint;
 use stsidecar::credentials::Credentials;
 use stsidecar::role::RoleArn;
 use stsidecar::session::schedule::RefreshAt;
@@ -15,19 +15,21 @@ use stsidecar::sts;
 use stsidecar::time::Boot;
 
 use super::faults::Kind;
-use super::sts::{Answer, serial};
-use super::world::{Item, Settings, World};
+use super::rules;
+use super::run::{Run, Scheduled};
+use super::scenario::Scenario;
+use super::sts::{StsAnswer, serial};
 
-/// What a request gets.
+/// What a request to the endpoint gets.
 #[derive(Debug)]
-pub enum Answered<T> {
+pub enum EndpointAnswer<T> {
     Vended(T),
     Refused,
     /// No process listens.
     Down,
 }
 
-/// What the cache holds.
+/// What the cache has.
 #[derive(Clone, Debug)]
 pub struct Published {
     pub credentials: Credentials,
@@ -49,15 +51,15 @@ pub struct Agent {
     pub is_down: bool,
     pub saved: Option<Snapshot>,
     pub stop_at: Option<Boot>,
-    /// Whom the newest content names that the process knows of.
+    /// The identity that the newest content names that the process knows of.
     pub identity: u64,
 }
 
 impl Agent {
-    pub fn new(settings: &Settings, digest: Digest, content: Content) -> Self {
+    pub fn new(scenario: &Scenario, digest: Digest, content: Content) -> Self {
         let session = Session::new(
-            &settings.durations,
-            RefreshAt::Fraction(settings.fraction),
+            &scenario.durations,
+            RefreshAt::Fraction(scenario.fraction),
             digest,
             content,
         );
@@ -76,15 +78,14 @@ impl Agent {
     }
 
     /// The answer to a request at `now`, by the rule of the cache.
-    pub fn answer(&self, now: Boot) -> Answered<&Published> {
+    pub fn answer(&self, now: Boot) -> EndpointAnswer<&Published> {
         if self.is_down {
-            return Answered::Down;
+            return EndpointAnswer::Down;
         }
-        let alive = |published: &&Published| published.deadline.since(now).as_secs_f64() > 10.0;
         self.published
             .as_ref()
-            .filter(alive)
-            .map_or(Answered::Refused, Answered::Vended)
+            .filter(|published| published.deadline.since(now).as_secs_f64() > 10.0)
+            .map_or(EndpointAnswer::Refused, EndpointAnswer::Vended)
     }
 }
 
@@ -106,7 +107,7 @@ pub fn digest(is_foreign: bool) -> Digest {
     configuration_digest(&fingerprint(&profile, &sts::Settings::default()))
 }
 
-impl World {
+impl Run {
     /// Steps the session and does what it says.
     pub fn step(&mut self, what: &'static str, event: Event) {
         self.tally.steps += 1;
@@ -118,7 +119,7 @@ impl World {
         }
         let actions = self.agent.session.step(event, now);
         if !matches!(actions.last(), Some(Action::WakeAt(_))) {
-            self.violated("wake", "a step does not end with when to step again");
+            self.violated(rules::WAKES_IN_TIME, "this one does not");
         }
         for action in actions {
             self.act(action, now.boot);
@@ -132,53 +133,21 @@ impl World {
             Action::Serve {
                 credentials,
                 deadline,
-            } => {
-                let held = self
-                    .agent
-                    .session
-                    .hops()
-                    .last()
-                    .and_then(|hop| hop.held.as_ref());
-                let lifetime = held.map_or(Duration::ZERO, |held| held.lifetime);
-                let serial = serial(&credentials.access_key_id);
-                let published = Published {
-                    credentials,
-                    deadline,
-                    lifetime,
-                    serial,
-                };
-                self.note(
-                    "serve",
-                    published.serial as u64,
-                    self.clocks.true_time(deadline),
-                );
-                self.check_kept(&published);
-                self.check_served(&published);
-                self.agent.published = Some(published);
-            }
+            } => self.publish(credentials, deadline),
             Action::Refuse { failure, permanent } => {
                 self.note("refuse", u64::from(permanent), u64::from(failure.is_some()));
                 self.check_refused(failure.as_ref(), permanent);
                 self.agent.published = None;
             }
             Action::Save(snapshot) => self.agent.saved = Some(snapshot),
-            Action::Report(Report::Refreshed { hop, .. }) => self.refreshed(hop),
-            Action::Report(Report::Failed { hop, failure, .. }) => self.failed(hop, &failure),
-            Action::Report(Report::IdentityChanged) => {
-                self.note("another identity", self.agent.identity, 0);
-            }
-            Action::Report(Report::RetryAsked { failing, wait }) => {
-                self.note("retry asked", failing as u64, wait.as_millis() as u64);
-            }
-            Action::Withdraw => {
-                self.violated("I5", "withdrawn, although every process knows its content")
-            }
-            Action::Report(Report::DurationRefused { hop, asked, .. }) => {
-                self.note("duration refused", hop as u64, asked.seconds().into());
-            }
+            Action::Report(report) => self.report(report),
+            Action::Withdraw => self.violated(
+                rules::VENDED_TO_THE_END,
+                "withdrawn, and every process knows its content",
+            ),
             Action::WakeAt(wake) => {
                 if wake.is_some_and(|wake| wake <= now) {
-                    self.violated("spin", "asked to be woken at a time that has come");
+                    self.violated(rules::WAKES_IN_TIME, "the next is due now");
                 }
                 let starved = self.is_active(Kind::LateWake);
                 self.agent.late = if starved { self.random.u64(0..5000) } else { 0 };
@@ -190,12 +159,42 @@ impl World {
         }
     }
 
+    fn publish(&mut self, credentials: Credentials, deadline: Boot) {
+        let hop = self.agent.session.hops().last();
+        let held = hop.and_then(|hop| hop.held.as_ref());
+        let published = Published {
+            lifetime: held.map_or(Duration::ZERO, |held| held.lifetime),
+            serial: serial(&credentials.access_key_id),
+            credentials,
+            deadline,
+        };
+        let end = self.clocks.true_time(deadline);
+        self.note("serve", published.serial as u64, end);
+        self.check_saved(&published);
+        self.check_served(&published);
+        self.agent.published = Some(published);
+    }
+
+    fn report(&mut self, report: Report) {
+        match report {
+            Report::Refreshed { hop, .. } => self.refreshed(hop),
+            Report::Failed { hop, failure, .. } => self.failed(hop, &failure),
+            Report::IdentityChanged => self.note("another identity", self.agent.identity, 0),
+            Report::RetryAsked { failing, wait } => {
+                self.note("retry asked", failing as u64, wait.as_millis() as u64);
+            }
+            Report::DurationRefused { hop, asked, .. } => {
+                self.note("duration refused", hop as u64, asked.seconds().into());
+            }
+        }
+    }
+
     fn call(&mut self, call: &Call) {
         self.note("call", call.hop as u64, call.duration.seconds().into());
         self.check_call(call);
         self.tally.calls[call.hop] += 1;
         self.agent.in_flight = Some(call.id);
-        let Answer { latency, outcome } = self.sts.answer(
+        let StsAnswer { latency, outcome } = self.sts.answer(
             call,
             &self.clocks,
             &self.kubelet,
@@ -217,9 +216,9 @@ impl World {
     }
 
     fn post(&mut self, latency: u64, event: Event) {
-        let number = self.mail.len() as u64;
-        self.mail.push(Some(event));
-        let item = Item::Answer {
+        let number = self.answers.len() as u64;
+        self.answers.push(Some(event));
+        let item = Scheduled::Answer {
             process: self.agent.process,
             number,
         };
@@ -231,7 +230,7 @@ impl World {
         self.agent.is_down = true;
         self.agent.wake = None;
         let gap = self.random.u64(50..20_000);
-        self.schedule(self.clocks.t + gap, Item::Restart(kind));
+        self.schedule(self.clocks.t + gap, Scheduled::Restart(kind));
     }
 
     pub fn restart(&mut self, kind: Kind) {
@@ -241,7 +240,7 @@ impl World {
         let fresh = Agent {
             process,
             identity,
-            ..Agent::new(&self.settings, digest, content)
+            ..Agent::new(&self.scenario, digest, content)
         };
         let old = std::mem::replace(&mut self.agent, fresh);
         self.forget();
@@ -251,7 +250,7 @@ impl World {
                 self.agent.saved = is_ours.then(|| saved.clone());
                 self.step("restored", Event::Restored(saved));
                 if !is_ours && self.agent.published.is_some() {
-                    self.violated("digest", "serves credentials of another configuration");
+                    self.violated(rules::OTHER_CONFIGURATION_IS_IGNORED, "they are vended");
                 }
             }
             None => self.step("started", Event::Tick),

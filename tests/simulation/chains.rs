@@ -1,10 +1,10 @@
-//! Four hops behind the pod's token, as `tests/fixtures/sources/chain-of-four.yaml` configures them, for three days
-//! with an outage of each exchange, in every order.
+//! Four hops behind the pod's token, as `tests/fixtures/sources/chain-of-four.yaml` configures
+//! them, for three days with an outage of each exchange, in every order.
 //!
-//! Each session that is issued is judged by what STS lets a chain hand down: transitive tags and source identity.
+//! Each session that is issued is judged by what STS lets a chain hand down: transitive tags and
+//! source identity.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -13,8 +13,9 @@ use stsidecar::config::{Config, Flags, Sources};
 
 use super::clocks::{DAY, HOUR, MINUTE};
 use super::faults::{Fault, Kind};
-use super::sts::Issued;
-use super::world::{Settings, World};
+use super::run::Run;
+use super::scenario::Scenario;
+use super::sts::IssuedSession;
 
 const EXCHANGES: usize = 5;
 const DAYS: usize = 3;
@@ -36,12 +37,10 @@ fn steps() -> Vec<Arc<Step>> {
     let mut profile = case["profile"].clone();
     profile["webIdentity"]["tokenFile"] = json!("/var/run/token");
     let document = json!({"region": "eu-central-1", "profiles": {"default": profile}}).to_string();
-    let variable = |name: &str| (name == "STSIDECAR_CONFIG_INLINE").then(|| document.clone());
-    let read = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
     let loaded = Config::load(&Sources {
         flags: &Flags::default(),
-        variable: &variable,
-        read: &read,
+        variable: &|name| (name == "STSIDECAR_CONFIG_INLINE").then(|| document.clone()),
+        read: &|_| Err(std::io::ErrorKind::NotFound.into()),
     });
     loaded.expect("an accepted profile").config.profiles[0]
         .steps
@@ -55,8 +54,9 @@ struct Inherited {
     identity: Option<String>,
 }
 
-/// Judges every session by the one that signed for it; each last one ends with the same inheritance.
-fn judge(steps: &[Arc<Step>], issued: &[Issued]) {
+/// Judges every session by the one that signed for it; each last one ends with the same
+/// inheritance (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html>).
+fn judge(steps: &[Arc<Step>], issued: &[IssuedSession]) {
     let mut known: Vec<Inherited> = Vec::new();
     for session in issued {
         let mut held = session
@@ -99,15 +99,15 @@ fn judge(steps: &[Arc<Step>], issued: &[Issued]) {
 
 fn orders() -> Vec<Vec<usize>> {
     (0..EXCHANGES).fold(vec![vec![]], |orders, _| {
-        let longer = |order: Vec<usize>| {
-            let left = (0..EXCHANGES)
-                .filter(|hop| !order.contains(hop))
-                .collect::<Vec<_>>();
-            left.into_iter()
-                .map(move |hop| [order.clone(), vec![hop]].concat())
-        };
-        orders.into_iter().flat_map(longer).collect()
+        orders.iter().flat_map(|order| longer(order)).collect()
     })
+}
+
+/// An order, continued by each hop that is not in it.
+fn longer(order: &[usize]) -> impl Iterator<Item = Vec<usize>> {
+    (0..EXCHANGES)
+        .filter(|hop| !order.contains(hop))
+        .map(move |hop| [order, &[hop]].concat())
 }
 
 /// Calls of each exchange on each day, those that an outage refused apart.
@@ -115,51 +115,51 @@ fn three_days(
     seed: u64,
     order: &[usize],
     durations: &[DurationSetting],
-) -> (World, [[u64; EXCHANGES]; DAYS], u64) {
-    let outage = |(at, hop): (usize, &usize)| Fault {
+) -> (Run, [[u64; EXCHANGES]; DAYS], u64) {
+    let outages = order.iter().zip(0..).map(|(hop, at)| Fault {
         amount: (*hop as f64 + 0.5) / EXCHANGES as f64,
         ..Fault::new(
             Kind::HopOutage,
-            (at as u64 * 14 + 5) * HOUR + seed * 20_000,
+            (at * 14 + 5) * HOUR + seed * 20_000,
             OUTAGE,
         )
-    };
-    let faults = order.iter().enumerate().map(outage).collect();
-    let mut world = World::new(Settings {
-        faults,
-        ..Settings::calm(seed, DAYS as u64 * DAY, durations.to_vec())
+    });
+    let mut run = Run::new(Scenario {
+        faults: outages.collect(),
+        ..Scenario::calm(seed, DAYS as u64 * DAY, durations.to_vec())
     });
     let (mut days, mut before) = ([[0; EXCHANGES]; DAYS], [0; EXCHANGES]);
     for (day, calls) in days.iter_mut().enumerate() {
-        world.run((day as u64 + 1) * DAY);
-        *calls = std::array::from_fn(|hop| world.tally.calls[hop] - before[hop]);
-        before = world.tally.calls;
+        run.advance((day as u64 + 1) * DAY);
+        *calls = std::array::from_fn(|hop| run.tally.calls[hop] - before[hop]);
+        before = run.tally.calls;
     }
-    let refused = world.sts.hits[Kind::HopOutage as usize];
-    (world, days, refused)
+    let refused = run.sts.hits[Kind::HopOutage as usize];
+    (run, days, refused)
 }
 
 #[test]
 fn four_hops_outlive_outages_of_each_exchange_in_every_order_at_no_more_calls_than_needed() {
     let steps = steps();
     assert_eq!(steps.len(), EXCHANGES);
-    let has = |test: fn(&stsidecar::assume::Role) -> bool| {
-        steps
-            .iter()
-            .any(|step| matches!(&**step, Step::Role(role) if test(role)))
-    };
-    assert!(has(|role| role.external_id.is_some()) && has(|role| role.source_identity.is_some()));
+    let roles = steps.iter().filter_map(|step| match &**step {
+        Step::Role(role) => Some(role),
+        _ => None,
+    });
+    let roles: Vec<_> = roles.collect();
+    assert!(roles.iter().any(|role| role.external_id.is_some()));
+    assert!(roles.iter().any(|role| role.source_identity.is_some()));
     let durations: Vec<DurationSetting> = steps.iter().map(|step| step.duration()).collect();
     let (orders, mut most) = (orders(), (0, [[0; EXCHANGES]; DAYS], 0));
     assert_eq!(orders.len(), 120);
     for (seed, order) in orders.iter().enumerate() {
-        let (world, days, refused) = three_days(seed as u64, order, &durations);
+        let (run, days, refused) = three_days(seed as u64, order, &durations);
         assert_eq!(
-            (world.tally.failed_uses, world.tally.withdrawals),
+            (run.tally.failed_uses, run.tally.withdrawals),
             (0, 0),
             "{order:?}"
         );
-        judge(&steps, &world.sts.issued);
+        judge(&steps, &run.sts.issued);
         let made: u64 = days.as_flattened().iter().sum();
         let needed = (DAYS * EXCHANGES) as u64 * MOST_REFRESHES_A_DAY;
         assert!(
@@ -183,8 +183,8 @@ fn four_hops_outlive_outages_of_each_exchange_in_every_order_at_no_more_calls_th
     for (day, calls) in days.iter().enumerate() {
         let sum: u64 = calls.iter().sum();
         println!(
-            "day {}: {calls:?} calls by exchange, {sum} together; needed 120 each on average, {MOST_REFRESHES_A_DAY} at most, \
-             and what was tried in outages",
+            "day {}: {calls:?} calls by exchange, {sum} together; needed 120 each on average, \
+             {MOST_REFRESHES_A_DAY} at most, and what was tried in outages",
             day + 1
         );
     }

@@ -1,19 +1,20 @@
-//! What must hold as time passes, and the book-keeping of all invariants; `rules` has those of a single step.
-//!
-//! Their numbers are those of the design page on threats and faults, as the agent decisions amend them.
+//! Checks the rules as time passes, and keeps what all checks count; `steps`
+//! has those of a single step.
 
 use std::time::Duration;
 
 use stsidecar::failure::{Class, Failure};
 use stsidecar::time::Boot;
 
-use super::clients::{Sdk, Use};
+use super::clients::{AwsCall, Sdk};
 use super::clocks::SECOND;
 use super::faults::Kind;
+use super::rules;
+use super::run::Run;
 use super::sts::{EXCHANGES, serial};
-use super::world::World;
 
-/// Attempts that a failing hop may make at once: ten of the backoff, five looks at the token, and a few.
+/// Attempts that a failing hop may make at once: ten of the backoff, five looks
+/// at the token, and a few.
 const PATIENCE: f64 = 20.0;
 
 /// What a run came to.
@@ -77,25 +78,26 @@ impl Checks {
     }
 }
 
-impl World {
-    /// Whether everything has been well for so long that the session has noticed (I6).
+impl Run {
+    /// Whether everything has been well for so long that the session has noticed.
     pub fn is_steady(&self) -> bool {
-        let hops = self.settings.durations.len() as u64;
+        let hops = self.scenario.durations.len() as u64;
         let notice = if self.checks.was_slow { 310 } else { 125 };
         self.clocks.t >= self.checks.trouble_end + (notice + 8 * hops) * SECOND
-            && self.clocks.t <= self.settings.until
+            && self.clocks.t <= self.scenario.until
     }
 
-    /// What is left of a life at least while STS is well: the refresh point, the latest draw, and the calls.
+    /// What is left of a life at least while STS is well: the refresh point, the latest draw, and
+    /// the calls.
     pub fn least_left(&self, lifetime: Duration) -> Duration {
-        let hops = self.settings.durations.len() as u64;
-        let fraction = 1.0 - 1.1 * self.settings.fraction;
+        let hops = self.scenario.durations.len() as u64;
+        let fraction = 1.0 - 1.1 * self.scenario.fraction;
         lifetime
             .mul_f64(fraction)
             .saturating_sub(Duration::from_secs(15 + 8 * hops))
     }
 
-    /// Time has passed: what it did to the world and to the credentials.
+    /// Time has passed: what it did to the node and to the credentials.
     pub fn check_time(&mut self) {
         let elapsed = (self.clocks.t - self.checks.seen) as f64 / 1000.0;
         let late_token = self.kubelet.begins_after(self.checks.seen);
@@ -133,11 +135,11 @@ impl World {
     fn check_steady(&self, boot: Boot) {
         for (at, hop) in self.agent.session.hops().iter().enumerate() {
             let Some(held) = &hop.held else {
-                self.violated("I6", &format!("hop {at} holds nothing"))
+                self.violated(rules::FRESH_WHEN_WELL, &format!("hop {at} has none"))
             };
             if held.deadline.since(boot) < self.least_left(held.lifetime) {
                 self.violated(
-                    "I6",
+                    rules::FRESH_WHEN_WELL,
                     &format!(
                         "hop {at} has {:?} of {:?} left",
                         held.deadline.since(boot),
@@ -149,25 +151,22 @@ impl World {
                 != self.kubelet.identity
             {
                 self.violated(
-                    "identity",
-                    &format!("hop {at} still acts for the token's former subject"),
+                    rules::FORMER_IDENTITY_IS_GONE,
+                    &format!("hop {at} acts for the former subject of the token"),
                 );
             }
         }
     }
 
-    pub fn check_use(&mut self, sdk: Sdk, used: Use) {
+    pub fn check_aws_call(&mut self, sdk: Sdk, call: AwsCall) {
         self.tally.uses += 1;
-        self.tally.failed_uses += u64::from(used != Use::Fine);
-        let Use::Expired { serial, fetched } = used else {
+        self.tally.failed_uses += u64::from(call != AwsCall::Worked);
+        let AwsCall::Expired { serial, fetched } = call else {
             return;
         };
         let sane = self.clocks.disagreement() < 4000 && fetched > self.checks.clock_touched;
         if sane && sdk != Sdk::Fresh && !self.is_excused(serial) {
-            self.violated(
-                "I2",
-                "a client with a right clock used credentials that had ended",
-            );
+            self.violated(rules::NEVER_ENDED, "used by a client with a right clock");
         }
     }
 
@@ -201,8 +200,8 @@ impl World {
 
     /// Ends the test with everything that is needed to see it again.
     pub fn violated(&self, rule: &str, what: &str) -> ! {
-        let (settings, t) = (&self.settings, self.clocks.t);
-        let mut faults: Vec<_> = settings
+        let (scenario, t) = (&self.scenario, self.clocks.t);
+        let mut faults: Vec<_> = scenario
             .faults
             .iter()
             .filter(|fault| fault.from <= t)
@@ -214,14 +213,15 @@ impl World {
             .take(8)
             .fold(String::new(), |text, fault| format!("{text}\n  {fault:?}"));
         panic!(
-            "{rule}: {what}, at {t} ms\nseed {}, {:?}, refresh at {}\nactive: {:?}\nnewest faults:{faults}\n{}\n\
+            "broken: {rule}\n{what}, at {t} ms\nseed {}, {:?}, refresh at {}\nactive: {:?}\n\
+             newest faults:{faults}\n{}\n\
              replay: SIM_SEED={} cargo test --test simulation -- every_invariant",
-            settings.seed,
-            settings.durations,
-            settings.fraction,
+            scenario.seed,
+            scenario.durations,
+            scenario.fraction,
             self.active,
             self.trace,
-            settings.seed
+            scenario.seed
         );
     }
 }

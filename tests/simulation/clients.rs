@@ -1,18 +1,19 @@
 //! SDKs in the application: what they cache, when they ask again, and what they call a failure.
 
-use stsidecar::credentials::Credentials;
-
-use super::agent::Answered;
+use super::agent::{Agent, EndpointAnswer};
 use super::clocks::{Clocks, MINUTE, SECOND};
-use super::sts::{Sts, serial};
+use super::sts::Sts;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sdk {
     /// A new client for each call: asks each time.
     Fresh,
-    /// botocore: tries again when 15 min are left, insists when 10 min are left.
+    /// botocore: tries again when 15 min are left, insists when 10 min are left
+    /// (`RefreshableCredentials` in
+    /// <https://github.com/boto/botocore/blob/develop/botocore/credentials.py>).
     Boto,
-    /// aws-config: asks again when 10 s are left.
+    /// aws-config: asks again when 10 s are left
+    /// (<https://github.com/smithy-lang/smithy-rs/blob/main/rust-runtime/aws-smithy-runtime/src/client/identity/cache/lazy.rs>).
     Rust,
 }
 
@@ -24,13 +25,13 @@ pub struct Client {
     fetched: u64,
 }
 
-/// What using AWS came to for the application.
+/// What a call to AWS came to for the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    Fine,
-    /// The endpoint had nothing and the client could not go on.
-    Refused,
-    /// AWS refuses what the client holds.
+pub enum AwsCall {
+    Worked,
+    /// The endpoint had none and the client could not go on.
+    NoCredentials,
+    /// AWS refuses the credentials that the client has.
     Expired {
         serial: usize,
         fetched: u64,
@@ -54,13 +55,8 @@ impl Client {
         })
     }
 
-    /// Uses AWS once; `ask` is a request to the endpoint.
-    pub fn act(
-        &mut self,
-        clocks: &Clocks,
-        sts: &Sts,
-        ask: impl FnOnce() -> Answered<Credentials>,
-    ) -> Use {
+    /// Calls AWS once, and before it the agent's endpoint where the SDK would.
+    pub fn act(&mut self, clocks: &Clocks, sts: &Sts, agent: &Agent) -> AwsCall {
         let left = self.left(clocks);
         let (wants, insists) = match self.sdk {
             Sdk::Fresh => (true, true),
@@ -74,23 +70,23 @@ impl Client {
             ),
         };
         if wants || left.is_none() {
-            match ask() {
-                Answered::Vended(credentials) => {
-                    self.cached = Some((
-                        serial(&credentials.access_key_id),
-                        credentials.expiration.unix_seconds(),
-                    ));
+            match agent.answer(clocks.boot()) {
+                EndpointAnswer::Vended(published) => {
+                    let expiration = published.credentials.expiration.unix_seconds();
+                    self.cached = Some((published.serial, expiration));
                     self.fetched = clocks.t;
                 }
-                Answered::Down => return Use::Fine,
-                Answered::Refused if insists || left.is_none() => return Use::Refused,
-                Answered::Refused => {}
+                EndpointAnswer::Down => return AwsCall::Worked,
+                EndpointAnswer::Refused if insists || left.is_none() => {
+                    return AwsCall::NoCredentials;
+                }
+                EndpointAnswer::Refused => {}
             }
         }
         let dead = self
             .cached
             .filter(|(serial, _)| !sts.is_alive(*serial, clocks));
-        dead.map_or(Use::Fine, |(serial, _)| Use::Expired {
+        dead.map_or(AwsCall::Worked, |(serial, _)| AwsCall::Expired {
             serial,
             fetched: self.fetched,
         })

@@ -1,4 +1,5 @@
-//! The clocks of a simulated node, moved one by one: true time, boot time, wall time, the server's time.
+//! The clocks of a simulated node, moved one by one: true time, boot time, wall
+//! time, the server's time.
 //!
 //! Everything is in milliseconds since the run began; true time is what the simulator counts.
 
@@ -55,7 +56,7 @@ impl Clocks {
         }
     }
 
-    /// The server's clock at true time `t`, to the second, as `Date` and `Expiration` tell it.
+    /// The server's clock at true time `t`, to the second, as `Date` and `Expiration` show it.
     pub fn server_seconds(&self, t: u64) -> i64 {
         (EPOCH + t.cast_signed() + self.skew).div_euclid(1000)
     }

@@ -62,7 +62,7 @@ pub enum Kind {
     CrashForeign,
     /// The process gets no processor for seconds.
     LateWake,
-    /// Somebody asks for retries, more often than the admin surface lets anybody.
+    /// Users ask for retries, more often than the admin surface allows.
     Retries,
 }
 
@@ -119,7 +119,8 @@ impl Kind {
         )
     }
 
-    /// Whether the session may wait five minutes before it notices the end (agent decision B8).
+    /// Whether the session may wait five minutes before it notices the end: refusals that only a
+    /// person can repair are retried that slowly.
     pub fn is_slow(self) -> bool {
         matches!(self, Denied | Misconfigured | MaximumLowered)
     }
@@ -188,7 +189,8 @@ pub fn swarm(random: &mut Rng, until: u64) -> Vec<Fault> {
             }
         }
     }
-    // A crash on the way of another identity through the chain, which chance alone would hardly hit.
+    // A crash on the way of another identity through the chain, which
+    // chance alone would hardly hit.
     let changes: Vec<u64> = faults
         .iter()
         .filter(|fault| fault.kind == IdentityChange)
@@ -203,7 +205,8 @@ pub fn swarm(random: &mut Rng, until: u64) -> Vec<Fault> {
             ));
         }
     }
-    // Without a Date the life is counted by our wall clock, so no run may both want that and move the clock.
+    // Without a Date the life is counted by our wall clock, so no run may both want that and move
+    // the clock.
     let moves = faults
         .iter()
         .any(|fault| matches!(fault.kind, WallStep | Pause));

@@ -1,4 +1,5 @@
-//! The kubelet as the agent sees it: a token that is replaced at 80 % of its life or after a day, or is not.
+//! The kubelet as the agent sees it: a token that is replaced at 80 % of its life or after a day,
+//! or is not.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -35,7 +36,8 @@ impl Kubelet {
         }
     }
 
-    /// When the kubelet means to rotate.
+    /// When the kubelet means to rotate
+    /// (<https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/token/token_manager.go>).
     pub fn next(&self) -> u64 {
         self.issued + (self.life * 4 / 5).min(DAY)
     }
@@ -50,8 +52,8 @@ impl Kubelet {
         self.begins = t + ahead;
     }
 
-    /// A content as the agent knows it: its identity is read off a token, as in production. Every other time, the
-    /// same audiences stand in another order.
+    /// A content as the agent knows it: its identity is read off a token, as in production. Every
+    /// other time, the same audiences are in another order.
     pub fn content(&self, generation: u64) -> Content {
         let audiences = if generation.is_multiple_of(2) {
             r#"["a","b"]"#
@@ -71,7 +73,7 @@ impl Kubelet {
         }
     }
 
-    /// Whom a content names, as a number.
+    /// The identity that a content names, as a number.
     pub fn identity_of(&self, generation: u64) -> u64 {
         self.since
             .iter()

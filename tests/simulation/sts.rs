@@ -1,12 +1,15 @@
-//! STS as its callers see it: latency, failures by class, and credentials that say where they come from.
+//! STS as its callers see it: latency, failures by class, and credentials that
+//! say where they come from.
 //!
-//! A key id is `ASIA`, the hop, and the number of the issue, so that the oracle knows the truth of each.
+//! A key id is `ASIA`, the hop, and the number of the issue, so that the
+//! checks know the truth of each.
 
 use fastrand::Rng;
 
 use stsidecar::assume::{Reply, ReplyDetails};
 use stsidecar::credentials::{Credentials, Secret};
-use stsidecar::failure::{Class, Failure};
+use stsidecar::failure::{Class, Code, Failure, FileFault, OwnCode};
+use stsidecar::material::Form;
 use stsidecar::session::Call;
 use stsidecar::time::Wall;
 
@@ -19,7 +22,7 @@ pub const EXCHANGES: usize = 5;
 
 /// What STS knows of one session that it issued.
 #[derive(Clone, Copy, Debug)]
-pub struct Issued {
+pub struct IssuedSession {
     pub hop: usize,
     /// The session that signed for it.
     pub parent: Option<usize>,
@@ -32,18 +35,19 @@ pub struct Issued {
 
 #[derive(Debug)]
 pub struct Sts {
-    pub issued: Vec<Issued>,
+    pub issued: Vec<IssuedSession>,
     /// Sessions before this number sign nothing any more.
     pub revoked: usize,
-    /// The role's maximum session duration in seconds, when nobody lowered it.
+    /// The role's maximum session duration in seconds, before any fault lowers it.
     pub maximum: u32,
-    /// What this server makes of a session above the maximum: AWS's own refusal, or one in other words.
+    /// What this server makes of a session above the maximum: AWS's own
+    /// refusal, or one in other words.
     pub refusal: Class,
     /// How often each kind of fault made a difference.
     pub hits: [u64; KINDS],
 }
 
-pub struct Answer {
+pub struct StsAnswer {
     /// In milliseconds.
     pub latency: u64,
     pub outcome: Result<Reply, Failure>,
@@ -81,7 +85,7 @@ impl Sts {
         kubelet: &Kubelet,
         active: &[Fault],
         random: &mut Rng,
-    ) -> Answer {
+    ) -> StsAnswer {
         let slow = self.active(active, Kind::SlowSts, |_| true);
         let latency = if slow {
             random.u64(200..2900)
@@ -89,14 +93,17 @@ impl Sts {
             random.u64(15..150)
         };
         if call.hop == 0 && self.active(active, Kind::TokenMissing, |_| true) {
-            let failure = Failure::local(Class::Token, "TokenFileMissing", String::new());
-            return Answer {
+            let failure = Failure::local(
+                OwnCode::File(Form::Token, FileFault::Missing),
+                String::new(),
+            );
+            return StsAnswer {
                 latency: random.u64(0..2),
                 outcome: Err(failure),
             };
         }
         if self.active(active, Kind::BlackHole, |_| true) {
-            return Answer {
+            return StsAnswer {
                 latency: 3000,
                 outcome: Err(failure(Class::Transient)),
             };
@@ -105,7 +112,7 @@ impl Sts {
             Some(class) => Err(failure(class)),
             None => Ok(self.issue(call, now, kubelet.identity, latency, active, random)),
         };
-        Answer { latency, outcome }
+        StsAnswer { latency, outcome }
     }
 
     fn active(
@@ -159,6 +166,8 @@ impl Sts {
         }
         let asked = call.duration.seconds();
         let lowered = asked > 3600 && self.active(active, Kind::MaximumLowered, |_| true);
+        // A session that a session signed for lasts an hour at most
+        // (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
         let chained = call.hop > 0 && u64::from(asked) * 1000 > HOUR;
         (lowered || chained || asked > self.maximum).then_some(self.refusal)
     }
@@ -173,7 +182,8 @@ impl Sts {
         let misfit = active
             .iter()
             .any(|fault| fault.kind == Kind::Misconfigured && fault.amount > 0.5);
-        // An overloaded STS mixes 503 and throttling, each the rarer of the two in the other's fault.
+        // An overloaded STS mixes 503 and throttling, each the rarer of the
+        // two in the other's fault.
         let table = [
             (Kind::Outage, Class::Transient, true),
             (Kind::HopOutage, Class::Transient, true),
@@ -193,12 +203,7 @@ impl Sts {
             ),
         ];
         for (kind, class, concerned) in table {
-            let applies = |fault: &Fault| match kind {
-                Kind::HopOutage => (fault.amount * EXCHANGES as f64) as usize == hop,
-                Kind::Throttling => busy <= fault.amount,
-                _ => true,
-            };
-            if concerned && self.active(active, kind, applies) {
+            if concerned && self.active(active, kind, |fault| reaches(fault, hop, busy)) {
                 return Some(class);
             }
         }
@@ -228,14 +233,15 @@ impl Sts {
             .map(|parent| serial(&parent.access_key_id));
         let identity = parent.map_or(identity, |parent| self.issued[parent].identity);
         let number = self.issued.len();
-        self.issued.push(Issued {
+        self.issued.push(IssuedSession {
             hop: call.hop,
             parent,
             at,
             identity,
             expiration,
         });
-        // Without a Date our wall clock has to do: the run keeps to what that can be expected to do.
+        // Without a Date our wall clock has to do: the run keeps to what
+        // that can be expected to do.
         let dateless = now.disagreement() < 4000 && self.active(active, Kind::NoDate, |_| true);
         let date = Wall::from_unix_seconds(now.server_seconds(random.u64(at..=now.t + latency)));
         let credentials = Credentials {
@@ -253,10 +259,22 @@ impl Sts {
     }
 }
 
+/// Whether a fault makes a difference to a call of this hop.
+fn reaches(fault: &Fault, hop: usize, busy: f64) -> bool {
+    match fault.kind {
+        Kind::HopOutage => (fault.amount * EXCHANGES as f64) as usize == hop,
+        Kind::Throttling => busy <= fault.amount,
+        _ => true,
+    }
+}
+
 pub fn failure(class: Class) -> Failure {
     Failure {
         class,
-        code: class.reason().to_owned(),
+        code: Code::Sts {
+            text: class.reason().to_owned(),
+            cause: None,
+        },
         message: String::new(),
         request_id: None,
         sent: true,

@@ -1,4 +1,5 @@
-//! An identity pool: what is sent, what an answer and a refusal become, and how often the identity is asked for.
+//! An identity pool: what is sent, what an answer and a refusal become, and how often the identity
+//! is asked for.
 
 use std::path::PathBuf;
 
@@ -21,7 +22,7 @@ fn client(pool: &FakeSts) -> Client {
 
 fn client_at(pool: &str) -> Client {
     let endpoint = |url: &str| Some(Endpoint::parse(url, false).expect("an endpoint"));
-    // The STS is another one, where nobody listens.
+    // The STS is another one, at a closed port.
     let settings = Settings {
         endpoint: endpoint("http://127.0.0.1:1"),
         cognito_endpoint: endpoint(pool),
@@ -198,13 +199,13 @@ async fn refusals_and_odd_answers_have_the_class_of_their_cause() {
         )
         .await;
         let failure = refused.expect_err(code);
-        assert_eq!((failure.class, failure.code.as_str()), (class, code));
+        assert_eq!((failure.class, &*failure.code.text()), (class, code));
         assert!(!format!("{failure:?}").contains(token.expose()));
     }
 }
 
 #[tokio::test]
-async fn what_stands_in_front_of_the_pool_is_heard_too() {
+async fn a_server_in_front_of_the_pool_is_quoted_too() {
     let page = "<html><head><title>403 Forbidden</title></head><body><h1>blocked by policy 7</h1></body></html>";
     let token = token();
     let echo = token.expose();
@@ -252,7 +253,7 @@ async fn what_stands_in_front_of_the_pool_is_heard_too() {
             .await
             .expect_err("a refusal");
         assert_eq!(
-            (failure.code.as_str(), failure.message.as_str()),
+            (&*failure.code.text(), failure.message.as_str()),
             (code, says)
         );
     }
@@ -271,11 +272,15 @@ async fn credentials_without_their_parts_are_refused_and_a_deleted_identity_is_m
     let ask = || request(Step::Cognito(step()), Proof::Token(token()));
     let failure = exchange(&client, ask()).await.expect_err("no credentials");
     assert_eq!(
-        (failure.class, failure.code.as_str()),
+        (failure.class, &*failure.code.text()),
         (Class::BadReply, "InvalidReply")
     );
     assert_eq!(
-        exchange(&client, ask()).await.expect_err("gone").code,
+        exchange(&client, ask())
+            .await
+            .expect_err("gone")
+            .code
+            .text(),
         "ResourceNotFoundException"
     );
     assert!(exchange(&client, ask()).await.is_ok());
@@ -294,10 +299,10 @@ async fn an_answer_without_identity_is_refused_and_not_remembered() {
         let ask = || request(Step::Cognito(step()), Proof::Token(token()));
         let failure = exchange(&client, ask()).await.expect_err("no identity");
         assert_eq!(
-            (failure.class, failure.code.as_str()),
+            (failure.class, &*failure.code.text()),
             (Class::BadReply, "InvalidReply")
         );
-        assert_eq!(pool.calls().len(), 1, "nothing is asked for nobody");
+        assert_eq!(pool.calls().len(), 1, "no credentials are asked for");
         exchange(&client, ask()).await.expect("a reply");
     }
 }

@@ -25,7 +25,7 @@ async fn an_expired_token_is_refused_by_the_servers_clock() {
         .await
         .expect_err("expired an hour ago");
     assert_eq!(
-        (failure.class, failure.code.as_str()),
+        (failure.class, &*failure.code.text()),
         (Class::Token, "ExpiredTokenException")
     );
     sts.set_clock_offset(-5400);
@@ -68,7 +68,7 @@ async fn a_duration_beyond_the_role_or_the_chain_is_refused_with_the_text_of_sts
         .await
         .expect_err("more than the role allows");
     assert_eq!(
-        (failure.class, failure.code.as_str()),
+        (failure.class, &*failure.code.text()),
         (Class::DurationTooLong, "ValidationError")
     );
     let parent = exchange(&client, entry(2))

@@ -1,8 +1,9 @@
 //! The real STS client against a fake STS on the wire, all on loopback.
 //!
-//! `parameters`: what is sent. `outcomes`: what each answer, and each missing answer, becomes. `secrets`: what
-//! no failure may show. `documents`: what a refusal says. `tls`: certificates, hosts and proxies; `tls_faults`: what is
-//! said of those that fail. `honesty`: that the fake judges as STS does.
+//! `parameters`, `hops`: what is sent. `outcomes`: what each answer becomes; `unanswered`: what a
+//! missing one becomes, and when. `roles`: for which role. `secrets`, `echoes`: what no failure may
+//! show. `documents`: what a refusal says. `tls`: certificates and hosts; `tls_faults`: the words
+//! for those that fail; `proxies`. `honesty`: that the fake judges as STS does.
 
 #[path = "../support/certificates.rs"]
 mod certificates;
@@ -12,13 +13,18 @@ mod support;
 #[cfg(feature = "cognito")]
 mod cognito;
 mod documents;
+mod echoes;
 mod honesty;
+mod hops;
 mod outcomes;
 mod parameters;
+mod proxies;
+mod roles;
 mod secrets;
 mod sources;
 mod tls;
 mod tls_faults;
+mod unanswered;
 
 use std::io;
 use std::path::Path;

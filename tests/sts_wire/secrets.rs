@@ -148,7 +148,7 @@ async fn an_attempt_that_never_left_shows_no_secret_either() {
         )
         .await;
         assert_hidden(
-            &format!("{:?}", failure.expect_err("nobody listens")),
+            &format!("{:?}", failure.expect_err("a closed port")),
             &[&jwt],
             &url,
         );

@@ -1,4 +1,5 @@
-//! What becomes of answers to calls with long-term keys; what each source sends is in `tests/fixtures/sources`.
+//! What becomes of answers to calls with long-term keys; what each source sends is in
+//! `tests/fixtures/sources`.
 
 use std::path::PathBuf;
 
@@ -40,7 +41,7 @@ async fn every_source_refuses_another_role_and_says_who_was_meant() {
         .await
         .expect_err("another role");
     assert_eq!(
-        (failure.class, failure.code.as_str()),
+        (failure.class, &*failure.code.text()),
         (Class::Role, "RoleMismatch")
     );
 }
@@ -87,7 +88,7 @@ async fn a_key_that_sts_does_not_know_is_the_sources_fault() {
         .await
         .expect_err("an unknown key");
     assert_eq!(
-        (failure.class, failure.code.as_str()),
+        (failure.class, &*failure.code.text()),
         (Class::Source, "InvalidClientTokenId")
     );
     assert!(!format!("{failure:?}").contains("canary"));
@@ -102,7 +103,7 @@ async fn a_wrong_secret_is_the_sources_fault_and_is_not_shown() {
         .await
         .expect_err("a wrong secret");
     assert_eq!(
-        (failure.class, failure.code.as_str()),
+        (failure.class, &*failure.code.text()),
         (Class::Source, "SignatureDoesNotMatch")
     );
     assert!(!format!("{failure:?}").contains("canary"));

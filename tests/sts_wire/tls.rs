@@ -1,4 +1,4 @@
-//! Certificates, hosts and proxies: a token goes to the right server or stays here.
+//! Certificates and hosts: a token goes to the right server or stays here.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,9 +10,8 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use stsidecar::failure::{Class, Failure};
-use stsidecar::role::Region;
-use stsidecar::sts::{Client, ConnectorError, Error, Proxy, Settings};
+use stsidecar::failure::Failure;
+use stsidecar::sts::{Client, ConnectorError, Error, Settings};
 
 use super::certificates;
 use super::{enter, now, settings};
@@ -21,16 +20,16 @@ use super::{enter, now, settings};
 #[derive(Default)]
 pub(super) struct Heard {
     /// The first line before TLS, of a client that takes us for its proxy.
-    connect: String,
+    pub(super) connect: String,
     /// Everything that came decrypted.
     pub(super) plain: String,
 }
 
 /// How long a server thinks before it answers CONNECT, and before it begins the handshake.
 #[derive(Clone, Copy, Default)]
-struct Slowness {
-    tunnel: Duration,
-    handshake: Duration,
+pub(super) struct Slowness {
+    pub(super) tunnel: Duration,
+    pub(super) handshake: Duration,
 }
 
 /// Serves one connection with this certificate; `answer` goes into `Credentials`' place.
@@ -44,7 +43,7 @@ impl TlsServer {
         Self::start_slowly(certificate, behind_connect, assumed, Slowness::default())
     }
 
-    fn start_slowly(
+    pub(super) fn start_slowly(
         certificate: &str,
         behind_connect: bool,
         assumed: &'static str,
@@ -85,7 +84,7 @@ impl TlsServer {
                 String::new()
             };
             std::thread::sleep(slowness.handshake);
-            let session = ServerConnection::new(Arc::new(config)).expect("a sound configuration");
+            let session = ServerConnection::new(Arc::new(config)).expect("a valid configuration");
             Heard {
                 connect,
                 plain: converse(StreamOwned::new(session, stream), assumed),
@@ -135,7 +134,7 @@ fn converse(mut stream: StreamOwned<ServerConnection, TcpStream>, assumed: &str)
         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
         xml.len()
     );
-    // After a failed handshake nobody listens any more.
+    // After a failed handshake the connection is closed.
     let _ = stream
         .write_all(format!("{head}{xml}").as_bytes())
         .and_then(|()| stream.flush());
@@ -201,204 +200,8 @@ async fn a_byte_order_mark_or_blanks_in_the_bundle_lose_no_certificate() {
     }
 }
 
-fn through(proxy: &TlsServer) -> Proxy {
-    let url = format!("http://user:secret@127.0.0.1:{}", proxy.port)
-        .parse()
-        .expect("a URL");
-    Proxy {
-        url,
-        no_proxy: String::new(),
-    }
-}
-
-#[tokio::test]
-async fn aws_is_reached_through_a_proxy_that_sees_no_plain_text() {
-    for (assumed, outcome) in [
-        (ASSUMED, None),
-        ("", Some((Class::BadReply, "InvalidReply"))),
-    ] {
-        let server = TlsServer::start("server.pem", true, assumed);
-        let result = enter(&Client::new(&behind(through(&server)), now).expect("a client")).await;
-        let failed = result.err().map(|failure| (failure.class, failure.code));
-        assert_eq!(
-            failed,
-            outcome.map(|(class, code)| (class, code.to_owned())),
-            "AWS always names the role"
-        );
-        let heard = server.heard();
-        assert_eq!(
-            heard.connect,
-            "CONNECT sts.eu-central-1.amazonaws.com:443 HTTP/1.1"
-        );
-        assert!(
-            heard
-                .plain
-                .to_lowercase()
-                .contains("host: sts.eu-central-1.amazonaws.com"),
-            "{}",
-            heard.plain
-        );
-    }
-}
-
-fn behind(proxy: Proxy) -> Settings {
-    Settings {
-        region: Region::parse("eu-central-1").ok(),
-        ca_bundle: Some(certificates::file("ca.pem")),
-        proxy: Some(proxy),
-        ..Settings::default()
-    }
-}
-
-#[tokio::test]
-async fn a_slow_tunnel_and_a_slow_handshake_have_the_whole_attempt() {
-    let slow = Duration::from_millis(1300);
-    for slowness in [
-        Slowness {
-            tunnel: slow,
-            ..Slowness::default()
-        },
-        Slowness {
-            handshake: slow,
-            ..Slowness::default()
-        },
-        Slowness {
-            tunnel: slow / 2,
-            handshake: slow / 2,
-        },
-    ] {
-        let server = TlsServer::start_slowly("server.pem", true, ASSUMED, slowness);
-        let client = Client::new(&behind(through(&server)), now).expect("a client");
-        enter(&client).await.expect("1.3 s of 3 s");
-        server.heard();
-    }
-}
-
-#[tokio::test]
-async fn a_tunnel_and_a_handshake_that_never_come_end_with_the_attempt_and_are_told_apart() {
-    let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let address = silent.local_addr().expect("an address");
-    let url = format!("http://{address}").parse().expect("a URL");
-    let tunnel = behind(Proxy {
-        url,
-        no_proxy: String::new(),
-    });
-    let handshake = trusting(&format!("https://{address}"), "ca.pem");
-    for (settings, what) in [(tunnel, "proxy"), (handshake, "TLS")] {
-        let failure = enter(&Client::new(&settings, now).expect("a client"))
-            .await
-            .expect_err("silence");
-        assert_eq!(
-            (failure.class, failure.code.as_str()),
-            (Class::Transient, "ConnectTimeout"),
-            "{failure:?}"
-        );
-        for part in [what, "within 3s", "sts-timeout"] {
-            assert!(
-                failure.message.contains(part),
-                "{part}: {}",
-                failure.message
-            );
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_the_proxy_does_is_not_said_of_sts() {
-    let closed = TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("a port");
-    let url = format!("http://user:canary@{closed}")
-        .parse()
-        .expect("a URL");
-    let client = Client::new(
-        &behind(Proxy {
-            url,
-            no_proxy: String::new(),
-        }),
-        now,
-    )
-    .expect("a client");
-    let failure = enter(&client).await.expect_err("nobody listens");
-    assert_eq!(failure.code, "ConnectionRefused", "{failure:?}");
-    assert!(
-        failure.message.contains(&format!("proxy {closed}")),
-        "{}",
-        failure.message
-    );
-    assert!(!format!("{failure:?}").contains("canary"), "{failure:?}");
-}
-
-#[tokio::test]
-async fn loopback_and_no_proxy_hosts_go_past_the_proxy() {
-    let proxy = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    proxy
-        .set_nonblocking(true)
-        .expect("a listener can be set non-blocking");
-    let url = format!("http://{}", proxy.local_addr().expect("an address"))
-        .parse()
-        .expect("a URL");
-    let proxy_settings = Some(Proxy {
-        url,
-        no_proxy: "0.0.0.0".to_owned(),
-    });
-    let server = TlsServer::start("server.pem", false, ASSUMED);
-    let loopback = trusting(&format!("https://127.0.0.1:{}", server.port), "ca.pem");
-    let loopback = Settings {
-        proxy: proxy_settings.clone(),
-        ..loopback
-    };
-    enter(&Client::new(&loopback, now).expect("a client"))
-        .await
-        .expect("a reply");
-    server.heard();
-    let named = Settings {
-        proxy: proxy_settings,
-        ..trusting("https://0.0.0.0:1", "ca.pem")
-    };
-    let failure = enter(&Client::new(&named, now).expect("a client"))
-        .await
-        .expect_err("nobody listens");
-    assert_eq!(failure.code, "ConnectionRefused", "{failure:?}");
-    assert!(proxy.accept().is_err(), "the proxy was used");
-}
-
-#[tokio::test]
-async fn a_proxy_that_refuses_is_a_failure_to_connect() {
-    let proxy = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let url = format!("http://{}", proxy.local_addr().expect("an address"))
-        .parse()
-        .expect("a URL");
-    let server = std::thread::spawn(move || {
-        let (mut stream, _) = proxy.accept().expect("a client");
-        let mut head = [0; 1024];
-        let read = stream.read(&mut head).expect("a request");
-        stream
-            .write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-            .expect("the client waits");
-        String::from_utf8_lossy(&head[..read]).into_owned()
-    });
-    let proxy = Some(Proxy {
-        url,
-        no_proxy: String::new(),
-    });
-    let settings = Settings {
-        proxy,
-        ..trusting("https://sts.example.invalid", "ca.pem")
-    };
-    let failure = enter(&Client::new(&settings, now).expect("a client"))
-        .await
-        .expect_err("refused");
-    assert_eq!(
-        (failure.class, failure.code.as_str()),
-        (Class::Transient, "Unreachable"),
-        "{failure:?}"
-    );
-    assert!(!server.join().expect("no panic").contains("eyJ"));
-}
-
 #[test]
-fn a_bundle_that_cannot_be_trusted_is_told_at_start() {
+fn a_bundle_that_cannot_be_trusted_is_an_error_at_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("ca.pem");
     let try_bundle = |content: &[u8]| {
@@ -418,7 +221,7 @@ fn a_bundle_that_cannot_be_trusted_is_told_at_start() {
     let broken =
         "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
     let cut = &good[..good.len() / 2];
-    for (content, told) in [
+    for (content, wrong) in [
         ("", "holds no PEM certificate"),
         ("just text", "holds no PEM certificate"),
         (key.as_str(), "holds no PEM certificate"),
@@ -426,8 +229,8 @@ fn a_bundle_that_cannot_be_trusted_is_told_at_start() {
         (&format!("{good}{broken}"), "PEM block 2"),
         (cut, "PEM block 1"),
     ] {
-        let error = try_bundle(content.as_bytes()).expect_err(told);
-        assert!(error.contains(told) && error.contains("ca.pem"), "{error}");
+        let error = try_bundle(content.as_bytes()).expect_err(wrong);
+        assert!(error.contains(wrong) && error.contains("ca.pem"), "{error}");
     }
     try_bundle(format!("# a comment\n{good}\n{good}").as_bytes()).expect("a bundle with a comment");
     let missing = Settings {

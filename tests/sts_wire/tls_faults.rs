@@ -27,7 +27,7 @@ fn is_plain(text: &str) -> bool {
     !text.split(|c: char| !c.is_alphanumeric()).any(is_a_name)
 }
 
-fn assert_told(failure: &Failure, parts: &[&str]) {
+fn assert_says(failure: &Failure, parts: &[&str]) {
     assert_eq!(failure.class, Class::Transient, "{failure:?}");
     assert!(is_plain(&failure.message), "{}", failure.message);
     for part in parts {
@@ -41,8 +41,8 @@ fn assert_told(failure: &Failure, parts: &[&str]) {
 }
 
 #[tokio::test]
-async fn each_fault_of_a_certificate_is_told_with_its_fix_and_gets_no_byte_of_the_token() {
-    for (certificate, bundle, told, fix) in [
+async fn each_fault_of_a_certificate_has_its_words_and_its_fix_and_gets_no_byte_of_the_token() {
+    for (certificate, bundle, words, fix) in [
         (
             "server.pem",
             "other-ca.pem",
@@ -100,7 +100,7 @@ async fn each_fault_of_a_certificate_is_told_with_its_fix_and_gets_no_byte_of_th
         ),
     ] {
         let (failure, heard) = refused(certificate, bundle).await;
-        assert_told(&failure, told);
+        assert_says(&failure, words);
         assert!(
             failure.message.contains("127.0.0.1:"),
             "{}",
@@ -153,7 +153,7 @@ async fn whoever_has_the_certificate_without_its_key_gets_nothing() {
     let failure = enter(&Client::new(&settings, now).expect("a client"))
         .await
         .expect_err("another key");
-    assert_told(&failure, &["signature"]);
+    assert_says(&failure, &["signature"]);
     assert_eq!(server.heard().plain, "");
 }
 
@@ -185,7 +185,7 @@ async fn a_demand_for_a_client_certificate_is_told_as_one() {
     let failure = enter(&Client::new(&settings, now).expect("a client"))
         .await
         .expect_err("no client certificate");
-    assert_told(&failure, &["client certificate"]);
+    assert_says(&failure, &["client certificate"]);
     assert!(
         failure.hint().contains("client certificate"),
         "{}",
@@ -232,7 +232,7 @@ fn alert(description: u8) -> Vec<u8> {
 
 #[tokio::test]
 async fn what_a_server_answers_instead_of_a_handshake_is_told_with_its_fix() {
-    for (answer, told) in [
+    for (answer, words) in [
         (
             b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec(),
             "does not speak TLS",
@@ -247,13 +247,13 @@ async fn what_a_server_answers_instead_of_a_handshake_is_told_with_its_fix() {
         (alert(80), "alert 80"),
         (vec![0x16, 3, 3, 0, 4, 0xff, 0, 0, 0], "TLS"),
     ] {
-        assert_told(&answered_with("https", answer).await, &[told]);
+        assert_says(&answered_with("https", answer).await, &[words]);
     }
 }
 
 #[tokio::test]
 async fn tls_on_a_port_that_is_asked_in_plain_text_is_told_as_such() {
     let failure = answered_with("http", alert(50)).await;
-    assert_told(&failure, &["https://"]);
+    assert_says(&failure, &["https://"]);
     assert!(failure.hint().contains("https://"), "{}", failure.hint());
 }

@@ -1,7 +1,9 @@
-//! The real binary as a child process: started on free loopback ports, watched through its log, always reaped.
+//! The real binary as a child process: started on free loopback ports, watched through its log,
+//! always reaped.
 //!
-//! Every agent runs with `RUST_LOG=trace`, and whatever it wrote is searched for secrets when it ends. The
-//! environment variable `STSIDECAR_BIN` names another binary than the one built with the tests.
+//! Every agent runs with `RUST_LOG=trace`, and whatever it wrote is searched for secrets when it
+//! ends. The environment variable `STSIDECAR_BIN` names another binary than the one built with the
+//! tests.
 
 mod log;
 
@@ -130,8 +132,8 @@ impl Launch {
         self.spawned(self.run_command().stderr(log))
     }
 
-    /// Starts it by this command, which takes the program's arguments behind its own, and waits until both ports are
-    /// open.
+    /// Starts it by this command, which takes the program's arguments behind its own, and waits
+    /// until both ports are open.
     pub fn start_by(&self, command: Command) -> Agent {
         self.spawn_by(command).opened()
     }
@@ -377,7 +379,7 @@ impl Drop for Agent {
     }
 }
 
-/// A port that nobody uses now.
+/// A port that is free now.
 pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("bound").port()

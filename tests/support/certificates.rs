@@ -12,15 +12,16 @@ use tempfile::TempDir;
 
 static FOLDER: OnceLock<TempDir> = OnceLock::new();
 
-/// A file of the set: `ca.pem` signed the others, except `other-ca.pem` and what that signed; `server.key` belongs to
-/// all of them.
+/// A file of the set: `ca.pem` signed the others, except `other-ca.pem` and what that signed;
+/// `server.key` belongs to all of them.
 ///
-/// `server.pem` is for 127.0.0.1, localhost, an endpoint of AWS and the injector's Service; so is `other-server.pem`,
-/// which `other-ca.pem` signed. Like `server.pem` but for one thing are `elsewhere.pem` (for another host),
-/// `expired.pem` (until 2021), `future.pem` (from 2119 on) and `client-only.pem` (not for servers). Signed by themselves
-/// are `self-signed-ca.pem` (with CA:TRUE, as `openssl req -x509` makes them), `self-signed-leaf.pem` (without), and
-/// with CA:TRUE `self-signed-elsewhere.pem` and `self-signed-expired.pem`; `self-signed-again.pem` is like the first
-/// of them, of the same name and key.
+/// `server.pem` is for 127.0.0.1, localhost, an endpoint of AWS and the injector's Service; so is
+/// `other-server.pem`, which `other-ca.pem` signed. Like `server.pem` but for one thing are
+/// `elsewhere.pem` (for another host), `expired.pem` (until 2021), `future.pem` (from 2119 on) and
+/// `client-only.pem` (not for servers). Signed by themselves are `self-signed-ca.pem` (with
+/// CA:TRUE, as `openssl req -x509` makes them), `self-signed-leaf.pem` (without), and with CA:TRUE
+/// `self-signed-elsewhere.pem` and `self-signed-expired.pem`; `self-signed-again.pem` is like the
+/// first of them, of the same name and key.
 pub(crate) fn file(name: &str) -> PathBuf {
     FOLDER.get_or_init(make).path().join(name)
 }

@@ -1,7 +1,8 @@
-//! A small HTTP/1.1 client that keeps its connection and shows exactly what came, as an SDK's would.
+//! A small HTTP/1.1 client that keeps its connection and shows exactly what came, as an SDK's
+//! would.
 //!
-//! It sends a request only when the answer before has been read whole. A connection that ends within an
-//! answer is an error, never a short body.
+//! It sends a request only when the answer before has been read whole. A connection that ends
+//! within an answer is an error, never a short body.
 
 use std::io::{self, BufRead, BufReader, Error, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};

@@ -1,9 +1,10 @@
 //! A fake STS on the wire: HTTP/1.1 on loopback, the Query protocol in, STS's XML out.
 //!
-//! It runs on its own thread with its own runtime, so tests with and without a runtime use it alike, and it
-//! stops when dropped: connections are cut and the port refuses. Unscripted, it judges a call as STS would:
-//! the request by the service model, then token, assertion or signature, then the rules of chains. It takes every
-//! operation that gives credentials, and an identity pool's two. What it issues describes itself: [`Issued`].
+//! It runs on its own thread with its own runtime, so tests with and without a runtime use it
+//! alike, and it stops when dropped: connections are cut and the port refuses. Unscripted, it
+//! judges a call as STS would: the request by the service model, then token, assertion or
+//! signature, then the rules of chains. It takes every operation that gives credentials, and an
+//! identity pool's two. What it issues describes itself: [`Issued`].
 
 mod answer;
 mod body;
@@ -270,7 +271,8 @@ impl FakeSts {
         self.state().max_session_duration = seconds;
     }
 
-    /// How sessions of more than `seconds` are refused, by a server that has words of its own for it.
+    /// How sessions of more than `seconds` are refused, by a server that has words of its own for
+    /// it.
     pub fn set_beyond(&self, seconds: u64, refusal: Behaviour) {
         self.state().beyond = Some((seconds, refusal));
     }

@@ -40,13 +40,14 @@ impl FullPipe {
         self.writer.try_clone().expect("a descriptor").into()
     }
 
-    /// Makes writes fail instead of wait, as another process that shares the stderr may do at any time.
+    /// Makes writes fail instead of wait, as another process that shares the stderr may do at any
+    /// time.
     pub fn set_nonblocking(&self) {
         let flags = fcntl_getfl(&self.writer).expect("flags");
         fcntl_setfl(&self.writer, flags | OFlags::NONBLOCK).expect("ours");
     }
 
-    /// Whether somebody did so.
+    /// Whether that was done.
     pub fn is_nonblocking(&self) -> bool {
         fcntl_getfl(&self.writer)
             .expect("flags")

@@ -1,6 +1,7 @@
 //! A SAML identity provider for tests: signs assertions for AWS, good ones and any kind of bad one.
 //!
-//! What it writes is in canonical form (exclusive XML canonicalization), so that the signed text is the text.
+//! What it writes is in canonical form (exclusive XML canonicalization), so that the signed text is
+//! the text.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,7 +1,7 @@
 //! The program as another user, wherever the checkout and the build are.
 //!
-//! A folder above either may be closed to others (a home, `mktemp -d`), and so may `TMPDIR` be. What another user runs
-//! and reads is put where everybody may go.
+//! A folder above either may be closed to others (a home, `mktemp -d`), and so may `TMPDIR` be.
+//! What another user runs and reads is put where everybody may go.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -38,7 +38,8 @@ fn is_open(place: &Path) -> bool {
     place.is_absolute() && place.ancestors().all(may_enter) && may_start
 }
 
-/// A command that runs a copy of `program`, made in `directory`, as `uid`; nothing where only root could.
+/// A command that runs a copy of `program`, made in `directory`, as `uid`; nothing where only root
+/// could.
 ///
 /// With `ALL_TIERS=1` that is a failure.
 pub fn command(program: &Path, directory: &Path, uid: u32) -> Option<Command> {
@@ -48,8 +49,8 @@ pub fn command(program: &Path, directory: &Path, uid: u32) -> Option<Command> {
         return None;
     }
     let copy: PathBuf = directory.join("program-of-another-user");
-    // Copied by a process of its own: a descriptor open for writing here would be inherited by what other threads
-    // start, and the copy be "text file busy".
+    // Copied by a process of its own: a descriptor open for writing here would be inherited by what
+    // other threads start, and the copy be "text file busy".
     let copied = Command::new("cp").arg(program).arg(&copy).status();
     assert!(
         copied.is_ok_and(|status| status.success()),

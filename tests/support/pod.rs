@@ -1,4 +1,5 @@
-//! The program in something like a pod: a token volume, a place for clients' tokens, variables and nothing else.
+//! The program in something like a pod: a token volume, a place for clients' tokens, variables and
+//! nothing else.
 
 #![allow(dead_code, reason = "each test crate uses its part")]
 
@@ -78,8 +79,8 @@ impl Pod {
         command
     }
 
-    /// The program as uid 65534, with a token file that is closed to it; nothing where that takes more rights than
-    /// there are.
+    /// The program as uid 65534, with a token file that is closed to it; nothing where that takes
+    /// more rights than there are.
     pub(crate) fn locked_out(&self, arguments: &[&str]) -> Option<Command> {
         let program = Path::new(env!("CARGO_BIN_EXE_stsidecar"));
         let other = other_user::command(program, self.directory.path(), 65_534)?;
@@ -115,7 +116,8 @@ impl Pod {
     }
 }
 
-/// A loopback address that nobody listens on: it is this test's own, so nobody takes its port meanwhile.
+/// A loopback address without a listener: it is this test's own, so no other takes its port
+/// meanwhile.
 pub(crate) fn free_address(host: &str) -> String {
     let listener = TcpListener::bind((host, 0)).expect("a free port");
     listener

@@ -1,4 +1,5 @@
-//! Looks for secrets where none may be: in every encoding in which a program could have written them.
+//! Looks for secrets where none may be: in every encoding in which a program could have written
+//! them.
 
 use std::collections::HashSet;
 
@@ -46,14 +47,14 @@ pub fn url_encoded(text: &str) -> String {
     text.bytes().map(encoded).collect::<Vec<_>>().concat()
 }
 
-/// Panics when any part of any of these secrets stands in `shown`.
+/// Panics when any part of any of these secrets is in `shown`.
 pub fn assert_hidden<'s>(shown: &str, secrets: impl IntoIterator<Item = &'s str>, context: &str) {
     if let Some(part) = leak(shown, secrets) {
         panic!("{context}: {part} of a secret in {shown}");
     }
 }
 
-/// The first part of any of these secrets that stands in `shown`, in whatever form.
+/// The first part of any of these secrets that is in `shown`, in whatever form.
 fn leak<'s>(shown: &str, secrets: impl IntoIterator<Item = &'s str>) -> Option<String> {
     let parts: HashSet<&[u8]> = shown.as_bytes().windows(WINDOW).collect();
     secrets.into_iter().find_map(|secret| {

@@ -1,6 +1,7 @@
 //! TLS in front of a fake STS, with a certificate that can be replaced while it runs.
 //!
-//! It passes bytes on and reads none of them. Connections that are open keep the certificate they began with.
+//! It passes bytes on and reads none of them. Connections that are open keep the certificate they
+//! began with.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,9 @@
-//! The kubelet's way of writing a projected volume, re-enacted step by step (its `atomic_writer.go`).
+//! The kubelet's way of writing a projected volume, re-enacted step by step (its
+//! `atomic_writer.go`).
 //!
-//! A new time-stamped directory, the files in it, a link for each visible name, a link `..data_tmp`, its
-//! renaming over `..data`, and the removal of the old directory. Content that is as before is not written.
+//! A new time-stamped directory, the files in it, a link for each visible name, a link
+//! `..data_tmp`, its renaming over `..data`, and the removal of the old directory. Content that is
+//! as before is not written.
 
 #![allow(dead_code, reason = "each test crate uses its part")]
 
@@ -69,7 +71,7 @@ impl TokenVolume {
                 symlink(Path::new("..data").join(name), self.path(name)).expect("a free name");
             }
         }
-        symlink(&stamped, self.root.join("..data_tmp")).expect("nobody else writes here");
+        symlink(&stamped, self.root.join("..data_tmp")).expect("only this test writes here");
         fs::rename(self.root.join("..data_tmp"), &data).expect("the swap");
         for (name, _) in self
             .held

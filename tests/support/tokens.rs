@@ -1,4 +1,4 @@
-//! Web identity tokens shaped like the kubelet's, for tests in which nobody verifies the signature.
+//! Web identity tokens shaped like the kubelet's, for tests that verify no signature.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};

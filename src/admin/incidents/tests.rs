@@ -25,7 +25,7 @@ fn failing(name: &str, since: u64, ends: Option<u64>) -> Profile {
     let error = ErrorReport {
         code: "AccessDenied".into(),
         message: "denied (RequestId: 17AB4C99E2D0F113)".into(),
-        class: Class::Denied,
+        class: Some(Class::Denied),
         hint: "check the trust policy".into(),
         request_id: Some("17AB4C99E2D0F113".into()),
         hop: 0,

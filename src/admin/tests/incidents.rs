@@ -42,7 +42,8 @@ async fn an_agent_that_is_ending_has_nothing_for_the_pods_events() {
     assert_eq!(answer, (200, String::new()));
 }
 
-/// A page can send a POST to a port that `kubectl port-forward` opened, and would take the line from the kubelet.
+/// A page can send a POST to a port that `kubectl port-forward` opened, and would take the line
+/// from the kubelet.
 #[tokio::test]
 async fn a_page_in_a_browser_takes_no_line() {
     let agent = agent(&["default"], true);

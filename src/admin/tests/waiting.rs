@@ -1,4 +1,4 @@
-//! How long `/status?wait` is held.
+//! How long `/status?wait` waits.
 
 use super::*;
 use crate::admin::waiting::WAITERS;
@@ -33,7 +33,8 @@ async fn a_waiting_status_ends_when_started_and_else_at_its_time() {
     assert_eq!(agent.ask("/status?wait=soon").await.0, 400);
 }
 
-/// The first event of a waiting pod comes while whoever deployed still looks; the kubelet's budget allows one in 25 s after that.
+/// The first event of a waiting pod comes while the person who deployed it still looks; the
+/// kubelet's budget allows one in 25 s after that.
 #[tokio::test(start_paused = true)]
 async fn the_first_wait_ends_soon_once_a_failure_is_known_and_later_ones_do_not() {
     let agent = agent(&["default", "partner"], true);

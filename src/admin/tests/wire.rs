@@ -1,4 +1,4 @@
-//! The surface over real sockets: whom it shows what, and which connections it keeps.
+//! The surface over real sockets: what it shows to which peer, and which connections it keeps.
 
 use std::net::SocketAddr;
 
@@ -149,30 +149,31 @@ const ADDED_ON_THE_WAY: [&str; 16] = [
     "Fastly-Client-IP",
 ];
 
-/// Istio hands over what came from the network from 127.0.0.6, and from 127.0.0.1 for a Service's port
-/// (<https://github.com/istio/istio/issues/29603>).
+/// Whether the status is shown to this source with these headers; where it is not, no role is shown
+/// either.
+async fn is_shown(surface: &ServedSurface, source: &str, lines: &str) -> bool {
+    let status = surface.ask(source, "/status", lines).await;
+    let verbose = surface.ask(source, "/readyz?verbose", lines).await;
+    assert!(
+        verbose.starts_with("HTTP/1.1 503 ") && verbose.contains("check the trust policy"),
+        "{verbose}"
+    );
+    let is_shown = status.starts_with("HTTP/1.1 200 ");
+    assert!(is_shown || status.starts_with("HTTP/1.1 403 "), "{status}");
+    assert_eq!(
+        (status.contains(ARN), verbose.contains(ARN)),
+        (is_shown, is_shown),
+        "{source} {lines}: {status} {verbose}"
+    );
+    is_shown
+}
+
+/// Istio hands over what came from the network from 127.0.0.6, and from 127.0.0.1 for a Service's
+/// port (<https://github.com/istio/istio/issues/29603>).
 #[tokio::test]
 async fn status_and_roles_are_for_who_asks_this_pod_directly() {
     let surface = served();
-    let shown = async |source: &str, lines: &str| {
-        let (status, verbose) = (
-            surface.ask(source, "/status", lines).await,
-            surface.ask(source, "/readyz?verbose", lines).await,
-        );
-        assert!(
-            verbose.starts_with("HTTP/1.1 503 ") && verbose.contains("check the trust policy"),
-            "{verbose}"
-        );
-        let shown = status.starts_with("HTTP/1.1 200 ");
-        assert!(shown || status.starts_with("HTTP/1.1 403 "), "{status}");
-        assert_eq!(
-            (status.contains(ARN), verbose.contains(ARN)),
-            (shown, shown),
-            "{source} {lines}: {status} {verbose}"
-        );
-        shown
-    };
-    let hosts = [
+    for host in [
         "127.0.0.1:9912",
         "127.0.0.1",
         "localhost",
@@ -180,44 +181,37 @@ async fn status_and_roles_are_for_who_asks_this_pod_directly() {
         "localhost:8080",
         "[::1]",
         "[::1]:1",
-    ];
-    for host in hosts {
-        assert!(
-            shown("127.0.0.1", &format!("host: {host}\r\n")).await,
-            "{host}"
-        );
-        assert!(
-            !shown("127.0.0.6", &format!("host: {host}\r\n")).await,
-            "{host} by a mesh"
-        );
-        assert!(
-            !shown("127.0.0.2", &format!("host: {host}\r\n")).await,
-            "{host} from another loopback address"
-        );
+    ] {
+        let line = format!("host: {host}\r\n");
+        assert!(is_shown(&surface, "127.0.0.1", &line).await, "{host}");
+        for source in ["127.0.0.6", "127.0.0.2"] {
+            assert!(
+                !is_shown(&surface, source, &line).await,
+                "{host} from {source}"
+            );
+        }
     }
     for lines in FOREIGN {
-        assert!(!shown("127.0.0.1", lines).await, "{lines:?}");
+        assert!(!is_shown(&surface, "127.0.0.1", lines).await, "{lines:?}");
     }
     // Each of them alone: a mesh may be configured to leave out the others.
     for name in ADDED_ON_THE_WAY {
-        assert!(
-            !shown(
-                "127.0.0.1",
-                &format!("host: localhost:9912\r\n{name}: 127.0.0.1\r\n")
-            )
-            .await,
-            "{name}"
-        );
+        let lines = format!("host: localhost:9912\r\n{name}: 127.0.0.1\r\n");
+        assert!(!is_shown(&surface, "127.0.0.1", &lines).await, "{name}");
     }
-    // In absolute form the target names a host too.
-    let mut statuses = Vec::new();
-    for host in ["localhost:9912", "evil.example"] {
+    surface.end().await;
+}
+
+#[tokio::test]
+async fn a_target_in_absolute_form_names_this_pod_too() {
+    let surface = served();
+    for (host, status) in [("localhost:9912", "200"), ("evil.example", "403")] {
         let request = format!(
             "GET http://{host}/status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
         );
-        statuses.push(surface.send("127.0.0.1", &request).await[9..12].to_owned());
+        let answer = surface.send("127.0.0.1", &request).await;
+        assert_eq!(answer[9..12], *status, "{host}");
     }
-    assert_eq!(statuses, ["200", "403"]);
     surface.end().await;
 }
 

@@ -1,4 +1,5 @@
-//! A refresher that panics, in real time: it is the runtime's own catching of panics that is relied on.
+//! A refresher that panics, in real time: it is the runtime's own catching of panics that is relied
+//! on.
 
 use std::sync::atomic::AtomicUsize;
 

@@ -2,13 +2,13 @@
 //!
 //! A pure judgement. Nothing is verified: STS does, in the call that follows.
 
-use crate::cli::report::Check;
 use crate::cli::span::span;
+use crate::finding::Finding;
 use crate::saml::Facts;
 use crate::time::Wall;
 
-/// One line: whose it is, for whom, and until when.
-pub(super) fn judge(name: &str, facts: &Facts, now: Wall) -> Check {
+/// One line: its issuer, its recipient and its end.
+pub(super) fn judge(name: &str, facts: &Facts, now: Wall) -> Finding {
     let issuer = facts.issuer.as_deref().unwrap_or("an unnamed issuer");
     let about = format!(
         "issued by {issuer} for {}",
@@ -21,13 +21,9 @@ pub(super) fn judge(name: &str, facts: &Facts, now: Wall) -> Check {
                 span(now.since(end)),
                 end.rfc3339()
             );
-            Check::failure(
-                name,
-                message,
-                "find out why nobody writes a new assertion into the file",
-            )
+            Finding::failure(name, message, "find out why the file gets no new assertion")
         }
-        Some(end) => Check::ok(
+        Some(end) => Finding::ok(
             name,
             format!(
                 "{about}, usable for {}, until {}",
@@ -35,7 +31,7 @@ pub(super) fn judge(name: &str, facts: &Facts, now: Wall) -> Check {
                 end.rfc3339()
             ),
         ),
-        None => Check::ok(name, format!("{about}, with an end that only STS can read")),
+        None => Finding::ok(name, format!("{about}, with an end that only STS can read")),
     }
 }
 
@@ -44,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_assertion_is_told_with_issuer_recipient_and_end_and_an_old_one_fails() {
+    fn an_assertion_is_named_by_issuer_recipient_and_end_and_an_old_one_fails() {
         let facts = Facts {
             issuer: Some("https://idp".into()),
             not_on_or_after: Some(Wall::from_unix_seconds(1000)),

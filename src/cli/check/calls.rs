@@ -1,4 +1,5 @@
-//! What the real calls came to: one line for each step, and the distance between our clock and STS's.
+//! What the real calls came to: one line for each step, and the distance between our clock and
+//! STS's.
 //!
 //! Pure judgements. Of what STS issued, only role, end and account are looked at.
 
@@ -6,14 +7,14 @@ use std::time::Duration;
 
 use crate::assume::{Profile, Reply, SessionDuration, Step};
 use crate::cli::longest::Found;
-use crate::cli::report::Check;
 use crate::cli::span::about;
 use crate::failure::{Class, Failure};
+use crate::finding::Finding;
 use crate::time::Wall;
 
 /// Farther apart, times in logs and expiries mislead.
 const NOTEWORTHY: Duration = Duration::from_mins(1);
-/// Farther apart, AWS refuses signatures.
+/// Farther apart, AWS refuses signatures (<https://github.com/boto/botocore/issues/149>).
 const REFUSED: Duration = Duration::from_mins(5);
 
 /// One line for each step of the profile, for those that were not reached too.
@@ -21,29 +22,33 @@ pub(super) fn judge(
     profile: &Profile,
     outcomes: &[Result<Reply, Failure>],
     at_sts: Wall,
-) -> Vec<Check> {
-    let line = |at: usize| {
-        let step: &Step = &profile.steps[at];
-        let name = name(at);
-        match outcomes.get(at) {
-            Some(Ok(reply)) => Check::ok(&name, granted(step, reply, at_sts)),
-            Some(Err(failure)) if !failure.sent && failure.class == Class::Token => Check::warning(
-                &name,
-                format!("{}: not tried without a token", asked(step)),
-                "first correct the token file",
-            ),
-            Some(Err(failure)) => Check::failure(&name, refused(step, failure), failure.hint()),
-            None => {
-                let message = format!("{}: not tried, because the step before failed", asked(step));
-                Check::warning(
-                    &name,
-                    message,
-                    format!("first correct the {}", self::name(outcomes.len() - 1)),
-                )
-            }
+) -> Vec<Finding> {
+    let steps = profile.steps.iter().enumerate();
+    steps
+        .map(|(at, step)| judge_step(at, step, outcomes, at_sts))
+        .collect()
+}
+
+fn judge_step(
+    at: usize,
+    step: &Step,
+    outcomes: &[Result<Reply, Failure>],
+    at_sts: Wall,
+) -> Finding {
+    let name = name(at);
+    match outcomes.get(at) {
+        Some(Ok(reply)) => Finding::ok(&name, granted(step, reply, at_sts)),
+        Some(Err(failure)) if !failure.sent && failure.class == Class::Token => {
+            let message = format!("{}: not tried without a token", asked(step));
+            Finding::warning(&name, message, "first correct the token file")
         }
-    };
-    (0..profile.steps.len()).map(line).collect()
+        Some(Err(failure)) => Finding::failure(&name, refused(step, failure), failure.hint()),
+        None => {
+            let message = format!("{}: not tried, because the step before failed", asked(step));
+            let failed = self::name(outcomes.len() - 1);
+            Finding::warning(&name, message, format!("first correct the {failed}"))
+        }
+    }
 }
 
 /// `source`, `hop 1`, `hop 2`: the words of the configuration file's chain.
@@ -82,7 +87,7 @@ fn refused(step: &Step, failure: &Failure) -> String {
 }
 
 /// How long a session `longest` comes to, of which the outcomes say that an hour is granted.
-pub(super) fn longest(found: &Found) -> Check {
+pub(super) fn longest(found: &Found) -> Finding {
     const NAME: &str = "longest session";
     let Found {
         step,
@@ -102,7 +107,7 @@ pub(super) fn longest(found: &Found) -> Check {
             "at least {most}{step}: {asked}: {}: {}",
             failure.code, failure.message
         );
-        return Check::warning(NAME, message, failure.hint());
+        return Finding::warning(NAME, message, failure.hint());
     }
     let durations = refused
         .iter()
@@ -111,16 +116,16 @@ pub(super) fn longest(found: &Found) -> Check {
         .join(", ");
     let are = if refused.len() == 1 { "is" } else { "are" };
     match refusal {
-        Some(refusal) => Check::ok(
+        Some(refusal) => Finding::ok(
             NAME,
             format!("{most}{step}: {durations} {are} refused ({})", refusal.code),
         ),
-        None => Check::ok(NAME, format!("{most}{step}")),
+        None => Finding::ok(NAME, format!("{most}{step}")),
     }
 }
 
 /// How far our clock is from STS's.
-pub(super) fn clock(here: Wall, at_sts: Wall) -> Check {
+pub(super) fn clock(here: Wall, at_sts: Wall) -> Finding {
     const NAME: &str = "clock";
     const FIX: &str = "set the node's clock right (NTP)";
     let (apart, side) = if here > at_sts {
@@ -130,11 +135,11 @@ pub(super) fn clock(here: Wall, at_sts: Wall) -> Check {
     };
     let message = format!("{} {side} STS", about(apart));
     if apart > REFUSED {
-        Check::failure(NAME, message + ": AWS refuses signatures beyond 5m", FIX)
+        Finding::failure(NAME, message + ": AWS refuses signatures beyond 5m", FIX)
     } else if apart > NOTEWORTHY {
-        Check::warning(NAME, message, FIX)
+        Finding::warning(NAME, message, FIX)
     } else {
-        Check::ok(NAME, "less than a minute from STS's")
+        Finding::ok(NAME, "less than a minute from STS's")
     }
 }
 

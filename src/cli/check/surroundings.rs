@@ -1,14 +1,16 @@
-//! What stands around the agent: variables that would compete with it, and the files that it will write.
+//! What is around the agent: variables that would compete with it, and the files that it will
+//! write.
 //!
-//! It looks only: nothing is made or changed, so that a running agent notices nothing. What is said about
-//! application containers is an inference, because only this container's variables can be seen.
+//! It looks only: nothing is made or changed, so that a running agent notices nothing. What it says
+//! about application containers is an inference, because only this container's variables can be
+//! seen.
 
 use std::path::Path;
 
 use rustix::fs::{Access, access};
 
-use crate::cli::report::Check;
 use crate::config::Client;
+use crate::finding::Finding;
 use crate::{authorization, process, state};
 
 /// Variables by which an SDK takes other credentials, before it asks our endpoint.
@@ -19,11 +21,12 @@ const COMPETITORS: [&str; 4] = [
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 ];
 
-/// Where EKS's own webhook mounts its token.
+/// Where EKS's own webhook mounts its token
+/// (<https://github.com/aws/amazon-eks-pod-identity-webhook>).
 const EKS_TOKENS: &str = "/var/run/secrets/eks.amazonaws.com/";
 
 /// Which of the variables here matter. The agent itself is led astray by none of them.
-pub(super) fn environment(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Check> {
+pub(super) fn environment(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Finding> {
     const NAME: &str = "environment";
     let is_set = |name: &&str| variable(name).is_some_and(|value| !value.is_empty());
     let set: Vec<&str> = COMPETITORS.into_iter().filter(is_set).collect();
@@ -33,7 +36,7 @@ pub(super) fn environment(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Chec
             "{} set here: the agent ignores it, but an SDK in an application container would not",
             set.join(", ")
         );
-        found.push(Check::warning(
+        found.push(Finding::warning(
             NAME,
             message,
             "see that no application container has it",
@@ -42,10 +45,10 @@ pub(super) fn environment(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Chec
     if variable("AWS_WEB_IDENTITY_TOKEN_FILE").is_some_and(|file| file.starts_with(EKS_TOKENS)) {
         let message = "EKS's webhook has set AWS_WEB_IDENTITY_TOKEN_FILE, in the application containers too: there it wins";
         let fix = "label the pod eks.amazonaws.com/skip-pod-identity-webhook: \"true\"";
-        found.push(Check::warning(NAME, message, fix));
+        found.push(Finding::warning(NAME, message, fix));
     }
     if found.is_empty() {
-        found.push(Check::ok(
+        found.push(Finding::ok(
             NAME,
             "no variable here competes with the agent's credentials",
         ));
@@ -54,48 +57,48 @@ pub(super) fn environment(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Chec
 }
 
 /// Whether a client's token file is there, or can be made when the agent starts.
-pub(super) fn client(client: &Client) -> Check {
+pub(super) fn client(client: &Client) -> Finding {
     let name = format!("client {}", client.name);
     let file = client.token_file.display();
     let directory = client.token_file.parent().unwrap_or(Path::new("/"));
     if client.authorization_token.is_some() {
         let message =
-            format!("its token stands in the pod's specification (legacy clients), and in {file}");
-        return Check::warning(
+            format!("its token is in the pod's specification (legacy clients), and in {file}");
+        return Finding::warning(
             &name,
             message,
             "update the client's SDK and remove stsidecar.dev/legacy-clients",
         );
     }
     if authorization::is_kept(&client.token_file) {
-        return Check::ok(&name, format!("{file} holds its token"));
+        return Finding::ok(&name, format!("{file} holds its token"));
     }
     match writable(directory) {
-        Ok(()) => Check::ok(&name, format!("{file} will be made when the agent starts")),
+        Ok(()) => Finding::ok(&name, format!("{file} will be made when the agent starts")),
         Err(problem) => {
             let fix = "mount a volume there that the agent can write (emptyDir, medium Memory)";
-            Check::failure(&name, format!("{file} cannot be made: {problem}"), fix)
+            Finding::failure(&name, format!("{file} cannot be made: {problem}"), fix)
         }
     }
 }
 
 /// Whether credentials can be kept for the process that comes after a crash.
-pub(super) fn state_directory(configured: Option<&Path>) -> Check {
+pub(super) fn state_directory(configured: Option<&Path>) -> Finding {
     const NAME: &str = "state directory";
     let Some(path) = configured else {
-        return Check::ok(NAME, "none is set: after a crash the agent asks STS again");
+        return Finding::ok(NAME, "none is set: after a crash the agent asks STS again");
     };
     let shown = path.display();
     if let Err(problem) = writable(&state::own_directory(path)) {
         let fix = "mount a volume there that the agent can write (emptyDir, medium Memory)";
-        return Check::failure(NAME, format!("{shown} cannot be used: {problem}"), fix);
+        return Finding::failure(NAME, format!("{shown} cannot be used: {problem}"), fix);
     }
     let existing = nearest(path);
     if !state::is_in_memory(existing) {
         let message = format!("{shown} is not in memory: credentials would be written to a disk");
-        return Check::warning(NAME, message, "use an emptyDir with medium Memory");
+        return Finding::warning(NAME, message, "use an emptyDir with medium Memory");
     }
-    Check::ok(NAME, format!("{shown} is in memory and writable"))
+    Finding::ok(NAME, format!("{shown} is in memory and writable"))
 }
 
 /// Whether files can be made in a directory, which itself may have to be made.
@@ -132,7 +135,7 @@ mod tests {
     fn lines(variables: &[(&str, &str)]) -> Vec<String> {
         let variables: HashMap<_, _> = variables.iter().copied().collect();
         let lookup = |name: &str| variables.get(name).map(|value| (*value).to_owned());
-        environment(&lookup).iter().map(Check::line).collect()
+        environment(&lookup).iter().map(Finding::line).collect()
     }
 
     fn at(token_file: &Path, authorization_token: Option<Secret>) -> String {
@@ -179,7 +182,7 @@ mod tests {
         assert!(at(&file, None).ends_with("app/token holds its token"));
         assert!(
             at(&file, Some(Secret::new("canary".into())))
-                .starts_with("warning client app: its token stands")
+                .starts_with("warning client app: its token is in the pod's")
         );
         let never = at(Path::new("/proc/self/app/token"), None);
         assert!(

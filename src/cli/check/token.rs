@@ -1,29 +1,33 @@
 //! What the claims of a token and the layout of its volume say about it.
 //!
-//! Pure judgements, but for one look at the directory. It verifies no signature: STS does, in the call that
-//! follows.
+//! Pure judgements, but for one look at the directory. It verifies no signature: STS does, in the
+//! call that follows.
 
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::report::Check;
 use crate::cli::span::span;
+use crate::finding::Finding;
 use crate::time::Wall;
 use crate::token::Claims;
 
 /// The audience of every IAM OIDC provider that EKS's tools make.
 const USUAL_AUDIENCE: &str = "sts.amazonaws.com";
-/// The kubelet renews at 80 % of the lifetime or at this age, whichever comes first.
+/// The kubelet renews at 80 % of the lifetime or at this age, whichever comes first
+/// (<https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/token/token_manager.go>).
 const OLDEST: Duration = Duration::from_hours(24);
-/// How late a renewal may be: the kubelet looks about once a minute, and the API server may be away for a while.
+/// How late a renewal may be: the kubelet looks about once a minute, and the API server may be away
+/// for a while.
 const SLACK: Duration = Duration::from_mins(10);
-/// The API server extends a token of 3607 s to a year, when the audience is its own.
+/// The API server extends a token of 3607 s to a year, when the audience is its own
+/// (<https://github.com/kubernetes/enhancements/blob/master/keps/sig-auth/1205-bound-service-account-tokens/README.md>).
 const EXTENDED: Duration = Duration::from_hours(24 * 300);
 
 /// Who maintains the token file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// A link through `..data`, which the kubelet swaps.
+    /// A link through `..data`, which the kubelet swaps
+    /// (<https://github.com/kubernetes/kubernetes/blob/master/pkg/volume/util/atomic_writer.go>).
     Volume,
     /// A file of its own.
     Plain,
@@ -31,14 +35,8 @@ pub(super) enum Layout {
 
 /// How the file at `path` is laid out.
 pub(super) fn layout(path: &Path) -> Layout {
-    let is_link = |path: &Path| {
-        path.symlink_metadata()
-            .is_ok_and(|metadata| metadata.is_symlink())
-    };
-    let swapped = path
-        .parent()
-        .is_some_and(|directory| is_link(&directory.join("..data")));
-    if swapped && is_link(path) {
+    let swapped = path.parent().map(|directory| directory.join("..data"));
+    if swapped.is_some_and(|link| link.is_symlink()) && path.is_symlink() {
         Layout::Volume
     } else {
         Layout::Plain
@@ -46,7 +44,7 @@ pub(super) fn layout(path: &Path) -> Layout {
 }
 
 /// Every judgement of a token; `aws` is whether AWS's STS will read it.
-pub(super) fn judge(claims: &Claims, layout: Layout, aws: bool, now: Wall) -> Vec<Check> {
+pub(super) fn judge(claims: &Claims, layout: Layout, aws: bool, now: Wall) -> Vec<Finding> {
     vec![
         identity(claims),
         audience(claims, aws),
@@ -55,10 +53,10 @@ pub(super) fn judge(claims: &Claims, layout: Layout, aws: bool, now: Wall) -> Ve
     ]
 }
 
-fn identity(claims: &Claims) -> Check {
+fn identity(claims: &Claims) -> Finding {
     const NAME: &str = "token identity";
     match (&claims.subject, &claims.issuer) {
-        (Some(subject), Some(issuer)) => Check::ok(NAME, format!("{subject} of {issuer}")),
+        (Some(subject), Some(issuer)) => Finding::ok(NAME, format!("{subject} of {issuer}")),
         (subject, _) => {
             let missing = if subject.is_none() {
                 "subject (sub)"
@@ -66,12 +64,12 @@ fn identity(claims: &Claims) -> Check {
                 "issuer (iss)"
             };
             let fix = "use a projected service account token, which has both";
-            Check::failure(NAME, format!("the token names no {missing}"), fix)
+            Finding::failure(NAME, format!("the token names no {missing}"), fix)
         }
     }
 }
 
-fn audience(claims: &Claims, aws: bool) -> Check {
+fn audience(claims: &Claims, aws: bool) -> Finding {
     const NAME: &str = "token audience";
     let named = claims.audience.join(", ");
     let for_api_server = |audience: &String| {
@@ -84,44 +82,46 @@ fn audience(claims: &Claims, aws: bool) -> Check {
         let fix = format!(
             "set the audience of the projected volume's serviceAccountToken, on AWS to {USUAL_AUDIENCE}"
         );
-        return Check::failure(NAME, "the token names no audience", fix);
+        return Finding::failure(NAME, "the token names no audience", fix);
     }
     if claims.audience.iter().any(for_api_server) {
         let message = format!("{named}: this token also opens the cluster's API server");
         let fix = format!(
             "set the audience of the projected volume's serviceAccountToken, on AWS to {USUAL_AUDIENCE}"
         );
-        return Check::warning(NAME, message, fix);
+        return Finding::warning(NAME, message, fix);
     }
-    let is_usual = |audience: &String| {
-        let partition = audience.strip_suffix(".cn").unwrap_or(audience);
-        partition == USUAL_AUDIENCE
-            || partition.starts_with("sts.") && partition.ends_with(".amazonaws.com")
-    };
-    if aws && !claims.audience.iter().any(is_usual) {
+    if aws && !claims.audience.iter().any(|audience| is_usual(audience)) {
         let fix = format!(
             "make sure that the IAM OIDC provider lists it, or change it to {USUAL_AUDIENCE}"
         );
-        return Check::warning(
+        return Finding::warning(
             NAME,
             format!("{named}, where AWS usually expects {USUAL_AUDIENCE}"),
             fix,
         );
     }
-    Check::ok(NAME, named)
+    Finding::ok(NAME, named)
 }
 
-fn lifetime(claims: &Claims, now: Wall) -> Check {
+/// Of AWS's STS, in any partition and region.
+fn is_usual(audience: &str) -> bool {
+    let partition = audience.strip_suffix(".cn").unwrap_or(audience);
+    partition == USUAL_AUDIENCE
+        || partition.starts_with("sts.") && partition.ends_with(".amazonaws.com")
+}
+
+fn lifetime(claims: &Claims, now: Wall) -> Finding {
     const NAME: &str = "token lifetime";
     const CLOCK: &str = "set the node's clock right (NTP)";
     let Some(end) = claims.expires_at else {
         let fix = "use a projected service account token, which expires";
-        return Check::failure(NAME, "the token has no expiry (exp)", fix);
+        return Finding::failure(NAME, "the token has no expiry (exp)", fix);
     };
     if end <= now {
         let message = format!("expired {} ago, at {}", span(now.since(end)), end.rfc3339());
         let fix = "find out why the kubelet does not renew it: kubectl describe pod, the node's clock and kubelet log";
-        return Check::failure(NAME, message, fix);
+        return Finding::failure(NAME, message, fix);
     }
     if let Some(start) = claims
         .not_before
@@ -131,7 +131,7 @@ fn lifetime(claims: &Claims, now: Wall) -> Check {
             "not valid for another {}: the clock here is behind the API server's",
             { span(start.since(now)) }
         );
-        return Check::warning(NAME, message, CLOCK);
+        return Finding::warning(NAME, message, CLOCK);
     }
     let left = end.since(now);
     let whole = claims.issued_at.map_or(left, |start| end.since(start));
@@ -141,7 +141,7 @@ fn lifetime(claims: &Claims, now: Wall) -> Check {
             "valid for {}: expirationSeconds 3607 with the API server's audience does that",
             { span(whole) }
         );
-        return Check::warning(
+        return Finding::warning(
             NAME,
             message,
             "set expirationSeconds to 86400 and an audience of its own",
@@ -149,17 +149,17 @@ fn lifetime(claims: &Claims, now: Wall) -> Check {
     }
     if left < whole / 10 {
         let fix = "find out why the kubelet, which renews at 80 % of the lifetime, has not: the node's kubelet log";
-        return Check::warning(NAME, message, fix);
+        return Finding::warning(NAME, message, fix);
     }
-    Check::ok(NAME, message)
+    Finding::ok(NAME, message)
 }
 
-fn rotation(claims: &Claims, layout: Layout, now: Wall) -> Check {
+fn rotation(claims: &Claims, layout: Layout, now: Wall) -> Finding {
     const NAME: &str = "token rotation";
     if layout == Layout::Plain {
         let message =
-            "a plain file without ..data beside it: nobody renews a copy or a subPath mount";
-        return Check::warning(
+            "a plain file without ..data beside it: a copy or a subPath mount is not renewed";
+        return Finding::warning(
             NAME,
             message,
             "mount the projected volume as a directory, without subPath",
@@ -167,7 +167,7 @@ fn rotation(claims: &Claims, layout: Layout, now: Wall) -> Check {
     }
     let (Some(start), Some(end)) = (claims.issued_at, claims.expires_at) else {
         let fix = "use a projected service account token, which has both";
-        return Check::warning(
+        return Finding::warning(
             NAME,
             "the token does not say when it was issued and expires",
             fix,
@@ -182,9 +182,9 @@ fn rotation(claims: &Claims, layout: Layout, now: Wall) -> Check {
             span(due)
         );
         let fix = "find out why the kubelet does not renew it: the node's kubelet log, the API server, the pod's end";
-        return Check::warning(NAME, message, fix);
+        return Finding::warning(NAME, message, fix);
     }
-    Check::ok(
+    Finding::ok(
         NAME,
         format!(
             "issued {} ago, in a volume that the kubelet renews",
@@ -194,138 +194,4 @@ fn rotation(claims: &Claims, layout: Layout, now: Wall) -> Check {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: i64 = 1_795_327_200;
-
-    fn wall(seconds: i64) -> Wall {
-        Wall::from_unix_seconds(seconds)
-    }
-
-    /// A token `age` seconds old that lives for `life` seconds.
-    fn claims(age: i64, life: i64) -> Claims {
-        Claims {
-            issuer: Some("https://issuer.example.com".into()),
-            subject: Some("system:serviceaccount:shop:checkout".into()),
-            audience: vec!["sts.amazonaws.com".into()],
-            issued_at: Some(wall(NOW - age)),
-            not_before: Some(wall(NOW - age)),
-            expires_at: Some(wall(NOW - age + life)),
-            ..Claims::default()
-        }
-    }
-
-    fn rotation_of(age: i64, life: i64) -> String {
-        rotation(&claims(age, life), Layout::Volume, wall(NOW)).line()
-    }
-
-    #[test]
-    fn a_fresh_token_for_sts_is_fine() {
-        let lines: Vec<String> = judge(&claims(60, 86_400), Layout::Volume, true, wall(NOW))
-            .iter()
-            .map(Check::line)
-            .collect();
-        assert_eq!(
-            lines,
-            [
-                "ok token identity: system:serviceaccount:shop:checkout of https://issuer.example.com",
-                "ok token audience: sts.amazonaws.com",
-                "ok token lifetime: expires in 23h 59m, at 2026-11-23T05:59:00Z",
-                "ok token rotation: issued 1m ago, in a volume that the kubelet renews",
-            ]
-        );
-    }
-
-    #[test]
-    fn the_audience_is_judged_by_who_reads_the_token() {
-        for (audience, aws, word) in [
-            ("sts.amazonaws.com", true, "ok"),
-            ("sts.cn-north-1.amazonaws.com.cn", true, "ok"),
-            ("sts.amazonaws.com.cn", true, "ok"),
-            ("vault", true, "warning"),
-            ("vault", false, "ok"),
-            ("https://issuer.example.com", false, "warning"),
-            (
-                "https://kubernetes.default.svc.cluster.local",
-                true,
-                "warning",
-            ),
-        ] {
-            let claims = Claims {
-                audience: vec![audience.into()],
-                ..claims(0, 3600)
-            };
-            assert!(
-                super::audience(&claims, aws).line().starts_with(word),
-                "{audience} {aws}"
-            );
-        }
-        let none = Claims {
-            audience: Vec::new(),
-            ..claims(0, 3600)
-        };
-        assert!(
-            super::audience(&none, false)
-                .line()
-                .starts_with("failure token audience: the token names no audience")
-        );
-    }
-
-    #[test]
-    fn the_lifetime_tells_expired_early_ending_and_extended_apart() {
-        let line = |claims: &Claims| lifetime(claims, wall(NOW)).line();
-        assert!(
-            line(&claims(7200, 3600))
-                .starts_with("failure token lifetime: expired 1h ago, at 2026-11-22T05:00:00Z")
-        );
-        assert!(line(&claims(3300, 3600)).starts_with("warning token lifetime: expires in 5m,"));
-        assert!(line(&claims(0, 3600)).starts_with("ok token lifetime: expires in 1h,"));
-        assert!(
-            line(&claims(-90, 3600))
-                .starts_with("warning token lifetime: not valid for another 1m 30s:")
-        );
-        assert!(line(&claims(0, 31_536_000)).contains("365d: expirationSeconds 3607"));
-        assert!(
-            line(&Claims {
-                expires_at: None,
-                ..claims(0, 1)
-            })
-            .starts_with("failure token lifetime: the token has no")
-        );
-    }
-
-    #[test]
-    fn a_token_past_its_renewal_was_not_rotated() {
-        assert!(rotation_of(2880, 3600).starts_with("ok"));
-        assert!(
-            rotation_of(3061, 3600).starts_with(
-                "warning token rotation: issued 51m 1s ago and due for renewal at 48m"
-            )
-        );
-        assert!(rotation_of(86_400, 172_800).starts_with("ok"));
-        assert!(rotation_of(87_001, 172_800).contains("due for renewal at 1d;"));
-        let plain = rotation(&claims(0, 3600), Layout::Plain, wall(NOW)).line();
-        assert!(
-            plain.starts_with("warning token rotation: a plain file"),
-            "{plain}"
-        );
-    }
-
-    #[test]
-    fn the_kubelets_layout_is_a_link_beside_data() {
-        use std::os::unix::fs::symlink;
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = |name: &str| directory.path().join(name);
-        std::fs::create_dir(path("..1")).expect("a directory");
-        std::fs::write(path("..1/token"), "x").expect("a file");
-        symlink("..1", path("..data")).expect("a link");
-        symlink("..data/token", path("token")).expect("a link");
-        std::fs::write(path("copy"), "x").expect("a file");
-        assert_eq!(
-            (layout(&path("token")), layout(&path("copy"))),
-            (Layout::Volume, Layout::Plain)
-        );
-        assert_eq!(layout(&path("..1/token")), Layout::Plain);
-    }
-}
+mod tests;

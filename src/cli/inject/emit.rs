@@ -1,120 +1,140 @@
-//! A document as YAML text, in the style of `kubectl get -o yaml`, or as JSON in the style of what was read.
+//! What is added to a document, as text: block style in YAML, flow style in brackets, JSON in JSON.
 //!
-//! Owns quoting: a text is plain only when every reader, of YAML 1.1 and 1.2, takes it for a text. What is
-//! read back is what was given; a test draws documents to show it.
+//! Owns quoting: a text is plain only when every reader, of YAML 1.1 and 1.2, takes it for a text.
+//! What is read back is what was given; a test draws values to show it. `edit` calls it.
 
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
+use serde_json::{Map, Value};
 
-use super::tree::Tree;
-
-pub(super) fn document(tree: &Tree) -> String {
-    let mut out = String::new();
-    match tree {
-        Tree::Map(pairs) if !pairs.is_empty() => map(pairs, 0, &mut out),
-        Tree::List(items) if !items.is_empty() => list(items, 0, &mut out),
-        other => {
-            out.push_str(&scalar(other, 0));
-            out.push('\n');
-        }
-    }
-    out
+/// How much further to the right than their parents blocks begin.
+#[derive(Clone, Copy)]
+pub(super) struct Indent {
+    pub(super) of_maps: usize,
+    pub(super) of_lists: usize,
 }
 
-/// As JSON, on one line or indented as `like` is.
-pub(super) fn json(tree: &Tree, like: &str) -> String {
-    let indent = like
-        .lines()
-        .nth(1)
-        .map(|line| &line[..line.len() - line.trim_start().len()]);
-    let mut out = Vec::new();
-    let done = match indent.filter(|_| like.starts_with("{\n") || like.starts_with("{\r\n")) {
-        None => tree.serialize(&mut serde_json::Serializer::new(&mut out)),
-        Some(indent) => {
-            let formatter = PrettyFormatter::with_indent(indent.as_bytes());
-            tree.serialize(&mut serde_json::Serializer::with_formatter(
-                &mut out, formatter,
-            ))
-        }
+/// As people write it: the name first, the others in their alphabetical order.
+fn members(map: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    let is_name = |(key, _): &(&String, &Value)| *key == "name";
+    map.iter()
+        .filter(is_name)
+        .chain(map.iter().filter(move |member| !is_name(member)))
+}
+
+/// Lines of a map or list whose keys or dashes are at this column, without the last line's end.
+pub(super) fn block(value: &Value, column: usize, indent: Indent) -> String {
+    let lines: Vec<String> = match value {
+        Value::Object(map) if !map.is_empty() => members(map)
+            .map(|(key, value)| part(Some(key), value, column, indent))
+            .collect(),
+        Value::Array(items) if !items.is_empty() => items
+            .iter()
+            .map(|value| part(None, value, column, indent))
+            .collect(),
+        other => return scalar(other, column),
     };
-    done.expect("keys are texts, and a Vec takes every byte");
-    String::from_utf8(out).expect("JSON is text")
+    lines.join("\n")
 }
 
-fn map(pairs: &[(String, Tree)], indent: usize, out: &mut String) {
-    for (key, value) in pairs {
-        out.push_str(&" ".repeat(indent));
-        entry(key, value, indent, out);
-    }
-}
-
-fn entry(key: &str, value: &Tree, indent: usize, out: &mut String) {
-    out.push_str(&if is_plain(key) {
+/// A member, or an item when it has no key.
+pub(super) fn part(key: Option<&str>, value: &Value, column: usize, indent: Indent) -> String {
+    let margin = " ".repeat(column);
+    let Some(key) = key else {
+        let value = block(value, column + 2, indent);
+        return format!("{margin}- {}", value.trim_start_matches(' '));
+    };
+    let key = if is_plain(key) {
         key.to_owned()
     } else {
         quoted(key)
-    });
-    out.push(':');
-    match value {
-        Tree::Map(pairs) if !pairs.is_empty() => {
-            out.push('\n');
-            map(pairs, indent + 2, out);
+    };
+    let (separator, inner) = match value {
+        Value::Object(map) if !map.is_empty() => ('\n', indent.of_maps),
+        Value::Array(items) if !items.is_empty() => ('\n', indent.of_lists),
+        _ => (' ', indent.of_maps),
+    };
+    let value = block(value, column + inner, indent);
+    format!("{margin}{key}:{separator}{value}")
+}
+
+/// In brackets, on one line.
+#[derive(Clone, Copy)]
+pub(super) struct Flow {
+    /// Every text in double quotes.
+    pub(super) is_json: bool,
+    /// A blank behind colons and commas.
+    pub(super) is_wide: bool,
+}
+
+impl Flow {
+    pub(super) fn comma(self) -> &'static str {
+        if self.is_wide { ", " } else { "," }
+    }
+
+    pub(super) fn value(self, value: &Value) -> String {
+        match value {
+            Value::Object(map) => {
+                let members = members(map).map(|(key, value)| self.part(Some(key), value));
+                format!("{{{}}}", members.collect::<Vec<_>>().join(self.comma()))
+            }
+            Value::Array(items) => {
+                let items = items.iter().map(|value| self.value(value));
+                format!("[{}]", items.collect::<Vec<_>>().join(self.comma()))
+            }
+            Value::String(text) => self.text(text),
+            other => scalar(other, 0),
         }
-        // As kubectl does: a list's dashes stand below its key.
-        Tree::List(items) if !items.is_empty() => {
-            out.push('\n');
-            list(items, indent, out);
-        }
-        other => {
-            out.push(' ');
-            out.push_str(&scalar(other, indent + 2));
-            out.push('\n');
+    }
+
+    /// A member, or an item when it has no key.
+    pub(super) fn part(self, key: Option<&str>, value: &Value) -> String {
+        let colon = if self.is_wide { ": " } else { ":" };
+        let key = key.map(|key| self.text(key) + colon).unwrap_or_default();
+        key + &self.value(value)
+    }
+
+    fn text(self, text: &str) -> String {
+        if self.is_json {
+            Value::from(text).to_string()
+        } else if is_plain(text) && !text.contains([',', ':']) {
+            text.to_owned()
+        } else {
+            quoted(text)
         }
     }
 }
 
-fn list(items: &[Tree], indent: usize, out: &mut String) {
-    for item in items {
-        out.push_str(&" ".repeat(indent));
-        out.push_str("- ");
-        match item {
-            Tree::Map(pairs) if !pairs.is_empty() => {
-                let ((key, value), rest) = pairs.split_first().expect("it is not empty");
-                entry(key, value, indent + 2, out);
-                map(rest, indent + 2, out);
-            }
-            Tree::List(items) if !items.is_empty() => {
-                let mut inner = String::new();
-                list(items, indent + 2, &mut inner);
-                out.push_str(inner.trim_start_matches(' '));
-            }
-            other => {
-                out.push_str(&scalar(other, indent + 2));
-                out.push('\n');
-            }
-        }
-    }
+/// JSON on lines that are indented by `unit`, the first where it is put, the others also by
+/// `margin`.
+pub(super) fn pretty(value: &Value, margin: &str, unit: &str) -> String {
+    let mut out = Vec::new();
+    let formatter = PrettyFormatter::with_indent(unit.as_bytes());
+    value
+        .serialize(&mut serde_json::Serializer::with_formatter(
+            &mut out, formatter,
+        ))
+        .expect("keys are texts, and a Vec takes every byte");
+    let text = String::from_utf8(out).expect("JSON is text");
+    text.replace('\n', &format!("\n{margin}"))
 }
 
 /// One value on one line, or a block whose lines are indented.
-fn scalar(tree: &Tree, indent: usize) -> String {
-    match tree {
-        Tree::Null => "null".to_owned(),
-        Tree::Bool(own) => own.to_string(),
-        Tree::Number(number) => number.to_string(),
-        Tree::Text(text) if is_plain(text) => text.clone(),
-        Tree::Text(text) => block(text, indent).unwrap_or_else(|| quoted(text)),
-        Tree::List(_) => "[]".to_owned(),
-        Tree::Map(_) => "{}".to_owned(),
+pub(super) fn scalar(value: &Value, indent: usize) -> String {
+    match value {
+        Value::String(text) if is_plain(text) => text.clone(),
+        Value::String(text) => literal(text, indent).unwrap_or_else(|| quoted(text)),
+        other => other.to_string(),
     }
 }
 
 /// Several lines as a literal block, when nothing in them needs an escape.
-fn block(text: &str, indent: usize) -> Option<String> {
+fn literal(text: &str, indent: usize) -> Option<String> {
     let body = text.strip_suffix('\n').unwrap_or(text);
     let printable = |c: char| c == '\n' || c == '\t' || !c.is_control() && !is_special(c);
     let starts = |line: &str| line.starts_with([' ', '\t']) || line.is_empty();
-    // A line of it could be `---` or `...`, which end a document wherever they are not indented (YAML 1.2.2, 9.1).
+    // A line of it could be `---` or `...`, which end a document wherever they are not indented
+    // (<https://yaml.org/spec/1.2.2/#91-documents>).
     if indent == 0 {
         return None;
     }
@@ -125,7 +145,7 @@ fn block(text: &str, indent: usize) -> Option<String> {
     {
         return None;
     }
-    // Blank lines with spaces in them are told apart badly.
+    // Readers differ in what blank lines with spaces in them are.
     if text
         .lines()
         .any(|line| !line.is_empty() && line.trim().is_empty())
@@ -155,7 +175,8 @@ fn is_special(c: char) -> bool {
     )
 }
 
-/// In double quotes, with the escapes of JSON, which are YAML's too; a text that is JSON itself in single ones.
+/// In double quotes, with the escapes of JSON, which are YAML's too; a text that is JSON itself in
+/// single ones.
 fn quoted(text: &str) -> String {
     if text.contains('"') && !text.chars().any(|c| c.is_control() || is_special(c)) {
         return format!("'{}'", text.replace('\'', "''"));
@@ -170,34 +191,19 @@ fn quoted(text: &str) -> String {
 
 /// Whether a text without quotes is that text to every reader.
 fn is_plain(text: &str) -> bool {
-    const WORDS: [&str; 12] = [
-        "null",
-        "true",
-        "false",
-        "yes",
-        "no",
-        "on",
-        "off",
-        "y",
-        "n",
-        "nan",
-        "inf",
-        "undefined",
-    ];
-    const UNITS: [&str; 13] = [
-        "m", "k", "M", "G", "T", "P", "Ki", "Mi", "Gi", "Ti", "Pi", "s", "h",
-    ];
+    const WORDS: &str = "null true false yes no on off y n nan inf undefined";
+    const UNITS: &str = "m k M G T P Ki Mi Gi Ti Pi s h";
     let Some(first) = text.chars().next() else {
         return false;
     };
     if first.is_ascii_digit() {
         let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
-        return UNITS.contains(&digits);
+        return UNITS.split(' ').any(|unit| unit == digits);
     }
     let inner = |c: char| c.is_ascii_alphanumeric() || "_-./:@+=,$()*%~ ".contains(c);
     (first.is_ascii_alphabetic() || matches!(first, '_' | '/' | '$' | '('))
         && text.chars().all(inner)
         && !text.contains(": ")
         && !text.ends_with([':', ' '])
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str())
+        && !WORDS.split(' ').any(|word| word.eq_ignore_ascii_case(text))
 }

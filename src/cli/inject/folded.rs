@@ -1,8 +1,9 @@
 //! Quoted texts whose further lines begin no deeper than the list or map that they are in.
 //!
-//! go-yaml folds long texts so, and it and libyaml read them, therefore kubectl does; YAML 1.2 wants them deeper
-//! (6.9.1, `s-flow-line-prefix`), as does the parser here. Blanks in front of such a line mean nothing. Owns moving
-//! these lines, and only these, to the right. `tree` asks for it when a document cannot be read as it is.
+//! go-yaml folds long texts so, and it and libyaml read them, therefore kubectl does; YAML 1.2
+//! wants them deeper (<https://yaml.org/spec/1.2.2/#63-line-prefixes>), as does the parser here.
+//! Blanks in front of such a line mean nothing. Owns moving these lines, and only these, to the
+//! right. `yaml` and `edit` ask for it when a document cannot be read as it is.
 
 /// Where a line of the document begins.
 enum State {
@@ -13,10 +14,25 @@ enum State {
     Block(usize),
 }
 
-/// The document with its quoted texts deep enough; none when they were.
-pub(super) fn deeper(text: &str) -> Option<String> {
+/// A document with its quoted texts deep enough.
+pub(super) struct Deeper {
+    pub(super) text: String,
+    /// Where in it blanks were put, and how many.
+    blanks: Vec<(usize, usize)>,
+}
+
+impl Deeper {
+    /// Where a byte of this text was before.
+    pub(super) fn before(&self, at: usize) -> usize {
+        let blanks = self.blanks.iter().take_while(|(from, _)| *from < at);
+        at - blanks.map(|(_, count)| count).sum::<usize>()
+    }
+}
+
+/// None when they were deep enough.
+pub(super) fn deeper(text: &str) -> Option<Deeper> {
     let mut out = String::with_capacity(text.len());
-    let (mut state, mut is_value_due, mut is_changed) = (State::Structure, false, false);
+    let (mut state, mut is_value_due, mut blanks) = (State::Structure, false, Vec::new());
     for line in text.split_inclusive('\n') {
         let bare = line.trim_start_matches(' ');
         let column = line.len() - bare.len();
@@ -30,8 +46,8 @@ pub(super) fn deeper(text: &str) -> Option<String> {
             State::Block(_) => {}
             State::Quoted(quote, start) => {
                 if column <= start && !bare.trim().is_empty() {
+                    blanks.push((out.len(), start + 1));
                     out.push_str(&" ".repeat(start + 1));
-                    is_changed = true;
                 }
                 if end_of_quoted(line, quote).is_some() {
                     state = State::Structure;
@@ -45,7 +61,7 @@ pub(super) fn deeper(text: &str) -> Option<String> {
         }
         out.push_str(line);
     }
-    is_changed.then_some(out)
+    (!blanks.is_empty()).then_some(Deeper { text: out, blanks })
 }
 
 /// What follows a line of structure: the dashes and keys in front of its value are passed over.

@@ -1,8 +1,9 @@
 //! Which kinds hold complete pods, and where: a table, and what the command's flags add to it.
 //!
 //! Owns the table and the flags' form. A kind is in it when its API types have a pod template
-//! (`core/v1.PodTemplateSpec`) there from which pods come as written. Operators that lay a template over one of
-//! their own (Prometheus, Elasticsearch, Flink, Spark) are not: what they make of it is theirs.
+//! (`core/v1.PodTemplateSpec`) there from which pods come as written. Operators that lay a template
+//! over one of their own (Prometheus, Elasticsearch, Flink, Spark) are not: what they make of it is
+//! theirs.
 
 /// Further places by flag, and kinds that are left alone without a word.
 pub(super) struct Kinds<'a> {
@@ -61,207 +62,101 @@ impl PodTemplate {
     }
 }
 
-const TRAINING: &[&str] = &["/spec/template/spec/replicatedJobs/*/template/spec/template"];
+/// In the form of `--pod-template`: API group, kind and place, a JSON pointer (RFC 6901) in which `*` is
+/// every item or member. The kinds of `OpenShift` and Kubeflow are also in the groups that they had before.
+pub(super) const KNOWN: &str = "\
+Pod=/
+PodTemplate=/template
+ReplicationController=/spec/template
+DeploymentConfig=/spec/template
+apps/Deployment=/spec/template
+apps/StatefulSet=/spec/template
+apps/DaemonSet=/spec/template
+apps/ReplicaSet=/spec/template
+extensions/Deployment=/spec/template
+extensions/DaemonSet=/spec/template
+extensions/ReplicaSet=/spec/template
+batch/Job=/spec/template
+batch/CronJob=/spec/jobTemplate/spec/template
+actions.github.com/AutoscalingRunnerSet=/spec/template
+agones.dev/GameServer=/spec/template
+agones.dev/Fleet=/spec/template/spec/template
+agones.dev/GameServerSet=/spec/template/spec/template
+apps.kruise.io/CloneSet=/spec/template
+apps.kruise.io/StatefulSet=/spec/template
+apps.kruise.io/DaemonSet=/spec/template
+apps.kruise.io/BroadcastJob=/spec/template
+apps.kruise.io/AdvancedCronJob=/spec/template/jobTemplate/spec/template
+apps.kruise.io/AdvancedCronJob=/spec/template/broadcastJobTemplate/spec/template
+apps.kruise.io/UnitedDeployment=/spec/template/*/spec/template
+apps.openshift.io/DeploymentConfig=/spec/template
+argoproj.io/AnalysisRun=/spec/metrics/*/provider/job/spec/template
+argoproj.io/AnalysisTemplate=/spec/metrics/*/provider/job/spec/template
+argoproj.io/ClusterAnalysisTemplate=/spec/metrics/*/provider/job/spec/template
+argoproj.io/Experiment=/spec/templates/*/template
+argoproj.io/Rollout=/spec/template
+batch.volcano.sh/Job=/spec/tasks/*/template
+jobset.x-k8s.io/JobSet=/spec/replicatedJobs/*/template/spec/template
+keda.sh/ScaledJob=/spec/jobTargetRef/template
+kubeflow.org/ClusterTrainingRuntime=/spec/template/spec/replicatedJobs/*/template/spec/template
+kubeflow.org/TrainingRuntime=/spec/template/spec/replicatedJobs/*/template/spec/template
+kubeflow.org/JAXJob=/spec/jaxReplicaSpecs/*/template
+kubeflow.org/MPIJob=/spec/mpiReplicaSpecs/*/template
+kubeflow.org/MXJob=/spec/mxReplicaSpecs/*/template
+kubeflow.org/Notebook=/spec/template
+kubeflow.org/PaddleJob=/spec/paddleReplicaSpecs/*/template
+kubeflow.org/PyTorchJob=/spec/pytorchReplicaSpecs/*/template
+kubeflow.org/TFJob=/spec/tfReplicaSpecs/*/template
+kubeflow.org/XGBoostJob=/spec/xgbReplicaSpecs/*/template
+leaderworkerset.x-k8s.io/LeaderWorkerSet=/spec/leaderWorkerTemplate/leaderTemplate
+leaderworkerset.x-k8s.io/LeaderWorkerSet=/spec/leaderWorkerTemplate/workerTemplate
+operators.coreos.com/ClusterServiceVersion=/spec/install/spec/deployments/*/spec/template
+ray.io/RayCluster=/spec/headGroupSpec/template
+ray.io/RayCluster=/spec/workerGroupSpecs/*/template
+ray.io/RayJob=/spec/rayClusterSpec/headGroupSpec/template
+ray.io/RayJob=/spec/rayClusterSpec/workerGroupSpecs/*/template
+ray.io/RayJob=/spec/submitterPodTemplate
+ray.io/RayService=/spec/rayClusterConfig/headGroupSpec/template
+ray.io/RayService=/spec/rayClusterConfig/workerGroupSpecs/*/template
+serving.knative.dev/Service=/spec/template
+serving.knative.dev/Configuration=/spec/template
+serving.knative.dev/Revision=/
+sources.knative.dev/ContainerSource=/spec/template
+trainer.kubeflow.org/ClusterTrainingRuntime=/spec/template/spec/replicatedJobs/*/template/spec/template
+trainer.kubeflow.org/TrainingRuntime=/spec/template/spec/replicatedJobs/*/template/spec/template";
 
-/// API group, kind and places, as JSON pointers (RFC 6901) in which `*` is every item or member.
-pub(super) const TABLE: &[(&str, &[&str], &[&str])] = &[
-    ("", &["Pod"], &[""]),
-    ("", &["PodTemplate"], &["/template"]),
-    // OpenShift's before it had API groups of its own.
-    (
-        "",
-        &["ReplicationController", "DeploymentConfig"],
-        &["/spec/template"],
-    ),
-    (
-        "apps",
-        &["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"],
-        &["/spec/template"],
-    ),
-    (
-        "extensions",
-        &["Deployment", "DaemonSet", "ReplicaSet"],
-        &["/spec/template"],
-    ),
-    ("batch", &["Job"], &["/spec/template"]),
-    ("batch", &["CronJob"], &["/spec/jobTemplate/spec/template"]),
-    (
-        "actions.github.com",
-        &["AutoscalingRunnerSet"],
-        &["/spec/template"],
-    ),
-    ("agones.dev", &["GameServer"], &["/spec/template"]),
-    (
-        "agones.dev",
-        &["Fleet", "GameServerSet"],
-        &["/spec/template/spec/template"],
-    ),
-    (
-        "apps.kruise.io",
-        &["CloneSet", "StatefulSet", "DaemonSet", "BroadcastJob"],
-        &["/spec/template"],
-    ),
-    (
-        "apps.kruise.io",
-        &["AdvancedCronJob"],
-        &[
-            "/spec/template/jobTemplate/spec/template",
-            "/spec/template/broadcastJobTemplate/spec/template",
-        ],
-    ),
-    // statefulSetTemplate, advancedStatefulSetTemplate, cloneSetTemplate, deploymentTemplate
-    (
-        "apps.kruise.io",
-        &["UnitedDeployment"],
-        &["/spec/template/*/spec/template"],
-    ),
-    (
-        "apps.openshift.io",
-        &["DeploymentConfig"],
-        &["/spec/template"],
-    ),
-    (
-        "argoproj.io",
-        &["AnalysisRun", "AnalysisTemplate", "ClusterAnalysisTemplate"],
-        &["/spec/metrics/*/provider/job/spec/template"],
-    ),
-    (
-        "argoproj.io",
-        &["Experiment"],
-        &["/spec/templates/*/template"],
-    ),
-    ("argoproj.io", &["Rollout"], &["/spec/template"]),
-    ("batch.volcano.sh", &["Job"], &["/spec/tasks/*/template"]),
-    (
-        "jobset.x-k8s.io",
-        &["JobSet"],
-        &["/spec/replicatedJobs/*/template/spec/template"],
-    ),
-    ("keda.sh", &["ScaledJob"], &["/spec/jobTargetRef/template"]),
-    // Before it had a group of its own.
-    (
-        "kubeflow.org",
-        &["ClusterTrainingRuntime", "TrainingRuntime"],
-        TRAINING,
-    ),
-    (
-        "kubeflow.org",
-        &["JAXJob"],
-        &["/spec/jaxReplicaSpecs/*/template"],
-    ),
-    (
-        "kubeflow.org",
-        &["MPIJob"],
-        &["/spec/mpiReplicaSpecs/*/template"],
-    ),
-    (
-        "kubeflow.org",
-        &["MXJob"],
-        &["/spec/mxReplicaSpecs/*/template"],
-    ),
-    ("kubeflow.org", &["Notebook"], &["/spec/template"]),
-    (
-        "kubeflow.org",
-        &["PaddleJob"],
-        &["/spec/paddleReplicaSpecs/*/template"],
-    ),
-    (
-        "kubeflow.org",
-        &["PyTorchJob"],
-        &["/spec/pytorchReplicaSpecs/*/template"],
-    ),
-    (
-        "kubeflow.org",
-        &["TFJob"],
-        &["/spec/tfReplicaSpecs/*/template"],
-    ),
-    (
-        "kubeflow.org",
-        &["XGBoostJob"],
-        &["/spec/xgbReplicaSpecs/*/template"],
-    ),
-    (
-        "leaderworkerset.x-k8s.io",
-        &["LeaderWorkerSet"],
-        &[
-            "/spec/leaderWorkerTemplate/leaderTemplate",
-            "/spec/leaderWorkerTemplate/workerTemplate",
-        ],
-    ),
-    (
-        "operators.coreos.com",
-        &["ClusterServiceVersion"],
-        &["/spec/install/spec/deployments/*/spec/template"],
-    ),
-    (
-        "ray.io",
-        &["RayCluster"],
-        &[
-            "/spec/headGroupSpec/template",
-            "/spec/workerGroupSpecs/*/template",
-        ],
-    ),
-    (
-        "ray.io",
-        &["RayJob"],
-        &[
-            "/spec/rayClusterSpec/headGroupSpec/template",
-            "/spec/rayClusterSpec/workerGroupSpecs/*/template",
-            "/spec/submitterPodTemplate",
-        ],
-    ),
-    (
-        "ray.io",
-        &["RayService"],
-        &[
-            "/spec/rayClusterConfig/headGroupSpec/template",
-            "/spec/rayClusterConfig/workerGroupSpecs/*/template",
-        ],
-    ),
-    (
-        "serving.knative.dev",
-        &["Service", "Configuration"],
-        &["/spec/template"],
-    ),
-    ("serving.knative.dev", &["Revision"], &[""]),
-    (
-        "sources.knative.dev",
-        &["ContainerSource"],
-        &["/spec/template"],
-    ),
-    (
-        "trainer.kubeflow.org",
-        &["ClusterTrainingRuntime", "TrainingRuntime"],
-        TRAINING,
-    ),
-];
-
-/// Objects that hold whole objects: API group, kind and the place of their list. `List`s are not in it.
-const HOLDERS: &[(&str, &str, &str)] = &[
-    ("", "Template", "/objects"),
-    ("template.openshift.io", "Template", "/objects"),
-    ("hive.openshift.io", "SelectorSyncSet", "/spec/resources"),
-    ("hive.openshift.io", "SyncSet", "/spec/resources"),
-    ("work.karmada.io", "Work", "/spec/workload/manifests"),
-    (
-        "work.open-cluster-management.io",
-        "ManifestWork",
-        "/spec/workload/manifests",
-    ),
-];
+/// Objects that hold whole objects: API group, kind and the place of their list. `List`s are not in
+/// it.
+const HOLDERS: &str = "\
+Template=/objects
+template.openshift.io/Template=/objects
+hive.openshift.io/SelectorSyncSet=/spec/resources
+hive.openshift.io/SyncSet=/spec/resources
+work.karmada.io/Work=/spec/workload/manifests
+work.open-cluster-management.io/ManifestWork=/spec/workload/manifests";
 
 /// Where an object's own objects are: a List of any kind has items.
-pub(super) fn held(group: &str, kind: &str) -> Option<&'static str> {
-    let holder = HOLDERS
-        .iter()
-        .find(|(known, name, _)| (*known, *name) == (group, kind));
-    holder
-        .map(|(.., path)| *path)
-        .or_else(|| kind.ends_with("List").then_some("/items"))
+pub(super) fn items(group: &str, kind: &str) -> Option<&'static str> {
+    let holder = places(HOLDERS, &name(group, kind)).next();
+    holder.or_else(|| kind.ends_with("List").then_some("/items"))
 }
 
-/// Whether Kubernetes itself makes pods of these kinds: without a template such an object is wrong. An object of
-/// another API may take it from elsewhere (a Rollout's `workloadRef`).
+/// The places of a kind in a table; that of the object itself is empty.
+fn places<'t>(table: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
+    table
+        .lines()
+        .filter_map(move |line| line.strip_prefix(name)?.strip_prefix('='))
+        .map(|path| path.trim_end_matches('/'))
+}
+
+/// `GROUP/KIND`, as the flags take it.
+pub(super) fn name(group: &str, kind: &str) -> String {
+    let slash = if group.is_empty() { "" } else { "/" };
+    format!("{group}{slash}{kind}")
+}
+
+/// Whether Kubernetes itself makes pods of these kinds: without a template such an object is wrong.
+/// An object of another API may take it from elsewhere (a Rollout's `workloadRef`).
 pub(super) fn needs_a_template(group: &str) -> bool {
     ["", "apps", "batch", "extensions"].contains(&group)
 }
@@ -269,12 +164,8 @@ pub(super) fn needs_a_template(group: &str) -> bool {
 impl Kinds<'_> {
     /// Where objects of a kind hold pod templates; empty for a kind that is not known.
     pub(super) fn places(&self, group: &str, kind: &str) -> Vec<&str> {
-        let known = TABLE
-            .iter()
-            .filter(|(known, kinds, _)| *known == group && kinds.contains(&kind));
         let more = self.more.iter().filter(|more| more.of.is(group, kind));
-        known
-            .flat_map(|(.., paths)| paths.iter().copied())
+        places(KNOWN, &name(group, kind))
             .chain(more.map(|more| more.path.as_str()))
             .collect()
     }

@@ -1,13 +1,15 @@
-//! A stream cut into its documents, without touching a byte of them: YAML, JSON, or one behind the other.
+//! A stream cut into its documents, without touching a byte of them: YAML, JSON, or one behind the
+//! other.
 //!
-//! Owns where a document begins: at a line of three dashes and behind one of three dots, which YAML allows nowhere
-//! else (YAML 1.2.2, 9.1), and behind a JSON value; and what of it is around its value. What is in a document is
-//! `tree`'s.
+//! Owns where a document begins: at a line of three dashes and behind one of three dots, which YAML
+//! allows nowhere else (<https://yaml.org/spec/1.2.2/#91-documents>), and behind a JSON value; and
+//! what of it is around its value. What a document means is `yaml`'s; how it is changed, `edit`'s.
 
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
-use super::emit;
-use super::tree::{Error, Tree};
+use super::edit::{self, Refusal};
+use super::yaml::{self, Error};
 
 /// One document of a stream; the texts of all of them are the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,8 @@ fn is_marker(line: &str, marker: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']))
 }
 
-/// Nothing that is part of a value: blank, a comment, a directive, dashes with at most a comment behind them.
+/// Nothing that is part of a value: blank, a comment, a directive, dashes with at most a comment
+/// behind them.
 fn is_empty(line: &str) -> bool {
     let line = line.trim_start_matches(MARK);
     let rest = if is_separator(line) || is_end(line) {
@@ -93,15 +96,15 @@ impl<'a> Document<'a> {
     }
 
     /// What it holds; none when that is nothing.
-    pub(super) fn parse(&self) -> Result<Option<Tree>, Error> {
+    pub(super) fn parse(&self) -> Result<Option<Value>, Error> {
         let value = self.value();
         if value.is_empty() {
             return Ok(None);
         }
         // An error names its line; so it names the stream's.
-        Tree::parse(value).or_else(|_| {
+        yaml::parse(value).or_else(|_| {
             let before = self.line - 1 + self.head().matches('\n').count();
-            Tree::parse(&("\n".repeat(before) + value))
+            yaml::parse(&("\n".repeat(before) + value))
         })
     }
 
@@ -114,7 +117,7 @@ impl<'a> Document<'a> {
         &self.text[..lines.map(str::len).sum()]
     }
 
-    /// Its value and what follows, with the dashes when they stand on the same line.
+    /// Its value and what follows, with the dashes when they are on the same line.
     fn value(&self) -> &'a str {
         self.text[self.head().len()..].trim_start_matches(MARK)
     }
@@ -130,56 +133,13 @@ impl<'a> Document<'a> {
         value.trim_start()
     }
 
-    /// The comments behind its value, and the line of dots.
-    fn tail(&self, tree: &Tree) -> &'a str {
-        let (mut dots, mut comments, mut at) = (self.text.len(), self.text.len(), 0);
-        for line in self.text.split_inclusive('\n') {
-            if is_end(line) {
-                dots = at;
-                break;
-            }
-            at += line.len();
-            let is_comment = line.starts_with('#') || line.trim().is_empty();
-            comments = if is_comment {
-                comments.min(at - line.len())
-            } else {
-                self.text.len()
-            };
+    /// The document with another value in place of `old`, and nothing else changed.
+    pub(super) fn with(&self, old: &Value, new: &Value) -> Result<String, Refusal> {
+        let value = self.value();
+        let before = &self.text[..self.text.len() - value.len()];
+        match edit::edited(value, old, new) {
+            Ok(edited) => Ok(format!("{before}{edited}")),
+            Err(refusal) => Err(refusal.below(self.line - 1 + before.matches('\n').count())),
         }
-        // Blank lines can be a block's, and a line of a text in quotes can begin like a comment.
-        let is_apart = comments < dots
-            && Document {
-                text: &self.text[..comments],
-                line: 1,
-            }
-            .parse()
-            .is_ok_and(|own| own.as_ref() == Some(tree));
-        &self.text[if is_apart { comments } else { dots }..]
-    }
-
-    /// The document with another value in place of `tree`: JSON stays JSON.
-    pub(super) fn with(&self, tree: &Tree, changed: &Tree) -> String {
-        let json = self.json();
-        if json.starts_with('{') && serde_json::from_str::<IgnoredAny>(json).is_ok() {
-            let before = &self.text[..self.text.len() - json.len()];
-            let behind = &json[json.trim_end().len()..];
-            return format!(
-                "{}{}{behind}",
-                before.replace(MARK, ""),
-                emit::json(changed, json)
-            );
-        }
-        // Dashes on the line of the value get one of their own.
-        let dashes = if is_separator(self.value()) {
-            "---\n"
-        } else {
-            ""
-        };
-        format!(
-            "{}{dashes}{}{}",
-            self.head().replace(MARK, ""),
-            emit::document(changed),
-            self.tail(tree)
-        )
     }
 }

@@ -1,21 +1,22 @@
-//! What of a stream creates pods, and what stands around them: ServiceAccounts and Namespaces, also in Lists.
+//! What of a stream creates pods, and the ServiceAccounts and Namespaces that they refer to, also
+//! in Lists.
 //!
-//! Owns how objects and pods are found in a document; which kinds hold pods, and where, is `kinds`'. A kind that is
-//! not known is left alone: a foreign `Job` has another shape.
+//! Owns how objects and pods are found in a document; `kinds` knows which kinds contain pods, and
+//! where. A kind that it does not know is left alone: a foreign `Job` has another shape.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::kinds::{self, Kinds};
-use super::tree::Tree;
+use super::yaml::{self, text};
 
 /// One pod to be, inside a document.
 pub(super) struct Workload {
     /// Kind, namespace and name, for messages.
     pub(super) name: String,
     pub(super) namespace: String,
-    /// Where the pod stands in the document.
+    /// The pod's JSON pointer in the document.
     pub(super) pointer: String,
     /// The pod, or the template of one.
     pub(super) pod: Value,
@@ -26,30 +27,36 @@ pub(super) struct Object<'a> {
     pub(super) group: &'a str,
     /// Empty when it has none.
     pub(super) kind: &'a str,
-    pub(super) tree: &'a Tree,
+    pub(super) value: &'a Value,
     /// Its place in the document.
     pub(super) place: String,
 }
 
 /// The objects of a document: itself, or what it holds, in turn.
-pub(super) fn objects(document: &Tree) -> Vec<Object<'_>> {
+pub(super) fn objects(document: &Value) -> Vec<Object<'_>> {
     let mut found = Vec::new();
     collect(document, String::new(), ("", ""), &mut found);
     found
 }
 
-/// `of` is what an object is that does not say so: the API server leaves both out of a list's items.
-fn collect<'a>(tree: &'a Tree, place: String, of: (&'a str, &'a str), found: &mut Vec<Object<'a>>) {
-    let (group, kind) = match tree.text("kind") {
-        Some(kind) => (group(tree).unwrap_or_default(), kind),
+/// `of` is what an object is that does not say so: the API server leaves both out of a list's
+/// items.
+fn collect<'a>(
+    value: &'a Value,
+    place: String,
+    of: (&'a str, &'a str),
+    found: &mut Vec<Object<'a>>,
+) {
+    let (group, kind) = match text(value, "kind") {
+        Some(kind) => (group(value).unwrap_or_default(), kind),
         None => of,
     };
-    let items = kinds::held(group, kind).and_then(|path| Some((path, tree.at(path)?)));
-    let Some((path, Tree::List(items))) = items else {
+    let items = kinds::items(group, kind).and_then(|path| Some((path, value.pointer(path)?)));
+    let Some((path, Value::Array(items))) = items else {
         return found.push(Object {
             group,
             kind,
-            tree,
+            value,
             place,
         });
     };
@@ -59,14 +66,14 @@ fn collect<'a>(tree: &'a Tree, place: String, of: (&'a str, &'a str), found: &mu
     }
 }
 
-fn group(tree: &Tree) -> Option<&str> {
-    Some(tree.text("apiVersion")?.split_once('/')?.0)
+fn group(value: &Value) -> Option<&str> {
+    Some(text(value, "apiVersion")?.split_once('/')?.0)
 }
 
 impl Object<'_> {
     /// Kind, namespace and name.
     pub(super) fn name(&self, namespace: &str) -> String {
-        let name = named(self.tree, "name").or_else(|| named(self.tree, "generateName"));
+        let name = named(self.value, "name").or_else(|| named(self.value, "generateName"));
         format!(
             "{} {}/{}",
             self.kind,
@@ -76,7 +83,7 @@ impl Object<'_> {
     }
 
     fn namespace<'n>(&'n self, namespace: &'n str) -> &'n str {
-        named(self.tree, "namespace").unwrap_or(namespace)
+        named(self.value, "namespace").unwrap_or(namespace)
     }
 
     /// Its pods; `namespace` is that of objects which name none.
@@ -84,8 +91,8 @@ impl Object<'_> {
         let places = kinds.places(self.group, self.kind);
         let mut pods: Vec<(String, Value)> = places
             .iter()
-            .flat_map(|path| self.tree.every(path))
-            .map(|(at, pod)| (at, pod.to_value()))
+            .flat_map(|path| yaml::every(self.value, path))
+            .map(|(at, pod)| (at, pod.clone()))
             .collect();
         if kinds::needs_a_template(self.group) {
             // Refused as what it is.
@@ -120,38 +127,35 @@ impl Object<'_> {
     }
 }
 
-fn named<'a>(object: &'a Tree, key: &str) -> Option<&'a str> {
-    object
-        .get("metadata")?
-        .text(key)
-        .filter(|text| !text.is_empty())
+fn named<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    text(object.get("metadata")?, key).filter(|text| !text.is_empty())
 }
 
 /// The ServiceAccounts and Namespaces of a stream.
-pub(super) struct Surroundings {
+pub(super) struct RelatedObjects {
     accounts: BTreeMap<(String, String), Value>,
     namespaces: BTreeMap<String, Value>,
 }
 
-impl Surroundings {
-    pub(super) fn of<'a>(documents: impl Iterator<Item = &'a Tree>, namespace: &str) -> Self {
+impl RelatedObjects {
+    pub(super) fn of<'a>(documents: impl Iterator<Item = &'a Value>, namespace: &str) -> Self {
         let mut found = Self {
             accounts: BTreeMap::new(),
             namespaces: BTreeMap::new(),
         };
         for object in documents.flat_map(objects) {
-            let Some(name) = named(object.tree, "name") else {
+            let Some(name) = named(object.value, "name") else {
                 continue;
             };
             match (object.group, object.kind) {
                 ("", "ServiceAccount") => {
                     let key = (object.namespace(namespace).to_owned(), name.to_owned());
-                    found.accounts.insert(key, object.tree.to_value());
+                    found.accounts.insert(key, object.value.clone());
                 }
                 ("", "Namespace") => drop(
                     found
                         .namespaces
-                        .insert(name.to_owned(), object.tree.to_value()),
+                        .insert(name.to_owned(), object.value.clone()),
                 ),
                 _ => {}
             }

@@ -13,7 +13,7 @@ fn lines() -> Lines {
     Lines::start(io::stderr(), |_| ()).expect("a thread")
 }
 
-/// Code, stdout, stderr and the termination log of one command whose file holds `config`.
+/// Code, stdout, stderr and the termination log of one command with `config` in its file.
 fn outcome(arguments: &[&str], config: &str) -> (u8, String, String, String) {
     let log = tempfile::NamedTempFile::new().expect("a file");
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
@@ -48,7 +48,7 @@ fn outcome(arguments: &[&str], config: &str) -> (u8, String, String, String) {
 }
 
 #[test]
-fn the_version_is_told_and_wrong_arguments_are_usage() {
+fn the_version_is_printed_and_wrong_arguments_are_usage() {
     let (code, stdout, ..) = outcome(&["--version"], "");
     assert_eq!(code, exit::OK);
     assert!(
@@ -125,29 +125,5 @@ fn check_says_what_is_injected_and_how_many_certificates_it_trusts() {
     assert_eq!(
         said(serde_json::json!({ "awsCaBundle": { "pem": pem } })),
         format!("{image}{trusts}")
-    );
-}
-
-#[test]
-fn findings_keep_their_gravity() {
-    let finding = |judgement| {
-        shown(Finding {
-            subject: "dry run",
-            judgement,
-        })
-        .line()
-    };
-    let (message, fix) = ("m".to_owned(), "f");
-    assert_eq!(finding(Judgement::Fine(message.clone())), "ok dry run: m");
-    assert_eq!(
-        finding(Judgement::Doubtful {
-            message: message.clone(),
-            fix
-        }),
-        "warning dry run: m; fix: f"
-    );
-    assert_eq!(
-        finding(Judgement::Wrong { message, fix }),
-        "failure dry run: m; fix: f"
     );
 }

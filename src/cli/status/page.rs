@@ -1,48 +1,42 @@
 //! The agent's status as text: the page for people, and the probe's one line.
 //!
-//! Pure: JSON and the time in, text out. Messages of STS come from outside, so control characters in them
-//! are escaped.
+//! Pure: the document and the time in, text out. Messages of STS come from outside, so control
+//! characters in them are escaped.
 
 use std::fmt::Write;
-use std::time::Duration;
-
-use serde_json::Value;
 
 use super::{clients, retry};
+use crate::admin::Status;
 use crate::cli::span::{about, span};
 use crate::failure::line::Line;
+use crate::report::{ErrorReport, HopReport, IncidentReport, Report, TokenReport};
 use crate::time::Wall;
 
-/// Credentials are served until this long before their end, so that is when a profile stops being ready.
-const MARGIN: Duration = Duration::from_secs(10);
-
-/// What to do while every profile holds credentials and nobody can ask for them.
+/// What to do while every profile has credentials and no client can ask for them.
 const PORT_IN_USE: &str = "free the port of --listen: another process of the pod has it";
 
 /// The [`Line`] of the first profile by name that keeps the pod from starting.
-pub(super) fn probe_line(status: &Value, now: Wall) -> String {
-    let mut profiles: Vec<&Value> = status["profiles"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .collect();
-    profiles.sort_by_key(|profile| profile["profile"].as_str());
-    let waiting = profiles.iter().find(|profile| !is_held(profile, now));
+pub(super) fn probe_line(status: &Status) -> String {
+    let mut profiles: Vec<&Report> = status.profiles.iter().collect();
+    profiles.sort_by_key(|profile| &profile.profile);
+    let waiting = profiles.iter().find(|profile| !is_ready(profile, status));
     let Some(profile) = waiting.or(profiles.first()) else {
         return "the agent has not started its profiles yet".to_owned();
     };
-    let name = profile["profile"].as_str().unwrap_or_default();
-    let error = &profile["lastError"];
-    let (code, cause, hint) = match (error["code"].as_str(), error["hint"].as_str()) {
-        _ if waiting.is_none() && status["listening"] == false => ("PortInUse", "", PORT_IN_USE),
-        (Some(code), Some(hint)) => (code, error["message"].as_str().unwrap_or_default(), hint),
-        _ if status["draining"] == true => ("Stopping", "", "the agent is shutting down"),
-        _ => ("NoAnswerYet", "", "waiting for the first answer of STS"),
+    let (code, cause, hint) = match &profile.last_error {
+        _ if waiting.is_none() && !status.listening => ("PortInUse", "", PORT_IN_USE),
+        Some(ErrorReport {
+            code,
+            message,
+            hint,
+            ..
+        }) => (&**code, &**message, &**hint),
+        None if status.draining => ("Stopping", "", "the agent is shutting down"),
+        None => ("NoAnswerYet", "", "waiting for the first answer of STS"),
     };
-    let role = role_of(profile, error).or(profile["roleArn"].as_str());
     Line {
-        profile: name,
-        role,
+        profile: &profile.profile,
+        role: profile.role_in_question(),
         code,
         cause,
         hint,
@@ -51,59 +45,50 @@ pub(super) fn probe_line(status: &Value, now: Wall) -> String {
     .text()
 }
 
-/// The role that the step asked for whose failure this is.
-fn role_of<'a>(profile: &'a Value, error: &Value) -> Option<&'a str> {
-    let at = error["hop"]
-        .as_u64()
-        .and_then(|at| usize::try_from(at).ok())?;
-    profile["hops"][at]["roleArn"].as_str()
+/// Agents that do not say it of each profile say it of all together.
+fn is_ready(profile: &Report, status: &Status) -> bool {
+    profile.ready.unwrap_or(status.ready)
 }
 
-fn is_held(profile: &Value, now: Wall) -> bool {
-    let vended = profile["hops"].as_array().and_then(|hops| hops.last());
-    vended
-        .and_then(|hop| instant(&hop["expiration"]))
-        .is_some_and(|end| end.since(now) > MARGIN)
-}
-
-/// The status of an agent that has this profile only: ready when that one is.
-pub(super) fn of_profile(mut status: Value, name: &str, now: Wall) -> Value {
-    if let Some(profiles) = status["profiles"].as_array_mut() {
-        profiles.retain(|profile| profile["profile"] == name);
-        let is_ready = profiles.iter().any(|profile| is_held(profile, now));
-        status["ready"] =
-            (is_ready && status["draining"] != true && status["listening"] != false).into();
-    }
-    status
+/// Leaves this profile only: the agent counts as ready when that one is.
+pub(super) fn only(status: &mut Status, name: &str) {
+    status.profiles.retain(|profile| profile.profile == name);
+    let is_ready = status
+        .profiles
+        .iter()
+        .any(|profile| is_ready(profile, status));
+    status.ready = is_ready && status.listening && !status.draining;
 }
 
 /// The page: one block for each profile, what matters first.
-pub(super) fn text(status: &Value, now: Wall) -> String {
-    let is = |key: &str| status[key] == true;
-    let state = match (is("ready"), is("draining")) {
+pub(super) fn text(status: &Status, now: Wall) -> String {
+    let state = match (status.ready, status.draining) {
         (_, true) => "stopping",
         (true, _) => "ready",
         _ => "not ready",
     };
-    let trouble = trouble(status, now);
+    let version = match &*status.version {
+        "" => "unknown",
+        version => version,
+    };
     let mut page = format!(
-        "stsidecar {}: {state}{trouble}\n",
-        shown(&status["version"])
+        "stsidecar {}: {state}{}\n",
+        printable(version),
+        trouble(status, now)
     );
-    if status["listening"] == false {
-        writeln!(page, "\n  {:<14}cannot listen: {PORT_IN_USE}", "endpoint")
-            .expect("a String takes every text");
+    if !status.listening {
+        page.push('\n');
+        line(
+            &mut page,
+            "endpoint",
+            &format!("cannot listen: {PORT_IN_USE}"),
+        );
     }
-    if status["settingsHash"].is_string() {
-        writeln!(
-            page,
-            "\n  {:<14}{}",
-            "settings",
-            shown(&status["settingsHash"])
-        )
-        .expect("a String takes every text");
+    if let Some(hash) = &status.settings_hash {
+        page.push('\n');
+        line(&mut page, "settings", &printable(hash));
     }
-    for profile in status["profiles"].as_array().into_iter().flatten() {
+    for profile in &status.profiles {
         page.push('\n');
         block(&mut page, profile, now);
     }
@@ -111,44 +96,43 @@ pub(super) fn text(status: &Value, now: Wall) -> String {
 }
 
 /// What an agent that is ready has to say all the same: of the profile whose credentials end first.
-fn trouble(status: &Value, now: Wall) -> String {
-    let profiles = status["profiles"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let end_of = |profile: &Value| instant(&profile["incident"]["credentialsEnd"]);
-    let failing = profiles
+fn trouble(status: &Status, now: Wall) -> String {
+    let failing = status
+        .profiles
         .iter()
-        .filter(|profile| profile["incident"].is_object());
-    let Some(profile) = failing.min_by_key(|profile| end_of(profile)) else {
+        .filter_map(|profile| Some((profile, profile.incident.as_ref()?)));
+    let Some((profile, incident)) = failing.min_by_key(|(_, incident)| incident.credentials_end)
+    else {
         return String::new();
     };
-    let of = if profiles.len() > 1 {
-        format!(" of {}", shown(&profile["profile"]))
+    let IncidentReport {
+        failing_since,
+        credentials_end,
+        ..
+    } = incident;
+    let of = if status.profiles.len() > 1 {
+        format!(" of {}", printable(&profile.profile))
     } else {
         String::new()
     };
-    let since = instant(&profile["incident"]["failingSince"]).unwrap_or(now);
-    let end = match end_of(profile) {
+    let end = match *credentials_end {
         None => "no credentials yet".to_owned(),
         Some(end) if end > now => format!("credentials end in {}", about(end.since(now))),
         Some(end) => format!("credentials ended {} ago", about(now.since(end))),
     };
-    format!(
-        ", refreshes{of} failing for {}, {end}",
-        about(now.since(since))
-    )
+    let since = about(now.since(failing_since.unwrap_or(now)));
+    format!(", refreshes{of} failing for {since}, {end}")
 }
 
-fn block(page: &mut String, profile: &Value, now: Wall) {
-    line(page, "profile", &shown(&profile["profile"]));
-    let empty = Vec::new();
-    let hops = profile["hops"].as_array().unwrap_or(&empty);
-    role(page, profile, hops);
-    credentials(page, hops, now);
-    source(page, &profile["token"], now);
-    if profile["lastError"].is_object() {
-        last_error(page, profile, now);
+fn block(page: &mut String, profile: &Report, now: Wall) {
+    line(page, "profile", &printable(&profile.profile));
+    role(page, profile);
+    credentials(page, profile, now);
+    if let Some(token) = &profile.token {
+        source(page, token, now);
+    }
+    if let Some(error) = &profile.last_error {
+        last_error(page, profile, error, now);
     }
 }
 
@@ -156,42 +140,39 @@ fn line(page: &mut String, label: &str, text: &str) {
     writeln!(page, "  {label:<14}{text}").expect("a String takes every text");
 }
 
-fn role(page: &mut String, profile: &Value, hops: &[Value]) {
-    let chosen = if profile["roleArn"].is_null() {
-        "chosen by STS".to_owned()
-    } else {
-        shown(&profile["roleArn"])
-    };
-    line(page, "role", &chosen);
-    if hops.len() > 1 {
-        let arns = hops
+fn role(page: &mut String, profile: &Report) {
+    let chosen = profile.role_arn.as_deref().map(printable);
+    line(page, "role", chosen.as_deref().unwrap_or("chosen by STS"));
+    if let Some((_, before @ [_, ..])) = profile.hops.split_last() {
+        let chain: Vec<String> = before
             .iter()
-            .map(|hop| &hop["roleArn"])
-            .filter(|arn| arn.is_string());
-        let chain: Vec<String> = arns.map(shown).collect();
-        line(
-            page,
-            "by way of",
-            &chain[..chain.len().saturating_sub(1)].join(", then "),
-        );
+            .filter_map(|hop| hop.role_arn.as_deref())
+            .map(printable)
+            .collect();
+        line(page, "by way of", &chain.join(", then "));
     }
-    if profile["sessionName"].is_string() {
-        line(page, "session", &shown(&profile["sessionName"]));
+    if let Some(name) = &profile.session_name {
+        line(page, "session", &printable(name));
     }
 }
 
-fn credentials(page: &mut String, hops: &[Value], now: Wall) {
-    let vended = hops.last().unwrap_or(&Value::Null);
-    let held = instant(&vended["expiration"]).map(|end| {
-        let refreshed = ago(", refreshed", instant(&vended["lastRefresh"]), now);
-        format!("{}{refreshed}", expiry(end, now))
+fn credentials(page: &mut String, profile: &Report, now: Wall) {
+    let vended = profile
+        .vended()
+        .and_then(|hop| Some((hop, hop.expiration?)));
+    let credentials = vended.map(|(HopReport { last_refresh, .. }, end)| {
+        format!(
+            "{}{}",
+            expiry(end, now),
+            ago(", refreshed", *last_refresh, now)
+        )
     });
-    line(page, "credentials", held.as_deref().unwrap_or("none yet"));
-    if let Some(next) = hops
-        .iter()
-        .filter_map(|hop| instant(&hop["nextRefresh"]))
-        .min()
-    {
+    line(
+        page,
+        "credentials",
+        credentials.as_deref().unwrap_or("none yet"),
+    );
+    if let Some(next) = profile.hops.iter().filter_map(|hop| hop.next_refresh).min() {
         let when = if next > now {
             format!("in {}", span(next.since(now)))
         } else {
@@ -201,22 +182,20 @@ fn credentials(page: &mut String, hops: &[Value], now: Wall) {
     }
 }
 
-fn source(page: &mut String, token: &Value, now: Wall) {
-    let label = if token["kind"] == "SAML assertion" {
+fn source(page: &mut String, token: &TokenReport, now: Wall) {
+    let label = if token.kind == "SAML assertion" {
         "assertion"
     } else {
         "token"
     };
-    if let Some(end) = instant(&token["expiration"]) {
+    if let Some(end) = token.expiration {
         line(page, label, &expiry(end, now));
     }
-    if token["accessKeyId"].is_string() {
-        line(page, "access key", &shown(&token["accessKeyId"]));
+    if let Some(id) = &token.access_key_id {
+        line(page, "access key", &printable(id));
     }
-    if token["error"].is_string() {
-        let is_token = token["kind"]
-            .as_str()
-            .is_none_or(|kind| kind.ends_with("token"));
+    if let Some(error) = &token.error {
+        let is_token = token.kind.is_empty() || token.kind.ends_with("token");
         let label = if is_token {
             "token file"
         } else {
@@ -225,42 +204,35 @@ fn source(page: &mut String, token: &Value, now: Wall) {
         line(
             page,
             label,
-            &format!("{}: {}", shown(&token["file"]), shown(&token["error"])),
+            &format!("{}: {}", printable(&token.file), printable(error)),
         );
     }
 }
 
-fn last_error(page: &mut String, profile: &Value, now: Wall) {
-    let error = &profile["lastError"];
-    let since = ago(", failing since", instant(&error["failingSince"]), now);
-    let id = &error["requestId"];
-    let request = if id.is_string() {
-        format!(", request id {}", shown(id))
-    } else {
-        String::new()
-    };
+fn last_error(page: &mut String, profile: &Report, error: &ErrorReport, now: Wall) {
+    let since = ago(", failing since", error.failing_since, now);
+    let request = error.request_id.as_deref().map(printable);
+    let request = request
+        .map(|id| format!(", request id {id}"))
+        .unwrap_or_default();
     line(
         page,
         "last error",
-        &format!("{}: {}", shown(&error["code"]), shown(&error["message"])),
+        &format!("{}: {}", printable(&error.code), printable(&error.message)),
     );
     line(
         page,
         "",
-        &format!("attempt {}{since}{request}", error["attempts"]),
+        &format!("attempt {}{since}{request}", error.attempts),
     );
-    if let Some(role) = role_of(profile, error).filter(|_| {
-        profile["hops"]
-            .as_array()
-            .is_some_and(|hops| hops.len() > 1)
-    }) {
-        line(page, "", &format!("role {}", shown(&role.into())));
+    let failed = profile
+        .hops
+        .get(error.hop)
+        .and_then(|hop| hop.role_arn.as_deref());
+    if let Some(role) = failed.filter(|_| profile.hops.len() > 1) {
+        line(page, "", &format!("role {}", printable(role)));
     }
-    line(page, "what to do", &shown(&error["hint"]));
-}
-
-pub(super) fn instant(value: &Value) -> Option<Wall> {
-    value.as_str().and_then(Wall::parse_rfc3339)
+    line(page, "what to do", &printable(&error.hint));
 }
 
 fn expiry(end: Wall, now: Wall) -> String {
@@ -278,17 +250,16 @@ pub(super) fn ago(words: &str, instant: Option<Wall>, now: Wall) -> String {
 }
 
 /// A text as it may be printed.
-pub(super) fn shown(value: &Value) -> String {
-    let text = value.as_str().unwrap_or("unknown");
-    text.chars()
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect::<Vec<_>>()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
+pub(super) fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            printable.extend(character.escape_default());
+        } else {
+            printable.push(character);
+        }
+    }
+    printable
 }
 
 #[cfg(test)]

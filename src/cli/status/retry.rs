@@ -1,12 +1,11 @@
 //! `stsidecar status --retry`: the request, and what came of it as text.
 //!
-//! Pure: the agent's answer in, text out. `status` sends the request.
+//! Pure: the agent's document in, text out. `status` sends the request.
 
 use std::fmt::Write;
 
-use serde_json::Value;
-
-use super::page::shown;
+use super::page::printable;
+use crate::admin::{RetryOutcome, Status};
 
 /// The target of the request; nothing of a profile's name needs escaping.
 pub(super) fn target(profile: Option<&str>, wait: u64) -> String {
@@ -16,60 +15,51 @@ pub(super) fn target(profile: Option<&str>, wait: u64) -> String {
     format!("/retry?wait={wait}{profile}")
 }
 
-/// Why nothing was retried, in the words of whoever answered: the first line, as it may be printed.
+/// Why nothing was retried, in the words of the answer: its first line, as it may be printed.
 pub(super) fn refused(body: &str) -> String {
-    format!("stsidecar: {}\n", shown(&body.lines().next().into()))
+    format!(
+        "stsidecar: {}\n",
+        printable(body.lines().next().unwrap_or("unknown"))
+    )
 }
 
 /// Whether all that was asked for is done, or was not needed.
-pub(super) fn is_done(status: &Value) -> bool {
-    let retries = status["retries"].as_array();
-    retries.into_iter().flatten().all(|retry| {
-        matches!(
-            retry["outcome"].as_str(),
-            Some("nothingToRetry" | "refreshed")
-        )
-    })
+pub(super) fn is_done(status: &Status) -> bool {
+    let outcomes = status.retries.iter().map(|retry| retry.outcome);
+    let done = [RetryOutcome::NothingToRetry, RetryOutcome::Refreshed].map(Some);
+    outcomes.into_iter().all(|outcome| done.contains(&outcome))
 }
 
 /// A line for each profile that was asked; nothing in a status that no retry was asked for.
-pub(super) fn block(status: &Value) -> String {
+pub(super) fn block(status: &Status) -> String {
     let mut block = String::new();
-    for (at, retry) in status["retries"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .enumerate()
-    {
+    for (at, retry) in status.retries.iter().enumerate() {
         let label = if at == 0 {
             "\n  retry         "
         } else {
             "                "
         };
-        let outcome = match retry["outcome"].as_str() {
-            Some("nothingToRetry") => "nothing to retry, nothing fails".to_owned(),
-            Some("refreshed") => "done, credentials are fresh".to_owned(),
-            Some("failed") => format!("failed again: {}", code(status, &retry["profile"])),
-            _ => "not over yet; ask `stsidecar status`".to_owned(),
+        let outcome = match retry.outcome {
+            Some(RetryOutcome::NothingToRetry) => "nothing to retry, nothing fails".to_owned(),
+            Some(RetryOutcome::Refreshed) => "done, credentials are fresh".to_owned(),
+            Some(RetryOutcome::Failed) => format!("failed again: {}", code(status, &retry.profile)),
+            Some(RetryOutcome::Pending) | None => "not over yet; ask `stsidecar status`".to_owned(),
         };
-        let budget = match retry["waitedForBudget"].as_bool() {
-            Some(true) => " (it waited for the call budget: five at once, then one a second)",
-            _ => "",
+        let budget = if retry.waited_for_budget {
+            " (it waited for the call budget: five at once, then one a second)"
+        } else {
+            ""
         };
-        writeln!(
-            block,
-            "{label}{}: {outcome}{budget}",
-            shown(&retry["profile"])
-        )
-        .expect("a String takes every text");
+        let profile = printable(&retry.profile);
+        writeln!(block, "{label}{profile}: {outcome}{budget}").expect("a String takes every text");
     }
     block
 }
 
-fn code(status: &Value, profile: &Value) -> String {
-    let mut profiles = status["profiles"].as_array().into_iter().flatten();
-    let failed = profiles.find(|one| one["profile"] == *profile);
-    failed.map_or_else(String::new, |one| shown(&one["lastError"]["code"]))
+fn code(status: &Status, profile: &str) -> String {
+    let failed = status.profiles.iter().find(|one| one.profile == profile);
+    let error = failed.and_then(|failed| failed.last_error.as_ref());
+    printable(error.map_or("unknown", |error| &error.code))
 }
 
 #[cfg(test)]
@@ -81,11 +71,12 @@ mod tests {
     #[test]
     fn each_profile_that_was_asked_has_a_line() {
         let outcome = |profile, outcome, waited| json!({"profile": profile, "outcome": outcome, "waitedForBudget": waited});
-        let status = json!({
+        let read = |document| serde_json::from_value::<Status>(document).expect("a status");
+        let status = read(json!({
             "profiles": [{"profile": "b", "lastError": {"code": "Access\u{1b}Denied"}}],
             "retries": [outcome("a", "refreshed", true), outcome("b", "failed", false),
                         outcome("c", "nothingToRetry", false), outcome("d", "pending", false)],
-        });
+        }));
         let expected = "
   retry         a: done, credentials are fresh (it waited for the call budget: five at once, then one a second)
                 b: failed again: Access\\u{1b}Denied
@@ -94,10 +85,14 @@ mod tests {
 ";
         assert_eq!(block(&status), expected);
         assert!(!is_done(&status));
-        assert!(is_done(
-            &json!({"retries": [outcome("a", "refreshed", false), outcome("c", "nothingToRetry", false)]})
-        ));
-        assert_eq!(block(&json!({})), "");
+        let done = [
+            outcome("a", "refreshed", false),
+            outcome("c", "nothingToRetry", false),
+        ];
+        assert!(is_done(&read(json!({"retries": done}))));
+        let newer = read(json!({"retries": [outcome("a", "aWordOfANewerAgent", false)]}));
+        assert!(!is_done(&newer) && block(&newer).contains("a: not over yet"));
+        assert_eq!(block(&Status::default()), "");
     }
 
     #[test]

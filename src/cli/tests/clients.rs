@@ -92,12 +92,11 @@ fn a_client_that_is_not_there_and_two_ways_to_name_one_are_refused() {
 
 #[test]
 fn status_shows_the_profile_of_the_named_client_and_whether_that_one_is_ready() {
-    // The clock of these tests is at 06:00.
-    let profile = |name: &str, end: &str| json!({"profile": name, "hops": [{"operation": "x", "expiration": end}]});
-    let (dead, alive) = ("2026-11-22T05:59:00Z", "2026-11-22T07:00:00Z");
+    let profile = |name: &str, ready: bool| json!({"profile": name, "roleArn": format!("role-of-{name}"), "ready": ready});
+    let clients = json!([{"name": "app"}, {"name": "job"}]);
     for (client, listening, code) in [("app", true, 1), ("job", true, 0), ("job", false, 1)] {
         let body = json!({"version": "9", "started": true, "ready": false, "listening": listening, "draining": false,
-                          "profiles": [profile("one", dead), profile("two", alive)]});
+                          "profiles": [profile("one", false), profile("two", true)], "clients": clients});
         for form in ["text", "json"] {
             let (address, _) = agent(http(200, &body));
             let shown = asked(
@@ -109,8 +108,14 @@ fn status_shows_the_profile_of_the_named_client_and_whether_that_one_is_ready() 
                 "{client} {listening} {}{}",
                 shown.stdout, shown.stderr
             );
-            let other = if client == "app" { "two" } else { "one" };
-            assert!(!shown.stdout.contains(other), "{}", shown.stdout);
+            let others = if client == "app" {
+                ["role-of-two", "job"]
+            } else {
+                ["role-of-one", "app"]
+            };
+            let is_shown = |other: &str| shown.stdout.contains(other);
+            assert!(!others.into_iter().any(is_shown), "{}", shown.stdout);
+            assert!(shown.stdout.contains(client), "{}", shown.stdout);
             if form == "json" {
                 let shown: Value = serde_json::from_str(&shown.stdout).expect("JSON");
                 assert_eq!(

@@ -1,6 +1,8 @@
 //! The phases of a connection, counted in sweeps.
 
 use super::*;
+use crate::http::Activity;
+use crate::time::Boot;
 
 fn limits() -> Limits {
     let [head, answering, idle] = [2, 3, 75].map(Duration::from_secs);
@@ -32,7 +34,8 @@ fn survives(connection: &Connection) -> Duration {
     swept
 }
 
-/// At least the limit, whenever within a sweep the phase began, and at most a quarter of the shortest more.
+/// At least the limit, whenever within a sweep the phase began, and at most a quarter of the
+/// shortest more.
 fn is_about(survived: Duration, limit: u64) -> bool {
     survived == Duration::from_secs(limit) + Duration::from_millis(500)
 }

@@ -1,4 +1,5 @@
-//! Who keeps a place when there are too few: not who announces a body and sends none, and no peer more than its share.
+//! Who keeps a place when there are too few: not who announces a body and sends none, and no peer
+//! more than its share.
 
 use tokio::net::TcpSocket;
 
@@ -89,7 +90,7 @@ async fn who_has_proven_itself_and_then_sends_no_body_gives_way_too() {
 
 /// hyper writes `100 Continue` once the body is asked for: no part of an answer, and no end of it.
 #[tokio::test]
-async fn who_is_told_to_continue_has_the_limits_of_a_body_and_of_no_pause() {
+async fn who_is_asked_to_continue_has_the_limits_of_a_body_and_of_no_pause() {
     let served = started(limits(500, LONG, LONG, 4));
     let head = SILENT.replace("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n");
     let (mut silent, mut good) = (served.connect().await, served.connect().await);
@@ -99,7 +100,7 @@ async fn who_is_told_to_continue_has_the_limits_of_a_body_and_of_no_pause() {
         timeout(BOUND, stream.read_exact(&mut said))
             .await
             .expect("in time")
-            .expect("told");
+            .expect("a wake-up");
         assert_eq!(&said, b"HTTP/1.1 100 Continue\r\n\r\n");
     }
     assert_eq!(served.activity.busy(), 2, "both are still to be answered");
@@ -158,4 +159,21 @@ async fn who_has_more_than_half_of_the_places_gives_one_up_before_others_do() {
     for stream in &mut many[..5] {
         end_of(stream).await;
     }
+}
+
+#[tokio::test]
+async fn who_is_being_answered_is_never_dropped_and_a_newcomer_waits_for_it() {
+    let served = started(limits(60_000, 60_000, 200, 2));
+    let (mut first, mut second) = (served.connect().await, served.connect().await);
+    ask(&mut first, "/later").await;
+    ask(&mut second, "/later").await;
+    becomes_busy(&served, 2).await;
+    let mut newcomer = served.connect().await;
+    ask(&mut newcomer, "/").await;
+    let early = timeout(Duration::from_millis(300), answered(&mut newcomer)).await;
+    assert!(early.is_err(), "served over the limit, or closed");
+    served.answers.release.notify_waiters();
+    assert!(answered(&mut first).await);
+    assert!(answered(&mut second).await);
+    assert!(answered(&mut newcomer).await);
 }

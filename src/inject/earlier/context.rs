@@ -1,16 +1,19 @@
 //! The security context of a container under our name: none that gives it more than ours does.
 //!
-//! Owns which fields may differ. An operator changes the chart's, `OpenShift` assigns users and `SELinux` levels
+//! Owns which fields may differ. An operator changes the chart's, `OpenShift` assigns users and
+//! `SELinux` levels
 //! (<https://docs.redhat.com/en/documentation/openshift_container_platform/4.19/html/authentication_and_authorization/managing-pod-security-policies>),
-//! and policies write down defaults; each of these is no wider. A field that is not known here is refused.
+//! and policies write down defaults; each of these is no wider. A field that is not known here is
+//! refused.
 
 use serde_json::{Map, Value, json};
 
+use crate::inject::sidecar::covers;
 use crate::inject::template::Template;
 
 /// Whether no field of `found` gives more than `expected`, or than a restricted container may have
 /// (<https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted>).
-pub(super) fn is_no_wider(found: &Value, expected: &Value) -> bool {
+pub(in crate::inject) fn is_no_wider(found: &Value, expected: &Value) -> bool {
     let fields: Vec<(&String, &Value)> = found
         .as_object()
         .into_iter()
@@ -47,15 +50,15 @@ fn is_restricted(key: &str, own: &Value) -> bool {
     }
 }
 
-/// The context as it would be now, with what others have added. A field of the built-in context that is not expected
-/// any more leaves: the chart's null took it out.
-pub(super) fn renewed(found: &Value, expected: &Value) -> Value {
+/// The context as it would be now, with what others have added. A field of the built-in context
+/// that is not expected any more leaves: the chart's null took it out.
+pub(in crate::inject) fn renewed(found: &Value, expected: &Value) -> Value {
     let built_in = Template::default().security_context();
     let mut context = expected.clone();
     for (key, own) in found.as_object().into_iter().flatten() {
         match expected.get(key) {
             // Others may have written down the defaults of a map, such as `capabilities.add: []`.
-            Some(wanted) if super::covers(own, wanted) && is_restricted(key, own) => {
+            Some(wanted) if covers(own, wanted) && is_restricted(key, own) => {
                 context[key] = own.clone();
             }
             None if built_in.get(key) != Some(own) => context[key] = own.clone(),

@@ -1,7 +1,8 @@
 //! Whether two references name the same image, or two versions of one.
 //!
-//! Owns how a reference is taken apart (<https://github.com/distribution/reference/blob/main/reference.go>). Mirrors
-//! rewrite host and path and keep the last segment; admission controllers that pin add the digest, or put it in the
+//! Owns how a reference is taken apart
+//! (<https://github.com/distribution/reference/blob/main/reference.go>). Mirrors rewrite host and
+//! path and keep the last segment; admission controllers that pin add the digest, or put it in the
 //! place of the tag.
 
 struct Reference<'a> {
@@ -43,7 +44,7 @@ impl<'a> Reference<'a> {
 }
 
 /// Whether `found` is the image `ours`, perhaps from a mirror or pinned.
-pub(super) fn is_same(found: &str, ours: &str) -> bool {
+pub(in crate::inject) fn is_same(found: &str, ours: &str) -> bool {
     let (found, ours) = (Reference::of(found), Reference::of(ours));
     match (found.digest, ours.digest) {
         (Some(found), Some(ours)) => found == ours,
@@ -57,8 +58,9 @@ pub(super) fn is_same(found: &str, ours: &str) -> bool {
     }
 }
 
-/// Whether `found` can be what another version rendered: the image of `ours` or of the chart's default, of any tag.
-pub(super) fn is_of_a_version(found: &str, ours: &str) -> bool {
+/// Whether `found` can be what another version rendered: the image of `ours` or of the chart's
+/// default, of any tag.
+pub(in crate::inject) fn is_of_a_version(found: &str, ours: &str) -> bool {
     const DEFAULT: &str = "stsidecar";
     let found = Reference::of(found).last_segment();
     found == Reference::of(ours).last_segment() || found == DEFAULT

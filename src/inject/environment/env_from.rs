@@ -1,14 +1,15 @@
-//! What an `envFrom` could bring into a container: any name that its prefix allows, because the `ConfigMaps` and
-//! Secrets behind it are read by the kubelet alone.
+//! What an `envFrom` could bring into a container: any name that its prefix allows, because the
+//! `ConfigMaps` and Secrets behind it are read by the kubelet alone.
 //!
-//! Owns which names those are, and what is said about them. Called by `environment` and `checks`.
+//! Owns which names those are, and what is said about them. Called by `decide`
+//! and `assemble`.
 
 use std::fmt;
 
 use serde_json::Value;
 
 use super::precedence::{FILES, KEYS, PROFILES};
-use super::{METADATA, REGIONS, RELATIVE_URI, Surroundings, TOKEN, WEB_IDENTITY};
+use super::{METADATA, REGIONS, RELATIVE_URI, SdkVariables, TOKEN, WEB_IDENTITY};
 use crate::inject::pod::{Container, items, text};
 use crate::inject::{Denial, Reason};
 
@@ -64,7 +65,13 @@ pub(in crate::inject) fn may_bring(container: &Container<'_>, variable: &str) ->
     sources(container).any(|source| source.may_bring(variable))
 }
 
-/// What could come from an `envFrom` and win over the sidecar, as the beginning of a sentence: one of each kind.
+/// Whether it may come from an `envFrom`, and no variable of `env` beats it.
+pub(in crate::inject) fn is_open(container: &Container<'_>, variable: &str) -> bool {
+    !container.names(variable) && may_bring(container, variable)
+}
+
+/// What could come from an `envFrom` and win over the sidecar, as the beginning of a sentence: one
+/// of each kind.
 fn winners(container: &Container<'_>) -> Option<String> {
     let kinds: [&[&str]; 5] = [
         &KEYS,
@@ -73,12 +80,14 @@ fn winners(container: &Container<'_>) -> Option<String> {
         &FILES,
         &[RELATIVE_URI, TOKEN],
     ];
-    let is_open = |name: &&&str| container.variable(name).is_none() && may_bring(container, name);
-    let open = kinds.map(|kind| kind.iter().filter(is_open).copied().collect::<Vec<&str>>());
+    let open = kinds.map(|kind| {
+        let mut names = kind.to_vec();
+        names.retain(|name| is_open(container, name));
+        names
+    });
     let first: Vec<&str> = open
         .iter()
-        .filter_map(|kind| kind.first())
-        .copied()
+        .filter_map(|kind| kind.first().copied())
         .take(3)
         .collect();
     if first.is_empty() {
@@ -90,22 +99,25 @@ fn winners(container: &Container<'_>) -> Option<String> {
         first.join(", "),
     );
     Some(format!(
-        "container {name} has envFrom {from}, which stsidecar does not read: {first} and the like in it win over stsidecar"
+        "container {name} has envFrom {from}, which stsidecar does not read: {first} and the like \
+         in it win over stsidecar"
     ))
 }
 
 /// The objects that could bring one of these variables.
 fn bringing(container: &Container<'_>, names: &[&str]) -> String {
-    let brings = |source: &Source<'_>| names.iter().any(|name| source.may_bring(name));
     let all: Vec<String> = sources(container)
-        .filter(brings)
+        .filter(|source| names.iter().any(|name| source.may_bring(name)))
         .map(|source| source.to_string())
         .collect();
     all.join(", ")
 }
 
 /// What an author should know about a container's `envFrom`.
-pub(super) fn warnings(container: &Container<'_>, surroundings: &Surroundings<'_>) -> Vec<String> {
+pub(in crate::inject) fn warnings(
+    container: &Container<'_>,
+    variables: &SdkVariables,
+) -> Vec<String> {
     let name = container.name;
     let is_written = container.literal(METADATA) == Some("true") && may_bring(container, METADATA);
     let metadata = is_written.then(|| format!("{METADATA}=true is written over its value"));
@@ -117,20 +129,28 @@ pub(super) fn warnings(container: &Container<'_>, surroundings: &Surroundings<'_
         )),
         (winners, None) => winners,
     };
-    let region = surroundings.region.filter(|_| surroundings.leaves_region(container)).map(|region| {
+    let region = variables
+        .region
+        .as_deref()
+        .filter(|_| variables.leaves_region(container));
+    let region = region.map(|region| {
         let from = bringing(container, &REGIONS);
         format!(
-            "container {name} is given no AWS_REGION, which its envFrom {from} may hold; if it does not, set \
-             stsidecar.dev/region: {region}"
+            "container {name} is given no AWS_REGION, which its envFrom {from} may hold; if it \
+             does not, set stsidecar.dev/region: {region}"
         )
     });
     first.into_iter().chain(region).collect()
 }
 
 /// Refuses a container whose `envFrom` could bring what wins over the sidecar.
-pub(super) fn check(container: &Container<'_>) -> Result<(), Denial> {
+pub(in crate::inject) fn check(container: &Container<'_>) -> Result<(), Denial> {
     winners(container).map_or(Ok(()), |winners| {
-        let way = "give the envFrom a prefix, or name the variables in env (injector.strictEnvFrom is true)";
-        Err(Denial::new(Reason::Environment, format!("{winners}; {way}")))
+        let way = "give the envFrom a prefix, or name the variables in env \
+                   (injector.strictEnvFrom is true)";
+        Err(Denial::new(
+            Reason::Environment,
+            format!("{winners}; {way}"),
+        ))
     })
 }

@@ -1,8 +1,8 @@
-//! What the SDKs follow before they ask the container-credentials endpoint: static keys, profiles and their files,
-//! system properties of Java.
+//! What the SDKs follow before they ask the container-credentials endpoint: static keys, profiles
+//! and their files, system properties of Java.
 //!
-//! Owns the list of it, as far as a pod's specification shows it; docs/clients.md has which client follows what.
-//! It never repeats a value: it may be a key. Called by `environment`.
+//! Owns the list of it, as far as a pod's specification shows it; docs/clients.md has which client
+//! follows what. It never repeats a value: it may be a key. Called by `decide` and `assemble`.
 
 use serde_json::Value;
 
@@ -31,8 +31,9 @@ pub(super) const KEYS: [&str; 12] = [
 const CREDENTIAL_FILE: &str = "AWS_CREDENTIAL_FILE";
 /// botocore and Go read the second too.
 pub(super) const PROFILES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
-/// Empty, and yet followed by an SDK, with whose and as what: botocore looks for a profile without a name and opens a file
-/// without one, `object_store` takes empty keys for the wish not to sign, Rust's SDK opens the token file.
+/// Empty, and yet followed by an SDK, with whose and as what: botocore looks for a profile without
+/// a name and opens a file without one, `object_store` takes empty keys for the wish not to sign,
+/// Rust's SDK opens the token file.
 const EMPTY: [(&str, &str, &str); 6] = [
     ("AWS_PROFILE", "botocore", "profile"),
     ("AWS_DEFAULT_PROFILE", "botocore", "profile"),
@@ -69,7 +70,7 @@ const PROPERTIES: [&str; 13] = [
 ];
 
 /// Each as a sentence that says what to do.
-pub(super) fn findings(pod: &Value, container: &Container<'_>) -> Vec<String> {
+pub(in crate::inject) fn findings(pod: &Value, container: &Container<'_>) -> Vec<String> {
     let name = container.name;
     let before = "which SDKs follow before they ask stsidecar";
     let variables = variables(container)
@@ -79,13 +80,19 @@ pub(super) fn findings(pod: &Value, container: &Container<'_>) -> Vec<String> {
         .into_iter()
         .filter(|(variable, ..)| container.literal(variable) == Some(""));
     let empty = emptied.map(|(variable, sdk, what)| {
-        format!("container {name} sets {variable} to an empty text, which {sdk} takes for a {what}; remove it")
+        format!(
+            "container {name} sets {variable} to an empty text, which {sdk} takes for a {what}; \
+             remove it"
+        )
     });
     let properties = properties(container).into_iter().map(|(property, place)| {
         format!("container {name} has {property} in {place}, {before}; remove it")
     });
     let files = files(pod, container).into_iter().map(|(volume, path)| {
-        format!("container {name} mounts {volume} at {path}, where SDKs look before they ask stsidecar; remove it")
+        format!(
+            "container {name} mounts {volume} at {path}, where SDKs look before they ask \
+             stsidecar; remove it"
+        )
     });
     variables
         .chain(empty)
@@ -104,7 +111,8 @@ fn variables(container: &Container<'_>) -> Vec<&'static str> {
     set.chain(FILES.into_iter().filter(is_file)).collect()
 }
 
-/// Properties and where they are passed: any variable (each start script has its own), command and arguments.
+/// Properties and where they are passed: any variable (each start script has its own), command and
+/// arguments.
 fn properties(container: &Container<'_>) -> Vec<(String, String)> {
     let passed = |text: &str, place: &str| {
         let is_passed = |property: &str| {

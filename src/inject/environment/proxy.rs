@@ -1,10 +1,9 @@
-//! `NO_PROXY` of a container that has a proxy, or may have one: the SDK's plain HTTP request to the sidecar must not
-//! be sent to it.
+//! `NO_PROXY` of a container that has a proxy, or may have one: the SDK's plain HTTP request to the
+//! sidecar must not be sent to it.
 //!
-//! Owns the rule that the author's exceptions are only added to. Called by `environment`.
+//! Owns the rule that the author's exceptions are only added to. Called by `assemble`.
 
-use super::{LOOPBACK, env_from, put};
-use crate::inject::patch::Draft;
+use super::{LOOPBACK, env_from};
 use crate::inject::pod::Container;
 
 const PROXIES: [&str; 6] = [
@@ -18,48 +17,40 @@ const PROXIES: [&str; 6] = [
 pub(in crate::inject) const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 fn may_have_proxy(container: &Container<'_>) -> bool {
-    let is_open =
-        |name: &str| container.variable(name).is_none() && env_from::may_bring(container, name);
     PROXIES
         .into_iter()
-        .any(|name| container.sets(name) || is_open(name))
+        .any(|name| container.sets(name) || env_from::is_open(container, name))
 }
 
-/// Excepts the sidecar from the proxy; the names of the variables that were added or changed.
-pub(super) fn bypass(draft: &mut Draft, container: &Container<'_>) -> Vec<String> {
+/// The exceptions that except the sidecar from the proxy, where they are not yet so.
+pub(in crate::inject) fn bypass(container: &Container<'_>) -> Vec<(&'static str, String)> {
     if !may_have_proxy(container) {
         return Vec::new();
     }
-    let could_come =
-        |name: &str| container.variable(name).is_none() && env_from::may_bring(container, name);
-    let is_there = |name: &str| container.variable(name).is_some() || could_come(name);
-    let is_anywhere = EXCEPTIONS.into_iter().any(is_there);
-    let mut changed = Vec::new();
-    for name in EXCEPTIONS {
-        let value = if container.variable(name).is_some() {
-            extended(container, name)
-        } else if could_come(name) {
-            // Clients read the one or the other first, and which of them the envFrom brings is not known: both hold
-            // what either does. A name that is defined nowhere stays as it is written, and is no host.
-            let both: Vec<String> = EXCEPTIONS
-                .into_iter()
-                .filter(|name| is_there(name))
-                .map(|name| format!("$({name}),"))
-                .collect();
-            Some(format!("{}{LOOPBACK}", both.concat()))
-        } else {
-            (!is_anywhere).then(|| LOOPBACK.to_owned())
-        };
-        if let Some(value) = value {
-            put(draft, container, name, &value);
-            changed.push(name.to_owned());
-        }
-    }
-    changed
+    EXCEPTIONS
+        .into_iter()
+        .filter_map(|name| Some((name, exceptions(container, name)?)))
+        .collect()
 }
 
-/// A value that is written in `env` and what it lacks. One that comes from elsewhere cannot be continued; `warnings`
-/// says so.
+fn exceptions(container: &Container<'_>, name: &str) -> Option<String> {
+    let mut there = EXCEPTIONS.to_vec();
+    there.retain(|name| container.names(name) || env_from::may_bring(container, name));
+    if container.names(name) {
+        extended(container, name)
+    } else if there.contains(&name) {
+        // Clients read the one or the other first, and which of them the envFrom brings is not
+        // known: both hold what either does. A name that is defined nowhere stays as it is written,
+        // and is no host.
+        let both: Vec<String> = there.iter().map(|name| format!("$({name}),")).collect();
+        Some(format!("{}{LOOPBACK}", both.concat()))
+    } else {
+        there.is_empty().then(|| LOOPBACK.to_owned())
+    }
+}
+
+/// A value that is written in `env` and what it lacks. One that comes from elsewhere cannot be
+/// continued; `warnings` says so.
 fn extended(container: &Container<'_>, name: &str) -> Option<String> {
     let value = container.literal(name)?;
     if value
@@ -91,8 +82,8 @@ fn may_be_empty(value: &str) -> bool {
         .all(|host| host.is_empty() || is_reference(host))
 }
 
-/// The exceptions under the other name, which an empty value lets through and a filled one would hide. None when they
-/// cannot be named here: a reference reaches only variables before it.
+/// The exceptions under the other name, which an empty value lets through and a filled one would
+/// hide. None when they cannot be named here: a reference reaches only variables before it.
 fn of_the_other(container: &Container<'_>, name: &str) -> Option<String> {
     let other = EXCEPTIONS.into_iter().find(|other| *other != name)?;
     let reference = || format!("$({other})");
@@ -105,7 +96,7 @@ fn of_the_other(container: &Container<'_>, name: &str) -> Option<String> {
 }
 
 /// What an author should know about a container's exceptions.
-pub(super) fn warnings(container: &Container<'_>) -> Vec<String> {
+pub(in crate::inject) fn warnings(container: &Container<'_>) -> Vec<String> {
     let unknown = EXCEPTIONS.into_iter().filter(|variable| {
         may_have_proxy(container)
             && container.variable(variable).is_some()
@@ -114,7 +105,10 @@ pub(super) fn warnings(container: &Container<'_>) -> Vec<String> {
     let name = container.name;
     unknown
         .map(|variable| {
-            format!("container {name} takes {variable} from elsewhere; behind a proxy it must hold {LOOPBACK}")
+            format!(
+                "container {name} takes {variable} from elsewhere; behind a proxy it must hold \
+                 {LOOPBACK}"
+            )
         })
         .collect()
 }

@@ -1,8 +1,10 @@
-//! The chart's `agent.awsCaBundle`: certificates to trust instead of the image's, from one of two places.
+//! The chart's `agent.awsCaBundle`: certificates to trust instead of the image's, from one of two
+//! places.
 //!
-//! Owns how each of them reaches the sidecar, always as a file, which the agent follows. A `ConfigMap` must exist in each
-//! namespace and may be of any size; certificates of the values go with each pod, in an annotation. Whether they are
-//! certificates the agent's own parser says (`config`). Used by `sidecar`, `status` and `settings`.
+//! Owns how each of them reaches the sidecar, always as a file, which the agent follows. A
+//! `ConfigMap` must exist in each namespace and may be of any size; certificates of the values go
+//! with each pod, in an annotation. Whether they are certificates the agent's own parser says
+//! (`config`). Used by `sidecar`, `status` and `settings`.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -48,23 +50,24 @@ impl CaBundle {
         }
         if pem.contains("PRIVATE KEY-----") {
             return problem(
-                ".pem: it holds a private key, and every pod would show it: leave the certificates alone",
+                ".pem: it holds a private key, and every pod would show it: leave the certificates \
+                 alone",
             );
         }
         if pem.len() > LONGEST {
             let size = pem.len();
             return problem(&format!(
-                ".pem: it has {size} bytes, and goes with every pod: at most {LONGEST}, or a ConfigMap in each namespace \
-                 (agent.awsCaBundle.configMap)"
+                ".pem: it has {size} bytes, and goes with every pod: at most {LONGEST}, or a \
+                 ConfigMap in each namespace (agent.awsCaBundle.configMap)"
             ));
         }
         Ok(())
     }
 
-    /// The certificates that go with each pod; none when a `ConfigMap` has them. In one line, which `kubectl describe`
-    /// cuts (`printAnnotationsMultiline` in
-    /// <https://github.com/kubernetes/kubectl/blob/master/pkg/describe/describe.go>), and without what is between
-    /// them; the agent's parser takes them so.
+    /// The certificates that go with each pod; none when a `ConfigMap` has them. In one line, which
+    /// `kubectl describe` cuts (`printAnnotationsMultiline` in
+    /// <https://github.com/kubernetes/kubectl/blob/master/pkg/describe/describe.go>), and without
+    /// what is between them; the agent's parser takes them so.
     pub(in crate::inject) fn of_values(&self) -> Option<String> {
         let (mut text, mut is_inside) = (String::new(), false);
         for line in self.pem.lines().map(str::trim_ascii) {

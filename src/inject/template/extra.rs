@@ -1,7 +1,7 @@
 //! The chart's `agent.extraEnv`: variables of the agent's that no value of the chart has.
 //!
-//! Owns how it is read where a decision depends on one of them. The agent's own configuration judges their values
-//! (`config`). Used by `settings`, `mesh` and `config`.
+//! Owns how it is read where a decision depends on one of them. The agent's own configuration
+//! judges their values (`config`). Used by `settings`, `mesh` and `config`.
 
 use serde_json::Value;
 
@@ -20,7 +20,8 @@ impl Template {
         &self.agent.extra_env
     }
 
-    /// Whether agents may send their tokens in plain text: the agent's own variable decides where both speak.
+    /// Whether agents may send their tokens in plain text: the agent's own variable decides where
+    /// both speak.
     pub(in crate::inject) fn allows_insecure_sts(&self) -> bool {
         let own = self.extra("STSIDECAR_ALLOW_INSECURE_STS");
         self.agent.allow_insecure_sts

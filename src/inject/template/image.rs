@@ -1,7 +1,7 @@
 //! The chart's `image`: one for the injector and the agents that it adds.
 //!
-//! Owns its shape, its reference, and which two of them are one build. It never pulls or judges one. Used by
-//! `template`.
+//! Owns its shape, its reference, and which two of them are one build. It never pulls or judges
+//! one. Used by `template`.
 
 use serde::Deserialize;
 

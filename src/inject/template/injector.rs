@@ -1,8 +1,9 @@
-//! The chart's `injector` values that injection needs: which containers are left out, what is refused, which roles the
-//! pods of a namespace may name.
+//! The chart's `injector` values that injection needs: which containers are left out, what is
+//! refused, which roles the pods of a namespace may name.
 //!
-//! Owns their defaults, and what `allowedRoleArns` allows. That list is no barrier, since a pod can call STS by itself,
-//! and it never sees roles of a ConfigMap. Asked by `checks` for each pod, and by the injector's `check` for its own.
+//! Owns their defaults, and what `allowedRoleArns` allows. That list is no barrier, since a pod can
+//! call STS by itself, and it never sees roles of a ConfigMap. Asked by `decide` for each pod, and
+//! by the injector's `check` for its own.
 
 use serde::Deserialize;
 

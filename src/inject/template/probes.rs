@@ -13,8 +13,9 @@ pub(in crate::inject) struct IncidentProbe {
 }
 
 impl IncidentProbe {
-    /// Seconds between two calls. One call costs a node about 30 ms of processor time; above an hour the warning before
-    /// the end of an ordinary session would come too early to mean anything.
+    /// Seconds between two calls. One call costs a node about 30 ms of processor time; above an
+    /// hour the warning before the end of an ordinary session would come too early to mean
+    /// anything.
     pub(in crate::inject) const PERIODS: std::ops::RangeInclusive<u64> = 1..=3600;
 }
 

@@ -3,11 +3,13 @@
 use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::body::Frame;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::queue::{PATIENCE, ROOM};
 use super::*;
 
 /// A client that sends what the test says.
@@ -66,28 +68,28 @@ async fn pass(time: Duration) {
 }
 
 fn free(room: &Room) -> usize {
-    room.state().free
+    room.queue().free
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_announced_takes_nothing_and_what_has_come_takes_at_most_twice_of_it() {
     let room = Room::new();
-    let held: Vec<_> = (0..300).map(|_| begin(&room, LARGEST)).collect();
+    let bodies: Vec<_> = (0..300).map(|_| begin(&room, LARGEST)).collect();
     pass(PATIENCE).await;
     assert_eq!(free(&room), ROOM);
-    send(&held[0].0, SMALL);
-    send(&held[1].0, 100 << 10);
+    send(&bodies[0].0, SMALL);
+    send(&bodies[1].0, 100 << 10);
     for _ in 0..1000 {
-        send(&held[1].0, 1);
+        send(&bodies[1].0, 1);
     }
     pass(PATIENCE).await;
     let taken = ROOM - free(&room);
     assert!((68 << 10..=168 << 10).contains(&taken), "{taken}");
-    drop(held);
+    drop(bodies);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_lets_others_wait_gives_way_and_nobody_does_while_there_is_room() {
+async fn a_slow_body_gives_way_only_while_there_is_no_room() {
     let room = Room::new();
     let stalled: Vec<_> = (0..2).map(|_| begin(&room, LARGEST)).collect();
     for (client, _) in &stalled {
@@ -96,7 +98,7 @@ async fn who_lets_others_wait_gives_way_and_nobody_does_while_there_is_room() {
     pass(Duration::from_hours(1)).await;
     assert!(
         stalled.iter().all(|(_, reading)| !reading.is_finished()),
-        "nobody needs it"
+        "no other body needs it"
     );
     let (client, reading) = begin(&room, 1 << 20);
     send(&client, 1 << 20);
@@ -159,7 +161,7 @@ async fn a_peer_that_never_ends_its_bodies_delays_another_peer_by_one_of_them() 
 
 /// Its client cannot send on, so the limit of a body is not for it.
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_memory_is_held_up_and_nobody_else() {
+async fn only_a_body_that_waits_for_memory_is_held_up() {
     let room = Room::new();
     let first = begin(&room, LARGEST);
     send(&first.0, LARGEST - 1);
@@ -247,5 +249,5 @@ async fn what_ends_early_gives_everything_back() {
     reading.abort();
     assert!(reading.await.is_err());
     assert_eq!(free(&room), ROOM);
-    assert!(room.state().bodies.is_empty());
+    assert!(room.queue().bodies.is_empty());
 }

@@ -1,15 +1,13 @@
 //! `caBundle`: which CAs the API server trusts when it calls the webhook.
 //!
 //! Owns reading it from each webhook of the configuration that calls our Service, and writing it by the webhooks'
-//! names, with the record of its CAs beside it. It never decides what should stand in either, and never touches a
+//! names, with the record of its CAs beside it. It never decides what either should hold, and never touches a
 //! webhook that is not ours. Called by the driver.
-
-use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::inspect;
 use super::object::{Error, Object};
@@ -32,56 +30,39 @@ pub(super) struct Bundle {
     webhooks: Vec<(String, Vec<CertificateDer<'static>>)>,
     pub(super) record: Record,
     /// The annotation by which cert-manager's cainjector replaces all of caBundle, again and again.
-    pub(super) overwriter: Option<String>,
+    overwriter: Option<String>,
 }
 
 impl Bundle {
     /// What `configuration` says of the webhooks that call `host`; those of others are not ours to write.
     fn of(configuration: &Value, host: &str) -> Self {
-        let webhooks = configuration["webhooks"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let calls_us = |webhook: &&Value| {
-            let service = &webhook["clientConfig"]["service"];
-            let text = |key: &str| service[key].as_str().unwrap_or_default();
-            format!("{}.{}.svc", text("name"), text("namespace")) == host
-        };
-        let authorities = |webhook: &Value| {
-            let encoded = webhook["clientConfig"]["caBundle"].as_str()?;
-            Some(readable(&STANDARD.decode(encoded).ok()?))
-        };
-        let named = |webhook: &Value| {
-            Some((
-                webhook["name"].as_str()?.to_owned(),
-                authorities(webhook).unwrap_or_default(),
-            ))
-        };
-        let annotations = &configuration["metadata"]["annotations"];
-        let mut keys = annotations
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(key, _)| key);
+        let webhooks = configuration["webhooks"].as_array().into_iter().flatten();
+        let ours = webhooks.filter(|webhook| called(webhook) == host);
+        let metadata = &configuration["metadata"];
+        let annotations = metadata["annotations"].as_object();
+        let mut keys = annotations.into_iter().flat_map(Map::keys);
         Self {
-            resource_version: configuration["metadata"]["resourceVersion"]
-                .as_str()
-                .map(str::to_owned),
+            resource_version: metadata["resourceVersion"].as_str().map(str::to_owned),
             date: None,
-            webhooks: webhooks.iter().filter(calls_us).filter_map(named).collect(),
-            record: Record::read(annotations[ANNOTATION].as_str()),
+            webhooks: ours.filter_map(named).collect(),
+            record: Record::read(metadata["annotations"][ANNOTATION].as_str()),
             overwriter: keys.find(|key| key.starts_with(CAINJECTOR)).cloned(),
         }
     }
 
+    /// That cainjector will undo what is written here, and how to stop it.
+    pub(super) fn overwritten_by(&self) -> Option<String> {
+        let annotation = self.overwriter.as_ref()?;
+        Some(format!(
+            "with {annotation} cainjector overwrites caBundle: remove the annotation"
+        ))
+    }
+
     /// The CAs that every webhook trusts.
     pub(super) fn trusted(&self) -> Vec<CertificateDer<'static>> {
-        let Some(((_, first), others)) = self.webhooks.split_first() else {
-            return Vec::new();
-        };
-        let everywhere =
-            |ca: &&CertificateDer<'static>| others.iter().all(|(_, cas)| cas.contains(ca));
-        first.iter().filter(everywhere).cloned().collect()
+        let mut trusted = self.present();
+        trusted.retain(|ca| self.webhooks.iter().all(|(_, cas)| cas.contains(ca)));
+        trusted
     }
 
     /// The CAs that a webhook trusts, each once.
@@ -97,25 +78,35 @@ impl Bundle {
 
     /// Whether every webhook trusts these and no others.
     pub(super) fn is(&self, wanted: &[CertificateDer<'static>]) -> bool {
-        let set = |cas: &[CertificateDer<'static>]| {
-            cas.iter().map(|ca| ca.to_vec()).collect::<BTreeSet<_>>()
+        let has = |cas: &[CertificateDer<'_>]| {
+            cas.iter().all(|ca| wanted.contains(ca)) && wanted.iter().all(|ca| cas.contains(ca))
         };
-        let wanted = set(wanted);
-        self.webhooks.iter().all(|(_, cas)| set(cas) == wanted)
+        self.webhooks.iter().all(|(_, cas)| has(cas))
     }
+}
+
+/// The name under which the API server calls the Service of a webhook.
+fn called(webhook: &Value) -> String {
+    let service = &webhook["clientConfig"]["service"];
+    let text = |key: &str| service[key].as_str().unwrap_or_default();
+    format!("{}.{}.svc", text("name"), text("namespace"))
+}
+
+/// A webhook's name and CAs.
+fn named(webhook: &Value) -> Option<(String, Vec<CertificateDer<'static>>)> {
+    let encoded = webhook["clientConfig"]["caBundle"].as_str();
+    let bundle = encoded.and_then(|encoded| STANDARD.decode(encoded).ok());
+    let cas = bundle.map(|bundle| readable(&bundle)).unwrap_or_default();
+    Some((webhook["name"].as_str()?.to_owned(), cas))
 }
 
 /// The certificates of a bundle, as Go's `AppendCertsFromPEM` takes them: what is no certificate is passed over.
 fn readable(bundle: &[u8]) -> Vec<CertificateDer<'static>> {
     let text = String::from_utf8_lossy(bundle);
-    let blocks = text
-        .split(BEGIN)
-        .skip(1)
-        .map(|block| format!("{BEGIN}{block}"));
-    blocks
-        .filter_map(|block| inspect::read_pem(block.as_bytes()).ok())
-        .flatten()
-        .collect()
+    let blocks = text.split(BEGIN).skip(1);
+    let certificates =
+        blocks.filter_map(|block| inspect::read_pem(format!("{BEGIN}{block}").as_bytes()).ok());
+    certificates.flatten().collect()
 }
 
 /// Reads the configuration's webhooks that call `host`, `<service>.<namespace>.svc`. Without one there is no caBundle to

@@ -1,18 +1,18 @@
-//! Modes `certManager` and `external`: certificates that somebody else renews, mounted from a Secret.
+//! Modes `certManager` and `external`: certificates that others renew, mounted from a Secret.
 //!
 //! Owns the last good pair of `tls.crt` and `tls.key`, and the last good `ca.crt`, which names the CAs for caBundle.
 //! Bad content never takes good content away. It never writes a file. Called by the driver at each look.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
 use tracing::info;
 
 use super::inspect;
 use super::metrics::Metrics;
-use super::serving::Servable;
+use super::pair::Servable;
 use crate::rotated_file::{self, Latest, RotatedFile};
 
 /// Longest file: a chain or bundle of some dozen certificates.
@@ -22,11 +22,11 @@ const LONGEST: usize = 256 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error(transparent)]
-    File(#[from] std::sync::Arc<rotated_file::Error>),
+    File(#[from] Arc<rotated_file::Error>),
     #[error("{0} has not been read yet")]
     Unread(String),
     #[error("tls.key does not fit tls.crt, what was read before stays in use: {0}")]
-    OtherKey(rustls::Error),
+    OtherKey(#[from] rustls::Error),
     #[error(transparent)]
     Certificate(#[from] inspect::Error),
     #[error(
@@ -41,10 +41,12 @@ type Certificates = Vec<CertificateDer<'static>>;
 pub(super) struct Files {
     certificate: RotatedFile<Certificates>,
     key: RotatedFile<PrivateKeyDer<'static>>,
-    authorities: RotatedFile<Certificates>,
+    authority: RotatedFile<Certificates>,
     generations: (u64, u64),
-    pair: Option<Servable>,
-    trusted: Certificates,
+    /// The last good pair.
+    pub(super) pair: Option<Servable>,
+    /// The CAs of the last good `ca.crt`.
+    pub(super) authorities: Certificates,
     failure: Option<String>,
     metrics: Metrics,
 }
@@ -60,18 +62,13 @@ impl Files {
         Self {
             certificate: certificates("tls.crt"),
             key: RotatedFile::new(folder.join("tls.key"), LONGEST, key, None),
-            authorities: certificates("ca.crt"),
+            authority: certificates("ca.crt"),
             generations: (0, 0),
             pair: None,
-            trusted: Vec::new(),
+            authorities: Vec::new(),
             failure: None,
             metrics,
         }
-    }
-
-    /// The file whose folder is worth watching: the kubelet replaces all three at once.
-    pub(super) fn watched(&self) -> RotatedFile<Certificates> {
-        self.certificate.clone()
     }
 
     /// Reads the files; an error leaves in use what was read before.
@@ -89,50 +86,31 @@ impl Files {
     fn read_pair(&mut self) -> Result<(), Error> {
         let (certificate, key) = (self.certificate.reload(), self.key.reload());
         let generations = (certificate.generation, key.generation);
-        let (chain, key) = (
-            good(&certificate, &self.certificate)?,
-            good(&key, &self.key)?,
-        );
+        let chain = good(&certificate, &self.certificate)?;
+        let key = good(&key, &self.key)?;
         if generations == self.generations {
             return Ok(());
         }
-        let life = chain
-            .first()
-            .ok_or(inspect::Error::NoChain)
-            .and_then(inspect::life)?;
-        let provider = rustls::crypto::ring::default_provider();
+        let leaf = chain.first().ok_or(inspect::Error::NoChain)?;
+        let life = inspect::life(leaf)?;
         // Both are replaced at once, but read one after the other: the next look finds the other half.
-        let key = CertifiedKey::from_der(chain.to_vec(), key.clone_key(), &provider)
-            .map_err(Error::OtherKey)?;
+        let pair = Servable::new(chain.to_vec(), key.clone_key(), life)?;
         info!(file = %self.certificate.path().display(), not_after = life.not_after.rfc3339(), "certificate read");
-        self.pair = Some(Servable {
-            key: key.into(),
-            life,
-        });
+        self.pair = Some(pair);
         self.generations = generations;
         self.metrics.renewed();
         Ok(())
     }
 
     fn read_authorities(&mut self) -> Result<(), Error> {
-        let found = good(&self.authorities.reload(), &self.authorities);
-        self.trusted
-            .clone_from(&*found.map_err(|error| Error::Authorities(error.into()))?);
+        let found = good(&self.authority.reload(), &self.authority);
+        let found = found.map_err(|error| Error::Authorities(error.into()))?;
+        self.authorities.clone_from(&found);
         Ok(())
-    }
-
-    /// What is served of the files.
-    pub(super) fn candidate(&self) -> Option<Servable> {
-        self.pair.clone()
-    }
-
-    /// The CAs of `ca.crt`.
-    pub(super) fn authorities(&self) -> Certificates {
-        self.trusted.clone()
     }
 }
 
-fn good<T>(latest: &Latest<T>, file: &RotatedFile<T>) -> Result<std::sync::Arc<T>, Error> {
+fn good<T>(latest: &Latest<T>, file: &RotatedFile<T>) -> Result<Arc<T>, Error> {
     match (&latest.error, &latest.value) {
         (Some(error), _) => Err(Error::File(error.clone())),
         (None, Some(value)) => Ok(value.clone()),

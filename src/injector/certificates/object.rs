@@ -2,31 +2,31 @@
 //!
 //! Owns the requests and their time limits. Objects are raw JSON, so that a field of a newer API server survives
 //! being written back, and so that no library logs the answer it could not read: it may be a Secret. It never
-//! knows what is in one. Called by `secret`, `bundle`, the driver and `registration`.
+//! knows what is in one. Called by `self_signed`, `bundle`, the driver and `registration`.
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::DATE;
 use http_body_util::BodyExt;
-use k8s_openapi::Resource;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Secret;
-use kube::Client;
 use kube::client::Body;
 use kube::core::params::{GetParams, Patch, PatchParams, PostParams, WatchParams};
-use kube::core::{Request, Status};
+use kube::core::{Request, Status, request};
+use kube::{Client, Resource};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use crate::failure::with_causes;
 use crate::time::Wall;
 
 /// Shown by the API server in `metadata.managedFields`.
 const FIELD_MANAGER: &str = "stsidecar-injector";
 
-/// How long one answer may take. An API server under load answers reads of one object within a second.
+/// How long one answer may take. Kubernetes' objective for the read of one object is a second
+/// (<https://github.com/kubernetes/community/blob/master/sig-scalability/slos/api_call_latency.md>).
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Pause before a watch that ended is opened again.
@@ -39,21 +39,20 @@ pub(in crate::injector) enum Error {
     Missing(String),
     #[error("{0} has no webhook that calls this injector; `helm upgrade` brings them back")]
     Unasked(String),
-    #[error("{0} was changed by somebody else in between")]
+    #[error("{0} was changed by another client in between")]
     Conflict(String),
     #[error("{object}: {reason}")]
-    Refused { object: String, reason: String },
-    #[error("{0}: the API server did not answer within {ANSWER:?}")]
-    Late(String),
-    #[error("{0}: the API server's answer is not a JSON object")]
-    NotJson(String),
+    Failed { object: String, reason: String },
 }
+
+/// A request, unless kube could not build it.
+type Built = Result<http::Request<Vec<u8>>, request::Error>;
 
 /// The name of one object and the way to it.
 #[derive(Clone)]
 pub(in crate::injector) struct Object {
     client: Client,
-    path: String,
+    requests: Request,
     name: String,
     /// For people: `Secret ns/name`.
     title: String,
@@ -61,29 +60,24 @@ pub(in crate::injector) struct Object {
 
 impl Object {
     pub(super) fn secret(client: Client, namespace: &str, name: &str) -> Self {
-        let path =
-            Request::new(<Secret as kube::Resource>::url_path(&(), Some(namespace))).url_path;
-        let title = format!("{} {namespace}/{name}", Secret::KIND);
-        Self {
-            client,
-            path,
-            name: name.to_owned(),
-            title,
-        }
+        Self::new::<Secret>(client, Some(namespace), name)
     }
 
     pub(in crate::injector) fn webhooks(client: Client, name: &str) -> Self {
-        let path = Request::new(<MutatingWebhookConfiguration as kube::Resource>::url_path(
-            &(),
-            None,
-        ))
-        .url_path;
-        let title = format!("{} {name}", MutatingWebhookConfiguration::KIND);
+        Self::new::<MutatingWebhookConfiguration>(client, None, name)
+    }
+
+    fn new<K: Resource<DynamicType = ()>>(
+        client: Client,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Self {
+        let inside = namespace.map_or_else(String::new, |namespace| format!("{namespace}/"));
         Self {
             client,
-            path,
+            requests: Request::new(K::url_path(&(), namespace)),
             name: name.to_owned(),
-            title,
+            title: format!("{} {inside}{name}", K::kind(&())),
         }
     }
 
@@ -97,20 +91,19 @@ impl Object {
 
     /// The same, with the time of the API server that answered, if it said so.
     pub(super) async fn read_dated(&self) -> Result<(Value, Option<Wall>), Error> {
-        self.answer(self.requests().get(&self.name, &GetParams::default()))
-            .await
+        let request = self.requests.get(&self.name, &GetParams::default());
+        self.answer(request).await
     }
 
     /// Replaces the whole object; refused as a conflict unless it still has the `resourceVersion` that it names.
-    pub(super) async fn replace(&self, object: &Value) -> Result<Value, Error> {
+    pub(super) async fn replace(&self, object: &Value) -> Result<(), Error> {
         let params = PostParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PostParams::default()
         };
-        let request = self
-            .requests()
-            .replace(&self.name, &params, object.to_string().into_bytes());
-        self.answer(request).await.map(|(object, _)| object)
+        let body = object.to_string().into_bytes();
+        let request = self.requests.replace(&self.name, &params, body);
+        self.answer(request).await.map(drop)
     }
 
     /// A strategic merge: lists of named things are merged by name.
@@ -119,15 +112,14 @@ impl Object {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        let request = self
-            .requests()
-            .patch(&self.name, &params, &Patch::Strategic(patch));
+        let patch = Patch::Strategic(patch);
+        let request = self.requests.patch(&self.name, &params, &patch);
         self.answer(request).await.map(|(object, _)| object)
     }
 
-    /// Tells `changed` of every change of the object, for ever: a watch that ends is opened again.
+    /// Notifies `changed` of every change of the object, for ever: a watch that ends is opened again.
     ///
-    /// What the events say is not read: whoever is told reads the object. So no event can be missed for good, and
+    /// What the events say is not read: the listener reads the object. So no event can be missed for good, and
     /// a new watch, which begins with the present state, is a look by itself.
     pub(in crate::injector) async fn watch(&self, changed: &Notify) {
         loop {
@@ -140,102 +132,69 @@ impl Object {
 
     async fn follow(&self, changed: &Notify) -> Result<(), Error> {
         let params = WatchParams::default().fields(&format!("metadata.name={}", self.name));
-        let request = self
-            .requests()
-            .watch(&params, "0")
-            .map_err(|error| self.refused(&kube::Error::BuildRequest(error)))?;
-        let answer = timeout(ANSWER, self.client.send(request.map(Body::from))).await;
-        let answer = answer
-            .map_err(|_| Error::Late(self.title.clone()))?
-            .map_err(|error| self.refused(&error))?;
-        let (head, mut body) = answer.into_parts();
-        if !head.status.is_success() {
-            // Its body says why, and is no change.
-            let reason = format!(
-                "the API server answered {} to a watch",
-                head.status.as_u16()
-            );
-            return Err(Error::Refused {
-                object: self.title.clone(),
-                reason,
-            });
-        }
-        while let Some(frame) = body.frame().await {
-            frame.map_err(|error| self.refused(&error))?;
+        let answer = self
+            .in_time(self.send(self.requests.watch(&params, "0")))
+            .await?;
+        let mut events = answer.into_body();
+        while let Some(event) = events.frame().await {
+            event.map_err(|error| self.error(&error))?;
             changed.notify_one();
         }
         Ok(())
     }
 
-    fn requests(&self) -> Request {
-        Request::new(self.path.clone())
-    }
-
-    async fn answer(
-        &self,
-        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
-    ) -> Result<(Value, Option<Wall>), Error> {
-        let request = request.map_err(|error| self.refused(&kube::Error::BuildRequest(error)))?;
-        let answered = timeout(ANSWER, self.whole(request)).await;
-        let (head, body) = answered
-            .map_err(|_| Error::Late(self.title.clone()))?
-            .map_err(|error| self.refused(&error))?;
-        let date = head
-            .headers
-            .get(DATE)
-            .and_then(|date| Wall::parse_http_date(date.to_str().ok()?));
-        let object = serde_json::from_slice(&body).ok().filter(Value::is_object);
-        object
-            .map(|object| (object, date))
-            .ok_or_else(|| Error::NotJson(self.title.clone()))
-    }
-
-    /// As `request_text` of kube, which keeps the head to itself.
-    async fn whole(
-        &self,
-        request: http::Request<Vec<u8>>,
-    ) -> Result<(http::response::Parts, Bytes), kube::Error> {
-        let (head, body) = self
-            .client
-            .send(request.map(Body::from))
-            .await?
-            .into_parts();
-        let body = body.collect().await?.to_bytes();
-        if head.status.is_success() {
-            return Ok((head, body));
+    async fn answer(&self, request: Built) -> Result<(Value, Option<Wall>), Error> {
+        let whole = async {
+            let (head, body) = self.send(request).await?.into_parts();
+            Ok((head, body.collect().await?.to_bytes()))
+        };
+        let (head, body) = self.in_time(whole).await?;
+        let date = head.headers.get(DATE).and_then(|date| date.to_str().ok());
+        match serde_json::from_slice(&body) {
+            Ok(object @ Value::Object(_)) => Ok((object, date.and_then(Wall::parse_http_date))),
+            _ => Err(self.failed("the API server's answer is not a JSON object".to_owned())),
         }
-        let status = serde_json::from_slice::<Status>(&body);
-        let status = status.unwrap_or_else(|_| {
-            Status::failure("it says no more", "").with_code(head.status.as_u16())
-        });
+    }
+
+    /// As `request_text` of kube, which keeps the head, and so the date, to itself.
+    async fn send(&self, request: Built) -> Result<http::Response<Body>, kube::Error> {
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        let answer = self.client.send(request.map(Body::from)).await?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let code = answer.status().as_u16();
+        let body = answer.into_body().collect().await?.to_bytes();
+        let status = serde_json::from_slice::<Status>(&body)
+            .unwrap_or_else(|_| Status::failure("it says no more", "").with_code(code));
         Err(kube::Error::Api(status.boxed()))
     }
 
-    fn refused(&self, error: &kube::Error) -> Error {
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, Error> {
+        match timeout(ANSWER, work).await {
+            Ok(done) => done.map_err(|error| self.error(&error)),
+            Err(_) => Err(self.failed(format!("the API server did not answer within {ANSWER:?}"))),
+        }
+    }
+
+    fn error(&self, error: &kube::Error) -> Error {
         match error {
             kube::Error::Api(status) if status.is_not_found() => Error::Missing(self.title.clone()),
             kube::Error::Api(status) if status.is_conflict() => Error::Conflict(self.title.clone()),
             // Its own text repeats the status in Rust's notation.
-            kube::Error::Api(status) => {
-                let reason = format!(
-                    "the API server answered {}: {}",
-                    status.code, status.message
-                );
-                Error::Refused {
-                    object: self.title.clone(),
-                    reason,
-                }
-            }
-            other => Error::Refused {
-                object: self.title.clone(),
-                reason: chain(other),
-            },
+            kube::Error::Api(status) => self.failed(format!(
+                "the API server answered {}: {}",
+                status.code, status.message
+            )),
+            other => self.failed(with_causes(other)),
         }
     }
-}
 
-/// An error with its causes: alone it says "client error (Connect)".
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    fn failed(&self, reason: String) -> Error {
+        let object = self.title.clone();
+        Error::Failed { object, reason }
+    }
 }

@@ -1,22 +1,23 @@
-//! What to do about the Secret, given what it holds, what is held in memory, and the time.
+//! What to do about the Secret, given what it holds, what is in memory, and the time.
 //!
 //! Owns when certificates are renewed, also those of others, and in which order a CA is replaced. Pure: values in,
-//! one step out; the driver carries it out and asks again. It never makes a certificate and never talks to the API
+//! one action out; `self_signed` carries it out and asks again. It never makes a certificate and never talks to the API
 //! server.
 //!
 //! A CA is replaced in three steps, each of which every replica sees in the Secret. Announce: the next CA is
-//! stored beside the signing one, and caBundle made to hold both. Promote, when caBundle has held both for
+//! stored beside the signing one, and caBundle made to hold both. Promote, when both have been in caBundle for
 //! [`PROPAGATION`]: it signs a leaf, which all replicas serve. Afterwards the CA before stays in caBundle until
 //! the last leaf of it has ended, because a replica cut off from the API server still serves that one.
 
 use std::time::Duration;
 
-use super::authority::Pair;
-use super::held::Held;
 use super::inspect::Life;
+use super::keyring::Keyring;
+use super::pair::Pair;
+use crate::injector::config::Mode;
 use crate::time::Wall;
 
-/// How long caBundle must have held a CA before a leaf of it replaces one that is trusted already.
+/// How long a CA must have been in caBundle before a leaf of it replaces one that is trusted already.
 ///
 /// API servers call webhooks by what their watch has shown them last, normally within a second; each of several
 /// has its own, and one that reconnects its watch is behind by up to the 30 s that its health checks take.
@@ -36,9 +37,10 @@ pub(super) enum Rotation {
 /// Everything that the decision depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Situation<'a> {
-    pub(super) held: Option<&'a Held>,
+    /// What this replica has in memory.
+    pub(super) current: Option<&'a Keyring>,
     /// What the Secret holds, unless it has no data, or none with a usable CA.
-    pub(super) stored: Option<&'a Held>,
+    pub(super) stored: Option<&'a Keyring>,
     /// Something in the Secret was not usable.
     pub(super) faulty: bool,
     pub(super) request: Option<Rotation>,
@@ -49,10 +51,10 @@ pub(super) struct Situation<'a> {
     pub(super) jitter: f64,
 }
 
-/// The next thing to do about the Secret.
+/// What can be done about the Secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Hold what the Secret holds.
+pub(super) enum Action {
+    /// Take over what the Secret holds.
     Adopt,
     /// Store what is in memory: the Secret lost it.
     WriteBack,
@@ -68,8 +70,8 @@ pub(super) enum Step {
     Promote,
 }
 
-impl Step {
-    /// Whether the step is, or begins, what was asked for: the request is then taken off the Secret.
+impl Action {
+    /// Whether the action is, or begins, what was asked for: the request is then taken off the Secret.
     pub(super) fn fulfils(self, request: Rotation) -> bool {
         match self {
             Self::IssueAll | Self::Promote => true,
@@ -101,67 +103,66 @@ impl Step {
     }
 }
 
-/// The next step.
-pub(super) fn next(situation: &Situation<'_>) -> Step {
-    let Situation {
-        held, stored, now, ..
-    } = *situation;
-    let held = held.filter(|held| held.is_alive(now));
-    match stored {
-        None => held.map_or(Step::IssueAll, |_| Step::WriteBack),
-        Some(stored) if stored.authority.life.includes(now) => {
-            with_authority(situation, held, stored)
+/// The next action.
+pub(super) fn next(situation: &Situation<'_>) -> Action {
+    let now = situation.now;
+    let current = situation.current.filter(|current| current.is_alive(now));
+    match (situation.stored, current) {
+        (Some(stored), _) if stored.authority.life().includes(now) => {
+            with_authority(situation, current, stored)
         }
-        Some(stored) => match held {
-            Some(_) => Step::WriteBack,
-            None if valid_next(stored, now).is_some() => Step::Promote,
-            None => Step::IssueAll,
-        },
+        (_, Some(_)) => Action::WriteBack,
+        (Some(stored), None) if valid_next(stored, now).is_some() => Action::Promote,
+        (_, None) => Action::IssueAll,
     }
 }
 
 /// The Secret holds a CA that is valid.
-fn with_authority(situation: &Situation<'_>, held: Option<&Held>, stored: &Held) -> Step {
-    let Situation {
-        request,
-        now,
-        jitter,
-        ..
-    } = *situation;
-    if situation.faulty && held.is_some_and(|held| held.authority == stored.authority) {
-        return Step::WriteBack;
+fn with_authority(
+    situation: &Situation<'_>,
+    current: Option<&Keyring>,
+    stored: &Keyring,
+) -> Action {
+    let (request, now, jitter) = (situation.request, situation.now, situation.jitter);
+    let authority = current.map(|current| &current.authority);
+    if situation.faulty && authority == Some(&stored.authority) {
+        return Action::WriteBack;
     }
-    let Some(leaf) = stored.leaf.as_ref().filter(|leaf| leaf.life.includes(now)) else {
-        return Step::IssueLeaf;
+    let Some(leaf) = stored
+        .leaf
+        .as_ref()
+        .filter(|leaf| leaf.life().includes(now))
+    else {
+        return Action::IssueLeaf;
     };
-    if held.is_some_and(|held| !stored.trusted(now).contains(&held.authority.certificate)) {
-        return Step::Remember;
+    if authority.is_some_and(|ours| !stored.trusted(now).contains(ours.certificate())) {
+        return Action::Remember;
     }
+    let life = stored.authority.life();
     if valid_next(stored, now).is_some() {
         // Replicas spread over a few seconds: one promotes, the others find it done.
         let wait = PROPAGATION.mul_f64(1.0 + jitter / 10.0);
-        let ends_first = stored.authority.life.not_after.since(now) < wait;
-        if ends_first
-            || situation
-                .next_trusted
-                .is_some_and(|trusted| trusted >= wait)
-        {
-            return Step::Promote;
+        let is_trusted = situation
+            .next_trusted
+            .is_some_and(|trusted| trusted >= wait);
+        if is_trusted || life.not_after.since(now) < wait {
+            return Action::Promote;
         }
-    } else if request == Some(Rotation::Authority)
-        || now >= authority_due(stored.authority.life, jitter)
-    {
-        return Step::Announce;
+    } else if request == Some(Rotation::Authority) || now >= authority_due(life, jitter) {
+        return Action::Announce;
     }
-    if request == Some(Rotation::Leaf) || now >= leaf_due(leaf.life, jitter) {
-        Step::IssueLeaf
+    if request == Some(Rotation::Leaf) || now >= leaf_due(leaf.life(), jitter) {
+        Action::IssueLeaf
     } else {
-        Step::Adopt
+        Action::Adopt
     }
 }
 
-fn valid_next(stored: &Held, now: Wall) -> Option<&Pair> {
-    stored.next.as_ref().filter(|next| next.life.includes(now))
+fn valid_next(stored: &Keyring, now: Wall) -> Option<&Pair> {
+    stored
+        .next
+        .as_ref()
+        .filter(|next| next.life().includes(now))
 }
 
 /// A CA is replaced with 45 days left, one that lasts less than 135 days with a third of its life left.
@@ -174,17 +175,30 @@ pub(super) fn authority_due(life: Life, jitter: f64) -> Wall {
 /// A leaf is replaced at two thirds of its life, and with a day left at the latest; one that lasts less than two days
 /// cannot keep that day.
 pub(super) fn leaf_due(life: Life, jitter: f64) -> Wall {
-    let lasts = lasts(life);
-    let third = lasts / 3;
-    due(
-        life,
-        if lasts < 2 * DAY {
-            third
-        } else {
-            third.max(DAY)
-        },
-        jitter,
-    )
+    let (lasts, third) = (lasts(life), lasts(life) / 3);
+    let remaining = if lasts < 2 * DAY {
+        third
+    } else {
+        third.max(DAY)
+    };
+    due(life, remaining, jitter)
+}
+
+/// When a leaf's renewal is due at the latest.
+pub(super) fn latest_leaf_due(mode: Mode, life: Life) -> Wall {
+    match mode {
+        Mode::SelfSigned(_) => leaf_due(life, 0.0),
+        Mode::CertManager { renew_before } => others_due(life, renew_before),
+        Mode::External => others_due(life, None),
+    }
+}
+
+/// The same of the CA that a leaf is trusted by.
+pub(super) fn latest_authority_due(mode: Mode, life: Life) -> Wall {
+    match mode {
+        Mode::SelfSigned(_) => authority_due(life, 0.0),
+        Mode::CertManager { .. } | Mode::External => others_due(life, None),
+    }
 }
 
 /// When a certificate of others ought to have been renewed.

@@ -39,40 +39,40 @@ struct Entry {
     until: Option<Wall>,
 }
 
+impl Entry {
+    fn read(value: &Value) -> Option<Self> {
+        let time = |key: &str| value[key].as_str().and_then(Wall::parse_rfc3339);
+        let (since, until) = (time("since")?, time("until"));
+        Some(Self { since, until })
+    }
+
+    fn to_value(self) -> Value {
+        let mut value = json!({"since": self.since.rfc3339()});
+        if let Some(until) = self.until {
+            value["until"] = until.rfc3339().into();
+        }
+        value
+    }
+}
+
 impl Record {
     /// Reads the annotation; what cannot be read counts as not written.
     pub(super) fn read(text: Option<&str>) -> Self {
-        let written: BTreeMap<String, Value> = text
-            .and_then(|text| serde_json::from_str(text).ok())
-            .unwrap_or_default();
-        let entry = |value: &Value| {
-            let time = |key: &str| value[key].as_str().and_then(Wall::parse_rfc3339);
-            Some(Entry {
-                since: time("since")?,
-                until: time("until"),
-            })
-        };
-        Self(
-            written
-                .into_iter()
-                .filter_map(|(id, value)| Some((id, entry(&value)?)))
-                .collect(),
-        )
+        let written = text.and_then(|text| serde_json::from_str(text).ok());
+        let written: BTreeMap<String, Value> = written.unwrap_or_default();
+        let entries = written
+            .into_iter()
+            .filter_map(|(id, value)| Some((id, Entry::read(&value)?)));
+        Self(entries.collect())
     }
 
     /// The annotation's value.
     pub(super) fn to_text(&self) -> String {
-        let value = |entry: &Entry| match entry.until {
-            None => json!({"since": entry.since.rfc3339()}),
-            Some(until) => json!({"since": entry.since.rfc3339(), "until": until.rfc3339()}),
-        };
-        json!(
-            self.0
-                .iter()
-                .map(|(id, entry)| (id, value(entry)))
-                .collect::<BTreeMap<_, _>>()
-        )
-        .to_string()
+        let entries = self
+            .0
+            .iter()
+            .map(|(id, entry)| (id.clone(), entry.to_value()));
+        Value::Object(entries.collect()).to_string()
     }
 
     /// For how long this CA has been in caBundle of every webhook; zero when that is not on record.
@@ -100,20 +100,16 @@ impl Record {
         for ca in anywhere.iter().chain(new) {
             let id = id(ca);
             let entry = self.0.get(&id);
+            let written = entry.and_then(|entry| entry.until);
             let has_ended = inspect::life(ca).map_or(true, |life| life.not_after <= now);
-            let until = match fate(
-                entry.and_then(|entry| entry.until),
-                needed.contains(ca),
-                now,
-            ) {
+            let until = match fate(written, needed.contains(ca), now) {
                 Fate::Goes => continue,
                 _ if has_ended => continue,
                 Fate::Stays => None,
                 Fate::GoesAt(until) => Some(until),
             };
-            let since = entry
-                .filter(|_| everywhere.contains(ca))
-                .map_or(now, |entry| entry.since);
+            let known = entry.filter(|_| everywhere.contains(ca));
+            let since = known.map_or(now, |entry| entry.since);
             record.0.insert(id, Entry { since, until });
             bundle.push(ca.clone());
         }
@@ -133,7 +129,7 @@ enum Fate {
 /// A replica that needs it waits with crossing the time out until half of it has passed: often that is not necessary
 /// any more, and where two modes stay side by side it makes two writes in five minutes.
 fn fate(written: Option<Wall>, is_needed: bool, now: Wall) -> Fate {
-    // Further away than anybody writes: by a clock that was wrong.
+    // Further away than a replica writes it: by a clock that was wrong.
     let written = written.filter(|until| *until <= now.plus(2 * STAYS));
     match (written, is_needed) {
         (Some(until), true) if until > now.plus(STAYS / 2) => Fate::GoesAt(until),

@@ -4,21 +4,20 @@
 //! certificate gives way to the next. It never makes or reads one. The webhook's listener and the injector's
 //! admin surface read it; only the driver publishes.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::authority::{self, Pair};
-use super::inspect::{self, Life};
+use super::pair::Servable;
 use super::plan::PROPAGATION;
 use crate::time::Wall;
 
-/// What rustls serves; give it to `ServerConfig::with_cert_resolver`.
+/// What rustls serves; give it to `ServerConfig::with_cert_resolver`. By default nothing: handshakes fail until `keep`
+/// has found or made a certificate.
+#[derive(Debug, Default)]
 pub struct ServingCertificate {
     key: ArcSwapOption<CertifiedKey>,
     readiness: ArcSwap<Readiness>,
@@ -36,14 +35,17 @@ pub struct Readiness {
     pub ends: Option<Wall>,
 }
 
-/// A certificate that could be served.
-#[derive(Clone, Debug)]
-pub(super) struct Servable {
-    pub(super) key: Arc<CertifiedKey>,
-    pub(super) life: Life,
+impl Default for Readiness {
+    fn default() -> Self {
+        Self {
+            ready: false,
+            reason: "no certificate yet".to_owned(),
+            ends: None,
+        }
+    }
 }
 
-/// How a certificate stands with the API server.
+/// What caBundle makes of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
     /// caBundle could not be read yet.
@@ -55,21 +57,6 @@ pub(super) enum Trust {
 }
 
 impl ServingCertificate {
-    /// With nothing to serve yet: handshakes fail until `keep` has found or made a certificate.
-    #[must_use]
-    pub fn new() -> Self {
-        let reason = "no certificate yet".to_owned();
-        let readiness = Readiness {
-            ready: false,
-            reason,
-            ends: None,
-        };
-        Self {
-            key: ArcSwapOption::empty(),
-            readiness: ArcSwap::from_pointee(readiness),
-        }
-    }
-
     /// Whether admission reviews can arrive.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -97,48 +84,10 @@ impl ServingCertificate {
     }
 }
 
-impl Default for ServingCertificate {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Debug for ServingCertificate {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("ServingCertificate")
-            .field("readiness", &self.readiness())
-            .finish_non_exhaustive()
-    }
-}
-
 impl ResolvesServerCert for ServingCertificate {
     /// One certificate for every name: the API server sends `<service>.<namespace>.svc`, a probe may send none.
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.current()
-    }
-}
-
-impl Servable {
-    pub(super) fn of(leaf: &Pair) -> Result<Self, authority::Error> {
-        Ok(Self {
-            key: Arc::new(leaf.to_served()?),
-            life: leaf.life,
-        })
-    }
-
-    pub(super) fn is_served_as(&self, key: &CertifiedKey) -> bool {
-        self.key.cert == key.cert
-    }
-
-    /// Whether an API server that has this CA in caBundle accepts it for `name` at `now`.
-    pub(super) fn is_trusted_by(
-        &self,
-        authority: &CertificateDer<'_>,
-        name: &str,
-        now: Wall,
-    ) -> bool {
-        inspect::verify(&self.key.cert, std::slice::from_ref(authority), name, now).is_ok()
     }
 }
 

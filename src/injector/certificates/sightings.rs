@@ -10,7 +10,8 @@ use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 
 use super::inspect::{self, Life};
-use super::serving::{Servable, Trust};
+use super::pair::Servable;
+use super::serving::Trust;
 use crate::time::Wall;
 
 /// What was seen; nothing before the first reading.
@@ -52,41 +53,41 @@ impl Sightings {
 
     /// For how long this very CA was seen.
     pub(super) fn seen_for(&self, authority: &CertificateDer<'_>) -> Option<Duration> {
-        self.0
-            .iter()
-            .flatten()
-            .find(|seen| seen.authority == *authority)
-            .map(Sighting::lasts)
+        let mut seen = self.0.iter().flatten();
+        let one = seen.find(|seen| seen.authority == *authority);
+        one.map(Sighting::lasts)
     }
 
-    /// How a certificate stands with the CAs that were seen.
+    /// What the CAs that were seen make of a certificate.
     pub(super) fn trust(&self, servable: &Servable, name: &str, now: Wall) -> Trust {
-        let Some(seen) = &self.0 else {
+        if self.0.is_none() {
             return Trust::Unknown;
-        };
-        let verifying = seen
-            .iter()
-            .filter(|one| servable.is_trusted_by(&one.authority, name, now));
-        verifying
-            .map(Sighting::lasts)
-            .max()
-            .map_or(Trust::None, Trust::Since)
+        }
+        let seen = self.trusting(servable, name, now).map(Sighting::lasts);
+        seen.max().map_or(Trust::None, Trust::Since)
     }
 
     /// Whether no other CAs were seen than those that trust this certificate: then no other certificate is served.
     pub(super) fn is_alone(&self, servable: &Servable, name: &str, now: Wall) -> bool {
-        self.0
-            .iter()
-            .flatten()
-            .all(|one| servable.is_trusted_by(&one.authority, name, now))
+        let all = self.0.as_ref().map_or(0, Vec::len);
+        self.trusting(servable, name, now).count() == all
     }
 
     /// The life of the seen CA that trusts this certificate for longest.
     pub(super) fn trusted_by(&self, servable: &Servable, name: &str, now: Wall) -> Option<Life> {
-        let seen = self.0.iter().flatten().map(|one| &one.authority);
-        let verifying = seen.filter(|ca| servable.is_trusted_by(ca, name, now));
-        verifying
-            .filter_map(|ca| inspect::life(ca).ok())
-            .max_by_key(|life| life.not_after)
+        let lives = self
+            .trusting(servable, name, now)
+            .filter_map(|one| inspect::life(&one.authority).ok());
+        lives.max_by_key(|life| life.not_after)
+    }
+
+    fn trusting(
+        &self,
+        servable: &Servable,
+        name: &str,
+        now: Wall,
+    ) -> impl Iterator<Item = &Sighting> {
+        let seen = self.0.iter().flatten();
+        seen.filter(move |one| servable.is_trusted_by(&one.authority, name, now))
     }
 }

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use super::authority::{Names, Pair};
-use super::held::{Data, Held};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
 use super::inspect;
-use super::plan::{self, PROPAGATION, Rotation, Situation, Step};
-use super::serving::{Servable, Trust, gives_way};
-use super::settings::Durations;
+use super::keyring::Keyring;
+use super::pair::{Names, Pair, Terms};
+use super::plan::{self, Action, PROPAGATION, Rotation, Situation};
+use super::serving::{Trust, gives_way};
+use crate::injector::config::Durations;
 use crate::time::Wall;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -21,23 +25,31 @@ fn names() -> Names {
     Names::of_service("stsidecar-injector", "stsidecar-system")
 }
 
-fn fresh(now: Wall) -> Held {
-    Held::fresh(&names(), YEAR, now).expect("made")
+fn fresh(now: Wall) -> Keyring {
+    Keyring::fresh(terms(&names(), now)).expect("made")
 }
 
-fn step(held: Option<&Held>, stored: Option<&Held>, now: Wall) -> Step {
-    step_with(held, stored, now, None, None)
+fn terms(names: &Names, now: Wall) -> Terms<'_> {
+    Terms {
+        names,
+        lasts: YEAR,
+        now,
+    }
+}
+
+fn step(current: Option<&Keyring>, stored: Option<&Keyring>, now: Wall) -> Action {
+    step_with(current, stored, now, None, None)
 }
 
 fn step_with(
-    held: Option<&Held>,
-    stored: Option<&Held>,
+    current: Option<&Keyring>,
+    stored: Option<&Keyring>,
     now: Wall,
     request: Option<Rotation>,
     next_trusted: Option<Duration>,
-) -> Step {
+) -> Action {
     plan::next(&Situation {
-        held,
+        current,
         stored,
         faulty: false,
         request,
@@ -49,71 +61,83 @@ fn step_with(
 
 #[test]
 fn a_leaf_is_for_all_names_of_the_service_and_trusted_by_its_authority_only() {
-    let (held, other) = (fresh(NOW), fresh(NOW));
-    let leaf = held.leaf.as_ref().expect("a leaf").certificate.clone();
+    let (keyring, other) = (fresh(NOW), fresh(NOW));
+    let leaf = keyring.leaf.as_ref().expect("a leaf").certificate().clone();
     for name in [
         "stsidecar-injector.stsidecar-system",
-        names().called(),
+        &names().called,
         "stsidecar-injector.stsidecar-system.svc.cluster.local",
     ] {
-        inspect::verify(std::slice::from_ref(&leaf), &held.trusted(NOW), name, NOW).expect(name);
+        inspect::verify(
+            std::slice::from_ref(&leaf),
+            &keyring.trusted(NOW),
+            name,
+            NOW,
+        )
+        .expect(name);
     }
-    let verify = |bundle: &Held, name: &str, now| {
+    let verify = |bundle: &Keyring, name: &str, now| {
         inspect::verify(std::slice::from_ref(&leaf), &bundle.trusted(NOW), name, now)
     };
-    assert!(verify(&other, names().called(), NOW).is_err());
-    assert!(verify(&held, "stsidecar-injector.elsewhere.svc", NOW).is_err());
-    assert!(verify(&held, names().called(), NOW.plus(8 * DAY)).is_err());
+    assert!(verify(&other, &names().called, NOW).is_err());
+    assert!(verify(&keyring, "stsidecar-injector.elsewhere.svc", NOW).is_err());
+    assert!(verify(&keyring, &names().called, NOW.plus(8 * DAY)).is_err());
     // A node whose clock is behind.
-    verify(&held, names().called(), NOW.minus(Duration::from_mins(4))).expect("valid already");
-    assert!(inspect::verify(&[], &held.trusted(NOW), names().called(), NOW).is_err());
-    assert!(inspect::verify(std::slice::from_ref(&leaf), &[], names().called(), NOW).is_err());
+    verify(&keyring, &names().called, NOW.minus(Duration::from_mins(4))).expect("valid already");
+    assert!(inspect::verify(&[], &keyring.trusted(NOW), &names().called, NOW).is_err());
+    assert!(inspect::verify(std::slice::from_ref(&leaf), &[], &names().called, NOW).is_err());
 }
 
 #[test]
 fn what_is_stored_is_read_back_as_it_was() {
-    let held = fresh(NOW)
-        .with_next(YEAR, NOW)
+    let keyring = fresh(NOW)
+        .with_next(terms(&names(), NOW))
         .expect("announced")
-        .promoted(&names(), YEAR, NOW)
+        .promoted(terms(&names(), NOW))
         .expect("promoted");
-    let held = held.with_next(YEAR, NOW).expect("announced again");
+    let keyring = keyring
+        .with_next(terms(&names(), NOW))
+        .expect("announced again");
     assert_eq!(
-        Held::from_data(&held.to_data(), &names()),
-        (Some(held.clone()), Vec::new())
+        Keyring::from_data(&Value::Object(keyring.to_data()), &names()),
+        (Some(keyring.clone()), Vec::new())
     );
-    assert_eq!(held.to_data().len(), 8);
-    assert_eq!(held.trusted(NOW).len(), 3);
+    assert_eq!(keyring.to_data().len(), 8);
+    assert_eq!(keyring.trusted(NOW).len(), 3);
     assert_eq!(
-        held.trusted(NOW.plus(7 * DAY)).len(),
+        keyring.trusted(NOW.plus(7 * DAY)).len(),
         2,
         "the one before is trusted until its leaf has ended"
     );
-    assert_eq!(Held::from_data(&Data::new(), &names()), (None, Vec::new()));
+    assert_eq!(
+        Keyring::from_data(&json!(null), &names()),
+        (None, Vec::new())
+    );
 }
 
 #[test]
 fn no_key_is_printed_and_faults_quote_none() {
-    let held = fresh(NOW).with_next(YEAR, NOW).expect("announced");
-    let data = held.to_data();
-    let keys = data.iter().filter(|(name, _)| name.contains("key"));
-    let lines: Vec<String> = keys
-        .flat_map(|(_, key)| {
-            String::from_utf8(key.clone())
-                .expect("PEM")
-                .lines()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .filter(|line| !line.starts_with('-'))
-        .collect();
-    assert_eq!(lines.len(), 9, "three lines for each of three keys");
-    let mut printed = format!("{held:?} {:#?}", held.leaf);
-    for name in ["ca.key", "tls.key", "next-ca.key"] {
+    let keyring = fresh(NOW)
+        .with_next(terms(&names(), NOW))
+        .expect("announced");
+    let data = Value::Object(keyring.to_data());
+    let keys = ["ca.key", "tls.key", "next-ca.key"];
+    let mut lines = Vec::new();
+    let mut printed = format!("{keyring:?} {:#?}", keyring.leaf);
+    for name in keys {
+        let text = data[name].as_str().expect("base64");
+        let pem = STANDARD.decode(text).expect("base64");
+        let pem = String::from_utf8(pem).expect("PEM");
+        lines.extend(
+            pem.lines()
+                .filter(|line| !line.starts_with('-'))
+                .map(str::to_owned),
+        );
         let mut broken = data.clone();
-        broken.get_mut(name).expect("a key").truncate(60);
-        printed += &Held::from_data(&broken, &names()).1.join(" ");
+        broken[name] = json!(text[..60]);
+        printed += &Keyring::from_data(&broken, &names()).1.join(" ");
     }
+    assert_eq!(lines.len(), 9, "three lines for each of three keys");
     assert!(
         printed.contains("redacted") && printed.contains("P-256"),
         "{printed}"
@@ -123,38 +147,38 @@ fn no_key_is_printed_and_faults_quote_none() {
 
 #[test]
 fn renewals_come_before_the_alerts_and_are_spread() {
-    let held = fresh(NOW);
-    let leaf = held.leaf.as_ref().expect("a leaf");
-    let left = |due: Wall, pair: &Pair| pair.life.not_after.since(due).as_secs() / 3600;
+    let keyring = fresh(NOW);
+    let leaf = keyring.leaf.as_ref().expect("a leaf");
+    let left = |due: Wall, pair: &Pair| pair.life().not_after.since(due).as_secs() / 3600;
     assert_eq!(
         (
-            left(plan::leaf_due(leaf.life, 0.0), leaf),
-            left(plan::leaf_due(leaf.life, 1.0), leaf)
+            left(plan::leaf_due(leaf.life(), 0.0), leaf),
+            left(plan::leaf_due(leaf.life(), 1.0), leaf)
         ),
         (56, 64)
     );
     assert_eq!(
         left(
-            plan::authority_due(held.authority.life, 0.0),
-            &held.authority
+            plan::authority_due(keyring.authority.life(), 0.0),
+            &keyring.authority
         ),
         45 * 24
     );
     let short = |lasts| Pair::authority(lasts, NOW).expect("made");
     let two_days = short(2 * DAY);
     assert_eq!(
-        left(plan::leaf_due(two_days.life, 0.0), &two_days),
+        left(plan::leaf_due(two_days.life(), 0.0), &two_days),
         24,
         "a day at least"
     );
     let day = short(DAY);
     assert_eq!(
-        left(plan::leaf_due(day.life, 0.0), &day),
+        left(plan::leaf_due(day.life(), 0.0), &day),
         8,
         "a third of a short life"
     );
     let month = short(30 * DAY);
-    assert_eq!(left(plan::authority_due(month.life, 0.0), &month), 240);
+    assert_eq!(left(plan::authority_due(month.life(), 0.0), &month), 240);
     let hours = |hours| Some(Duration::from_hours(hours));
     for (renew_before, expected) in [
         (hours(100), 100),
@@ -163,90 +187,103 @@ fn renewals_come_before_the_alerts_and_are_spread() {
         (None, 72),
     ] {
         assert_eq!(
-            left(plan::others_due(month.life, renew_before), &month),
+            left(plan::others_due(month.life(), renew_before), &month),
             expected,
             "{renew_before:?}"
         );
     }
     let years = short(3650 * DAY);
-    assert_eq!(left(plan::others_due(years.life, None), &years), 30 * 24);
+    assert_eq!(left(plan::others_due(years.life(), None), &years), 30 * 24);
 }
 
 #[test]
 fn a_stored_authority_is_used_and_a_lost_one_is_written_back() {
-    let held = fresh(NOW);
-    let (found, nothing) = (Some(&held), None);
-    assert_eq!(step(None, nothing, NOW), Step::IssueAll);
-    assert_eq!(step(None, found, NOW), Step::Adopt);
-    assert_eq!(step(Some(&held), found, NOW), Step::Adopt);
-    assert_eq!(step(Some(&held), nothing, NOW), Step::WriteBack);
+    let keyring = fresh(NOW);
+    let (found, nothing) = (Some(&keyring), None);
+    assert_eq!(step(None, nothing, NOW), Action::IssueAll);
+    assert_eq!(step(None, found, NOW), Action::Adopt);
+    assert_eq!(step(Some(&keyring), found, NOW), Action::Adopt);
+    assert_eq!(step(Some(&keyring), nothing, NOW), Action::WriteBack);
     assert_eq!(
-        step(Some(&held), nothing, NOW.plus(7 * DAY)),
-        Step::IssueAll,
-        "what is held has ended"
+        step(Some(&keyring), nothing, NOW.plus(7 * DAY)),
+        Action::IssueAll,
+        "what is in memory has ended"
     );
-    assert_eq!(step(Some(&held), Some(&fresh(NOW)), NOW), Step::Remember);
-    assert_eq!(step(None, found, NOW.plus(8 * DAY)), Step::IssueLeaf);
-    assert_eq!(step(None, found, NOW.plus(366 * DAY)), Step::IssueAll);
+    assert_eq!(
+        step(Some(&keyring), Some(&fresh(NOW)), NOW),
+        Action::Remember
+    );
+    assert_eq!(step(None, found, NOW.plus(8 * DAY)), Action::IssueLeaf);
+    assert_eq!(step(None, found, NOW.plus(366 * DAY)), Action::IssueAll);
     let future = fresh(NOW.plus(DAY));
     assert_eq!(
         step(None, Some(&future), NOW),
-        Step::IssueAll,
+        Action::IssueAll,
         "made by a clock that was wrong"
     );
-    assert_eq!(step(Some(&held), Some(&future), NOW), Step::WriteBack);
+    assert_eq!(step(Some(&keyring), Some(&future), NOW), Action::WriteBack);
 }
 
 #[test]
 fn a_new_authority_signs_only_when_it_has_been_trusted_for_long_enough() {
-    let held = fresh(NOW);
+    let keyring = fresh(NOW);
     let due = NOW.plus(340 * DAY);
-    let renewed = held.with_new_leaf(&names(), YEAR, due).expect("a leaf");
-    assert_eq!(step(None, Some(&renewed), due), Step::Announce);
+    let renewed = keyring
+        .clone()
+        .with_new_leaf(terms(&names(), due))
+        .expect("a leaf");
+    assert_eq!(step(None, Some(&renewed), due), Action::Announce);
     assert_eq!(
-        step_with(None, Some(&held), NOW, Some(Rotation::Authority), None),
-        Step::Announce
+        step_with(None, Some(&keyring), NOW, Some(Rotation::Authority), None),
+        Action::Announce
     );
     assert_eq!(
-        step_with(None, Some(&held), NOW, Some(Rotation::Leaf), None),
-        Step::IssueLeaf
+        step_with(None, Some(&keyring), NOW, Some(Rotation::Leaf), None),
+        Action::IssueLeaf
     );
 
-    let announced = held.with_next(YEAR, NOW).expect("announced");
-    let with = |request, trusted| step_with(Some(&held), Some(&announced), NOW, request, trusted);
+    let announced = keyring
+        .clone()
+        .with_next(terms(&names(), NOW))
+        .expect("announced");
+    let with =
+        |request, trusted| step_with(Some(&keyring), Some(&announced), NOW, request, trusted);
     for request in [None, Some(Rotation::Authority)] {
-        assert_eq!(with(request, None), Step::Adopt, "not in caBundle yet");
+        assert_eq!(with(request, None), Action::Adopt, "not in caBundle yet");
         assert_eq!(
             with(request, Some(PROPAGATION)),
-            Step::Adopt,
+            Action::Adopt,
             "this replica's draw makes it wait a little longer"
         );
-        assert_eq!(with(request, Some(PROPAGATION.mul_f64(1.1))), Step::Promote);
+        assert_eq!(
+            with(request, Some(PROPAGATION.mul_f64(1.1))),
+            Action::Promote
+        );
     }
     assert_eq!(
         with(Some(Rotation::Leaf), None),
-        Step::IssueLeaf,
+        Action::IssueLeaf,
         "meanwhile of the CA that signs"
     );
     assert_eq!(
         step(None, Some(&announced), NOW.plus(365 * DAY)),
-        Step::IssueAll,
+        Action::IssueAll,
         "both have ended"
     );
-    let late = held
-        .with_next(YEAR, NOW.plus(360 * DAY))
+    let late = keyring
+        .with_next(terms(&names(), NOW.plus(360 * DAY)))
         .expect("announced");
     assert_eq!(
         step(None, Some(&late), NOW.plus(366 * DAY)),
-        Step::Promote,
+        Action::Promote,
         "nothing else is left"
     );
 }
 
 #[test]
 fn a_certificate_that_works_gives_way_only_to_one_that_is_trusted_everywhere() {
-    let held = fresh(NOW);
-    let served = Servable::of(held.leaf.as_ref().expect("a leaf")).expect("servable");
+    let keyring = fresh(NOW);
+    let served = keyring.leaf.expect("a leaf").servable;
     let (new, known) = (Trust::Since(PROPAGATION / 2), Trust::Since(PROPAGATION));
     let asked = |served_trust, candidate| gives_way(Some((&served, served_trust)), candidate, NOW);
     for candidate in [Trust::Unknown, Trust::None, new, known] {
@@ -269,7 +306,7 @@ fn a_certificate_that_works_gives_way_only_to_one_that_is_trusted_everywhere() {
 
 #[test]
 fn a_bundle_may_hold_the_served_certificate_itself() {
-    let mut params = rcgen::CertificateParams::new([names().called().to_owned()]).expect("a name");
+    let mut params = rcgen::CertificateParams::new([names().called]).expect("a name");
     // What `openssl req -x509` makes.
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let key = rcgen::KeyPair::generate().expect("a key");
@@ -278,9 +315,9 @@ fn a_bundle_may_hold_the_served_certificate_itself() {
         .expect("a certificate")
         .der()
         .clone()];
-    inspect::verify(&own, &own, names().called(), NOW).expect("Go trusts it");
+    inspect::verify(&own, &own, &names().called, NOW).expect("Go trusts it");
     assert!(inspect::verify(&own, &own, "other.stsidecar-system.svc", NOW).is_err());
-    assert!(inspect::verify(&own, &fresh(NOW).trusted(NOW), names().called(), NOW).is_err());
+    assert!(inspect::verify(&own, &fresh(NOW).trusted(NOW), &names().called, NOW).is_err());
 }
 
 #[test]
@@ -290,9 +327,11 @@ fn any_wall_clock_gives_certificates() {
         Wall::default(),
         Wall::from_unix_milliseconds(i64::MAX),
     ] {
-        let held = fresh(now);
+        let keyring = fresh(now);
         assert!(
-            Held::from_data(&held.to_data(), &names()).0.is_some(),
+            Keyring::from_data(&Value::Object(keyring.to_data()), &names())
+                .0
+                .is_some(),
             "{now:?}"
         );
     }

@@ -1,8 +1,9 @@
 //! The certificate that the Service shows, against the bundles by which the API server trusts it.
 //!
-//! Owns one handshake, in which everything is accepted so that it can be judged afterwards. It sends nothing.
+//! Owns one handshake, in which everything is accepted so that it can be judged afterwards. It sends nothing. Called by
+//! `check`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -13,9 +14,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::Finding;
+use crate::failure::root_cause;
+use crate::finding::Finding;
 use crate::injector::certificates::{inspect, others_due};
-use crate::injector::objects::root;
 use crate::time::Wall;
 
 const SUBJECT: &str = "certificate";
@@ -30,114 +31,91 @@ pub(super) async fn judge(
     bundles: &[Vec<u8>],
     now: Wall,
 ) -> Vec<Finding> {
-    let chain = match timeout(LIMIT, shown(host, address)).await {
-        Ok(Ok(chain)) => chain,
-        Ok(Err(error)) => {
-            let message = format!("{address} shows none: {}", root(&error));
-            return vec![Finding::wrong(
-                "service",
-                message,
-                "look whether the injector's pods are ready: kubectl get pods",
-            )];
+    let (message, fix) = match timeout(LIMIT, presented(host, address)).await {
+        Ok(Ok(chain)) => {
+            let life = match chain.first() {
+                Some(leaf) => life(leaf, now),
+                None => Finding::failure(SUBJECT, "there is none", LOOK),
+            };
+            return vec![trust(&chain, host, address, bundles, now), life];
         }
-        Err(_) => {
-            let message = format!("{address} does not answer within {LIMIT:?}");
-            return vec![Finding::wrong(
-                "service",
-                message,
-                "look for a NetworkPolicy or a firewall in between",
-            )];
-        }
-    };
-    let trusts = |bundle: &Vec<u8>| {
-        inspect::read_pem(bundle).and_then(|bundle| inspect::verify(&chain, &bundle, host, now))
-    };
-    let service = match bundles.iter().try_for_each(trusts) {
-        Ok(()) => Finding::fine(
-            "service",
-            format!("{address} shows a certificate that caBundle trusts"),
+        Ok(Err(error)) => (
+            format!("{address} shows none: {}", root_cause(&error)),
+            "look whether the injector's pods are ready: kubectl get pods",
         ),
+        Err(_) => (
+            format!("{address} does not answer within {LIMIT:?}"),
+            "look for a NetworkPolicy or a firewall in between",
+        ),
+    };
+    vec![Finding::failure("service", message, fix)]
+}
+
+fn trust(chain: &Chain, host: &str, address: &str, bundles: &[Vec<u8>], now: Wall) -> Finding {
+    let trusts = |bundle: &Vec<u8>| {
+        inspect::read_pem(bundle).and_then(|bundle| inspect::verify(chain, &bundle, host, now))
+    };
+    match bundles.iter().try_for_each(trusts) {
+        Ok(()) => {
+            let message = format!("{address} shows a certificate that caBundle trusts");
+            Finding::ok("service", message)
+        }
         Err(error) => {
             let message =
                 format!("{address} shows a certificate that the API server refuses: {error}");
-            Finding::wrong(
-                "service",
-                message,
-                "the injector writes caBundle: look into its log",
-            )
-        }
-    };
-    vec![
-        service,
-        chain.first().map_or_else(
-            || Finding::wrong(SUBJECT, "there is none", LOOK),
-            |leaf| life(leaf, now),
-        ),
-    ]
-}
-
-fn life(leaf: &CertificateDer<'_>, now: Wall) -> Finding {
-    match inspect::life(leaf) {
-        Err(error) => Finding::wrong(SUBJECT, format!("it {error}"), LOOK),
-        Ok(life) if life.not_after <= now => Finding::wrong(
-            SUBJECT,
-            format!("it expired at {}", life.not_after.rfc3339()),
-            LOOK,
-        ),
-        Ok(life) => {
-            let message = format!("it is valid until {}", life.not_after.rfc3339());
-            if others_due(life, None) <= now {
-                Finding::doubtful(SUBJECT, message, LOOK)
-            } else {
-                Finding::fine(SUBJECT, message)
-            }
+            let fix = "the injector writes caBundle: look into its log";
+            Finding::failure("service", message, fix)
         }
     }
 }
 
+fn life(leaf: &CertificateDer<'_>, now: Wall) -> Finding {
+    let life = match inspect::life(leaf) {
+        Ok(life) => life,
+        Err(error) => return Finding::failure(SUBJECT, format!("it {error}"), LOOK),
+    };
+    let end = life.not_after.rfc3339();
+    if life.not_after <= now {
+        Finding::failure(SUBJECT, format!("it expired at {end}"), LOOK)
+    } else if others_due(life, None) <= now {
+        Finding::warning(SUBJECT, format!("it is valid until {end}"), LOOK)
+    } else {
+        Finding::ok(SUBJECT, format!("it is valid until {end}"))
+    }
+}
+
 /// The chain of one handshake.
-async fn shown(host: &str, address: &str) -> std::io::Result<Chain> {
+async fn presented(host: &str, address: &str) -> std::io::Result<Chain> {
     let provider = Arc::new(ring::default_provider());
-    let seen = Arc::new(Seen {
-        provider: Arc::clone(&provider),
-        chain: Mutex::default(),
-    });
+    let verifier = Arc::new(AcceptAny(Arc::clone(&provider)));
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(std::io::Error::other)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&seen) as _)
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     let name = ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?;
     let socket = TcpStream::connect(address).await?;
-    TlsConnector::from(Arc::new(config))
-        .connect(name, socket)
-        .await?;
-    let chain = std::mem::take(&mut *seen.chain.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(chain)
+    let connector = TlsConnector::from(Arc::new(config));
+    let stream = connector.connect(name, socket).await?;
+    let (_, session) = stream.get_ref();
+    let chain = session.peer_certificates().unwrap_or_default();
+    Ok(chain.to_vec())
 }
 
-/// Keeps what is shown. The signature is checked, so the server has the certificate's key.
+/// Accepts every certificate. The signature is checked, so the server has the certificate's key.
 #[derive(Debug)]
-struct Seen {
-    provider: Arc<CryptoProvider>,
-    chain: Mutex<Chain>,
-}
+struct AcceptAny(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Seen {
+impl ServerCertVerifier for AcceptAny {
     fn verify_server_cert(
         &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
         _: &ServerName<'_>,
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let chain = std::iter::once(leaf)
-            .chain(intermediates)
-            .map(|one| one.clone().into_owned())
-            .collect();
-        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -147,12 +125,8 @@ impl ServerCertVerifier for Seen {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signed,
-            &self.provider.signature_verification_algorithms,
-        )
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -161,17 +135,11 @@ impl ServerCertVerifier for Seen {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signed,
-            &self.provider.signature_verification_algorithms,
-        )
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

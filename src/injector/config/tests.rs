@@ -1,5 +1,7 @@
 //! Configuration files: the chart's own, and mistyped ones.
 
+use std::time::Duration;
+
 use super::*;
 
 const GOOD: &str = "
@@ -40,13 +42,10 @@ fn the_manifests_own_configuration_is_accepted() {
         config.template.release().as_deref(),
         Some("stsidecar-system/stsidecar")
     );
-    let (ca_duration, leaf_duration) = (Duration::from_hours(8760), Duration::from_hours(168));
+    let (authority, leaf) = (Duration::from_hours(8760), Duration::from_hours(168));
     assert_eq!(
         config.certificates,
-        Mode::SelfSigned {
-            ca_duration,
-            leaf_duration
-        }
+        Mode::SelfSigned(Durations { authority, leaf })
     );
     assert_eq!(config.secret_name, "stsidecar-injector-tls");
     assert!(

@@ -1,7 +1,9 @@
 //! Reading a raw pod from a review without more memory than there is for one.
 //!
-//! Owns what is left out: `metadata.managedFields`, which the API server writes, no decision reads and no patch
-//! touches, and which is as large as the pod itself. Everything else is kept as it came. Used by `review`.
+//! Owns what is left out: `metadata.managedFields`
+//! (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>), which
+//! the API server writes, no decision reads and no patch touches, and which is as large as the pod
+//! itself. Everything else is kept as it came. Used by `review`.
 
 use std::cell::Cell;
 use std::fmt;

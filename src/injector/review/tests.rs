@@ -97,7 +97,7 @@ fn a_broken_body_is_an_error_that_repeats_nothing_of_it() {
 }
 
 #[test]
-fn memory_is_told_from_what_stands_outside_of_texts() {
+fn memory_is_counted_from_what_is_outside_of_texts() {
     assert_eq!(
         memory_needed("{\"\":0},".repeat(1 << 20).as_bytes()),
         MOST_MEMORY

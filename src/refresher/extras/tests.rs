@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::assume::{Mfa, MfaCode, ProvidedContext, ProviderArn, Role, SerialNumber};
+use crate::failure::FileFault;
 use crate::role::RoleArn;
 
 /// The secret of RFC 6238's test vectors.
@@ -40,7 +41,7 @@ fn code(extras: &Extras, seconds: i64) -> Result<String, String> {
     match extras.gather(at(seconds)) {
         Ok(extras) => Ok(extras.code.expect("a code").expose().to_owned()),
         Err(Gap::Wait(wait)) => Err(format!("wait {}", wait.as_secs())),
-        Err(Gap::Failed(failure)) => Err(failure.code),
+        Err(Gap::Failed(failure)) => Err(failure.code.to_string()),
     }
 }
 
@@ -61,7 +62,7 @@ fn a_computed_code_is_sent_once_by_whichever_profile_of_the_device() {
     assert_eq!(
         code(&other, 1_111_111_109).as_deref(),
         Ok("081804"),
-        "another device waits for nobody"
+        "another device need not wait"
     );
     assert_eq!(code(&same, 1_111_111_110).as_deref(), Ok("050471"));
     std::fs::write(&file, "nonsense").expect("written");
@@ -136,7 +137,7 @@ fn a_context_assertion_is_read_for_each_call_and_the_last_good_one_stays() {
         &SentCodes::default(),
     );
     assert!(
-        matches!(extras.gather(at(0)), Err(Gap::Failed(failure)) if failure.code == "ContextAssertionFileMissing")
+        matches!(extras.gather(at(0)), Err(Gap::Failed(failure)) if failure.code == OwnCode::File(Form::Context, FileFault::Missing).into())
     );
     for (content, expected) in [
         ("first", "first"),

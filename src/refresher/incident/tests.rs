@@ -3,7 +3,7 @@
 use super::*;
 use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
 use crate::credentials::{Credentials, Secret};
-use crate::failure::{Class, Failure};
+use crate::failure::{Failure, OwnCode};
 use crate::session::schedule::RefreshAt;
 use crate::session::snapshot::Digest;
 use crate::session::{Action, Call, Content, Event};
@@ -96,7 +96,7 @@ impl Stage {
     fn refuse(&mut self) {
         self.answer(Err(Failure {
             sent: true,
-            ..Failure::local(Class::Transient, "HttpStatus500", String::new())
+            ..Failure::local(OwnCode::Status(Some(500)), String::new())
         }));
     }
 

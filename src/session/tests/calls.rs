@@ -55,7 +55,7 @@ fn a_life_that_makes_no_sense_is_a_failure_and_replaces_nothing() {
             stage.session.hops()[0]
                 .held
                 .as_ref()
-                .expect("held")
+                .expect("credentials")
                 .credentials
                 .access_key_id,
             "K1"
@@ -78,7 +78,7 @@ fn credentials_that_end_before_they_arrive_replace_nothing() {
         stage.session.hops()[0]
             .held
             .as_ref()
-            .expect("held")
+            .expect("credentials")
             .credentials
             .access_key_id,
         "K1"
@@ -138,14 +138,7 @@ fn what_was_never_sent_costs_no_budget() {
     let mut stage = Stage::new(&[HOUR]);
     for attempt in 1..=20 {
         stage.token(attempt, true);
-        let line = stage.answer(
-            attempt,
-            Err(Failure::local(
-                Class::Token,
-                "TokenFileMissing",
-                String::new(),
-            )),
-        );
+        let line = stage.answer(attempt, Err(no_token()));
         assert!(line.starts_with("failed 0 token"), "{attempt}: {line}");
     }
     assert!(stage.token(21, false).starts_with("call 0"));

@@ -1,4 +1,4 @@
-//! Several hops: order, who may sign, blame.
+//! Several hops: order, which credentials may sign, blame.
 
 use super::*;
 

@@ -55,7 +55,7 @@ fn denied_becomes_permanent_after_ten_minutes_of_one_streak() {
     let next = woken(&line);
     assert!(
         (next - now.max(600.0) - 45.0).abs() < 0.1,
-        "somebody waits for the fix: not 300 s, {line}"
+        "an application waits for the fix: not 300 s, {line}"
     );
 }
 
@@ -81,8 +81,8 @@ fn permanent_classes_say_403_and_wait_long_when_held() {
             stage.refuse(class),
             format!("failed 0 {} anew; refuse 403 {0}; wake 45", class.reason())
         );
-        let mut held = Stage::holding();
-        assert!(held.refuse_at(540.0, class).ends_with("wake 765"));
+        let mut stage = Stage::holding();
+        assert!(stage.refuse_at(540.0, class).ends_with("wake 765"));
     }
 }
 
@@ -122,9 +122,8 @@ fn a_token_file_that_vanished_is_looked_for_each_second_and_does_not_spin() {
     let mut stage = Stage::holding();
     stage.token(5, false);
     stage.at(540.0).tick();
-    let missing = Failure::local(Class::Token, "TokenFileMissing", String::new());
     assert_eq!(
-        stage.answer(0, Err(missing)),
+        stage.answer(0, Err(no_token())),
         "failed 0 token anew; wake 541"
     );
 }

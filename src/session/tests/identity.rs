@@ -1,4 +1,5 @@
-//! Another identity in the source's file: what is made anew, by whom it is signed, and what is not taken over.
+//! Another identity in the source's file: what is made anew, which credentials sign it, and what is
+//! not taken over.
 
 use super::*;
 
@@ -37,7 +38,7 @@ fn a_parent_of_the_former_identity_signs_nothing_more() {
     }
     assert!(
         stage.at(3590.0).tick().contains("refuse 403 denied"),
-        "what was held is vended to its end"
+        "the former credentials are vended to their end"
     );
 }
 

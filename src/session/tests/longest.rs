@@ -1,7 +1,7 @@
 //! `longest`: which durations are asked for, whatever words a server refuses one with.
 
 use super::*;
-use crate::failure::{Evidence, Kind, classify};
+use crate::failure::{Evidence, classify};
 
 /// Every class of answer that says more than "not now".
 const REFUSALS: [Class; 5] = [
@@ -230,7 +230,7 @@ fn a_restart_goes_on_with_what_worked_and_probes_again() {
 fn a_refusal_without_a_code_is_one_and_what_asks_for_patience_is_not() {
     let without_code = |status: u16| {
         classify(Evidence {
-            kind: Kind::Answered,
+            kind: None,
             code: None,
             message: Some("duration too long".into()),
             status: Some(status),
@@ -256,8 +256,7 @@ fn a_refusal_without_a_code_is_one_and_what_asks_for_patience_is_not() {
 #[test]
 fn a_call_that_could_not_be_made_refuses_no_duration() {
     let mut stage = probing();
-    let missing = Failure::local(Class::Token, "TokenFileMissing", String::new());
-    let line = stage.answer(0, Err(missing));
+    let line = stage.answer(0, Err(no_token()));
     assert!(line.starts_with("failed 0 token anew"), "{line}");
     let line = stage.at(541.0).tick() + &stage.grant(3600);
     assert_eq!(asked_next(&mut stage, &line), "12h");

@@ -1,4 +1,4 @@
-//! Calls that were not made because what they need comes later: no failure, and nobody else waits.
+//! Calls that were not made because what they need comes later: no failure, and no other hop waits.
 
 use super::*;
 

@@ -17,7 +17,7 @@ use crate::assume::{
     FederationToken, Mfa, PolicyArn, Reply, Role, Saml, SessionToken, Step, Tag, WebIdentity,
 };
 use crate::credentials::Secret;
-use crate::failure::{Class, Failure};
+use crate::failure::{Failure, Kind, OwnCode};
 use crate::material::Form;
 use crate::role::{RoleArn, SessionName};
 use crate::sts::reply::Fields;
@@ -220,7 +220,7 @@ impl Client {
 /// Before a call: its parts do not fit together.
 fn not_sent(step: &Step, problem: &str) -> Failure {
     let message = format!("{} {problem}", step.operation());
-    Failure::local(Class::Config, "RequestNotSent", message)
+    Failure::local(OwnCode::Ended(Kind::BeforeTheWire), message)
 }
 
 impl Proof {

@@ -17,7 +17,8 @@ use super::capture::{Beginning, LONGEST_BODY, Seen, envelope};
 use super::sent::Sent;
 use super::{Client, check, evidence, host};
 use crate::assume::{Cognito, Reply, ReplyDetails, Service};
-use crate::failure::{Class, Evidence, Failure, Kind};
+use crate::failure::{Evidence, Failure, FileFault, Kind, OwnCode};
+use crate::material::Form;
 use crate::sts::connector::{CaBundle, connector};
 use crate::sts::error_document::{self, ErrorDocument};
 use crate::sts::reply::{Envelope, Fields};
@@ -59,7 +60,7 @@ impl Pools {
             connector(&self.settings, self.bundle.clone()).map_err(|error| error.to_string())
         });
         made.as_ref()
-            .map_err(|reason| Failure::local(Class::Config, "RequestNotSent", reason.clone()))
+            .map_err(|reason| Failure::local(OwnCode::Ended(Kind::BeforeTheWire), reason.clone()))
     }
 
     /// The pool's host: the endpoint of one's own, else by the endpoint rules of `cognito-identity`
@@ -81,8 +82,9 @@ impl Pools {
                 },
                 region,
             );
-            found
-                .map_err(|error| Failure::local(Class::Config, "RequestNotSent", error.to_string()))
+            found.map_err(|error| {
+                Failure::local(OwnCode::Ended(Kind::BeforeTheWire), error.to_string())
+            })
         };
         if self.settings.endpoint.is_some() {
             return of_sts(fips, dualstack);
@@ -153,7 +155,7 @@ impl Client {
             .await;
         if answered
             .as_ref()
-            .is_err_and(|failure| failure.code == "ResourceNotFoundException")
+            .is_err_and(|failure| failure.code.is_of_sts("ResourceNotFoundException"))
         {
             // The identity was deleted; the next call makes another.
             self.identities().remove(&known_as);
@@ -262,14 +264,14 @@ fn login(step: &Cognito, token: &WebIdentityToken) -> Result<String, Failure> {
         .or(issuer)
         .ok_or_else(|| {
             let message = "the token names no issuer, and no login is set".to_owned();
-            Failure::local(Class::Token, "TokenFileInvalid", message)
+            Failure::local(OwnCode::File(Form::Token, FileFault::Invalid), message)
         })
 }
 
 /// What is said of an exchange that brought no answer meant as one.
 fn local((kind, message): (Kind, String)) -> Evidence {
     Evidence {
-        kind,
+        kind: Some(kind),
         code: None,
         message: Some(message),
         status: None,
@@ -287,7 +289,7 @@ fn answered_error(body: &[u8]) -> Evidence {
         request_id,
     } = error_document::read(body);
     Evidence {
-        kind: Kind::Answered,
+        kind: None,
         code,
         message,
         status: None,

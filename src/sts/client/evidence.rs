@@ -15,7 +15,7 @@ use http_body_util::LengthLimitError;
 
 use super::capture::LONGEST_BODY;
 use super::tls;
-use crate::failure::{Evidence, Kind, is_known_code};
+use crate::failure::{Evidence, Kind, causes, is_known_code};
 use crate::sts::connector::{self, AtProxy, Phase, Refusal, TimedOut};
 use crate::sts::error_document;
 
@@ -29,7 +29,7 @@ where
             .raw_response()
             .map(|response| response.status().as_u16());
         Evidence {
-            kind,
+            kind: Some(kind),
             code: None,
             message: Some(message),
             status,
@@ -72,7 +72,7 @@ fn answered(error: &impl ProvideErrorMetadata, raw: &HttpResponse, signed: bool)
             .map(str::to_owned)
     };
     Evidence {
-        kind: Kind::Answered,
+        kind: None,
         code: own(error.code()).or(document.code),
         message: own(error.message()).or(document.message),
         status: Some(raw.status().as_u16()),
@@ -177,27 +177,14 @@ pub(super) fn describe(kind: Kind, host: &str) -> String {
         Kind::ConnectionReset => format!("{host} broke the connection off"),
         Kind::ReplyTooLarge => format!("the answer of {host} is longer than {LONGEST_BODY} bytes"),
         Kind::InvalidReply => format!("{host} answered with success, but not with an STS reply"),
-        Kind::Answered | Kind::Unreachable | Kind::RoleMismatch => {
+        Kind::Unreachable | Kind::RoleMismatch => {
             format!("{host} cannot be reached")
         }
     }
 }
 
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    chain(error).find_map(|error| error.downcast_ref())
-}
-
-/// The error and what caused it, inwards; an `io::Error` hides its payload from `source`.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        match error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-        {
-            Some(payload) => Some(payload as &(dyn Error + 'static)),
-            None => error.source(),
-        }
-    })
+    causes(error).find_map(|error| error.downcast_ref())
 }
 
 #[cfg(test)]
@@ -215,6 +202,7 @@ mod tests {
             true,
         )
         .kind
+        .expect("nothing was answered")
     }
 
     #[test]
@@ -254,7 +242,7 @@ mod tests {
             SdkError::<ErrorMetadata, HttpResponse>::construction_failure("bad input");
         assert_eq!(
             of(&construction, "sts.example.com", false).kind,
-            Kind::BeforeTheWire
+            Some(Kind::BeforeTheWire)
         );
     }
 

@@ -1,7 +1,7 @@
 //! The end of one attempt: look-up, connection, tunnel, handshake and answer share its time.
 //!
-//! Owns the limits and what is known when one is over. `http.rs` begins an attempt, `dial.rs` and the body of the
-//! answer stay within it, and `client/evidence.rs` says which part took too long.
+//! Owns the limits and what is known when one is over. `http.rs` begins an attempt, `dial.rs` and
+//! the body of the answer stay within it, and `client/evidence.rs` says which part took too long.
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,7 +14,8 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 
 use crate::assume::AttemptTimeout;
 
-/// What one address gets before the next is tried. A SYN that got lost is sent again after one second (RFC 6298).
+/// What one address gets before the next is tried. A SYN that got lost is sent again after one
+/// second (<https://www.rfc-editor.org/rfc/rfc6298#section-2>).
 const ADDRESS: Duration = Duration::from_secs(1);
 
 /// A part of an attempt, in the order of time.

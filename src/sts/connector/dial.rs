@@ -1,7 +1,8 @@
 //! One new connection: name look-up, TCP, the proxy's tunnel, TLS.
 //!
-//! Owns the order of these and the errors by which `client/evidence.rs` tells them apart. Each lasts until the
-//! attempt ends, but one address of several gets its share of TCP only (`deadline.rs`). Called by `http.rs`.
+//! Owns the order of these and the errors by which `client/evidence.rs` distinguishes them. Each
+//! lasts until the attempt ends, but one address of several gets its share of TCP only
+//! (`deadline.rs`). Called by `http.rs`.
 
 use std::error::Error;
 use std::io;
@@ -21,7 +22,8 @@ use tokio_rustls::TlsConnector;
 
 use super::deadline::{Deadline, Phase, within_address};
 
-/// The other family of addresses gets its turn after this long (RFC 8305 recommends 250 ms).
+/// The other family of addresses gets its turn after this long (250 ms, as
+/// <https://www.rfc-editor.org/rfc/rfc8305#section-8> recommends).
 const HAPPY_EYEBALLS: Duration = Duration::from_millis(250);
 
 /// The longest head of a proxy's answer.
@@ -72,7 +74,7 @@ pub(super) async fn dial(
     tls: Option<&Arc<ClientConfig>>,
     deadline: Deadline,
 ) -> Result<Box<dyn Stream>, ConnectorError> {
-    let (host, port) = server(uri);
+    let (host, port) = host_and_port(uri);
     let stream: Box<dyn Stream> = match tunnel {
         None => Box::new(tcp(host, port, deadline).await?),
         Some(tunnel) => through(&tunnel, host, port, tls, deadline).await?,
@@ -81,18 +83,11 @@ pub(super) async fn dial(
 }
 
 /// Host without brackets, and port.
-fn server(uri: &Uri) -> (&str, u16) {
-    let port = uri
-        .port_u16()
-        .unwrap_or(if uri.scheme_str() == Some("https") {
-            443
-        } else {
-            80
-        });
-    (
-        uri.host().unwrap_or_default().trim_matches(['[', ']']),
-        port,
-    )
+pub(super) fn host_and_port(uri: &Uri) -> (&str, u16) {
+    let is_https = uri.scheme_str() == Some("https");
+    let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+    let host = uri.host().unwrap_or_default();
+    (host.trim_matches(['[', ']']), port)
 }
 
 /// The proxy's tunnel to a server.
@@ -107,7 +102,7 @@ async fn through(
         proxy,
         authorization,
     } = tunnel;
-    let (proxy_host, proxy_port) = server(proxy);
+    let (proxy_host, proxy_port) = host_and_port(proxy);
     let opened = async {
         let stream: Box<dyn Stream> = Box::new(tcp(proxy_host, proxy_port, deadline).await?);
         let mut stream = secured(proxy, proxy_host, stream, tls, deadline).await?;
@@ -118,11 +113,10 @@ async fn through(
             .map_err(failed)?;
         answered.map(|()| stream).map_err(failed)
     };
-    let at_proxy = |source| {
+    opened.await.map_err(|source| {
         let proxy = format!("{}:{proxy_port}", proxy.host().unwrap_or_default());
         failed(AtProxy { proxy, source })
-    };
-    opened.await.map_err(at_proxy)
+    })
 }
 
 async fn tcp(host: &str, port: u16, deadline: Deadline) -> Result<TcpStream, ConnectorError> {
@@ -142,8 +136,8 @@ async fn tcp(host: &str, port: u16, deadline: Deadline) -> Result<TcpStream, Con
     Ok(stream)
 }
 
-/// Connects to the first address that answers: the resolver's order, and the other family beside it from
-/// [`HAPPY_EYEBALLS`] on. `connect` is TCP's, or a test's.
+/// Connects to the first address that answers: the resolver's order, and the other family beside it
+/// from [`HAPPY_EYEBALLS`] on. `connect` is TCP's, or a test's.
 async fn race<S, F>(found: &[SocketAddr], connect: impl Fn(SocketAddr) -> F) -> Result<S, BoxError>
 where
     F: Future<Output = io::Result<S>>,
@@ -163,15 +157,15 @@ where
     );
     match tokio::time::timeout(HAPPY_EYEBALLS, &mut preferred).await {
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(first)) => fallback.await.map_err(|second| telling(first, second)),
+        Ok(Err(first)) => fallback.await.map_err(|second| decisive(first, second)),
         Err(_) => tokio::select! {
             first = &mut preferred => match first {
                 Ok(stream) => Ok(stream),
-                Err(first) => fallback.await.map_err(|second| telling(first, second)),
+                Err(first) => fallback.await.map_err(|second| decisive(first, second)),
             },
             second = &mut fallback => match second {
                 Ok(stream) => Ok(stream),
-                Err(second) => preferred.await.map_err(|first| telling(first, second)),
+                Err(second) => preferred.await.map_err(|first| decisive(first, second)),
             },
         },
     }
@@ -196,8 +190,9 @@ where
     Err(last)
 }
 
-/// Of both families' errors the one to act on: a machine without routes for a family says so of each address.
-fn telling(first: BoxError, second: BoxError) -> BoxError {
+/// Of both families' errors the one to act on: a machine without routes for a family says so of
+/// each address.
+fn decisive(first: BoxError, second: BoxError) -> BoxError {
     let kind = first.downcast_ref::<io::Error>().map(io::Error::kind);
     let has_no_route = matches!(
         kind,
@@ -271,7 +266,8 @@ async fn open(
     }
 }
 
-fn failed(error: impl Into<BoxError>) -> ConnectorError {
+/// A failure of the network.
+pub(super) fn failed(error: impl Into<BoxError>) -> ConnectorError {
     ConnectorError::io(error.into())
 }
 

@@ -1,8 +1,9 @@
 //! HTTP/1.1 over connections of our own: what the SDK sends its requests through.
 //!
-//! Owns the one connection that is kept for the next call, for as long as a chain takes. The SDK's own
-//! connector would bring HTTP/2 and a pool, a twentieth of the program, for a call in ten minutes. It never
-//! repeats a request that was sent: only one that found the kept connection closed goes out on a new one.
+//! Owns the one connection that is kept for the next call, for as long as a chain takes. The SDK's
+//! own connector would bring HTTP/2 and a pool, a twentieth of the program, for a call in ten
+//! minutes. It never repeats a request that was sent: only one that found the kept connection
+//! closed goes out on a new one.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +21,7 @@ use rustls::ClientConfig;
 
 use super::IDLE_TIMEOUT;
 use super::deadline::{Deadline, Phase, Timely};
-use super::dial::{Tunnel, dial};
+use super::dial::{Tunnel, dial, failed};
 use super::proxy::Proxy;
 use super::trust::Trust;
 use crate::assume::AttemptTimeout;
@@ -45,7 +46,7 @@ struct Kept {
     /// What it was trusted by.
     tls: Option<Arc<ClientConfig>>,
     sender: SendRequest<SdkBody>,
-    /// Tells this keeping from a later one.
+    /// Distinguishes this keeping from a later one.
     number: u64,
 }
 
@@ -61,18 +62,18 @@ impl Http {
     }
 
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let user = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::user(error);
         let request = request
             .try_into_http1x()
-            .map_err(|error| user(error.into()))?;
-        let (uri, mut request) = in_origin_form(request).map_err(user)?;
+            .map_err(|error| ConnectorError::user(error.into()))?;
+        let (uri, mut request) = in_origin_form(request).map_err(ConnectorError::user)?;
         let server = format!(
             "{}://{}",
             uri.scheme_str().unwrap_or_default(),
             uri.authority().map_or("", |a| a.as_str())
         );
         let deadline = Deadline::begin(self.0.timeout);
-        // Lets the kept connection's task see that the server has closed it, or that its last body is read.
+        // Lets the kept connection's task see that the server has closed it, or that its last body
+        // is read.
         tokio::task::yield_now().await;
         let tls = self
             .0
@@ -80,29 +81,28 @@ impl Http {
             .as_ref()
             .map(Trust::config)
             .transpose()
-            .map_err(|error| user(error.into()))?;
+            .map_err(|error| ConnectorError::user(error.into()))?;
         let kept = self.take(&server, tls.as_ref());
         let was_kept = kept.is_some();
         let mut sender = match kept {
             Some(sender) => sender,
             None => self.connect(&uri, tls.as_ref(), deadline).await?,
         };
-        let io = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::io(error);
         let sending = deadline.within(Phase::Answer, sender.try_send_request(request));
-        let sent = match sending.await.map_err(|late| io(late.into()))? {
+        let sent = match sending.await.map_err(failed)? {
             Err(mut refused) => match refused.take_message() {
                 // The server had closed the kept connection, and has seen nothing.
                 Some(unsent) if was_kept => {
                     request = unsent;
                     sender = self.connect(&uri, tls.as_ref(), deadline).await?;
                     let sending = deadline.within(Phase::Answer, sender.send_request(request));
-                    sending.await.map_err(|late| io(late.into()))?
+                    sending.await.map_err(failed)?
                 }
                 _ => Err(refused.into_error()),
             },
             Ok(response) => Ok(response),
         };
-        let response = sent.map_err(|error| io(error.into()))?;
+        let response = sent.map_err(failed)?;
         self.keep(server, tls, sender);
         HttpResponse::try_from(
             response.map(|body| SdkBody::from_body_1_x(Timely::new(body, deadline))),
@@ -123,13 +123,14 @@ impl Http {
         });
         let stream = dial(uri, tunnel, tls, deadline).await?;
         let made = handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = made.map_err(|error| ConnectorError::io(error.into()))?;
+        let (sender, connection) = made.map_err(failed)?;
         // Its errors are those of the call that it carries; it ends when its sender is dropped.
         tokio::spawn(connection);
         Ok(sender)
     }
 
-    /// The kept connection, if it is to this server, trusted by what is trusted now, and still there.
+    /// The kept connection, if it is to this server, trusted by what is trusted now, and still
+    /// there.
     fn take(&self, server: &str, tls: Option<&Arc<ClientConfig>>) -> Option<SendRequest<SdkBody>> {
         let kept = self.kept().take()?;
         let is_trusted = kept.tls.as_ref().map(Arc::as_ptr) == tls.map(Arc::as_ptr);
@@ -199,7 +200,8 @@ mod tests {
 
     #[test]
     fn host_is_what_the_signature_covers_and_the_first_line_has_the_path_only() {
-        // The signer leaves a scheme's own port out (aws-sigv4, canonical request), so the header must too.
+        // The signer leaves a scheme's own port out (aws-sigv4, canonical request), so the header
+        // must too.
         for (url, host, path) in [
             ("https://sts.example.com:443", "sts.example.com", "/"),
             ("http://[::1]:80/sts?a=b", "[::1]", "/sts?a=b"),

@@ -1,10 +1,11 @@
 //! Which calls go through the proxy, and which past it.
 //!
-//! Owns what `NO_PROXY` means. There is no standard: curl takes blanks between entries and ignores a dot in
-//! front and at the end, Go takes ports, `*.name` and `*` anywhere
+//! Owns what `NO_PROXY` means. There is no standard: curl takes blanks between entries and ignores
+//! a dot in front and at the end, Go takes ports, `*.name` and `*` anywhere
 //! (<https://github.com/curl/curl/blob/master/lib/noproxy.c>,
-//! <https://pkg.go.dev/golang.org/x/net/http/httpproxy>). An operator tested the value with one of them, so the
-//! proxy is bypassed where either would. It connects to nothing: `http.rs` asks it before each new connection.
+//! <https://pkg.go.dev/golang.org/x/net/http/httpproxy>). An operator tested the value with one of
+//! them, so the proxy is bypassed where either would. It connects to nothing: `http.rs` asks it
+//! before each new connection.
 
 use std::net::IpAddr;
 
@@ -12,6 +13,7 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 use super::Error;
+use super::dial::host_and_port;
 use crate::sts::settings;
 
 /// The proxy, with what is reached without it.
@@ -35,24 +37,10 @@ impl Proxy {
 
     /// The proxy to call `server` through; none for one that is reached without it.
     pub(super) fn intercept(&self, server: &Uri) -> Option<Intercept> {
-        let host = server
-            .host()?
-            .trim_matches(['[', ']'])
-            .trim_end_matches('.')
-            .to_ascii_lowercase();
-        let port = server
-            .port_u16()
-            .unwrap_or(if server.scheme_str() == Some("https") {
-                443
-            } else {
-                80
-            });
+        let (host, port) = host_and_port(server);
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
         let is_bypassed = self.bypassed.iter().any(|entry| entry.holds(&host, port));
-        if is_bypassed {
-            None
-        } else {
-            self.proxy.intercept(server)
-        }
+        self.proxy.intercept(server).filter(|_| !is_bypassed)
     }
 }
 

@@ -1,8 +1,9 @@
-//! The system's CA certificates: those of the image, or what `SSL_CERT_FILE` and `SSL_CERT_DIR` name instead.
+//! The system's CA certificates: those of the image, or what `SSL_CERT_FILE` and `SSL_CERT_DIR`
+//! name instead.
 //!
-//! Owns when they are read. The image's do not change while it runs; what is mounted there does, and is read before
-//! each request, some milliseconds every few minutes. Without any certificate what was read before stays in use.
-//! Called by `trust.rs`.
+//! Owns when they are read. The image's do not change while it runs; what is mounted there does,
+//! and is read before each request, some milliseconds every few minutes. Without any certificate
+//! what was read before stays in use. Called by `trust.rs`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls_native_certs::load_certs_from_paths;
 
 use super::Error;
-use super::trust::{Anchors, Bundle, readable};
+use super::pem::readable;
+use super::trust::{Anchors, Bundle};
 
 /// The system's roots, as far as this process has seen them.
 pub(super) struct System {
@@ -34,11 +36,11 @@ impl System {
         }
     }
 
-    /// The newest roots; those that are held where nothing has changed.
-    pub(super) fn newest(&self, held: Option<&Arc<Anchors>>) -> Result<Arc<Anchors>, Error> {
-        match held {
-            Some(held) if !self.is_mounted => Ok(Arc::clone(held)),
-            held => self.read(held),
+    /// The newest roots; the known ones where nothing has changed.
+    pub(super) fn newest(&self, known: Option<&Arc<Anchors>>) -> Result<Arc<Anchors>, Error> {
+        match known {
+            Some(known) if !self.is_mounted => Ok(Arc::clone(known)),
+            known => self.read(known),
         }
     }
 
@@ -54,7 +56,7 @@ impl System {
         found
     }
 
-    fn read(&self, held: Option<&Arc<Anchors>>) -> Result<Arc<Anchors>, Error> {
+    fn read(&self, known: Option<&Arc<Anchors>>) -> Result<Arc<Anchors>, Error> {
         let certificates = self.certificates();
         let mut content = Context::new(&SHA256);
         for certificate in &certificates {
@@ -65,17 +67,17 @@ impl System {
         // Without those that cannot be used: distributions ship a few odd ones.
         roots.add_parsable_certificates(certificates);
         let was_missing = self.is_missing.swap(roots.is_empty(), Ordering::Relaxed);
-        match held {
+        match known {
             None if roots.is_empty() => return Err(Error::NoSystemRoots),
-            Some(held) if roots.is_empty() => {
+            Some(known) if roots.is_empty() => {
                 if !was_missing {
                     tracing::warn!(
                         "no CA certificate is in SSL_CERT_FILE and SSL_CERT_DIR; those read before stay in use"
                     );
                 }
-                return Ok(Arc::clone(held));
+                return Ok(Arc::clone(known));
             }
-            Some(held) if held.content == content => return Ok(Arc::clone(held)),
+            Some(known) if known.content == content => return Ok(Arc::clone(known)),
             Some(_) => tracing::info!(
                 certificates = roots.len(),
                 "the system's CA certificates were replaced"
@@ -90,8 +92,8 @@ impl System {
     }
 }
 
-/// What the two variables name, else what this system has. An empty variable is none; `rustls_native_certs` would take
-/// it for a file.
+/// What the two variables name, else what this system has. An empty variable is none;
+/// `rustls_native_certs` would take it for a file.
 fn native() -> Vec<CertificateDer<'static>> {
     if env::var_os("SSL_CERT_FILE").is_none_or(|file| !file.is_empty()) {
         return rustls_native_certs::load_native_certs().certs;
@@ -132,14 +134,13 @@ fn mounted() -> Vec<PathBuf> {
         .collect()
 }
 
-/// What `rustls_native_certs` may not see in a file: its parser looks for certificates at the beginnings of lines, and
-/// for one label. What cannot be read is its to pass over.
+/// What `rustls_native_certs` may not see in a file: its parser looks for certificates at the
+/// beginnings of lines, and for one label. What cannot be read is its to pass over.
 fn overlooked(file: &Path) -> Vec<CertificateDer<'static>> {
-    let is_of_size = |file: &fs::Metadata| file.is_file() && file.len() <= Bundle::LONGEST as u64;
-    let content = fs::metadata(file)
-        .ok()
-        .filter(is_of_size)
-        .and_then(|_| fs::read(file).ok());
+    let is_readable =
+        fs::metadata(file).is_ok_and(|file| file.is_file() && file.len() <= Bundle::LONGEST as u64);
+    // A FIFO would wait for a writer.
+    let content = is_readable.then(|| fs::read(file).ok()).flatten();
     let content = content
         .and_then(|content| readable(&content).ok())
         .unwrap_or_default();

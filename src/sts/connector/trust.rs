@@ -1,8 +1,9 @@
-//! Whom a server must be vouched for by: the certificates of `AWS_CA_BUNDLE`, or the system's.
+//! The roots that servers are checked against: the certificates of `AWS_CA_BUNDLE`, or the
+//! system's.
 //!
-//! Owns the TLS configuration. It follows the bundle: the first connection after a rotation is made under the new
-//! one alone, and none is resumed or kept from before. It reads no bundle; who makes a client says where the newest
-//! comes from. Called by `http.rs` before each request.
+//! Owns the TLS configuration. It follows the bundle: the first connection after a rotation is made
+//! under the new one alone, and none is resumed or kept from before. It reads no bundle; the caller
+//! says where the newest comes from. Called by `http.rs` before each request.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::Error;
+use super::pem::readable;
 use super::system::System;
 use super::verifier::{Digests, Verifier, fingerprint};
 use crate::text;
@@ -25,7 +27,7 @@ pub(super) struct Anchors {
     pub(super) roots: Arc<RootCertStore>,
     /// Certificates that are trusted as servers' too.
     pub(super) servers: Arc<Digests>,
-    /// Tells this content from another one; empty where that is known otherwise.
+    /// Distinguishes this content from another one; empty where that is known otherwise.
     pub(super) content: Vec<u8>,
 }
 
@@ -84,55 +86,6 @@ impl Bundle {
     }
 }
 
-/// A text of PEM in which a parser finds every certificate.
-///
-/// # Errors
-/// When it has some in a form that no parser here reads.
-pub(super) fn readable(content: &[u8]) -> Result<Vec<u8>, NotABundle> {
-    labelled(&text::pem(content)?)
-}
-
-/// PEM with every certificate under the label that is looked for; what is under others is passed over without a word.
-/// OpenSSL reads the older label too (`PEM_STRING_X509_OLD` in
-/// <https://github.com/openssl/openssl/blob/master/include/openssl/pem.h>).
-fn labelled(content: &[u8]) -> Result<Vec<u8>, NotABundle> {
-    let mut lines = Vec::with_capacity(content.len());
-    for line in content.split_inclusive(|byte| *byte == b'\n') {
-        match line.trim_ascii_end() {
-            b"-----BEGIN TRUSTED CERTIFICATE-----" => return Err(NotABundle::Trusted),
-            b"-----BEGIN PKCS7-----" => return Err(NotABundle::Pkcs7),
-            b"-----BEGIN X509 CERTIFICATE-----" => lines.extend(b"-----BEGIN CERTIFICATE-----\n"),
-            b"-----END X509 CERTIFICATE-----" => lines.extend(b"-----END CERTIFICATE-----\n"),
-            mark if mark.starts_with(BEGIN) && mark != BEGIN => unfold(line, &mut lines),
-            _ => lines.extend_from_slice(line),
-        }
-    }
-    Ok(lines)
-}
-
-const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
-const END: &[u8] = b"-----END CERTIFICATE-----";
-
-/// Certificates that stand in one line, as the injector hands them over in an annotation: each mark in a line of its own.
-fn unfold(line: &[u8], lines: &mut Vec<u8>) {
-    let mut rest = line;
-    while let Some(mark) = [BEGIN, END].into_iter().find(|mark| rest.starts_with(mark)) {
-        lines.extend_from_slice(mark);
-        lines.push(b'\n');
-        rest = rest[mark.len()..].trim_ascii_start();
-        let length = rest
-            .windows(5)
-            .position(|five| five == b"-----")
-            .unwrap_or(rest.len());
-        let (content, behind) = rest.split_at(length);
-        lines.extend_from_slice(content.trim_ascii_end());
-        lines.push(b'\n');
-        rest = behind;
-    }
-    lines.extend_from_slice(rest);
-    lines.push(b'\n');
-}
-
 impl fmt::Debug for Bundle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Bundle({} certificates)", self.certificates())
@@ -160,8 +113,8 @@ struct Made {
 }
 
 impl Trust {
-    /// Makes the first configuration, so that what cannot be used is known at start. Without a bundle the system's
-    /// roots are trusted, which may be mounted ones.
+    /// Makes the first configuration, so that what cannot be used is known at start. Without a
+    /// bundle the system's roots are trusted, which may be mounted ones.
     pub(super) fn new(bundle: Option<CaBundle>, has_mounted_roots: bool) -> Result<Self, Error> {
         let source = bundle.map_or_else(
             || Source::System(System::new(has_mounted_roots)),
@@ -174,7 +127,8 @@ impl Trust {
         trust.config().map(|_| trust)
     }
 
-    /// The configuration for a request that begins now: the same one for as long as nothing was rotated.
+    /// The configuration for a request that begins now: the same one for as long as nothing was
+    /// rotated.
     pub(super) fn config(&self) -> Result<Arc<ClientConfig>, Error> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = match &self.source {

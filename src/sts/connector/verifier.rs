@@ -1,8 +1,9 @@
 //! Which certificate of a server is accepted: webpki's judgement, with one addition.
 //!
-//! Owns the addition: a certificate that is in `AWS_CA_BUNDLE` itself, byte by byte, is trusted as what it is, also
-//! when it says CA:TRUE, as those that `openssl req -x509` makes do. Host name, dates and the handshake's signature
-//! are checked all the same. The system's roots are never taken for servers. Called by rustls.
+//! Owns the addition: a certificate that is in `AWS_CA_BUNDLE` itself, byte by byte, is trusted as
+//! what it is, also when it says CA:TRUE, as those that `openssl req -x509` makes do. Host name,
+//! dates and the handshake's signature are checked all the same. The system's roots are never taken
+//! for servers. Called by rustls.
 
 use std::collections::HashSet;
 use std::fmt;

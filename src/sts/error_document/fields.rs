@@ -1,7 +1,7 @@
 //! The fields of a JSON or XML document, and which of them are code, message and request id.
 //!
-//! Owns the names under which servers say these. A document is flattened to its texts in order: what nests them
-//! differs from server to server, and their names hardly do.
+//! Owns the names under which servers say these. A document is flattened to its texts in order:
+//! what nests them differs from server to server, and their names hardly do.
 
 use serde_json::Value;
 use xmlparser::{ElementEnd, Token, Tokenizer};
@@ -15,8 +15,8 @@ pub(super) struct Fields(Vec<(String, String)>);
 
 /// AWS's own names, with which a server speaks its dialect: then the code is its own, known or not.
 const OWN_CODES: [&str; 2] = ["__type", "Code"];
-/// Names of codes in others' documents. A gateway's code is shown, but decides nothing unless an STS has it too: an
-/// unknown one of an STS would count as a refusal for good.
+/// Names of codes in others' documents. A gateway's code is shown, but decides nothing unless an
+/// STS has it too: an unknown one of an STS would count as a refusal for good.
 const OTHER_CODES: [&str; 5] = ["code", "errorcode", "error_code", "title", "error"];
 /// Names of messages, in any case.
 const MESSAGES: [&str; 12] = [
@@ -54,17 +54,14 @@ impl ErrorDocument {
         let own = fields
             .0
             .iter()
-            .find(|(name, _)| OWN_CODES.contains(&name.as_str()))
-            .map(|(_, text)| bare(text));
-        let own = own.filter(|code| !code.is_empty());
-        let other = || OTHER_CODES.iter().find_map(|name| fields.named(name));
-        let code = own.or_else(|| {
-            OTHER_CODES
-                .iter()
-                .filter_map(|name| fields.named(name))
-                .find(|code| is_known_code(code))
-        });
-        let lead = if code.is_none() { other() } else { None };
+            .find(|(name, _)| OWN_CODES.contains(&&**name));
+        let own = own
+            .map(|(_, text)| bare(text))
+            .filter(|code| !code.is_empty());
+        let mut others = OTHER_CODES.iter().filter_map(|name| fields.named(name));
+        let first = others.clone().next();
+        let code = own.or_else(|| others.find(|code| is_known_code(code)));
+        let lead = first.filter(|_| code.is_none());
         let message = MESSAGES.iter().find_map(|name| fields.named(name));
         let message = match (lead, message) {
             (Some(lead), Some(message)) if lead != message => Some(format!("{lead}: {message}")),
@@ -103,11 +100,9 @@ pub(super) fn of_json(text: &str) -> Option<Fields> {
 fn flatten(name: &str, value: &Value, fields: &mut Fields) {
     match value {
         Value::Object(map) => {
-            let is_error = |name: &str, value: &Value| {
+            let (errors, others): (Vec<_>, Vec<_>) = map.iter().partition(|(name, value)| {
                 name.to_ascii_lowercase().starts_with("err") && !value.is_string()
-            };
-            let (errors, others): (Vec<_>, Vec<_>) =
-                map.iter().partition(|(name, value)| is_error(name, value));
+            });
             let (texts, nested): (Vec<_>, Vec<_>) =
                 others.into_iter().partition(|(_, value)| value.is_string());
             for (name, value) in errors.into_iter().chain(texts).chain(nested) {

@@ -1,14 +1,15 @@
 //! What a page of HTML or a text says in one line.
 //!
-//! Owns a reading that needs no well-formed page: ingresses and proxies write what browsers repair. A page says its
-//! title and its first heading, and without both its first text.
+//! Owns a reading that needs no well-formed page: ingresses and proxies write what browsers repair.
+//! A page says its title and its first heading, and without both its first text.
 
 /// Names of elements that only HTML has, and begins with.
 const HTML: [&str; 12] = [
     "html", "head", "title", "body", "center", "h1", "h2", "p", "div", "pre", "br", "span",
 ];
 
-/// Of a character: a longer one is none, and looking for its end would take a square of the page's length.
+/// Of a character: a longer one is none, and looking for its end would take a square of the page's
+/// length.
 const LONGEST_NAME: usize = 16;
 
 /// Whether it looks like a document with elements; `<` alone is text.

@@ -1,4 +1,5 @@
-//! A stderr that takes nothing, takes it later, or is closed. Pipes are real: it is their room that is relied on.
+//! A stderr that takes nothing, takes it later, or is closed. Pipes are real: it is their room that
+//! is relied on.
 
 use std::io::{BufRead, BufReader, PipeReader, Read, pipe};
 use std::process::{Command, Stdio};
@@ -92,7 +93,7 @@ fn a_flush_waits_for_the_reader_and_not_for_ever() {
 }
 
 #[test]
-fn lines_for_nobody_are_counted() {
+fn lines_without_a_reader_are_counted() {
     let (lines, reader) = lines(|_| ());
     drop(reader);
     for _ in 0..3 {

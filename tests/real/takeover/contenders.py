@@ -11,7 +11,7 @@ RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
 TOKEN = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
 TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 METADATA = "AWS_EC2_METADATA_DISABLED"
-NOBODY = "http://127.0.0.1:9/v1/credentials"
+NO_SERVER = "http://127.0.0.1:9/v1/credentials"
 
 _STATIC = f"aws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
 _PROCESS = "credential_process = cat {folder}/process.json\n"
@@ -160,8 +160,8 @@ GROUPS = [
         "Nothing listens at the URI, or the endpoint answers as ever, and the instance metadata has a role: with "
         "`AWS_EC2_METADATA_DISABLED=true`, which the injector sets, and without it.",
         [
-            _set("down", "endpoint gone", (), **{FULL_URI: NOBODY}),
-            _set("down-metadata", "gone, without", (), **{FULL_URI: NOBODY, METADATA: None}),
+            _set("down", "endpoint gone", (), **{FULL_URI: NO_SERVER}),
+            _set("down-metadata", "gone, without", (), **{FULL_URI: NO_SERVER, METADATA: None}),
             _set("metadata", "there, without", (), **{METADATA: None}),
         ],
     ),

@@ -40,7 +40,7 @@ class Seen:
         self.asked.set()
 
     def answer(self) -> str:
-        """Who gave the credentials, `fails` when nobody did."""
+        """Who gave the credentials, `fails` when none did."""
         return "contender" if self.sts else self.signer or "fails"
 
 

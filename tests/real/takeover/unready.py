@@ -1,4 +1,4 @@
-"""How long clients ask an endpoint that has no credentials yet: each runs once beside an agent whom STS refuses.
+"""How long clients ask an endpoint that has no credentials yet: each runs once beside an agent that STS refuses.
 
 The agent's own counter says how often it answered with 503, which it does after having held a request for 0.8 s. So the
 figures are those of a pod whose kubelet started the application too early. A client that still asks after LIMIT_SECONDS

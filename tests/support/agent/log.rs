@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::BOUND;
 
-/// What a process has written so far; stdout and stderr in one, because `run` writes nothing to stdout.
+/// What a process has written so far; stdout and stderr in one, because `run` writes nothing to
+/// stdout.
 #[derive(Clone, Default)]
 pub(super) struct Log(Arc<(Mutex<Vec<String>>, Condvar)>);
 

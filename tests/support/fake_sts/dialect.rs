@@ -1,7 +1,8 @@
-//! How servers that are not AWS word what STS says: the shapes that their sources and bug reports show.
+//! How servers that are not AWS word what STS says: the shapes that their sources and bug reports
+//! show.
 //!
-//! Ceph RGW: <https://github.com/ceph/ceph/blob/main/src/rgw/rgw_sts.cc> and `rgw_rest_sts.cc`. `MinIO`:
-//! <https://github.com/minio/minio/blob/master/cmd/sts-handlers.go> and `sts-errors.go`.
+//! Ceph RGW: <https://github.com/ceph/ceph/blob/main/src/rgw/rgw_sts.cc> and `rgw_rest_sts.cc`.
+//! `MinIO`: <https://github.com/minio/minio/blob/master/cmd/sts-handlers.go> and `sts-errors.go`.
 
 use serde::Deserialize;
 

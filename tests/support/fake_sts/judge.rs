@@ -1,6 +1,6 @@
 //! What an honest STS says to one call: credentials, or one of its errors in its own words.
 //!
-//! First the request as it stands (`limits`), then who asks, then the rules between sessions.
+//! First the request alone (`limits`), then the caller, then the rules between sessions.
 
 use super::super::tokens::{claims_of, unix_now};
 use super::limits::{self, Form};
@@ -22,7 +22,7 @@ pub struct Granted {
     pub details: Vec<(&'static str, String)>,
 }
 
-/// Whoever asks, once that is proven.
+/// The caller, once it has proven itself.
 #[derive(Default)]
 struct Caller {
     /// The access key id that signed.
@@ -34,6 +34,21 @@ struct Caller {
     session_end: Option<i64>,
     session_name: Option<String>,
     details: Vec<(&'static str, String)>,
+}
+
+impl Caller {
+    /// A caller of whom the answer says this.
+    fn with(details: Vec<(&'static str, String)>) -> Self {
+        Self {
+            details,
+            ..Self::default()
+        }
+    }
+}
+
+/// A refusal of who signs.
+fn refused(code: &'static str, text: &str) -> Refusal {
+    (403, code, text.to_owned())
 }
 
 impl State {
@@ -147,57 +162,39 @@ impl State {
     fn check_token(&self, token: Option<&str>, provider: Option<&str>) -> Result<Caller, Refusal> {
         let invalid = |text: &str| (400, "InvalidIdentityToken", text.to_owned());
         let claims = token.and_then(claims_of);
-        match (provider, &claims) {
-            (Some("www.amazon.com" | "graph.facebook.com"), None) => {
-                let provider = provider.unwrap_or_default().to_owned();
-                let details = vec![
-                    (
-                        "SubjectFromWebIdentityToken",
-                        "amzn1.account.AEXAMPLE".into(),
-                    ),
-                    ("Provider", provider),
-                ];
-                return Ok(Caller {
-                    details,
-                    ..Caller::default()
-                });
-            }
-            (Some(_), _) => {
+        if let Some(provider) = provider {
+            let is_known = ["www.amazon.com", "graph.facebook.com"].contains(&provider);
+            if !is_known || claims.is_some() {
                 return Err(invalid(
                     "ProviderId is for OAuth 2.0 access tokens of known providers only",
                 ));
             }
-            (None, _) => {}
+            return Ok(Caller::with(vec![
+                (
+                    "SubjectFromWebIdentityToken",
+                    "amzn1.account.AEXAMPLE".into(),
+                ),
+                ("Provider", provider.to_owned()),
+            ]));
         }
         let not_one = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)";
         let claims = claims.ok_or_else(|| invalid(not_one))?;
         let now = self.now();
-        match claims["exp"].as_i64() {
-            Some(expiration) if expiration <= now => {
-                let text = format!(
-                    "Token expired: current date/time {now} must be before the expiration date/time {expiration}"
-                );
-                Err((400, "ExpiredTokenException", text))
-            }
-            _ => {
-                let text = |key: &str| {
-                    claims[key]
-                        .as_str()
-                        .or(claims[key][0].as_str())
-                        .unwrap_or_default()
-                        .to_owned()
-                };
-                let details = vec![
-                    ("SubjectFromWebIdentityToken", text("sub")),
-                    ("Audience", text("aud")),
-                    ("Provider", text("iss")),
-                ];
-                Ok(Caller {
-                    details,
-                    ..Caller::default()
-                })
-            }
+        if let Some(expiration) = claims["exp"].as_i64().filter(|end| *end <= now) {
+            let text = format!(
+                "Token expired: current date/time {now} must be before the expiration date/time {expiration}"
+            );
+            return Err((400, "ExpiredTokenException", text));
         }
+        let text = |key: &str| {
+            let text = claims[key].as_str().or(claims[key][0].as_str());
+            text.unwrap_or_default().to_owned()
+        };
+        Ok(Caller::with(vec![
+            ("SubjectFromWebIdentityToken", text("sub")),
+            ("Audience", text("aud")),
+            ("Provider", text("iss")),
+        ]))
     }
 
     fn check_assertion(&self, form: &Form) -> Result<Caller, Refusal> {
@@ -226,65 +223,42 @@ impl State {
     }
 
     fn check_signer(&self, call: &Call) -> Result<Caller, Refusal> {
-        let missing = || {
-            (
-                403,
-                "MissingAuthenticationToken",
-                "Request is missing Authentication Token".to_owned(),
-            )
-        };
-        let signed = call.signed.as_ref().ok_or_else(missing)?;
+        let missing = "Request is missing Authentication Token";
+        let signed = call.signed.as_ref();
+        let signed = signed.ok_or_else(|| refused("MissingAuthenticationToken", missing))?;
         let key_id = signed.access_key_id.clone();
-        let invalid = || {
-            (
-                403,
-                "InvalidClientTokenId",
-                "The security token included in the request is invalid.".to_owned(),
-            )
+        let invalid = "The security token included in the request is invalid.";
+        let invalid = || refused("InvalidClientTokenId", invalid);
+        let issued = self.issued.get(&key_id);
+        let (secret, token) = match issued {
+            Some(issued) => (&issued.secret_access_key, Some(&*issued.session_token)),
+            None => (self.users.get(&key_id).ok_or_else(invalid)?, None),
         };
-        let held = self.issued.get(&key_id);
-        let (secret, token) = match held {
-            Some(held) => (
-                held.secret_access_key.as_str(),
-                Some(held.session_token.as_str()),
-            ),
-            None => (self.users.get(&key_id).ok_or_else(invalid)?.as_str(), None),
-        };
-        if self
-            .region
-            .as_deref()
-            .is_some_and(|region| signed.region() != Some(region))
-        {
+        let region = self.region.as_deref();
+        if region.is_some_and(|region| signed.region() != Some(region)) {
             let text = "The authorization header is malformed; the region is wrong.";
             return Err((400, "AuthorizationHeaderMalformed", text.to_owned()));
         }
         if signed.security_token.as_deref() != token {
             return Err(invalid());
         }
-        if held.is_some_and(|held| held.expiration <= self.now()) {
-            return Err((
-                403,
-                "ExpiredToken",
-                "The security token included in the request is expired".to_owned(),
-            ));
+        if issued.is_some_and(|issued| issued.expiration <= self.now()) {
+            let text = "The security token included in the request is expired";
+            return Err(refused("ExpiredToken", text));
         }
         if !signed.is_by(secret) {
             let text = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
-            return Err((403, "SignatureDoesNotMatch", text.to_owned()));
+            return Err(refused("SignatureDoesNotMatch", text));
         }
-        let made_by = held.map(|held| held.operation.as_str()).unwrap_or_default();
+        let made_by = issued.map(|issued| &*issued.operation).unwrap_or_default();
         if made_by == "GetFederationToken" {
-            return Err((
-                403,
-                "AccessDenied",
-                format!("Cannot call {} with federation credentials", call.operation),
-            ));
+            let text = format!("Cannot call {} with federation credentials", call.operation);
+            return Err(refused("AccessDenied", &text));
         }
         let inherited = self.inherited.get(&key_id).cloned().unwrap_or_default();
-        let is_role_session = is_role_session(made_by);
         Ok(Caller {
             key_id: Some(key_id),
-            is_role_session,
+            is_role_session: is_role_session(made_by),
             inherited,
             ..Caller::default()
         })
@@ -322,8 +296,8 @@ fn check_chained(asked: u64) -> Result<(), Refusal> {
     }
 }
 
-/// Whether STS takes these requests, each signed with what the one before it was answered with, once whoever asks is
-/// trusted: limits, durations, and what a chain hands down.
+/// Whether STS takes these requests, each signed with what the one before it was answered with,
+/// once the caller is trusted: limits, durations, and what a chain hands down.
 ///
 /// # Errors
 /// The first refusal.

@@ -1,8 +1,11 @@
-//! What STS takes in each request, by its published service model: names, lengths, ranges and patterns.
+//! What STS takes in each request, by its published service model: names, lengths, ranges and
+//! patterns.
 //!
-//! Written from the model (the design page on STS, A.2) and not from `src/`, whose own limits it is there to
-//! check: it shares no code, no type and no number with them. A request that is not as it should be gets STS's
-//! own error code. Stricter than STS in one thing: a parameter that the operation does not have is refused.
+//! Written from STS's own model
+//! (<https://github.com/boto/botocore/tree/develop/botocore/data/sts/2011-06-15>) and not from
+//! `src/`, whose own limits it is there to check: it shares no code, no type and no number with
+//! them. A request that is not as it should be gets STS's own error code. Stricter than STS in one
+//! thing: a parameter that the operation does not have is refused.
 
 mod lists;
 
@@ -148,7 +151,7 @@ fn parameters(operation: &str) -> Option<&'static [Parameter]> {
     })
 }
 
-/// Whether STS takes a request as it stands, before it looks at who asks.
+/// Whether STS takes a request by itself, before it looks at the caller.
 ///
 /// # Errors
 /// The error that STS answers with.

@@ -12,7 +12,7 @@ use super::limits::Form;
 pub enum Device {
     /// RFC 6238 over this secret: six digits, SHA-1, 30 seconds.
     Totp(Vec<u8>),
-    /// Whatever is next, such as what somebody reads off a screen.
+    /// Whatever is next, such as what a person reads off a screen.
     Codes(Vec<String>),
 }
 
@@ -45,7 +45,8 @@ impl Devices {
             Some(Device::Codes(codes)) => codes.contains(code),
             None => false,
         };
-        // A code that was used is refused for the rest of its window, and comes again no sooner than chance has it.
+        // A code that was used is refused for the rest of its window, and comes again no sooner
+        // than chance has it.
         if is_right && self.used.insert((serial.clone(), code.clone())) {
             Ok(())
         } else {

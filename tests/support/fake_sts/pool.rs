@@ -1,7 +1,7 @@
 //! An Amazon Cognito identity pool behind the same port: two calls, JSON in and out.
 //!
-//! `GetId` finds the identity of a login, `GetCredentialsForIdentity` gives it credentials. The login is the
-//! cluster's token, which is judged as STS judges one.
+//! `GetId` finds the identity of a login, `GetCredentialsForIdentity` gives it credentials. The
+//! login is the cluster's token, which is judged as STS judges one.
 
 use serde_json::{Value, json};
 

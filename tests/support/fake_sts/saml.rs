@@ -1,8 +1,9 @@
 //! SAML responses, verified: signature, audience, recipient, time and role.
 //!
 //! Takes documents that are in canonical form already (exclusive XML canonicalization), as those of
-//! `identity_provider`: the text is then what was signed, and any change of it breaks the digest. That those
-//! documents are XML signatures to others as well, `tests/real/saml.py` shows with another implementation.
+//! `identity_provider`: the text is then what was signed, and any change of it breaks the digest.
+//! That those documents are XML signatures to others as well, `tests/real/saml.py` shows with
+//! another implementation.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -40,75 +41,81 @@ pub fn verify(
     key: Option<&[u8]>,
     now: i64,
 ) -> Result<Assertion, Refusal> {
-    let invalid = |text: &str| (400, "InvalidIdentityToken", text.to_owned());
     let key = key.ok_or_else(|| invalid("Specified provider doesn't exist"))?;
-    let response = STANDARD
-        .decode(encoded)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let response = STANDARD.decode(encoded).ok();
+    let response = response.and_then(|bytes| String::from_utf8(bytes).ok());
     let response = response.ok_or_else(|| invalid("Invalid base64 SAMLResponse"))?;
     let assertion = element(&response, "saml:Assertion")
         .ok_or_else(|| invalid("Not a valid SAML assertion"))?;
     if !is_signed(assertion, key) {
         return Err(invalid("Response signature invalid"));
     }
-    let missing = |what: &str| invalid(&format!("SAML assertion is missing {what}"));
-    let text = |name: &str| content(assertion, name).ok_or_else(|| missing(name));
-    let within = |tag: &str, name: &str| attribute(tag, name).ok_or_else(|| missing(name));
-    let conditions = element(assertion, "saml:Conditions").ok_or_else(|| missing("Conditions"))?;
-    let confirmation = element(assertion, "saml:SubjectConfirmationData")
-        .ok_or_else(|| missing("a confirmation"))?;
-    let (begin, end) = (
-        moment(&within(conditions, "NotBefore")?)?,
-        moment(&within(conditions, "NotOnOrAfter")?)?,
-    );
-    let redeemed = moment(&within(confirmation, "NotOnOrAfter")?)?;
-    if now < begin {
-        return Err(invalid("Token is not yet valid"));
-    }
-    if now >= end.min(redeemed) {
-        return Err((
-            400,
-            "ExpiredTokenException",
-            "Token must be redeemed within 5 minutes of issuance".to_owned(),
-        ));
-    }
-    let audience = within(confirmation, "Recipient")?;
-    if text("saml:Audience")? != RECIPIENT || audience != RECIPIENT {
-        return Err(invalid("Invalid audience or recipient"));
-    }
+    let audience = check_conditions(assertion, now)?;
     if named(assertion, "Role").as_deref() != Some(&format!("{role},{principal}")) {
-        return Err((
-            403,
-            "AccessDenied",
-            "Not authorized to perform sts:AssumeRoleWithSAML".to_owned(),
-        ));
+        let text = "Not authorized to perform sts:AssumeRoleWithSAML";
+        return Err((403, "AccessDenied", text.to_owned()));
     }
-    let name_id = element(assertion, "saml:NameID").ok_or_else(|| missing("NameID"))?;
-    let subject_type = within(name_id, "Format")?
-        .rsplit(':')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    let issuer = text("saml:Issuer")?;
-    let statement =
-        element(assertion, "saml:AuthnStatement").ok_or_else(|| missing("AuthnStatement"))?;
+    let subject_type = within(part(assertion, "saml:NameID")?, "Format")?;
+    let subject_type = subject_type.rsplit(':').next().unwrap_or_default();
+    let issuer = text(assertion, "saml:Issuer")?;
+    let statement = part(assertion, "saml:AuthnStatement")?;
+    let session_end = attribute(statement, "SessionNotOnOrAfter");
     Ok(Assertion {
-        subject: text("saml:NameID")?,
-        subject_type,
+        subject: text(assertion, "saml:NameID")?,
+        subject_type: subject_type.to_owned(),
         name_qualifier: name_qualifier(&issuer, principal),
         issuer,
         audience,
         session_name: named(assertion, "RoleSessionName")
             .ok_or_else(|| missing("RoleSessionName"))?,
-        session_end: attribute(statement, "SessionNotOnOrAfter")
-            .as_deref()
-            .map(moment)
-            .transpose()?,
+        session_end: session_end.as_deref().map(moment).transpose()?,
     })
 }
 
-/// As the API reference has it: of the issuer, the account and the provider's name.
+/// Time, audience and recipient, which is handed back.
+fn check_conditions(assertion: &str, now: i64) -> Result<String, Refusal> {
+    let conditions = part(assertion, "saml:Conditions")?;
+    let confirmation = part(assertion, "saml:SubjectConfirmationData")?;
+    let begin = moment(&within(conditions, "NotBefore")?)?;
+    let end = moment(&within(conditions, "NotOnOrAfter")?)?;
+    let redeemed = moment(&within(confirmation, "NotOnOrAfter")?)?;
+    if now < begin {
+        return Err(invalid("Token is not yet valid"));
+    }
+    if now >= end.min(redeemed) {
+        let text = "Token must be redeemed within 5 minutes of issuance";
+        return Err((400, "ExpiredTokenException", text.to_owned()));
+    }
+    let recipient = within(confirmation, "Recipient")?;
+    if text(assertion, "saml:Audience")? != RECIPIENT || recipient != RECIPIENT {
+        return Err(invalid("Invalid audience or recipient"));
+    }
+    Ok(recipient)
+}
+
+fn invalid(text: &str) -> Refusal {
+    (400, "InvalidIdentityToken", text.to_owned())
+}
+
+fn missing(what: &str) -> Refusal {
+    invalid(&format!("SAML assertion is missing {what}"))
+}
+
+fn part<'a>(assertion: &'a str, name: &str) -> Result<&'a str, Refusal> {
+    element(assertion, name).ok_or_else(|| missing(name))
+}
+
+fn text(assertion: &str, name: &str) -> Result<String, Refusal> {
+    content(assertion, name).ok_or_else(|| missing(name))
+}
+
+fn within(tag: &str, name: &str) -> Result<String, Refusal> {
+    attribute(tag, name).ok_or_else(|| missing(name))
+}
+
+/// As the API reference has it
+/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>): of the
+/// issuer, the account and the provider's name.
 pub fn name_qualifier(issuer: &str, principal: &str) -> String {
     let account = principal.split(':').nth(4).unwrap_or_default();
     let provider = principal.rsplit('/').next().unwrap_or_default();

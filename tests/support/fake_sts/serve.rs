@@ -61,24 +61,8 @@ async fn answer(
             .fmt(Format::HttpDate)
             .expect("a date in range");
         let is_served = state.path.as_ref().is_none_or(|path| *path == call.path);
-        let asked = call
-            .form
-            .get("DurationSeconds")
-            .and_then(|text| text.parse::<u64>().ok());
-        let refusal = state
-            .beyond
-            .as_ref()
-            .filter(|(most, _)| asked.is_some_and(|asked| asked > *most));
-        let refusal = refusal.map(|(_, refusal)| refusal.clone());
-        let scripted = refusal.or_else(|| state.script.pop_front());
-        let behaviour = scripted.unwrap_or_else(|| state.default.clone());
-        (
-            behaviour,
-            request_id,
-            date,
-            state.dialect.request_id_header(),
-            is_served,
-        )
+        let id_header = state.dialect.request_id_header();
+        (state.next(&call), request_id, date, id_header, is_served)
     };
     if let Behaviour::Latency(latency) = behaviour {
         tokio::time::sleep(latency).await;
@@ -104,6 +88,33 @@ async fn answer(
     head.body(body).expect("a valid head")
 }
 
+impl State {
+    /// What this call gets: a session that is too long a refusal, else what the script has next.
+    fn next(&mut self, call: &Call) -> Behaviour {
+        let asked = call.form.get("DurationSeconds");
+        let asked = asked.and_then(|text| text.parse::<u64>().ok());
+        match &self.beyond {
+            Some((most, refusal)) if asked.is_some_and(|asked| asked > *most) => refusal.clone(),
+            _ => self
+                .script
+                .pop_front()
+                .unwrap_or_else(|| self.default.clone()),
+        }
+    }
+}
+
+/// A success without what it should hold.
+fn without_fields(call: &Call) -> String {
+    if call.is_json() {
+        return r#"{"Credentials":{}}"#.to_owned();
+    }
+    let (response, result) = (
+        format!("{}Response", call.operation),
+        format!("{}Result", call.operation),
+    );
+    format!("<{response}><{result}><Credentials/></{result}></{response}>")
+}
+
 /// Status, content type and body of an answer.
 fn respond(
     state: &mut State,
@@ -119,16 +130,12 @@ fn respond(
     };
     let from_sts = |(status, text): (u16, String)| (status, content_type, AnswerBody::whole(text));
     let refused = |status, code: &str, message: &str| {
-        let is_json = call.is_json();
-        let json = || pool::error(code, message);
-        (
-            status,
-            if is_json {
-                json()
-            } else {
-                documents::error(status, code, message, request_id, state.dialect)
-            },
-        )
+        let text = if call.is_json() {
+            pool::error(code, message)
+        } else {
+            documents::error(status, code, message, request_id, state.dialect)
+        };
+        (status, text)
     };
     match behaviour {
         Behaviour::Ok | Behaviour::Latency(_) | Behaviour::Hang => {
@@ -141,41 +148,24 @@ fn respond(
             message,
         } => from_sts(refused(*status, code, message)),
         Behaviour::Throttle => from_sts(refused(400, "Throttling", "Rate exceeded")),
-        Behaviour::SlowBody => (
-            200,
-            "text/xml",
-            AnswerBody::drip(state.judge(call, request_id, None).1),
-        ),
-        Behaviour::ResetMidBody => {
+        Behaviour::SlowBody => {
             let whole = state.judge(call, request_id, None).1;
+            (200, "text/xml", AnswerBody::drip(whole))
+        }
+        Behaviour::ResetMidBody => {
+            let mut half = state.judge(call, request_id, None).1;
+            half.truncate(half.len() / 2);
             let connection = connection.try_clone().expect("a descriptor is left");
-            (
-                200,
-                "text/xml",
-                AnswerBody::broken(whole[..whole.len() / 2].to_owned(), connection),
-            )
+            (200, "text/xml", AnswerBody::broken(half, connection))
         }
         Behaviour::Redirect(_) => (307, "text/html", AnswerBody::whole("")),
         Behaviour::Oversized => (200, "text/xml", AnswerBody::Flood),
-        Behaviour::Html502 => (
-            502,
-            "text/html",
-            AnswerBody::whole("<html><head><title>502 Bad Gateway</title></head></html>"),
-        ),
-        Behaviour::Empty500 => (500, "text/plain", AnswerBody::whole("")),
-        Behaviour::MissingFields => {
-            if call.is_json() {
-                return from_sts((200, r#"{"Credentials":{}}"#.to_owned()));
-            }
-            let (response, result) = (
-                format!("{}Response", call.operation),
-                format!("{}Result", call.operation),
-            );
-            from_sts((
-                200,
-                format!("<{response}><{result}><Credentials/></{result}></{response}>"),
-            ))
+        Behaviour::Html502 => {
+            let page = "<html><head><title>502 Bad Gateway</title></head></html>";
+            (502, "text/html", AnswerBody::whole(page))
         }
+        Behaviour::Empty500 => (500, "text/plain", AnswerBody::whole("")),
+        Behaviour::MissingFields => from_sts((200, without_fields(call))),
         Behaviour::Raw {
             status,
             content_type,

@@ -1,4 +1,5 @@
-//! Signature Version 4, verified: what the caller signed is built again from the request as it came.
+//! Signature Version 4, verified: what the caller signed is built again from the request as it
+//! came.
 //!
 //! Written from AWS's description of the canonical request; the SDK's signer is the other side.
 

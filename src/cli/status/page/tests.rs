@@ -1,6 +1,8 @@
 //! The two texts, word by word.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -8,6 +10,18 @@ const NOW: &str = "2026-11-22T06:00:00Z";
 
 fn now() -> Wall {
     Wall::parse_rfc3339(NOW).expect("an instant")
+}
+
+fn read(document: &Value) -> Status {
+    serde_json::from_value(document.clone()).expect("a status")
+}
+
+fn page(document: &Value) -> String {
+    text(&read(document), now())
+}
+
+fn line_of(document: &Value) -> String {
+    probe_line(&read(document))
 }
 
 fn healthy() -> Value {
@@ -24,7 +38,7 @@ fn healthy() -> Value {
                  "nextRefresh": "2026-11-22T06:04:10Z", "lastRefresh": "2026-11-22T05:52:10Z"},
             ],
             "token": {"file": "/token", "expiration": "2026-11-23T05:00:00Z", "error": null},
-            "lastError": null,
+            "lastError": null, "ready": true,
         }],
     })
 }
@@ -38,7 +52,7 @@ fn failing() -> Value {
              "token": {"file": "/token", "error": "it is empty"},
              "lastError": {"code": "AccessDenied", "message": "Not\u{1b}[31m authorized", "hint": "check the trust policy",
                            "attempts": 4, "failingSince": "2026-11-22T05:58:00Z", "requestId": "r-1"}},
-            {"profile": "alpha", "hops": [{"expiration": "2026-11-22T07:00:00Z"}]},
+            {"profile": "alpha", "hops": [{"expiration": "2026-11-22T07:00:00Z"}], "ready": true},
         ],
     })
 }
@@ -56,12 +70,12 @@ stsidecar 0.1.0: ready
   next refresh  in 4m 10s
   token         expires in 23h (2026-11-23T05:00:00Z)
 ";
-    assert_eq!(text(&healthy(), now()), expected);
+    assert_eq!(page(&healthy()), expected);
 }
 
 #[test]
 fn the_page_of_a_failing_profile_says_what_to_do_and_escapes_what_came_from_outside() {
-    let page = text(&failing(), now());
+    let page = page(&failing());
     let expected = "
   profile       beta
   role          arn:aws:iam::111122223333:role/app
@@ -79,7 +93,7 @@ fn the_page_of_a_failing_profile_says_what_to_do_and_escapes_what_came_from_outs
 
 #[test]
 fn the_probe_names_the_first_profile_by_name_that_holds_nothing() {
-    let line = probe_line(&failing(), now());
+    let line = line_of(&failing());
     assert_eq!(
         line,
         "beta: role arn:aws:iam::111122223333:role/app: AccessDenied: Not\\u{1b}[31m authorized; check the trust policy"
@@ -95,12 +109,12 @@ fn in_a_chain_the_probe_and_the_page_name_the_role_that_was_refused() {
     for (at, role) in [(0, "entry"), (1, "app")] {
         status["profiles"][1]["lastError"]["hop"] = at.into();
         let refused = format!("role arn:aws:iam::111122223333:role/{role}");
-        let line = probe_line(&status, now());
+        let line = line_of(&status);
         assert!(
             line.starts_with(&format!("beta: {refused}: AccessDenied: ")),
             "{line}"
         );
-        let page = text(&status, now());
+        let page = page(&status);
         assert!(
             page.contains(&format!("\n                {refused}\n")),
             "{page}"
@@ -109,7 +123,7 @@ fn in_a_chain_the_probe_and_the_page_name_the_role_that_was_refused() {
     status["profiles"][1]["hops"][0]["roleArn"] = json!(null);
     status["profiles"][1]["lastError"]["hop"] = 0.into();
     assert!(
-        probe_line(&status, now()).contains(": role arn:aws:iam::111122223333:role/app: "),
+        line_of(&status).contains(": role arn:aws:iam::111122223333:role/app: "),
         "a step without a role"
     );
 }
@@ -120,7 +134,7 @@ fn the_probe_says_what_sts_said_without_what_is_new_in_every_answer() {
     let said = |message: &str| {
         let mut status = failing();
         status["profiles"][1]["lastError"]["message"] = message.into();
-        probe_line(&status, now())
+        line_of(&status)
     };
     let one = said(
         "Token expired at 2026-11-28T13:00:00Z, now 1795870801 (RequestId: 17AB4C99E2D0F113, 37 ms)",
@@ -144,25 +158,47 @@ fn the_probe_says_what_sts_said_without_what_is_new_in_every_answer() {
 #[test]
 fn the_probe_has_a_line_for_every_other_state() {
     assert_eq!(
-        probe_line(&json!({}), now()),
+        line_of(&json!({})),
         "the agent has not started its profiles yet"
     );
     let mut waiting = json!({"profiles": [{"profile": "default", "hops": []}]});
     let line = "default: role chosen by STS: NoAnswerYet: waiting for the first answer of STS";
-    assert_eq!(probe_line(&waiting, now()), line);
+    assert_eq!(line_of(&waiting), line);
     waiting["draining"] = json!(true);
-    assert!(probe_line(&waiting, now()).ends_with("the agent is shutting down"));
+    assert!(line_of(&waiting).ends_with("the agent is shutting down"));
 }
 
 #[test]
-fn any_json_makes_a_page() {
+fn what_another_version_says_is_read_as_far_as_it_is_known() {
+    let older = json!({"version": "0.0.9", "ready": true, "profiles": [
+        {"profile": "default", "hops": [{"expiration": "2026-11-22T07:00:00Z"}], "token": null},
+    ]});
+    assert!(page(&older).starts_with("stsidecar 0.0.9: ready\n\n  profile       default\n"));
+    assert!(
+        is_ready(&read(&older).profiles[0], &read(&older)),
+        "it says it of all only"
+    );
+    let mut newer = failing();
+    newer["profiles"][1]["lastError"]["class"] = "aWordOfANewerAgent".into();
+    newer["profiles"][1]["more"] = json!([{"of": "it"}]);
+    newer["more"] = json!({"of": "it"});
+    assert_eq!(page(&newer), page(&failing()));
+    assert!(page(&json!({})).starts_with("stsidecar unknown: not ready\n"));
+}
+
+#[test]
+fn what_is_no_status_is_not_read() {
     for odd in [
         json!(null),
-        json!([]),
-        json!({"profiles": [1, {"hops": 7, "lastError": {"attempts": "x"}}]}),
+        json!([1]),
+        json!({"profiles": [1]}),
+        json!({"profiles": [{"hops": 7}]}),
+        json!({"since": "yesterday"}),
     ] {
-        assert!(text(&odd, now()).starts_with("stsidecar unknown: not ready\n"));
-        assert!(!probe_line(&odd, now()).contains('\n'));
+        assert!(
+            serde_json::from_value::<Status>(odd.clone()).is_err(),
+            "{odd}"
+        );
     }
 }
 
@@ -186,28 +222,22 @@ fn a_port_that_another_process_has_is_what_keeps_held_credentials_from_the_appli
     (status["started"], status["ready"], status["listening"]) =
         (false.into(), false.into(), false.into());
     assert_eq!(
-        probe_line(&status, now()),
+        line_of(&status),
         "default: role arn:aws:iam::444455556666:role/target: PortInUse: free the port of --listen: another process \
          of the pod has it"
     );
-    assert!(text(&status, now()).contains("\n  endpoint      cannot listen: free the port"));
+    assert!(page(&status).contains("\n  endpoint      cannot listen: free the port"));
     let mut status = failing();
     status["listening"] = false.into();
     assert!(
-        probe_line(&status, now()).contains("AccessDenied"),
+        line_of(&status).contains("AccessDenied"),
         "the missing credentials come first"
     );
 }
 
 #[test]
 fn the_headline_says_that_refreshes_fail_and_when_credentials_end() {
-    let headline = |status: &Value| {
-        text(status, now())
-            .lines()
-            .next()
-            .expect("a headline")
-            .to_owned()
-    };
+    let headline = |status: &Value| page(status).lines().next().expect("a headline").to_owned();
     let mut status = healthy();
     status["profiles"][0]["incident"] =
         json!({"failingSince": "2026-11-22T05:52:00Z", "credentialsEnd": "2026-11-22T06:04:10Z"});
@@ -232,21 +262,24 @@ fn the_headline_says_that_refreshes_fail_and_when_credentials_end() {
 fn of_several_profiles_the_headline_names_the_one_that_ends_first() {
     let incident =
         |end: &str| json!({"failingSince": "2026-11-22T05:50:00Z", "credentialsEnd": end});
-    let mut status = json!({"version": "0.1.0", "ready": true, "profiles": [
-        {"profile": "alpha", "hops": [{"expiration": "2026-11-22T06:40:00Z"}], "incident": incident("2026-11-22T06:40:00Z")},
+    let status = json!({"version": "0.1.0", "ready": true, "profiles": [
+        {"profile": "alpha", "hops": [{"expiration": "2026-11-22T06:40:00Z"}], "ready": true, "incident": incident("2026-11-22T06:40:00Z")},
         {"profile": "beta", "hops": [{"expiration": "2026-11-22T06:20:00Z"}], "incident": incident("2026-11-22T06:20:00Z")},
-        {"profile": "gamma", "hops": [{"expiration": "2026-11-22T06:10:00Z"}], "incident": null},
+        {"profile": "gamma", "hops": [{"expiration": "2026-11-22T06:10:00Z"}], "ready": false, "incident": null},
     ]});
-    assert!(text(&status, now()).starts_with(
+    assert!(page(&status).starts_with(
         "stsidecar 0.1.0: ready, refreshes of beta failing for 10m, credentials end in 20m\n"
     ));
-    status = of_profile(status, "alpha", now());
-    assert!(text(&status, now()).starts_with(
+    let of = |name: &str| {
+        let mut status = read(&status);
+        only(&mut status, name);
+        text(&status, now())
+    };
+    assert!(of("alpha").starts_with(
         "stsidecar 0.1.0: ready, refreshes failing for 10m, credentials end in 40m\n"
     ));
-    status = of_profile(status, "gamma", now());
     assert!(
-        text(&status, now()).starts_with("stsidecar 0.1.0: not ready\n"),
+        of("gamma").starts_with("stsidecar 0.1.0: not ready\n"),
         "gamma was taken out before"
     );
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 
-use super::super::authority::Pair;
+use super::super::pair::Pair;
 use super::{Record, STAYS};
 use crate::time::Wall;
 
@@ -16,7 +16,12 @@ const SECOND: Duration = Duration::from_secs(1);
 type Authority = CertificateDer<'static>;
 
 fn authorities<const N: usize>() -> [Authority; N] {
-    std::array::from_fn(|_| Pair::authority(YEAR, NOW).expect("made").certificate)
+    std::array::from_fn(|_| {
+        Pair::authority(YEAR, NOW)
+            .expect("made")
+            .certificate()
+            .clone()
+    })
 }
 
 /// A caBundle that every webhook shares, and its record.
@@ -55,7 +60,7 @@ fn what_is_needed_is_added_and_nothing_is_written_twice() {
 }
 
 #[test]
-fn what_no_replica_needs_goes_at_its_time_whoever_is_left_to_take_it_out() {
+fn what_no_replica_needs_goes_at_its_time_by_any_replica() {
     let [own, other] = authorities();
     let mut scene = Scene(vec![own.clone(), other.clone()], Record::default());
     scene.look(&[&own], NOW);
@@ -101,7 +106,10 @@ fn what_is_needed_stays_when_its_time_came_while_no_replica_looked() {
 #[test]
 fn what_has_ended_goes_at_once() {
     let [own] = authorities();
-    let ended = Pair::authority(SECOND, NOW).expect("made").certificate;
+    let ended = Pair::authority(SECOND, NOW)
+        .expect("made")
+        .certificate()
+        .clone();
     for needed in [vec![&own], vec![&own, &ended]] {
         let mut scene = Scene(vec![ended.clone(), own.clone()], Record::default());
         scene.look(&needed, NOW.plus(2 * SECOND));
@@ -130,7 +138,7 @@ fn a_ca_is_as_old_as_its_place_in_every_webhook() {
 }
 
 #[test]
-fn a_record_that_somebody_edited_takes_nothing_out() {
+fn an_edited_record_takes_nothing_out() {
     let [own, other] = authorities();
     let far = NOW.plus(YEAR).rfc3339();
     let id = super::id(&other);

@@ -21,7 +21,7 @@ async fn connect(address: SocketAddr) -> io::Result<SocketAddr> {
     }
 }
 
-/// The addresses are known by family and port; answers who won, and after how many milliseconds.
+/// The addresses are known by family and port; answers which won, and after how many milliseconds.
 async fn raced(found: &[(&str, u16)]) -> (Result<SocketAddr, BoxError>, u128) {
     let addresses: Vec<SocketAddr> = found
         .iter()
@@ -57,14 +57,14 @@ async fn the_other_family_is_tried_beside_one_that_is_silent() {
 #[tokio::test(start_paused = true)]
 async fn the_error_is_that_of_the_family_that_has_a_route() {
     let (won, took) = raced(&[("::1", NO_ROUTE), ("10.0.0.1", SILENT)]).await;
-    let error = won.expect_err("nobody answers");
+    let error = won.expect_err("no address answers");
     let late = TimedOut {
         phase: Phase::Connect,
         limit: Limit::Address,
     };
     assert_eq!((error.downcast_ref(), took), (Some(&late), 1000));
     let (won, _) = raced(&[("10.0.0.1", REFUSED), ("::1", NO_ROUTE)]).await;
-    let error = won.expect_err("nobody answers");
+    let error = won.expect_err("no address answers");
     let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
     assert_eq!(kind, Some(io::ErrorKind::ConnectionRefused));
 }
@@ -87,7 +87,8 @@ async fn a_look_up_ends_with_the_attempt() {
     );
 }
 
-/// What is said of a proxy that answers every CONNECT with 407, asked with this `Proxy-Authorization` or none.
+/// What is said of a proxy that answers every CONNECT with 407, asked with this
+/// `Proxy-Authorization` or none.
 async fn refused_with_407(authorization: Option<&'static str>) -> String {
     let (ours, mut theirs) = tokio::io::duplex(1024);
     theirs

@@ -88,7 +88,7 @@ func review(writer http.ResponseWriter, request *http.Request) {
 	_ = json.NewEncoder(writer).Encode(object{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response})
 }
 
-// add tells whether anything was missing.
+// add reports whether anything was missing.
 func add(spec object) bool {
 	changed := false
 	for _, list := range []string{"initContainers", "containers"} {

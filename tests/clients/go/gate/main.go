@@ -1,7 +1,6 @@
 // The gate of the cluster tests: TLS in front of a SeaweedFS that runs beside it, with one port for S3 and several for
 // STS. Each port for STS can be closed, left hanging or turned against its role by itself, so that one test's outage is no
-// other test's. It
-// counts what passes: STS operations and refusals, and as which role each S3 request was signed.
+// other test's. It counts what passes: STS operations and refusals, and as which role each S3 request was signed.
 //
 //	gate -sts :8451,:8452 (environment: ADMIN_SECRET)
 package main

@@ -1,9 +1,10 @@
 //! Two Rust clients of AWS under load for some seconds, configured by environment variables alone.
 //!
-//! `sdk-clients aws-config|object-store BUCKET SECONDS` prints one line of JSON: calls, failed, first_error.
-//! Both cache credentials until shortly before they expire (aws-config 10 s, object_store 5 min), so a client
-//! that lives longer than a second of this test would go on with the credentials it has. Each worker therefore
-//! makes a new client every second, as a program does that opens a table or handles a request.
+//! `sdk-clients aws-config|object-store BUCKET SECONDS` prints one line of JSON: calls, failed,
+//! first_error. Both cache credentials until shortly before they expire (aws-config 10 s,
+//! object_store 5 min), so a client that lives longer than a second of this test would go on with
+//! the credentials it has. Each worker therefore makes a new client every second, as a program does
+//! that opens a table or handles a request.
 
 use std::env;
 use std::process::ExitCode;
@@ -52,10 +53,14 @@ async fn caller_identity(client: &aws_sdk_sts::Client) -> Result<(), Failure> {
 
 async fn aws_config_worker(until: Instant) -> Tally {
     let mut tally = Tally::default();
-    // The default HTTPS client is left out of this build; a plain one changes nothing about the chain.
+    // The default HTTPS client is left out of this build; a plain one changes nothing about the
+    // chain.
     let http = aws_smithy_http_client::Builder::new().build_http();
     while Instant::now() < until {
-        let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).load().await;
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http.clone())
+            .load()
+            .await;
         let client = aws_sdk_sts::Client::new(&config);
         let recreate = Instant::now() + CLIENT_LIFE;
         while Instant::now() < recreate.min(until) {
@@ -68,7 +73,9 @@ async fn aws_config_worker(until: Instant) -> Tally {
 
 /// Writes an object and reads it back.
 async fn write_and_read(store: &dyn ObjectStore, key: &Path) -> Result<(), Failure> {
-    store.put(key, PutPayload::from_static(b"written by object_store")).await?;
+    store
+        .put(key, PutPayload::from_static(b"written by object_store"))
+        .await?;
     let read = store.get(key).await?.bytes().await?;
     if read.as_ref() == b"written by object_store" {
         Ok(())
@@ -79,7 +86,10 @@ async fn write_and_read(store: &dyn ObjectStore, key: &Path) -> Result<(), Failu
 
 fn store(bucket: &str) -> Result<Arc<dyn ObjectStore>, Failure> {
     let endpoint = env::var("AWS_ENDPOINT_URL_S3")?;
-    let builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_endpoint(endpoint).with_allow_http(true);
+    let builder = AmazonS3Builder::from_env()
+        .with_bucket_name(bucket)
+        .with_endpoint(endpoint)
+        .with_allow_http(true);
     Ok(Arc::new(builder.build()?))
 }
 
@@ -115,8 +125,13 @@ async fn main() -> ExitCode {
         return ExitCode::from(64);
     };
     // Building object_store's client fails without one, also when only http:// is used.
-    rustls::crypto::ring::default_provider().install_default().expect("nothing was installed before main");
-    let workers = env::var("WORKERS").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .expect("nothing was installed before main");
+    let workers = env::var("WORKERS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(4);
     let until = Instant::now() + Duration::from_secs_f64(seconds);
     let mut running = JoinSet::new();
     for number in 0..workers {
@@ -129,6 +144,9 @@ async fn main() -> ExitCode {
     for tally in running.join_all().await {
         total.add(tally);
     }
-    println!("{}", serde_json::json!({"calls": total.calls, "failed": total.failed, "first_error": total.first_error}));
+    println!(
+        "{}",
+        serde_json::json!({"calls": total.calls, "failed": total.failed, "first_error": total.first_error})
+    );
     ExitCode::SUCCESS
 }

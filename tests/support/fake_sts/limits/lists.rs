@@ -34,7 +34,8 @@ fn members<'f>(form: &'f Form, list: &str) -> Result<Vec<BTreeMap<&'f str, &'f s
     }
 }
 
-/// The list itself as a parameter is what some SDKs send for an empty one; STS takes it for one empty member.
+/// The list itself as a parameter is what some SDKs send for an empty one; STS takes it for one
+/// empty member.
 fn not_empty(form: &Form, list: &str) -> Result<(), Refusal> {
     if form.contains_key(list) {
         refused(list, "Member must not be null")
