@@ -22,7 +22,7 @@ pub struct RoleArn {
     is_arn: bool,
 }
 
-/// What is wrong with a name; the caller adds the key it stood under and the value.
+/// What is wrong with a name; the caller adds its key and the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not `arn:<partition>:iam::<account>:role/<name>`.

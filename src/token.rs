@@ -2,8 +2,9 @@
 //! keys.
 //!
 //! Owns the shape check and the peeked claims. It never verifies a signature and never rejects a
-//! token for its times: STS judges those, and its clock may differ from ours (kubernetes#124022).
-//! Used by `rotated_file`, `refresher` and `check`.
+//! token for its times: STS judges those, and its clock may differ from ours
+//! (<https://github.com/kubernetes/kubernetes/issues/124022>). Used by `rotated_file`, `refresher`
+//! and `check`.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
