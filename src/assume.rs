@@ -1,9 +1,11 @@
-//! What STS is asked and what it answers: one step per identity of a profile, with every parameter parsed.
+//! What STS is asked and what it answers: one step per identity of a profile, with every parameter
+//! parsed.
 //!
-//! Owns the parameters, with their limits, and what is read and shown of them: each operation has a file below, whose
-//! struct is what the configuration file holds, what its description shows and what `sts` sends. Nothing inside
-//! checks them again. It never sends anything and knows no rule between parameters: those are `config`'s. A profile
-//! is its steps, source first. A further source is a further variant of [`Step`].
+//! Owns the parameters, with their limits, and what is read and shown of them: each operation has a
+//! file below, whose struct is what the configuration file holds, what its description shows and
+//! what `sts` sends. Nothing inside checks them again. It never sends anything and knows no rule
+//! between parameters: those are `config`'s. A profile is its steps, source first. A further source
+//! is a further variant of [`Step`].
 
 // First, for their macros.
 #[macro_use]
@@ -43,7 +45,7 @@ pub use mfa::{Mfa, MfaCode, SerialNumber};
 pub use names::{ProfileName, SessionNameTemplate};
 pub use parameter::{AtServer, Error, NotAccepted};
 pub use reply::{Reply, ReplyDetails};
-pub use restriction::{Policy, PolicyArn, PolicyArns, Restriction, RestrictionKeys};
+pub use restriction::{Policy, PolicyArn, PolicyArns, Restriction};
 pub use tags::{Tag, TagKey, TagKeys, TagValue, Tags};
 pub use timeout::{AttemptTimeout, NotATimeout};
 
@@ -100,22 +102,22 @@ pub enum Step {
     SessionToken(SessionToken),
     /// `GetFederationToken`, signed with long-term keys. Always the only step.
     FederationToken(FederationToken),
-    /// `GetCredentialsForIdentity` of Amazon Cognito, with the pod's token as login. Always a first step.
+    /// `GetCredentialsForIdentity` of Amazon Cognito, with the pod's token as login. Always a first
+    /// step.
     Cognito(Cognito),
-    /// `AssumeRole`, signed with the credentials of the step before, or as a first step with long-term keys.
+    /// `AssumeRole`, signed with the credentials of the step before, or as a first step with
+    /// long-term keys.
     Role(Role),
 }
 
-/// What each operation says of itself. No method has a default, so that none is forgotten for a new one.
+/// What each operation says of itself. No method has a default, so that none is forgotten for a new
+/// one.
 pub trait Exchange {
     /// What it is, and what it is made with.
     fn outline(&self) -> Outline<'_>;
 
-    /// The names whose form the server judges, with their keys; those of policies and contexts are in the outline.
-    fn names(&self) -> Vec<(&'static str, &dyn AtServer)>;
-
-    /// The keys of its restriction, where the operation takes one.
-    fn restriction_keys(&mut self) -> Option<RestrictionKeys<'_>>;
+    /// Where the policy of a file goes, if the operation takes one.
+    fn policy_mut(&mut self) -> Option<&mut Option<Policy>>;
 
     /// Whose long-term keys sign it, where it is signed with some.
     fn keys_of(&mut self) -> Option<&mut Server>;
@@ -130,6 +132,9 @@ pub struct Outline<'a> {
     pub service: Service,
     /// The role asked for, when one is.
     pub role_arn: Option<&'a RoleArn>,
+    /// The names whose form the server judges, with their keys; those of policies and contexts are
+    /// below.
+    pub names: Vec<(&'static str, &'a dyn AtServer)>,
     /// The name of its session, if it is asked for with one.
     pub session_name: Option<&'a SessionNameTemplate>,
     /// How long a session is asked for.
@@ -176,34 +181,31 @@ pub enum Issues {
     FederatedUserSession,
 }
 
-impl Step {
-    fn exchange(&self) -> &dyn Exchange {
-        match self {
-            Self::WebIdentity(step) => step,
-            Self::Saml(step) => step,
-            Self::SessionToken(step) => step,
-            Self::FederationToken(step) => step,
-            Self::Cognito(step) => step,
-            Self::Role(step) => step,
+/// The parameters of a step, whatever its operation.
+macro_rules! operation {
+    ($step:expr) => {
+        match $step {
+            Step::WebIdentity(step) => step,
+            Step::Saml(step) => step,
+            Step::SessionToken(step) => step,
+            Step::FederationToken(step) => step,
+            Step::Cognito(step) => step,
+            Step::Role(step) => step,
         }
+    };
+}
+
+impl Step {
+    /// What it is, and what it is made with.
+    #[must_use]
+    pub fn outline(&self) -> Outline<'_> {
+        let exchange: &dyn Exchange = operation!(self);
+        exchange.outline()
     }
 
     /// The exchange, for what the configuration around it decides.
     pub fn exchange_mut(&mut self) -> &mut dyn Exchange {
-        match self {
-            Self::WebIdentity(step) => step,
-            Self::Saml(step) => step,
-            Self::SessionToken(step) => step,
-            Self::FederationToken(step) => step,
-            Self::Cognito(step) => step,
-            Self::Role(step) => step,
-        }
-    }
-
-    /// What it is, and what it is made with.
-    #[must_use]
-    pub fn outline(&self) -> Outline<'_> {
-        self.exchange().outline()
+        operation!(self)
     }
 
     /// The operation, which is also a label of the duration metric.
@@ -224,7 +226,8 @@ impl Step {
         self.outline().duration
     }
 
-    /// The name of its session, if it is asked for with one; assertion, key and pool name theirs themselves.
+    /// The name of its session, if it is asked for with one; assertion, key and pool name theirs
+    /// themselves.
     #[must_use]
     pub fn session_name(&self) -> Option<&SessionNameTemplate> {
         self.outline().session_name

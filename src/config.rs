@@ -1,8 +1,9 @@
 //! The configuration: flags, variables and a file in; one validated, immutable [`Config`] out.
 //!
-//! Owns every rule between settings; what a single value may be is known by the small types it builds for
-//! the layers below, which never see `Config`. It reads no environment and no disk itself ([`Sources`] are
-//! arguments) and logs nothing: warnings are values. Used by `cli`, and by `agent` that takes it apart.
+//! Owns every rule between settings; what a single value may be is known by the small types it
+//! builds for the layers below, which never see `Config`. It reads no environment and no disk
+//! itself ([`Sources`] are arguments) and logs nothing: warnings are values. Used by `cli`, and by
+//! `agent` that takes it apart.
 
 mod access;
 mod clients;
@@ -38,7 +39,7 @@ pub use setting::{SETTINGS, Setting, VARIABLES, Variable};
 use crate::assume::Profile;
 use crate::session::schedule::RefreshAt;
 use crate::{sts, telemetry};
-use environment::Given;
+use environment::RawValue;
 use file::Document;
 
 /// Everything the agent runs by.
@@ -123,7 +124,7 @@ impl Config {
             .unwrap_or_default(),
             wait_for_credentials: parsed(
                 value(&setting::WAIT_FOR_CREDENTIALS)?.as_ref(),
-                Given::boolean,
+                RawValue::boolean,
             )?
             .unwrap_or(true),
             state_dir: parsed(value(&setting::STATE_DIR)?.as_ref(), directory)?,
@@ -219,14 +220,15 @@ fn file_document(sources: &Sources<'_>) -> Result<Option<(Document, ReadFile)>, 
 }
 
 fn parsed<T>(
-    given: Option<&Given>,
-    parse: impl FnOnce(&Given) -> Result<T, Error>,
+    given: Option<&RawValue>,
+    parse: impl FnOnce(&RawValue) -> Result<T, Error>,
 ) -> Result<Option<T>, Error> {
     given.map(parse).transpose()
 }
 
-/// As the injector writes it; what is there instead must not be able to change the page that shows it.
-fn settings_hash(given: &Given) -> Result<String, Error> {
+/// As the injector writes it; what is there instead must not be able to change the page that shows
+/// it.
+fn settings_hash(given: &RawValue) -> Result<String, Error> {
     given.parse(|text| {
         let is_plain = text.len() <= 64
             && text
@@ -240,7 +242,7 @@ fn settings_hash(given: &Given) -> Result<String, Error> {
     })
 }
 
-fn directory(given: &Given) -> Result<PathBuf, Error> {
+fn directory(given: &RawValue) -> Result<PathBuf, Error> {
     given.parse(|text| match text {
         "" => Err("the path of a directory"),
         _ if text.contains("://") => Err("the path of a directory, not a URL"),

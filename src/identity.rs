@@ -1,7 +1,9 @@
-//! The identity that a source has at STS: a value that is compared and kept, and that reveals no name.
+//! The identity that a source has at STS: a value that is compared and kept, and that reveals no
+//! name.
 //!
-//! Owns what counts as the same identity. Issuer, subject and audiences make a name; content without a subject is
-//! known by its own digest. It reads no content: `token`, `saml` and `material` do, and `session` decides by it.
+//! Owns what counts as the same identity. Issuer, subject and audiences make a name; content
+//! without a subject is known by its own digest. It reads no content: `token`, `saml` and
+//! `material` do, and `session` decides by it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -55,8 +57,8 @@ impl Identity {
         Self::Opaque(sum(["opaque", content]))
     }
 
-    /// Whether `newer` content belongs to another identity than this. A content without a name may always be the
-    /// successor of the one before it.
+    /// Whether `newer` content belongs to another identity than this. A content without a name may
+    /// always be the successor of the one before it.
     #[must_use]
     pub fn changes_to(self, newer: Self) -> bool {
         match (self, newer) {
@@ -65,8 +67,8 @@ impl Identity {
         }
     }
 
-    /// Whether what an earlier process kept for this identity may be vended while the source's content is
-    /// `current`: only where that is the same. Without any content, a name has to do.
+    /// Whether what an earlier process kept for this identity may be vended while the source's
+    /// content is `current`: only where that is the same. Without any content, a name has to do.
     #[must_use]
     pub fn may_be_restored_for(self, current: Self) -> bool {
         match (self, current) {

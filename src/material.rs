@@ -1,7 +1,8 @@
 //! What a file proves with: a token, an assertion, long-term keys, the secret of a device.
 //!
-//! Owns which form a file is read in, how long it may be, and which identity its content names. It opens no file:
-//! `rotated_file` reads, `refresher` and `check` hand it [`Form::parse`]. A step says which form its file has.
+//! Owns which form a file is read in, how long it may be, and which identity its content names. It
+//! opens no file: `rotated_file` reads, `refresher` and `check` hand it [`Form::parse`]. A step
+//! says which form its file has.
 
 use std::fmt;
 
@@ -77,7 +78,8 @@ pub enum Error {
 }
 
 impl Form {
-    /// The beginning of the codes under which its faults are reported: `TokenFile` for `TokenFileMissing`.
+    /// The beginning of the codes under which its faults are reported: `TokenFile` for
+    /// `TokenFileMissing`.
     #[must_use]
     pub fn noun(&self) -> &'static str {
         match self {
@@ -151,8 +153,8 @@ fn line(
 }
 
 impl Material {
-    /// The identity that STS sees in it, for comparing: content of another identity is used at once, and the
-    /// credentials of another identity are not taken over after a restart.
+    /// The identity that STS sees in it, for comparing: content of another identity is used at
+    /// once, and the credentials of another identity are not taken over after a restart.
     #[must_use]
     pub fn identity(&self) -> Identity {
         match self {

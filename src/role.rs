@@ -1,19 +1,19 @@
 //! Names that STS and IAM give meaning to: roles, role sessions, regions.
 //!
-//! Owns their grammar, checked once at the edge; nothing inside checks again. It never talks to anybody.
-//! Used by `assume`, `config` and everything that shows a role.
+//! Owns their grammar, checked once at the edge; nothing inside checks again. It never talks to
+//! anybody. Used by `assume`, `config` and everything that shows a role.
 
+mod region;
 mod server;
 
 use std::fmt;
 
+pub use region::Region;
 use serde::Serialize;
 pub use server::Server;
 
-use crate::credentials::is_credential_part;
-
-/// The ARN of an IAM role, of any partition (`arn:minio:iam:::role/x` too), or whatever an STS that is not AWS's
-/// takes for one (`urn:ecs:iam::ns1:role/x`).
+/// The ARN of an IAM role, of any partition (`arn:minio:iam:::role/x` too), or whatever an STS that
+/// is not AWS's takes for one (`urn:ecs:iam::ns1:role/x`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct RoleArn {
@@ -22,7 +22,7 @@ pub struct RoleArn {
     is_arn: bool,
 }
 
-/// What is wrong with a name; the caller adds the key it stood under and the value.
+/// What is wrong with a name; the caller adds its key and the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not `arn:<partition>:iam::<account>:role/<name>`.
@@ -54,7 +54,8 @@ pub enum Error {
 const LENGTHS: std::ops::RangeInclusive<usize> = 20..=2048;
 
 impl RoleArn {
-    /// Reads a role as a server has it: an ARN, or elsewhere than at AWS any name of an ARN's length.
+    /// Reads a role as a server has it: an ARN, or elsewhere than at AWS any name of an ARN's
+    /// length.
     ///
     /// # Errors
     /// When the server could have no such role.
@@ -125,7 +126,8 @@ impl RoleArn {
             .map_or("", |(_, path_and_name)| path_and_name)
     }
 
-    /// Whether `assumed` (`arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`) is a session of this role at AWS.
+    /// Whether `assumed` (`arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`) is a session of this
+    /// role at AWS.
     ///
     /// STS drops the role's path in it, so account and name are all that can be compared.
     #[must_use]
@@ -140,15 +142,17 @@ impl RoleArn {
             && self.account().is_none_or(|own| account == own)
     }
 
-    /// Whether `assumed` may be a session of this role at a server other than AWS: of its name, in whatever account.
-    /// What the sessions of a role that is no ARN are called is not known, so it may be any.
+    /// Whether `assumed` may be a session of this role at a server other than AWS: of its name, in
+    /// whatever account. What the sessions of a role that is no ARN are called is not known, so it
+    /// may be any.
     ///
-    /// `SeaweedFS` answers with account 000000000000 for every role, its first releases with no field for one. Ceph
-    /// RGW keeps the role's path (`generateAssumedRoleUser` in
-    /// <https://github.com/ceph/ceph/blob/main/src/rgw/rgw_sts.cc>), and so does `SeaweedFS`, to which it is a part
-    /// of the name (<https://github.com/seaweedfs/seaweedfs/blob/master/weed/iam/utils/arn_utils.go>). So the role is
-    /// all in front of the session, whose name has no slash, and a path that is there is the one asked for. A server
-    /// without a notion of sessions repeats the role.
+    /// `SeaweedFS` answers with account 000000000000 for every role, its first releases with no
+    /// field for one. Ceph RGW keeps the role's path (`generateAssumedRoleUser` in
+    /// <https://github.com/ceph/ceph/blob/main/src/rgw/rgw_sts.cc>), and so does `SeaweedFS`, to
+    /// which it is a part of the name
+    /// (<https://github.com/seaweedfs/seaweedfs/blob/master/weed/iam/utils/arn_utils.go>). So the
+    /// role is all in front of the session, whose name has no slash, and a path that is there is
+    /// the one asked for. A server without a notion of sessions repeats the role.
     #[must_use]
     pub fn named(&self, assumed: &str) -> bool {
         if !self.is_arn || assumed == self.text {
@@ -167,7 +171,8 @@ impl RoleArn {
     }
 }
 
-/// Whether a server that is not AWS's may have a role, a policy or a provider of this name: any of an ARN's length.
+/// Whether a server that is not AWS's may have a role, a policy or a provider of this name: any of
+/// an ARN's length.
 ///
 /// A comma would end it in the lists of annotations, a blank in a log line.
 #[must_use]
@@ -175,8 +180,9 @@ pub fn is_foreign_name(text: &str) -> bool {
     LENGTHS.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b',')
 }
 
-/// Twelve digits at AWS; nothing, a tenant (`team_1`) or an account with letters (`RGW33567154695143645`) at
-/// others, such as Ceph RGW. Digits of another number are a slip of the pen.
+/// Twelve digits at AWS; nothing, a tenant (`team_1`) or an account with letters
+/// (`RGW33567154695143645`) at others, such as Ceph RGW. Digits of another number are a slip of the
+/// pen.
 fn is_account(account: &str) -> bool {
     let has_letters = account.bytes().any(|b| b.is_ascii_alphabetic());
     if has_letters {
@@ -221,7 +227,8 @@ impl SessionName {
         }
     }
 
-    /// Makes a name out of any text: other characters become dashes, and it is cut or padded to STS's limits.
+    /// Makes a name out of any text: other characters become dashes, and it is cut or padded to
+    /// STS's limits.
     #[must_use]
     pub fn sanitised(text: &str) -> Self {
         let mut name: String = text
@@ -245,54 +252,6 @@ impl SessionName {
 impl fmt::Display for SessionName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
-    }
-}
-
-/// An AWS region, or what signatures for another STS name as one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Region(String);
-
-/// Far longer than any region's name, short enough for a header.
-const LONGEST_SCOPE: usize = 128;
-
-impl Region {
-    /// Takes a region's name as a server has it: at AWS a part of host names, and elsewhere only of a signature's scope.
-    ///
-    /// # Errors
-    /// When it could not be part of that.
-    pub fn parse_at(server: Server, text: &str) -> Result<Self, Error> {
-        match server {
-            Server::Aws => Self::parse(text),
-            Server::Other if text.len() <= LONGEST_SCOPE && is_credential_part(text) => {
-                Ok(Self(text.to_owned()))
-            }
-            Server::Other => Err(Error::Scope),
-        }
-    }
-
-    /// Takes the name of a region of AWS.
-    ///
-    /// # Errors
-    /// When it could not be part of a host name.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let is_region = (1..=63).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !text.starts_with('-')
-            && !text.ends_with('-');
-        if is_region {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Error::Region)
-        }
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 

@@ -1,8 +1,8 @@
 //! The SAML response for `AssumeRoleWithSAML`, and what can be read of it without keys.
 //!
-//! Owns STS's limits and the facts that status and alarms show; `saml/form.rs` knows the forms that a file may
-//! have, `saml/facts.rs` what the XML says. It verifies no signature and refuses nothing for its times: STS judges
-//! those. An encrypted assertion simply shows less. Used by `material`.
+//! Owns STS's limits and the facts that status and alarms show; `saml/form.rs` knows the forms that
+//! a file may have, `saml/facts.rs` what the XML says. It verifies no signature and refuses nothing
+//! for its times: STS judges those. An encrypted assertion simply shows less. Used by `material`.
 
 mod facts;
 mod form;
@@ -142,8 +142,9 @@ impl Assertion {
         &self.facts
     }
 
-    /// The identity it names. The session's name comes before the subject, which may be another with each response
-    /// (transient name ids). An encrypted assertion holds no name that we could read.
+    /// The identity it names. The session's name comes before the subject, which may be another
+    /// with each response (transient name ids). An encrypted assertion holds no name that we could
+    /// read.
     #[must_use]
     pub fn identity(&self) -> Identity {
         let Facts {

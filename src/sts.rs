@@ -1,7 +1,7 @@
 //! The exchange with STS: one request in, credentials or a classified failure out.
 //!
-//! Owns the wire: the SDK client, TLS, time-outs, and the checks of what comes back. It never retries and
-//! never decides when to call; `refresher` calls it with what `session` asked for. Only
+//! Owns the wire: the SDK client, TLS, time-outs, and the checks of what comes back. It never
+//! retries and never decides when to call; `refresher` calls it with what `session` asked for. Only
 //! `client.rs` and `client/` name the SDK's STS crate.
 
 mod client;

@@ -1,7 +1,9 @@
-//! One-time codes of a virtual MFA device (RFC 6238: HMAC-SHA-1, 30 s, six digits), and when each may be sent.
+//! One-time codes of a virtual MFA device (RFC 6238: HMAC-SHA-1, 30 s, six digits), and when each
+//! may be sent.
 //!
-//! Owns the rule that no code is sent twice: STS refuses a code it has seen (IAM user guide, MFA). Pure: the
-//! time and what was sent last are arguments. Used by `refresher`, which waits where this says so.
+//! Owns the rule that no code is sent twice: STS refuses a code it has seen (IAM user guide, MFA).
+//! Pure: the time and what was sent last are arguments. Used by `refresher`, which waits where this
+//! says so.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,7 +17,8 @@ use crate::time::Wall;
 /// How long a code is the current one, in seconds (RFC 6238's default, which AWS uses).
 const STEP: u64 = 30;
 
-/// Shorter secrets are no device's: AWS makes 64 characters, RFC 4226 demands 16 bytes and Google had 10.
+/// Shorter secrets are no device's: AWS makes 64 characters, RFC 4226 demands 16 bytes and Google
+/// had 10.
 const SHORTEST: usize = 10;
 
 /// The secret of a device.
@@ -36,8 +39,8 @@ pub enum Turn {
 }
 
 impl TotpSecret {
-    /// Reads base 32 (RFC 4648) in either case; blanks, dashes and padding are dropped. Nothing when it is
-    /// anything else or too short.
+    /// Reads base 32 (RFC 4648) in either case; blanks, dashes and padding are dropped. Nothing
+    /// when it is anything else or too short.
     #[must_use]
     pub fn parse(content: &[u8]) -> Option<Self> {
         let (mut bits, mut bit_count) = (0_u32, 0_u32);

@@ -1,9 +1,9 @@
 //! URLs of servers and proxies, as settings hold them: taken as a whole, or refused.
 //!
-//! Owns what such a URL may have. The text is taken apart here before `http::Uri` sees it, which drops a
-//! fragment and takes any digits for a port. Owns also the rule that a token leaves in plain text only to
-//! loopback, unless the operator allowed it by name. It never shows a URL: `shown` does. Used by `sts` and
-//! `inject`.
+//! Owns what such a URL may have. The text is taken apart here before `http::Uri` sees it, which
+//! drops a fragment and takes any digits for a port. Owns also the rule that a token leaves in
+//! plain text only to loopback, unless the operator allowed it by name. It never shows a URL:
+//! `shown` does. Used by `sts` and `inject`.
 
 use std::net::IpAddr;
 
@@ -115,7 +115,8 @@ pub fn proxy(text: &str) -> Result<Uri, Error> {
 #[must_use]
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    // Names have no case, and one with a dot at its end is the same (RFC 6761, section 6.3, for this one).
+    // Names have no case, and one with a dot at its end is the same (RFC 6761, section 6.3, for
+    // this one).
     let name = host.strip_suffix('.').unwrap_or(host);
     name.eq_ignore_ascii_case("localhost")
         || bare
@@ -123,7 +124,8 @@ pub fn is_loopback(host: &str) -> bool {
             .is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
-/// Without the white space around it that files leave, and its scheme in lower case (RFC 3986, section 3.1).
+/// Without the white space around it that files leave, and its scheme in lower case (RFC 3986,
+/// section 3.1).
 fn plain(text: &str) -> String {
     let text = text.trim_ascii();
     match text.split_once("://") {

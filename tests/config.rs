@@ -1,5 +1,6 @@
-//! Every wrong configuration file says what is wrong: `tests/fixtures/config/NAME.yaml` is refused with the
-//! text of `NAME.error`, word by word. `UPDATE_FIXTURES=1` writes the texts anew, for review.
+//! Every wrong configuration file says what is wrong: `tests/fixtures/config/NAME.yaml` is refused
+//! with the text of `NAME.error`, word by word. `UPDATE_FIXTURES=1` writes the texts anew, for
+//! review.
 
 use std::fs;
 use std::io;
@@ -75,68 +76,71 @@ fn every_wrong_file_is_refused_with_its_text() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Variables with values that are refused, and how the refusal begins.
+const REFUSED: &[(&str, &str, &str)] = &[
+    (
+        "AWS_REGION",
+        "EU",
+        "AWS_REGION: \"EU\" is not accepted: a region looks like",
+    ),
+    (
+        "AWS_ROLE_ARN",
+        "app",
+        "AWS_ROLE_ARN: \"app\" is not accepted: not a role ARN",
+    ),
+    (
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "/run/",
+        "AWS_WEB_IDENTITY_TOKEN_FILE: \"/run/\" is not accepted: the path of",
+    ),
+    (
+        "AWS_USE_FIPS_ENDPOINT",
+        "yes",
+        "AWS_USE_FIPS_ENDPOINT: \"yes\" is not accepted: true or false",
+    ),
+    (
+        "AWS_USE_DUALSTACK_ENDPOINT",
+        "1",
+        "AWS_USE_DUALSTACK_ENDPOINT: \"1\" is not accepted: true or false",
+    ),
+    (
+        "HTTPS_PROXY",
+        "ftp://proxy",
+        "HTTPS_PROXY: \"ftp://proxy\" is not accepted: the URL of a proxy",
+    ),
+    (
+        "STSIDECAR_CONFIG",
+        "/none",
+        "STSIDECAR_CONFIG: cannot read /none: no such file",
+    ),
+    (
+        "STSIDECAR_CONFIG_INLINE",
+        "{",
+        "STSIDECAR_CONFIG_INLINE: unclosed bracket '{' at line 1",
+    ),
+    (
+        "STSIDECAR_SESSION_DURATION",
+        "1",
+        "STSIDECAR_SESSION_DURATION: \"1\" is not accepted: a session lasts",
+    ),
+    (
+        "STSIDECAR_STATE_DIR",
+        "\u{fffd}",
+        "STSIDECAR_STATE_DIR: \"\u{fffd}\" is not accepted: it is not UTF-8",
+    ),
+    (
+        "RUST_LOG",
+        "loud",
+        "RUST_LOG: \"loud\" is not accepted: off, error, warn",
+    ),
+];
+
 #[test]
 fn every_wrong_variable_is_refused_by_its_name() {
-    for (name, value, said) in [
-        (
-            "AWS_REGION",
-            "EU",
-            "AWS_REGION: \"EU\" is not accepted: a region looks like",
-        ),
-        (
-            "AWS_ROLE_ARN",
-            "app",
-            "AWS_ROLE_ARN: \"app\" is not accepted: not a role ARN",
-        ),
-        (
-            "AWS_WEB_IDENTITY_TOKEN_FILE",
-            "/run/",
-            "AWS_WEB_IDENTITY_TOKEN_FILE: \"/run/\" is not accepted: the path of",
-        ),
-        (
-            "AWS_USE_FIPS_ENDPOINT",
-            "yes",
-            "AWS_USE_FIPS_ENDPOINT: \"yes\" is not accepted: true or false",
-        ),
-        (
-            "AWS_USE_DUALSTACK_ENDPOINT",
-            "1",
-            "AWS_USE_DUALSTACK_ENDPOINT: \"1\" is not accepted: true or false",
-        ),
-        (
-            "HTTPS_PROXY",
-            "ftp://proxy",
-            "HTTPS_PROXY: \"ftp://proxy\" is not accepted: the URL of a proxy",
-        ),
-        (
-            "STSIDECAR_CONFIG",
-            "/none",
-            "STSIDECAR_CONFIG: cannot read /none: no such file",
-        ),
-        (
-            "STSIDECAR_CONFIG_INLINE",
-            "{",
-            "STSIDECAR_CONFIG_INLINE: unclosed bracket '{' at line 1",
-        ),
-        (
-            "STSIDECAR_SESSION_DURATION",
-            "1",
-            "STSIDECAR_SESSION_DURATION: \"1\" is not accepted: a session lasts",
-        ),
-        (
-            "STSIDECAR_STATE_DIR",
-            "\u{fffd}",
-            "STSIDECAR_STATE_DIR: \"\u{fffd}\" is not accepted: it is not UTF-8",
-        ),
-        (
-            "RUST_LOG",
-            "loud",
-            "RUST_LOG: \"loud\" is not accepted: off, error, warn",
-        ),
-    ] {
+    for (name, value, said) in REFUSED {
         let text = answer(
             b"",
-            &[("AWS_DEFAULT_REGION", "eu-central-1"), (name, value)],
+            &[("AWS_DEFAULT_REGION", "eu-central-1"), (*name, *value)],
         );
         assert!(text.starts_with(said), "{text}");
     }

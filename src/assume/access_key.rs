@@ -1,7 +1,7 @@
 //! Long-term keys in a file: what signs where no step is before.
 //!
-//! Owns how such a file is named. It is no source by itself, since long-term keys are never vended: it signs the first
-//! hop, or the operations of a user.
+//! Owns how such a file is named. It is no source by itself, since long-term keys are never vended:
+//! it signs the first hop, or the operations of a user.
 
 use std::path::Path;
 

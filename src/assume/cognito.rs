@@ -1,4 +1,5 @@
-//! The pod's token against an identity of an Amazon Cognito identity pool: `GetId` and `GetCredentialsForIdentity`.
+//! The pod's token against an identity of an Amazon Cognito identity pool: `GetId` and
+//! `GetCredentialsForIdentity`.
 //!
 //! Owns the parameters of this source.
 //! <https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetCredentialsForIdentity.html>
@@ -6,9 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::parameter::is_word;
-use super::{
-    AtServer, DurationSetting, Exchange, Issues, Outline, RestrictionKeys, Service, TokenFile,
-};
+use super::{AtServer, DurationSetting, Exchange, Issues, Outline, Policy, Service, TokenFile};
 use crate::material::Form;
 use crate::role::{RoleArn, Server};
 
@@ -66,10 +65,13 @@ pub struct Cognito {
 
 impl Exchange for Cognito {
     fn outline(&self) -> Outline<'_> {
+        let role_arn = self.custom_role_arn.as_ref();
+        let names = role_arn.map(|role| ("customRoleArn", role as &dyn AtServer));
         Outline {
             operation: "GetCredentialsForIdentity",
             service: Service::Cognito,
-            role_arn: self.custom_role_arn.as_ref(),
+            role_arn,
+            names: Vec::from_iter(names),
             session_name: None,
             // Not asked for: an identity pool always gives an hour.
             duration: DurationSetting::HOUR,
@@ -81,12 +83,7 @@ impl Exchange for Cognito {
         }
     }
 
-    fn names(&self) -> Vec<(&'static str, &dyn AtServer)> {
-        let role_arn = self.custom_role_arn.as_ref();
-        Vec::from_iter(role_arn.map(|role| ("customRoleArn", role as &dyn AtServer)))
-    }
-
-    fn restriction_keys(&mut self) -> Option<RestrictionKeys<'_>> {
+    fn policy_mut(&mut self) -> Option<&mut Option<Policy>> {
         None
     }
 

@@ -1,7 +1,7 @@
 //! How long a session is asked for: `DurationSeconds`.
 //!
-//! Owns the limits, of a role's session and of a user's. What a role allows is the server's to say; how `longest`
-//! finds it out is `session`'s.
+//! Owns the limits, of a role's session and of a user's. What a role allows is the server's to say;
+//! how `longest` finds it out is `session`'s.
 
 use std::fmt;
 use std::time::Duration;
@@ -73,7 +73,8 @@ impl fmt::Display for SessionDuration {
     }
 }
 
-/// The duration of `GetSessionToken` and `GetFederationToken`: 15 minutes to 36 hours, 12 hours by default.
+/// The duration of `GetSessionToken` and `GetFederationToken`: 15 minutes to 36 hours, 12 hours by
+/// default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserDuration(SessionDuration);
 

@@ -1,11 +1,12 @@
 //! Long-term keys against a session of a federated user: `GetFederationToken`.
 //!
-//! Owns the parameters of this source. <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html>
+//! Owns the parameters of this source.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html>
 
 use super::parameter::is_word;
 use super::{
-    AtServer, DurationSetting, Exchange, FilePath, Issues, Outline, RestrictionKeys, SectionName,
-    Service, Tags, UserDuration, access_key,
+    DurationSetting, Exchange, FilePath, Issues, Outline, Policy, SectionName, Service, Tags,
+    UserDuration, access_key,
 };
 use crate::role::Server;
 
@@ -44,6 +45,7 @@ impl Exchange for FederationToken {
             operation: "GetFederationToken",
             service: Service::Sts,
             role_arn: None,
+            names: Vec::new(),
             session_name: None,
             duration: DurationSetting::Fixed(self.duration.get()),
             source_file: Some(file),
@@ -54,12 +56,8 @@ impl Exchange for FederationToken {
         }
     }
 
-    fn names(&self) -> Vec<(&'static str, &dyn AtServer)> {
-        Vec::new()
-    }
-
-    fn restriction_keys(&mut self) -> Option<RestrictionKeys<'_>> {
-        Some(self.keys_of_restriction())
+    fn policy_mut(&mut self) -> Option<&mut Option<Policy>> {
+        Some(&mut self.policy)
     }
 
     fn keys_of(&mut self) -> Option<&mut Server> {

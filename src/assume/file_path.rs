@@ -1,7 +1,7 @@
 //! The paths that a configuration names.
 //!
-//! Owns what may be a path; it opens nothing. Errors and logs repeat paths as they are, so a URL, which may hold a
-//! password, is none.
+//! Owns what may be a path; it opens nothing. Errors and logs repeat paths as they are, so a URL,
+//! which may hold a password, is none.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};

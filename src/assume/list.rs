@@ -4,6 +4,7 @@
 
 /// A list of at most as many members as STS takes.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(inline, extend("maxItems" = MOST)))]
 #[serde(try_from = "Vec<T>")]
 pub struct List<T, const MOST: usize>(Vec<T>);
 
@@ -43,23 +44,6 @@ impl<T, const MOST: usize> std::ops::Deref for List<T, MOST> {
 
     fn deref(&self) -> &[T] {
         &self.0
-    }
-}
-
-#[cfg(test)]
-impl<T: schemars::JsonSchema, const MOST: usize> schemars::JsonSchema for List<T, MOST> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        Vec::<T>::schema_name()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let mut schema = Vec::<T>::json_schema(generator);
-        schema.insert("maxItems".to_owned(), MOST.into());
-        schema
     }
 }
 

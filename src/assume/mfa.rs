@@ -1,6 +1,7 @@
 //! A device for multi-factor authentication, whose code goes with a call.
 //!
-//! Owns which file its codes come from. `totp` computes them, `refresher` sees that none is sent twice.
+//! Owns which file its codes come from. `totp` computes them, `refresher` sees that none is sent
+//! twice.
 
 use std::path::Path;
 
@@ -58,6 +59,8 @@ struct MfaKeys {
     token_code_file: Option<FilePath>,
 }
 
+schema_of!(Mfa, MfaKeys);
+
 impl TryFrom<MfaKeys> for Mfa {
     type Error = &'static str;
 
@@ -87,16 +90,5 @@ impl From<Mfa> for MfaKeys {
             totp_secret_file,
             token_code_file,
         }
-    }
-}
-
-#[cfg(test)]
-impl schemars::JsonSchema for Mfa {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        MfaKeys::schema_name()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        MfaKeys::json_schema(generator)
     }
 }

@@ -1,14 +1,15 @@
 //! Names that a configuration gives: a profile's, and the template of its session names.
 //!
-//! Owns their grammar and how a template becomes a name; the grammar of a session name itself is `role`'s.
-//! Used by `config`, and by `refresher`, which fills templates.
+//! Owns their grammar and how a template becomes a name; the grammar of a session name itself is
+//! `role`'s. Used by `config`, and by `refresher`, which fills templates.
 
 use super::Error;
 use crate::role::SessionName;
 
 text! {
-    /// A profile's name: 1 to 63 lower-case letters, digits and dashes, so that a container's name is one (a DNS
-    /// label: <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>).
+    /// A profile's name: 1 to 63 lower-case letters, digits and dashes, so that a container's name
+    /// is one (a DNS label:
+    /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>).
     ProfileName,
     text => (1..=63).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -29,7 +30,8 @@ impl SessionNameTemplate {
     /// Takes a template.
     ///
     /// # Errors
-    /// When it holds an unknown placeholder, or would not be a session name with its placeholders filled.
+    /// When it holds an unknown placeholder, or would not be a session name with its placeholders
+    /// filled.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let filled = text.replace("{namespace}", "n").replace("{pod}", "p");
         let minimum = if filled == text {

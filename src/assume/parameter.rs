@@ -1,9 +1,11 @@
-//! What all parameters have in common: how one is read from the configuration, and what is said of a bad one.
+//! What all parameters have in common: how one is read from the configuration, and what is said of
+//! a bad one.
 //!
-//! Owns the macros that make a small type of each parameter: parsed once, read by serde, a text in the JSON
-//! schema. The limits are STS's, of the service model and the API reference of 2026-11
-//! (<https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html>); each type states its own.
-//! Used by every file of `assume`; `config` shows [`NotAccepted`] for values of flags and variables too.
+//! Owns the macros that make a small type of each parameter: parsed once, read by serde, a text in
+//! the JSON schema. The limits are STS's, of the service model and the API reference of 2026-11
+//! (<https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html>); each type states
+//! its own. Used by every file of `assume`; `config` shows [`NotAccepted`] for values of flags and
+//! variables too.
 
 use std::fmt;
 
@@ -57,12 +59,32 @@ impl fmt::Display for NotAccepted {
 }
 
 /// A name that AWS writes as an ARN and other servers as they like.
-pub trait AtServer {
+pub trait AtServer: fmt::Debug {
     /// Whether the server may have this name; else what is allowed there.
     ///
     /// # Errors
     /// When it could have no such name.
     fn check(&self, server: Server) -> Result<(), NotAccepted>;
+}
+
+/// In the JSON schema a type is as another one.
+macro_rules! schema_of {
+    ($name:ty, $from:ty) => {
+        #[cfg(test)]
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                <$from>::inline_schema()
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                <$from>::schema_name()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                <$from>::json_schema(generator)
+            }
+        }
+    };
 }
 
 /// Reads a type from what serde makes of another one; in the schema it is that one.
@@ -75,20 +97,7 @@ macro_rules! deserialized {
             }
         }
 
-        #[cfg(test)]
-        impl schemars::JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                <$from>::json_schema(generator)
-            }
-        }
+        schema_of!($name, $from);
     };
 }
 
@@ -155,8 +164,25 @@ macro_rules! text {
     };
 }
 
-/// An ARN at AWS, elsewhere any name of an ARN's length. Which server is asked is not known while the configuration
-/// is read, so reading takes both.
+/// Judges a name as it is parsed for a server.
+macro_rules! at_server {
+    ($name:ty) => {
+        impl $crate::assume::AtServer for $name {
+            fn check(
+                &self,
+                server: $crate::role::Server,
+            ) -> Result<(), $crate::assume::NotAccepted> {
+                let parsed = Self::parse_at(server, self.as_str());
+                parsed
+                    .map(drop)
+                    .map_err(|allowed| $crate::assume::NotAccepted::value(self.as_str(), allowed))
+            }
+        }
+    };
+}
+
+/// An ARN at AWS, elsewhere any name of an ARN's length. Which server is asked is not known while
+/// the configuration is read, so reading takes both.
 macro_rules! arn {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $allowed:expr) => {
         text_parameter! {
@@ -165,7 +191,8 @@ macro_rules! arn {
         from_text!($name, |text: &str| Self::parse_at($crate::role::Server::Other, text));
 
         impl $name {
-            /// Takes a text as a server has it: an ARN, or elsewhere than at AWS any name of an ARN's length.
+            /// Takes a text as a server has it: an ARN, or elsewhere than at AWS any name of an
+            /// ARN's length.
             ///
             /// # Errors
             /// When the server could have no such name.
@@ -182,28 +209,13 @@ macro_rules! arn {
             }
         }
 
-        impl $crate::assume::parameter::AtServer for $name {
-            fn check(
-                &self,
-                server: $crate::role::Server,
-            ) -> Result<(), $crate::assume::NotAccepted> {
-                Self::parse_at(server, &self.0)
-                    .map(drop)
-                    .map_err(|allowed| $crate::assume::NotAccepted::value(&self.0, allowed))
-            }
-        }
+        at_server!($name);
     };
 }
 
 from_text!(RoleArn, |text: &str| RoleArn::parse_at(Server::Other, text));
 
-impl AtServer for RoleArn {
-    fn check(&self, server: Server) -> Result<(), NotAccepted> {
-        Self::parse_at(server, self.as_str())
-            .map(drop)
-            .map_err(|allowed| NotAccepted::value(self.as_str(), allowed))
-    }
-}
+at_server!(RoleArn);
 
 /// Whether a text has a length, and only ASCII letters, digits and some punctuation.
 pub(super) fn is_word(

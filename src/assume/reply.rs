@@ -1,6 +1,7 @@
 //! What STS answers: credentials, its own clock, and every other element of a response.
 //!
-//! Plain values. `sts` checks and fills them, `session` keeps them, `/status` and the log show the details.
+//! Plain values. `sts` checks and fills them, `session` keeps them, `/status` and the log show the
+//! details.
 
 use crate::credentials::Credentials;
 use crate::time::Wall;
@@ -16,7 +17,8 @@ pub struct Reply {
     pub details: ReplyDetails,
 }
 
-/// What a reply says besides the credentials: STS's response elements, under their own names; none is secret.
+/// What a reply says besides the credentials: STS's response elements, under their own names; none
+/// is secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReplyDetails {
@@ -74,7 +76,8 @@ pub struct ReplyDetails {
 }
 
 impl ReplyDetails {
-    /// Percent of the room for policies and tags that is used, by STS's newer element if it is there.
+    /// Percent of the room for policies and tags that is used, by STS's newer element if it is
+    /// there.
     #[must_use]
     pub fn utilization(&self) -> Option<i32> {
         self.session_token_utilization.or(self.packed_policy_size)

@@ -1,7 +1,8 @@
-//! What narrows a session: a policy of its own and managed policies, which four operations take alike.
+//! What narrows a session: a policy of its own and managed policies, which four operations take
+//! alike.
 //!
-//! Owns the three keys, written once for all sources that have them ([`restricted`]), and STS's limits on them. A
-//! policy that is in a file is read by `config`, which puts it in its place.
+//! Owns the three keys, written once for all sources that have them ([`restricted`]), and STS's
+//! limits on them. A policy that is in a file is read by `config`, which puts it in its place.
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -23,12 +24,15 @@ pub type PolicyArns = List<PolicyArn, { Restriction::MOST_POLICY_ARNS }>;
 pub struct Restriction<'a> {
     /// An inline policy document.
     pub policy: Option<&'a Policy>,
+    /// The file that the policy is in.
+    pub policy_file: Option<&'a FilePath>,
     /// At most ten managed policies.
     pub policy_arns: &'a [PolicyArn],
 }
 
 impl Restriction<'_> {
-    /// As many as STS takes (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
+    /// As many as STS takes
+    /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
     pub const MOST_POLICY_ARNS: usize = 10;
     /// Of inline and managed policies together.
     pub const MOST_CHARACTERS: usize = 2048;
@@ -46,17 +50,6 @@ impl Restriction<'_> {
     pub fn is_empty(&self) -> bool {
         self.policy.is_none() && self.policy_arns.is_empty()
     }
-}
-
-/// The keys of a restriction, of which one may be in a file.
-#[derive(Debug)]
-pub struct RestrictionKeys<'a> {
-    /// `policy`, into which the file's goes.
-    pub policy: &'a mut Option<Policy>,
-    /// `policyFile`.
-    pub policy_file: Option<&'a FilePath>,
-    /// `policyArns`.
-    pub policy_arns: &'a [PolicyArn],
 }
 
 /// An inline session policy, compact JSON.
@@ -124,8 +117,8 @@ impl std::fmt::Display for Policy {
     }
 }
 
-/// The parameters of an operation that takes policies. A macro, because serde cannot both flatten a struct and refuse
-/// unknown keys (<https://serde.rs/container-attrs.html#deny_unknown_fields>).
+/// The parameters of an operation that takes policies. A macro, because serde cannot both flatten a
+/// struct and refuse unknown keys (<https://serde.rs/container-attrs.html#deny_unknown_fields>).
 macro_rules! restricted {
     ($(#[$meta:meta])* pub struct $name:ident {
         $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)*
@@ -150,13 +143,6 @@ macro_rules! restricted {
             fn restriction(&self) -> $crate::assume::Restriction<'_> {
                 $crate::assume::Restriction {
                     policy: self.policy.as_ref(),
-                    policy_arns: &self.policy_arns,
-                }
-            }
-
-            fn keys_of_restriction(&mut self) -> $crate::assume::RestrictionKeys<'_> {
-                $crate::assume::RestrictionKeys {
-                    policy: &mut self.policy,
                     policy_file: self.policy_file.as_ref(),
                     policy_arns: &self.policy_arns,
                 }

@@ -1,14 +1,15 @@
 //! A hop: `AssumeRole`, signed with the credentials of the step before, or with long-term keys.
 //!
-//! Owns the parameters of this operation. <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+//! Owns the parameters of this operation.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 
 use serde::{Deserialize, Serialize};
 
 use super::list::List;
 use super::parameter::is_word;
 use super::{
-    AccessKeyFile, AtServer, DurationSetting, Exchange, FilePath, Issues, Mfa, Outline,
-    RestrictionKeys, Service, SessionNameTemplate, TagKeys, Tags,
+    AccessKeyFile, DurationSetting, Exchange, FilePath, Issues, Mfa, Outline, Policy, Service,
+    SessionNameTemplate, TagKeys, Tags,
 };
 use crate::role::{RoleArn, Server};
 
@@ -42,7 +43,7 @@ restricted! {
         /// May hold {namespace} and {pod}.
         #[serde(default)]
         pub session_name: SessionNameTemplate,
-        /// 15m to 1h behind a role session, to 12h behind long-term keys or their user's session; there also longest.
+        /// 15m to 1h behind a role session; behind keys or a user's session to 12h, or longest.
         #[serde(default, rename = "sessionDuration")]
         pub duration: DurationSetting,
         /// What the role's trust policy demands of third parties.
@@ -103,6 +104,7 @@ impl Exchange for Role {
             operation: "AssumeRole",
             service: Service::Sts,
             role_arn: Some(&self.role_arn),
+            names: vec![("roleArn", &self.role_arn)],
             session_name: Some(&self.session_name),
             duration: self.duration,
             source_file: self.keys.as_ref().map(AccessKeyFile::source_file),
@@ -113,12 +115,8 @@ impl Exchange for Role {
         }
     }
 
-    fn names(&self) -> Vec<(&'static str, &dyn AtServer)> {
-        vec![("roleArn", &self.role_arn)]
-    }
-
-    fn restriction_keys(&mut self) -> Option<RestrictionKeys<'_>> {
-        Some(self.keys_of_restriction())
+    fn policy_mut(&mut self) -> Option<&mut Option<Policy>> {
+        Some(&mut self.policy)
     }
 
     fn keys_of(&mut self) -> Option<&mut Server> {

@@ -1,10 +1,9 @@
 //! A SAML assertion against a role session: `AssumeRoleWithSAML`.
 //!
-//! Owns the parameters of this source. <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>
+//! Owns the parameters of this source.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>
 
-use super::{
-    AtServer, DurationSetting, Exchange, FilePath, Issues, Outline, RestrictionKeys, Service,
-};
+use super::{DurationSetting, Exchange, FilePath, Issues, Outline, Policy, Service};
 use crate::material::Form;
 use crate::role::{RoleArn, Server};
 
@@ -35,6 +34,10 @@ impl Exchange for Saml {
             operation: "AssumeRoleWithSAML",
             service: Service::Sts,
             role_arn: Some(&self.role_arn),
+            names: vec![
+                ("roleArn", &self.role_arn),
+                ("principalArn", &self.principal_arn),
+            ],
             // The assertion names it.
             session_name: None,
             duration: self.duration,
@@ -46,15 +49,8 @@ impl Exchange for Saml {
         }
     }
 
-    fn names(&self) -> Vec<(&'static str, &dyn AtServer)> {
-        vec![
-            ("roleArn", &self.role_arn),
-            ("principalArn", &self.principal_arn),
-        ]
-    }
-
-    fn restriction_keys(&mut self) -> Option<RestrictionKeys<'_>> {
-        Some(self.keys_of_restriction())
+    fn policy_mut(&mut self) -> Option<&mut Option<Policy>> {
+        Some(&mut self.policy)
     }
 
     fn keys_of(&mut self) -> Option<&mut Server> {

@@ -1,14 +1,15 @@
 //! Long-term keys against a session of their user: `GetSessionToken`.
 //!
-//! Owns the parameters of this source. <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>
+//! Owns the parameters of this source.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AtServer, DurationSetting, Exchange, FilePath, Issues, Mfa, Outline, RestrictionKeys,
-    SectionName, Service, UserDuration, access_key,
+    DurationSetting, Exchange, FilePath, Issues, Mfa, Outline, Policy, SectionName, Service,
+    UserDuration, access_key,
 };
 use crate::role::Server;
 
@@ -25,7 +26,7 @@ pub struct SessionToken {
     /// 15m to 36h; without it 12h.
     #[serde(default, rename = "sessionDuration")]
     pub duration: UserDuration,
-    /// A one-time code; without it, nothing that demands a second factor can be done with the session.
+    /// A one-time code; without it, what demands a second factor is refused to the session.
     pub mfa: Option<Mfa>,
     /// Whose keys they are.
     #[serde(skip)]
@@ -53,6 +54,7 @@ impl Exchange for SessionToken {
             operation: "GetSessionToken",
             service: Service::Sts,
             role_arn: None,
+            names: Vec::new(),
             session_name: None,
             duration: DurationSetting::Fixed(self.duration.get()),
             source_file: Some(file),
@@ -63,11 +65,7 @@ impl Exchange for SessionToken {
         }
     }
 
-    fn names(&self) -> Vec<(&'static str, &dyn AtServer)> {
-        Vec::new()
-    }
-
-    fn restriction_keys(&mut self) -> Option<RestrictionKeys<'_>> {
+    fn policy_mut(&mut self) -> Option<&mut Option<Policy>> {
         None
     }
 

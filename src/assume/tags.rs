@@ -1,7 +1,7 @@
 //! Session tags, and which of them later hops inherit.
 //!
-//! Owns STS's pattern for tags (<https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html>) and how keys are
-//! compared. What a chain may set again is `config`'s.
+//! Owns STS's pattern for tags (<https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html>)
+//! and how keys are compared. What a chain may set again is `config`'s.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -61,6 +61,8 @@ impl Tag {
 #[serde(try_from = "BTreeMap<TagKey, TagValue>")]
 pub struct Tags(Vec<Tag>);
 
+schema_of!(Tags, BTreeMap<TagKey, TagValue>);
+
 impl Tags {
     /// As many as STS takes.
     pub const MOST: usize = 50;
@@ -106,23 +108,6 @@ impl Serialize for Tags {
     }
 }
 
-#[cfg(test)]
-impl schemars::JsonSchema for Tags {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Tags".into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let mut schema = BTreeMap::<TagKey, TagValue>::json_schema(generator);
-        schema.insert("maxProperties".to_owned(), Self::MOST.into());
-        schema
-    }
-}
-
 /// STS's pattern is `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`.
 fn is_tag_text(text: &str) -> bool {
     // Separators of Unicode, which tabs and line breaks are not.
@@ -133,10 +118,11 @@ fn is_tag_text(text: &str) -> bool {
 
 /// `\p{L}` and `\p{N}`.
 ///
-/// [`char::is_alphabetic`] also takes vowel signs and letters in circles, so a letter is what an identifier may begin
-/// with (`XID_Start` of <https://www.unicode.org/reports/tr31/#Default_Identifier_Syntax>). That has four others for
-/// the sake of older identifiers, and lacks the letters that normalization would change, such as Thai's sara am
-/// (<https://www.unicode.org/reports/tr31/#NFKC_Modifications>).
+/// [`char::is_alphabetic`] also takes vowel signs and letters in circles, so a letter is what an
+/// identifier may begin with (`XID_Start` of
+/// <https://www.unicode.org/reports/tr31/#Default_Identifier_Syntax>). That has four others for the
+/// sake of older identifiers, and lacks the letters that normalization would change, such as Thai's
+/// sara am (<https://www.unicode.org/reports/tr31/#NFKC_Modifications>).
 fn is_letter_or_number(c: char) -> bool {
     let is_other = matches!(c, '\u{1885}' | '\u{1886}' | '\u{2118}' | '\u{212e}');
     let is_changed = matches!(

@@ -1,14 +1,17 @@
-//! How long one attempt at an exchange may take: a setting of the agent, and of what the injector adds.
+//! How long one attempt at an exchange may take: a setting of the agent, and of what the injector
+//! adds.
 //!
-//! Owns the range and the default. `sts` enforces it from the name look-up to the last byte of the answer.
+//! Owns the range and the default. `sts` enforces it from the name look-up to the last byte of the
+//! answer.
 
 use std::fmt;
 use std::time::Duration;
 
 /// The longest attempt.
 ///
-/// Credentials are refreshed long before they end, so an attempt that lasts delays no client; the next one begins only
-/// when it is over. 30 s is the longest, so that a connection that died costs no more.
+/// Credentials are refreshed long before they end, so an attempt that lasts delays no client; the
+/// next one begins only when it is over. 30 s is the longest, so that a connection that died costs
+/// no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptTimeout(Duration);
 

@@ -1,12 +1,13 @@
 //! The pod's token against a role session: `AssumeRoleWithWebIdentity`.
 //!
-//! Owns the parameters of this source. <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
+//! Owns the parameters of this source.
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
 
 use std::path::PathBuf;
 
 use super::{
-    AtServer, DurationSetting, Exchange, Issues, Outline, RestrictionKeys, Service,
-    SessionNameTemplate, TokenFile,
+    AtServer, DurationSetting, Exchange, Issues, Outline, Policy, Service, SessionNameTemplate,
+    TokenFile,
 };
 use crate::material::Form;
 use crate::role::{RoleArn, Server};
@@ -53,6 +54,8 @@ impl WebIdentity {
 
 impl Exchange for WebIdentity {
     fn outline(&self) -> Outline<'_> {
+        let role_arn = self.role_arn.as_ref();
+        let names = role_arn.map(|role| ("roleArn", role as &dyn AtServer));
         let form = match self.provider_id {
             Some(_) => Form::OAuthToken,
             None => Form::Token,
@@ -60,7 +63,8 @@ impl Exchange for WebIdentity {
         Outline {
             operation: "AssumeRoleWithWebIdentity",
             service: Service::Sts,
-            role_arn: self.role_arn.as_ref(),
+            role_arn,
+            names: Vec::from_iter(names),
             session_name: Some(&self.session_name),
             duration: self.duration,
             source_file: Some((&self.token_file, form)),
@@ -71,13 +75,8 @@ impl Exchange for WebIdentity {
         }
     }
 
-    fn names(&self) -> Vec<(&'static str, &dyn AtServer)> {
-        let role_arn = self.role_arn.as_ref();
-        Vec::from_iter(role_arn.map(|role| ("roleArn", role as &dyn AtServer)))
-    }
-
-    fn restriction_keys(&mut self) -> Option<RestrictionKeys<'_>> {
-        Some(self.keys_of_restriction())
+    fn policy_mut(&mut self) -> Option<&mut Option<Policy>> {
+        Some(&mut self.policy)
     }
 
     fn keys_of(&mut self) -> Option<&mut Server> {

@@ -1,10 +1,11 @@
-//! What the short-lived commands need of a configuration: where the agent is, or how to do without it.
+//! What the short-lived commands need of a configuration: where the agent is, or how to do without
+//! it.
 //!
 //! Owns which client such a command acts as. The agent never uses it; `cli` does.
 
 use std::path::PathBuf;
 
-use super::environment::{Given, Origin, Sources};
+use super::environment::{Origin, RawValue, Sources};
 use super::{Client, Config, Error, Listen, document, listen, setting};
 use crate::assume::{Profile, ProfileName};
 use crate::sts;
@@ -19,13 +20,14 @@ pub struct Access {
 }
 
 impl Access {
-    /// Finds it in the same settings as `run`; the client's name or its token file's flag chooses among several.
+    /// Finds it in the same settings as `run`; the client's name or its token file's flag chooses
+    /// among several.
     ///
     /// # Errors
     /// When the settings are wrong, or it is not clear which client is meant.
     pub fn load(sources: &Sources<'_>, client: Option<&str>) -> Result<Self, Error> {
         if let Some(
-            given @ Given {
+            given @ RawValue {
                 origin: Origin::Flag(_),
                 ..
             },
@@ -58,21 +60,23 @@ pub struct Alone {
 }
 
 impl Alone {
-    /// Finds it in the same settings as `run`; the client's name or its token file's flag chooses among several.
+    /// Finds it in the same settings as `run`; the client's name or its token file's flag chooses
+    /// among several.
     ///
     /// # Errors
     /// When the settings are wrong, or it is not clear which client is meant.
     pub fn load(sources: &Sources<'_>, client: Option<&str>) -> Result<Self, Error> {
         let by_file = match sources.outer(&setting::AUTHORIZATION_TOKEN_FILE)? {
             Some(
-                given @ Given {
+                given @ RawValue {
                     origin: Origin::Flag(_),
                     ..
                 },
             ) => Some((given.file()?, given)),
             _ => None,
         };
-        // It says who asks, not what the profiles are, so it may stand beside a file that lists them.
+        // It says who asks, not what the profiles are, so it may stand beside a file that lists
+        // them.
         let flags = sources
             .flags
             .without(setting::AUTHORIZATION_TOKEN_FILE.flag);

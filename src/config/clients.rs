@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::environment::{Given, Origin, Sources};
+use super::environment::{Origin, RawValue, Sources};
 use super::error::Error;
 use super::file::{self, Document};
 use super::setting::AUTHORIZATION_TOKEN_FILE;
@@ -60,7 +60,7 @@ pub(super) fn all(
             let given = sources.value(&AUTHORIZATION_TOKEN_FILE, document)?;
             let client = own_client(ProfileName::parse(DEFAULT).expect("a profile name"));
             let token_file =
-                super::parsed(given.as_ref(), Given::file)?.unwrap_or(client.token_file);
+                super::parsed(given.as_ref(), RawValue::file)?.unwrap_or(client.token_file);
             vec![Client {
                 token_file,
                 ..client
@@ -78,7 +78,8 @@ pub(super) fn all(
     Ok(clients)
 }
 
-/// The client that a profile has when none are listed: same name, the file the injector would mount.
+/// The client that a profile has when none are listed: same name, the file the injector would
+/// mount.
 fn own_client(name: ProfileName) -> Client {
     let token_file = PathBuf::from(default_file(&name));
     Client {
@@ -136,8 +137,8 @@ fn read(at: usize, client: &file::Client, profiles: &[Profile]) -> Result<Client
     })
 }
 
-fn given(path: String, text: &str) -> Given {
-    Given {
+fn given(path: String, text: &str) -> RawValue {
+    RawValue {
         origin: Origin::Key(path),
         text: text.to_owned(),
     }

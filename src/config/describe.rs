@@ -1,7 +1,8 @@
-//! The effective configuration as JSON, for one log line at start: everything that decides, nothing secret.
+//! The effective configuration as JSON, for one log line at start: everything that decides, nothing
+//! secret.
 //!
-//! Owns what may be shown. Authorization tokens appear as present or not, every text as `shown` has it,
-//! policies as their length; external ids are shown, since AWS does not treat them as secret.
+//! Owns what may be shown. Authorization tokens appear as present or not, every text as `shown` has
+//! it, policies as their length; external ids are shown, since AWS does not treat them as secret.
 
 use serde_json::{Map, Value, json};
 
@@ -70,7 +71,8 @@ fn steps(profile: &Profile) -> Value {
         .collect()
 }
 
-/// The parameters of one exchange under their keys in the configuration file: a policy is its length, a file its path.
+/// The parameters of one exchange under their keys in the configuration file: a policy is its
+/// length, a file its path.
 #[must_use]
 pub fn described_step(step: &Step) -> Value {
     let mut keys = without_nothing(json!(step));

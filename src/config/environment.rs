@@ -1,7 +1,8 @@
-//! Settings as raw text, with where each came from: flag, then variable, then the file's key, then default.
+//! Settings as raw text, with where each came from: flag, then variable, then the file's key, then
+//! default.
 //!
-//! Owns the precedence. The process environment and the disk are arguments, so that `cli` alone touches
-//! them. It never judges a value beyond being text: `config` parses.
+//! Owns the precedence. The process environment and the disk are arguments, so that `cli` alone
+//! touches them. It never judges a value beyond being text: `config` parses.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -90,23 +91,23 @@ impl fmt::Display for Origin {
 
 /// A value as it was given, not parsed yet.
 #[derive(Clone)]
-pub struct Given {
+pub struct RawValue {
     /// Who.
     pub origin: Origin,
     /// As given.
     pub text: String,
 }
 
-impl fmt::Debug for Given {
+impl fmt::Debug for RawValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("Given")
+            .debug_struct("RawValue")
             .field("origin", &self.origin)
             .finish_non_exhaustive()
     }
 }
 
-impl Given {
+impl RawValue {
     /// Parses the text; the error then names origin and value.
     ///
     /// # Errors
@@ -129,8 +130,9 @@ impl Given {
         parse(&self.text).map_err(|error| Error::url(&self.origin, &self.text, error))
     }
 
-    /// Reads `true` or `false` in any case, as the SDKs read AWS's own variables. Anything else would be a guess:
-    /// botocore takes `1` and `yes` for false (<https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>).
+    /// Reads `true` or `false` in any case, as the SDKs read AWS's own variables. Anything else
+    /// would be a guess: botocore takes `1` and `yes` for false
+    /// (<https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>).
     ///
     /// # Errors
     /// When it is anything else.
@@ -156,7 +158,7 @@ impl Sources<'_> {
     ///
     /// # Errors
     /// When it is not UTF-8.
-    pub fn variable(&self, names: &[&'static str]) -> Result<Option<Given>, Error> {
+    pub fn variable(&self, names: &[&'static str]) -> Result<Option<RawValue>, Error> {
         let set = |name: &&'static str| {
             (self.variable)(name)
                 .filter(|text| !text.is_empty())
@@ -175,12 +177,13 @@ impl Sources<'_> {
                 Error::value(name, &text, allowed)
             });
         }
-        // The end of a line comes along with a Secret that was made from a file. A document of lines stays as it is.
+        // The end of a line comes along with a Secret that was made from a file. A document of
+        // lines stays as it is.
         let text = match text.trim_ascii() {
             value if value.is_empty() || value.contains('\n') => text,
             value => value.to_owned(),
         };
-        Ok(Some(Given {
+        Ok(Some(RawValue {
             origin: Origin::Variable(name),
             text,
         }))
@@ -190,9 +193,9 @@ impl Sources<'_> {
     ///
     /// # Errors
     /// When a variable is not UTF-8.
-    pub fn outer(&self, setting: &Setting) -> Result<Option<Given>, Error> {
+    pub fn outer(&self, setting: &Setting) -> Result<Option<RawValue>, Error> {
         match self.flags.0.get(setting.flag) {
-            Some(text) => Ok(Some(Given {
+            Some(text) => Ok(Some(RawValue {
                 origin: Origin::Flag(setting.flag),
                 text: text.clone(),
             })),
@@ -204,7 +207,7 @@ impl Sources<'_> {
     ///
     /// # Errors
     /// When a variable is not UTF-8.
-    pub fn value(&self, setting: &Setting, document: &Document) -> Result<Option<Given>, Error> {
+    pub fn value(&self, setting: &Setting, document: &Document) -> Result<Option<RawValue>, Error> {
         if let Some(given) = self.outer(setting)? {
             return Ok(Some(given));
         }
@@ -212,12 +215,12 @@ impl Sources<'_> {
             .key
             .and_then(|key| document.text(key).map(|text| (key, text)))
         {
-            return Ok(Some(Given {
+            return Ok(Some(RawValue {
                 origin: Origin::Key(key.to_owned()),
                 text,
             }));
         }
-        let default = |text: &str| Given {
+        let default = |text: &str| RawValue {
             origin: Origin::Default(setting.flag),
             text: text.to_owned(),
         };
@@ -228,7 +231,7 @@ impl Sources<'_> {
     ///
     /// # Errors
     /// When it holds anything else.
-    pub fn switch(&self, variable: &Variable) -> Result<Option<Given>, Error> {
+    pub fn switch(&self, variable: &Variable) -> Result<Option<RawValue>, Error> {
         let Some(given) = self.variable(variable.names)? else {
             return Ok(None);
         };

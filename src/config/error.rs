@@ -1,6 +1,8 @@
-//! Why a configuration is refused: always the key, flag or variable, the value, and what is allowed.
+//! Why a configuration is refused: always the key, flag or variable, the value, and what is
+//! allowed.
 //!
-//! Owns the wording's shape and keeps secrets out of it. Every error here ends the process with exit code 78.
+//! Owns the wording's shape and keeps secrets out of it. Every error here ends the process with
+//! exit code 78.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,7 +1,8 @@
 //! The configuration file: its shape, read from YAML or JSON with every unknown key refused.
 //!
-//! Owns the document's keys and its JSON schema. What is under a profile is parsed here, by the types of `assume`; the
-//! settings are still text, since a flag or a variable may say something else, and `config` parses them.
+//! Owns the document's keys and its JSON schema. What is under a profile is parsed here, by the
+//! types of `assume`; the settings are still text, since a flag or a variable may say something
+//! else, and `config` parses them.
 
 mod profile;
 
@@ -23,7 +24,7 @@ use crate::{shown, text};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(test, schemars(title = "Configuration of stsidecar"))]
 pub struct Document {
-    /// Selects AWS's STS endpoint and scopes signatures; a name of any kind where the STS is not AWS's.
+    /// Selects AWS's STS endpoint and scopes signatures; elsewhere than at AWS any name.
     pub region: Option<String>,
     /// An STS instead of the region's own.
     pub sts_endpoint: Option<String>,
@@ -150,7 +151,8 @@ impl Document {
     }
 }
 
-/// The JSON schema of the document: text that is checked in, and compared with the types by this module's tests.
+/// The JSON schema of the document: text that is checked in, and compared with the types by this
+/// module's tests.
 pub const SCHEMA: &str = include_str!("../../docs/configuration.schema.json");
 
 #[cfg(test)]

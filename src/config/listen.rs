@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::environment::{Given, Sources};
+use super::environment::{RawValue, Sources};
 use super::error::Error;
 use super::file::Document;
 use super::setting::{ADMIN_LISTEN, LISTEN};
@@ -61,7 +61,8 @@ impl Listen {
 }
 
 impl AdminListen {
-    /// Where a process of the same pod asks, in this order: any address of ours is also on loopback.
+    /// Where a process of the same pod asks, in this order: any address of ours is also on
+    /// loopback.
     #[must_use]
     pub fn reachable(&self) -> Vec<SocketAddr> {
         let port = self.address.port();
@@ -150,7 +151,7 @@ fn value(
     sources: &Sources<'_>,
     document: &Document,
     setting: &super::Setting,
-) -> Result<Given, Error> {
+) -> Result<RawValue, Error> {
     Ok(sources
         .value(setting, document)?
         .expect("both addresses have a default in the table"))

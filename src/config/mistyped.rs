@@ -1,8 +1,8 @@
 //! Variables that look like a setting and are none: a typo there is otherwise silent.
 //!
-//! Owns which names may be typos. Many are not: Kubernetes makes a dozen variables of each Service in the
-//! namespace, the SDKs have more than the agent reads, and anybody may have their own. It sees names only, never
-//! values. Called by `cli` with the names of the process's environment.
+//! Owns which names may be typos. Many are not: Kubernetes makes a dozen variables of each Service
+//! in the namespace, the SDKs have more than the agent reads, and anybody may have their own. It
+//! sees names only, never values. Called by `cli` with the names of the process's environment.
 
 use super::setting::{SETTINGS, VARIABLES};
 use crate::spelling::{distance, is_same, nearest};
@@ -76,7 +76,8 @@ fn meant(name: &str) -> Option<&'static str> {
     }
 }
 
-/// What Kubernetes makes of a Service: `NAME_SERVICE_HOST`, `NAME_SERVICE_PORT_HTTP`, `NAME_PORT_9911_TCP_ADDR`
+/// What Kubernetes makes of a Service: `NAME_SERVICE_HOST`, `NAME_SERVICE_PORT_HTTP`,
+/// `NAME_PORT_9911_TCP_ADDR`
 /// (<https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>).
 fn is_of_a_service(name: &str) -> bool {
     let is_link = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());

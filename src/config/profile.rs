@@ -1,14 +1,15 @@
 //! Profiles: from the document, or from the settings of one profile, to the steps STS is asked for.
 //!
-//! Owns which steps a profile has. Each parameter's own limit is in `assume`, the rules between parameters are in
-//! `rules`, those between hops in `chain`. Every error names the full path of its key.
+//! Owns which steps a profile has. Each parameter's own limit is in `assume`, the rules between
+//! parameters are in `rules`, those between hops in `chain`. Every error names the full path of its
+//! key.
 
 mod chain;
 mod rules;
 
 use std::sync::Arc;
 
-use super::environment::{Given, Origin, Sources};
+use super::environment::{Origin, RawValue, Sources};
 use super::error::Error;
 use super::file::{self, Document, Source};
 use super::reach::Servers;
@@ -20,7 +21,8 @@ use crate::assume::{
 use crate::role::RoleArn;
 use rules::Place;
 
-/// One call budget and one task for each profile: enough for every container of a pod, few enough to watch.
+/// One call budget and one task for each profile: enough for every container of a pod, few enough
+/// to watch.
 const MOST_PROFILES: usize = 16;
 
 /// The profiles of a configuration, by name; never empty.
@@ -49,7 +51,8 @@ pub(super) fn all(
         .collect()
 }
 
-/// Refuses a setting's flag, and ignores its variable with a warning, since the document's `key` decides.
+/// Refuses a setting's flag, and ignores its variable with a warning, since the document's `key`
+/// decides.
 pub(super) fn refuse_outer(
     sources: &Sources<'_>,
     setting: &setting::Setting,
@@ -57,14 +60,14 @@ pub(super) fn refuse_outer(
     warnings: &mut Vec<String>,
 ) -> Result<(), Error> {
     match sources.outer(setting)? {
-        Some(Given {
+        Some(RawValue {
             origin: origin @ Origin::Flag(_),
             ..
         }) => Err(Error::setting(
             origin,
             format!("the configuration lists {key}, which decide this: set it there"),
         )),
-        Some(Given { origin, .. }) => {
+        Some(RawValue { origin, .. }) => {
             warnings.push(format!(
                 "{origin} is ignored: the configuration lists {key}, which decide this"
             ));

@@ -1,11 +1,11 @@
 //! Where STS is: region, endpoint, FIPS and dual-stack, certificates and proxy.
 //!
-//! Owns the rules between them. The proxy is resolved here, so that no client reads the environment behind the
-//! configuration. It opens no file and no connection.
+//! Owns the rules between them. The proxy is resolved here, so that no client reads the environment
+//! behind the configuration. It opens no file and no connection.
 
 use std::collections::BTreeSet;
 
-use super::environment::{Given, Sources};
+use super::environment::{RawValue, Sources};
 use super::error::Error;
 use super::file::Document;
 use super::{parsed, setting};
@@ -40,8 +40,8 @@ impl Servers {
 impl Endpoints {
     pub(super) fn read(sources: &Sources<'_>, document: &Document) -> Result<Self, Error> {
         let allow_insecure = sources.value(&setting::ALLOW_INSECURE_STS, document)?;
-        let allow_insecure = parsed(allow_insecure.as_ref(), Given::boolean)?.unwrap_or(false);
-        let endpoint = |given: Option<Given>| {
+        let allow_insecure = parsed(allow_insecure.as_ref(), RawValue::boolean)?.unwrap_or(false);
+        let endpoint = |given: Option<RawValue>| {
             parsed(given.as_ref(), |given| {
                 given.url(|text| Endpoint::parse(text, allow_insecure))
             })
@@ -82,7 +82,7 @@ pub(super) fn settings(
         dualstack: dualstack.is_some(),
         ca_bundle: parsed(
             sources.variable(setting::CA_BUNDLE.names)?.as_ref(),
-            Given::file,
+            RawValue::file,
         )?,
         has_mounted_roots: sources.variable(setting::SYSTEM_ROOTS.names)?.is_some(),
         timeout: timeout.unwrap_or_default(),
@@ -101,7 +101,8 @@ pub(super) fn settings(
     Ok(settings)
 }
 
-/// The services that are called, each with its endpoint of one's own: STS, and what a profile needs besides.
+/// The services that are called, each with its endpoint of one's own: STS, and what a profile needs
+/// besides.
 fn called<'a>(
     settings: &'a Settings,
     profiles: &[Profile],
@@ -161,7 +162,7 @@ fn region(
 
 /// FIPS and dual stack are variants of AWS's own endpoints.
 fn refuse_variant(
-    variant: Option<&Given>,
+    variant: Option<&RawValue>,
     service: Service,
     own: Option<&Endpoint>,
 ) -> Result<(), Error> {

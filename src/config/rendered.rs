@@ -1,9 +1,9 @@
 //! The chart's values, read as the agents that are rendered from them will read theirs.
 //!
-//! Owns two checks. Any variable of the agent's can be in `agent.extraEnv`, so the agent's own configuration judges;
-//! and its own parser judges the certificates of `agent.awsCaBundle.pem`. A value that comes from elsewhere, or refers
-//! to another variable, is not seen here. Called wherever values come in: the injector's configuration and
-//! `stsidecar inject --values`.
+//! Owns two checks. Any variable of the agent's can be in `agent.extraEnv`, so the agent's own
+//! configuration judges; and its own parser judges the certificates of `agent.awsCaBundle.pem`. A
+//! value that comes from elsewhere, or refers to another variable, is not seen here. Called
+//! wherever values come in: the injector's configuration and `stsidecar inject --values`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,8 +20,8 @@ use crate::inject::Template;
 use crate::inject::template::Error;
 use crate::sts::Bundle;
 
-/// What a pod without a variable of its own may read: annotations name an endpoint, and take other values of the chart
-/// back to what is not written out.
+/// What a pod without a variable of its own may read: annotations name an endpoint, and take other
+/// values of the chart back to what is not written out.
 const OPEN: [&[&str]; 6] = [
     REGION.variables,
     HTTPS_PROXY.names,
@@ -80,7 +80,8 @@ pub fn template(values: Value) -> Result<Template, Error> {
     Ok(template)
 }
 
-/// The variables whose values are known here; of several with one name the first, as it is rendered.
+/// The variables whose values are known here; of several with one name the first, as it is
+/// rendered.
 fn literals(all: &[Value]) -> BTreeMap<String, String> {
     let known = all.iter().rev().filter_map(|variable| {
         let text = variable["value"].as_str()?.replace("$$", "\0");

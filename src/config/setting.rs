@@ -1,7 +1,8 @@
 //! The table of settings: each one's flag, variables, key in the file, default and meaning.
 //!
-//! Owns the names, which are a contract; the flags of the command line are made from it and the README's
-//! table is compared with it. It reads nothing: `environment` looks values up, `config` parses them.
+//! Owns the names, which are a contract; the flags of the command line are made from it and the
+//! README's table is compared with it. It reads nothing: `environment` looks values up, `config`
+//! parses them.
 
 use crate::assume::{SessionNameTemplate, TokenFile};
 

@@ -1,9 +1,11 @@
 //! Rules between settings: precedence, conflicts, defaults, warnings.
 
 mod attempts;
+mod clients;
 mod commands;
 mod elsewhere;
 mod inputs;
+mod secrets;
 mod urls;
 mod warnings;
 
@@ -212,84 +214,6 @@ fn listed_profiles_refuse_the_flags_of_one_profile_and_ignore_its_variables_with
 }
 
 #[test]
-fn each_profile_is_a_client_of_its_name_unless_clients_are_listed() {
-    let config = Given::file("region: r\nprofiles: {b: {webIdentity: {}}, a: {webIdentity: {}}}")
-        .loaded()
-        .config;
-    let shown: Vec<_> = config
-        .clients
-        .iter()
-        .map(|c| (c.name.as_str(), c.token_file.to_str().expect("UTF-8")))
-        .collect();
-    assert_eq!(
-        shown[0],
-        ("a", "/var/run/secrets/stsidecar.dev/endpoints/a/token")
-    );
-    assert_eq!(shown.len(), 2);
-}
-
-#[test]
-fn a_client_without_a_profile_takes_the_one_of_its_name_else_default() {
-    let file = "region: r\nprofiles: {default: {webIdentity: {}}, own: {webIdentity: {}}}";
-    let mut given = Given::file(file);
-    given.variables.insert(
-        "STSIDECAR_CONFIG_INLINE",
-        r#"{"clients":[{"name":"own"},{"name":"other"}]}"#,
-    );
-    let Loaded { config, warnings } = given.loaded();
-    assert_eq!(warnings, [""; 0]);
-    let profiles: Vec<_> = config
-        .clients
-        .iter()
-        .map(|client| client.profile.as_str())
-        .collect();
-    assert_eq!(profiles, ["own", "default"]);
-}
-
-#[test]
-fn the_inline_document_may_stand_beside_a_file_only_with_clients_alone() {
-    let mut given =
-        Given::file("region: r\nprofiles: {default: {webIdentity: {}}}\nclients: [{name: file}]");
-    given.variables.insert(
-        "STSIDECAR_CONFIG_INLINE",
-        r#"{"clients":[{"name":"inline"}]}"#,
-    );
-    let Loaded { config, warnings } = given.loaded();
-    assert_eq!(config.clients[0].name.as_str(), "inline");
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
-    for more in [
-        r#"{"region":"x","clients":[]}"#,
-        r#"{"profiles":{}}"#,
-        r#"{"allowInsecureSts":false}"#,
-    ] {
-        given.variables.insert("STSIDECAR_CONFIG_INLINE", more);
-        assert!(
-            given.error().contains("may hold clients only"),
-            "{more}: {}",
-            given.error()
-        );
-    }
-}
-
-#[test]
-fn listed_clients_without_profiles_share_the_profile_of_the_variables() {
-    let mut given = Given::variables([
-        REGION,
-        ("STSIDECAR_CONFIG_INLINE", r#"{"clients":[{"name":"app"}]}"#),
-        ("STSIDECAR_AUTHORIZATION_TOKEN_FILE", "/ignored"),
-    ]);
-    let Loaded { config, warnings } = given.loaded();
-    assert_eq!(
-        (config.clients[0].profile.as_str(), warnings.len()),
-        ("default", 1)
-    );
-    given
-        .flags
-        .set("authorization-token-file", "/refused".to_owned());
-    assert!(given.error().contains("lists clients"), "{}", given.error());
-}
-
-#[test]
 fn a_custom_sts_needs_no_region_unless_a_hop_signs() {
     let config = Given::variables([("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")])
         .loaded()
@@ -347,74 +271,6 @@ fn the_proxy_is_for_sts_beyond_loopback_and_shown_without_its_password() {
         shown.contains("http://[redacted]@proxy:3128") && !shown.contains("canary"),
         "{shown}"
     );
-}
-
-#[test]
-fn no_secret_is_in_debug_or_the_description() {
-    let inline =
-        r#"{"clients":[{"name":"app","authorizationToken":"canary-canary-canary-canary-canary"}]}"#;
-    let config = Given::variables([REGION, ("STSIDECAR_CONFIG_INLINE", inline)])
-        .loaded()
-        .config;
-    let token = config.clients[0]
-        .authorization_token
-        .as_ref()
-        .expect("given");
-    assert!(token.expose().starts_with("canary"));
-    let shown = format!("{config:?} {}", config.describe());
-    assert!(!shown.contains("canary"), "{shown}");
-    assert_eq!(
-        config.describe()["clients"][0]["authorizationTokenGiven"],
-        true
-    );
-}
-
-#[test]
-fn no_error_about_a_client_repeats_its_authorization_token() {
-    for client in [
-        "{name: app, authorizationToken: canary}",
-        "{name: app, authorizationToken: [canary]}",
-        "{name: app, authorizationToken: {canary: canary}}",
-        "{name: app, authorizationToken: !!int canary}",
-        "{name: app, authorizationToken: !canary canary}",
-        "{name: app, authorizationToken: !!binary canary}",
-        "{name: app, authorizationToken: *canary}",
-        "{name: app, authorizationToken: 'canary}",
-        "{name: app, authorizationToken: \"canary\\q\"}",
-        "{name: app, authorizationToken:canary}",
-        "{name: app, authorizationToken=canary}",
-        "{name: app, authorizationToken: canary, x}",
-    ] {
-        let file = format!(
-            "region: r\nprofiles: {{default: {{webIdentity: {{}}}}}}\nclients:\n  - {client}\n"
-        );
-        let error = Given::file(&file).error();
-        assert!(!error.contains("canary"), "{client}: {error}");
-        let inline = format!(r#"{{"clients":[{client}]}}"#).replace('\'', "\"");
-        let error = Given::variables([REGION, ("STSIDECAR_CONFIG_INLINE", &inline)]).error();
-        assert!(!error.contains("canary"), "{client}: {error}");
-    }
-    for token in ["5551234", "[\"5551234\"]", "true5551234", "\"5551234"] {
-        let inline = format!(r#"{{"clients":[{{"name":"app","authorizationToken":{token}}}]}}"#);
-        let error = Given::variables([REGION, ("STSIDECAR_CONFIG_INLINE", &inline)]).error();
-        assert!(!error.contains("5551234"), "{token}: {error}");
-    }
-}
-
-#[test]
-fn nesting_without_end_is_refused_and_does_not_overflow_the_stack() {
-    for open in ["[", "{a: "] {
-        let deep = open.repeat(100_000);
-        let file = format!("profiles: {{default: {{webIdentity: {{policy: {deep}");
-        assert!(!Given::file(&file).error().is_empty());
-        let inline = format!(r#"{{"profiles":{{"default":{{"webIdentity":{{"policy":{deep}"#)
-            .replace("{a", "{\"a\"");
-        assert!(
-            !Given::variables([("STSIDECAR_CONFIG_INLINE", &inline)])
-                .error()
-                .is_empty()
-        );
-    }
 }
 
 proptest! {

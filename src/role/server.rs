@@ -1,7 +1,7 @@
 //! Whose STS it is: what AWS guarantees of names holds at AWS only.
 //!
-//! Owns the domains that AWS serves from. `sts` and `inject` ask it about an endpoint's host; `role`, `credentials`
-//! and what reads them judge forms by it.
+//! Owns the domains that AWS serves from. `sts` and `inject` ask it about an endpoint's host;
+//! `role`, `credentials` and what reads them judge forms by it.
 
 /// Whose STS, or whose Cognito: other servers follow AWS's protocol but not all of its forms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub enum Server {
     Other,
 }
 
-/// The DNS suffixes of AWS's partitions, of IPv4 and of dual stack (partition metadata of the SDKs, 2026-11:
-/// <https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json>).
+/// The DNS suffixes of AWS's partitions, of IPv4 and of dual stack (partition metadata of the SDKs,
+/// 2026-11: <https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json>).
 const DOMAINS: [&str; 14] = [
     "amazonaws.com",
     "api.aws",
@@ -33,7 +33,8 @@ const DOMAINS: [&str; 14] = [
 ];
 
 impl Server {
-    /// Whose server has this host name: AWS's also when it is a VPC endpoint or another explicit name of AWS.
+    /// Whose server has this host name: AWS's also when it is a VPC endpoint or another explicit
+    /// name of AWS.
     #[must_use]
     pub fn of_host(host: &str) -> Self {
         let host = host.to_ascii_lowercase();

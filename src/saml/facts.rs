@@ -1,7 +1,7 @@
 //! What can be read of a response's XML without keys.
 //!
-//! Owns which elements the facts are taken from. Values are decoded: references by number or name are what they
-//! stand for. It verifies nothing, and never changes the XML. Called by `saml`.
+//! Owns which elements the facts are taken from. Values are decoded: references by number or name
+//! are what they stand for. It verifies nothing, and never changes the XML. Called by `saml`.
 
 use std::borrow::Cow;
 
@@ -74,7 +74,8 @@ fn encoding(xml: &[u8]) -> Option<&[u8]> {
         .map(|end| &value[..end])
 }
 
-/// One pass through the elements. Names are compared without their prefix, of which there is no fixed one.
+/// One pass through the elements. Names are compared without their prefix, of which there is no
+/// fixed one.
 #[derive(Default)]
 struct Reading<'x> {
     facts: Facts,

@@ -1,8 +1,10 @@
-//! The forms in which people have a SAML response: what of them is unambiguous is turned into its XML.
+//! The forms in which people have a SAML response: what of them is unambiguous is turned into its
+//! XML.
 //!
-//! Owns the names of the forms that are refused. Responses are copied out of a browser: from the body of the
-//! form that it posts, from that body's values, from the page that holds the form. It never changes the XML, whose
-//! signature covers it, and never reads it: `facts` does. Called by `saml`.
+//! Owns the names of the forms that are refused. Responses are copied out of a browser: from the
+//! body of the form that it posts, from that body's values, from the page that holds the form. It
+//! never changes the XML, whose signature covers it, and never reads it: `facts` does. Called by
+//! `saml`.
 
 use std::borrow::Cow;
 
@@ -22,7 +24,8 @@ const BASE_64: GeneralPurpose = GeneralPurpose::new(
     PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Fewer bytes than this hold no response, however well they are compressed: its namespaces alone are as long.
+/// Fewer bytes than this hold no response, however well they are compressed: its namespaces alone
+/// are as long.
 const SHORTEST_DEFLATED: usize = 100;
 
 type Bytes = Zeroizing<Vec<u8>>;
@@ -41,7 +44,8 @@ pub(super) fn xml(content: &[u8]) -> Result<Bytes, Error> {
         Some(value) => Zeroizing::new(unpercented(value).ok_or(Error::Percent)?),
         None if text.contains('%') => {
             let whole = Zeroizing::new(unpercented(text).ok_or(Error::Percent)?);
-            // A + is a blank to a form and itself to a URI. In base 64, which has no blanks, it is itself.
+            // A + is a blank to a form and itself to a URI. In base 64, which has no blanks, it is
+            // itself.
             if whole.starts_with(b"<") && text.contains('+') {
                 return Err(Error::Percent);
             }
@@ -59,7 +63,8 @@ pub(super) fn xml(content: &[u8]) -> Result<Bytes, Error> {
     }
 }
 
-/// The value of `SAMLResponse`, when the text is the body of the form that is posted to the service.
+/// The value of `SAMLResponse`, when the text is the body of the form that is posted to the
+/// service.
 fn field(text: &str) -> Result<Option<&str>, Error> {
     let (_, query) = text.split_once('?').unwrap_or(("", text));
     let parameters = || {
@@ -77,7 +82,8 @@ fn field(text: &str) -> Result<Option<&str>, Error> {
         _ if values("SAMLRequest").next().is_some() => Err(Error::Request),
         (None, _) => Ok(None),
         (_, Some(_)) => Err(Error::Twice),
-        // A URL, or a signature beside the response and not inside it (SAML bindings, section 3.4.4.1).
+        // A URL, or a signature beside the response and not inside it (SAML bindings, section
+        // 3.4.4.1).
         (Some(_), None) if text.contains('?') || values("SigAlg").next().is_some() => {
             Err(Error::Redirect)
         }
@@ -101,7 +107,8 @@ fn unpercented(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The text with its references replaced: characters by number, XML's five names, and what `named` knows.
+/// The text with its references replaced: characters by number, XML's five names, and what `named`
+/// knows.
 ///
 /// A lone `&` stays one, as browsers read it.
 pub(super) fn referenced(
@@ -127,7 +134,8 @@ pub(super) fn referenced(
     Ok(Cow::Owned(plain))
 }
 
-/// HTML's names of the characters that base 64 has besides letters and digits, and of ends of lines.
+/// HTML's names of the characters that base 64 has besides letters and digits, and of ends of
+/// lines.
 fn html(name: &str) -> Option<char> {
     match name {
         "plus" => Some('+'),
@@ -157,7 +165,8 @@ fn decoded(text: &[u8]) -> Result<Bytes, Error> {
     }
 }
 
-/// Whether blanks stand for `+`: without them the text is broken, with `+` in their places it is whole.
+/// Whether blanks stand for `+`: without them the text is broken, with `+` in their places it is
+/// whole.
 fn has_lost_plus(text: &[u8]) -> bool {
     let is_whole = |xml: Bytes| {
         xml.starts_with(b"<") && xml.ends_with(b">") && std::str::from_utf8(&xml).is_ok()

@@ -1,10 +1,11 @@
-//! The STS client: one attempt per call, built on the SDK, whose STS crate nothing but this and `client/` names.
+//! The STS client: one attempt per call, built on the SDK, whose STS crate nothing but this and
+//! `client/` names.
 //!
 //! Owns what is sent and the settings under which it is sent: no retries, no time-outs, no identity
-//! cache and no clock correction of the SDK's own: `session` alone decides about repeating and time, and the
-//! connector ends each attempt. `client/calls.rs` has the requests. It never formats an error of the SDK, whose `Debug`
-//! can print the request with the token in it: `client/evidence.rs` takes it apart instead. Called by `refresher` and
-//! `check`.
+//! cache and no clock correction of the SDK's own: `session` alone decides about repeating and
+//! time, and the connector ends each attempt. `client/calls.rs` has the requests. It never formats
+//! an error of the SDK, whose `Debug` can print the request with the token in it:
+//! `client/evidence.rs` takes it apart instead. Called by `refresher` and `check`.
 
 mod as_written;
 mod calls;
@@ -99,8 +100,9 @@ impl Client {
         Self::following(settings, connector::read_once(settings)?, clock)
     }
 
-    /// Prepares a client; nothing is sent. `bundle` answers the newest content of the settings' CA bundle, if they
-    /// name one, and is asked before each request; `clock` is read when a request is signed and when an answer comes.
+    /// Prepares a client; nothing is sent. `bundle` answers the newest content of the settings' CA
+    /// bundle, if they name one, and is asked before each request; `clock` is read when a request
+    /// is signed and when an answer comes.
     ///
     /// # Errors
     /// When a setting is wrong: all that can be known without a call is checked here.
@@ -144,7 +146,8 @@ impl Client {
         check(self.server, asked, fields, envelope)
     }
 
-    /// Only an answer with a code comes from STS; the `Date` of a proxy's error page is not believed.
+    /// Only an answer with a code comes from STS; the `Date` of a proxy's error page is not
+    /// believed.
     fn refused(&self, mut evidence: Evidence, seen: &Seen, sent: &Sent) -> Failure {
         let envelope = seen.take();
         if evidence.code.is_some() {
@@ -206,8 +209,8 @@ fn config(
     Ok(builder.build())
 }
 
-/// Host and port that are called: of an endpoint of one's own, else found with the SDK's own rules, so that a bad
-/// region is reported at start.
+/// Host and port that are called: of an endpoint of one's own, else found with the SDK's own rules,
+/// so that a bad region is reported at start.
 fn host(settings: &Settings, region: &str) -> Result<String, Error> {
     if let Some(endpoint) = &settings.endpoint {
         let variant = settings.fips || settings.dualstack;

@@ -1,6 +1,7 @@
 //! Where STS is and how it is reached: values that `config` makes and `client.rs` is built from.
 //!
-//! Owns which servers are AWS's. What a URL may be is `url`'s; it reads no environment and opens no file.
+//! Owns which servers are AWS's. What a URL may be is `url`'s; it reads no environment and opens no
+//! file.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -26,7 +27,8 @@ pub struct Settings {
     pub dualstack: bool,
     /// `AWS_CA_BUNDLE`: PEM certificates that replace the system's.
     pub ca_bundle: Option<PathBuf>,
-    /// Whether the system's certificates are mounted ones (`SSL_CERT_FILE`, `SSL_CERT_DIR`), which may be replaced.
+    /// Whether the system's certificates are mounted ones (`SSL_CERT_FILE`, `SSL_CERT_DIR`), which
+    /// may be replaced.
     pub has_mounted_roots: bool,
     /// How long one call of an operation may take.
     pub timeout: AttemptTimeout,
@@ -80,7 +82,8 @@ impl Endpoint {
     /// Reads a URL; `allow_insecure` lets `http://` go beyond loopback.
     ///
     /// # Errors
-    /// When it is no absolute URL, holds what would be dropped, or would send the token in plain text.
+    /// When it is no absolute URL, holds what would be dropped, or would send the token in plain
+    /// text.
     pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, url::Error> {
         url::endpoint(text, allow_insecure).map(Self)
     }

@@ -1,4 +1,5 @@
-//! Random profiles over all keys of the configuration file, mostly valid ones, up to the limits and just beyond.
+//! Random profiles over all keys of the configuration file, mostly valid ones, up to the limits and
+//! just beyond.
 //!
 //! A draft remembers the keys it made wrong: without any, a refusal would be one too many.
 
@@ -109,7 +110,8 @@ impl Draft {
         from[self.random.usize(0..from.len())]
     }
 
-    /// So many characters of `fine`; when it goes wrong, one too few, one too many, or one of `bad`.
+    /// So many characters of `fine`; when it goes wrong, one too few, one too many, or one of
+    /// `bad`.
     fn text(
         &mut self,
         key: &'static str,

@@ -1,4 +1,5 @@
-//! The fake STS refuses every broken SAML assertion: each test of a good one would pass without that too.
+//! The fake STS refuses every broken SAML assertion: each test of a good one would pass without
+//! that too.
 
 use std::collections::BTreeMap;
 use std::process::Command;

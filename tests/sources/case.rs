@@ -74,7 +74,8 @@ pub struct Known {
     /// Codes of MFA devices, by serial number.
     #[serde(default)]
     pub codes: BTreeMap<String, Vec<String>>,
-    /// Secrets (in the base32 of authenticator apps' QR codes, decoded here as text) of MFA devices.
+    /// Secrets (in the base32 of authenticator apps' QR codes, decoded here as text) of MFA
+    /// devices.
     #[serde(default)]
     pub totp: BTreeMap<String, String>,
     /// Further elements of every answer.
@@ -82,7 +83,8 @@ pub struct Known {
     pub elements: BTreeMap<String, String>,
 }
 
-/// A request. In its values `content:NAME` is what the file holds, `base64:NAME` that in base64, and `code` six digits.
+/// A request. In its values `content:NAME` is what the file holds, `base64:NAME` that in base64,
+/// and `code` six digits.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Expected {

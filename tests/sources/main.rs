@@ -1,9 +1,11 @@
-//! Every source of credentials and every parameter, from a table: one case a file in `tests/fixtures/sources`.
+//! Every source of credentials and every parameter, from a table: one case a file in
+//! `tests/fixtures/sources`.
 //!
-//! The real binary talks through the real SDK to the fake STS, which judges requests by limits of its own. `rows`
-//! prints the table of all sources (`make sources`), `parameters` holds that no parameter of the SDK is forgotten,
-//! `validator` that the fake judges as the service model says, `assertions` that a broken SAML assertion is refused,
-//! `property` that random configurations are taken by STS or refused by the name of their key.
+//! The real binary talks through the real SDK to the fake STS, which judges requests by limits of
+//! its own. `rows` prints the table of all sources (`make sources`), `parameters` holds that no
+//! parameter of the SDK is forgotten, `validator` that the fake judges as the service model says,
+//! `assertions` that a broken SAML assertion is refused, `property` that random configurations are
+//! taken by STS or refused by the name of their key.
 #![allow(
     clippy::disallowed_methods,
     reason = "these tests and their processes live in real time"

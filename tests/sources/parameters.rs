@@ -40,8 +40,9 @@ fn host() -> String {
         .to_owned()
 }
 
-/// The folder of the SDK's sources, as Cargo has it. Not offline: Cargo resolves the whole workspace, and fetches what
-/// only the benches need on a machine where nothing but the tests was built.
+/// The folder of the SDK's sources, as Cargo has it. Not offline: Cargo resolves the whole
+/// workspace, and fetches what only the benches need on a machine where nothing but the tests was
+/// built.
 fn sdk() -> PathBuf {
     let output = Command::new(env!("CARGO"))
         .args([

@@ -1,7 +1,8 @@
-//! Whatever the configuration takes, STS takes; whatever it refuses is wrong, and the message names the key.
+//! Whatever the configuration takes, STS takes; whatever it refuses is wrong, and the message names
+//! the key.
 //!
-//! `CONFIGURATIONS` says how many profiles are drawn (100,000 take a minute and a half of two busy processors),
-//! `CONFIGURATION_SEED` replays one.
+//! `CONFIGURATIONS` says how many profiles are drawn (100,000 take a minute and a half of two busy
+//! processors), `CONFIGURATION_SEED` replays one.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
-use stsidecar::assume::{DurationSetting, Restriction, SessionDuration, Step, Tag};
+use stsidecar::assume::{DurationSetting, Restriction, Role, SessionDuration, Step, Tag};
 use stsidecar::config::{Config, Flags, Sources};
 
 use super::arbitrary::{POLICY_FILE, profile};
@@ -36,7 +37,8 @@ fn steps(profile: &Value) -> Result<Vec<Arc<Step>>, String> {
         .map_err(|error| error.to_string())
 }
 
-/// The parameters of a request under the names of STS's reference: written a second time, not taken from `src/`.
+/// The parameters of a request under the names of STS's reference: written a second time, not taken
+/// from `src/`.
 #[derive(Default)]
 struct Request(Form);
 
@@ -59,6 +61,7 @@ impl Request {
         Restriction {
             policy,
             policy_arns,
+            ..
         }: Restriction<'_>,
     ) {
         self.set("Policy", policy);
@@ -71,6 +74,23 @@ impl Request {
         for (at, tag) in tags.iter().enumerate() {
             self.set(&format!("Tags.member.{}.Key", at + 1), Some(&tag.key));
             self.set(&format!("Tags.member.{}.Value", at + 1), Some(&tag.value));
+        }
+    }
+
+    fn hop(&mut self, step: &Role) {
+        self.set("RoleArn", Some(&step.role_arn));
+        self.duration(step.duration);
+        self.tags(&step.tags);
+        for (at, key) in step.transitive_tag_keys.iter().enumerate() {
+            self.set(&format!("TransitiveTagKeys.member.{}", at + 1), Some(key));
+        }
+        self.set("ExternalId", step.external_id.as_ref());
+        self.set("SourceIdentity", step.source_identity.as_ref());
+        self.mfa(step.mfa.as_ref());
+        for (at, context) in step.provided_contexts.iter().enumerate() {
+            let key = |field: &str| format!("ProvidedContexts.member.{}.{field}", at + 1);
+            self.set(&key("ProviderArn"), Some(&context.provider_arn));
+            self.set(&key("ContextAssertion"), Some("assertion"));
         }
     }
 
@@ -121,22 +141,7 @@ fn request(step: &Step) -> (&'static str, Form) {
                 .map_or("oidc.example.org", |login| login.as_str());
             request.set(&format!("Logins.{login}"), Some("header.payload.signature"));
         }
-        Step::Role(step) => {
-            request.set("RoleArn", Some(&step.role_arn));
-            request.duration(step.duration);
-            request.tags(&step.tags);
-            for (at, key) in step.transitive_tag_keys.iter().enumerate() {
-                request.set(&format!("TransitiveTagKeys.member.{}", at + 1), Some(key));
-            }
-            request.set("ExternalId", step.external_id.as_ref());
-            request.set("SourceIdentity", step.source_identity.as_ref());
-            request.mfa(step.mfa.as_ref());
-            for (at, context) in step.provided_contexts.iter().enumerate() {
-                let key = |field: &str| format!("ProvidedContexts.member.{}.{field}", at + 1);
-                request.set(&key("ProviderArn"), Some(&context.provider_arn));
-                request.set(&key("ContextAssertion"), Some("assertion"));
-            }
-        }
+        Step::Role(step) => request.hop(step),
     }
     (step.operation(), request.0)
 }

@@ -117,8 +117,8 @@ impl<'c> Stage<'c> {
         }
     }
 
-    /// An agent that refreshes as often as its budget of one call a second lets it with so many exchanges: more
-    /// often, and the first ones would always be due before the last.
+    /// An agent that refreshes as often as its budget of one call a second lets it with so many
+    /// exchanges: more often, and the first ones would always be due before the last.
     pub fn start(&self) -> Agent {
         self.sts.set_session_lifetime(Some(Duration::from_mins(1)));
         let document = json!({

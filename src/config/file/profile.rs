@@ -1,7 +1,7 @@
 //! Profiles as the document writes them: one source each, and the hops behind it.
 //!
-//! Owns the key of each source. The parameters behind it are the types of `assume`; the rules between them are
-//! `config::profile`'s, which calls it.
+//! Owns the key of each source. The parameters behind it are the types of `assume`; the rules
+//! between them are `config::profile`'s, which calls it.
 
 use serde::Deserialize;
 

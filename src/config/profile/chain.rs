@@ -1,10 +1,11 @@
 //! What one hop of a chain fixes for the hops behind it.
 //!
-//! Owns the two settings that no later hop can change at STS, because such a chain can never work: inherited session tags
-//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining>) and the
-//! source identity
-//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>). Called by
-//! `profile`.
+//! Owns the two settings that no later hop can change at STS, because such a chain can never work:
+//! inherited session tags
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining>)
+//! and the source identity
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>).
+//! Called by `profile`.
 
 use super::super::error::Error;
 use crate::assume::{Role, SourceIdentity, Step, TagKey};

@@ -1,17 +1,16 @@
 //! What the settings around an exchange decide about it, and the rules between its parameters.
 //!
-//! Owns everything that a parameter's own text cannot say: which server judges its names, what a policy file holds,
-//! what is possible behind the step before. Each parameter's own limit is in `assume`. It opens policy files through
-//! the sources it is given, and no other. Called by `profile`, once for each step; every error names its whole key.
-
-use std::path::Path;
+//! Owns everything that a parameter's own text cannot say: which server judges its names, what a
+//! policy file holds, what is possible behind the step before. Each parameter's own limit is in
+//! `assume`. It opens policy files through the sources it is given, and no other. Called by
+//! `profile`, once for each step; every error names its whole key.
 
 use super::super::environment::Sources;
 use super::super::error::Error;
 use super::super::reach::Servers;
 use crate::assume::{
-    AtServer, DurationSetting, FilePath, Issues, NotAccepted, Policy, ROLE_CHAINING_LIMIT,
-    Restriction, RestrictionKeys, Role, Service, Step, TagKey,
+    AtServer, DurationSetting, Issues, NotAccepted, Outline, Policy, ROLE_CHAINING_LIMIT,
+    Restriction, Role, Service, Step,
 };
 use crate::role::Server;
 use crate::text;
@@ -49,20 +48,23 @@ pub(super) fn apply(
         return Err(Error::setting(&place.path, problem));
     }
     let server = place.servers.of(service);
-    let exchange = step.exchange_mut();
-    for (key, name) in exchange.names() {
-        place.judge(key, name, server)?;
-    }
-    if let Some(mut keys) = exchange.restriction_keys() {
-        restriction(place, &mut keys, server)?;
-    }
-    if let Some(keys_of) = exchange.keys_of() {
+    if let Some(keys_of) = step.exchange_mut().keys_of() {
         *keys_of = server;
     }
+    let file = policy_file(place, &step.outline())?;
+    if let Some((policy, read)) = step.exchange_mut().policy_mut().zip(file) {
+        *policy = Some(read);
+    }
     let outline = step.outline();
+    for (key, name) in &outline.names {
+        place.judge(key, *name, server)?;
+    }
     for (at, context) in outline.contexts.iter().enumerate() {
         let key = format!("providedContexts[{at}].providerArn");
         place.judge(&key, &context.provider_arn, server)?;
+    }
+    if let Some(own) = &outline.restriction {
+        restriction(place, own, server)?;
     }
     let is_restricted = outline.restriction.is_some_and(|own| !own.is_empty());
     if outline.issues == Issues::FederatedUserSession && !is_restricted {
@@ -75,28 +77,12 @@ pub(super) fn apply(
     Ok(())
 }
 
-/// A policy from one place, and not too much of it with the managed ones.
-fn restriction(
-    place: &Place<'_>,
-    keys: &mut RestrictionKeys<'_>,
-    server: Server,
-) -> Result<(), Error> {
-    if let Some(file) = keys.policy_file {
-        let path = place.path("policyFile");
-        if keys.policy.is_some() {
-            let problem = "policy is there as well; leave one of them";
-            return Err(Error::setting(path, problem));
-        }
-        *keys.policy = Some(policy(place.sources, &path, file)?);
-    }
-    for (at, arn) in keys.policy_arns.iter().enumerate() {
+/// Not more than STS takes, of names that the server may have.
+fn restriction(place: &Place<'_>, own: &Restriction<'_>, server: Server) -> Result<(), Error> {
+    for (at, arn) in own.policy_arns.iter().enumerate() {
         place.judge(&format!("policyArns[{at}]"), arn, server)?;
     }
-    let restriction = Restriction {
-        policy: keys.policy.as_ref(),
-        policy_arns: keys.policy_arns,
-    };
-    let (together, most) = (restriction.characters(), Restriction::MOST_CHARACTERS);
+    let (together, most) = (own.characters(), Restriction::MOST_CHARACTERS);
     if together > most {
         let problem =
             format!("with the policy this has {together} characters, and STS takes {most}");
@@ -105,18 +91,29 @@ fn restriction(
     Ok(())
 }
 
-/// The policy in a file.
-fn policy(sources: &Sources<'_>, origin: &str, file: &FilePath) -> Result<Policy, Error> {
-    let path: &Path = file;
-    let content = (sources.read)(path).map_err(|source| Error::Unreadable {
-        origin: origin.to_owned(),
-        path: path.to_owned(),
+/// The policy in a file, where there is one instead of a policy.
+fn policy_file(place: &Place<'_>, outline: &Outline<'_>) -> Result<Option<Policy>, Error> {
+    let Some(restriction) = &outline.restriction else {
+        return Ok(None);
+    };
+    let Some(path) = restriction.policy_file else {
+        return Ok(None);
+    };
+    let origin = place.path("policyFile");
+    if restriction.policy.is_some() {
+        let problem = "policy is there as well; leave one of them";
+        return Err(Error::setting(origin, problem));
+    }
+    let content = (place.sources.read)(path).map_err(|source| Error::Unreadable {
+        origin: origin.clone(),
+        path: path.to_path_buf(),
         source,
     })?;
     let text = text::utf8(&content)
-        .map_err(|error| Error::setting(origin, format!("{}: {error}", path.display())))?;
-    Policy::parse(text)
-        .map_err(|error| Error::setting(format!("{origin} ({})", path.display()), error))
+        .map_err(|error| Error::setting(&origin, format!("{}: {error}", path.display())))?;
+    let origin = format!("{origin} ({})", path.display());
+    let policy = Policy::parse(text).map_err(|error| Error::setting(origin, error))?;
+    Ok(Some(policy))
 }
 
 /// What holds for a hop besides, behind a step that issues such a session, or behind none.
@@ -146,7 +143,8 @@ pub(super) fn hop(
     Ok(step)
 }
 
-/// Behind a role session STS grants an hour at most, so more is refused here, and `longest` is an hour.
+/// Behind a role session STS grants an hour at most, so more is refused here, and `longest` is an
+/// hour.
 fn chained(place: &Place<'_>, duration: DurationSetting) -> Result<DurationSetting, Error> {
     match duration {
         DurationSetting::Fixed(asked)
@@ -163,7 +161,6 @@ fn chained(place: &Place<'_>, duration: DurationSetting) -> Result<DurationSetti
 
 /// Keys of the hop's tags, each once.
 fn transitive_tag_keys(place: &Place<'_>, hop: &Role) -> Result<(), Error> {
-    let has = |keys: &[TagKey], key: &TagKey| keys.iter().any(|other| other.same_as(key));
     for (at, key) in hop.transitive_tag_keys.iter().enumerate() {
         let path = place.path("transitiveTagKeys");
         if !hop.tags.iter().any(|tag| tag.key.same_as(key)) {
@@ -171,7 +168,8 @@ fn transitive_tag_keys(place: &Place<'_>, hop: &Role) -> Result<(), Error> {
             let error = NotAccepted::value(key.as_str(), allowed);
             return Err(Error::not_accepted(format!("{path}[{at}]"), error));
         }
-        if has(&hop.transitive_tag_keys[..at], key) {
+        let before = &hop.transitive_tag_keys[..at];
+        if before.iter().any(|other| other.same_as(key)) {
             return Err(Error::value(path, key.as_str(), "each key once"));
         }
     }

@@ -7,128 +7,130 @@ use super::{Given, REGION};
 /// Nothing that is printed may hold it.
 const SECRET: &str = "hunter2canary";
 
+/// Variables with values that are refused, and what is said of each.
+const REFUSED: &[(&str, &str, &str)] = &[
+    ("HTTPS_PROXY", "http://user:SECRET#1@proxy:3128", "%23"),
+    ("HTTPS_PROXY", "http://user:SECRET/1@proxy:3128", "%2F"),
+    ("HTTPS_PROXY", "http://user:SECRET?1@proxy:3128", "%3F"),
+    ("HTTPS_PROXY", "http://user:SECRET 1@proxy:3128", "%20"),
+    ("HTTPS_PROXY", "http://user:a@SECRET@proxy:3128", "%40"),
+    ("HTTPS_PROXY", "user:SECRET#1@proxy:3128", "%23"),
+    (
+        "HTTPS_PROXY",
+        "http://user:SECRET@proxy:3128/pac",
+        "no path",
+    ),
+    (
+        "HTTPS_PROXY",
+        "http://user:SECRET@proxy:3128?a=b",
+        "no path, query",
+    ),
+    (
+        "HTTPS_PROXY",
+        "http://proxy:3128/?token=SECRET",
+        "no path, query",
+    ),
+    ("HTTPS_PROXY", "http://proxy:3128#SECRET", "no path, query"),
+    ("https_proxy", "http://user:SECRET@proxy:99999", "port"),
+    ("HTTPS_PROXY", "http://proxy:0", "port"),
+    ("HTTPS_PROXY", "proxy:", "port"),
+    ("HTTPS_PROXY", "http://user:SECRET", "port"),
+    ("HTTPS_PROXY", "http://user:SECRET@", "such as http://proxy"),
+    ("HTTPS_PROXY", "socks5://user:SECRET@proxy:1080", "SOCKS"),
+    ("HTTPS_PROXY", "socks5h://proxy:1080", "SOCKS"),
+    (
+        "AWS_ENDPOINT_URL_STS",
+        "https://user:SECRET#1@sts.example.com",
+        "in front of @",
+    ),
+    (
+        "AWS_ENDPOINT_URL_STS",
+        "https://user:SECRET@sts.example.com",
+        "in front of @",
+    ),
+    (
+        "AWS_ENDPOINT_URL_STS",
+        "https://sts.example.com#@SECRET",
+        "in front of @",
+    ),
+    (
+        "AWS_ENDPOINT_URL_STS",
+        "https://sts.example.com/#SECRET",
+        "fragment",
+    ),
+    (
+        "AWS_ENDPOINT_URL_STS",
+        "https://sts.example.com/?token=SECRET",
+        "query",
+    ),
+    (
+        "AWS_ENDPOINT_URL_STS",
+        "https://sts.example.com/?token=a@SECRET",
+        "in front of @",
+    ),
+    (
+        "AWS_ENDPOINT_URL",
+        "sts.example.com/?token=SECRET",
+        "looks like https://",
+    ),
+    ("AWS_ENDPOINT_URL", "https://sts.example.com:99999", "port"),
+    ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:0", "port"),
+    (
+        "AWS_ENDPOINT_URL_COGNITO_IDENTITY",
+        "https://user:SECRET#1@pools.example.com",
+        "in front of @",
+    ),
+    (
+        "AWS_ENDPOINT_URL_COGNITO_IDENTITY",
+        "https://pools.example.com:99999",
+        "port",
+    ),
+    ("HTTPS_PROXY", "proxy:3128/?\u{fffd}SECRET", "not UTF-8"),
+    (
+        "AWS_ENDPOINT_URL",
+        "https://host#\u{fffd}SECRET",
+        "not UTF-8",
+    ),
+    // Values that are meant for another setting.
+    ("AWS_ROLE_ARN", "https://user:SECRET@host", "role"),
+    (
+        "AWS_CA_BUNDLE",
+        "https://user:SECRET@host/ca.pem",
+        "not a URL",
+    ),
+    (
+        "AWS_CA_BUNDLE",
+        "https://host/ca.pem?token=SECRET",
+        "not a URL",
+    ),
+    (
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "file:///run/token",
+        "not a URL",
+    ),
+    (
+        "STSIDECAR_CONFIG",
+        "https://user:SECRET@host/config.yaml",
+        "not a URL",
+    ),
+    (
+        "STSIDECAR_STATE_DIR",
+        "https://user:SECRET@host/",
+        "not a URL",
+    ),
+    ("STSIDECAR_REFRESH_AT", "https://host/?SECRET", "lifetime"),
+    (
+        "STSIDECAR_LISTEN",
+        "http://user:SECRET@127.0.0.1:9911",
+        "loopback",
+    ),
+];
+
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_url_of_which_a_parser_would_drop_a_part_is_refused_by_its_name_and_not_shown() {
-    for (name, value, said) in [
-        ("HTTPS_PROXY", "http://user:SECRET#1@proxy:3128", "%23"),
-        ("HTTPS_PROXY", "http://user:SECRET/1@proxy:3128", "%2F"),
-        ("HTTPS_PROXY", "http://user:SECRET?1@proxy:3128", "%3F"),
-        ("HTTPS_PROXY", "http://user:SECRET 1@proxy:3128", "%20"),
-        ("HTTPS_PROXY", "http://user:a@SECRET@proxy:3128", "%40"),
-        ("HTTPS_PROXY", "user:SECRET#1@proxy:3128", "%23"),
-        (
-            "HTTPS_PROXY",
-            "http://user:SECRET@proxy:3128/pac",
-            "no path",
-        ),
-        (
-            "HTTPS_PROXY",
-            "http://user:SECRET@proxy:3128?a=b",
-            "no path, query",
-        ),
-        (
-            "HTTPS_PROXY",
-            "http://proxy:3128/?token=SECRET",
-            "no path, query",
-        ),
-        ("HTTPS_PROXY", "http://proxy:3128#SECRET", "no path, query"),
-        ("https_proxy", "http://user:SECRET@proxy:99999", "port"),
-        ("HTTPS_PROXY", "http://proxy:0", "port"),
-        ("HTTPS_PROXY", "proxy:", "port"),
-        ("HTTPS_PROXY", "http://user:SECRET", "port"),
-        ("HTTPS_PROXY", "http://user:SECRET@", "such as http://proxy"),
-        ("HTTPS_PROXY", "socks5://user:SECRET@proxy:1080", "SOCKS"),
-        ("HTTPS_PROXY", "socks5h://proxy:1080", "SOCKS"),
-        (
-            "AWS_ENDPOINT_URL_STS",
-            "https://user:SECRET#1@sts.example.com",
-            "in front of @",
-        ),
-        (
-            "AWS_ENDPOINT_URL_STS",
-            "https://user:SECRET@sts.example.com",
-            "in front of @",
-        ),
-        (
-            "AWS_ENDPOINT_URL_STS",
-            "https://sts.example.com#@SECRET",
-            "in front of @",
-        ),
-        (
-            "AWS_ENDPOINT_URL_STS",
-            "https://sts.example.com/#SECRET",
-            "fragment",
-        ),
-        (
-            "AWS_ENDPOINT_URL_STS",
-            "https://sts.example.com/?token=SECRET",
-            "query",
-        ),
-        (
-            "AWS_ENDPOINT_URL_STS",
-            "https://sts.example.com/?token=a@SECRET",
-            "in front of @",
-        ),
-        (
-            "AWS_ENDPOINT_URL",
-            "sts.example.com/?token=SECRET",
-            "looks like https://",
-        ),
-        ("AWS_ENDPOINT_URL", "https://sts.example.com:99999", "port"),
-        ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:0", "port"),
-        (
-            "AWS_ENDPOINT_URL_COGNITO_IDENTITY",
-            "https://user:SECRET#1@pools.example.com",
-            "in front of @",
-        ),
-        (
-            "AWS_ENDPOINT_URL_COGNITO_IDENTITY",
-            "https://pools.example.com:99999",
-            "port",
-        ),
-        ("HTTPS_PROXY", "proxy:3128/?\u{fffd}SECRET", "not UTF-8"),
-        (
-            "AWS_ENDPOINT_URL",
-            "https://host#\u{fffd}SECRET",
-            "not UTF-8",
-        ),
-        // Values that are meant for another setting.
-        ("AWS_ROLE_ARN", "https://user:SECRET@host", "role"),
-        (
-            "AWS_CA_BUNDLE",
-            "https://user:SECRET@host/ca.pem",
-            "not a URL",
-        ),
-        (
-            "AWS_CA_BUNDLE",
-            "https://host/ca.pem?token=SECRET",
-            "not a URL",
-        ),
-        (
-            "AWS_WEB_IDENTITY_TOKEN_FILE",
-            "file:///run/token",
-            "not a URL",
-        ),
-        (
-            "STSIDECAR_CONFIG",
-            "https://user:SECRET@host/config.yaml",
-            "not a URL",
-        ),
-        (
-            "STSIDECAR_STATE_DIR",
-            "https://user:SECRET@host/",
-            "not a URL",
-        ),
-        ("STSIDECAR_REFRESH_AT", "https://host/?SECRET", "lifetime"),
-        (
-            "STSIDECAR_LISTEN",
-            "http://user:SECRET@127.0.0.1:9911",
-            "loopback",
-        ),
-    ] {
+    for (name, value, said) in REFUSED {
         let value = value.replace("SECRET", SECRET);
-        let error = Given::variables([REGION, (name, &value)])
+        let error = Given::variables([REGION, (*name, &value)])
             .load()
             .expect_err(&value);
         let (shown, debug) = (error.to_string(), format!("{error:?}"));

@@ -1,9 +1,10 @@
 //! The URL of a custom STS, sent and signed as its operator wrote it.
 //!
-//! The SDK joins the endpoint's path and the operation's, which is `/` for all of STS, so `/sts/tenant` would
-//! become `/sts/tenant/`. Servers route the two apart: MinIO's operator serves the first and answers the second
-//! with 404, and the other SDKs of AWS send the first
-//! (<https://github.com/boto/botocore/blob/develop/botocore/awsrequest.py>, `prepare_request_dict`).
+//! The SDK joins the endpoint's path and the operation's, which is `/` for all of STS, so
+//! `/sts/tenant` would become `/sts/tenant/`. Servers route the two apart: MinIO's operator serves
+//! the first and answers the second with 404, and the other SDKs of AWS send the first
+//! (<https://github.com/boto/botocore/blob/develop/botocore/awsrequest.py>,
+//! `prepare_request_dict`).
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;

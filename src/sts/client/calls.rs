@@ -1,7 +1,8 @@
 //! The requests, one for each operation: every parameter of the step, and what signs it.
 //!
-//! Owns what goes into each field of the SDK's builders. A token, an assertion and a signer are dropped before
-//! STS is waited for: besides the SDK's own copy, [`Sent`] keeps what is needed to hide them in an answer.
+//! Owns what goes into each field of the SDK's builders. A token, an assertion and a signer are
+//! dropped before STS is waited for: besides the SDK's own copy, [`Sent`] keeps what is needed to
+//! hide them in an answer.
 
 use aws_sdk_sts::config::{Config, Credentials as Signer};
 use aws_sdk_sts::types::{PolicyDescriptorType, ProvidedContext, Tag as WireTag};
@@ -46,7 +47,8 @@ impl With {
     }
 }
 
-/// Sends a request and answers what became of it. A macro, because the SDK's builders share no trait.
+/// Sends a request and answers what became of it. A macro, because the SDK's builders share no
+/// trait.
 macro_rules! exchanged {
     ($client:ident, $request:ident, $with:ident, unsigned, $asked:expr) => {
         exchanged!($client, $request.customize(), $with, $asked, false)
@@ -205,7 +207,8 @@ impl Client {
     {
         match outcome {
             Ok(output) => self.accepted(asked, output.into(), seen),
-            // Of an operation's own error only code and message count, and those are the same type for all.
+            // Of an operation's own error only code and message count, and those are the same type
+            // for all.
             Err(error) => {
                 let error = error.map_service_error(|error| error.meta().clone());
                 Err(self.refused(evidence::of(&error, &self.host, signed), seen, sent))

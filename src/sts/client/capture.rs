@@ -1,8 +1,9 @@
-//! Looks at one answer's head as it comes in, and bounds its body: a success that is too long is none, of a refusal
-//! the beginning is read.
+//! Looks at one answer's head as it comes in, and bounds its body: a success that is too long is
+//! none, of a refusal the beginning is read.
 //!
-//! The SDK keeps neither `Date` nor status of a success, and reads a body of any length: an answer without end would
-//! take all memory of the container. One value per call; it changes nothing of the request.
+//! The SDK keeps neither `Date` nor status of a success, and reads a body of any length: an answer
+//! without end would take all memory of the container. One value per call; it changes nothing of
+//! the request.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -77,7 +78,8 @@ impl Intercept for Capture {
     }
 }
 
-/// What a refusal begins with: pages of filters hold their images, and say what they say in front of them.
+/// What a refusal begins with: pages of filters hold their images, and say what they say in front
+/// of them.
 pub(super) struct Beginning {
     body: SdkBody,
     left: usize,

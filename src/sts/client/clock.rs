@@ -1,8 +1,8 @@
 //! The time that requests are signed with: what STS last said, carried on by the boot clock.
 //!
-//! One opinion of time in the process (agent decision B2): a wrong wall clock does not break a signed hop
-//! once STS has answered, and a step of the wall clock changes nothing. Before the first answer it is the
-//! wall clock. Called by the SDK's signer.
+//! One opinion of time in the process: a wrong wall clock does not break a signed hop once STS has
+//! answered, and a step of the wall clock changes nothing. Before the first answer it is the wall
+//! clock. Called by the SDK's signer.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,10 @@
-//! Amazon Cognito identity pools: an identity id once, then credentials for it, with the pod's token as login.
+//! Amazon Cognito identity pools: an identity id once, then credentials for it, with the pod's
+//! token as login.
 //!
-//! Owns the two requests, which are unsigned JSON documents (AWS JSON 1.1), so that no second SDK is linked
-//! for them. Answers are checked and failures classified like STS's. Called by `client`.
+//! Owns the two requests, which are unsigned JSON documents (AWS JSON 1.1), so that no second SDK
+//! is linked for them. Answers are checked and failures classified like STS's. Called by `client`.
+
+mod answer;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -12,17 +15,16 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 use serde_json::{Value, json};
 
+use self::answer::{answered_error, fields};
 use super::capture::{Beginning, LONGEST_BODY, Seen, envelope};
 use super::sent::Sent;
 use super::{Client, check, evidence, host};
-use crate::assume::{Cognito, Reply, ReplyDetails, Service};
+use crate::assume::{Cognito, Reply, Service};
 use crate::failure::{Evidence, Failure, FileFault, Kind, OwnCode};
 use crate::material::Form;
 use crate::sts::connector::{CaBundle, connector};
-use crate::sts::error_document::{self, ErrorDocument};
-use crate::sts::reply::{Envelope, Fields};
+use crate::sts::reply::Envelope;
 use crate::sts::settings::{Endpoint, Settings};
-use crate::time::Wall;
 use crate::token::WebIdentityToken;
 
 /// The regions whose FIPS hosts in the first domain are those of dual stack too.
@@ -62,10 +64,12 @@ impl Pools {
             .map_err(|reason| Failure::local(OwnCode::Ended(Kind::BeforeTheWire), reason.clone()))
     }
 
-    /// The pool's host: the endpoint of one's own, else by the endpoint rules of `cognito-identity` (2014-06-30, in
+    /// The pool's host: the endpoint of one's own, else by the endpoint rules of `cognito-identity`
+    /// (2014-06-30, in
     /// <https://github.com/boto/botocore/tree/develop/botocore/data/cognito-identity>).
     ///
-    /// Only the domain of the region's partition is taken from STS, whose own rules differ: FIPS in `GovCloud`.
+    /// Only the domain of the region's partition is taken from STS, whose own rules differ: FIPS in
+    /// `GovCloud`.
     fn host(&self, region: &str) -> Result<String, Failure> {
         let Settings {
             fips, dualstack, ..
@@ -93,7 +97,8 @@ impl Pools {
                 .unwrap_or(&sts)
                 .to_owned())
         };
-        // The commercial partition answers IPv6 under its first domain, and so does FIPS in some regions.
+        // The commercial partition answers IPv6 under its first domain, and so does FIPS in some
+        // regions.
         let is_commercial = domain(false)? == "amazonaws.com" && !region.starts_with("us-gov-");
         let domain =
             domain(dualstack && !(is_commercial && (!fips || DUAL_STACK_FIPS.contains(&region))))?;
@@ -273,44 +278,6 @@ fn local((kind, message): (Kind, String)) -> Evidence {
         status: None,
         request_id: None,
         signed: false,
-    }
-}
-
-/// `{"__type": "com.amazonaws.cognito.identity.model#NotAuthorizedException", "message": "..."}`, or what a server in
-/// front of the pool says.
-fn answered_error(body: &[u8]) -> Evidence {
-    let ErrorDocument {
-        code,
-        message,
-        request_id,
-    } = error_document::read(body);
-    Evidence {
-        kind: None,
-        code,
-        message,
-        status: None,
-        request_id,
-        signed: false,
-    }
-}
-
-fn fields(answer: &Value) -> Fields {
-    let issued = &answer["Credentials"];
-    let text = |key: &str| issued[key].as_str().unwrap_or_default().to_owned();
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "float casts saturate, and `check` judges the instant"
-    )]
-    let expiration = (issued["Expiration"].as_f64().unwrap_or_default() * 1000.0) as i64;
-    Fields {
-        access_key_id: text("AccessKeyId"),
-        secret_access_key: text("SecretKey"),
-        session_token: text("SessionToken"),
-        expiration: Wall::from_unix_milliseconds(expiration),
-        details: ReplyDetails {
-            identity_id: answer["IdentityId"].as_str().map(str::to_owned),
-            ..ReplyDetails::default()
-        },
     }
 }
 

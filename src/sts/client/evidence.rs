@@ -1,7 +1,8 @@
 //! Takes an error of the SDK apart into [`Evidence`], by types and kinds alone.
 //!
-//! Never formats the error as a whole: its text can hold the request with the token in it. What is shown are
-//! our own words, the host, and the texts of leaves that cannot know the request: the OS's and STS's own.
+//! Never formats the error as a whole: its text can hold the request with the token in it. What is
+//! shown are our own words, the host, and the texts of leaves that cannot know the request: the
+//! OS's and STS's own.
 
 use std::error::Error;
 use std::io;
@@ -39,7 +40,8 @@ where
     let described = |kind| (kind, describe(kind, host));
     match error {
         SdkError::ServiceError(answer) => match answered(answer.err(), answer.raw(), signed) {
-            // Some servers refuse with 200. Anything else in a success may be credentials, and is not shown.
+            // Some servers refuse with 200. Anything else in a success may be credentials, and is
+            // not shown.
             evidence
                 if evidence.status.is_some_and(|status| status < 300)
                     && !evidence.code.as_deref().is_some_and(is_known_code) =>
@@ -120,7 +122,8 @@ pub(super) fn of_connector(error: &ConnectorError, host: &str) -> (Kind, String)
     )
 }
 
-/// Kind and message of an answer whose head came, but whose body did not come whole, or is not STS's.
+/// Kind and message of an answer whose head came, but whose body did not come whole, or is not
+/// STS's.
 pub(super) fn of_broken_response(error: &(dyn Error + 'static), host: &str) -> (Kind, String) {
     let kind = if let Some(late) = find::<TimedOut>(error) {
         return of_lateness(*late, host);

@@ -1,7 +1,9 @@
-//! An endpoint of one's own, as the SDK is handed it: a URL, and the region that requests to it are signed for.
+//! An endpoint of one's own, as the SDK is handed it: a URL, and the region that requests to it are
+//! signed for.
 //!
-//! The SDK's endpoint rules take a region for a part of a host name even where an endpoint is given, so they never
-//! see this one: it goes from here straight into the signature's scope. Called by the SDK for every request.
+//! The SDK's endpoint rules take a region for a part of a host name even where an endpoint is
+//! given, so they never see this one: it goes from here straight into the signature's scope. Called
+//! by the SDK for every request.
 
 use aws_sdk_sts::config::endpoint::{
     Endpoint as Resolved, EndpointFuture, Params, ResolveEndpoint,

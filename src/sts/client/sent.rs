@@ -1,8 +1,9 @@
 //! The secrets that went out with a request, so that no answer brings them into a log.
 //!
-//! Owns hiding them in what a server says: a debugging server, a gateway or an echo behind a wrong URL repeats what it
-//! was sent, whole or cut. `failure` knows tokens by their look alone, which one of OAuth 2.0 does not have. It keeps
-//! no secret longer than the call. Called by `client` for every failure.
+//! Owns hiding them in what a server says: a debugging server, a gateway or an echo behind a wrong
+//! URL repeats what it was sent, whole or cut. `failure` knows tokens by their look alone, which
+//! one of OAuth 2.0 does not have. It keeps no secret longer than the call. Called by `client` for
+//! every failure.
 
 use std::collections::HashSet;
 
@@ -37,14 +38,16 @@ impl Sent {
         Self(forms.map(Secret::new).collect())
     }
 
-    /// The text with every part of a secret replaced. What looks like a token goes first, while it is whole.
+    /// The text with every part of a secret replaced. What looks like a token goes first, while it
+    /// is whole.
     pub(super) fn hidden_in(&self, text: &str) -> String {
         let text: String = without_tokens(text).chars().take(LONGEST_TEXT).collect();
         let mut is_secret = vec![false; text.len()];
         for secret in &self.0 {
             let secret = secret.expose().as_bytes();
             let length = secret.len().min(TELLING);
-            // An assertion has a hundred thousand parts, the text few: only what is in both is kept.
+            // An assertion has a hundred thousand parts, the text few: only what is in both is
+            // kept.
             let said: HashSet<&[u8]> = text.as_bytes().windows(length).collect();
             let parts: HashSet<&[u8]> = secret
                 .windows(length)
@@ -115,7 +118,8 @@ mod tests {
                 "a=[redacted]&TokenCode=[redacted]",
             ),
             ("ya29 is a canary", "ya29 is a canary"),
-            // Another token, of which a part was sent: what hides the part must not hide what the rest looks like.
+            // Another token, of which a part was sent: what hides the part must not hide what the
+            // rest looks like.
             (
                 "eyJhbGciOiJub25l.xyya29.a0Af/canaryxy.c2lnbmF0dXJl",
                 "[redacted]",

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// A region of each partition with its hosts: plain, FIPS, dual stack, both. FIPS in `GovCloud` is the plain host.
+/// A region of each partition with its hosts: plain, FIPS, dual stack, both. FIPS in `GovCloud` is
+/// the plain host.
 ///
 /// Source: the rule set of STS (2011-06-15) and the partitions in botocore 1.44, evaluated.
 const HOSTS: [(&str, [&str; 4]); 11] = [

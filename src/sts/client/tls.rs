@@ -1,7 +1,7 @@
 //! Why there was no TLS session, in the words of the STS's operators.
 //!
-//! Owns the words; what to do is `failure/hint.rs`'s. It names dates and hosts of the certificate, which the network
-//! may show, and none of the TLS library's types. Called by `evidence.rs`.
+//! Owns the words; what to do is `failure/hint.rs`'s. It names dates and hosts of the certificate,
+//! which the network may show, and none of the TLS library's types. Called by `evidence.rs`.
 
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, OtherError};
 
@@ -43,7 +43,8 @@ pub(super) fn explain(error: &Error) -> (TlsFault, String) {
     (fault, words.to_owned())
 }
 
-/// The server has broken the handshake off. We show no certificate, so what it says of ours is that it wants one.
+/// The server has broken the handshake off. We show no certificate, so what it says of ours is that
+/// it wants one.
 fn of_alert(alert: AlertDescription) -> (TlsFault, String) {
     let (fault, words) = match alert {
         AlertDescription::ProtocolVersion => {
@@ -81,36 +82,39 @@ fn of_alert(alert: AlertDescription) -> (TlsFault, String) {
 }
 
 fn of_certificate(error: &CertificateError) -> (TlsFault, String) {
-    let (fault, words) = match error {
-        CertificateError::ExpiredContext { not_after, .. } => {
-            return (
-                TlsFault::Expired,
-                format!("its certificate expired on {}", date(not_after.as_secs())),
-            );
-        }
-        CertificateError::Expired => (TlsFault::Expired, "its certificate has expired"),
+    match error {
+        CertificateError::ExpiredContext { not_after, .. } => (
+            TlsFault::Expired,
+            format!("its certificate expired on {}", date(not_after.as_secs())),
+        ),
         CertificateError::NotValidYetContext { not_before, .. } => {
             let from = date(not_before.as_secs());
-            return (
-                TlsFault::NotYetValid,
-                format!("its certificate is not valid before {from}; is our clock right?"),
-            );
+            let words = format!("its certificate is not valid before {from}; is our clock right?");
+            (TlsFault::NotYetValid, words)
         }
-        CertificateError::NotValidYet => (
-            TlsFault::NotYetValid,
-            "its certificate is not valid yet; is our clock right?",
-        ),
         CertificateError::NotValidForNameContext {
             expected,
             presented,
         } => {
-            let words = format!(
-                "its certificate is not for {} but {}",
-                expected.to_str(),
-                names(presented)
-            );
-            return (TlsFault::WrongHost, words);
+            let (expected, presented) = (expected.to_str(), names(presented));
+            let words = format!("its certificate is not for {expected} but {presented}");
+            (TlsFault::WrongHost, words)
         }
+        other => {
+            let (fault, words) = without_context(other);
+            (fault, words.to_owned())
+        }
+    }
+}
+
+/// What is wrong where the library names no value.
+fn without_context(error: &CertificateError) -> (TlsFault, &'static str) {
+    match error {
+        CertificateError::Expired => (TlsFault::Expired, "its certificate has expired"),
+        CertificateError::NotValidYet => (
+            TlsFault::NotYetValid,
+            "its certificate is not valid yet; is our clock right?",
+        ),
         CertificateError::NotValidForName => {
             (TlsFault::WrongHost, "its certificate is for another host")
         }
@@ -124,26 +128,29 @@ fn of_certificate(error: &CertificateError) -> (TlsFault, String) {
             "a signature does not fit: was the CA replaced, and the old one left in AWS_CA_BUNDLE?",
         ),
         CertificateError::Revoked => (TlsFault::Revoked, "its certificate was revoked"),
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => (
-            TlsFault::Unusable,
-            "its certificate is not for servers (extended key usage)",
-        ),
+        CertificateError::Other(OtherError(other)) => of_other(&**other),
+        other => (TlsFault::Unusable, unusable(other)),
+    }
+}
+
+/// Why a certificate that may be the right one cannot be used.
+fn unusable(error: &CertificateError) -> &'static str {
+    match error {
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "its certificate is not for servers (extended key usage)"
+        }
         #[allow(deprecated, reason = "the library may still answer with it")]
         CertificateError::UnsupportedSignatureAlgorithm
         | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
-            TlsFault::Unusable,
-            "its certificate is signed in a way that is not accepted, such as SHA-1",
-        ),
-        CertificateError::UnhandledCriticalExtension => (
-            TlsFault::Unusable,
-            "its certificate has a critical extension that is not understood",
-        ),
-        CertificateError::BadEncoding => (TlsFault::Unusable, "its certificate cannot be read"),
-        CertificateError::Other(OtherError(other)) => of_other(&**other),
-        _ => (TlsFault::Unusable, "its certificate is not accepted"),
-    };
-    (fault, words.to_owned())
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "its certificate is signed in a way that is not accepted, such as SHA-1"
+        }
+        CertificateError::UnhandledCriticalExtension => {
+            "its certificate has a critical extension that is not understood"
+        }
+        CertificateError::BadEncoding => "its certificate cannot be read",
+        _ => "its certificate is not accepted",
+    }
 }
 
 /// What only the library below has words for, and ours of `connector/verifier.rs`.

@@ -63,9 +63,8 @@ impl Draft {
         mfa.into()
     }
 
-    pub(super) fn hop(&mut self, at: usize, is_chained: bool) -> Value {
-        let mut keys = Keys::new();
-        let tags = self.tags(at);
+    /// Some of the tags' keys, which later hops inherit.
+    fn transitive(&mut self, tags: &Keys) -> Vec<String> {
         let mut transitive: Vec<String> = tags
             .keys()
             .filter(|_| self.random.bool())
@@ -83,6 +82,13 @@ impl Draft {
                 "no tag".to_owned()
             });
         }
+        transitive
+    }
+
+    pub(super) fn hop(&mut self, at: usize, is_chained: bool) -> Value {
+        let mut keys = Keys::new();
+        let tags = self.tags(at);
+        let transitive = self.transitive(&tags);
         keys.insert("tags".to_owned(), tags.into());
         keys.insert("transitiveTagKeys".to_owned(), transitive.into());
         if !self.goes_wrong("roleArn") {

@@ -136,6 +136,7 @@ pub(super) fn policies(server: Server, texts: &[&str]) -> Result<Vec<String>, St
     }
     let restriction = Restriction {
         policy: None,
+        policy_file: None,
         policy_arns: &policy_arns,
     };
     let most = Restriction::MOST_POLICY_ARNS;

@@ -3,10 +3,11 @@
 use super::*;
 use crate::role::Region;
 
-/// One region of each partition, four of the commercial one and an unknown one, each with its hosts: plain, FIPS,
-/// dual stack, both.
+/// One region of each partition, four of the commercial one and an unknown one, each with its
+/// hosts: plain, FIPS, dual stack, both.
 ///
-/// Source: the rule set of `cognito-identity` (2014-06-30) and the partitions in botocore 1.44, evaluated.
+/// Source: the rule set of `cognito-identity` (2014-06-30) and the partitions in botocore 1.44,
+/// evaluated.
 const HOSTS: [(&str, [&str; 4]); 13] = [
     (
         "us-east-1",
