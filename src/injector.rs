@@ -225,6 +225,7 @@ fn certificate(
     };
     let (client, served) = (client.clone(), Arc::clone(&serving));
     let kept = certificates::keep(config, MOUNTED, client, served, metrics, clock, ending);
+    let kept = Box::pin(kept);
     tasks.spawn(async move {
         kept.await;
         "certificates"

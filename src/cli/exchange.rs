@@ -78,10 +78,9 @@ pub(super) fn proof(
     source: &Latest<Material>,
     before: Option<&Reply>,
 ) -> Result<Proof, Failure> {
-    let (value, error) = (source.value.as_deref(), source.error.as_deref());
     match before {
         Some(reply) => Ok(Proof::Signer(reply.credentials.clone())),
-        None => of_source(value, error, &profile.source_file().1, sts.server_time()),
+        None => of_source(source, &profile.source_file().1, sts.server_time()),
     }
 }
 
@@ -111,7 +110,9 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assume::{AccessKeyFile, Mfa, MfaCode, ProfileName, Role, SerialNumber, Step};
+    use crate::assume::{
+        AccessKeyFile, Mfa, MfaCode, ProfileName, Role, SectionName, SerialNumber, Step,
+    };
     use crate::role::{RoleArn, Server};
 
     struct Unasked;
@@ -131,13 +132,13 @@ mod tests {
         let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
         let step = Arc::new(Step::Role(Role {
             keys: Some(AccessKeyFile {
-                path: directory.path().join("missing"),
-                profile: "default".to_owned(),
+                path: directory.path().join("missing").into(),
+                profile: SectionName::default(),
                 server: Server::Aws,
             }),
             mfa: Some(Mfa {
                 serial_number,
-                code: MfaCode::Code(written),
+                code: MfaCode::Code(written.into()),
             }),
             ..Role::new(role_arn)
         }));

@@ -3,7 +3,7 @@
 //! Owns the CA, the leaf, the Secret they are kept in and `caBundle`. It never answers a connection. Started by
 //! `injector`.
 //!
-//! [`keep`] looks at both objects whenever one changes, and every four seconds besides; each look is one decision
+//! [`keep`] looks at both objects, and at mounted files, whenever an object changes, and every four seconds besides; each look is one decision
 //! of `plan` about the Secret, one of `record` about `caBundle` and one about what is served. All state that replicas
 //! share is in the Secret and beside caBundle, so there is no leader: the write that comes second is refused, and its
 //! replica reads again.
@@ -35,9 +35,8 @@ use kube::Client;
 use tokio::sync::{Notify, watch};
 
 use super::config::{Config, Mode};
-use crate::rotated_file::{RotatedFile, Watches};
 use crate::time::Wall;
-use files::{Certificates, Files};
+use files::Files;
 use keeper::{Keeper, Known};
 use object::Object;
 use pair::Names;
@@ -74,16 +73,23 @@ pub fn keep(
     let configuration = Object::webhooks(client.clone(), &config.webhook_configuration);
     let secret = Object::secret(client, &config.namespace, &config.secret_name);
     let names = Names::of_service(&config.service_name, &config.namespace);
-    let (name, jitter, counted) = (names.called.clone(), clock.jitter, metrics.clone());
-    let (source, mounted) = match config.certificates {
+    let name = names.called.clone();
+    let (source, watched) = match config.certificates {
         Mode::SelfSigned(lasts) => {
-            let own = SelfSigned::new(secret.clone(), names, lasts, jitter, counted);
-            (Source::SelfSigned(Box::new(own)), None)
+            let own = SelfSigned {
+                secret: secret.clone(),
+                names,
+                lasts,
+                jitter: clock.jitter,
+                metrics: metrics.clone(),
+                keyring: None,
+                misunderstood: None,
+            };
+            (Source::SelfSigned(Box::new(own)), Some(secret))
         }
         Mode::CertManager { .. } | Mode::External => {
-            let files = Files::new(folder.as_ref(), counted);
-            let mounted = files.certificate.clone();
-            (Source::Files(files), Some(mounted))
+            let files = Files::new(folder.as_ref(), metrics.clone());
+            (Source::Files(files), None)
         }
     };
     let keeper = Keeper {
@@ -96,43 +102,26 @@ pub fn keep(
         clock,
         known: Known::default(),
     };
-    run(keeper, configuration, secret, mounted, shutdown)
+    run(keeper, configuration, watched, shutdown)
 }
 
+/// Files need no watch: each look reads them, and a kubelet takes a minute to bring them.
 async fn run(
     mut keeper: Keeper,
     configuration: Object,
-    secret: Object,
-    mounted: Option<RotatedFile<Certificates>>,
+    secret: Option<Object>,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let changed = Notify::new();
-    let (ticker, ticks) = watch::channel(0);
-    let stored = async {
-        match mounted {
-            Some(file) => watch_file(file, ticks, &changed).await,
-            None => secret.watch(&changed).await,
+    let secret = async {
+        if let Some(secret) = secret {
+            secret.watch(&changed).await;
         }
     };
-    let looks = keeper.run(&changed, &ticker);
-    let work = async { tokio::join!(looks, configuration.watch(&changed), stored) };
+    let looks = keeper.run(&changed);
+    let work = async { tokio::join!(looks, configuration.watch(&changed), secret) };
     tokio::select! {
         _ = shutdown.wait_for(|shutdown| *shutdown) => {}
         _ = work => {}
     }
-}
-
-/// Notifies `changed` of every change of a mounted file.
-async fn watch_file(
-    file: RotatedFile<Certificates>,
-    ticks: watch::Receiver<u64>,
-    changed: &Notify,
-) {
-    let (watches, mut news) = (Watches::default(), file.subscribe());
-    let notify = async {
-        while news.changed().await.is_ok() {
-            changed.notify_one();
-        }
-    };
-    tokio::join!(file.run(&watches, ticks, std::future::pending()), notify);
 }

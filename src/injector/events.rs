@@ -1,12 +1,14 @@
 //! Events on a pod's owner: the webhook's answer goes to a controller, and `kubectl describe` shows the reason to its user.
 //!
 //! Owns their shape, a queue of limited length and the one task that posts them. An admission never waits for
-//! it: what does not fit is dropped. The same sentence again within ten minutes raises the count of the event
+//! it: an event that does not fit is dropped. The same sentence again within ten minutes raises the count of the event
 //! that is there. Fed by the webhook.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use http::header::CONTENT_TYPE;
+use http::request::Builder;
 use kube::Client;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -52,19 +54,18 @@ impl Owner {
         let controller = references
             .iter()
             .find(|reference| reference["controller"] == true)?;
-        let text = |key: &str| {
-            controller[key]
-                .as_str()
-                .filter(|text| text.len() <= LONGEST_PART)
-                .map(str::to_owned)
-        };
         Some(Self {
-            api_version: text("apiVersion")?,
-            kind: text("kind")?,
-            name: text("name")?,
-            uid: text("uid")?,
+            api_version: part(controller, "apiVersion")?,
+            kind: part(controller, "kind")?,
+            name: part(controller, "name")?,
+            uid: part(controller, "uid")?,
         })
     }
+}
+
+fn part(reference: &Value, key: &str) -> Option<String> {
+    let text = reference[key].as_str()?;
+    (text.len() <= LONGEST_PART).then(|| text.to_owned())
 }
 
 /// Why an event is there; its `reason` in kubectl.
@@ -128,17 +129,15 @@ pub fn queue(
     draw: fn() -> String,
 ) -> (Events, Poster) {
     let (sender, events) = mpsc::channel(QUEUE);
-    (
-        Events(sender),
-        Poster {
-            client,
-            events,
-            posted: VecDeque::new(),
-            boot,
-            wall,
-            draw,
-        },
-    )
+    let poster = Poster {
+        client,
+        events,
+        posted: VecDeque::new(),
+        boot,
+        wall,
+        draw,
+    };
+    (Events(sender), poster)
 }
 
 impl Events {
@@ -186,15 +185,10 @@ impl Poster {
             }
         }
         let name = name(&event.owner.name, &(self.draw)());
-        let target = format!("/api/v1/namespaces/{}/events", event.namespace);
-        let body = document(&event, &name, (self.wall)())
-            .to_string()
-            .into_bytes();
-        self.send(
-            http::Request::post(target).header(http::header::CONTENT_TYPE, "application/json"),
-            body,
-        )
-        .await?;
+        let request = http::Request::post(format!("/api/v1/namespaces/{}/events", event.namespace))
+            .header(CONTENT_TYPE, "application/json");
+        let body = document(&event, &name, (self.wall)());
+        self.send(request, &body).await?;
         self.posted.truncate(REMEMBERED - 1);
         self.posted.push_front(Posted {
             event,
@@ -207,26 +201,19 @@ impl Poster {
 
     /// Whether the event was still there.
     async fn count_up(&self, posted: &Posted) -> Result<bool, kube::Error> {
-        let target = format!(
-            "/api/v1/namespaces/{}/events/{}",
-            posted.event.namespace, posted.name
-        );
-        let patch = json!({ "count": posted.count, "lastTimestamp": (self.wall)().rfc3339() })
-            .to_string()
-            .into_bytes();
-        let request = http::Request::patch(target)
-            .header(http::header::CONTENT_TYPE, "application/merge-patch+json");
-        match self.send(request, patch).await {
+        let (namespace, name) = (&posted.event.namespace, &posted.name);
+        let target = format!("/api/v1/namespaces/{namespace}/events/{name}");
+        let request =
+            http::Request::patch(target).header(CONTENT_TYPE, "application/merge-patch+json");
+        let patch = json!({ "count": posted.count, "lastTimestamp": (self.wall)().rfc3339() });
+        match self.send(request, &patch).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
             sent => sent.map(|()| true),
         }
     }
 
-    async fn send(
-        &self,
-        request: http::request::Builder,
-        body: Vec<u8>,
-    ) -> Result<(), kube::Error> {
+    async fn send(&self, request: Builder, body: &Value) -> Result<(), kube::Error> {
+        let body = body.to_string().into_bytes();
         let request = request.body(body).map_err(kube::Error::HttpError)?;
         self.client.request_text(request).await.map(drop)
     }

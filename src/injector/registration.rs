@@ -104,19 +104,18 @@ impl Current {
 
 /// Whether the webhooks have been seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
-    NotYet,
-    Here,
-    Gone,
+enum Presence {
+    Unknown,
+    Present,
+    Missing,
 }
 
-/// What the annotation said when it was last read.
+/// The annotation when it was last read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Said {
-    NotReadYet,
-    /// It is missing.
-    Nothing,
-    This(String),
+enum Annotation {
+    Unread,
+    Absent,
+    Text(String),
 }
 
 /// Keeps a [`Current`] as the object is.
@@ -126,8 +125,8 @@ pub struct Registration {
     current: Arc<Current>,
     metrics: Metrics,
     began: Instant,
-    seen: Seen,
-    said: Said,
+    presence: Presence,
+    annotation: Annotation,
 }
 
 impl Registration {
@@ -141,8 +140,8 @@ impl Registration {
             current,
             metrics,
             began: Instant::now(),
-            seen: Seen::NotYet,
-            said: Said::NotReadYet,
+            presence: Presence::Unknown,
+            annotation: Annotation::Unread,
         }
     }
 
@@ -161,46 +160,49 @@ impl Registration {
 
     /// Reads the object itself: an event, or a watch's first answer, may be older than what is stored.
     async fn look(&mut self) {
-        let problem =
-            match self.object.read().await {
-                Ok(object) => {
-                    self.follow(object["metadata"]["annotations"][ANNOTATION].as_str());
-                    let absent = webhooks::absent(&object, &self.own);
-                    (!absent.is_empty()).then(|| {
-                    let Config { namespace, service_name, .. } = &self.own;
-                    let (title, names) = (self.object.title(), absent.join(" and no "));
-                    format!(
-                        "{title} has no {names} that calls Service {namespace}/{service_name}; {}",
-                        webhooks::UPGRADE
-                    )
-                })
-                }
-                // Nothing is asked then, so nothing changes either.
-                Err(missing @ Error::Missing(_)) => Some(missing.to_string()),
-                // `certificates` reads the same object and warns.
-                Err(error) => return debug!(%error, "the registration could not be read"),
-            };
+        let problem = match self.object.read().await {
+            Ok(object) => {
+                self.follow(object["metadata"]["annotations"][ANNOTATION].as_str());
+                self.missing(&webhooks::absent(&object, &self.own))
+            }
+            // Nothing is asked then, so nothing changes either.
+            Err(missing @ Error::Missing(_)) => Some(missing.to_string()),
+            // `certificates` reads the same object and warns.
+            Err(error) => return debug!(%error, "the registration could not be read"),
+        };
         self.judge(problem);
         self.current.note(|standing| standing.has_looked = true);
     }
 
+    fn missing(&self, webhooks: &[&str]) -> Option<String> {
+        let (object, names) = (self.object.title(), webhooks.join(" and no "));
+        let service = format!("{}/{}", self.own.namespace, self.own.service_name);
+        (!webhooks.is_empty()).then(|| {
+            format!(
+                "{object} has no {names} that calls Service {service}; {}",
+                webhooks::UPGRADE
+            )
+        })
+    }
+
     /// Says once that the webhooks are gone, and once that they are back.
     fn judge(&mut self, problem: Option<String>) {
-        let is_overdue = self.seen == Seen::NotYet && self.began.elapsed() >= INSTALLED_WITHIN;
+        let is_overdue =
+            self.presence == Presence::Unknown && self.began.elapsed() >= INSTALLED_WITHIN;
         self.metrics.registered(problem.is_none());
         match &problem {
             None => {
-                if self.seen == Seen::Gone {
+                if self.presence == Presence::Missing {
                     info!("the API server asks this injector again");
                 }
-                self.seen = Seen::Here;
+                self.presence = Presence::Present;
             }
-            Some(problem) if self.seen == Seen::Here || is_overdue => {
+            Some(problem) if self.presence == Presence::Present || is_overdue => {
                 error!(
                     problem,
                     "the API server does not ask this injector: pods start without credentials"
                 );
-                self.seen = Seen::Gone;
+                self.presence = Presence::Missing;
             }
             Some(_) => {}
         }
@@ -210,24 +212,29 @@ impl Registration {
 
     /// Puts what the annotation says into effect; nothing when it says what it said before.
     fn follow(&mut self, text: Option<&str>) {
-        let said = text.map_or(Said::Nothing, |text| Said::This(text.to_owned()));
-        if said == self.said {
+        let now = text.map_or(Annotation::Absent, |text| Annotation::Text(text.to_owned()));
+        if now == self.annotation {
             return;
         }
-        let is_first = std::mem::replace(&mut self.said, said) == Said::NotReadYet;
-        let problem = match text.map(|text| carried::read(text, &self.own)) {
-            None if is_first => None,
-            None => {
-                self.put_into_effect(
-                    self.own.template.clone(),
-                    "the mounted file, since no annotation carries another",
-                );
-                None
-            }
-            Some(Carried::Taken {
+        let is_first = std::mem::replace(&mut self.annotation, now) == Annotation::Unread;
+        let mut refused = Ok(());
+        if let Some(text) = text {
+            refused = self.take(carried::read(text, &self.own), is_first);
+        } else if !is_first {
+            let source = "the mounted file, since no annotation carries another";
+            self.put_into_effect(self.own.template.clone(), source);
+        }
+        self.current
+            .note(|standing| standing.configuration = refused);
+    }
+
+    /// Puts a carried configuration into effect, or says why not.
+    fn take(&self, carried: Carried, is_first: bool) -> Result<(), String> {
+        match carried {
+            Carried::Taken {
                 template,
                 is_the_files,
-            }) => {
+            } => {
                 if is_first && !is_the_files {
                     warn!(
                         ANNOTATION,
@@ -235,27 +242,22 @@ impl Registration {
                     );
                 }
                 self.put_into_effect(*template, ANNOTATION);
-                None
             }
-            Some(Carried::OfAnotherBuild(problem)) => {
-                info!(
-                    problem,
-                    "what is in effect stays: the configuration is for the injectors of another image"
-                );
-                None
-            }
-            Some(Carried::Refused(problem)) => {
+            Carried::OfAnotherBuild(problem) => info!(
+                problem,
+                "what is in effect stays: the configuration is for the injectors of another image"
+            ),
+            Carried::Refused(problem) => {
                 self.metrics.refused();
                 let problem = format!("{}: {problem}", self.object.title());
                 error!(
                     problem,
                     "a configuration cannot be read; the one before stays in effect"
                 );
-                Some(format!("{problem}; the one before stays in effect"))
+                return Err(format!("{problem}; the one before stays in effect"));
             }
-        };
-        self.current
-            .note(|standing| standing.configuration = problem.map_or(Ok(()), Err));
+        }
+        Ok(())
     }
 
     fn put_into_effect(&self, template: Template, source: &'static str) {

@@ -17,3 +17,4 @@ mod limits;
 mod program;
 mod registration;
 mod running;
+mod started;

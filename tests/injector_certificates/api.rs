@@ -3,27 +3,26 @@
 //! It allows what the chart's rbac.yaml allows and refuses the rest, demands resource versions, ends watches at
 //! each change of its health, and keeps every caBundle that there ever was with its time.
 
-use std::collections::BTreeSet;
-use std::convert::Infallible;
+mod state;
+mod wire;
+
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll};
 
 use aws_smithy_types::date_time::{DateTime, Format};
-use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::{Frame, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::scene::Time;
+use state::{State, is_own};
+use wire::{Body, answer, refusal};
 
 pub const SECRET: &str = "/api/v1/namespaces/stsidecar-system/secrets/stsidecar-injector-tls";
 pub const WEBHOOKS: &str =
@@ -52,36 +51,12 @@ pub struct Api {
     pub url: String,
 }
 
-struct State {
-    health: Health,
-    version: u64,
-    secret: Value,
-    webhooks: Value,
-    watchers: Vec<(&'static str, mpsc::UnboundedSender<Bytes>)>,
-    reads: usize,
-    writes: Vec<String>,
-    bundles: Vec<(Instant, String)>,
-}
-
 impl Api {
     pub async fn start() -> Arc<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
-        let webhook = |name: &str| json!({"name": name, "clientConfig": {"service": {"name": "stsidecar-injector", "namespace": "stsidecar-system"}}});
-        let state = State {
-            health: Health::Up,
-            version: 1,
-            secret: json!({"kind": "Secret", "apiVersion": "v1", "type": "Opaque",
-                "metadata": {"name": "stsidecar-injector-tls", "labels": {"kept": "yes"}, "resourceVersion": "1"}}),
-            webhooks: json!({"kind": "MutatingWebhookConfiguration", "metadata": {"name": "stsidecar-injector",
-                "resourceVersion": "1"}, "webhooks": [webhook("pods.stsidecar.dev"), webhook("namespaces.stsidecar.dev")]}),
-            watchers: Vec::new(),
-            reads: 0,
-            writes: Vec::new(),
-            bundles: Vec::new(),
-        };
         let api = Arc::new(Self {
-            state: Mutex::new(state),
+            state: Mutex::new(State::new()),
             time: Time::start(),
             url,
         });
@@ -244,133 +219,7 @@ impl Api {
     }
 }
 
-/// Whether the chart made it; a configuration can hold webhooks of others.
-fn is_own(webhook: &Value) -> bool {
-    webhook["name"]
-        .as_str()
-        .is_some_and(|name| name.ends_with(".stsidecar.dev"))
-}
-
 fn watches_one(query: &str, path: &str) -> bool {
     let name = path.rsplit('/').next().expect("a name");
     query.contains("watch=true") && query.contains(&format!("fieldSelector=metadata.name%3D{name}"))
-}
-
-impl State {
-    fn object(&self, path: &str) -> &Value {
-        if path == SECRET {
-            &self.secret
-        } else {
-            &self.webhooks
-        }
-    }
-
-    fn write(&mut self, path: &'static str, sent: &Value) -> Response<Body> {
-        let stored = self.object(path).clone();
-        if sent["metadata"]["resourceVersion"] != stored["metadata"]["resourceVersion"] {
-            return refusal(StatusCode::CONFLICT, "the object has been modified");
-        }
-        let written = if path == SECRET {
-            sent.clone()
-        } else {
-            merged(stored, sent)
-        };
-        self.writes.push(path.to_owned());
-        self.store(path, written);
-        answer(self.object(path))
-    }
-
-    fn store(&mut self, path: &str, mut object: Value) {
-        self.version += 1;
-        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        let event = Bytes::from(json!({"type": "MODIFIED", "object": object}).to_string() + "\n");
-        if path == SECRET {
-            self.secret = object;
-        } else {
-            let own = object["webhooks"]
-                .as_array()
-                .expect("webhooks")
-                .iter()
-                .filter(|webhook| is_own(webhook));
-            let bundles: BTreeSet<&str> = own
-                .map(|webhook| {
-                    webhook["clientConfig"]["caBundle"]
-                        .as_str()
-                        .unwrap_or_default()
-                })
-                .collect();
-            assert!(bundles.len() <= 1, "the webhooks differ: {bundles:?}");
-            self.bundles
-                .push((Instant::now(), bundles.into_iter().collect()));
-            self.webhooks = object;
-        }
-        if self.health == Health::Up {
-            self.watchers
-                .retain(|(own, watcher)| *own != path || watcher.send(event.clone()).is_ok());
-        }
-    }
-
-    fn watch(&mut self, path: &'static str) -> Response<Body> {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let event = json!({"type": "ADDED", "object": self.object(path)}).to_string() + "\n";
-        sender.send(event.into()).expect("the receiver is here");
-        self.watchers.push((path, sender));
-        Response::new(Body(receiver))
-    }
-}
-
-/// A strategic merge of `webhooks` by name, and of annotations; unlike the real one it refuses a name that is new.
-fn merged(mut stored: Value, patch: &Value) -> Value {
-    for (key, value) in patch["metadata"]["annotations"]
-        .as_object()
-        .into_iter()
-        .flatten()
-    {
-        stored["metadata"]["annotations"][key] = value.clone();
-    }
-    for change in patch["webhooks"].as_array().expect("a list") {
-        let webhooks = stored["webhooks"].as_array_mut().expect("a list");
-        let webhook = webhooks
-            .iter_mut()
-            .find(|webhook| webhook["name"] == change["name"])
-            .expect("a known name");
-        webhook["clientConfig"]["caBundle"] = change["clientConfig"]["caBundle"].clone();
-    }
-    stored
-}
-
-fn answer(object: &Value) -> Response<Body> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    sender
-        .send(object.to_string().into())
-        .expect("the receiver is here");
-    Response::new(Body(receiver))
-}
-
-fn refusal(code: StatusCode, message: &str) -> Response<Body> {
-    let reason = code
-        .canonical_reason()
-        .expect("a known code")
-        .replace(' ', "");
-    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-        "message": message, "reason": reason, "code": code.as_u16()});
-    let mut response = answer(&status);
-    *response.status_mut() = code;
-    response
-}
-
-pub struct Body(mpsc::UnboundedReceiver<Bytes>);
-
-impl hyper::body::Body for Body {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0
-            .poll_recv(context)
-            .map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
-    }
 }

@@ -3,8 +3,10 @@
 #![allow(unreachable_pub, reason = "modules of one test")]
 
 mod api;
+mod bundle;
 mod modes;
 mod mounted;
+mod rollout;
 mod rotation;
 mod scene;
 mod trouble;

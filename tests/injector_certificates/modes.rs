@@ -1,7 +1,6 @@
 //! One mode after another, as `helm upgrade`, its failures and `helm rollback` bring them: replicas of both run
 //! side by side, and each must stay trusted until its last call.
 
-use std::path::Path;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
@@ -12,66 +11,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::api::{Api, Health, SECRET};
 use crate::mounted::{issuer, mount};
+use crate::rollout::{MINUTE, prepare, roll, start};
 use crate::scene::{HOUR, NAME, Replica, SECOND, SELF, Time, authorities, call_all};
-
-const MINUTE: Duration = Duration::from_mins(1);
 
 fn present(api: &Api) -> Vec<CertificateDer<'static>> {
     authorities(&api.bundle(Duration::ZERO).expect("written"))
-}
-
-/// A Deployment's rolling update: one more at first, and an old one goes once a new one is ready. API servers call
-/// each that is ready.
-async fn roll(
-    api: &Api,
-    time: Time,
-    mut old: Vec<Replica>,
-    start: impl Fn(f64) -> Replica,
-) -> Vec<Replica> {
-    let mut new: Vec<Replica> = Vec::new();
-    for draw in [0.1, 0.8] {
-        let (next, began) = (start(draw), Instant::now());
-        while !next.serving.is_ready() {
-            assert!(
-                began.elapsed() < 2 * MINUTE,
-                "never ready: {:?}",
-                next.serving.readiness()
-            );
-            let ready: Vec<&Replica> = old.iter().chain(&new).collect();
-            call_all(api, time, &ready, SECOND, SECOND).await;
-        }
-        new.push(next);
-        let ready: Vec<&Replica> = old.iter().chain(&new).collect();
-        call_all(api, time, &ready, SECOND, 5 * SECOND).await;
-        if let Some(replica) = old.pop() {
-            replica.stop().await;
-        }
-    }
-    new
-}
-
-/// What Helm does to the Secret of mode `self` before the pods are replaced.
-fn prepare(api: &Api, mode: Mode) {
-    let is_own = matches!(mode, Mode::SelfSigned(_));
-    if !is_own {
-        api.edit(SECRET, |secret| {
-            drop(secret.as_object_mut().expect("an object").remove("data"));
-        });
-    }
-    api.set(if is_own {
-        Health::Up
-    } else {
-        Health::SecretGone
-    });
-}
-
-fn start<'a>(
-    api: &'a Api,
-    time: Time,
-    mode: Mode,
-    folder: &'a Path,
-) -> impl Fn(f64) -> Replica + 'a {
-    move |draw| Replica::mounted(api, time, mode, draw, folder.to_owned())
 }
 
 #[tokio::test(start_paused = true)]

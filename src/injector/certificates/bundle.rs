@@ -30,7 +30,7 @@ pub(super) struct Bundle {
     webhooks: Vec<(String, Vec<CertificateDer<'static>>)>,
     pub(super) record: Record,
     /// The annotation by which cert-manager's cainjector replaces all of caBundle, again and again.
-    pub(super) overwriter: Option<String>,
+    overwriter: Option<String>,
 }
 
 impl Bundle {
@@ -48,6 +48,14 @@ impl Bundle {
             record: Record::read(metadata["annotations"][ANNOTATION].as_str()),
             overwriter: keys.find(|key| key.starts_with(CAINJECTOR)).cloned(),
         }
+    }
+
+    /// That cainjector will undo what is written here, and how to stop it.
+    pub(super) fn overwritten_by(&self) -> Option<String> {
+        let annotation = self.overwriter.as_ref()?;
+        Some(format!(
+            "with {annotation} cainjector overwrites caBundle: remove the annotation"
+        ))
     }
 
     /// The CAs that every webhook trusts.

@@ -35,12 +35,11 @@ pub(super) enum Error {
     Authorities(#[source] Box<Self>),
 }
 
-pub(super) type Certificates = Vec<CertificateDer<'static>>;
+type Certificates = Vec<CertificateDer<'static>>;
 
 /// The mounted files.
 pub(super) struct Files {
-    /// Its folder is worth watching: the kubelet replaces all three at once.
-    pub(super) certificate: RotatedFile<Certificates>,
+    certificate: RotatedFile<Certificates>,
     key: RotatedFile<PrivateKeyDer<'static>>,
     authority: RotatedFile<Certificates>,
     generations: (u64, u64),

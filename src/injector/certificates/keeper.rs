@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
@@ -55,22 +55,18 @@ pub(super) struct Known {
     pub(super) was_ready: bool,
     pub(super) sightings: Sightings,
     reference: Reference,
-    /// The annotation of cainjector, while there is one. It is no failed look: those make the next one come later.
-    pub(super) overwriter: Option<String>,
     /// As last logged; empty when all is well.
     pub(super) problems: String,
 }
 
 impl Keeper {
     /// Looks for ever: when `changed` says so, when a look failed, and at the latest after [`LOOK`].
-    pub(super) async fn run(&mut self, changed: &Notify, ticker: &watch::Sender<u64>) {
+    pub(super) async fn run(&mut self, changed: &Notify) {
         let (mut writes, mut failures) = (0, 0);
         loop {
-            let wrote = self.look().await;
-            let has_failed = !self.known.problems.is_empty();
+            let (wrote, has_failed) = self.look().await;
             failures = if has_failed { failures + 1 } else { 0 };
             writes += u32::from(wrote);
-            ticker.send_modify(|tick| *tick += 1);
             let slow = failures.max(writes.saturating_sub(IN_A_ROW));
             let pause = retry_after(slow, self.clock.jitter);
             if slow > 0 && wrote {
@@ -86,8 +82,8 @@ impl Keeper {
         }
     }
 
-    /// One look at everything; whether something was written.
-    async fn look(&mut self) -> bool {
+    /// One look at everything; whether something was written, and whether something failed.
+    async fn look(&mut self) -> (bool, bool) {
         let mut problems = Vec::new();
         let present = bundle::read(&self.configuration, &self.name).await;
         let present = note(present, &mut problems);
@@ -96,8 +92,8 @@ impl Keeper {
         if let Some(present) = &present {
             let age = |ca: &CertificateDer<'_>| present.record.age(ca, date.unwrap_or(now));
             self.known.sightings.note(present.trusted(), age);
-            self.warn_of(present.overwriter.as_ref());
         }
+        let overwriter = present.as_ref().and_then(Bundle::overwritten_by);
         let looked = self.source.look(&self.known.sightings, now).await;
         let wrote = note(looked, &mut problems).unwrap_or(false);
         let patched = match present {
@@ -107,9 +103,11 @@ impl Keeper {
         if let Some(candidate) = self.source.candidate() {
             self.serve(candidate, now);
         }
+        let has_failed = !problems.is_empty();
+        problems.extend(overwriter);
         self.complain(problems.join("; "));
         self.report(now);
-        wrote || patched
+        (wrote || patched, has_failed)
     }
 
     /// Writes caBundle and its record when they are not as they must be; whether it did.
@@ -191,22 +189,6 @@ impl Keeper {
             .readiness(&self.name, self.configuration.title(), now);
         self.known.was_ready |= readiness.ready;
         self.serving.report(readiness);
-    }
-
-    /// Logs once that another writes caBundle.
-    fn warn_of(&mut self, overwriter: Option<&String>) {
-        if self.known.overwriter.as_ref() == overwriter {
-            return;
-        }
-        if let Some(annotation) = overwriter {
-            let configuration = self.configuration.title();
-            warn!(
-                configuration,
-                annotation,
-                "cainjector overwrites caBundle, admissions fail: remove the annotation"
-            );
-        }
-        self.known.overwriter = overwriter.cloned();
     }
 
     /// Logs what changed, not each failed look.

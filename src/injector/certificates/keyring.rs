@@ -17,8 +17,7 @@ use rustls::pki_types::CertificateDer;
 use serde_json::{Map, Value};
 
 use super::inspect;
-use super::pair::{Error, Names, Pair};
-use crate::injector::config::Durations;
+use super::pair::{Error, Names, Pair, Terms};
 use crate::time::Wall;
 
 /// Keys of the Secret's data that are ours; others are left alone.
@@ -46,48 +45,38 @@ pub(super) struct Keyring {
 
 impl Keyring {
     /// A new CA and its first leaf.
-    pub(super) fn fresh(names: &Names, lasts: Durations, now: Wall) -> Result<Self, Error> {
+    pub(super) fn fresh(terms: Terms<'_>) -> Result<Self, Error> {
         let new = Self {
-            authority: Pair::authority(lasts.authority, now)?,
+            authority: Pair::authority(terms.lasts.authority, terms.now)?,
             leaf: None,
             next: None,
             previous: Vec::new(),
             previous_until: Wall::default(),
         };
-        new.with_new_leaf(names, lasts, now)
+        new.with_new_leaf(terms)
     }
 
     /// The same CA with a new leaf.
-    pub(super) fn with_new_leaf(
-        mut self,
-        names: &Names,
-        lasts: Durations,
-        now: Wall,
-    ) -> Result<Self, Error> {
-        self.leaf = Some(self.authority.sign(names, lasts.leaf, now)?);
-        Ok(self.without_the_gone(now))
+    pub(super) fn with_new_leaf(mut self, terms: Terms<'_>) -> Result<Self, Error> {
+        self.leaf = Some(self.authority.sign(terms)?);
+        Ok(self.without_the_gone(terms.now))
     }
 
     /// With a new CA that is trusted but does not sign yet.
-    pub(super) fn with_next(mut self, lasts: Durations, now: Wall) -> Result<Self, Error> {
-        self.next = Some(Pair::authority(lasts.authority, now)?);
-        Ok(self.without_the_gone(now))
+    pub(super) fn with_next(mut self, terms: Terms<'_>) -> Result<Self, Error> {
+        self.next = Some(Pair::authority(terms.lasts.authority, terms.now)?);
+        Ok(self.without_the_gone(terms.now))
     }
 
     /// The next CA, where there is one, signs from now on; the one before stays trusted while a leaf of it may be served.
-    pub(super) fn promoted(
-        self,
-        names: &Names,
-        lasts: Durations,
-        now: Wall,
-    ) -> Result<Self, Error> {
+    pub(super) fn promoted(self, terms: Terms<'_>) -> Result<Self, Error> {
         let mut promoted = self.clone();
         let Some(next) = promoted.next.take() else {
             return Ok(self);
         };
         promoted.authority = next;
-        let promoted = promoted.with_new_leaf(names, lasts, now)?;
-        Ok(promoted.remembering(&self, now))
+        let promoted = promoted.with_new_leaf(terms)?;
+        Ok(promoted.remembering(&self, terms.now))
     }
 
     /// Also trusting the CA of `other` until its leaf ends.

@@ -17,6 +17,7 @@ use rustls::sign::CertifiedKey;
 
 use super::inspect::{self, Life};
 use crate::credentials::Secret;
+use crate::injector::config::Durations;
 use crate::time::Wall;
 
 /// How long before its making a certificate begins, since clocks of nodes differ. kubeadm backdates its own by as much
@@ -42,8 +43,11 @@ pub(super) enum Error {
     Key,
     #[error("its key does not fit: {0}")]
     OtherKey(#[from] rustls::Error),
-    #[error("is for {found}, not for {wanted}")]
-    OtherNames { found: String, wanted: String },
+    #[error("is for {found:?}, not for {wanted:?}")]
+    OtherNames {
+        found: BTreeSet<String>,
+        wanted: BTreeSet<String>,
+    },
 }
 
 /// The names under which the API server and other pods reach the webhook.
@@ -64,6 +68,14 @@ impl Names {
             called,
         }
     }
+}
+
+/// What new certificates are made by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms<'a> {
+    pub(super) names: &'a Names,
+    pub(super) lasts: Durations,
+    pub(super) now: Wall,
 }
 
 /// A chain, the leaf first, with its key as rustls serves it.
@@ -125,12 +137,12 @@ impl Pair {
     }
 
     /// A new leaf, signed by this CA and never outliving it.
-    pub(super) fn sign(&self, names: &Names, lasts: Duration, now: Wall) -> Result<Self, Error> {
+    pub(super) fn sign(&self, terms: Terms<'_>) -> Result<Self, Error> {
         let life = Life {
-            not_before: now.minus(BACKDATE).max(self.life().not_before),
-            not_after: now.plus(lasts).min(self.life().not_after),
+            not_before: terms.now.minus(BACKDATE).max(self.life().not_before),
+            not_after: terms.now.plus(terms.lasts.leaf).min(self.life().not_after),
         };
-        let mut params = params(&names.all, "stsidecar-injector", life)?;
+        let mut params = params(&terms.names.all, "stsidecar-injector", life)?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
@@ -169,10 +181,8 @@ impl Pair {
         let pair = Self::read(certificate, key)?;
         let found = inspect::names(&inspect::parse(pair.certificate())?);
         if found != names.all {
-            return Err(Error::OtherNames {
-                found: listed(&found),
-                wanted: listed(&names.all),
-            });
+            let wanted = names.all.clone();
+            return Err(Error::OtherNames { found, wanted });
         }
         // Whether its time has come is judged later; here a time counts at which CA and leaf were both valid.
         let at = pair.life().not_after.minus(Duration::from_secs(1));
@@ -211,11 +221,6 @@ impl Pair {
     pub(super) fn expose_key_pem(&self) -> &str {
         self.key.expose()
     }
-}
-
-fn listed(names: &BTreeSet<String>) -> String {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    names.join(", ")
 }
 
 fn params(

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::keyring::{KEYS, Keyring};
 use super::metrics::Metrics;
 use super::object::{self, Object};
-use super::pair::{self, Names};
+use super::pair::{self, Names, Terms};
 use super::plan::{self, Action, Rotation, Situation};
 use super::sightings::Sightings;
 use crate::injector::config::Durations;
@@ -30,35 +30,17 @@ pub(super) enum Error {
 
 /// The Secret and what is in memory of it.
 pub(super) struct SelfSigned {
-    secret: Object,
-    names: Names,
-    lasts: Durations,
-    jitter: f64,
-    metrics: Metrics,
+    pub(super) secret: Object,
+    pub(super) names: Names,
+    pub(super) lasts: Durations,
+    pub(super) jitter: f64,
+    pub(super) metrics: Metrics,
     pub(super) keyring: Option<Keyring>,
     /// The request that was last complained of.
-    misunderstood: Option<String>,
+    pub(super) misunderstood: Option<String>,
 }
 
 impl SelfSigned {
-    pub(super) fn new(
-        secret: Object,
-        names: Names,
-        lasts: Durations,
-        jitter: f64,
-        metrics: Metrics,
-    ) -> Self {
-        Self {
-            secret,
-            names,
-            lasts,
-            jitter,
-            metrics,
-            keyring: None,
-            misunderstood: None,
-        }
-    }
-
     /// Reads the Secret and takes one action; whether it wrote, and so should look again.
     pub(super) async fn look(&mut self, sightings: &Sightings, now: Wall) -> Result<bool, Error> {
         let secret = self.secret.read().await?;
@@ -138,17 +120,22 @@ impl SelfSigned {
         stored: Option<Keyring>,
         now: Wall,
     ) -> Result<Option<Keyring>, pair::Error> {
-        let (names, lasts, current) = (&self.names, self.lasts, self.keyring.as_ref());
+        let current = self.keyring.as_ref();
+        let terms = Terms {
+            names: &self.names,
+            lasts: self.lasts,
+            now,
+        };
         let keyring = match (action, stored) {
             (Action::Adopt, _) => return Ok(None),
             (Action::WriteBack, _) => return Ok(current.cloned()),
             (Action::Remember, Some(stored)) => {
                 return Ok(current.map(|current| stored.remembering(current, now)));
             }
-            (Action::IssueLeaf, Some(stored)) => stored.with_new_leaf(names, lasts, now)?,
-            (Action::Announce, Some(stored)) => stored.with_next(lasts, now)?,
-            (Action::Promote, Some(stored)) => stored.promoted(names, lasts, now)?,
-            (_, None) | (Action::IssueAll, _) => Keyring::fresh(names, lasts, now)?,
+            (Action::IssueLeaf, Some(stored)) => stored.with_new_leaf(terms)?,
+            (Action::Announce, Some(stored)) => stored.with_next(terms)?,
+            (Action::Promote, Some(stored)) => stored.promoted(terms)?,
+            (_, None) | (Action::IssueAll, _) => Keyring::fresh(terms)?,
         };
         Ok(Some(keyring))
     }

@@ -38,11 +38,6 @@ impl Known {
         if !self.problems.is_empty() {
             reason = format!("{reason}; {}", self.problems);
         }
-        if let Some(annotation) = &self.overwriter {
-            reason = format!(
-                "{reason}; with {annotation} cainjector overwrites caBundle: remove the annotation"
-            );
-        }
         Readiness {
             ready: is_valid && is_known,
             reason,

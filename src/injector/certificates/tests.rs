@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::inspect;
 use super::keyring::Keyring;
-use super::pair::{Names, Pair};
+use super::pair::{Names, Pair, Terms};
 use super::plan::{self, Action, PROPAGATION, Rotation, Situation};
 use super::serving::{Trust, gives_way};
 use crate::injector::config::Durations;
@@ -26,7 +26,15 @@ fn names() -> Names {
 }
 
 fn fresh(now: Wall) -> Keyring {
-    Keyring::fresh(&names(), YEAR, now).expect("made")
+    Keyring::fresh(terms(&names(), now)).expect("made")
+}
+
+fn terms(names: &Names, now: Wall) -> Terms<'_> {
+    Terms {
+        names,
+        lasts: YEAR,
+        now,
+    }
 }
 
 fn step(current: Option<&Keyring>, stored: Option<&Keyring>, now: Wall) -> Action {
@@ -83,11 +91,13 @@ fn a_leaf_is_for_all_names_of_the_service_and_trusted_by_its_authority_only() {
 #[test]
 fn what_is_stored_is_read_back_as_it_was() {
     let keyring = fresh(NOW)
-        .with_next(YEAR, NOW)
+        .with_next(terms(&names(), NOW))
         .expect("announced")
-        .promoted(&names(), YEAR, NOW)
+        .promoted(terms(&names(), NOW))
         .expect("promoted");
-    let keyring = keyring.with_next(YEAR, NOW).expect("announced again");
+    let keyring = keyring
+        .with_next(terms(&names(), NOW))
+        .expect("announced again");
     assert_eq!(
         Keyring::from_data(&Value::Object(keyring.to_data()), &names()),
         (Some(keyring.clone()), Vec::new())
@@ -107,7 +117,9 @@ fn what_is_stored_is_read_back_as_it_was() {
 
 #[test]
 fn no_key_is_printed_and_faults_quote_none() {
-    let keyring = fresh(NOW).with_next(YEAR, NOW).expect("announced");
+    let keyring = fresh(NOW)
+        .with_next(terms(&names(), NOW))
+        .expect("announced");
     let data = Value::Object(keyring.to_data());
     let keys = ["ca.key", "tls.key", "next-ca.key"];
     let mut lines = Vec::new();
@@ -218,7 +230,7 @@ fn a_new_authority_signs_only_when_it_has_been_trusted_for_long_enough() {
     let due = NOW.plus(340 * DAY);
     let renewed = keyring
         .clone()
-        .with_new_leaf(&names(), YEAR, due)
+        .with_new_leaf(terms(&names(), due))
         .expect("a leaf");
     assert_eq!(step(None, Some(&renewed), due), Action::Announce);
     assert_eq!(
@@ -230,7 +242,10 @@ fn a_new_authority_signs_only_when_it_has_been_trusted_for_long_enough() {
         Action::IssueLeaf
     );
 
-    let announced = keyring.clone().with_next(YEAR, NOW).expect("announced");
+    let announced = keyring
+        .clone()
+        .with_next(terms(&names(), NOW))
+        .expect("announced");
     let with =
         |request, trusted| step_with(Some(&keyring), Some(&announced), NOW, request, trusted);
     for request in [None, Some(Rotation::Authority)] {
@@ -256,7 +271,7 @@ fn a_new_authority_signs_only_when_it_has_been_trusted_for_long_enough() {
         "both have ended"
     );
     let late = keyring
-        .with_next(YEAR, NOW.plus(360 * DAY))
+        .with_next(terms(&names(), NOW.plus(360 * DAY)))
         .expect("announced");
     assert_eq!(
         step(None, Some(&late), NOW.plus(366 * DAY)),

@@ -51,57 +51,56 @@ pub(in crate::injector) const UPGRADE: &str =
     "run helm upgrade, and keep other tools from changing the object";
 
 pub(super) fn judge(configuration: &Value, config: &Config) -> Vec<Finding> {
-    let one = |expected: &Expected| {
-        let name = expected.name;
-        let Some(webhook) = find(configuration, name) else {
-            let missing = format!("it is missing from {}", config.webhook_configuration);
-            return (!expected.opt_in).then(|| Finding::failure(name, missing, UPGRADE));
-        };
-        Some(match problem(webhook, config, expected) {
-            Some((message, fix)) => Finding::failure(name, message, fix),
-            None if expected.opt_in => Finding::ok(
-                name,
-                "selectors, conditions and caBundle are set, never refuses",
-            ),
-            None if webhook["failurePolicy"] == "Fail" => Finding::ok(
-                name,
-                "selectors, conditions and caBundle are set, failurePolicy Fail",
-            ),
-            None => Finding::warning(
-                name,
-                "failurePolicy is not Fail: while no injector answers, pods start without credentials",
-                "set injector.webhook.*.failurePolicy to Fail, or leave it if that is meant",
-            ),
-        })
+    let findings = WEBHOOKS
+        .iter()
+        .filter_map(|expected| one(configuration, config, expected));
+    findings.collect()
+}
+
+/// What there is to say of one webhook; nothing of one that may be missing.
+fn one(configuration: &Value, config: &Config, expected: &Expected) -> Option<Finding> {
+    let name = expected.name;
+    let Some(webhook) = find(configuration, name) else {
+        let missing = format!("it is missing from {}", config.webhook_configuration);
+        return (!expected.opt_in).then(|| Finding::failure(name, missing, UPGRADE));
     };
-    WEBHOOKS.iter().filter_map(one).collect()
+    let set = "selectors, conditions and caBundle are set";
+    Some(match problem(webhook, config, expected) {
+        Some((message, fix)) => Finding::failure(name, message, fix),
+        None if expected.opt_in => Finding::ok(name, format!("{set}, never refuses")),
+        None if webhook["failurePolicy"] == "Fail" => {
+            Finding::ok(name, format!("{set}, failurePolicy Fail"))
+        }
+        None => Finding::warning(
+            name,
+            "failurePolicy is not Fail: while no injector answers, pods start without credentials",
+            "set injector.webhook.*.failurePolicy to Fail, or leave it if that is meant",
+        ),
+    })
 }
 
 /// Those that every release has and that are missing, or call another Service.
 pub(in crate::injector) fn absent(configuration: &Value, config: &Config) -> Vec<&'static str> {
-    let calls_us = |webhook: &Value| {
-        let service = &webhook["clientConfig"]["service"];
-        service["name"] == *config.service_name && service["namespace"] == *config.namespace
-    };
-    let wanted = WEBHOOKS
-        .iter()
-        .filter(|expected| !expected.opt_in)
-        .map(|expected| expected.name);
-    wanted
-        .filter(|name| !find(configuration, name).is_some_and(calls_us))
+    let wanted = WEBHOOKS.iter().filter(|expected| !expected.opt_in);
+    let names = wanted.map(|expected| expected.name);
+    names
+        .filter(|name| !find(configuration, name).is_some_and(|found| calls_us(found, config)))
         .collect()
+}
+
+fn calls_us(webhook: &Value, config: &Config) -> bool {
+    let service = &webhook["clientConfig"]["service"];
+    service["name"] == *config.service_name && service["namespace"] == *config.namespace
 }
 
 /// The bundles of the webhooks that have one, as PEM.
 pub(super) fn bundles(configuration: &Value) -> Vec<Vec<u8>> {
-    let bundle = |expected: &Expected| {
-        let text = find(configuration, expected.name)?["clientConfig"]["caBundle"].as_str()?;
-        STANDARD
-            .decode(text)
-            .ok()
-            .filter(|bundle| !bundle.is_empty())
-    };
-    WEBHOOKS.iter().filter_map(bundle).collect()
+    let ours = WEBHOOKS
+        .iter()
+        .filter_map(|expected| find(configuration, expected.name));
+    let texts = ours.filter_map(|webhook| webhook["clientConfig"]["caBundle"].as_str());
+    let bundles = texts.filter_map(|text| STANDARD.decode(text).ok());
+    bundles.filter(|bundle| !bundle.is_empty()).collect()
 }
 
 fn find<'a>(configuration: &'a Value, name: &str) -> Option<&'a Value> {
@@ -118,23 +117,14 @@ fn problem(
     expected: &Expected,
 ) -> Option<(String, &'static str)> {
     let client = &webhook["clientConfig"];
-    let service = &client["service"];
-    if service["name"] != *config.service_name
-        || service["namespace"] != *config.namespace
-        || service["path"] != PATH
-    {
-        let expected = format!(
-            "{}/{} with path {PATH}",
-            config.namespace, config.service_name
-        );
-        return Some((format!("it does not call Service {expected}"), UPGRADE));
+    if !calls_us(webhook, config) || client["service"]["path"] != PATH {
+        let service = format!("{}/{}", config.namespace, config.service_name);
+        let message = format!("it does not call Service {service} with path {PATH}");
+        return Some((message, UPGRADE));
     }
     if client["caBundle"].as_str().is_none_or(str::is_empty) {
-        let fix = "the injector writes it: look into its log";
-        return Some((
-            "caBundle is not set, so the API server trusts no injector".to_owned(),
-            fix,
-        ));
+        let message = "caBundle is not set, so the API server trusts no injector".to_owned();
+        return Some((message, "the injector writes it: look into its log"));
     }
     if expected.opt_in && webhook["failurePolicy"] != "Ignore" {
         let message = "failurePolicy is not Ignore: while no injector answers, pods of a system namespace are refused";
@@ -156,20 +146,9 @@ fn problem(
 
 /// What is wrong with the namespaces that a webhook selects.
 fn namespaces(webhook: &Value, config: &Config, expected: &Expected) -> Option<String> {
-    let listed = |key: &str, operator: &str| -> Vec<&str> {
-        let expressions = webhook["namespaceSelector"]["matchExpressions"]
-            .as_array()
-            .into_iter()
-            .flatten();
-        let of_key = expressions.filter(|one| one["key"] == key && one["operator"] == operator);
-        of_key
-            .filter_map(|one| one["values"].as_array())
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect()
-    };
+    const NAME: &str = "kubernetes.io/metadata.name";
     if expected.opt_in {
-        let included = listed("kubernetes.io/metadata.name", "In");
+        let included = listed(webhook, NAME, "In");
         if included.is_empty() {
             return Some("names no namespaces that may opt in".to_owned());
         }
@@ -177,16 +156,24 @@ fn namespaces(webhook: &Value, config: &Config, expected: &Expected) -> Option<S
             return Some(format!("includes {}, the injector's own", config.namespace));
         }
     } else {
-        let excluded = listed("kubernetes.io/metadata.name", "NotIn");
-        if let Some(name) = config
-            .excluded_namespaces
-            .iter()
-            .find(|name| !excluded.contains(&name.as_str()))
-        {
+        let excluded = listed(webhook, NAME, "NotIn");
+        let mut wanted = config.excluded_namespaces.iter();
+        if let Some(name) = wanted.find(|name| !excluded.contains(&name.as_str())) {
             return Some(format!("does not exclude {name}"));
         }
     }
     let (operator, value) = (expected.operator, expected.value);
-    let selects = listed("stsidecar.dev/injection", operator).contains(&value);
+    let selects = listed(webhook, "stsidecar.dev/injection", operator).contains(&value);
     (!selects).then(|| format!("lacks stsidecar.dev/injection {operator} {value}"))
+}
+
+/// The values of a webhook's `namespaceSelector` for a label and an operator.
+fn listed<'a>(webhook: &'a Value, key: &str, operator: &str) -> Vec<&'a str> {
+    let expressions = webhook["namespaceSelector"]["matchExpressions"].as_array();
+    let of_key = expressions
+        .into_iter()
+        .flatten()
+        .filter(|one| one["key"] == key && one["operator"] == operator);
+    let values = of_key.filter_map(|one| one["values"].as_array()).flatten();
+    values.filter_map(Value::as_str).collect()
 }

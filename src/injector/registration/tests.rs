@@ -116,21 +116,21 @@ async fn an_object_that_is_not_made_yet_is_no_incident_until_it_is_late() {
     let mut registration = registration();
     registration.judge(Some("missing".to_owned()));
     assert_eq!(
-        (registration.seen, registration.current.webhooks()),
-        (Seen::NotYet, Err("missing".to_owned()))
+        (registration.presence, registration.current.webhooks()),
+        (Presence::Unknown, Err("missing".to_owned()))
     );
     tokio::time::sleep(INSTALLED_WITHIN).await;
     registration.judge(Some("missing".to_owned()));
-    assert_eq!(registration.seen, Seen::Gone);
+    assert_eq!(registration.presence, Presence::Missing);
     registration.judge(None);
     assert_eq!(
-        (registration.seen, registration.current.webhooks()),
-        (Seen::Here, Ok(()))
+        (registration.presence, registration.current.webhooks()),
+        (Presence::Present, Ok(()))
     );
     registration.judge(Some("missing".to_owned()));
     assert_eq!(
-        registration.seen,
-        Seen::Gone,
+        registration.presence,
+        Presence::Missing,
         "what was there is missed at once"
     );
 }
