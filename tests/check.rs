@@ -7,6 +7,8 @@
 mod cases;
 #[path = "check/direct.rs"]
 mod direct;
+#[path = "check/longest.rs"]
+mod longest;
 #[path = "support/other_user.rs"]
 #[allow(unreachable_pub, reason = "shared with other test crates")]
 mod other_user;
@@ -16,6 +18,8 @@ mod pod;
 mod support;
 #[path = "support/token_volume.rs"]
 mod token_volume;
+#[path = "check/tokens.rs"]
+mod tokens;
 
 use pod::{Outcome, Pod};
 use support::fake_sts::FakeSts;

@@ -5,11 +5,16 @@ use stsidecar::time::Wall;
 
 use super::pod::{Pod, ROLE};
 use super::support::fake_sts::{Behaviour, FakeSts};
-use super::support::tokens::{ServiceAccountToken, unix_now};
 use super::{TARGET, assert_no_secret, chain, token};
 
 /// The lines of one run, their columns divided by one space; the exit code is compared here.
-fn lines(pod: &Pod, sts: &FakeSts, token: &str, arguments: &[&str], code: i32) -> Vec<String> {
+pub(super) fn lines(
+    pod: &Pod,
+    sts: &FakeSts,
+    token: &str,
+    arguments: &[&str],
+    code: i32,
+) -> Vec<String> {
     let outcome = pod.run(&[&["check"], arguments].concat());
     assert_eq!(
         (outcome.code, outcome.stderr.as_str()),
@@ -26,19 +31,19 @@ fn lines(pod: &Pod, sts: &FakeSts, token: &str, arguments: &[&str], code: i32) -
 }
 
 /// What is not well in a run with this token and this answer of STS.
-fn trouble(token: &str, behaviour: Behaviour, code: i32) -> Vec<String> {
+pub(super) fn trouble(token: &str, behaviour: Behaviour, code: i32) -> Vec<String> {
     let sts = FakeSts::start();
     sts.set_default(behaviour);
     let pod = Pod::new(&sts.url(), Some(token));
     only_trouble(lines(&pod, &sts, token, &[], code))
 }
 
-fn only_trouble(lines: Vec<String>) -> Vec<String> {
+pub(super) fn only_trouble(lines: Vec<String>) -> Vec<String> {
     let named = |line: &String| line.starts_with("warning ") || line.starts_with("failure ");
     lines.into_iter().filter(named).collect()
 }
 
-fn asked(what: &str) -> String {
+pub(super) fn asked(what: &str) -> String {
     format!("AssumeRoleWithWebIdentity of {ROLE}{what}")
 }
 
@@ -130,107 +135,6 @@ fn wrong_role() {
             "failure source {}; fix: check the role ARN, and that its trust policy allows this service account",
             asked(": AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity")
         )]
-    );
-}
-
-#[test]
-fn wrong_audience() {
-    let token = ServiceAccountToken {
-        audience: "https://kubernetes.default.svc".into(),
-        ..token()
-    };
-    let refused = Behaviour::error(400, "InvalidIdentityToken", "Incorrect token audience");
-    assert_eq!(
-        trouble(&token.jwt(), refused, 1),
-        [
-            "warning token audience https://kubernetes.default.svc: this token also opens the cluster's API server; fix: \
-             set the audience of the projected volume's serviceAccountToken, on AWS to sts.amazonaws.com"
-                .to_owned(),
-            format!(
-                "failure source {}; fix: add the token's audience to the IAM OIDC provider, or change the audience",
-                asked(": InvalidIdentityToken: Incorrect token audience")
-            ),
-        ]
-    );
-}
-
-#[test]
-fn missing_token_file() {
-    let sts = FakeSts::start();
-    let pod = Pod::new(&sts.url(), None);
-    assert_eq!(
-        only_trouble(lines(&pod, &sts, &token().jwt(), &[], 1)),
-        [
-            "failure token file $POD/volume/token does not exist; fix: mount a projected service account token at the \
-             token file's path"
-                .to_owned(),
-            format!("warning source {}; fix: first correct the token file", asked(": not tried without a token")),
-        ]
-    );
-    assert_eq!(sts.calls().len(), 0);
-}
-
-#[test]
-fn unreadable_token_file() {
-    let sts = FakeSts::start();
-    let jwt = token().jwt();
-    let pod = Pod::new(&sts.url(), Some(&jwt));
-    let Some(mut command) = pod.locked_out(&["check"]) else {
-        println!("not run: unreadable token file: it needs root");
-        return;
-    };
-    let outcome = pod.outcome(&mut command);
-    assert_no_secret(&outcome, &sts, &jwt);
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), ""));
-    let said = outcome
-        .stdout
-        .lines()
-        .find(|line| line.contains("token file "))
-        .expect("the line");
-    assert_eq!(
-        said,
-        "  failure  token file       $POD/volume/token cannot be read: Permission denied (os error 13): we are uid 65534, the \
-         file has mode 0600 and owner 1000:1000; set fsGroup in the pod's securityContext, or runAsUser to the file's \
-         owner; fix: set the pod's fsGroup: uid 65534 cannot read the token file of mode 0600"
-    );
-}
-
-#[test]
-fn expired_token() {
-    let token = ServiceAccountToken {
-        issued_at: unix_now() - 7230,
-        lifetime: 3600,
-        ..ServiceAccountToken::default()
-    };
-    let end = Wall::from_unix_seconds(token.issued_at + token.lifetime).rfc3339();
-    let said = trouble(&token.jwt(), Behaviour::Ok, 1);
-    let [lifetime, rotation, source] = &said[..] else {
-        panic!("three lines, not {said:?}")
-    };
-    let now = &lifetime["failure token lifetime expired 1h ago, at ".len()..];
-    assert_eq!(
-        now,
-        format!(
-            "{end}; fix: find out why the kubelet does not renew it: kubectl describe pod, the node's clock and kubelet log"
-        )
-    );
-    assert_eq!(
-        rotation,
-        "warning token rotation issued 2h ago and due for renewal at 48m; fix: find out why the kubelet does not renew \
-         it: the node's kubelet log, the API server, the pod's end"
-    );
-    assert!(
-        source.starts_with(&format!(
-            "failure source {}",
-            asked(": ExpiredTokenException: Token expired: ")
-        )),
-        "{source}"
-    );
-    assert!(
-        source.ends_with(
-            "; fix: the kubelet no longer renews the token file: check the node and the volume"
-        ),
-        "{source}"
     );
 }
 
@@ -367,55 +271,4 @@ fn offline_makes_no_call() {
         Some("9 checks, all ok (offline: STS was not called)")
     );
     assert!(sts.calls().is_empty());
-}
-
-/// What `check` says of `longest` where STS grants up to an hour and refuses longer ones like this.
-fn longest(refusal: Option<Behaviour>) -> (Vec<String>, Vec<String>) {
-    let (sts, jwt) = (FakeSts::start(), token().jwt());
-    match refusal {
-        Some(refusal) => sts.set_beyond(3600, refusal),
-        None => sts.set_max_session_duration(Some(4 * 3600)),
-    }
-    let pod = Pod::new(&sts.url(), Some(&jwt));
-    let said = lines(&pod, &sts, &jwt, &["--session-duration", "longest"], 0);
-    let asked = sts
-        .calls()
-        .iter()
-        .map(|call| call.form["DurationSeconds"].clone())
-        .collect();
-    (
-        said.into_iter()
-            .filter(|line| line.contains("longest session"))
-            .collect(),
-        asked,
-    )
-}
-
-#[test]
-fn longest_is_probed_and_what_the_role_allows_is_said_whatever_the_refusals_words() {
-    let (said, asked) = longest(None);
-    assert_eq!(
-        said,
-        ["ok longest session 4h: 12h, 6h are refused (ValidationError)"]
-    );
-    assert_eq!(asked, ["3600", "43200", "21600", "14400"]);
-    for refusal in [
-        Behaviour::error(
-            400,
-            "InvalidArgument",
-            "duration must be between 900 and 3600 seconds",
-        ),
-        Behaviour::error(403, "AccessDenied", "Access Denied"),
-    ] {
-        let Behaviour::Error { code, .. } = &refusal else {
-            unreachable!("made above")
-        };
-        let expected = format!("ok longest session 1h: 12h, 6h, 4h, 2h are refused ({code})");
-        assert_eq!(longest(Some(refusal)).0, [expected]);
-    }
-    let said = longest(Some(Behaviour::Empty500)).0;
-    assert!(
-        said[0].starts_with("warning longest session at least 1h: 12h: HttpStatus500: "),
-        "{said:?}"
-    );
 }
