@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::api_server::status;
-use crate::running::{ACCOUNT, NAMESPACE, ROLE, patched, review, start, with_role};
+use crate::reviews::{ACCOUNT, NAMESPACE, ROLE, patched, review, with_role};
+use crate::running::start;
 
 fn asking() -> Value {
     json!({ "stsidecar.dev/inject": "true", "stsidecar.dev/role-arn": ROLE })

@@ -1,5 +1,6 @@
-//! An API server that knows a few objects, can be slow, and remembers what it was asked. What is replaced or patched is
-//! what it answers from then on, and a watch ends with the next change of anything.
+//! An API server that knows a few objects, can be slow, and remembers what it was asked.
+//! What is replaced or patched is what it answers from then on, and a watch ends with the
+//! next change of anything.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -188,7 +189,8 @@ impl State {
         self.changes += 1;
     }
 
-    /// Writes an object that can be read; what is stored then. Of any other the refusal is the same as when it is read.
+    /// Writes an object that can be read; what is stored then. Of any other the refusal is the
+    /// same as when it is read.
     fn write(&mut self, method: &str, path: &str, body: &[u8]) -> Option<(u16, Value)> {
         let call = format!("GET {path}");
         let (code, before) = self.answers.get(&call)?.clone();

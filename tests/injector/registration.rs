@@ -1,5 +1,5 @@
-//! The program and its `MutatingWebhookConfiguration`: the configuration that the object carries decides the next
-//! review, without a restart, and its absence is seen.
+//! The program and its `MutatingWebhookConfiguration`: the configuration that the object carries
+//! decides the next review, without a restart, and its absence is seen.
 
 mod program;
 
@@ -8,7 +8,8 @@ use serde_json::json;
 use crate::api_server::status;
 use program::{ANNOTATION, Program, REGISTERED, REGISTRATION};
 
-/// `helm upgrade --wait` returns while injectors of before are still asked, by API servers that keep their connections.
+/// `helm upgrade --wait` returns while injectors of before are still asked, by API servers
+/// that keep their connections.
 #[tokio::test]
 async fn the_configuration_of_the_registration_decides_the_next_review() {
     let mut program = Program::start().await;
@@ -108,8 +109,8 @@ async fn a_configuration_that_cannot_be_read_leaves_the_last_one_in_effect() {
     program.assert_same_process();
 }
 
-/// An upgrade of the image: an injector and an agent of different builds were never tried together, so each injector
-/// adds the agent of its own. The settings hold at once where it knows them all.
+/// An upgrade of the image: an injector and an agent of different builds were never tried together,
+/// so each injector adds the agent of its own. The settings hold at once where it knows them all.
 #[tokio::test]
 async fn the_agent_of_another_build_is_left_to_its_injector() {
     let mut program = Program::start().await;

@@ -1,4 +1,5 @@
-//! The running program, whose API server has a `MutatingWebhookConfiguration` that carries a configuration.
+//! The running program, whose API server has a `MutatingWebhookConfiguration` that
+//! carries a configuration.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -12,7 +13,8 @@ use tokio::process::{Child, ChildStderr};
 use tokio::time::{sleep, timeout};
 
 use crate::api_server::ApiServer;
-use crate::running::{Answer, BOUND, ROLE, connect, page, patched, review};
+use crate::reviews::{ROLE, patched, review};
+use crate::running::{Answer, BOUND, connect, page};
 use crate::started::{Files, free_port, local};
 
 const SECRET: &str = "GET /api/v1/namespaces/stsidecar-system/secrets/stsidecar-injector-tls";
