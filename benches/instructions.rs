@@ -1,5 +1,5 @@
-//! Instructions of warm requests, counted by callgrind: what a change costs, on however busy a
-//! machine.
+//! Instructions of warm requests, counted by callgrind: what a change costs,
+//! on however busy a machine.
 //!
 //! The endpoint (guard, reader, response, connection watch) and a bare hyper service answer the
 //! same bytes to the same client on loopback, all on one thread; the client's part is the same on

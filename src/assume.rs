@@ -1,38 +1,67 @@
 //! What STS is asked and what it answers: one step per identity of a profile, with every parameter parsed.
 //!
-//! Owns the parameters' limits (those of the newest STS model); `config` builds these values and nothing
-//! inside checks them again. It never sends anything: `sts` does. A profile is its steps, source first.
-//! A further source is a further variant of [`Step`].
+//! Owns the parameters, with their limits, and what is read and shown of them: each operation has a file below, whose
+//! struct is what the configuration file holds, what its description shows and what `sts` sends. Nothing inside
+//! checks them again. It never sends anything and knows no rule between parameters: those are `config`'s. A profile
+//! is its steps, source first. A further source is a further variant of [`Step`].
 
-mod limits;
+// First, for their macros.
+#[macro_use]
+mod parameter;
+#[macro_use]
+mod restriction;
+
+mod access_key;
+mod cognito;
+mod duration;
+mod federation_token;
+mod file_path;
+mod list;
+mod mfa;
 mod names;
 mod reply;
 mod role;
-mod source;
+mod saml;
+mod session_token;
+mod tags;
+#[cfg(test)]
+mod tests;
 mod timeout;
+mod web_identity;
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-pub use limits::{
-    AccountId, Error, ExternalId, FederatedName, IdentityPoolId, Login, Policy, PolicyArn,
-    ProviderArn, ProviderId, SamlProviderArn, SerialNumber, SessionDuration, SourceIdentity, Tag,
-    TagKey,
-};
+use serde::Serialize;
+
+pub use access_key::{AccessKeyFile, SectionName};
+pub use duration::{DurationSetting, ROLE_CHAINING_LIMIT, SessionDuration, UserDuration};
+pub use file_path::{FilePath, TokenFile};
+pub use list::{List, TooMany};
+pub use mfa::{Mfa, MfaCode, SerialNumber};
 pub use names::{ProfileName, SessionNameTemplate};
+pub use parameter::{AtServer, Error, NotAccepted};
 pub use reply::{Reply, ReplyDetails};
-pub use role::{Mfa, MfaCode, ProvidedContext, Restriction, Role};
-pub use source::{AccessKeyFile, Cognito, FederationToken, Saml, SessionToken, WebIdentity};
+pub use restriction::{Policy, PolicyArn, PolicyArns, Restriction, RestrictionKeys};
+pub use tags::{Tag, TagKey, TagKeys, TagValue, Tags};
 pub use timeout::{AttemptTimeout, NotATimeout};
 
+// Of the operations everything, so that a parameter more is in its operation's file alone.
+pub use cognito::*;
+pub use federation_token::*;
+pub use role::*;
+pub use saml::*;
+pub use session_token::*;
+pub use web_identity::*;
+
 use crate::material::Form;
-use crate::role::RoleArn;
+use crate::role::{RoleArn, Server};
 
 /// One profile: a name, and the steps that lead to its credentials.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// Stands in metrics labels, log lines and the configuration file.
+    /// In metrics labels, log lines and the configuration file.
     pub name: ProfileName,
     /// The source first, then each hop of the chain; never empty.
     pub steps: Vec<Arc<Step>>,
@@ -60,7 +89,8 @@ impl Profile {
 }
 
 /// One exchange with STS.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
 pub enum Step {
     /// `AssumeRoleWithWebIdentity`: the pod's token against a role session. Always a first step.
     WebIdentity(WebIdentity),
@@ -76,148 +106,161 @@ pub enum Step {
     Role(Role),
 }
 
+/// What each operation says of itself. No method has a default, so that none is forgotten for a new one.
+pub trait Exchange {
+    /// What it is, and what it is made with.
+    fn outline(&self) -> Outline<'_>;
+
+    /// The names whose form the server judges, with their keys; those of policies and contexts are in the outline.
+    fn names(&self) -> Vec<(&'static str, &dyn AtServer)>;
+
+    /// The keys of its restriction, where the operation takes one.
+    fn restriction_keys(&mut self) -> Option<RestrictionKeys<'_>>;
+
+    /// Whose long-term keys sign it, where it is signed with some.
+    fn keys_of(&mut self) -> Option<&mut Server>;
+}
+
+/// What others ask of an exchange, whatever its operation. Every operation answers each of it.
+#[derive(Debug)]
+pub struct Outline<'a> {
+    /// The operation, which is also a label of the duration metric.
+    pub operation: &'static str,
+    /// The service that has the operation.
+    pub service: Service,
+    /// The role asked for, when one is.
+    pub role_arn: Option<&'a RoleArn>,
+    /// The name of its session, if it is asked for with one.
+    pub session_name: Option<&'a SessionNameTemplate>,
+    /// How long a session is asked for.
+    pub duration: DurationSetting,
+    /// The file that proves who asks, and how it is read; nothing where the step before does.
+    pub source_file: Option<(&'a Path, Form)>,
+    /// The device whose code goes with the call.
+    pub mfa: Option<&'a Mfa>,
+    /// The context assertions that go with the call.
+    pub contexts: &'a [ProvidedContext],
+    /// What narrows its session.
+    pub restriction: Option<Restriction<'a>>,
+    /// Whose session its credentials are.
+    pub issues: Issues,
+}
+
+/// The service that has an operation, and with it an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// The Security Token Service.
+    Sts,
+    /// Amazon Cognito's identity pools.
+    Cognito,
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Sts => "STS",
+            Self::Cognito => "Cognito",
+        })
+    }
+}
+
+/// Whose session an exchange issues credentials of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issues {
+    /// A role's, behind which STS grants an hour at most (role chaining).
+    RoleSession,
+    /// An IAM user's.
+    UserSession,
+    /// A federated user's, with which no role can be assumed
+    /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html>).
+    FederatedUserSession,
+}
+
 impl Step {
-    /// The STS operation, which is also a label of the duration metric.
+    fn exchange(&self) -> &dyn Exchange {
+        match self {
+            Self::WebIdentity(step) => step,
+            Self::Saml(step) => step,
+            Self::SessionToken(step) => step,
+            Self::FederationToken(step) => step,
+            Self::Cognito(step) => step,
+            Self::Role(step) => step,
+        }
+    }
+
+    /// The exchange, for what the configuration around it decides.
+    pub fn exchange_mut(&mut self) -> &mut dyn Exchange {
+        match self {
+            Self::WebIdentity(step) => step,
+            Self::Saml(step) => step,
+            Self::SessionToken(step) => step,
+            Self::FederationToken(step) => step,
+            Self::Cognito(step) => step,
+            Self::Role(step) => step,
+        }
+    }
+
+    /// What it is, and what it is made with.
+    #[must_use]
+    pub fn outline(&self) -> Outline<'_> {
+        self.exchange().outline()
+    }
+
+    /// The operation, which is also a label of the duration metric.
     #[must_use]
     pub fn operation(&self) -> &'static str {
-        match self {
-            Self::WebIdentity(_) => "AssumeRoleWithWebIdentity",
-            Self::Saml(_) => "AssumeRoleWithSAML",
-            Self::SessionToken(_) => "GetSessionToken",
-            Self::FederationToken(_) => "GetFederationToken",
-            Self::Cognito(_) => "GetCredentialsForIdentity",
-            Self::Role(_) => "AssumeRole",
-        }
+        self.outline().operation
     }
 
     /// The role asked for, when one is.
     #[must_use]
     pub fn role_arn(&self) -> Option<&RoleArn> {
-        match self {
-            Self::WebIdentity(step) => step.role_arn.as_ref(),
-            Self::Saml(step) => Some(&step.role_arn),
-            Self::SessionToken(_) | Self::FederationToken(_) => None,
-            Self::Cognito(step) => step.custom_role_arn.as_ref(),
-            Self::Role(step) => Some(&step.role_arn),
-        }
+        self.outline().role_arn
     }
 
     /// How long a session is asked for.
     #[must_use]
     pub fn duration(&self) -> DurationSetting {
-        match self {
-            Self::WebIdentity(step) => step.duration,
-            Self::Saml(step) => step.duration,
-            Self::SessionToken(step) => DurationSetting::Fixed(step.duration),
-            Self::FederationToken(step) => DurationSetting::Fixed(step.duration),
-            // Not asked for: an identity pool always gives an hour.
-            Self::Cognito(_) => DurationSetting::HOUR,
-            Self::Role(step) => step.duration,
-        }
+        self.outline().duration
     }
 
     /// The name of its session, if it is asked for with one; assertion, key and pool name theirs themselves.
     #[must_use]
     pub fn session_name(&self) -> Option<&SessionNameTemplate> {
-        match self {
-            Self::WebIdentity(step) => Some(&step.session_name),
-            Self::Role(step) => Some(&step.session_name),
-            Self::Saml(_) | Self::SessionToken(_) | Self::FederationToken(_) | Self::Cognito(_) => {
-                None
-            }
-        }
+        self.outline().session_name
     }
 
     /// The file that proves who asks; nothing where the step before does.
     #[must_use]
     pub fn source_file(&self) -> Option<(&Path, Form)> {
-        let keys = |keys: &AccessKeyFile| Form::AccessKey {
-            profile: keys.profile.clone(),
-            server: keys.server,
-        };
-        match self {
-            Self::WebIdentity(WebIdentity {
-                token_file,
-                provider_id: Some(_),
-                ..
-            }) => Some((token_file, Form::OAuthToken)),
-            Self::WebIdentity(step) => Some((&step.token_file, Form::Token)),
-            Self::Saml(step) => Some((&step.assertion_file, Form::Assertion)),
-            Self::SessionToken(SessionToken { keys: file, .. })
-            | Self::FederationToken(FederationToken { keys: file, .. }) => {
-                Some((&file.path, keys(file)))
-            }
-            Self::Cognito(step) => Some((&step.token_file, Form::Token)),
-            Self::Role(step) => step.keys.as_ref().map(|file| (&*file.path, keys(file))),
-        }
+        self.outline().source_file
+    }
+
+    /// Whether the request is signed, and so for a region.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        self.source_file().is_none_or(|(_, form)| form.signs())
     }
 
     /// The device whose code goes with the call.
     #[must_use]
     pub fn mfa(&self) -> Option<&Mfa> {
-        match self {
-            Self::SessionToken(step) => step.mfa.as_ref(),
-            Self::Role(step) => step.mfa.as_ref(),
-            _ => None,
-        }
+        self.outline().mfa
     }
 
     /// The files that go with the call besides its proof.
     #[must_use]
     pub fn extra_files(&self) -> Vec<(&Path, Form)> {
-        let device = self.mfa().map(|mfa| match &mfa.code {
-            MfaCode::Secret(path) => (path.as_path(), Form::Totp),
-            MfaCode::Code(path) => (path.as_path(), Form::Code),
-        });
-        let contexts = self
-            .contexts()
+        let Outline { mfa, contexts, .. } = self.outline();
+        let contexts = contexts
             .iter()
-            .map(|context| (context.assertion_file.as_path(), Form::Context));
-        device.into_iter().chain(contexts).collect()
-    }
-
-    /// The context assertions that go with the call.
-    #[must_use]
-    pub fn contexts(&self) -> &[ProvidedContext] {
-        if let Self::Role(step) = self {
-            &step.provided_contexts
-        } else {
-            &[]
-        }
+            .map(|context| (&*context.assertion_file, Form::Context));
+        mfa.map(Mfa::file).into_iter().chain(contexts).collect()
     }
 
     /// What narrows its session.
     #[must_use]
-    pub fn restriction(&self) -> Option<&Restriction> {
-        match self {
-            Self::WebIdentity(step) => Some(&step.restriction),
-            Self::Saml(step) => Some(&step.restriction),
-            Self::FederationToken(step) => Some(&step.restriction),
-            Self::Role(step) => Some(&step.restriction),
-            Self::SessionToken(_) | Self::Cognito(_) => None,
-        }
-    }
-
-    /// Whether its credentials are a role session's, behind which STS grants an hour at most (role chaining).
-    #[must_use]
-    pub fn yields_role_session(&self) -> bool {
-        !matches!(self, Self::SessionToken(_) | Self::FederationToken(_))
+    pub fn restriction(&self) -> Option<Restriction<'_>> {
+        self.outline().restriction
     }
 }
-
-/// The session duration as configured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DurationSetting {
-    /// Always this long.
-    Fixed(SessionDuration),
-    /// 1 h at first, later whatever the role allows, up to 12 h.
-    Longest,
-}
-
-impl DurationSetting {
-    /// What every role allows.
-    pub const HOUR: Self = Self::Fixed(SessionDuration::HOUR);
-}
-
-/// How long STS allows at most for a hop that is assumed with a role session's credentials.
-pub const ROLE_CHAINING_LIMIT: Duration = Duration::from_hours(1);

@@ -84,7 +84,7 @@ pub struct ReadFile {
 pub struct Shutdown {
     /// The longest time to the end.
     pub grace: Duration,
-    /// The end comes when nobody asked for this long; at most `grace`.
+    /// The end comes when no request came for this long; at most `grace`.
     pub idle: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Whom a source names to STS: a value that is compared and kept, and that reveals no name.
+//! The identity that a source has at STS: a value that is compared and kept, and that reveals no name.
 //!
 //! Owns what counts as the same identity. Issuer, subject and audiences make a name; content without a subject is
 //! known by its own digest. It reads no content: `token`, `saml` and `material` do, and `session` decides by it.
@@ -49,7 +49,7 @@ impl Identity {
         Self::Named(sum(parts))
     }
 
-    /// Whoever holds this content.
+    /// Known by this content alone.
     #[must_use]
     pub fn opaque(content: &str) -> Self {
         Self::Opaque(sum(["opaque", content]))

@@ -1,6 +1,6 @@
 //! What a file proves with: a token, an assertion, long-term keys, the secret of a device.
 //!
-//! Owns which form a file is read in, how long it may be, and whom its content names. It opens no file:
+//! Owns which form a file is read in, how long it may be, and which identity its content names. It opens no file:
 //! `rotated_file` reads, `refresher` and `check` hand it [`Form::parse`]. A step says which form its file has.
 
 use std::fmt;
@@ -25,7 +25,7 @@ pub enum Material {
     AccessKey(AccessKey),
     /// Makes the codes of a virtual MFA device.
     Totp(TotpSecret),
-    /// A code that somebody else wrote, or a context assertion.
+    /// A code that another program wrote, or a context assertion.
     Text(Secret),
 }
 
@@ -102,6 +102,20 @@ impl Form {
         }
     }
 
+    /// Whether its content signs requests; a token or an assertion is a parameter of one.
+    #[must_use]
+    pub fn signs(&self) -> bool {
+        match self {
+            Self::AccessKey { .. } => true,
+            Self::Token
+            | Self::OAuthToken
+            | Self::Assertion
+            | Self::Totp
+            | Self::Code
+            | Self::Context => false,
+        }
+    }
+
     /// Reads a content.
     ///
     /// # Errors
@@ -131,13 +145,13 @@ fn line(
     is_part: fn(&u8) -> bool,
 ) -> Option<Secret> {
     let content = content.trim_ascii();
-    let sound = length.contains(&content.len()) && content.iter().all(is_part);
-    let text = std::str::from_utf8(content).ok().filter(|_| sound)?;
+    let is_line = length.contains(&content.len()) && content.iter().all(is_part);
+    let text = std::str::from_utf8(content).ok().filter(|_| is_line)?;
     Some(Secret::new(text.to_owned()))
 }
 
 impl Material {
-    /// Whom it names to STS, for comparing: content that names somebody else is asked with at once, and the
+    /// The identity that STS sees in it, for comparing: content of another identity is used at once, and the
     /// credentials of another identity are not taken over after a restart.
     #[must_use]
     pub fn identity(&self) -> Identity {

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::assume::{DurationSetting, Profile, Step};
+use crate::assume::{Profile, Step};
 use crate::cache::Publisher;
 use crate::clock::{self, Alarm};
 use crate::identity::Identity;
@@ -112,18 +112,14 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     /// A refresher that goes on where the kept snapshot ended.
     #[must_use]
     pub fn new(parts: Arc<Parts<A>>, inputs: Inputs) -> Self {
-        let durations: Vec<DurationSetting> = parts
-            .profile
-            .steps
-            .iter()
-            .map(|step| step.duration())
-            .collect();
+        let steps = &parts.profile.steps;
+        let durations: Vec<_> = steps.iter().map(|step| step.duration()).collect();
         let content = content(&parts.source.latest());
         Self {
             session: Session::new(&durations, parts.refresh_at, parts.digest, content),
             alarm: Alarm::new(),
             in_flight: None,
-            session_names: vec![None; parts.profile.steps.len()],
+            session_names: vec![None; steps.len()],
             named: Identity::Unknown,
             content,
             log: log::Throttle::default(),

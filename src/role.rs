@@ -79,7 +79,7 @@ impl RoleArn {
             return Err(Error::RoleArn);
         };
         let name = resource.strip_prefix("role/").unwrap_or("");
-        let sound = LENGTHS.contains(&text.len())
+        let is_role = LENGTHS.contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_graphic())
             && !partition.is_empty()
             && service == "iam"
@@ -87,7 +87,7 @@ impl RoleArn {
             && is_account(account)
             && !name.is_empty()
             && !name.ends_with('/');
-        if sound {
+        if is_role {
             Ok(Self {
                 text: text.to_owned(),
                 is_arn: true,
@@ -207,14 +207,14 @@ fn is_session_name_character(c: char) -> bool {
 }
 
 impl SessionName {
-    /// Takes a name as it stands.
+    /// Takes a name as it is.
     ///
     /// # Errors
     /// When STS would refuse it.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let sound = (2..=LONGEST_SESSION_NAME).contains(&text.len())
+        let is_name = (2..=LONGEST_SESSION_NAME).contains(&text.len())
             && text.chars().all(is_session_name_character);
-        if sound {
+        if is_name {
             Ok(Self(text.to_owned()))
         } else {
             Err(Error::SessionName)
@@ -276,13 +276,13 @@ impl Region {
     /// # Errors
     /// When it could not be part of a host name.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let sound = (1..=63).contains(&text.len())
+        let is_region = (1..=63).contains(&text.len())
             && text
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && !text.starts_with('-')
             && !text.ends_with('-');
-        if sound {
+        if is_region {
             Ok(Self(text.to_owned()))
         } else {
             Err(Error::Region)

@@ -34,7 +34,7 @@ pub struct Facts {
     pub subject: Option<String>,
     /// What STS will name the session.
     pub session_name: Option<String>,
-    /// For whom: AWS's sign-in URL.
+    /// Where it is sent to: AWS's sign-in URL.
     pub recipient: Option<String>,
     /// Whose audiences it names.
     pub audience: Vec<String>,
@@ -142,7 +142,7 @@ impl Assertion {
         &self.facts
     }
 
-    /// Whom it names. The session's name stands before the subject, which may be another with each response
+    /// The identity it names. The session's name comes before the subject, which may be another with each response
     /// (transient name ids). An encrypted assertion holds no name that we could read.
     #[must_use]
     pub fn identity(&self) -> Identity {

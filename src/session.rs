@@ -9,6 +9,7 @@
 //! decides the same as one that came in time. An error never replaces a credential.
 
 mod answered;
+mod budget;
 mod event;
 mod hop;
 mod identity;
@@ -28,9 +29,10 @@ use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::time::{Boot, Now};
 
+use budget::Bucket;
 pub use event::{Action, Call, CallId, Content, Event, Report};
 pub use hop::{Held, HopState};
-use schedule::{Bucket, RefreshAt};
+use schedule::RefreshAt;
 use snapshot::{Digest, SavedHop, Snapshot};
 pub use streak::Streak;
 

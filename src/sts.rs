@@ -1,7 +1,7 @@
 //! The exchange with STS: one request in, credentials or a classified failure out.
 //!
 //! Owns the wire: the SDK client, TLS, time-outs, and the checks of what comes back. It never retries and
-//! never decides when to call; `refresher` calls it with what `session` asked for. only
+//! never decides when to call; `refresher` calls it with what `session` asked for. Only
 //! `client.rs` and `client/` name the SDK's STS crate.
 
 mod client;
@@ -62,7 +62,7 @@ pub struct Extras {
     pub contexts: Vec<Secret>,
 }
 
-/// Whoever can make an exchange: the SDK client, or a scripted fake in tests.
+/// Makes exchanges: the SDK client, or a scripted fake in tests.
 pub trait Assume {
     /// Makes one attempt, which ends within the time of an attempt.
     fn assume(&self, request: Request) -> impl Future<Output = Result<Reply, Failure>> + Send;

@@ -64,7 +64,7 @@ pub enum Error {
     Lines,
     /// Of a file that was given its length before its content, or a C string's end.
     #[error(
-        "it has bytes of zero in it: whoever writes it must write the token alone, and rename the file into place"
+        "it has bytes of zero in it: write the token alone into another file, and rename that one into place"
     )]
     Zeros,
     /// The middle part is not a JSON object.
@@ -135,11 +135,11 @@ impl WebIdentityToken {
             return Err(Error::Jwt);
         }
         let content = content.trim_ascii();
-        let sound =
+        let is_one_line =
             (4..=LONGEST).contains(&content.len()) && content.iter().all(u8::is_ascii_graphic);
         let text = std::str::from_utf8(content)
             .ok()
-            .filter(|_| sound)
+            .filter(|_| is_one_line)
             .ok_or(Error::NotAToken)?;
         let identity = Identity::opaque(text);
         Ok(Self {
@@ -155,7 +155,7 @@ impl WebIdentityToken {
         self.raw.expose()
     }
 
-    /// Whom it names to STS: issuer, subject and audiences. One without a subject is known by itself.
+    /// The identity that STS sees: issuer, subject and audiences. One without a subject is known by itself.
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.identity
@@ -298,7 +298,7 @@ mod tests {
             ),
             (
                 format!("{token}\0\0"),
-                "it has bytes of zero in it: whoever writes it must write the token alone, and rename the file into place",
+                "it has bytes of zero in it: write the token alone into another file, and rename that one into place",
             ),
         ] {
             assert_eq!(

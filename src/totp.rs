@@ -40,7 +40,7 @@ impl TotpSecret {
     /// anything else or too short.
     #[must_use]
     pub fn parse(content: &[u8]) -> Option<Self> {
-        let (mut bits, mut held) = (0_u32, 0_u32);
+        let (mut bits, mut bit_count) = (0_u32, 0_u32);
         let mut secret = Zeroizing::new(Vec::with_capacity(content.len()));
         for byte in content
             .trim_ascii()
@@ -53,10 +53,10 @@ impl TotpSecret {
                 _ => return None,
             };
             bits = (bits << 5) | u32::from(digit);
-            held += 5;
-            if held >= 8 {
-                held -= 8;
-                secret.push((bits >> held).to_be_bytes()[3]);
+            bit_count += 5;
+            if bit_count >= 8 {
+                bit_count -= 8;
+                secret.push((bits >> bit_count).to_be_bytes()[3]);
             }
         }
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &secret);
@@ -83,7 +83,7 @@ impl TotpSecret {
     fn code(&self, step: u64) -> Secret {
         let tag = hmac::sign(&self.0, &step.to_be_bytes());
         let tag = tag.as_ref();
-        // Dynamic truncation, RFC 4226 section 5.3.
+        // Dynamic truncation: <https://www.rfc-editor.org/rfc/rfc4226#section-5.3>.
         let start = usize::from(tag[tag.len() - 1] & 0xf);
         let word = u32::from_be_bytes(
             tag[start..start + 4]

@@ -1,5 +1,5 @@
-//! `make measure` counts what it says: the script's own cases, each on a text that was counted by
-//! hand.
+//! `make measure` counts what it says: the script's own cases, each on a text
+//! that was counted by hand.
 
 #[path = "support/python.rs"]
 mod python;

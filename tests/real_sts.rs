@@ -11,8 +11,8 @@ mod python;
 
 use std::sync::{Mutex, PoisonError};
 
-/// The machine has few processors: load on a second server would only make the other test's timings
-/// worse.
+/// The machine has few processors: load on a second server would only make the
+/// other test's timings worse.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn passes(program: &str, arguments: &[&str]) {

@@ -1,6 +1,6 @@
 //! The measure of all figures: hyper's own example of a server
-//! (<https://github.com/hyperium/hyper/blob/master/examples/hello.rs>), answering the bytes that the
-//! agent answers.
+//! (<https://github.com/hyperium/hyper/blob/master/examples/hello.rs>), answering the
+//! bytes that the agent answers.
 
 use std::convert::Infallible;
 use std::io::Write;

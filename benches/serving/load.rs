@@ -1,5 +1,5 @@
-//! The load: requests as an SDK sends them, from one thread, with as little work for each as
-//! possible.
+//! The load: requests as an SDK sends them, from one thread, with as little
+//! work for each as possible.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};

@@ -28,8 +28,8 @@ pub struct Sides {
 }
 
 impl Sides {
-    /// The comparison is one only when nothing but Date, which moves on, and the order of headers
-    /// differ.
+    /// The comparison is one only when nothing but Date, which moves on, and the
+    /// order of headers differ.
     pub fn answer_the_same_bytes(&self) -> Result<()> {
         let agent = comparable_answer(&self.agent.1)?;
         let bare = comparable_answer(&self.bare.1)?;
@@ -115,8 +115,8 @@ pub struct Idle {
 }
 
 impl Idle {
-    /// Starts it, and the count once it has its credentials, its watcher and no connection any
-    /// more.
+    /// Starts it, and the count once it has its credentials, its watcher
+    /// and no connection any more.
     pub fn start(agent: Agent, time: Duration) -> Result<Self> {
         let process = Process::start(&mut agent.command(&[]), SERVER_CORE)?;
         agent.first_answer()?;

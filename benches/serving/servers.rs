@@ -41,8 +41,8 @@ impl Process {
     }
 
     /// Processor time of all threads. `schedstat` counts nanoseconds
-    /// (<https://docs.kernel.org/scheduler/sched-stats.html>), `stat` would count hundredths of a
-    /// second.
+    /// (<https://docs.kernel.org/scheduler/sched-stats.html>), `stat` would
+    /// count hundredths of a second.
     pub fn cpu(&self) -> std::io::Result<Duration> {
         let mut sum = 0;
         for task in self.tasks()? {

@@ -1,5 +1,5 @@
-//! An STS that answers at once with the same credentials, so that the agent's own time is what is
-//! seen.
+//! An STS that answers at once with the same credentials, so that the agent's
+//! own time is what is seen.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

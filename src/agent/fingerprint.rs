@@ -34,7 +34,7 @@ pub fn fingerprint(profile: &Profile, sts: &Settings) -> String {
     // A policy is described by its length; here its text counts.
     let policies = steps
         .clone()
-        .map(|step| step.restriction()?.policy.as_ref().map(Policy::as_str));
+        .map(|step| step.restriction()?.policy.map(Policy::as_str));
     let described = json!({
         "version": VERSION,
         "steps": steps.map(|step| described_step(step)).collect::<Vec<_>>(),

@@ -6,44 +6,20 @@
 use super::Error;
 use crate::role::SessionName;
 
-/// A profile's name: 1 to 63 lower-case letters, digits and dashes, so that a container's name is one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProfileName(String);
-
-impl ProfileName {
-    /// Takes a name.
-    ///
-    /// # Errors
-    /// When it is not a DNS label (the grammar of Kubernetes container names).
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let sound = (1..=63).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !text.starts_with('-')
-            && !text.ends_with('-');
-        if sound {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Error::ProfileName)
-        }
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for ProfileName {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
-    }
+text! {
+    /// A profile's name: 1 to 63 lower-case letters, digits and dashes, so that a container's name is one (a DNS
+    /// label: <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>).
+    ProfileName,
+    text => (1..=63).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-'),
+    "a name has 1 to 63 lower-case letters, digits and dashes, like a container's name"
 }
 
 /// A session name with `{namespace}` and `{pod}` to be filled from the token's claims.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
 pub struct SessionNameTemplate(String);
 
 impl SessionNameTemplate {
@@ -61,7 +37,11 @@ impl SessionNameTemplate {
         } else {
             format!("{filled}-")
         };
-        SessionName::parse(&minimum).map_err(|_| Error::SessionName)?;
+        SessionName::parse(&minimum).map_err(|_| {
+            Error(
+                "a role session name has 2 to 64 characters (2 to 32 under STS's first limits), letters, digits and _+=,.@- only, and may hold {namespace} and {pod}",
+            )
+        })?;
         Ok(Self(text.to_owned()))
     }
 
@@ -88,6 +68,8 @@ impl SessionNameTemplate {
         )
     }
 }
+
+from_text_or_default!(SessionNameTemplate, Self::parse);
 
 impl Default for SessionNameTemplate {
     fn default() -> Self {

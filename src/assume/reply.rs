@@ -65,7 +65,7 @@ pub struct ReplyDetails {
     /// Names issuer, account and provider of an assertion, hashed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name_qualifier: Option<String>,
-    /// Cognito's name for whom the token names.
+    /// Cognito's name for the identity of the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity_id: Option<String>,
     /// `x-amzn-RequestId`.

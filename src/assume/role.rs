@@ -1,40 +1,78 @@
-//! Parameters of `AssumeRole`, and those it shares with other operations.
+//! A hop: `AssumeRole`, signed with the credentials of the step before, or with long-term keys.
 //!
-//! Plain values that `config` makes and `sts` sends; nothing here decides.
+//! Owns the parameters of this operation. <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 
-use std::path::PathBuf;
+use serde::{Deserialize, Serialize};
 
+use super::list::List;
+use super::parameter::is_word;
 use super::{
-    AccessKeyFile, DurationSetting, ExternalId, Policy, PolicyArn, ProviderArn, SerialNumber,
-    SessionNameTemplate, SourceIdentity, Tag, TagKey,
+    AccessKeyFile, AtServer, DurationSetting, Exchange, FilePath, Issues, Mfa, Outline,
+    RestrictionKeys, Service, SessionNameTemplate, TagKeys, Tags,
 };
-use crate::role::RoleArn;
+use crate::role::{RoleArn, Server};
 
-/// Parameters of `AssumeRole`.
-#[derive(Clone, Debug)]
-pub struct Role {
-    /// The role to assume.
-    pub role_arn: RoleArn,
-    /// Signs the call where there is no step before.
-    pub keys: Option<AccessKeyFile>,
-    /// `{namespace}.{pod}` when the configuration gives none.
-    pub session_name: SessionNameTemplate,
-    /// How long a session is asked for; at most 1 h behind a role session (role chaining).
-    pub duration: DurationSetting,
-    /// What the session may do at most.
-    pub restriction: Restriction,
-    /// The value the role's trust policy demands of third parties.
-    pub external_id: Option<ExternalId>,
-    /// Session tags.
-    pub tags: Vec<Tag>,
-    /// Those of the tags that later hops inherit.
-    pub transitive_tag_keys: Vec<TagKey>,
-    /// Fixed for the whole chain behind this hop.
-    pub source_identity: Option<SourceIdentity>,
-    /// The device whose code the role's trust policy demands.
-    pub mfa: Option<Mfa>,
-    /// Trusted contexts, at most five.
-    pub provided_contexts: Vec<ProvidedContext>,
+text! {
+    /// `ExternalId`.
+    ExternalId, text => is_word(text, 2..=1224, "_+=,.@:/-"),
+    "an external id has 2 to 1224 letters, digits and _+=,.@:/- only"
+}
+
+text! {
+    /// `SourceIdentity`.
+    SourceIdentity, text => is_word(text, 2..=64, "_+=,.@-") && !text.starts_with("aws:"),
+    "a source identity has 2 to 64 letters, digits and _+=,.@- only, and does not begin with aws:"
+}
+
+arn! {
+    /// `ProviderArn` of a provided context.
+    ProviderArn, "contextProvider/",
+    "the ARN of a context provider, such as arn:aws:iam::aws:contextProvider/IdentityCenter (20 to 2048 characters)"
+}
+
+restricted! {
+    /// `AssumeRole`.
+    pub struct Role {
+        /// The role to assume.
+        pub role_arn: RoleArn,
+        /// Signs the call where there is no step before.
+        #[serde(rename = "accessKey", skip_deserializing)]
+        #[cfg_attr(test, schemars(skip))]
+        pub keys: Option<AccessKeyFile>,
+        /// May hold {namespace} and {pod}.
+        #[serde(default)]
+        pub session_name: SessionNameTemplate,
+        /// 15m to 1h behind a role session, to 12h behind long-term keys or their user's session; there also longest.
+        #[serde(default, rename = "sessionDuration")]
+        pub duration: DurationSetting,
+        /// What the role's trust policy demands of third parties.
+        pub external_id: Option<ExternalId>,
+        /// Session tags, at most 50.
+        #[serde(default)]
+        pub tags: Tags,
+        /// Those of the tags that later hops inherit.
+        #[serde(default)]
+        pub transitive_tag_keys: TagKeys,
+        /// Fixed for the whole chain behind this hop.
+        pub source_identity: Option<SourceIdentity>,
+        /// A one-time code.
+        pub mfa: Option<Mfa>,
+        /// Context assertions of trusted identity propagation, at most five.
+        #[serde(default)]
+        pub provided_contexts: List<ProvidedContext, 5>,
+    }
+}
+
+/// One context assertion.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProvidedContext {
+    /// Who vouches for it.
+    pub provider_arn: ProviderArn,
+    /// A file with the assertion, read before each call.
+    #[serde(rename = "contextAssertionFile")]
+    pub assertion_file: FilePath,
 }
 
 impl Role {
@@ -46,71 +84,44 @@ impl Role {
             keys: None,
             session_name: SessionNameTemplate::default(),
             duration: DurationSetting::HOUR,
-            restriction: Restriction::default(),
             external_id: None,
-            tags: Vec::new(),
-            transitive_tag_keys: Vec::new(),
+            tags: Tags::default(),
+            transitive_tag_keys: TagKeys::default(),
             source_identity: None,
             mfa: None,
-            provided_contexts: Vec::new(),
+            provided_contexts: List::default(),
+            policy: None,
+            policy_file: None,
+            policy_arns: List::default(),
         }
     }
 }
 
-/// A session policy and managed policies that narrow what the session may do.
-#[derive(Clone, Debug, Default)]
-pub struct Restriction {
-    /// An inline policy document.
-    pub policy: Option<Policy>,
-    /// At most ten managed policies.
-    pub policy_arns: Vec<PolicyArn>,
-}
-
-impl Restriction {
-    /// As many as STS takes (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
-    pub const MOST_POLICY_ARNS: usize = 10;
-    /// Of inline and managed policies together.
-    pub const MOST_CHARACTERS: usize = 2048;
-
-    /// The characters that STS counts.
-    #[must_use]
-    pub fn characters(&self) -> usize {
-        let inline = self
-            .policy
-            .as_ref()
-            .map_or(0, |policy| policy.as_str().chars().count());
-        inline
-            + self
-                .policy_arns
-                .iter()
-                .map(|arn| arn.as_str().len())
-                .sum::<usize>()
+impl Exchange for Role {
+    fn outline(&self) -> Outline<'_> {
+        Outline {
+            operation: "AssumeRole",
+            service: Service::Sts,
+            role_arn: Some(&self.role_arn),
+            session_name: Some(&self.session_name),
+            duration: self.duration,
+            source_file: self.keys.as_ref().map(AccessKeyFile::source_file),
+            mfa: self.mfa.as_ref(),
+            contexts: &self.provided_contexts,
+            restriction: Some(self.restriction()),
+            issues: Issues::RoleSession,
+        }
     }
-}
 
-/// A device for multi-factor authentication.
-#[derive(Clone, Debug)]
-pub struct Mfa {
-    /// `SerialNumber`: of a hardware device, or the ARN of a virtual one.
-    pub serial_number: SerialNumber,
-    /// Where its codes come from.
-    pub code: MfaCode,
-}
+    fn names(&self) -> Vec<(&'static str, &dyn AtServer)> {
+        vec![("roleArn", &self.role_arn)]
+    }
 
-/// Where the codes of a device come from.
-#[derive(Clone, Debug)]
-pub enum MfaCode {
-    /// The secret of a virtual device, in base 32: codes are computed (RFC 6238).
-    Secret(PathBuf),
-    /// A file into which somebody else writes each code.
-    Code(PathBuf),
-}
+    fn restriction_keys(&mut self) -> Option<RestrictionKeys<'_>> {
+        Some(self.keys_of_restriction())
+    }
 
-/// One of `ProvidedContexts`.
-#[derive(Clone, Debug)]
-pub struct ProvidedContext {
-    /// Who vouches for the assertion.
-    pub provider_arn: ProviderArn,
-    /// Holds the assertion, and is read again before each call.
-    pub assertion_file: PathBuf,
+    fn keys_of(&mut self) -> Option<&mut Server> {
+        self.keys.as_mut().map(|keys| &mut keys.server)
+    }
 }

@@ -40,12 +40,7 @@ pub(super) async fn all<A: Assume>(
         let proof = match outcomes.last() {
             None => {
                 let (_, form) = profile.source_file();
-                of_source(
-                    source.value.as_deref(),
-                    source.error.as_deref(),
-                    &form,
-                    sts.server_time(),
-                )
+                of_source(&source, &form, sts.server_time())
             }
             Some(Ok(reply)) => Ok(Proof::Signer(reply.credentials.clone())),
             Some(Err(_)) => break,
@@ -104,7 +99,9 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assume::{AccessKeyFile, Mfa, MfaCode, ProfileName, Role, SerialNumber, Step};
+    use crate::assume::{
+        AccessKeyFile, Mfa, MfaCode, ProfileName, Role, SectionName, SerialNumber, Step,
+    };
     use crate::role::{RoleArn, Server};
 
     struct Unasked;
@@ -124,13 +121,13 @@ mod tests {
         let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
         let step = Arc::new(Step::Role(Role {
             keys: Some(AccessKeyFile {
-                path: directory.path().join("missing"),
-                profile: "default".to_owned(),
+                path: directory.path().join("missing").into(),
+                profile: SectionName::default(),
                 server: Server::Aws,
             }),
             mfa: Some(Mfa {
                 serial_number,
-                code: MfaCode::Code(written),
+                code: MfaCode::Code(written.into()),
             }),
             ..Role::new(role_arn)
         }));

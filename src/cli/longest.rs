@@ -54,12 +54,7 @@ pub(super) async fn find<A: Assume>(
             Ok(Proof::Signer(reply.credentials.clone()))
         } else {
             let (_, form) = profile.source_file();
-            of_source(
-                source.value.as_deref(),
-                source.error.as_deref(),
-                &form,
-                sts.server_time(),
-            )
+            of_source(source, &form, sts.server_time())
         };
         let at_sts = sts.server_time().unwrap_or_else(clock::wall);
         let extras = Extras::of(step, &SentCodes::default()).gather(at_sts);

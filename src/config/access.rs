@@ -1,6 +1,6 @@
 //! What the short-lived commands need of a configuration: where the agent is, or how to do without it.
 //!
-//! Owns which client such a command stands for. The agent never uses it; `cli` does.
+//! Owns which client such a command acts as. The agent never uses it; `cli` does.
 
 use std::path::PathBuf;
 

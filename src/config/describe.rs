@@ -3,16 +3,13 @@
 //! Owns what may be shown. Authorization tokens appear as present or not, every text as `shown` has it,
 //! policies as their length; external ids are shown, since AWS does not treat them as secret.
 
-mod step;
-
 use serde_json::{Map, Value, json};
 
 use super::{Client, Config, Shutdown};
-use crate::assume::Profile;
+use crate::assume::{Profile, Step};
 use crate::session::schedule::RefreshAt;
 use crate::telemetry::Format;
 use crate::{shown, sts};
-pub use step::described_step;
 
 pub(super) fn config(config: &Config) -> Value {
     let Config {
@@ -71,6 +68,32 @@ fn steps(profile: &Profile) -> Value {
         .iter()
         .map(|step| described_step(step))
         .collect()
+}
+
+/// The parameters of one exchange under their keys in the configuration file: a policy is its length, a file its path.
+#[must_use]
+pub fn described_step(step: &Step) -> Value {
+    let mut keys = without_nothing(json!(step));
+    keys["operation"] = json!(step.operation());
+    keys
+}
+
+/// Leaves out what is not there.
+fn without_nothing(value: Value) -> Value {
+    let is_nothing = |value: &Value| match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    };
+    match value {
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| (key, without_nothing(value)))
+            .filter(|(_, value)| !is_nothing(value))
+            .collect(),
+        other => other,
+    }
 }
 
 fn client(client: &Client) -> Value {

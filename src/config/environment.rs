@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::error::Error;
 use super::file::Document;
 use super::setting::{Setting, Variable};
+use crate::assume::FilePath;
 
 /// The flags that were given, by name without dashes.
 #[derive(Clone, Default)]
@@ -87,7 +88,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A value that somebody gave.
+/// A value as it was given, not parsed yet.
 #[derive(Clone)]
 pub struct Given {
     /// Who.
@@ -146,13 +147,7 @@ impl Given {
     /// # Errors
     /// When it is empty or a URL, or ends in a slash although a file is meant.
     pub fn file(&self) -> Result<PathBuf, Error> {
-        self.parse(|text| match text {
-            "" => Err("the path of a file"),
-            // Errors repeat paths as they are.
-            _ if text.contains("://") => Err("the path of a file, not a URL"),
-            _ if text.ends_with('/') => Err("the path of a file, not of a directory"),
-            _ => Ok(PathBuf::from(text)),
-        })
+        self.parse(FilePath::parse).map(|path| path.to_path_buf())
     }
 }
 

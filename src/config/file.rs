@@ -1,7 +1,7 @@
 //! The configuration file: its shape, read from YAML or JSON with every unknown key refused.
 //!
-//! Owns the document's types and its JSON schema; values are still text here, `config` parses them with the
-//! path of their key.
+//! Owns the document's keys and its JSON schema. What is under a profile is parsed here, by the types of `assume`; the
+//! settings are still text, since a flag or a variable may say something else, and `config` parses them.
 
 mod profile;
 
@@ -10,12 +10,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-pub use profile::{
-    AccessKey, Cognito, FederationToken, Hop, Mfa, Profile, ProvidedContext, Saml, SessionToken,
-    WebIdentity,
-};
+pub use profile::{Profile, Source};
 
 use super::error::Error;
+use crate::assume::ProfileName;
 use crate::credentials::Secret;
 use crate::{shown, text};
 
@@ -52,7 +50,7 @@ pub struct Document {
     /// off, error, warn, info, debug or trace, also by target.
     pub log_level: Option<String>,
     /// The identities, by name; at most 16.
-    pub profiles: Option<BTreeMap<String, Profile>>,
+    pub profiles: Option<BTreeMap<ProfileName, Profile>>,
     /// Who gets which profile; without it, each profile is a client of its own name.
     pub clients: Option<Vec<Client>>,
 }
@@ -80,7 +78,7 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, 
         Value::String(text) => Ok(Some(Secret::new(text))),
         Value::Null => Ok(None),
         _ => Err(serde::de::Error::custom(
-            "authorizationToken must be a text in quotes",
+            "the token (not shown) must be a text in quotes",
         )),
     }
 }
@@ -89,7 +87,7 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, 
 const LONGEST: usize = 1 << 20;
 
 impl Document {
-    /// Reads YAML, and with it JSON; `origin` names the file or the variable in errors, which tell line and column.
+    /// Reads YAML, and with it JSON; `origin` names the file or the variable in errors.
     ///
     /// # Errors
     /// When it is not YAML, holds an unknown key, or a value of the wrong kind.
@@ -103,11 +101,22 @@ impl Document {
         }
         // Snippets would repeat lines of the file, and one of them may hold a secret.
         let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
-        let read = serde_saphyr::from_str_with_options::<Option<Self>>(text, options);
-        read.map(Option::unwrap_or_default).map_err(|error| {
-            let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-            Error::setting(origin, shown::parser_message(&message))
-        })
+        let mut path = String::new();
+        let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |yaml| {
+            serde_path_to_error::deserialize::<_, Option<Self>>(yaml).map_err(|error| {
+                path = error.path().to_string();
+                error.into_inner()
+            })
+        });
+        read.map(Option::unwrap_or_default)
+            .map_err(|error| match error {
+                // What a type of ours says of a value, which it shows without secrets.
+                serde_saphyr::Error::Message { msg, .. } => Error::setting(path, msg),
+                error => {
+                    let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+                    Error::setting(origin, shown::parser_message(&message))
+                }
+            })
     }
 
     /// The value of a top-level key that is also a flag.

@@ -1,25 +1,24 @@
-//! Profiles: from the document's text, or from the settings of one profile, to the steps STS is asked for.
+//! Profiles: from the document, or from the settings of one profile, to the steps STS is asked for.
 //!
-//! Owns the rules between the parameters of a profile; each parameter's own limit is in `assume`. Every error
-//! names the full path of its key.
+//! Owns which steps a profile has. Each parameter's own limit is in `assume`, the rules between parameters are in
+//! `rules`, those between hops in `chain`. Every error names the full path of its key.
 
 mod chain;
-mod keys;
-mod source;
+mod rules;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::environment::{Given, Origin, Sources};
 use super::error::Error;
-use super::file::{self, Document};
+use super::file::{self, Document, Source};
 use super::reach::Servers;
 use super::{parsed, setting};
 use crate::assume::{
-    DurationSetting, Profile, ProfileName, Restriction, SessionNameTemplate, Step, WebIdentity,
+    DurationSetting, Issues, Profile, ProfileName, SessionNameTemplate, Step, TokenFile,
+    WebIdentity,
 };
 use crate::role::RoleArn;
-use keys::{Keys, token_duration};
+use rules::Place;
 
 /// One call budget and one task for each profile: enough for every container of a pod, few enough to watch.
 const MOST_PROFILES: usize = 16;
@@ -87,17 +86,18 @@ fn from_settings(
         })?,
         token_file: parsed(
             value(&setting::WEB_IDENTITY_TOKEN_FILE)?.as_ref(),
-            Given::file,
+            |given| given.parse(TokenFile::parse),
         )?
-        .unwrap_or_else(default_token_file),
-        provider_id: None,
+        .unwrap_or_default(),
         session_name: parsed(value(&setting::ROLE_SESSION_NAME)?.as_ref(), |given| {
             given.parse(SessionNameTemplate::parse)
         })?
         .unwrap_or_default(),
-        duration: parsed(value(&setting::SESSION_DURATION)?.as_ref(), token_duration)?
-            .unwrap_or(DurationSetting::HOUR),
-        restriction: Restriction::default(),
+        duration: parsed(value(&setting::SESSION_DURATION)?.as_ref(), |given| {
+            given.parse(DurationSetting::parse)
+        })?
+        .unwrap_or_default(),
+        ..WebIdentity::default()
     };
     let name = ProfileName::parse("default").expect("a profile name");
     Ok(Profile {
@@ -106,127 +106,69 @@ fn from_settings(
     })
 }
 
-fn default_token_file() -> PathBuf {
-    PathBuf::from(
-        setting::WEB_IDENTITY_TOKEN_FILE
-            .default
-            .expect("the table has a default"),
-    )
-}
-
 fn from_document(
     sources: &Sources<'_>,
     servers: Servers,
-    name: &str,
+    name: &ProfileName,
     profile: &file::Profile,
     warnings: &mut Vec<String>,
 ) -> Result<Profile, Error> {
     let path = format!("profiles.{name}");
-    let name = Given {
-        origin: Origin::Key(path.clone()),
-        text: name.to_owned(),
-    }
-    .parse(ProfileName::parse)?;
-    check_one_source(&path, profile)?;
-    let at = |key: &str| Keys {
+    let (key, source) = the_source(&path, profile)?;
+    let at = |key: &str| Place {
         sources,
         servers,
         path: format!("{path}.{key}"),
     };
-    let source = match profile {
-        file::Profile {
-            web_identity: Some(given),
-            ..
-        } => Some(Step::WebIdentity(source::web_identity(
-            &at("webIdentity"),
-            given,
-        )?)),
-        file::Profile {
-            saml: Some(given), ..
-        } => Some(Step::Saml(source::saml(&at("saml"), given)?)),
-        file::Profile {
-            session_token: Some(given),
-            ..
-        } => Some(Step::SessionToken(source::session_token(
-            &at("sessionToken"),
-            given,
-        )?)),
-        file::Profile {
-            federation_token: Some(given),
-            ..
-        } => {
-            let step = source::federation_token(&at("federationToken"), given, warnings)?;
-            Some(Step::FederationToken(step))
+    let (mut steps, mut chain) = (Vec::new(), profile.chain.clone());
+    match (source, chain.first_mut()) {
+        (Source::Step(mut step), _) => {
+            rules::apply(&at(key), &mut step, warnings)?;
+            steps.push(*step);
         }
-        file::Profile {
-            cognito: Some(given),
-            ..
-        } => Some(Step::Cognito(source::cognito(&at("cognito"), given)?)),
-        _ => None,
-    };
-    let access_key = profile.access_key.as_ref();
-    let signer = access_key
-        .map(|given| at("accessKey").access_key(&given.credentials_file, given.profile.as_ref()));
-    let (mut signer, mut steps) = (signer.transpose()?, source.into_iter().collect::<Vec<_>>());
-    for (number, given) in profile.chain.iter().enumerate() {
-        let chained = steps.last().is_some_and(Step::yields_role_session);
-        if chained && given.mfa.is_some() {
-            warnings.push(format!(
-                "{path}.chain[{number}].mfa is behind a role's session: STS asks for the device of an IAM user, which \
-                 only accessKey and sessionToken are"
-            ));
+        (Source::Signer(keys), Some(first)) => first.keys = Some(keys),
+        (Source::Signer(_), None) => {
+            let problem = format!(
+                "{key} needs at least one hop in chain: long-term keys themselves are never vended"
+            );
+            return Err(Error::setting(path, problem));
         }
-        steps.push(Step::Role(source::hop(
-            &at(&format!("chain[{number}]")),
-            given,
-            signer.take(),
-            chained,
-        )?));
+    }
+    for (number, hop) in chain.into_iter().enumerate() {
+        let behind = steps.last().map(|step: &Step| step.outline().issues);
+        if behind == Some(Issues::FederatedUserSession) {
+            let problem = format!(
+                "{key} cannot have a chain: STS lets a federated user's session assume no role"
+            );
+            return Err(Error::setting(path, problem));
+        }
+        let place = at(&format!("chain[{number}]"));
+        steps.push(rules::hop(&place, hop, behind, warnings)?);
     }
     chain::check(&format!("{path}.chain"), &steps)?;
     Ok(Profile {
-        name,
+        name: name.clone(),
         steps: steps.into_iter().map(Arc::new).collect(),
     })
 }
 
-/// Exactly one source, with as many hops behind it as it can have.
-fn check_one_source(path: &str, profile: &file::Profile) -> Result<(), Error> {
-    let file::Profile {
-        web_identity,
-        saml,
-        session_token,
-        federation_token,
-        access_key,
-        cognito,
-        chain,
-    } = profile;
-    let named = [
-        ("webIdentity", web_identity.is_some()),
-        ("saml", saml.is_some()),
-        ("sessionToken", session_token.is_some()),
-        ("federationToken", federation_token.is_some()),
-        ("accessKey", access_key.is_some()),
-        ("cognito", cognito.is_some()),
-    ];
-    let given: Vec<&str> = named
-        .iter()
-        .filter(|(_, is_given)| *is_given)
-        .map(|(key, _)| *key)
+/// The one source of a profile, with its key.
+fn the_source(path: &str, profile: &file::Profile) -> Result<(&'static str, Source), Error> {
+    let sources = profile.clone().sources();
+    let all = sources.each_ref().map(|(key, _)| *key).join(", ");
+    let mut given: Vec<_> = sources
+        .into_iter()
+        .filter_map(|(key, source)| Some((key, source?)))
         .collect();
-    let problem = match given[..] {
-        [] => {
-            let all = named.map(|(key, _)| key).join(", ");
-            format!("it names no source; add one of {all} (webIdentity: {{}} is enough)")
-        }
-        ["accessKey"] if chain.is_empty() => {
-            "accessKey needs at least one hop in chain: long-term keys themselves are never vended".to_owned()
-        }
-        ["federationToken"] if !chain.is_empty() => {
-            "federationToken cannot have a chain: STS lets a federated user's session assume no role".to_owned()
-        }
-        [_] => return Ok(()),
-        _ => format!("it names {} sources ({}); leave one of them", given.len(), given.join(", ")),
+    let keys: Vec<&str> = given.iter().map(|(key, _)| *key).collect();
+    let problem = match keys[..] {
+        [] => format!("it names no source; add one of {all} (webIdentity: {{}} is enough)"),
+        [_] => return Ok(given.remove(0)),
+        _ => format!(
+            "it names {} sources ({}); leave one of them",
+            keys.len(),
+            keys.join(", ")
+        ),
     };
     Err(Error::setting(path, problem))
 }

@@ -3,11 +3,13 @@
 //! Owns the rules between them. The proxy is resolved here, so that no client reads the environment behind the
 //! configuration. It opens no file and no connection.
 
+use std::collections::BTreeSet;
+
 use super::environment::{Given, Sources};
 use super::error::Error;
 use super::file::Document;
 use super::{parsed, setting};
-use crate::assume::{AttemptTimeout, Profile, Step};
+use crate::assume::{AttemptTimeout, Profile, Service};
 use crate::role::{Region, Server};
 use crate::sts::{Endpoint, Proxy, REGION_OF_CUSTOM_ENDPOINTS, Settings};
 use crate::url;
@@ -22,7 +24,17 @@ pub(super) struct Endpoints {
 #[derive(Clone, Copy)]
 pub(super) struct Servers {
     pub(super) sts: Server,
-    pub(super) cognito: Server,
+    cognito: Server,
+}
+
+impl Servers {
+    /// Whose server answers a service's operations.
+    pub(super) fn of(self, service: Service) -> Server {
+        match service {
+            Service::Sts => self.sts,
+            Service::Cognito => self.cognito,
+        }
+    }
 }
 
 impl Endpoints {
@@ -55,103 +67,112 @@ pub(super) fn settings(
     profiles: &[Profile],
     warnings: &mut Vec<String>,
 ) -> Result<Settings, Error> {
-    let value = |setting| sources.value(setting, document);
-    let Endpoints {
-        sts: endpoint,
-        cognito: cognito_endpoint,
-    } = endpoints;
-    let region = parsed(value(&setting::REGION)?.as_ref(), |given| {
-        given.parse(|text| Region::parse_at(Endpoint::server(endpoint.as_ref()), text))
-    })?;
-    let region = match (&endpoint, region) {
-        // An interface endpoint of a VPC: AWS takes signatures for its own region only.
-        (Some(endpoint), None) if endpoint.is_aws() && profiles.iter().any(is_signed) => {
-            let advice = "not set, and AWS takes signed requests for the endpoint's own region only: set --region \
-                          (AWS_REGION)";
-            return Err(Error::setting("region", advice));
-        }
-        (Some(_), None) if profiles.iter().any(is_signed) => {
-            warnings.push(format!(
-                "no region is set: requests to the STS endpoint are signed for {REGION_OF_CUSTOM_ENDPOINTS}; set --region (AWS_REGION)"
-            ));
-            Some(Region::parse(REGION_OF_CUSTOM_ENDPOINTS).expect("the constant is a region"))
-        }
-        (None, None) => {
-            let advice = "not set, and no STS endpoint either: set --region (AWS_REGION), or --sts-endpoint \
-                          (AWS_ENDPOINT_URL_STS) for an STS that is not AWS's";
-            return Err(Error::setting("region", advice));
-        }
-        (_, region) => region,
-    };
+    let Endpoints { sts, cognito } = endpoints;
+    let timeout = sources.value(&setting::STS_TIMEOUT, document)?;
+    let timeout = parsed(timeout.as_ref(), |given| given.parse(AttemptTimeout::parse))?;
     let [fips, dualstack] = [
         sources.switch(&setting::USE_FIPS)?,
         sources.switch(&setting::USE_DUALSTACK)?,
     ];
-    let timeout = parsed(value(&setting::STS_TIMEOUT)?.as_ref(), |given| {
-        given.parse(AttemptTimeout::parse)
-    })?;
-    let has_mounted_roots = sources.variable(setting::SYSTEM_ROOTS.names)?.is_some();
-    let with_pool = profiles
+    let mut settings = Settings {
+        region: region(sources, document, sts.as_ref(), profiles, warnings)?,
+        endpoint: sts,
+        cognito_endpoint: cognito,
+        fips: fips.is_some(),
+        dualstack: dualstack.is_some(),
+        ca_bundle: parsed(
+            sources.variable(setting::CA_BUNDLE.names)?.as_ref(),
+            Given::file,
+        )?,
+        has_mounted_roots: sources.variable(setting::SYSTEM_ROOTS.names)?.is_some(),
+        timeout: timeout.unwrap_or_default(),
+        proxy: None,
+    };
+    let called = called(&settings, profiles);
+    for (service, endpoint) in &called {
+        refuse_variant(fips.as_ref().or(dualstack.as_ref()), *service, *endpoint)?;
+    }
+    if called
         .iter()
-        .flat_map(|profile| &profile.steps)
-        .any(|step| matches!(**step, Step::Cognito(_)));
-    let variant = fips.as_ref().or(dualstack.as_ref());
-    refuse_variant(variant, "STS", endpoint.as_ref())?;
-    refuse_variant(
-        variant,
-        "Cognito",
-        cognito_endpoint.as_ref().filter(|_| with_pool),
-    )?;
-    let ca_bundle = parsed(
-        sources.variable(setting::CA_BUNDLE.names)?.as_ref(),
-        Given::file,
-    )?;
-    let is_needed = is_behind_proxy(endpoint.as_ref())
-        || (with_pool && is_behind_proxy(cognito_endpoint.as_ref()));
-    let proxy = if is_needed { proxy(sources)? } else { None };
-    let (fips, dualstack, timeout) = (
-        fips.is_some(),
-        dualstack.is_some(),
-        timeout.unwrap_or_default(),
-    );
-    Ok(Settings {
-        region,
-        endpoint,
-        cognito_endpoint,
-        fips,
-        dualstack,
-        ca_bundle,
-        has_mounted_roots,
-        timeout,
-        proxy,
-    })
+        .any(|(_, endpoint)| is_behind_proxy(*endpoint))
+    {
+        settings.proxy = proxy(sources)?;
+    }
+    Ok(settings)
+}
+
+/// The services that are called, each with its endpoint of one's own: STS, and what a profile needs besides.
+fn called<'a>(
+    settings: &'a Settings,
+    profiles: &[Profile],
+) -> Vec<(Service, Option<&'a Endpoint>)> {
+    let steps = profiles.iter().flat_map(|profile| &profile.steps);
+    let services: BTreeSet<Service> = steps
+        .map(|step| step.outline().service)
+        .chain([Service::Sts])
+        .collect();
+    services
+        .into_iter()
+        .map(|service| (service, settings.endpoint_of(service)))
+        .collect()
+}
+
+/// What requests are signed for.
+fn region(
+    sources: &Sources<'_>,
+    document: &Document,
+    endpoint: Option<&Endpoint>,
+    profiles: &[Profile],
+    warnings: &mut Vec<String>,
+) -> Result<Option<Region>, Error> {
+    let given = sources.value(&setting::REGION, document)?;
+    let region = parsed(given.as_ref(), |given| {
+        given.parse(|text| Region::parse_at(Endpoint::server(endpoint), text))
+    })?;
+    let is_signed = || {
+        profiles
+            .iter()
+            .flat_map(|profile| &profile.steps)
+            .any(|step| step.is_signed())
+    };
+    match (endpoint, region) {
+        // An interface endpoint of a VPC: AWS takes signatures for its own region only.
+        (Some(endpoint), None) if endpoint.is_aws() && is_signed() => {
+            let advice = "not set, and AWS takes signed requests for the endpoint's own region only: set --region \
+                          (AWS_REGION)";
+            Err(Error::setting("region", advice))
+        }
+        (Some(_), None) if is_signed() => {
+            warnings.push(format!(
+                "no region is set: requests to the STS endpoint are signed for {REGION_OF_CUSTOM_ENDPOINTS}; set --region (AWS_REGION)"
+            ));
+            Ok(Some(
+                Region::parse(REGION_OF_CUSTOM_ENDPOINTS).expect("the constant is a region"),
+            ))
+        }
+        (None, None) => {
+            let advice = "not set, and no STS endpoint either: set --region (AWS_REGION), or --sts-endpoint \
+                          (AWS_ENDPOINT_URL_STS) for an STS that is not AWS's";
+            Err(Error::setting("region", advice))
+        }
+        (_, region) => Ok(region),
+    }
 }
 
 /// FIPS and dual stack are variants of AWS's own endpoints.
 fn refuse_variant(
     variant: Option<&Given>,
-    whose: &str,
+    service: Service,
     own: Option<&Endpoint>,
 ) -> Result<(), Error> {
     let (Some(given), Some(own)) = (variant, own) else {
         return Ok(());
     };
     let conflict = format!(
-        "selects an endpoint of AWS, but the {whose} endpoint is {}: unset one",
+        "selects an endpoint of AWS, but the {service} endpoint is {}: unset one",
         own.url()
     );
     Err(Error::setting(&given.origin, conflict))
-}
-
-/// Whether a profile signs requests; a token, an assertion and an identity pool do not.
-fn is_signed(profile: &Profile) -> bool {
-    let unsigned = |step: &Step| {
-        matches!(
-            step,
-            Step::WebIdentity(_) | Step::Saml(_) | Step::Cognito(_)
-        )
-    };
-    profile.steps.iter().any(|step| !unsigned(step))
 }
 
 /// Never for loopback, nor for plain http, which `HTTPS_PROXY` is not about.

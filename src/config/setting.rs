@@ -3,6 +3,8 @@
 //! Owns the names, which are a contract; the flags of the command line are made from it and the README's
 //! table is compared with it. It reads nothing: `environment` looks values up, `config` parses them.
 
+use crate::assume::{SessionNameTemplate, TokenFile};
+
 /// One setting of `run`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -14,7 +16,7 @@ pub struct Setting {
     pub key: Option<&'static str>,
     /// What it is when nothing sets it; a text the setting itself would accept.
     pub default: Option<&'static str>,
-    /// What stands for the value in the help.
+    /// The value's name in the help.
     pub placeholder: &'static str,
     /// What it does.
     pub help: &'static str,
@@ -58,9 +60,9 @@ settings! {
     ROLE_ARN = "role-arn" ["AWS_ROLE_ARN"], None, None, "ARN",
         "The role to assume; some STS servers derive it from the token";
     WEB_IDENTITY_TOKEN_FILE = "web-identity-token-file" ["AWS_WEB_IDENTITY_TOKEN_FILE"], None,
-        Some("/var/run/secrets/stsidecar.dev/serviceaccount/token"), "FILE",
+        Some(TokenFile::DEFAULT), "FILE",
         "The projected service account token, rotated by the kubelet";
-    ROLE_SESSION_NAME = "role-session-name" ["AWS_ROLE_SESSION_NAME"], None, Some("{namespace}.{pod}"), "NAME",
+    ROLE_SESSION_NAME = "role-session-name" ["AWS_ROLE_SESSION_NAME"], None, Some(SessionNameTemplate::DEFAULT), "NAME",
         "The session's name in CloudTrail; the placeholders are filled from the token's claims";
     SESSION_DURATION = "session-duration" ["STSIDECAR_SESSION_DURATION"], None, Some("1h"), "DURATION",
         "15m to 12h, or longest: 1h at first, then whatever the role allows";

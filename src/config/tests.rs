@@ -158,7 +158,7 @@ fn without_any_profile_there_is_one_from_flags_and_variables() {
     };
     assert_eq!(step.role_arn.as_ref().expect("a role").name(), "app");
     assert_eq!(
-        step.token_file,
+        &*step.token_file,
         Path::new("/var/run/secrets/stsidecar.dev/serviceaccount/token")
     );
     assert_eq!(step.session_name.as_str(), "{namespace}.{pod}");

@@ -104,13 +104,8 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     pub(super) fn proof(&self, call: &Call) -> Result<Proof, Failure> {
         match (self.step_of(call.hop).source_file(), &call.parent) {
             (Some((_, form)), _) => {
-                let latest = self.parts.source.latest();
-                of_source(
-                    latest.value.as_deref(),
-                    latest.error.as_deref(),
-                    &form,
-                    self.parts.sts.server_time(),
-                )
+                let at_sts = self.parts.sts.server_time();
+                of_source(&self.parts.source.latest(), &form, at_sts)
             }
             (None, Some(parent)) => Ok(Proof::Signer(parent.clone())),
             (None, None) => Err(Failure::local(

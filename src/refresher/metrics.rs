@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use prometheus::core::Collector;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts,
     Registry,
@@ -126,9 +127,7 @@ impl Metrics {
 }
 
 fn gauge(registry: &Registry, name: &str, help: &str) -> Result<GaugeVec, prometheus::Error> {
-    let vector = GaugeVec::new(Opts::new(name, help), &["profile"])?;
-    registry.register(Box::new(vector.clone()))?;
-    Ok(vector)
+    registered(registry, GaugeVec::new(Opts::new(name, help), &["profile"]))
 }
 
 fn counter(
@@ -137,9 +136,8 @@ fn counter(
     help: &str,
     label: &str,
 ) -> Result<IntCounterVec, prometheus::Error> {
-    let vector = IntCounterVec::new(Opts::new(name, help), &["profile", label])?;
-    registry.register(Box::new(vector.clone()))?;
-    Ok(vector)
+    let labels = ["profile", label];
+    registered(registry, IntCounterVec::new(Opts::new(name, help), &labels))
 }
 
 fn exchanges(registry: &Registry) -> Result<HistogramVec, prometheus::Error> {
@@ -147,7 +145,15 @@ fn exchanges(registry: &Registry) -> Result<HistogramVec, prometheus::Error> {
         "stsidecar_sts_request_duration_seconds",
         "Answering time of STS, failures included",
     );
-    let vector = HistogramVec::new(options.buckets(BUCKETS.to_vec()), &["operation"])?;
+    let options = options.buckets(BUCKETS.to_vec());
+    registered(registry, HistogramVec::new(options, &["operation"]))
+}
+
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    made: Result<C, prometheus::Error>,
+) -> Result<C, prometheus::Error> {
+    let vector = made?;
     registry.register(Box::new(vector.clone()))?;
     Ok(vector)
 }

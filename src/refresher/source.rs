@@ -9,7 +9,8 @@ use crate::assume::Step;
 use crate::failure::{Failure, FileFault, OwnCode};
 use crate::material::{Form, Material};
 use crate::role::SessionName;
-use crate::rotated_file;
+use crate::rotated_file::{self, Latest};
+use crate::saml::Assertion;
 use crate::sts::Proof;
 use crate::time::Wall;
 use crate::token::Claims;
@@ -33,36 +34,31 @@ pub fn session_name(step: &Step, claims: Option<&Claims>, host_name: &str) -> Se
 /// # Errors
 /// When it never had usable content, or holds an assertion that ended long ago.
 pub fn of_source(
-    material: Option<&Material>,
-    error: Option<&rotated_file::Error>,
+    source: &Latest<Material>,
     form: &Form,
     at_sts: Option<Wall>,
 ) -> Result<Proof, Failure> {
-    let proof = match (material, error) {
-        (Some(Material::Token(token)), _) => Proof::Token(token.clone()),
-        (Some(Material::Assertion(assertion)), _) => Proof::Assertion(assertion.clone()),
-        (Some(Material::AccessKey(key)), _) => Proof::AccessKey(key.clone()),
-        (_, Some(error)) => return Err(unreadable(error, form)),
+    match (source.value.as_deref(), &source.error) {
+        (Some(Material::Token(token)), _) => Ok(Proof::Token(token.clone())),
+        (Some(Material::Assertion(assertion)), _) => of_assertion(assertion, at_sts),
+        (Some(Material::AccessKey(key)), _) => Ok(Proof::AccessKey(key.clone())),
+        (_, Some(error)) => Err(unreadable(error, form)),
         _ => {
+            let code = OwnCode::File(form.clone(), FileFault::Missing);
             let message = format!("the file of the {form} has not been read yet");
-            return Err(Failure::local(
-                OwnCode::File(form.clone(), FileFault::Missing),
-                message,
-            ));
+            Err(Failure::local(code, message))
         }
-    };
-    let ended = material
-        .and_then(Material::expires_at)
-        .filter(|end| at_sts.is_some_and(|now| end.plus(OUTLIVED) <= now));
-    match ended {
-        Some(end) if *form == Form::Assertion => {
-            let message = format!(
-                "the SAML assertion ended at {}, and no new one has come",
-                end.rfc3339()
-            );
+    }
+}
+
+fn of_assertion(assertion: &Assertion, at_sts: Option<Wall>) -> Result<Proof, Failure> {
+    match (assertion.facts().not_on_or_after, at_sts) {
+        (Some(end), Some(now)) if end.plus(OUTLIVED) <= now => {
+            let end = end.rfc3339();
+            let message = format!("the SAML assertion ended at {end}, and no new one has come");
             Err(Failure::local(OwnCode::AssertionExpired, message))
         }
-        _ => Ok(proof),
+        _ => Ok(Proof::Assertion(assertion.clone())),
     }
 }
 

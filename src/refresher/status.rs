@@ -8,10 +8,8 @@ use crate::incident::Incident;
 use crate::material::Material;
 use crate::report::{ErrorReport, HopReport, IncidentReport, Report, Retry, TokenReport};
 use crate::role::SessionName;
-use crate::saml::Facts;
 use crate::session::{HopState, Session};
 use crate::time::Now;
-use crate::token::Claims;
 
 pub(super) fn report<A>(
     parts: &Parts<A>,
@@ -93,24 +91,14 @@ fn token_report<A>(parts: &Parts<A>) -> TokenReport {
     };
     match current.value.as_deref() {
         Some(Material::Token(token)) => {
-            let Claims {
-                issuer,
-                subject,
-                audience,
-                ..
-            } = token.claims().clone();
-            (report.issuer, report.subject, report.audience) = (issuer, subject, audience);
+            let claims = token.claims().clone();
+            (report.issuer, report.subject) = (claims.issuer, claims.subject);
+            report.audience = claims.audience;
         }
         Some(Material::Assertion(assertion)) => {
-            let Facts {
-                issuer,
-                subject,
-                audience,
-                recipient,
-                ..
-            } = assertion.facts().clone();
-            (report.issuer, report.subject, report.audience) = (issuer, subject, audience);
-            report.recipient = recipient;
+            let facts = assertion.facts().clone();
+            (report.issuer, report.subject) = (facts.issuer, facts.subject);
+            (report.audience, report.recipient) = (facts.audience, facts.recipient);
         }
         Some(Material::AccessKey(key)) => {
             report.access_key_id = Some(format!("..{}", key.suffix()));

@@ -10,15 +10,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
 use crate::assume::{
-    AccessKeyFile, Mfa, MfaCode, ProfileName, Reply, ReplyDetails, SerialNumber, SessionDuration,
-    SessionToken, WebIdentity,
+    Mfa, MfaCode, ProfileName, Reply, ReplyDetails, SerialNumber, SessionToken, WebIdentity,
 };
 use crate::cache::{self, Answer, Refused};
 use crate::credentials::{Credentials, Secret};
 use crate::failure::{Class, Failure, FileFault, OwnCode};
 use crate::material::Form;
 use crate::response;
-use crate::role::Server;
 use crate::session::Held;
 use crate::sts::Request;
 use crate::time::Wall;

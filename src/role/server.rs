@@ -4,9 +4,10 @@
 //! and what reads them judge forms by it.
 
 /// Whose STS, or whose Cognito: other servers follow AWS's protocol but not all of its forms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Server {
-    /// An endpoint of an AWS partition.
+    /// An endpoint of an AWS partition; what is asked where no endpoint is set.
+    #[default]
     Aws,
     /// `SeaweedFS`, `MinIO`, Ceph RGW and the like.
     Other,

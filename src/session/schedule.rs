@@ -1,4 +1,4 @@
-//! When the next call is due: refresh points, retry delays and the call budget, from numbers alone.
+//! When the next call is due: refresh points and retry delays, from numbers alone.
 //!
 //! Owns the constants of refreshing; `tests/simulation.rs` holds them against outages, herds and
 //! throttling. It holds no clock and no random source: both come in with each call.
@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::MIN_SERVE;
 use crate::failure::Class;
-use crate::time::Boot;
 
 /// When in its life a credential is refreshed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -164,54 +163,11 @@ fn doubled(first: f64, times: u32) -> f64 {
     first * 2f64.powi(times.min(30).cast_signed())
 }
 
-/// The call budget of a profile: one call a second, five at once, in boot time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bucket {
-    full_at: Boot,
-}
-
-const BURST: u32 = 5;
-const REFILL: Duration = Duration::from_secs(1);
-
-impl Bucket {
-    /// A full bucket.
-    #[must_use]
-    pub fn full() -> Self {
-        Self {
-            full_at: Boot::default(),
-        }
-    }
-
-    /// Takes one call out, if one is in.
-    pub fn take(&mut self, now: Boot) -> bool {
-        if self.next(now) > now {
-            return false;
-        }
-        self.full_at = self.full_at.max(now).plus(REFILL);
-        true
-    }
-
-    /// Puts back a call that was never made.
-    pub fn put_back(&mut self) {
-        self.full_at = self.full_at.minus(REFILL);
-    }
-
-    /// When a call will be in; `now` when one is.
-    #[must_use]
-    pub fn next(&self, now: Boot) -> Boot {
-        self.full_at.minus(REFILL * (BURST - 1)).max(now)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const HOUR: Duration = Duration::from_hours(1);
-
-    fn at(seconds: u64) -> Boot {
-        Boot::from_duration(Duration::from_secs(seconds))
-    }
 
     #[test]
     fn refresh_points_are_percentages_or_durations() {
@@ -285,17 +241,5 @@ mod tests {
         };
         assert_eq!(delay(PROPAGATION.mul_f64(0.99)), Duration::from_mins(2));
         assert_eq!(delay(PROPAGATION), Duration::from_mins(5));
-    }
-
-    #[test]
-    fn the_budget_is_five_at_once_then_one_a_second() {
-        let mut bucket = Bucket::full();
-        let taken = (0..10).filter(|_| bucket.take(at(100))).count();
-        assert_eq!(taken, 5);
-        assert_eq!(bucket.next(at(100)), at(101));
-        assert!(bucket.take(at(101)) && !bucket.take(at(101)));
-        bucket.put_back();
-        assert!(bucket.take(at(101)));
-        assert_eq!((0..10).filter(|_| bucket.take(at(1000))).count(), 5);
     }
 }

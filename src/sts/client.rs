@@ -2,8 +2,9 @@
 //!
 //! Owns what is sent and the settings under which it is sent: no retries, no time-outs, no identity
 //! cache and no clock correction of the SDK's own: `session` alone decides about repeating and time, and the
-//! connector ends each attempt. `client/calls.rs` has the requests. It never formats an error of the SDK, which can print the token
-//! (A3): `client/evidence.rs` takes it apart instead. Called by `refresher` and `check`.
+//! connector ends each attempt. `client/calls.rs` has the requests. It never formats an error of the SDK, whose `Debug`
+//! can print the request with the token in it: `client/evidence.rs` takes it apart instead. Called by `refresher` and
+//! `check`.
 
 mod as_written;
 mod calls;
@@ -47,7 +48,7 @@ use crate::time::{Now, Wall};
 /// What signed requests to a custom STS name when no region is set; most such servers ignore it.
 pub const REGION_OF_CUSTOM_ENDPOINTS: &str = "us-east-1";
 
-/// Stands in the user agent, and so in CloudTrail.
+/// In the user agent, and so in CloudTrail.
 const APP_NAME: &str = concat!("stsidecar-", env!("CARGO_PKG_VERSION"));
 
 /// Why there is no client: always a wrong setting, and so exit 78.

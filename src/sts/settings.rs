@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use http::Uri;
 
-use crate::assume::AttemptTimeout;
+use crate::assume::{AttemptTimeout, Service};
 use crate::role::{Region, Server};
 use crate::url;
 
@@ -35,6 +35,15 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The endpoint of one's own that a service's operations go to; without one it is AWS's.
+    #[must_use]
+    pub fn endpoint_of(&self, service: Service) -> Option<&Endpoint> {
+        match service {
+            Service::Sts => self.endpoint.as_ref(),
+            Service::Cognito => self.cognito_endpoint.as_ref(),
+        }
+    }
+
     /// Whether STS speaks TLS; a Cognito beside it may.
     #[must_use]
     pub fn is_over_tls(&self) -> bool {

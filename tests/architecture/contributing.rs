@@ -1,7 +1,8 @@
 //! The worked examples of CONTRIBUTING.md list every file that names their example, and no other.
 //!
-//! An example is a section with a line "Files with `text`", and a table whose first column is the list. The line says
-//! "in the code of `src`" where tests and pages are not meant, and then may name files of another spelling.
+//! An example is a section with a line "Files with `text`", and a table whose first column is the
+//! list. The line says "in the code of `src`" where tests and pages are not meant, and then may
+//! name files of another spelling.
 
 use std::collections::BTreeSet;
 

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use super::repository::{code, sources};
 
-/// Every crate of the agent multiplies what an operator must trust; h2 is there as the SDK's client only.
+/// Every crate of the agent multiplies what an operator must trust; h2 is there
+/// as the SDK's client only.
 const MOST_CRATES: usize = 185;
 
 #[test]

@@ -1,4 +1,5 @@
-//! Files are short and say what they own; the tests know neither the checkout's place nor the build's.
+//! Files are short and say what they own; the tests know neither the
+//! checkout's place nor the build's.
 
 use super::repository::{is_test, sources, text_of, texts};
 
@@ -80,8 +81,8 @@ fn the_architecture_and_every_decision_are_short() {
     }
 }
 
-/// A folder above the checkout may be closed to others (a home, `mktemp -d`), and the build may be elsewhere
-/// (`CARGO_TARGET_DIR`): one file of the tests knows each.
+/// A folder above the checkout may be closed to others (a home, `mktemp -d`), and the build may be
+/// elsewhere (`CARGO_TARGET_DIR`): one file of the tests knows each.
 #[test]
 fn tests_assume_no_place_of_the_checkout_or_of_the_build() {
     let places = [

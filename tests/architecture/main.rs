@@ -1,8 +1,9 @@
-//! Holds the structure that ARCHITECTURE.md draws, what CONTRIBUTING.md lists, and that no text of the repository
-//! refers to something that is not in it.
+//! Holds the structure that ARCHITECTURE.md draws, what CONTRIBUTING.md lists, and that no text of
+//! the repository refers to something that is not in it.
 
 mod contributing;
 mod crates;
+mod documents;
 mod files;
 mod layers;
 mod pages;

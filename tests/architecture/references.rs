@@ -1,7 +1,8 @@
-//! Refuses references to nothing: comments, messages, test names and pages cite what is in the repository, or a
-//! public source by its URL.
+//! Refuses references to nothing: comments, messages, test names and pages cite what is in the
+//! repository, or a public source by its URL.
 //!
-//! A reader has this checkout and the web, and nothing else. The paths and links of pages are in `pages.rs`.
+//! A reader has this checkout and the web, and nothing else. The paths and links of
+//! pages are in `pages.rs`.
 
 use std::sync::LazyLock;
 
@@ -37,7 +38,8 @@ static ISSUE: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?:\b(?:[Ii]ssue|[Pp]ull request|PR) #?([0-9]+)|\w#([0-9]{3,}))\b"));
 static SOURCE: LazyLock<Regex> = LazyLock::new(|| regex(r"https?://|\bRFC [0-9]"));
 
-/// What the lines of a file cite without a place where a reader finds it, each with its line's number.
+/// What the lines of a file cite without a place where a reader finds it,
+/// each with its line's number.
 fn unknown(name: &str, text: &str) -> Vec<(usize, String)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();

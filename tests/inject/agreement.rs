@@ -398,118 +398,102 @@ fn blanks_around_a_value_are_not_part_of_it() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
-fn values_of_the_chart_that_the_agent_would_refuse_are_refused() {
+fn a_key_of_a_config_map_that_is_no_files_name_is_refused() {
     for key in ["a/", "a://b", "../x", "a b"] {
         let values = json!({ "agent": { "awsCaBundle": { "configMap": "ca", "key": key } } });
         assert!(Template::from_values(values).is_err(), "{key}");
     }
-    for (name, value) in [
-        ("STSIDECAR_REFRESH_AT", "95%"),
-        ("STSIDECAR_SHUTDOWN_GRACE", "soon"),
-        ("AWS_USE_FIPS_ENDPOINT", "yes"),
-        ("RUST_LOG", "loud"),
-        ("AWS_ENDPOINT_URL_COGNITO_IDENTITY", "http://127.1"),
-    ] {
-        let values = json!({ "agent": { "region": "eu-central-1", "extraEnv": [{ "name": name, "value": value }] } });
-        let outcome = stream::inject(&["--values=values.yaml"], "", &values.to_string());
-        assert_eq!(outcome.code, 78, "{name}");
-        assert!(
-            outcome.stderr.contains("agent.extraEnv") && outcome.stderr.contains(name),
-            "{}",
-            outcome.stderr
-        );
-    }
-    // Behind a value of the chart that an annotation can take back to the default, or beside an
-    // endpoint of its own.
-    for (values, name, value) in [
+}
+
+/// Also behind a value of the chart that an annotation can take back to the default, or beside an
+/// endpoint of its own.
+#[test]
+fn a_variable_that_the_agent_would_refuse_is_refused_in_the_values() {
+    let (region, endpoint) = (
+        json!({ "region": "eu-central-1" }),
+        json!({ "stsEndpoint": "https://sts.example.com" }),
+    );
+    let debug = json!({ "log": { "level": "debug" } });
+    for (agent, name, value) in [
+        (&region, "STSIDECAR_REFRESH_AT", "95%"),
+        (&region, "STSIDECAR_SHUTDOWN_GRACE", "soon"),
+        (&region, "AWS_USE_FIPS_ENDPOINT", "yes"),
+        (&region, "RUST_LOG", "loud"),
+        (&region, "AWS_ENDPOINT_URL_COGNITO_IDENTITY", "http://127.1"),
+        (&endpoint, "AWS_REGION", "not a region"),
+        (&region, "AWS_DEFAULT_REGION", "x y"),
         (
-            json!({ "stsEndpoint": "https://sts.example.com" }),
-            "AWS_REGION",
-            "not a region",
-        ),
-        (
-            json!({ "region": "eu-central-1" }),
-            "AWS_DEFAULT_REGION",
-            "x y",
-        ),
-        (
-            json!({ "stsEndpoint": "http://localhost:1" }),
+            &json!({ "stsEndpoint": "http://localhost:1" }),
             "HTTPS_PROXY",
             "socks5://proxy:1080",
         ),
         (
-            json!({ "waitForCredentials": false }),
+            &json!({ "waitForCredentials": false }),
             "STSIDECAR_WAIT_FOR_CREDENTIALS",
             "maybe",
         ),
+        (&debug, "STSIDECAR_LOG_LEVEL", "loud"),
         (
-            json!({ "log": { "level": "debug" } }),
-            "STSIDECAR_LOG_LEVEL",
-            "loud",
-        ),
-        (
-            json!({ "log": { "format": "text" } }),
+            &json!({ "log": { "format": "text" } }),
             "STSIDECAR_LOG_FORMAT",
             "xml",
         ),
         (
-            json!({ "stsTimeout": "5s" }),
+            &json!({ "stsTimeout": "5s" }),
             "STSIDECAR_STS_TIMEOUT",
             "soon",
         ),
     ] {
-        let mut agent = values.clone();
+        let mut agent = agent.clone();
         agent["extraEnv"] = json!([{ "name": name, "value": value }]);
-        let outcome = stream::inject(
-            &["--values=values.yaml"],
-            "",
-            &json!({ "agent": agent }).to_string(),
-        );
-        assert_eq!(outcome.code, 78, "{values}, {name}");
-        assert!(
-            outcome.stderr.contains("agent.extraEnv") && outcome.stderr.contains(name),
-            "{}",
-            outcome.stderr
-        );
+        let values = json!({ "agent": agent }).to_string();
+        let outcome = stream::inject(&["--values=values.yaml"], "", &values);
+        assert_eq!(outcome.code, 78, "{values}");
+        let is_named = outcome.stderr.contains("agent.extraEnv") && outcome.stderr.contains(name);
+        assert!(is_named, "{}", outcome.stderr);
     }
+}
+
+#[test]
+fn a_variable_that_the_agent_takes_is_accepted_in_the_values() {
     for extra in [
-        json!([{ "name": "AWS_REGION", "value": "RegionOne" }, { "name": "AWS_USE_FIPS_ENDPOINT", "value": "true" }]),
-        json!([{ "name": "HTTPS_PROXY", "value": "http://$(HOST_IP):3128" }, { "name": "STSIDECAR_LOG_LEVEL", "value": "" }]),
+        json!([
+            { "name": "AWS_REGION", "value": "RegionOne" },
+            { "name": "AWS_USE_FIPS_ENDPOINT", "value": "true" },
+        ]),
+        json!([
+            { "name": "HTTPS_PROXY", "value": "http://$(HOST_IP):3128" },
+            { "name": "STSIDECAR_LOG_LEVEL", "value": "" },
+        ]),
     ] {
-        let outcome = stream::inject(
-            &["--values=values.yaml"],
-            "",
-            &json!({ "agent": { "extraEnv": extra } }).to_string(),
-        );
+        let values = json!({ "agent": { "extraEnv": extra } }).to_string();
+        let outcome = stream::inject(&["--values=values.yaml"], "", &values);
         assert_eq!(outcome.code, 0, "{extra}: {}", outcome.stderr);
     }
-    let insecure = json!({ "agent": {
-        "allowInsecureSts": true, "extraEnv": [{ "name": "STSIDECAR_ALLOW_INSECURE_STS", "value": "false" }],
-    }});
-    let annotated = [("sts-endpoint".to_owned(), "http://sts.svc".to_owned())];
-    let case = Case {
-        pod: pod(&annotated),
-        values: insecure,
-        ..Case::default()
-    };
-    assert!(
-        matches!(case.decide(&case.pod, &mut draw()), Decision::Deny(_)),
-        "extraEnv says what the agent allows"
-    );
-    let both =
-        json!({ "agent": { "extraEnv": [{ "name": "AWS_USE_FIPS_ENDPOINT", "value": "true" }] } });
-    let annotated = [(
-        "sts-endpoint".to_owned(),
-        "https://sts.example.com".to_owned(),
-    )];
-    let case = Case {
-        pod: pod(&annotated),
-        values: both,
-        ..Case::default()
-    };
-    assert!(
-        matches!(case.decide(&case.pod, &mut draw()), Decision::Deny(_)),
-        "FIPS is of AWS's own endpoints"
-    );
+}
+
+/// Plain text is the operator's to allow, and FIPS is of AWS's own endpoints.
+#[test]
+fn an_endpoint_that_the_operators_variables_exclude_is_refused() {
+    for (url, agent) in [
+        (
+            "http://sts.svc",
+            json!({
+                "allowInsecureSts": true,
+                "extraEnv": [{ "name": "STSIDECAR_ALLOW_INSECURE_STS", "value": "false" }],
+            }),
+        ),
+        (
+            "https://sts.example.com",
+            json!({ "extraEnv": [{ "name": "AWS_USE_FIPS_ENDPOINT", "value": "true" }] }),
+        ),
+    ] {
+        let case = Case {
+            pod: pod(&[("sts-endpoint".to_owned(), url.to_owned())]),
+            values: json!({ "agent": agent }),
+            ..Case::default()
+        };
+        let decision = case.decide(&case.pod, &mut draw());
+        assert!(matches!(decision, Decision::Deny(_)), "{url}");
+    }
 }

@@ -2,8 +2,9 @@
 //! duplicates, empty values and `$(NAME)`. It is written from the kubelet and shares nothing with
 //! the program.
 //!
-//! <https://github.com/kubernetes/kubernetes/blob/release-1.34/pkg/kubelet/kubelet_pods.go>
-//! (`makeEnvironmentVariables`) and `third_party/forked/golang/expansion/expand.go` beside it.
+//! `makeEnvironmentVariables` in
+//! <https://github.com/kubernetes/kubernetes/blob/release-1.34/pkg/kubelet/kubelet_pods.go>, and
+//! <https://github.com/kubernetes/kubernetes/blob/release-1.34/third_party/forked/golang/expansion/expand.go>.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

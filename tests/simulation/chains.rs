@@ -74,7 +74,7 @@ fn judge(steps: &[Arc<Step>], issued: &[IssuedSession]) {
                     .any(|key| key.same_as(&tag.key))
             }) {
                 held.tags
-                    .insert(tag.key.as_str().to_lowercase(), tag.value.clone());
+                    .insert(tag.key.as_str().to_lowercase(), tag.value.to_string());
             }
             let own = role
                 .source_identity

@@ -1,5 +1,5 @@
-//! Checks the rules as time passes, and keeps what all checks count; `steps` has those of a single
-//! step.
+//! Checks the rules as time passes, and keeps what all checks count; `steps`
+//! has those of a single step.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use super::rules;
 use super::run::Run;
 use super::sts::{EXCHANGES, serial};
 
-/// Attempts that a failing hop may make at once: ten of the backoff, five looks at the token, and a
-/// few.
+/// Attempts that a failing hop may make at once: ten of the backoff, five looks
+/// at the token, and a few.
 const PATIENCE: f64 = 20.0;
 
 /// What a run came to.

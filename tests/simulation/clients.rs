@@ -9,7 +9,8 @@ pub enum Sdk {
     /// A new client for each call: asks each time.
     Fresh,
     /// botocore: tries again when 15 min are left, insists when 10 min are left
-    /// (`RefreshableCredentials` in <https://github.com/boto/botocore/blob/develop/botocore/credentials.py>).
+    /// (`RefreshableCredentials` in
+    /// <https://github.com/boto/botocore/blob/develop/botocore/credentials.py>).
     Boto,
     /// aws-config: asks again when 10 s are left
     /// (<https://github.com/smithy-lang/smithy-rs/blob/main/rust-runtime/aws-smithy-runtime/src/client/identity/cache/lazy.rs>).

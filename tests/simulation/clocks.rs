@@ -1,5 +1,5 @@
-//! The clocks of a simulated node, moved one by one: true time, boot time, wall time, the server's
-//! time.
+//! The clocks of a simulated node, moved one by one: true time, boot time, wall
+//! time, the server's time.
 //!
 //! Everything is in milliseconds since the run began; true time is what the simulator counts.
 

@@ -189,8 +189,8 @@ pub fn swarm(random: &mut Rng, until: u64) -> Vec<Fault> {
             }
         }
     }
-    // A crash on the way of another identity through the chain, which chance alone would hardly
-    // hit.
+    // A crash on the way of another identity through the chain, which
+    // chance alone would hardly hit.
     let changes: Vec<u64> = faults
         .iter()
         .filter(|fault| fault.kind == IdentityChange)

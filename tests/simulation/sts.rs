@@ -1,8 +1,8 @@
-//! STS as its callers see it: latency, failures by class, and credentials that say where they come
-//! from.
+//! STS as its callers see it: latency, failures by class, and credentials that
+//! say where they come from.
 //!
-//! A key id is `ASIA`, the hop, and the number of the issue, so that the checks know the truth of
-//! each.
+//! A key id is `ASIA`, the hop, and the number of the issue, so that the
+//! checks know the truth of each.
 
 use fastrand::Rng;
 
@@ -40,8 +40,8 @@ pub struct Sts {
     pub revoked: usize,
     /// The role's maximum session duration in seconds, before any fault lowers it.
     pub maximum: u32,
-    /// What this server makes of a session above the maximum: AWS's own refusal, or one in other
-    /// words.
+    /// What this server makes of a session above the maximum: AWS's own
+    /// refusal, or one in other words.
     pub refusal: Class,
     /// How often each kind of fault made a difference.
     pub hits: [u64; KINDS],
@@ -182,8 +182,8 @@ impl Sts {
         let misfit = active
             .iter()
             .any(|fault| fault.kind == Kind::Misconfigured && fault.amount > 0.5);
-        // An overloaded STS mixes 503 and throttling, each the rarer of the two in the other's
-        // fault.
+        // An overloaded STS mixes 503 and throttling, each the rarer of the
+        // two in the other's fault.
         let table = [
             (Kind::Outage, Class::Transient, true),
             (Kind::HopOutage, Class::Transient, true),
@@ -240,8 +240,8 @@ impl Sts {
             identity,
             expiration,
         });
-        // Without a Date our wall clock has to do: the run keeps to what that can be expected to
-        // do.
+        // Without a Date our wall clock has to do: the run keeps to what
+        // that can be expected to do.
         let dateless = now.disagreement() < 4000 && self.active(active, Kind::NoDate, |_| true);
         let date = Wall::from_unix_seconds(now.server_seconds(random.u64(at..=now.t + latency)));
         let credentials = Credentials {

@@ -1,4 +1,4 @@
-//! Random profiles over all keys of the configuration file, mostly sound ones, up to the limits and just beyond.
+//! Random profiles over all keys of the configuration file, mostly valid ones, up to the limits and just beyond.
 //!
 //! A draft remembers the keys it made wrong: without any, a refusal would be one too many.
 

@@ -98,7 +98,7 @@ fn whatever_is_changed_behind_the_signature_is_noticed() {
     assert_eq!(
         said(&provider, &stranger.response(&Claims::of(ROLE, PRINCIPAL))),
         invalid,
-        "somebody else's key"
+        "another provider's key"
     );
     assert_eq!(said(&provider, "no XML at all"), invalid);
 }

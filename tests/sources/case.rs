@@ -1,4 +1,4 @@
-//! A case as it stands in its file: a profile, what it needs around it, and what must come of it.
+//! A case as its file has it: a profile, what it needs around it, and what must come of it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ pub struct Case {
     pub name: String,
     /// What it shows, for the reader.
     pub about: String,
-    /// The row of the table that it stands for; without one, only requests and status are compared.
+    /// Its row of the table; without one, only requests and status are compared.
     pub row: Option<String>,
     /// The profile, as in the configuration file.
     pub profile: Value,

@@ -120,7 +120,7 @@ fn refresh(stage: &Stage<'_>, agent: &Agent) -> Result<(), String> {
     Ok(())
 }
 
-/// While STS answers nothing useful, what is held is served; when it is back, it is used again.
+/// While STS answers nothing useful, the kept credentials are served; when it is back, it is used again.
 fn outage_served_through(stage: &Stage<'_>, agent: &Agent) -> Result<(), String> {
     stage.sts.set_default(Behaviour::Empty500);
     until("a failure in /status", || {
@@ -142,7 +142,7 @@ fn outage_served_through(stage: &Stage<'_>, agent: &Agent) -> Result<(), String>
     }
 }
 
-/// A file that turns bad is said, and what is held goes on; a good one after it is taken.
+/// A file that turns bad is reported, and the kept credentials are served; a good one after it is taken.
 fn refused_while_running(stage: &Stage<'_>, agent: &Agent) -> Result<(), String> {
     if stage.case.rotten.is_empty() {
         return Err("the case has nothing that turns bad".to_owned());

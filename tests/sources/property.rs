@@ -59,9 +59,9 @@ impl Request {
         Restriction {
             policy,
             policy_arns,
-        }: &Restriction,
+        }: Restriction<'_>,
     ) {
-        self.set("Policy", policy.as_ref());
+        self.set("Policy", policy);
         for (at, arn) in policy_arns.iter().enumerate() {
             self.set(&format!("PolicyArns.member.{}.arn", at + 1), Some(arn));
         }
@@ -86,33 +86,33 @@ fn request(step: &Step) -> (&'static str, Form) {
         .session_name()
         .map(|name| name.fill("shop", "checkout-7d4b9c-x2x4q"));
     request.set("RoleSessionName", name.map(|name| name.as_str().to_owned()));
+    if let Some(restriction) = step.restriction() {
+        request.restriction(restriction);
+    }
     match step {
         Step::WebIdentity(step) => {
             request.set("RoleArn", step.role_arn.as_ref());
             request.set("WebIdentityToken", Some("header.payload.signature"));
             request.set("ProviderId", step.provider_id.as_ref());
             request.duration(step.duration);
-            request.restriction(&step.restriction);
         }
         Step::Saml(step) => {
             request.set("RoleArn", Some(&step.role_arn));
             request.set("PrincipalArn", Some(&step.principal_arn));
             request.set("SAMLAssertion", Some("PHNhbWw+"));
             request.duration(step.duration);
-            request.restriction(&step.restriction);
         }
         Step::SessionToken(step) => {
-            request.set("DurationSeconds", Some(step.duration.seconds()));
+            request.set("DurationSeconds", Some(step.duration.get().seconds()));
             request.mfa(step.mfa.as_ref());
         }
         Step::FederationToken(step) => {
             request.set("Name", Some(&step.name));
-            request.set("DurationSeconds", Some(step.duration.seconds()));
-            request.restriction(&step.restriction);
+            request.set("DurationSeconds", Some(step.duration.get().seconds()));
             request.tags(&step.tags);
         }
         Step::Cognito(step) => {
-            // What GetId takes is told apart by its own call in the table.
+            // What GetId takes is checked by its own call in the table.
             request.set("IdentityId", Some(&step.identity_pool_id));
             request.set("CustomRoleArn", step.custom_role_arn.as_ref());
             let login = step
@@ -124,7 +124,6 @@ fn request(step: &Step) -> (&'static str, Form) {
         Step::Role(step) => {
             request.set("RoleArn", Some(&step.role_arn));
             request.duration(step.duration);
-            request.restriction(&step.restriction);
             request.tags(&step.tags);
             for (at, key) in step.transitive_tag_keys.iter().enumerate() {
                 request.set(&format!("TransitiveTagKeys.member.{}", at + 1), Some(key));
@@ -145,7 +144,7 @@ fn request(step: &Step) -> (&'static str, Form) {
 /// Whether the profile of a seed was accepted; what is wrong with the answer, otherwise.
 fn judge(seed: u64) -> Result<bool, String> {
     let (profile, odd) = profile(seed);
-    let told = |what: String| {
+    let fault = |what: String| {
         Err(format!(
             "seed {seed}: {what}\n  wrong on purpose: {odd:?}\n  {profile}"
         ))
@@ -155,12 +154,12 @@ fn judge(seed: u64) -> Result<bool, String> {
             let requests: Vec<_> = steps.iter().map(|step| request(step)).collect();
             match take_chain(&requests) {
                 Ok(()) => Ok(true),
-                Err(refusal) => told(format!("accepted, but STS refuses: {refusal:?}")),
+                Err(refusal) => fault(format!("accepted, but STS refuses: {refusal:?}")),
             }
         }
-        Err(message) if odd.is_empty() => told(format!("nothing is wrong, but: {message}")),
+        Err(message) if odd.is_empty() => fault(format!("nothing is wrong, but: {message}")),
         Err(message) if odd.iter().any(|key| message.contains(key)) => Ok(false),
-        Err(message) => told(format!("the message names no wrong key: {message}")),
+        Err(message) => fault(format!("the message names no wrong key: {message}")),
     }
 }
 

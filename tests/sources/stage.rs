@@ -108,7 +108,7 @@ impl<'c> Stage<'c> {
         self.directory.path().join(name)
     }
 
-    /// What an expected value of a request stands for.
+    /// What an expected value of a request means.
     pub fn meant(&self, value: &str) -> String {
         match value.split_once(':') {
             Some(("content", name)) => self.content(name),

@@ -1,6 +1,8 @@
 //! An identity pool: what is sent, what an answer and a refusal become, and how often the identity
 //! is asked for.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 use stsidecar::assume::{AccountId, Cognito, IdentityPoolId, Login, Step};
 use stsidecar::failure::Class;
@@ -34,7 +36,7 @@ fn step() -> Cognito {
         identity_pool_id: IdentityPoolId::parse(POOL).expect("a pool"),
         account_id: None,
         login: None,
-        token_file: "/token".into(),
+        token_file: PathBuf::from("/token").into(),
         custom_role_arn: None,
     }
 }

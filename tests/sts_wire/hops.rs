@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use stsidecar::assume::{ExternalId, SourceIdentity, Step, Tag, TagKey};
+use stsidecar::assume::{ExternalId, SourceIdentity, Step, Tag, TagKey, Tags};
 use stsidecar::failure::Class;
 use stsidecar::sts::{Client, Proof, REGION_OF_CUSTOM_ENDPOINTS};
 use stsidecar::time::{Boot, Now, Wall};
 
-use super::parameters::restriction;
+use super::parameters::{policy, policy_arns};
 use super::support::fake_sts::{Behaviour, FakeSts, Issued};
 use super::support::tokens::unix_now;
 use super::{TARGET, client, enter, exchange, hop, request, role, settings};
@@ -19,16 +19,17 @@ async fn a_hop_sends_its_parameters_signed_with_the_credentials_of_the_step_befo
     let sts = FakeSts::start();
     let client = client(&sts.url());
     let entry = enter(&client).await.expect("the entry's reply").credentials;
-    let restriction = restriction();
-    let policy = restriction.policy.clone().expect("a policy").to_string();
     let step = Step::Role(stsidecar::assume::Role {
-        restriction,
+        policy: Some(policy()),
+        policy_arns: policy_arns(),
         external_id: Some(ExternalId::parse("partner:42/x").expect("an id")),
-        tags: vec![
+        tags: Tags::from(vec![
             Tag::parse("team", "data + ärger=1/2").expect("a tag"),
             Tag::parse("empty", "").expect("a tag"),
-        ],
-        transitive_tag_keys: vec![TagKey::parse("team").expect("a key")],
+        ]),
+        transitive_tag_keys: vec![TagKey::parse("team").expect("a key")]
+            .try_into()
+            .expect("one key"),
         source_identity: Some(SourceIdentity::parse("alice").expect("an identity")),
         ..role()
     });
@@ -36,6 +37,7 @@ async fn a_hop_sends_its_parameters_signed_with_the_credentials_of_the_step_befo
         .await
         .expect("the hop's reply");
     let call = &sts.calls()[1];
+    let policy = policy().to_string();
     let expected = BTreeMap::from([
         ("RoleArn", TARGET),
         ("RoleSessionName", "shop.checkout-0"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stsidecar::assume::{Policy, PolicyArn, Restriction, Step};
+use stsidecar::assume::{Policy, PolicyArn, PolicyArns, Step};
 use stsidecar::failure::Class;
 use stsidecar::role::Region;
 use stsidecar::sts::{Client, Error, Proof, Settings};
@@ -12,20 +12,20 @@ use super::{
     ROLE, client, enter, exchange, hop, now, request, role, settings, token, web_identity,
 };
 
-pub(super) fn restriction() -> Restriction {
+pub(super) fn policy() -> Policy {
     let policy = Policy::parse(
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#,
     );
+    policy.expect("a policy")
+}
+
+pub(super) fn policy_arns() -> PolicyArns {
     let arns = [
         "arn:aws:iam::aws:policy/ReadOnlyAccess",
         "arn:aws:iam::111122223333:policy/b",
     ];
-    Restriction {
-        policy: Some(policy.expect("a policy")),
-        policy_arns: arns
-            .map(|arn| PolicyArn::parse(arn).expect("a policy ARN"))
-            .into(),
-    }
+    let arns = arns.map(|arn| PolicyArn::parse(arn).expect("a policy ARN"));
+    Vec::from(arns).try_into().expect("two policies")
 }
 
 #[tokio::test]
@@ -34,11 +34,12 @@ async fn web_identity_sends_its_parameters_unsigned() {
     let (token, step) = (
         token(),
         Step::WebIdentity(stsidecar::assume::WebIdentity {
-            restriction: restriction(),
+            policy: Some(policy()),
+            policy_arns: policy_arns(),
             ..web_identity()
         }),
     );
-    let policy = restriction().policy.expect("a policy").to_string();
+    let policy = policy().to_string();
     exchange(
         &client(&sts.url()),
         request(step, Proof::Token(token.clone())),

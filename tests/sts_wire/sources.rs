@@ -1,7 +1,9 @@
 //! What becomes of answers to calls with long-term keys; what each source sends is in
 //! `tests/fixtures/sources`.
 
-use stsidecar::assume::{AccessKeyFile, Role, SessionDuration, SessionToken, Step};
+use std::path::PathBuf;
+
+use stsidecar::assume::{AccessKeyFile, Role, SectionName, SessionToken, Step};
 use stsidecar::failure::Class;
 use stsidecar::role::{Region, Server};
 use stsidecar::shared_credentials::AccessKey;
@@ -14,8 +16,8 @@ const KEY: &str = "AKIALONGTERM00000001";
 
 fn keys() -> AccessKeyFile {
     AccessKeyFile {
-        path: "/credentials".into(),
-        profile: "default".into(),
+        path: PathBuf::from("/credentials").into(),
+        profile: SectionName::default(),
         server: Server::Other,
     }
 }
@@ -81,11 +83,7 @@ async fn a_region_that_no_host_could_be_made_of_scopes_the_signature() {
 #[tokio::test]
 async fn a_key_that_sts_does_not_know_is_the_sources_fault() {
     let sts = FakeSts::start();
-    let step = Step::SessionToken(SessionToken {
-        keys: keys(),
-        duration: SessionDuration::LONGEST,
-        mfa: None,
-    });
+    let step = Step::SessionToken(SessionToken::new("/credentials"));
     let failure = exchange(&client(&sts.url()), request(step, key()))
         .await
         .expect_err("an unknown key");
@@ -100,11 +98,7 @@ async fn a_key_that_sts_does_not_know_is_the_sources_fault() {
 async fn a_wrong_secret_is_the_sources_fault_and_is_not_shown() {
     let sts = FakeSts::start();
     sts.add_user(KEY, "another secret than ours");
-    let step = Step::SessionToken(SessionToken {
-        keys: keys(),
-        duration: SessionDuration::LONGEST,
-        mfa: None,
-    });
+    let step = Step::SessionToken(SessionToken::new("/credentials"));
     let failure = exchange(&client(&sts.url()), request(step, key()))
         .await
         .expect_err("a wrong secret");

@@ -1,7 +1,10 @@
 //! What one hop of a chain fixes for the hops behind it.
 //!
-//! Owns the two settings that STS lets nobody change further down, because such a chain can never work:
-//! inherited session tags and the source identity (STS API reference, role chaining). Called by `profile`.
+//! Owns the two settings that no later hop can change at STS, because such a chain can never work: inherited session tags
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining>) and the
+//! source identity
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>). Called by
+//! `profile`.
 
 use super::super::error::Error;
 use crate::assume::{Role, SourceIdentity, Step, TagKey};
@@ -21,7 +24,7 @@ pub(super) fn check(path: &str, steps: &[Step]) -> Result<(), Error> {
     let mut inherited: Vec<(usize, &TagKey)> = Vec::new();
     let mut identity: Option<(usize, &SourceIdentity)> = None;
     for (at, hop) in hops.iter().enumerate() {
-        for tag in &hop.tags {
+        for tag in hop.tags.iter() {
             if let Some((first, _)) = inherited.iter().find(|(_, key)| key.same_as(&tag.key)) {
                 let problem = format!(
                     "chain[{first}] hands this tag down, and STS lets no later hop set it again"
@@ -34,9 +37,9 @@ pub(super) fn check(path: &str, steps: &[Step]) -> Result<(), Error> {
         }
         inherited.extend(hop.transitive_tag_keys.iter().map(|key| (at, key)));
         match (identity, &hop.source_identity) {
-            (Some((first, held)), Some(own)) if held != own => {
+            (Some((first, set)), Some(own)) if set != own => {
                 let allowed =
-                    format!("chain[{first}] has set {held} for the whole chain; leave this out");
+                    format!("chain[{first}] has set {set} for the whole chain; leave this out");
                 return Err(Error::value(
                     format!("{path}[{at}].sourceIdentity"),
                     own.as_str(),
@@ -66,8 +69,10 @@ mod tests {
                 .iter()
                 .filter(|_| hands_down)
                 .map(|tag| tag.key.clone())
-                .collect(),
-            tags,
+                .collect::<Vec<_>>()
+                .try_into()
+                .expect("few"),
+            tags: tags.into(),
             source_identity: identity.map(|text| SourceIdentity::parse(text).expect("an identity")),
             ..Role::new(RoleArn::parse("arn:aws:iam::111122223333:role/app").expect("a role"))
         })

@@ -1,4 +1,4 @@
-//! Settings that are taken although they hardly do what somebody meant.
+//! Settings that are accepted although they hardly do what was meant.
 
 use super::Given;
 
@@ -18,10 +18,10 @@ fn a_federated_user_without_a_policy_is_told_of() {
             "{{federationToken: {{credentialsFile: /c, name: joe{more}}}}}"
         ))
     };
-    let told = of("");
+    let said = of("");
     assert!(
-        told.len() == 1 && told[0].starts_with("profiles.p.federationToken has neither policy"),
-        "{told:?}"
+        said.len() == 1 && said[0].starts_with("profiles.p.federationToken has neither policy"),
+        "{said:?}"
     );
     assert_eq!(
         of(", policyArns: [arn:aws:iam::aws:policy/ReadOnlyAccess]"),
@@ -39,13 +39,13 @@ fn a_device_behind_a_roles_session_is_told_of() {
         of("sessionToken: {credentialsFile: /c}", &with_device),
         [""; 0]
     );
-    for told in [
+    for said in [
         of("webIdentity: {}", &with_device),
         of(keys, &format!("{{{HOP}}}, {with_device}")),
     ] {
         assert!(
-            told.len() == 1 && told[0].contains(".mfa is behind a role's session"),
-            "{told:?}"
+            said.len() == 1 && said[0].contains(".mfa is behind a role's session"),
+            "{said:?}"
         );
     }
 }

@@ -23,10 +23,12 @@ fn step(serial_number: &str, code: Option<MfaCode>, context: Option<&Path>) -> S
         provided_contexts: context
             .map(|file| ProvidedContext {
                 provider_arn,
-                assertion_file: file.to_owned(),
+                assertion_file: file.to_owned().into(),
             })
             .into_iter()
-            .collect(),
+            .collect::<Vec<_>>()
+            .try_into()
+            .expect("one context"),
         ..Role::new(role_arn)
     })
 }
@@ -49,7 +51,7 @@ fn a_computed_code_is_sent_once_by_whichever_profile_of_the_device() {
     let file = directory.path().join("secret");
     std::fs::write(&file, SECRET).expect("written");
     let sent = SentCodes::default();
-    let device = || Some(MfaCode::Secret(file.clone()));
+    let device = || Some(MfaCode::Secret(file.clone().into()));
     let (one, same) = (
         Extras::of(&step("GAHT12345678", device(), None), &sent),
         Extras::of(&step("GAHT12345678", device(), None), &sent),
@@ -76,7 +78,11 @@ fn a_written_code_is_sent_once_and_never_after_its_file_went_bad() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("code");
     let extras = Extras::of(
-        &step("GAHT12345678", Some(MfaCode::Code(file.clone())), None),
+        &step(
+            "GAHT12345678",
+            Some(MfaCode::Code(file.clone().into())),
+            None,
+        ),
         &SentCodes::default(),
     );
     assert_eq!(code(&extras, 0), Err("TokenCodeFileMissing".into()));
@@ -104,11 +110,15 @@ fn one_device_with_both_kinds_of_files_sends_no_code_twice_either() {
     std::fs::write(&written, "081804").expect("written");
     let sent = SentCodes::default();
     let computes = Extras::of(
-        &step("GAHT12345678", Some(MfaCode::Secret(secret)), None),
+        &step("GAHT12345678", Some(MfaCode::Secret(secret.into())), None),
         &sent,
     );
     let reads = Extras::of(
-        &step("GAHT12345678", Some(MfaCode::Code(written.clone())), None),
+        &step(
+            "GAHT12345678",
+            Some(MfaCode::Code(written.clone().into())),
+            None,
+        ),
         &sent,
     );
     assert_eq!(code(&reads, 1_111_111_108).as_deref(), Ok("081804"));

@@ -54,23 +54,28 @@ async fn an_error_that_comes_or_goes_is_no_new_token() {
     );
 }
 
+/// What is known of a file of this content.
+fn latest(form: &Form, content: &str) -> Latest<Material> {
+    let mut latest = Latest::default();
+    latest.value = Some(Arc::new(form.parse(content.as_bytes()).expect(content)));
+    latest
+}
+
 #[test]
 fn an_assertion_is_sent_until_five_minutes_after_its_end_and_a_token_however_old() {
     let response = r#"<Response><Assertion><Conditions NotOnOrAfter="2026-11-22T06:00:00Z"/></Assertion></Response>"#;
-    let assertion = Form::Assertion
-        .parse(response.as_bytes())
-        .expect("a response");
+    let source = latest(&Form::Assertion, response);
     let at = |after: i64| Wall::from_unix_seconds(1_795_327_200 + after);
     assert!(
-        of_source(Some(&assertion), None, &Form::Assertion, Some(at(299))).is_ok(),
+        of_source(&source, &Form::Assertion, Some(at(299))).is_ok(),
         "STS judges"
     );
     assert!(
-        of_source(Some(&assertion), None, &Form::Assertion, None).is_ok(),
+        of_source(&source, &Form::Assertion, None).is_ok(),
         "our own clock may be wrong"
     );
-    let failure = of_source(Some(&assertion), None, &Form::Assertion, Some(at(300)))
-        .expect_err("of no use any more");
+    let failure =
+        of_source(&source, &Form::Assertion, Some(at(300))).expect_err("of no use any more");
     assert_eq!(
         (failure.class, &*failure.code.text(), failure.sent),
         (Class::Token, "AssertionExpired", false)
@@ -79,8 +84,8 @@ fn an_assertion_is_sent_until_five_minutes_after_its_end_and_a_token_however_old
         failure.message.contains("2026-11-22T06:00:00Z")
             && failure.hint().contains("new SAML response")
     );
-    let expired = Form::Token.parse(jwt("app").as_bytes()).expect("a token");
-    assert!(of_source(Some(&expired), None, &Form::Token, Some(at(1_000_000))).is_ok());
+    let expired = latest(&Form::Token, &jwt("app"));
+    assert!(of_source(&expired, &Form::Token, Some(at(1_000_000))).is_ok());
 }
 
 #[tokio::test]
@@ -98,16 +103,11 @@ async fn codes_are_those_of_the_time_at_sts_whatever_our_wall_clock_says() {
     std::fs::write(&secret, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").expect("written");
     let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
     let step = Step::SessionToken(SessionToken {
-        keys: AccessKeyFile {
-            path: keys,
-            profile: "default".to_owned(),
-            server: Server::Aws,
-        },
-        duration: SessionDuration::LONGEST,
         mfa: Some(Mfa {
             serial_number,
-            code: MfaCode::Secret(secret),
+            code: MfaCode::Secret(secret.into()),
         }),
+        ..SessionToken::new(keys)
     });
     let mut refresher = driving(
         step,

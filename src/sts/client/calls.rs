@@ -13,10 +13,11 @@ use super::capture::{Capture, Seen};
 use super::sent::Sent;
 use super::{Client, evidence};
 use crate::assume::{
-    FederationToken, Reply, Restriction, Role, Saml, SessionToken, Step, Tag, WebIdentity,
+    FederationToken, Mfa, PolicyArn, Reply, Role, Saml, SessionToken, Step, Tag, WebIdentity,
 };
 use crate::credentials::Secret;
 use crate::failure::{Failure, Kind, OwnCode};
+use crate::material::Form;
 use crate::role::{RoleArn, SessionName};
 use crate::sts::reply::Fields;
 use crate::sts::{Extras, Proof, Request};
@@ -86,25 +87,27 @@ impl Client {
             proof,
             extras,
         };
-        match (&*step, &with.proof) {
-            (Step::WebIdentity(step), Proof::Token(_)) => self.web_identity(step, with).await,
-            (Step::Saml(step), Proof::Assertion(_)) => self.saml(step, with).await,
-            (Step::SessionToken(step), Proof::AccessKey(_)) => self.session_token(step, with).await,
-            (Step::FederationToken(step), Proof::AccessKey(_)) => {
-                self.federation_token(step, with).await
-            }
+        if !with.proof.is_for(&step) {
+            return Err(not_sent(
+                &step,
+                "was asked for with the wrong kind of proof",
+            ));
+        }
+        match &*step {
+            Step::WebIdentity(step) => self.web_identity(step, with).await,
+            Step::Saml(step) => self.saml(step, with).await,
+            Step::SessionToken(step) => self.session_token(step, with).await,
+            Step::FederationToken(step) => self.federation_token(step, with).await,
+            Step::Role(step) => self.role(step, with).await,
             #[cfg(feature = "cognito")]
-            (Step::Cognito(step), Proof::Token(token)) => self.cognito(step, token.clone()).await,
-            (Step::Role(step), Proof::AccessKey(_) | Proof::Signer(_)) => {
-                self.role(step, with).await
-            }
-            (step, _) => {
-                let message = format!(
-                    "{} was asked for with the wrong kind of proof",
-                    step.operation()
-                );
-                Err(Failure::local(OwnCode::Ended(Kind::BeforeTheWire), message))
-            }
+            Step::Cognito(pool) => match with.proof {
+                Proof::Token(token) => self.cognito(pool, token).await,
+                Proof::Assertion(_) | Proof::AccessKey(_) | Proof::Signer(_) => {
+                    Err(not_sent(&step, "takes a token only"))
+                }
+            },
+            #[cfg(not(feature = "cognito"))]
+            Step::Cognito(_) => Err(not_sent(&step, "is not in this build")),
         }
     }
 
@@ -112,13 +115,13 @@ impl Client {
         let request = self
             .sdk
             .assume_role_with_web_identity()
-            .set_role_arn(step.role_arn.as_ref().map(ToString::to_string))
+            .set_role_arn(text(step.role_arn.as_ref()))
             .role_session_name(with.session_name.as_str())
             .web_identity_token(with.proof.unsigned())
-            .set_provider_id(step.provider_id.as_ref().map(ToString::to_string))
+            .set_provider_id(text(step.provider_id.as_ref()))
             .duration_seconds(with.seconds)
-            .set_policy(policy(&step.restriction))
-            .set_policy_arns(policy_arns(&step.restriction));
+            .set_policy(text(step.policy.as_ref()))
+            .set_policy_arns(policy_arns(&step.policy_arns));
         exchanged!(self, request, with, unsigned, step.role_arn.as_ref())
     }
 
@@ -130,8 +133,8 @@ impl Client {
             .principal_arn(step.principal_arn.as_str())
             .saml_assertion(with.proof.unsigned())
             .duration_seconds(with.seconds)
-            .set_policy(policy(&step.restriction))
-            .set_policy_arns(policy_arns(&step.restriction));
+            .set_policy(text(step.policy.as_ref()))
+            .set_policy_arns(policy_arns(&step.policy_arns));
         exchanged!(self, request, with, unsigned, Some(&step.role_arn))
     }
 
@@ -140,7 +143,7 @@ impl Client {
             .sdk
             .get_session_token()
             .duration_seconds(with.seconds)
-            .set_serial_number(step.mfa.as_ref().map(|mfa| mfa.serial_number.to_string()))
+            .set_serial_number(serial_number(step.mfa.as_ref()))
             .set_token_code(with.extras.code.as_ref().map(exposed));
         exchanged!(self, request, with, signed, None)
     }
@@ -151,8 +154,8 @@ impl Client {
             .get_federation_token()
             .name(step.name.as_str())
             .duration_seconds(with.seconds)
-            .set_policy(policy(&step.restriction))
-            .set_policy_arns(policy_arns(&step.restriction))
+            .set_policy(text(step.policy.as_ref()))
+            .set_policy_arns(policy_arns(&step.policy_arns))
             .set_tags(tags(&step.tags));
         exchanged!(self, request, with, signed, None)
     }
@@ -172,9 +175,9 @@ impl Client {
             .role_arn(step.role_arn.as_str())
             .role_session_name(with.session_name.as_str())
             .duration_seconds(with.seconds)
-            .set_policy(policy(&step.restriction))
-            .set_policy_arns(policy_arns(&step.restriction))
-            .set_external_id(step.external_id.as_ref().map(ToString::to_string))
+            .set_policy(text(step.policy.as_ref()))
+            .set_policy_arns(policy_arns(&step.policy_arns))
+            .set_external_id(text(step.external_id.as_ref()))
             .set_tags(tags(&step.tags))
             .set_transitive_tag_keys(non_empty(
                 step.transitive_tag_keys
@@ -182,8 +185,8 @@ impl Client {
                     .map(ToString::to_string)
                     .collect(),
             ))
-            .set_source_identity(step.source_identity.as_ref().map(ToString::to_string))
-            .set_serial_number(step.mfa.as_ref().map(|mfa| mfa.serial_number.to_string()))
+            .set_source_identity(text(step.source_identity.as_ref()))
+            .set_serial_number(serial_number(step.mfa.as_ref()))
             .set_token_code(with.extras.code.as_ref().map(exposed))
             .set_provided_contexts(non_empty(contexts.collect()));
         exchanged!(self, request, with, signed, Some(&step.role_arn))
@@ -211,7 +214,24 @@ impl Client {
     }
 }
 
+/// Before a call: its parts do not fit together.
+fn not_sent(step: &Step, problem: &str) -> Failure {
+    let message = format!("{} {problem}", step.operation());
+    Failure::local(OwnCode::Ended(Kind::BeforeTheWire), message)
+}
+
 impl Proof {
+    /// Whether it is what the step's source file holds; without such a file the step before signs.
+    fn is_for(&self, step: &Step) -> bool {
+        match step.source_file().map(|(_, form)| form) {
+            Some(Form::Token | Form::OAuthToken) => matches!(self, Self::Token(_)),
+            Some(Form::Assertion) => matches!(self, Self::Assertion(_)),
+            Some(Form::AccessKey { .. }) => matches!(self, Self::AccessKey(_)),
+            Some(Form::Totp | Form::Code | Form::Context) => false,
+            None => matches!(self, Self::Signer(_)),
+        }
+    }
+
     /// What goes into an unsigned request.
     fn unsigned(&self) -> &str {
         match self {
@@ -244,13 +264,16 @@ fn exposed(secret: &Secret) -> String {
     secret.expose().to_owned()
 }
 
-fn policy(restriction: &Restriction) -> Option<String> {
-    restriction.policy.as_ref().map(ToString::to_string)
+fn text(parameter: Option<&impl ToString>) -> Option<String> {
+    parameter.map(ToString::to_string)
 }
 
-fn policy_arns(restriction: &Restriction) -> Option<Vec<PolicyDescriptorType>> {
-    let described = restriction
-        .policy_arns
+fn serial_number(mfa: Option<&Mfa>) -> Option<String> {
+    mfa.map(|mfa| mfa.serial_number.to_string())
+}
+
+fn policy_arns(arns: &[PolicyArn]) -> Option<Vec<PolicyDescriptorType>> {
+    let described = arns
         .iter()
         .map(|arn| PolicyDescriptorType::builder().arn(arn.as_str()).build());
     non_empty(described.collect())

@@ -1,8 +1,8 @@
 //! Looks at one answer's head as it comes in, and bounds its body: a success that is too long is none, of a refusal
 //! the beginning is read.
 //!
-//! The SDK keeps neither `Date` nor status of a success, and reads a body of any length (agent decisions A3,
-//! B15). One value per call; it changes nothing of the request.
+//! The SDK keeps neither `Date` nor status of a success, and reads a body of any length: an answer without end would
+//! take all memory of the container. One value per call; it changes nothing of the request.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ use hyper::body::{Body, Frame};
 use crate::sts::reply::Envelope;
 use crate::time::Wall;
 
-/// More than four times the longest answer of STS (threat T23).
+/// More than four times the longest answer of STS; what is longer comes from another server.
 pub(super) const LONGEST_BODY: usize = 64 * 1024;
 
 /// Where the head of the answer is put.
@@ -30,7 +30,7 @@ pub(super) const LONGEST_BODY: usize = 64 * 1024;
 pub(super) struct Seen(Arc<Mutex<Envelope>>);
 
 impl Seen {
-    /// What somebody else saw.
+    /// Of an answer that another client received.
     #[cfg(feature = "cognito")]
     pub(super) fn of(envelope: Envelope) -> Self {
         Self(Arc::new(Mutex::new(envelope)))

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::capture::{Beginning, LONGEST_BODY, Seen, envelope};
 use super::sent::Sent;
 use super::{Client, check, evidence, host};
-use crate::assume::{Cognito, Reply, ReplyDetails};
+use crate::assume::{Cognito, Reply, ReplyDetails, Service};
 use crate::failure::{Evidence, Failure, FileFault, Kind, OwnCode};
 use crate::material::Form;
 use crate::sts::connector::{CaBundle, connector};
@@ -32,7 +32,7 @@ const DUAL_STACK_FIPS: [&str; 4] = ["us-east-1", "us-east-2", "us-west-1", "us-w
 pub(super) struct Pools {
     settings: Settings,
     bundle: Option<CaBundle>,
-    /// Made for the first call: whoever has no pool need not read certificates for one.
+    /// Made for the first call: without a pool no certificates are read for one.
     connector: OnceLock<Result<SharedHttpConnector, String>>,
     /// By pool, login and subject; for the life of the process.
     identities: Mutex<BTreeMap<String, String>>,
@@ -43,7 +43,7 @@ impl Pools {
     pub(super) fn new(settings: &Settings, bundle: Option<CaBundle>) -> Self {
         // Its own endpoint, or AWS's; never the STS's.
         let settings = Settings {
-            endpoint: settings.cognito_endpoint.clone(),
+            endpoint: settings.endpoint_of(Service::Cognito).cloned(),
             ..settings.clone()
         };
         Self {
@@ -153,7 +153,7 @@ impl Client {
             .as_ref()
             .is_err_and(|failure| failure.code.is_of_sts("ResourceNotFoundException"))
         {
-            // Somebody deleted the identity; the next call makes another.
+            // The identity was deleted; the next call makes another.
             self.identities().remove(&known_as);
         }
         let (answer, envelope) = answered?;

