@@ -76,43 +76,43 @@ async fn a_bundle_that_does_not_trust_what_is_shown_is_a_failure() {
 #[tokio::test]
 async fn each_thing_that_is_not_as_it_should_be_is_named() {
     let running = start().await;
-    for (pointer, value, expected) in [
+    let service = "failure it does not call Service stsidecar-system/stsid";
+    let selector = "failure its namespaceSelector";
+    let namespaces = "namespaceSelector/matchExpressions";
+    for (member, value, expected) in [
         (
-            "/webhooks/0/clientConfig/caBundle",
+            "clientConfig/caBundle",
             Value::Null,
             "failure caBundle is not set",
         ),
+        ("clientConfig/service/name", json!("x"), service),
         (
-            "/webhooks/0/clientConfig/service/name",
-            json!("x"),
-            "failure it does not call Service stsidecar-system/stsid",
-        ),
-        (
-            "/webhooks/0/failurePolicy",
+            "failurePolicy",
             json!("Ignore"),
             "warning failurePolicy is not Fail",
         ),
         (
-            "/webhooks/0/namespaceSelector/matchExpressions/0/values",
+            &format!("{namespaces}/0/values"),
             json!(["kube-system"]),
-            "failure its namespaceSelector does not exclude stsidecar-system",
+            &format!("{selector} does not exclude stsidecar-system"),
         ),
         (
-            "/webhooks/0/namespaceSelector/matchExpressions/1",
+            &format!("{namespaces}/1"),
             json!({}),
-            "failure its namespaceSelector lacks stsidecar.dev/inj",
+            &format!("{selector} lacks stsidecar.dev/inj"),
         ),
         (
-            "/webhooks/0/matchConditions",
+            "matchConditions",
             json!([]),
             "failure its matchConditions lack asks-for-injection",
         ),
         (
-            "/webhooks/0/name",
+            "name",
             json!("x"),
             "failure it is missing from stsidecar-injector",
         ),
     ] {
+        let pointer = &format!("/webhooks/0/{member}");
         let mut configuration = right();
         *configuration.pointer_mut(pointer).expect("there") = value;
         let found = findings(&running, &configuration).await;
