@@ -1,7 +1,8 @@
 //! The webhook's program: from a configuration file to answered admission reviews.
 //!
-//! Owns how its parts are put together, the client of the API server and the process around them. What happens
-//! to a pod is decided by `inject`; nothing here knows it. Called by the injector's command line.
+//! Owns how its parts are put together, the client of the API server and the process around
+//! them. What happens to a pod is decided by `inject`; nothing here knows it. Called by the
+//! injector's command line.
 
 mod body;
 pub mod certificates;
@@ -42,8 +43,8 @@ use server::{DRAIN, Parts};
 
 /// Where the chart mounts the Secret of the modes in which others make the certificate.
 const MOUNTED: &str = "/etc/stsidecar-injector/tls";
-/// Threads for what takes milliseconds: one, so that large reviews take their memory one after the other and leave it
-/// where the next one finds it.
+/// Threads for what takes milliseconds: one, so that large reviews take their memory one after the
+/// other and leave it where the next one finds it.
 const BLOCKING_THREADS: usize = 1;
 
 /// Why the injector did not run, or ended by itself.
@@ -51,7 +52,8 @@ const BLOCKING_THREADS: usize = 1;
 pub enum Error {
     /// Nothing says where the API server is, or who we are to it.
     #[error(
-        "cannot reach an API server: {0}; run it in a pod with a ServiceAccount's token, or set KUBECONFIG"
+        "cannot reach an API server: {0}; run it in a pod with a ServiceAccount's token, or set \
+         KUBECONFIG"
     )]
     Cluster(String),
     /// TLS cannot be set up.
@@ -80,7 +82,8 @@ impl Error {
     }
 }
 
-/// Runs until a signal has been followed and the drain is over. `dropped` counts the lines that the log loses.
+/// Runs until a signal has been followed and the drain is over. `dropped` counts the
+/// lines that the log loses.
 ///
 /// # Errors
 /// When the injector cannot start, or one of its tasks ends by itself.
@@ -90,7 +93,8 @@ pub fn run(config: Config, dropped: &Dropped) -> Result<(), Error> {
     }
     let runtime = runtime()?;
     let ended = runtime.block_on(live(config, dropped));
-    // A plain drop would wait for a name look-up that is under way.
+    // A plain drop would wait for a name look-up that is under way
+    // (<https://docs.rs/tokio/latest/tokio/runtime/struct.Runtime.html#method.shutdown_background>).
     runtime.shutdown_background();
     ended
 }
@@ -242,8 +246,8 @@ async fn client() -> Result<Client, Error> {
     client_of(config).map_err(|error| cluster(&error))
 }
 
-/// A client that answers a failure at once: its caller decides when to try again. kube's own retries of 429, 503 and
-/// 504 would outlast the time of a read, and hide what the API server said.
+/// A client that answers a failure at once: its caller decides when to try again. kube's own
+/// retries of 429, 503 and 504 would outlast the time of a read, and hide what the API server said.
 ///
 /// # Errors
 /// When what `config` names, such as a certificate, cannot be used.
@@ -252,8 +256,8 @@ pub fn client_of(mut config: kube::Config) -> Result<Client, kube::Error> {
     Client::try_from(config)
 }
 
-/// A port on every address; without IPv6 on the others. It is waited for while everything else runs: health has to say
-/// why nothing is answered, and the kubelet would kill what says nothing.
+/// A port on every address; without IPv6 on the others. It is waited for while everything else
+/// runs: health has to say why nothing is answered, and the kubelet would kill what says nothing.
 fn listen(port: u16, bound: watch::Sender<bool>) -> Listeners {
     let [all, without] = [
         SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),

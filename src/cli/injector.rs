@@ -1,7 +1,7 @@
 //! The command line of `stsidecar-injector`: its commands, flags and exit codes.
 //!
-//! Owns parsing, the logs' installation and how findings are printed; the [`World`] is the agent's. The decisions
-//! are `injector`'s.
+//! Owns parsing, the logs' installation and how findings are printed; the [`World`] is the agent's.
+//! The decisions are `injector`'s.
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,6 +45,9 @@ struct RunArgs {
     config: PathBuf,
 }
 
+/// It need not exist: nothing assumes it.
+const ASKING_ROLE: &str = "arn:aws:iam::111122223333:role/stsidecar-check";
+
 #[derive(clap::Args)]
 struct CheckArgs {
     /// The configuration, as the chart's ConfigMap holds it
@@ -54,7 +57,7 @@ struct CheckArgs {
     #[arg(short, long, value_name = "NAME", default_value = "default")]
     namespace: String,
     /// The role that the asking pod names
-    #[arg(long, value_name = "ARN", value_parser = role, default_value = "arn:aws:iam::111122223333:role/stsidecar-check")]
+    #[arg(long, value_name = "ARN", value_parser = role, default_value = ASKING_ROLE)]
     role_arn: String,
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = Output::Text)]

@@ -1,11 +1,12 @@
 //! Bodies of reviews while they arrive: memory for what has come, never for what is announced.
 //!
-//! Owns the memory of all bodies together; `queue` decides which of them gives its memory up while others need it. It
-//! never looks into a body, and limits no time while there is room: the server's limits do. The webhook reads every body here.
+//! Owns the memory of all bodies together; `queue` decides which of them gives its memory up while
+//! others need it. It never looks into a body, and limits no time while there is room: the server's
+//! limits do. The webhook reads every body here.
 //!
-//! No body waits for ever for another one: a part of the room is for the first of the queue alone, so that it can always
-//! come to its end, and one whose bytes do not come is never the first. Peers take turns in the queue, so a peer that fills it
-//! delays those of another by one of its bodies.
+//! No body waits for ever for another one: a part of the room is for the first of the queue alone,
+//! so that it can always come to its end, and one whose bytes do not come is never the first. Peers
+//! take turns in the queue, so a peer that fills it delays those of another by one of its bodies.
 
 mod queue;
 
@@ -21,10 +22,12 @@ use tokio::time::{Instant, sleep};
 use crate::http::Connection;
 use queue::{Arriving, LOOK_AGAIN, Queue};
 
-/// The largest review. etcd takes 1.5 MiB of an object in protobuf, whose JSON may be twice as long; the rest is
-/// the review around it. What is larger could not be stored.
+/// The largest review. etcd takes 1.5 MiB of an object in protobuf
+/// (<https://etcd.io/docs/v3.5/dev-guide/limit/>), whose JSON may be twice as
+/// long; the rest is the review around it. What is larger could not be stored.
 pub(super) const LARGEST: usize = 4 << 20;
-/// Up to here a body takes nothing of the room: 256 connections hold 8 MiB of such at most. Nearly all are smaller.
+/// Up to here a body takes nothing of the room: 256 connections hold 8 MiB of such at
+/// most. Nearly all are smaller.
 pub(super) const SMALL: usize = 32 << 10;
 
 /// Why there is no body.
@@ -98,7 +101,8 @@ impl Room {
             place.change(|arriving| arriving.received(data.len(), Instant::now()));
             let needed = bytes.len() + data.len();
             if needed > bytes.capacity() {
-                // Copied, not kept: a piece of one byte keeps all of hyper's buffer that it came in.
+                // Copied, not kept: a piece of one byte keeps all of
+                // hyper's buffer that it came in.
                 let capacity = needed.max(length.min(2 * bytes.capacity()));
                 tokio::select! {
                     () = place.grow_to(capacity, connection) => {}

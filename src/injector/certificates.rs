@@ -1,12 +1,13 @@
 //! The certificate that the API server is shown, from its making to its replacement.
 //!
-//! Owns the CA, the leaf, the Secret they are kept in and `caBundle`. It never answers a connection. Started by
-//! `injector`.
+//! Owns the CA, the leaf, the Secret they are kept in and `caBundle`. It never answers a
+//! connection. Started by `injector`.
 //!
-//! [`keep`] looks at both objects, and at mounted files, whenever an object changes, and every four seconds besides; each look is one decision
-//! of `plan` about the Secret, one of `record` about `caBundle` and one about what is served. All state that replicas
-//! share is in the Secret and beside caBundle, so there is no leader: the write that comes second is refused, and its
-//! replica reads again.
+//! [`keep`] looks at both objects, and at mounted files, whenever an object changes, and every
+//! four seconds besides; each look is one decision of `plan` about the Secret, one of `record`
+//! about `caBundle` and one about what is served. All state that replicas share is in the
+//! Secret and beside caBundle, so there is no leader: the write that comes second is refused,
+//! and its replica reads again.
 
 mod bundle;
 mod files;
@@ -52,15 +53,16 @@ pub use serving::{Readiness, ServingCertificate};
 pub struct Clock {
     /// Reads the wall clock.
     pub wall: Arc<dyn Fn() -> Wall + Send + Sync>,
-    /// A uniform draw from `[0, 1)`: replicas renew at different times, and the later one finds it done.
+    /// A uniform draw from `[0, 1)`: replicas renew at different times, and the
+    /// later one finds it done.
     pub jitter: f64,
 }
 
-/// Keeps `serving` served and trusted until `shutdown` is true, or its sender is gone. In the modes of files by others,
-/// `tls.crt`, `tls.key` and `ca.crt` are mounted in `folder`.
+/// Keeps `serving` served and trusted until `shutdown` is true, or its sender is gone. In the modes
+/// of files by others, `tls.crt`, `tls.key` and `ca.crt` are mounted in `folder`.
 ///
-/// No error ends it: the last good certificate stays served, what could not be written is tried again, and the reason is
-/// in the readiness of `serving` and in the log.
+/// No error ends it: the last good certificate stays served, what could not be written is tried
+/// again, and the reason is in the readiness of `serving` and in the log.
 pub fn keep(
     config: &Config,
     folder: impl AsRef<Path>,
@@ -68,7 +70,7 @@ pub fn keep(
     serving: Arc<ServingCertificate>,
     metrics: Metrics,
     clock: Clock,
-    shutdown: watch::Receiver<bool>,
+    mut shutdown: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + Send + 'static {
     let configuration = Object::webhooks(client.clone(), &config.webhook_configuration);
     let secret = Object::secret(client, &config.namespace, &config.secret_name);
@@ -92,7 +94,7 @@ pub fn keep(
             (Source::Files(files), None)
         }
     };
-    let keeper = Keeper {
+    let mut keeper = Keeper {
         mode: config.certificates,
         name,
         configuration: configuration.clone(),
@@ -102,26 +104,19 @@ pub fn keep(
         clock,
         known: Known::default(),
     };
-    run(keeper, configuration, watched, shutdown)
-}
-
-/// Files need no watch: each look reads them, and a kubelet takes a minute to bring them.
-async fn run(
-    mut keeper: Keeper,
-    configuration: Object,
-    secret: Option<Object>,
-    mut shutdown: watch::Receiver<bool>,
-) {
-    let changed = Notify::new();
-    let secret = async {
-        if let Some(secret) = secret {
-            secret.watch(&changed).await;
+    async move {
+        let changed = Notify::new();
+        // Files need no watch: each look reads them, and a kubelet takes a minute to bring them.
+        let secret = async {
+            if let Some(secret) = watched {
+                secret.watch(&changed).await;
+            }
+        };
+        let looks = keeper.run(&changed);
+        let work = async { tokio::join!(looks, configuration.watch(&changed), secret) };
+        tokio::select! {
+            _ = shutdown.wait_for(|shutdown| *shutdown) => {}
+            _ = work => {}
         }
-    };
-    let looks = keeper.run(&changed);
-    let work = async { tokio::join!(looks, configuration.watch(&changed), secret) };
-    tokio::select! {
-        _ = shutdown.wait_for(|shutdown| *shutdown) => {}
-        _ = work => {}
     }
 }

@@ -1,7 +1,8 @@
 //! `stsidecar-injector check`: whether a pod that asks for credentials would get them.
 //!
-//! Owns the order of the checks and the dry run at their end; each part of the cluster is judged by its own
-//! function. It stores nothing: the pod is created as a dry run. Called by the command line, and so by `helm test`.
+//! Owns the order of the checks and the dry run at their end; each part of the cluster is judged by
+//! its own function. It stores nothing: the pod is created as a dry run. Called by the command
+//! line, and so by `helm test`.
 
 mod certificate;
 pub(super) mod webhooks;
@@ -23,7 +24,8 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// The subject of the last finding.
 const DRY_RUN: &str = "dry run";
 
-/// Checks everything with a runtime of its own. The asking pod would be made in `namespace` and name `role`.
+/// Checks everything with a runtime of its own. The asking pod would be made in
+/// `namespace` and name `role`.
 ///
 /// # Errors
 /// When the runtime cannot be made.
@@ -60,9 +62,12 @@ pub async fn examine(
     } else {
         Finding::failure(
             DRY_RUN,
-            format!("injector.allowedRoleArns does not allow {role} in namespace {namespace}: no pod was asked for"),
-            "set the chart's tests.roleArn to a role that the list allows there (it need not exist), or \
-             tests.namespace to a namespace that the list names",
+            format!(
+                "injector.allowedRoleArns does not allow {role} in namespace {namespace}: no pod \
+                 was asked for"
+            ),
+            "set the chart's tests.roleArn to a role that the list allows there (it need not \
+             exist), or tests.namespace to a namespace that the list names",
         )
     });
     findings
@@ -138,13 +143,15 @@ fn judge(created: &Value, config: &Config, namespace: &str, role: &str) -> Findi
     Finding::failure(
         DRY_RUN,
         format!("a pod that asks in namespace {namespace} comes back without the sidecar"),
-        "look whether the namespace is excluded or labelled stsidecar.dev/injection=disabled, whether selectors or \
-         conditions of injector.webhook leave it out (tests.namespace names another), or whether a failurePolicy \
-         of Ignore hides an injector that does not answer",
+        "look whether the namespace is excluded or labelled stsidecar.dev/injection=disabled, \
+         whether selectors or conditions of injector.webhook leave it out (tests.namespace names \
+         another), or whether a failurePolicy of Ignore hides an injector that does not answer",
     )
 }
 
-/// Allowed by every Pod Security level, and by most quotas.
+/// Allowed by every Pod Security level
+/// (<https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted>), and by most
+/// quotas.
 fn asking_pod(role: &str) -> Value {
     let annotations = json!({
         "stsidecar.dev/inject": "true",
@@ -153,18 +160,24 @@ fn asking_pod(role: &str) -> Value {
         "stsidecar.dev/region": "us-east-1",
     });
     let resources = json!({ "cpu": "1m", "memory": "1Mi" });
+    let seccomp = json!({ "type": "RuntimeDefault" });
+    let nothing = json!({ "drop": ["ALL"] });
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": { "generateName": "stsidecar-check-", "annotations": annotations },
         "spec": {
             "automountServiceAccountToken": false,
-            "securityContext": { "runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": { "type": "RuntimeDefault" } },
+            "securityContext": {
+                "runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": seccomp,
+            },
             "containers": [{
                 "name": "app",
                 "image": "stsidecar.invalid/app",
                 "resources": { "requests": resources, "limits": resources },
-                "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
+                "securityContext": {
+                    "allowPrivilegeEscalation": false, "capabilities": nothing,
+                },
             }],
         },
     })

@@ -1,8 +1,9 @@
 //! Which clients may call the webhook, where not all may: those with a certificate of an authority.
 //!
-//! Owns the file with the authorities' certificates, which may be replaced at any time; the last good content counts.
-//! Which of them it is does not matter: the authority is the API servers' own, as the documentation asks for. Made by
-//! the composition, asked at each handshake in which a client shows a certificate.
+//! Owns the file with the authorities' certificates, which may be replaced at any time; the last
+//! good content counts. Which of them it is does not matter: the authority is the API servers' own,
+//! as the documentation asks for. Made by the composition, asked at each handshake in which a
+//! client shows a certificate.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +34,8 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Those with a certificate that one of the authorities in this file has signed; nothing is read yet.
+    /// Those with a certificate that one of the authorities in this file has
+    /// signed; nothing is read yet.
     #[must_use]
     pub fn of(file: &Path) -> Self {
         let authorities = RotatedFile::new(file, LONGEST, verifier, None);
@@ -73,8 +75,9 @@ fn verifier(content: &[u8]) -> Result<Verifier, String> {
 }
 
 impl ClientCertVerifier for Clients {
-    /// None: a client that has one certificate shows it whichever authority signed it (Go does: `CertificateRequestInfo.
-    /// SupportsCertificate`, <https://pkg.go.dev/crypto/tls#CertificateRequestInfo>), and the names may change.
+    /// None: a client that has one certificate shows it whichever authority signed it (Go does:
+    /// `CertificateRequestInfo. SupportsCertificate`,
+    /// <https://pkg.go.dev/crypto/tls#CertificateRequestInfo>), and the names may change.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -85,7 +88,8 @@ impl ClientCertVerifier for Clients {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        // Read on use: an authority that was taken off the file is refused from the next handshake on.
+        // Read on use: an authority that was taken off the file is refused
+        // from the next handshake on.
         let verifier = self
             .authorities
             .reload()

@@ -1,8 +1,8 @@
 //! The injector's configuration file, as the chart's ConfigMap holds it.
 //!
-//! Owns its shape: closed, so that a mistyped key is an error at start and not a setting that does nothing. The text is
-//! read once. What describes the sidecar goes to `inject` as it is written; values that need the cluster are judged where
-//! they are used.
+//! Owns its shape: closed, so that a mistyped key is an error at start and not a setting that does
+//! nothing. The text is read once. What describes the sidecar goes to `inject` as it is written;
+//! values that need the cluster are judged where they are used.
 
 mod certs;
 
@@ -218,7 +218,8 @@ fn parse<'de, T: Deserialize<'de>>(origin: &impl Display, text: &'de str) -> Res
     })
 }
 
-/// Whether a text can be the name of an object or a namespace (a DNS subdomain), and so a part of an API path.
+/// Whether a text can be the name of an object or a namespace, and so a part of an API path: a DNS
+/// subdomain (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>).
 #[must_use]
 pub(super) fn is_object_name(text: &str) -> bool {
     let inside = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-.".contains(&c);

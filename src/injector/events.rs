@@ -1,8 +1,9 @@
-//! Events on a pod's owner: the webhook's answer goes to a controller, and `kubectl describe` shows the reason to its user.
+//! Events on a pod's owner: the webhook's answer goes to a controller, and `kubectl describe`
+//! shows the reason to its user.
 //!
-//! Owns their shape, a queue of limited length and the one task that posts them. An admission never waits for
-//! it: an event that does not fit is dropped. The same sentence again within ten minutes raises the count of the event
-//! that is there. Fed by the webhook.
+//! Owns their shape, a queue of limited length and the one task that posts them. An admission never
+//! waits for it: an event that does not fit is dropped. The same sentence again within ten minutes
+//! raises the count of the event that is there. Fed by the webhook.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -24,8 +25,9 @@ const QUEUE: usize = 256;
 const REMEMBERED: usize = 256;
 /// For how long.
 const SAME_WITHIN: Duration = Duration::from_mins(10);
-/// The longest text by which an owner is named, in bytes. The API server checks references only after us, and what
-/// waits in the queue or is remembered must stay small, since every client that reaches the port can send a review.
+/// The longest text by which an owner is named, in bytes. The API server checks references only
+/// after us, and what waits in the queue or is remembered must stay small, since every client that
+/// reaches the port can send a review.
 const LONGEST_PART: usize = 512;
 /// The longest name of an object, and how much of it makes an event's name unlike any other.
 const LONGEST_NAME: usize = 253;
@@ -168,8 +170,8 @@ impl Poster {
     }
 
     async fn post(&mut self, event: Event) -> Result<(), kube::Error> {
-        // Every client that reaches the port can send a review, and its names become a path of the API server. No event
-        // is worth an error.
+        // Every client that reaches the port can send a review, and its names become a path of the
+        // API server. No event is worth an error.
         if !is_object_name(&event.namespace) || !is_object_name(&event.owner.name) {
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! Probes and metrics of the injector, over plain HTTP.
 //!
-//! Owns `/livez`, `/readyz` and `/metrics`, which show the same readiness. It judges nothing: the parts of the injector
-//! hand their conditions in. The kubelet and Prometheus ask.
+//! Owns `/livez`, `/readyz` and `/metrics`, which show the same readiness. It judges nothing: the
+//! parts of the injector hand their conditions in. The kubelet and Prometheus ask.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use crate::metrics::Registry;
 pub struct Condition {
     /// Its name on `/readyz?verbose`.
     pub name: &'static str,
-    /// Whether the injector is ready without it. If so, it is only shown: what an operator should know, and what keeps
-    /// no review from being answered.
+    /// Whether the injector is ready without it. If so, it is only shown: what an operator should
+    /// know, and what keeps no review from being answered.
     pub is_optional: bool,
     /// Whether it holds now, with what is worth knowing of it; or why it does not.
     pub holds: Box<dyn Fn() -> Result<Option<String>, String> + Send + Sync>,

@@ -1,7 +1,7 @@
 //! What the webhook counts: admissions by outcome, and how long they take; and whether it is ready.
 //!
-//! Owns the three families and the closed sets of their labels; every series is there from the start. The
-//! certificate's are beside it.
+//! Owns the three families and the closed sets of their labels; every series is there from the
+//! start. The certificate's are beside it.
 
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry};
 

@@ -1,7 +1,8 @@
 //! The injector's two surfaces while they run: the webhook over TLS, and health beside it.
 //!
-//! Owns the tasks, from the first connection to the end of the drain. It makes neither certificate nor client:
-//! both are handed in. Called by the composition, and by tests with a certificate of their own.
+//! Owns the tasks, from the first connection to the end of the drain. It makes neither
+//! certificate nor client: both are handed in. Called by the composition, and by tests with a
+//! certificate of their own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,15 +38,16 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub struct Drain {
     /// At most.
     pub grace: Duration,
-    /// Since the last review: until the API server's node has heard that this pod is no endpoint any more. Then it ends
-    /// with the last connection.
+    /// Since the last review: until the API server's node has heard that this pod is no endpoint
+    /// any more. Then it ends with the last connection.
     pub idle: Duration,
 }
 
-/// Measured: endpoints spread within two seconds. The chart's grace period is 30 s, of which most is for connections that
-/// an API server keeps without use, 90 s long by itself
-/// (<https://github.com/kubernetes/apimachinery/blob/master/pkg/util/net/http.go>, `SetTransportDefaults`): in a burst
-/// it sends a review into one, and repeats none that meets the end of it.
+/// Measured: endpoints spread within two seconds. The chart's grace period is 30 s, of which most
+/// is for connections that an API server keeps without use, 90 s long by itself
+/// (<https://github.com/kubernetes/apimachinery/blob/master/pkg/util/net/http.go>,
+/// `SetTransportDefaults`): in a burst it sends a review into one, and repeats none that meets the
+/// end of it.
 pub const DRAIN: Drain = Drain {
     grace: Duration::from_secs(25),
     idle: Duration::from_secs(5),
@@ -75,8 +77,8 @@ pub struct Parts {
     pub registry: Registry,
 }
 
-/// Serves until `stop` has answered once and the drain is over, or it has answered twice; `tasks` are those that
-/// must not end before.
+/// Serves until `stop` has answered once and the drain is over, or it has answered twice; `tasks`
+/// are those that must not end before.
 ///
 /// # Errors
 /// When something cannot start, or ends by itself.
@@ -207,7 +209,8 @@ fn report(name: &'static str, served: std::io::Result<()>) -> &'static str {
     name
 }
 
-/// Becomes true for good when a ServiceAccount and a Namespace could be read: rights, network and token are right.
+/// Becomes true for good when a ServiceAccount and a Namespace could be read: rights,
+/// network and token are right.
 fn first_read(
     objects: Objects,
     namespace: String,

@@ -1,7 +1,7 @@
 //! TLS below HTTP, with a certificate that may be replaced between two handshakes.
 //!
-//! Owns the protocol settings. Which certificate is shown is its resolver's business, which one a client must show is
-//! that of `clients.rs`; how long a handshake may take is the listener's.
+//! Owns the protocol settings. Which certificate is shown is its resolver's business, which one a
+//! client must show is that of `clients.rs`; how long a handshake may take is the listener's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,8 +65,9 @@ impl Transport for Tls {
     }
 }
 
-/// Reads what a refused client still sends. A client of TLS 1.3 has sent its request before it reads that its
-/// certificate is refused (<https://www.rfc-editor.org/rfc/rfc8446#section-4.4.2.4>); a socket closed with that unread
+/// Reads what a refused client still sends. A client of TLS 1.3 has sent its request before it
+/// reads that its certificate is refused
+/// (<https://www.rfc-editor.org/rfc/rfc8446#section-4.4.2.4>); a socket closed with that unread
 /// resets the connection, and the API server would say `broken pipe` instead of the reason.
 async fn read_to_the_end(mut refused: TcpStream) -> std::io::Result<()> {
     refused.shutdown().await?;

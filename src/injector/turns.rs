@@ -1,8 +1,8 @@
 //! Memory for reviews that are being decided, granted in turn.
 //!
-//! Owns the order of waiting. Each peer waits behind itself first, and what it may have in the queue of all is as much as
-//! is granted at a time: one that asks for a thousand reviews delays those of another by one turn. It measures
-//! nothing. The webhook asks it before each decision.
+//! Owns the order of waiting. Each peer waits behind itself first, and what it may have in the
+//! queue of all is as much as is granted at a time: one that asks for a thousand reviews delays
+//! those of another by one turn. It measures nothing. The webhook asks it before each decision.
 //!
 //! A peer that does not read its answers waits behind them too, and delays no other.
 
@@ -28,7 +28,8 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Ends the turn for all others. For the peer itself it ends when its answer has left, or its connection ended.
+    /// Ends the turn for all others. For the peer itself it ends when its answer has left,
+    /// or its connection ended.
     pub(super) fn answer(self, bytes: Vec<u8>) -> Bytes {
         drop(self.of_all);
         Bytes::from_owner(ReservedBytes {

@@ -1,8 +1,9 @@
 //! The webhook: one review in, one answer out.
 //!
-//! Owns the way of a request to `inject` and back: its limits and the objects that are read for it. What happens to a
-//! pod is decided by `inject` alone, and what becomes of that decision by `webhook/decide.rs`. A pod's content reaches
-//! neither log nor metrics. Served over TLS by the composition.
+//! Owns the way of a request to `inject` and back: its limits and the objects that are read
+//! for it. What happens to a pod is decided by `inject` alone, and what becomes of that
+//! decision by `webhook/decide.rs`. A pod's content reaches neither log nor metrics. Served
+//! over TLS by the composition.
 
 mod decide;
 
@@ -29,12 +30,15 @@ use crate::time::Boot;
 /// Where the API server posts reviews.
 pub const PATH: &str = "/inject";
 
-/// KiB that all small reviews may need at a time once they are read: an ordinary one needs 25, a forged one 3,600.
+/// KiB that all small reviews may need at a time once they are read: an ordinary one
+/// needs 25, a forged one 3,600.
 const MEMORY_OF_SMALL: u32 = 8 << 10;
 
-/// Limits of the webhook's connections. A handshake and a head have two seconds together; an answer ends before
-/// the API server gives up, which is after 5 s. An idle connection outlives the 90 s after which the API server
-/// closes it: closed by us at the moment it is used, its review would fail, because a POST is not repeated.
+/// Limits of the webhook's connections. A handshake and a head have two seconds together; an answer
+/// ends before the API server gives up, which is after 5 s. An idle connection outlives the 90 s
+/// after which the API server closes it: closed by us at the moment it is used, its review would
+/// fail, because a POST is not repeated
+/// (<https://pkg.go.dev/net/http#Transport>).
 pub const LIMITS: Limits = Limits {
     head: Duration::from_secs(2),
     answering: Duration::from_secs(4),
@@ -48,7 +52,8 @@ pub struct Webhook {
     uses: Dependencies,
     /// Memory of bodies on their way.
     room: Arc<Room>,
-    /// Memory that small reviews need once they are read, and large ones: no small one waits for a large one.
+    /// Memory that small reviews need once they are read, and large ones: no small
+    /// one waits for a large one.
     small: Turns,
     large: Turns,
 }
@@ -100,7 +105,8 @@ impl Webhook {
                 return text(StatusCode::BAD_REQUEST, format!("{problem}\n"));
             }
             Err(problem @ Problem::Slow) => {
-                tracing::warn!(peer = %connection.peer(), length, "a review is given up: {problem}");
+                let peer = connection.peer();
+                tracing::warn!(%peer, length, "a review is given up: {problem}");
                 return text(StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n"));
             }
         };
@@ -196,7 +202,8 @@ impl Respond for Shared {
                 }
                 _ => text(StatusCode::NOT_FOUND, "not found: /inject\n"),
             };
-            // The next review then finds another injector, or comes on a new connection.
+            // The next review then finds another injector, or comes on a new connection
+            // (<https://www.rfc-editor.org/rfc/rfc9112#section-9.6>).
             if *draining.borrow() {
                 response
                     .headers_mut()

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::api_server::status;
-use crate::running::{ACCOUNT, NAMESPACE, ROLE, patched, review, start, with_role};
+use crate::reviews::{ACCOUNT, NAMESPACE, ROLE, patched, review, with_role};
+use crate::running::{Running, start};
 
 fn asking() -> Value {
     json!({ "stsidecar.dev/inject": "true", "stsidecar.dev/role-arn": ROLE })
@@ -141,44 +142,41 @@ async fn a_silent_pod_without_a_role_is_admitted_in_silence() {
     assert_eq!(running.counted("skipped", "no_role").await, 1);
 }
 
+/// The message of a review that is refused because an object could not be read.
+async fn unread(running: &Running) -> String {
+    let response = running.review(&review(&asking(), &json!([]))).await;
+    let refused = (&response["allowed"], &response["status"]["code"]);
+    assert_eq!(refused, (&false.into(), &500.into()));
+    response["status"]["message"]
+        .as_str()
+        .expect("text")
+        .to_owned()
+}
+
 #[tokio::test]
 async fn an_api_server_that_is_slow_or_refuses_denies_with_the_object_and_what_to_do() {
     let running = start().await;
     running.api.set(NAMESPACE, 200, json!({}));
-    running
-        .api
-        .set(ACCOUNT, 403, status(403, "serviceaccounts is forbidden"));
-    let message = |response: &Value| {
-        assert_eq!(
-            (&response["allowed"], &response["status"]["code"]),
-            (&false.into(), &500.into())
-        );
-        response["status"]["message"]
-            .as_str()
-            .expect("text")
-            .to_owned()
-    };
-    let refused = message(&running.review(&review(&asking(), &json!([]))).await);
+    let says = |code, message: &str| running.api.set(ACCOUNT, code, status(code, message));
+    says(403, "serviceaccounts is forbidden");
+    let refused = unread(&running).await;
+    let beginning = "stsidecar: cannot read ServiceAccount team/app: the API server says 403";
+    assert!(refused.starts_with(beginning), "{refused}");
+    for part in ["forbidden", "ClusterRole"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    says(401, "Unauthorized");
+    let expired = unread(&running).await;
+    assert!(expired.contains("says 401"), "{expired}");
     assert!(
-        refused
-            .starts_with("stsidecar: cannot read ServiceAccount team/app: the API server says 403"),
-        "{refused}"
-    );
-    assert!(
-        refused.contains("forbidden") && refused.contains("ClusterRole"),
-        "{refused}"
-    );
-    running.api.set(ACCOUNT, 401, status(401, "Unauthorized"));
-    let expired = message(&running.review(&review(&asking(), &json!([]))).await);
-    assert!(
-        expired.contains("says 401") && expired.ends_with("controllers do so by themselves"),
+        expired.ends_with("controllers do so by themselves"),
         "{expired}"
     );
     for code in [429, 503] {
-        running.api.set(ACCOUNT, code, status(code, "too busy"));
-        let busy = message(&running.review(&review(&asking(), &json!([]))).await);
+        says(code, "too busy");
+        let (busy, said) = (unread(&running).await, format!("says {code}: too busy"));
         assert!(
-            busy.contains(&format!("says {code}: too busy; create the pod again")),
+            busy.contains(&format!("{said}; create the pod again")),
             "{busy}"
         );
     }
@@ -187,15 +185,14 @@ async fn an_api_server_that_is_slow_or_refuses_denies_with_the_object_and_what_t
         .api
         .slow("/api/v1/namespaces/team", Duration::from_secs(30));
     let began = Instant::now();
-    let slow = message(&running.review(&review(&asking(), &json!([]))).await);
+    let slow = unread(&running).await;
+    for part in ["team", "within 1s; create the pod again"] {
+        assert!(slow.contains(part), "{slow}");
+    }
+    let waited = began.elapsed();
     assert!(
-        slow.contains("team") && slow.contains("within 1s; create the pod again"),
-        "{slow}"
-    );
-    assert!(
-        began.elapsed() < Duration::from_secs(25),
-        "{:?}: it waited for the API server",
-        began.elapsed()
+        waited < Duration::from_secs(25),
+        "{waited:?}: it waited for the API server"
     );
     assert_eq!(running.counted("error", "read_failed").await, 5);
 }

@@ -1,5 +1,6 @@
-//! An API server that knows a few objects, can be slow, and remembers what it was asked. What is replaced or patched is
-//! what it answers from then on, and a watch ends with the next change of anything.
+//! An API server that knows a few objects, can be slow, and remembers what it was asked.
+//! What is replaced or patched is what it answers from then on, and a watch ends with the
+//! next change of anything.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -127,58 +128,41 @@ impl ApiServer {
         let (head, body) = request.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();
         let (method, target) = (head.method.to_string(), head.uri.to_string());
-        let late = {
-            let mut state = self.state.lock().expect("no panic");
-            let sent = serde_json::from_slice(&body).unwrap_or_default();
-            state.calls.push(Call {
-                method: method.clone(),
-                target: target.clone(),
-                body: sent,
-            });
-            state
-                .slow
-                .iter()
-                .find(|(part, _)| target.contains(part))
-                .map(|(_, by)| *by)
-        };
+        let late = self.note(&method, &target, &body);
         if let Some(late) = late {
             tokio::time::sleep(late).await;
         }
-        if head
-            .uri
-            .query()
-            .is_some_and(|query| query.contains("watch=true"))
-        {
+        let query = head.uri.query().unwrap_or_default();
+        if query.contains("watch=true") {
             self.changed().await;
-            return Ok(Response::new(Full::new(
-                json!({ "type": "MODIFIED" }).to_string().into(),
-            )));
+            let event = json!({ "type": "MODIFIED" }).to_string();
+            return Ok(Response::new(Full::new(event.into())));
         }
-        let stored = || {
-            self.state
-                .lock()
-                .expect("no panic")
-                .write(&method, head.uri.path(), &body)
-        };
-        let known = self
-            .state
-            .lock()
-            .expect("no panic")
-            .answers
-            .get(&format!("{method} {target}"))
-            .cloned();
-        let (status, answer) = known
-            .or_else(stored)
-            .unwrap_or_else(|| match method.as_str() {
-                "GET" => (404, status(404, "not found")),
-                _ => (201, json!({ "kind": "Event" })),
-            });
-        let response = Response::builder()
-            .status(status)
-            .header("content-type", "application/json");
+        let mut state = self.state.lock().expect("no panic");
+        let known = state.answers.get(&format!("{method} {target}")).cloned();
+        let known = known.or_else(|| state.write(&method, head.uri.path(), &body));
+        let (status, answer) = known.unwrap_or_else(|| match method.as_str() {
+            "GET" => (404, status(404, "not found")),
+            _ => (201, json!({ "kind": "Event" })),
+        });
+        let response = Response::builder().status(status);
+        let response = response.header("content-type", "application/json");
         Ok(response
             .body(Full::new(answer.to_string().into()))
             .expect("a response"))
+    }
+
+    /// Remembers the call; by how much its answer is late.
+    fn note(&self, method: &str, target: &str, body: &[u8]) -> Option<Duration> {
+        let mut state = self.state.lock().expect("no panic");
+        state.calls.push(Call {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            body: serde_json::from_slice(body).unwrap_or_default(),
+        });
+        let mut slow = state.slow.iter();
+        slow.find(|(part, _)| target.contains(part))
+            .map(|(_, by)| *by)
     }
 }
 
@@ -188,7 +172,8 @@ impl State {
         self.changes += 1;
     }
 
-    /// Writes an object that can be read; what is stored then. Of any other the refusal is the same as when it is read.
+    /// Writes an object that can be read; what is stored then. Of any other the refusal is the
+    /// same as when it is read.
     fn write(&mut self, method: &str, path: &str, body: &[u8]) -> Option<(u16, Value)> {
         let call = format!("GET {path}");
         let (code, before) = self.answers.get(&call)?.clone();

@@ -1,4 +1,5 @@
-//! Bodies that never come, come in part or ask for much: what they may not cost the reviews of others.
+//! Bodies that never come, come in part or ask for much: what they may not
+//! cost the reviews of others.
 
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use crate::api_server::ApiServer;
-use crate::running::{Answer, BOUND, ROLE, Running, review, start, start_within};
+use crate::reviews::{ROLE, review};
+use crate::running::{Answer, BOUND, Running, start, start_within};
 use stsidecar::injector::server::Drain;
 
 type Stream = TlsStream<TcpStream>;
@@ -159,8 +161,8 @@ async fn large_reviews_that_come_together_are_all_answered() {
     }
 }
 
-/// A text of many values takes a hundred times its length once it is read, and what it takes is kept while the API
-/// server is asked.
+/// A text of many values takes a hundred times its length once it is read, and what it takes is
+/// kept while the API server is asked.
 #[tokio::test]
 async fn small_reviews_do_not_wait_for_large_ones_that_are_being_decided() {
     let running = std::sync::Arc::new(patient(64).await);

@@ -1,80 +1,18 @@
 //! `check` against a cluster that is as it should be, and against others.
 
+mod cluster;
+
 use std::path::Path;
 
-use base64::Engine;
 use serde_json::{Value, json};
 use stsidecar::finding::{Finding, Severity};
 use stsidecar::injector::check::examine;
 use stsidecar::injector::config::Config;
 
-use crate::certificates;
-use crate::running::{ROLE, Running, start};
-
-/// A file as the chart makes it, with these two ports.
-pub(crate) fn text(port: u16, metrics_port: u16) -> String {
-    format!(
-        "
-injector:
-  namespace: stsidecar-system
-  release: stsidecar
-  serviceName: stsidecar-injector
-  webhookConfiguration: stsidecar-injector
-  port: {port}
-  metricsPort: {metrics_port}
-  certs: {{mode: self, secretName: stsidecar-injector-tls}}
-  excludedNamespaces: [kube-system, stsidecar-system]
-"
-    )
-}
-
-fn config() -> Config {
-    Config::read(Path::new("/config.yaml"), text(9443, 9912).as_bytes()).expect("a configuration")
-}
-
-fn bundle(file: &str) -> String {
-    base64::engine::general_purpose::STANDARD
-        .encode(std::fs::read(certificates::file(file)).expect("a file"))
-}
-
-fn webhook(name: &str, operator: &str, value: &str, condition: &str) -> Value {
-    json!({
-        "name": name, "failurePolicy": "Fail",
-        "clientConfig": {
-            "caBundle": bundle("ca.pem"),
-            "service": { "name": "stsidecar-injector", "namespace": "stsidecar-system", "path": "/inject", "port": 443 },
-        },
-        "namespaceSelector": { "matchExpressions": [
-            { "key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", "stsidecar-system"] },
-            { "key": "stsidecar.dev/injection", "operator": operator, "values": [value] },
-        ] },
-        "matchConditions": [{ "name": condition, "expression": "true" }],
-    })
-}
-
-const CONFIGURATION: &str =
-    "GET /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/stsidecar-injector";
-const DRY_RUN: &str = "POST /api/v1/namespaces/default/pods?dryRun=All";
-
-fn right() -> Value {
-    json!({ "webhooks": [
-        webhook("pods.stsidecar.dev", "NotIn", "disabled", "asks-for-injection"),
-        webhook("namespaces.stsidecar.dev", "In", "enabled", "says-nothing-itself"),
-    ] })
-}
-
-/// The chart's webhook for system namespaces that opt in.
-fn system() -> Value {
-    let mut webhook = webhook(
-        "system.stsidecar.dev",
-        "In",
-        "enabled",
-        "asks-for-injection",
-    );
-    webhook["failurePolicy"] = "Ignore".into();
-    webhook["namespaceSelector"]["matchExpressions"][0] = json!({ "key": "kubernetes.io/metadata.name", "operator": "In", "values": ["kube-system"] });
-    webhook
-}
+use crate::reviews::ROLE;
+use crate::running::{Running, start};
+use crate::started::configuration;
+use cluster::{CONFIGURATION, DRY_RUN, bundle, config, right, system};
 
 async fn findings(running: &Running, configuration: &Value) -> Vec<Finding> {
     running.api.set(CONFIGURATION, 200, configuration.clone());
@@ -138,43 +76,43 @@ async fn a_bundle_that_does_not_trust_what_is_shown_is_a_failure() {
 #[tokio::test]
 async fn each_thing_that_is_not_as_it_should_be_is_named() {
     let running = start().await;
-    for (pointer, value, expected) in [
+    let service = "failure it does not call Service stsidecar-system/stsid";
+    let selector = "failure its namespaceSelector";
+    let namespaces = "namespaceSelector/matchExpressions";
+    for (member, value, expected) in [
         (
-            "/webhooks/0/clientConfig/caBundle",
+            "clientConfig/caBundle",
             Value::Null,
             "failure caBundle is not set",
         ),
+        ("clientConfig/service/name", json!("x"), service),
         (
-            "/webhooks/0/clientConfig/service/name",
-            json!("x"),
-            "failure it does not call Service stsidecar-system/stsid",
-        ),
-        (
-            "/webhooks/0/failurePolicy",
+            "failurePolicy",
             json!("Ignore"),
             "warning failurePolicy is not Fail",
         ),
         (
-            "/webhooks/0/namespaceSelector/matchExpressions/0/values",
+            &format!("{namespaces}/0/values"),
             json!(["kube-system"]),
-            "failure its namespaceSelector does not exclude stsidecar-system",
+            &format!("{selector} does not exclude stsidecar-system"),
         ),
         (
-            "/webhooks/0/namespaceSelector/matchExpressions/1",
+            &format!("{namespaces}/1"),
             json!({}),
-            "failure its namespaceSelector lacks stsidecar.dev/inj",
+            &format!("{selector} lacks stsidecar.dev/inj"),
         ),
         (
-            "/webhooks/0/matchConditions",
+            "matchConditions",
             json!([]),
             "failure its matchConditions lack asks-for-injection",
         ),
         (
-            "/webhooks/0/name",
+            "name",
             json!("x"),
             "failure it is missing from stsidecar-injector",
         ),
     ] {
+        let pointer = &format!("/webhooks/0/{member}");
         let mut configuration = right();
         *configuration.pointer_mut(pointer).expect("there") = value;
         let found = findings(&running, &configuration).await;
@@ -309,12 +247,13 @@ async fn a_cluster_without_the_webhook_and_a_refused_pod_are_failures() {
     );
 }
 
-/// A list of roles that has none for the asking pod is what the chart's values say, so they are what has to change.
+/// A list of roles that has none for the asking pod is what the chart's values say, so
+/// they are what has to change.
 #[tokio::test]
 async fn a_role_that_the_list_excludes_names_the_value_to_set() {
     let running = start().await;
     let listing = |rules: &str| {
-        let text = format!("{}  allowedRoleArns: {rules}\n", text(9443, 9912));
+        let text = format!("{}  allowedRoleArns: {rules}\n", configuration(9443, 9912));
         Config::read(Path::new("/config.yaml"), text.as_bytes()).expect("a configuration")
     };
     running.api.set(CONFIGURATION, 200, right());

@@ -11,9 +11,11 @@ use stsidecar::injector::webhook::LIMITS;
 
 use crate::api_server::ApiServer;
 use crate::certificates;
-use crate::running::{Answer, BOUND, ROLE, Running, connect_as, review, start_for};
+use crate::reviews::{ROLE, review};
+use crate::running::{Answer, BOUND, Running, connect_as, start_for};
 
-/// Whether a client with this certificate gets an answer. With TLS 1.3 a refusal comes after the client's handshake.
+/// Whether a client with this certificate gets an answer. With TLS 1.3 a refusal comes
+/// after the client's handshake.
 async fn is_answered(running: &Running, own: Option<&str>) -> bool {
     let Ok(mut stream) = connect_as(own, running.webhook, "ca.pem", "localhost").await else {
         return false;
@@ -98,7 +100,8 @@ async fn who_is_refused_is_closed() {
     );
 }
 
-/// The API server of Go reports a request that it could not write, and not the reason that it has not read yet.
+/// The API server of Go reports a request that it could not write, and not the reason
+/// that it has not read yet.
 #[tokio::test]
 async fn who_is_refused_can_send_its_request_and_reads_the_reason() {
     let drain = Drain {

@@ -10,7 +10,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use crate::api_server::{ApiServer, status};
-use crate::running::{Answer, BOUND, ROLE, Running, review, start, start_with};
+use crate::reviews::{ROLE, review};
+use crate::running::{Answer, BOUND, Running, start, start_with};
 
 #[tokio::test]
 async fn it_is_ready_once_a_service_account_and_a_namespace_could_be_read() {
@@ -173,8 +174,8 @@ async fn stopping_under_load_loses_no_review() {
         .expect("no error");
 }
 
-/// The API server keeps connections that it has no use for, asks on one of them whenever many pods are made at once, and
-/// does not repeat a review that meets the end of its connection.
+/// The API server keeps connections that it has no use for, asks on one of them whenever many pods
+/// are made at once, and does not repeat a review that meets the end of its connection.
 #[tokio::test]
 async fn a_kept_connection_is_answered_for_as_long_as_its_client_keeps_it() {
     let running = start_with(

@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::running::{Answer, BOUND, ROLE, connect, patched, review, start};
+use crate::reviews::{ROLE, patched, review};
+use crate::running::{Answer, BOUND, connect, start};
 
 #[tokio::test]
 async fn what_is_no_review_is_refused_by_http() {

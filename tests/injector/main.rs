@@ -1,5 +1,5 @@
-//! The webhook on its own two ports, with a fake API server behind it: what is answered, read, reported and counted,
-//! and how it begins and ends.
+//! The webhook on its own two ports, with a fake API server behind it: what is answered, read,
+//! reported and counted, and how it begins and ends.
 
 #[path = "../support/certificates.rs"]
 mod certificates;
@@ -16,5 +16,6 @@ mod ending;
 mod limits;
 mod program;
 mod registration;
+mod reviews;
 mod running;
 mod started;

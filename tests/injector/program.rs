@@ -12,19 +12,20 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::api_server::ApiServer;
+use crate::certificates;
 use crate::full_pipe::FullPipe;
 use crate::running::{BOUND, page};
-use crate::started::{Files, free_port, local, says, terminate};
-use crate::{certificates, checks};
+use crate::started::{Files, configuration, free_port, local, says, terminate};
 
 #[tokio::test]
 async fn it_says_what_it_waits_for_and_ends_at_the_second_signal() {
     let (api, health) = (ApiServer::start().await, local(free_port()));
-    let files = Files::new(&api, &checks::text(free_port(), health.port()));
+    let files = Files::new(&api, &configuration(free_port(), health.port()));
     let mut command = files.command("config.yaml");
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().expect("it starts");
-    // The Secret does not exist here, so there is no certificate; an absent ServiceAccount was read.
+    // The Secret does not exist here, so there is no certificate; an absent
+    // ServiceAccount was read.
     let waiting = says(health, "[+]reads ok").await;
     assert!(waiting.contains("[-]certificate: "), "{waiting}");
     assert_eq!(
@@ -65,7 +66,7 @@ async fn ports_that_are_taken_are_waited_for() {
     let holders = [hold(), hold()];
     let [webhook, health] =
         [&holders[0], &holders[1]].map(|holder| holder.local_addr().expect("bound"));
-    let files = Files::new(&api, &checks::text(webhook.port(), health.port()));
+    let files = Files::new(&api, &configuration(webhook.port(), health.port()));
     let mut command = files.command("config.yaml");
     let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
     let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
@@ -96,15 +97,15 @@ async fn ports_that_are_taken_are_waited_for() {
     timeout(BOUND, answered).await.expect("tried again");
 }
 
-/// A Deployment in the host's network meets other webhooks on 9443. The kubelet must hear why it is not ready, and
-/// not that nothing answers, for which it would kill the container.
+/// A Deployment in the host's network meets other webhooks on 9443. The kubelet must hear why it is
+/// not ready, and not that nothing answers, for which it would kill the container.
 #[tokio::test]
 async fn health_says_that_the_webhooks_port_is_taken() {
     let api = ApiServer::start().await;
     let holder = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let webhook = holder.local_addr().expect("bound");
     let health = local(free_port());
-    let files = Files::new(&api, &checks::text(webhook.port(), health.port()));
+    let files = Files::new(&api, &configuration(webhook.port(), health.port()));
     let _child = files.start();
     says(health, "[-]port: ").await;
     assert_eq!(page(health, "/livez").await.expect("an answer").status, 200);
@@ -121,7 +122,7 @@ async fn health_says_that_the_webhooks_port_is_taken() {
 #[tokio::test]
 async fn health_says_that_the_clients_authority_is_not_there_yet() {
     let (api, health) = (ApiServer::start().await, local(free_port()));
-    let config = checks::text(free_port(), health.port());
+    let config = configuration(free_port(), health.port());
     let files = Files::new(&api, &config);
     let authority = files.path("client-ca.crt");
     let own = format!("  clientCaFile: {}\n", authority.display());
@@ -138,7 +139,7 @@ async fn health_says_that_the_clients_authority_is_not_there_yet() {
 async fn without_a_cluster_it_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("config.yaml");
-    std::fs::write(&config, checks::text(free_port(), free_port())).expect("a file");
+    std::fs::write(&config, configuration(free_port(), free_port())).expect("a file");
     let ended = Command::new(env!("CARGO_BIN_EXE_stsidecar-injector"))
         .arg("run")
         .arg(format!("--config={}", config.display()))
@@ -167,7 +168,7 @@ async fn a_log_that_is_not_read_stops_nothing() {
         local(free_port()),
         FullPipe::new(),
     );
-    let files = Files::new(&api, &checks::text(free_port(), health.port()));
+    let files = Files::new(&api, &configuration(free_port(), health.port()));
     let start = |config: &str| {
         let mut command = files.command(config);
         command.stderr(log.stderr()).spawn().expect("it starts")

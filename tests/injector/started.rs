@@ -1,4 +1,5 @@
-//! The program as a process of its own: the files that it starts by, its signals, and waiting for what health says.
+//! The program as a process of its own: the files that it starts by, its signals, and
+//! waiting for what health says.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -35,6 +36,23 @@ fn kubeconfig(api: &ApiServer) -> Value {
         "users": [{ "name": "u", "user": { "token": "canary-token" } }],
         "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "u" } }],
     })
+}
+
+/// A file as the chart makes it, with these two ports.
+pub(crate) fn configuration(port: u16, metrics_port: u16) -> String {
+    format!(
+        "
+injector:
+  namespace: stsidecar-system
+  release: stsidecar
+  serviceName: stsidecar-injector
+  webhookConfiguration: stsidecar-injector
+  port: {port}
+  metricsPort: {metrics_port}
+  certs: {{mode: self, secretName: stsidecar-injector-tls}}
+  excludedNamespaces: [kube-system, stsidecar-system]
+"
+    )
 }
 
 /// A folder with the program's configuration and its kubeconfig.

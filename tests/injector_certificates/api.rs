@@ -1,7 +1,8 @@
 //! An API server of two objects on loopback: one Secret, one `MutatingWebhookConfiguration`.
 //!
-//! It allows what the chart's rbac.yaml allows and refuses the rest, demands resource versions, ends watches at
-//! each change of its health, and keeps every caBundle that there ever was with its time.
+//! It allows what the chart's rbac.yaml allows and refuses the rest, demands resource
+//! versions, ends watches at each change of its health, and keeps every caBundle that
+//! there ever was with its time.
 
 mod state;
 mod wire;

@@ -139,8 +139,8 @@ async fn an_annotation_by_which_cainjector_overwrites_ca_bundle_is_named() {
     }
 }
 
-/// No different from an object that is deleted: the API server asks no injector, and one that is not ready would be
-/// missing once the webhooks are back.
+/// No different from an object that is deleted: the API server asks no injector, and one that is
+/// not ready would be missing once the webhooks are back.
 #[tokio::test(start_paused = true)]
 async fn an_object_without_our_webhooks_is_left_alone() {
     let (api, time) = (Api::start().await, Time::start());
@@ -163,7 +163,8 @@ async fn an_object_without_our_webhooks_is_left_alone() {
             "{readiness:?}"
         );
         assert_eq!(api.writes().len(), writes, "there is nothing to write");
-        // `helm upgrade` brings them back as the chart has them, and each pod is refused until they have a caBundle.
+        // `helm upgrade` brings them back as the chart has them, and each pod is refused
+        // until they have a caBundle.
         api.edit(WEBHOOKS, |configuration| {
             configuration["webhooks"] = as_rendered.clone();
         });

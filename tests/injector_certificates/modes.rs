@@ -1,5 +1,5 @@
-//! One mode after another, as `helm upgrade`, its failures and `helm rollback` bring them: replicas of both run
-//! side by side, and each must stay trusted until its last call.
+//! One mode after another, as `helm upgrade`, its failures and `helm rollback` bring them: replicas
+//! of both run side by side, and each must stay trusted until its last call.
 
 use std::time::Duration;
 

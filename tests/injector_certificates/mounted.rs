@@ -152,7 +152,8 @@ async fn bad_files_leave_the_last_good_pair_in_use_and_say_so() {
     );
 }
 
-/// Who renews the files, and when, is not known: it is taken for late with a tenth of a life left, or 30 days.
+/// Who renews the files, and when, is not known: it is taken for late with a tenth of
+/// a life left, or 30 days.
 #[tokio::test(start_paused = true)]
 async fn files_are_due_late_in_their_own_life() {
     const DAY: i64 = 86_400;

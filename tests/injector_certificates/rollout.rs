@@ -11,8 +11,8 @@ use crate::scene::{Replica, SECOND, Time, call_all};
 
 pub const MINUTE: Duration = Duration::from_mins(1);
 
-/// A Deployment's rolling update: one more at first, and an old one goes once a new one is ready. API servers call
-/// each that is ready.
+/// A Deployment's rolling update: one more at first, and an old one goes once a new one is ready.
+/// API servers call each that is ready.
 pub async fn roll(
     api: &Api,
     time: Time,

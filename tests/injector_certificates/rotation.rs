@@ -107,7 +107,8 @@ async fn a_year_passes_with_renewals_long_before_the_alerts() {
             "day {day}: the authority has {left} s"
         );
         for kind in ["leaf", "ca"] {
-            // Looks are two days apart here; the alert fires when a third of what is left then is over.
+            // Looks are two days apart here; the alert fires when a third of
+            // what is left then is over.
             let (due, end) = (replica.due(kind), replica.gauge(kind));
             #[allow(clippy::cast_precision_loss, reason = "small numbers")]
             let overdue = now.unix_seconds() as f64 - due;

@@ -216,8 +216,8 @@ async fn handshake(bundle: &str, time: Time, replica: &Replica) -> Result<(), St
         .map_err(|error| format!("{error} at {}", time.wall().rfc3339()))
 }
 
-/// Calls all replicas each `pause` for `lasts`, with API servers that are behind by 0, 10 and 25 s. Those that see
-/// the same caBundle count once.
+/// Calls all replicas each `pause` for `lasts`, with API servers that are behind by 0, 10 and 25 s.
+/// Those that see the same caBundle count once.
 pub async fn call_all(
     api: &Api,
     time: Time,

@@ -1,4 +1,5 @@
-//! A Secret that was edited, an API server that is away, certificates that ended while no replica ran.
+//! A Secret that was edited, an API server that is away, certificates that
+//! ended while no replica ran.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
-//! Which body gets memory next, and which gives it up: the queue of all bodies that are on their way.
+//! Which body gets memory next, and which gives it up: the queue of all
+//! bodies that are on their way.
 //!
-//! Owns the memory's account, the order of those that wait, and when a client counts as slow. It reads nothing and waits
-//! for nothing; times are arguments. Used by `body` alone, behind its lock.
+//! Owns the memory's account, the order of those that wait, and when a client counts as slow. It
+//! reads nothing and waits for nothing; times are arguments. Used by `body` alone, behind its lock.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,12 +14,14 @@ use tokio::time::Instant;
 
 use super::LARGEST;
 
-/// What all bodies may hold beyond what small ones have for nothing: half of it for the first alone, which may be one of [`LARGEST`].
+/// What all bodies may hold beyond what small ones have for nothing: half of it for the first
+/// alone, which may be one of [`LARGEST`].
 pub(super) const ROOM: usize = 2 * LARGEST;
-/// For how long a client may keep a large body waiting while others need its memory. The API server has a review
-/// complete when it begins to send it, and is heard within milliseconds.
+/// For how long a client may keep a large body waiting while others need its memory. The API server
+/// has a review complete when it begins to send it, and is heard within milliseconds.
 pub(super) const PATIENCE: Duration = Duration::from_millis(250);
-/// What each byte pays of a client's debt of waiting: a mebibyte a second. A byte now and then pays nothing.
+/// What each byte pays of a client's debt of waiting: a mebibyte a second. A byte
+/// now and then pays nothing.
 const PAID: Duration = Duration::from_nanos(1_000_000_000 >> 20);
 /// How often a body that waits for room looks again for one that has become slow meanwhile.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(25);
@@ -34,8 +37,9 @@ pub(super) struct Queue {
     pub(super) bodies: BTreeMap<u64, Arriving>,
 }
 
-/// The first of the queue is the smallest. A body's round is the one after that of its peer's last body, but no round
-/// that is over: start-time fair queuing (Goyal, Vin and Cheng, SIGCOMM 1996, <https://doi.org/10.1145/248156.248171>).
+/// The first of the queue is the smallest. A body's round is the one after that of its peer's last
+/// body, but no round that is over: start-time fair queuing (Goyal, Vin and Cheng, SIGCOMM 1996,
+/// <https://doi.org/10.1145/248156.248171>).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Position {
     round: u64,
@@ -91,7 +95,8 @@ impl Arriving {
 
     pub(super) fn received(&mut self, bytes: usize, now: Instant) {
         let paid = PAID.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX));
-        // No more than makes it slow, so that what it sends now counts, however long we did not read it.
+        // No more than makes it slow, so that what it sends now counts, however
+        // long we did not read it.
         self.debt = self.debt(now).min(PATIENCE).saturating_sub(paid);
         (self.since, self.slow) = (None, None);
     }
@@ -106,8 +111,8 @@ impl Arriving {
         !self.is_complete && !self.is_leaving && (self.taken > 0 || self.wants)
     }
 
-    /// It has kept others waiting at this look and at the one before. One look is not enough: in a process that was
-    /// stopped, or had no CPU, what has arrived is not read yet.
+    /// It has kept others waiting at this look and at the one before. One look is not enough: in a
+    /// process that was stopped, or had no CPU, what has arrived is not read yet.
     fn is_slow(&mut self, now: Instant) -> bool {
         let is_slow = self.is_on_its_way() && self.taken > 0 && self.debt(now) >= PATIENCE;
         is_slow && now.saturating_duration_since(*self.slow.get_or_insert(now)) >= LOOK_AGAIN

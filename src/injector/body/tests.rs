@@ -136,7 +136,8 @@ async fn a_byte_now_and_then_is_no_progress() {
     dripper.abort();
 }
 
-/// All but the last byte, from many connections: each holds memory until it has kept the others waiting.
+/// All but the last byte, from many connections: each holds memory until it has
+/// kept the others waiting.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_ends_its_bodies_delays_another_peer_by_one_of_them() {
     let room = Room::new();
@@ -213,7 +214,8 @@ async fn a_process_that_was_stopped_gives_no_body_up_for_it() {
     }
 }
 
-/// Four times of what there is room for, in pieces as a busy network brings them: none waits for ever for another.
+/// Four times of what there is room for, in pieces as a busy network brings them: none
+/// waits for ever for another.
 #[tokio::test(start_paused = true)]
 async fn honest_bodies_that_come_together_all_come_to_their_end() {
     const PIECE: usize = 16 << 10;

@@ -1,8 +1,8 @@
 //! `caBundle`: which CAs the API server trusts when it calls the webhook.
 //!
-//! Owns reading it from each webhook of the configuration that calls our Service, and writing it by the webhooks'
-//! names, with the record of its CAs beside it. It never decides what either should hold, and never touches a
-//! webhook that is not ours. Called by the driver.
+//! Owns reading it from each webhook of the configuration that calls our Service, and writing it by
+//! the webhooks' names, with the record of its CAs beside it. It never decides what either should
+//! hold, and never touches a webhook that is not ours. Called by the driver.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -24,7 +24,7 @@ const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bundle {
     resource_version: Option<String>,
-    /// When it was read, by the API server's clock; unknown after a write.
+    /// When it was read, by the API server's clock.
     pub(super) date: Option<Wall>,
     /// Name and CAs of each webhook that calls us; no CAs when caBundle is missing or unreadable.
     webhooks: Vec<(String, Vec<CertificateDer<'static>>)>,
@@ -34,7 +34,8 @@ pub(super) struct Bundle {
 }
 
 impl Bundle {
-    /// What `configuration` says of the webhooks that call `host`; those of others are not ours to write.
+    /// What `configuration` says of the webhooks that call `host`; those of
+    /// others are not ours to write.
     fn of(configuration: &Value, host: &str) -> Self {
         let webhooks = configuration["webhooks"].as_array().into_iter().flatten();
         let ours = webhooks.filter(|webhook| called(webhook) == host);
@@ -100,7 +101,8 @@ fn named(webhook: &Value) -> Option<(String, Vec<CertificateDer<'static>>)> {
     Some((webhook["name"].as_str()?.to_owned(), cas))
 }
 
-/// The certificates of a bundle, as Go's `AppendCertsFromPEM` takes them: what is no certificate is passed over.
+/// The certificates of a bundle, as Go's `AppendCertsFromPEM` takes them: what is no
+/// certificate is passed over (<https://pkg.go.dev/crypto/x509#CertPool.AppendCertsFromPEM>).
 fn readable(bundle: &[u8]) -> Vec<CertificateDer<'static>> {
     let text = String::from_utf8_lossy(bundle);
     let blocks = text.split(BEGIN).skip(1);
@@ -109,8 +111,8 @@ fn readable(bundle: &[u8]) -> Vec<CertificateDer<'static>> {
     certificates.flatten().collect()
 }
 
-/// Reads the configuration's webhooks that call `host`, `<service>.<namespace>.svc`. Without one there is no caBundle to
-/// judge or to write, as where the whole configuration is missing.
+/// Reads the configuration's webhooks that call `host`, `<service>.<namespace>.svc`. Without one
+/// there is no caBundle to judge or to write, as where the whole configuration is missing.
 pub(super) async fn read(object: &Object, host: &str) -> Result<Bundle, Error> {
     let (configuration, date) = object.read_dated().await?;
     let bundle = Bundle {
@@ -124,27 +126,24 @@ pub(super) async fn read(object: &Object, host: &str) -> Result<Bundle, Error> {
     }
 }
 
-/// Writes these CAs into every webhook of `read`, of the same `host`, with the record of them, and hands back what is
-/// stored then.
+/// Writes these CAs into every webhook of `read`, with the record of them.
 ///
-/// The patch names the version that was read: if the webhooks were renamed meanwhile, merging by name would
-/// otherwise add the old ones again; and what another replica has crossed out of the record meanwhile must hold.
+/// The patch names the version that was read: if the webhooks were renamed meanwhile, merging by
+/// name would otherwise add the old ones again; and what another replica has crossed out of the
+/// record meanwhile must hold.
 pub(super) async fn write(
     object: &Object,
-    host: &str,
     read: &Bundle,
     wanted: &[CertificateDer<'static>],
     record: &Record,
-) -> Result<Bundle, Error> {
+) -> Result<(), Error> {
     let bundle = STANDARD.encode(inspect::to_pem(wanted));
-    let webhook =
-        |(name, _): &(String, _)| json!({"name": name, "clientConfig": {"caBundle": bundle}});
+    let names = read.webhooks.iter().map(|(name, _)| name);
+    let webhooks = names.map(|name| json!({"name": name, "clientConfig": {"caBundle": bundle}}));
+    let annotations = json!({ANNOTATION: record.to_text()});
     let patch = json!({
-        "metadata": {"resourceVersion": read.resource_version, "annotations": {ANNOTATION: record.to_text()}},
-        "webhooks": read.webhooks.iter().map(webhook).collect::<Vec<_>>(),
+        "metadata": {"resourceVersion": read.resource_version, "annotations": annotations},
+        "webhooks": webhooks.collect::<Vec<_>>(),
     });
-    object
-        .merge(&patch)
-        .await
-        .map(|configuration| Bundle::of(&configuration, host))
+    object.merge(&patch).await
 }

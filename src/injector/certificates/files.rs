@@ -1,7 +1,8 @@
 //! Modes `certManager` and `external`: certificates that others renew, mounted from a Secret.
 //!
-//! Owns the last good pair of `tls.crt` and `tls.key`, and the last good `ca.crt`, which names the CAs for caBundle.
-//! Bad content never takes good content away. It never writes a file. Called by the driver at each look.
+//! Owns the last good pair of `tls.crt` and `tls.key`, and the last good `ca.crt`, which names the
+//! CAs for caBundle. Bad content never takes good content away. It never writes a file. Called by
+//! the driver at each look.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,14 +24,13 @@ const LONGEST: usize = 256 * 1024;
 pub(super) enum Error {
     #[error(transparent)]
     File(#[from] Arc<rotated_file::Error>),
-    #[error("{0} has not been read yet")]
-    Unread(String),
     #[error("tls.key does not fit tls.crt, what was read before stays in use: {0}")]
     OtherKey(#[from] rustls::Error),
     #[error(transparent)]
     Certificate(#[from] inspect::Error),
     #[error(
-        "{0}; caBundle needs the CA of tls.crt there: an ACME issuer gives none, take another or mode self"
+        "{0}; caBundle needs the CA of tls.crt there: an ACME issuer gives none, take another or \
+         mode self"
     )]
     Authorities(#[source] Box<Self>),
 }
@@ -86,16 +86,17 @@ impl Files {
     fn read_pair(&mut self) -> Result<(), Error> {
         let (certificate, key) = (self.certificate.reload(), self.key.reload());
         let generations = (certificate.generation, key.generation);
-        let chain = good(&certificate, &self.certificate)?;
-        let key = good(&key, &self.key)?;
+        let (chain, key) = (good(certificate)?, good(key)?);
         if generations == self.generations {
             return Ok(());
         }
         let leaf = chain.first().ok_or(inspect::Error::NoChain)?;
         let life = inspect::life(leaf)?;
-        // Both are replaced at once, but read one after the other: the next look finds the other half.
+        // Both are replaced at once, but read one after the other: the next
+        // look finds the other half.
         let pair = Servable::new(chain.to_vec(), key.clone_key(), life)?;
-        info!(file = %self.certificate.path().display(), not_after = life.not_after.rfc3339(), "certificate read");
+        let (file, not_after) = (self.certificate.path().display(), life.not_after.rfc3339());
+        info!(%file, not_after, "certificate read");
         self.pair = Some(pair);
         self.generations = generations;
         self.metrics.renewed();
@@ -103,17 +104,16 @@ impl Files {
     }
 
     fn read_authorities(&mut self) -> Result<(), Error> {
-        let found = good(&self.authority.reload(), &self.authority);
+        let found = good(self.authority.reload());
         let found = found.map_err(|error| Error::Authorities(error.into()))?;
         self.authorities.clone_from(&found);
         Ok(())
     }
 }
 
-fn good<T>(latest: &Latest<T>, file: &RotatedFile<T>) -> Result<Arc<T>, Error> {
-    match (&latest.error, &latest.value) {
-        (Some(error), _) => Err(Error::File(error.clone())),
-        (None, Some(value)) => Ok(value.clone()),
-        (None, None) => Err(Error::Unread(file.path().display().to_string())),
+fn good<T>(latest: Latest<T>) -> Result<Arc<T>, Error> {
+    match latest.error {
+        Some(error) => Err(Error::File(error)),
+        None => Ok(latest.value.expect("a read gives a value or an error")),
     }
 }

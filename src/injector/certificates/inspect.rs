@@ -1,7 +1,8 @@
 //! What certificates say of themselves, and whether a chain is trusted by a bundle.
 //!
-//! Owns reading of PEM and X.509, and the one question that the API server asks of the webhook's certificate. It
-//! never reads a file, an object or a clock. Used by all of `certificates`, and by `stsidecar-injector check`.
+//! Owns reading of PEM and X.509, and the one question that the API server asks of the webhook's
+//! certificate. It never reads a file, an object or a clock. Used by all of `certificates`, and by
+//! `stsidecar-injector check`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -98,7 +99,7 @@ pub fn to_pem(certificates: &[CertificateDer<'_>]) -> String {
     let mut text = String::new();
     for certificate in certificates {
         text.push_str("-----BEGIN CERTIFICATE-----\n");
-        // 64 characters a line: RFC 7468.
+        // 64 characters a line: <https://www.rfc-editor.org/rfc/rfc7468#section-2>.
         for line in STANDARD.encode(certificate).as_bytes().chunks(64) {
             text.extend(line.iter().map(|byte| char::from(*byte)));
             text.push('\n');
@@ -108,8 +109,8 @@ pub fn to_pem(certificates: &[CertificateDer<'_>]) -> String {
     text
 }
 
-/// Whether a client that trusts `bundle` accepts `chain` (the leaf first) for `name` at `now`, as the API server
-/// would with `<service>.<namespace>.svc`.
+/// Whether a client that trusts `bundle` accepts `chain` (the leaf first) for `name` at `now`, as
+/// the API server would with `<service>.<namespace>.svc`.
 ///
 /// # Errors
 /// When it would not, saying why.
@@ -120,7 +121,8 @@ pub fn verify(
     now: Wall,
 ) -> Result<(), Error> {
     let (leaf, intermediates) = chain.split_first().ok_or(Error::NoChain)?;
-    // A bundle may hold the certificate itself (`openssl req -x509`): Go accepts that, webpki does not.
+    // A bundle may hold the certificate itself (`openssl req -x509`): Go
+    // accepts that, webpki does not.
     if bundle.contains(leaf) {
         let parsed = parse(leaf)?;
         if Life::of(&parsed).includes(now) && names(&parsed).contains(name) {

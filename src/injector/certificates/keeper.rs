@@ -1,7 +1,8 @@
 //! The driver: looks at everything, takes the due actions, and says what came of it.
 //!
-//! Owns the order within a look, the pauses between looks, and what is logged. It decides nothing about
-//! certificates itself: `plan`, `record` and `serving` do, and `status` judges readiness. Run by `certificates::keep`.
+//! Owns the order within a look, the pauses between looks, and what is logged. It decides nothing
+//! about certificates itself: `plan`, `record` and `serving` do, and `status` judges readiness. Run
+//! by `certificates::keep`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,14 +25,15 @@ use super::source::Source;
 use crate::injector::config::Mode;
 use crate::time::Wall;
 
-/// The longest between two looks. A watch that hangs is not noticed, so this bounds how long a wipe lasts then.
+/// The longest between two looks. A watch that hangs is not noticed, so this bounds
+/// how long a wipe lasts then.
 const LOOK: Duration = Duration::from_secs(4);
 
 /// After a failed look: the API server may be restarting, so the first tries come quickly.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 
-/// Writes without a quiet moment between them, after which they slow down: a fight with another writer of the same
-/// objects. A first start takes two, the repair of a wipe two.
+/// Writes without a quiet moment between them, after which they slow down: a fight with another
+/// writer of the same objects. A first start takes two, the repair of a wipe two.
 const IN_A_ROW: u32 = 6;
 
 /// All that a look needs.
@@ -51,7 +53,8 @@ pub(super) struct Keeper {
 #[derive(Default)]
 pub(super) struct Known {
     pub(super) served: Option<Servable>,
-    /// Whether it was ready once. From then on a certificate is served only when it is trusted for long enough.
+    /// Whether it was ready once. From then on a certificate is served only when it is
+    /// trusted for long enough.
     pub(super) was_ready: bool,
     pub(super) sightings: Sightings,
     reference: Reference,
@@ -60,7 +63,8 @@ pub(super) struct Known {
 }
 
 impl Keeper {
-    /// Looks for ever: when `changed` says so, when a look failed, and at the latest after [`LOOK`].
+    /// Looks for ever: when `changed` says so, when a look failed, and at
+    /// the latest after [`LOOK`].
     pub(super) async fn run(&mut self, changed: &Notify) {
         let (mut writes, mut failures) = (0, 0);
         loop {
@@ -70,7 +74,8 @@ impl Keeper {
             let slow = failures.max(writes.saturating_sub(IN_A_ROW));
             let pause = retry_after(slow, self.clock.jitter);
             if slow > 0 && wrote {
-                // Not shortened by a change, which may be one of this replica's own or of the other writer's.
+                // Not shortened by a change, which may be one of this replica's own
+                // or of the other writer's.
                 sleep(pause).await;
             } else if slow > 0 {
                 // What is missing may have been made again, and then lacks caBundle.
@@ -122,13 +127,10 @@ impl Keeper {
         if needed.is_empty() || wanted.is_empty() || is_right {
             return Ok(false);
         }
-        match bundle::write(&self.configuration, &self.name, present, &wanted, &record).await {
+        match bundle::write(&self.configuration, present, &wanted, &record).await {
             // Another replica was quicker, or the webhooks were changed: the next look shows it.
             Err(object::Error::Conflict(_)) => return Ok(true),
-            written => self
-                .known
-                .sightings
-                .note(written?.trusted(), |_| Duration::ZERO),
+            written => written?,
         }
         let configuration = self.configuration.title();
         info!(
@@ -139,8 +141,8 @@ impl Keeper {
         Ok(true)
     }
 
-    /// The CAs that must not leave caBundle: what certificates come from, and those of `present` that trust what is
-    /// served or soon will be, whichever replica brought them.
+    /// The CAs that must not leave caBundle: what certificates come from, and those of `present`
+    /// that trust what is served or soon will be, whichever replica brought them.
     fn needed(
         &self,
         present: &[CertificateDer<'static>],

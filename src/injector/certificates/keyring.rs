@@ -1,7 +1,8 @@
-//! All that the Secret holds: the CA with its leaf, the CA that comes next, and those that are not quite gone.
+//! All that the Secret holds: the CA with its leaf, the CA that comes next, and those
+//! that are not quite gone.
 //!
-//! Owns the keys of the Secret's data and each step from one content to the next. It never decides on a step
-//! (`plan` does) and never talks to the API server (`self_signed` does).
+//! Owns the keys of the Secret's data and each step from one content to the next. It never decides
+//! on a step (`plan` does) and never talks to the API server (`self_signed` does).
 //!
 //! | key | holds |
 //! |---|---|
@@ -68,7 +69,8 @@ impl Keyring {
         Ok(self.without_the_gone(terms.now))
     }
 
-    /// The next CA, where there is one, signs from now on; the one before stays trusted while a leaf of it may be served.
+    /// The next CA, where there is one, signs from now on; the one before stays trusted while a
+    /// leaf of it may be served.
     pub(super) fn promoted(self, terms: Terms<'_>) -> Result<Self, Error> {
         let mut promoted = self.clone();
         let Some(next) = promoted.next.take() else {
@@ -100,7 +102,8 @@ impl Keyring {
         self
     }
 
-    /// What of ours caBundle must hold: each CA of which a leaf is served, may still be, or soon will be.
+    /// What of ours caBundle must hold: each CA of which a leaf is served, may
+    /// still be, or soon will be.
     pub(super) fn trusted(&self, now: Wall) -> Vec<CertificateDer<'static>> {
         let signing = std::iter::once(&self.authority).chain(&self.next);
         let mut trusted: Vec<_> = signing.map(|pair| pair.certificate().clone()).collect();
@@ -141,7 +144,8 @@ impl Keyring {
 
     /// Reads the Secret's `data` back, with what is wrong with it.
     ///
-    /// Without a usable CA there is nothing to build on; any other part is left out when it is not usable.
+    /// Without a usable CA there is nothing to build on; any other part is left
+    /// out when it is not usable.
     pub(super) fn from_data(data: &Value, names: &Names) -> (Option<Self>, Vec<String>) {
         let mut stored = Stored {
             data,

@@ -1,7 +1,7 @@
 //! What is known of the webhook's certificates: when they end, and what came of renewing them.
 //!
-//! Owns the three families on the registry that is passed in, every series present from the start. It never reads
-//! a certificate. `certificates` counts, the injector's admin surface renders.
+//! Owns the three families on the registry that is passed in, every series present from the start.
+//! It never reads a certificate. `certificates` counts, the injector's admin surface renders.
 
 use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, Opts, Registry};
 
@@ -26,7 +26,8 @@ impl Metrics {
         let expiration = GaugeVec::new(
             Opts::new(
                 "stsidecar_injector_certificate_expiration_timestamp_seconds",
-                "When the served certificate (leaf), and the CA in caBundle that it is trusted by (ca), expire; 0 before the first",
+                "When the served certificate (leaf), and the CA in caBundle that it is trusted by \
+                 (ca), expire; 0 before the first",
             ),
             &["kind"],
         )?;
@@ -40,7 +41,8 @@ impl Metrics {
         let renewals = IntCounterVec::new(
             Opts::new(
                 "stsidecar_injector_certificate_renewals_total",
-                "Certificates that this replica made, or took from renewed files, and failed attempts at it",
+                "Certificates that this replica made, or took from renewed files, and failed \
+                 attempts at it",
             ),
             &["outcome"],
         )?;

@@ -1,8 +1,9 @@
 //! One object of the API server, by its name: get, replace, patch, and hearing that it changed.
 //!
-//! Owns the requests and their time limits. Objects are raw JSON, so that a field of a newer API server survives
-//! being written back, and so that no library logs the answer it could not read: it may be a Secret. It never
-//! knows what is in one. Called by `self_signed`, `bundle`, the driver and `registration`.
+//! Owns the requests and their time limits. Objects are raw JSON, so that a field of a newer API
+//! server survives being written back, and so that no library logs the answer it could not read:
+//! it may be a Secret. It never knows what is in one. Called by `self_signed`, `bundle`, the
+//! driver and `registration`.
 
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ use tracing::debug;
 use crate::failure::with_causes;
 use crate::time::Wall;
 
-/// Shown by the API server in `metadata.managedFields`.
+/// Shown by the API server in `metadata.managedFields`
+/// (<https://kubernetes.io/docs/reference/using-api/server-side-apply/>).
 const FIELD_MANAGER: &str = "stsidecar-injector";
 
 /// How long one answer may take. Kubernetes' objective for the read of one object is a second
@@ -95,7 +97,8 @@ impl Object {
         self.answer(request).await
     }
 
-    /// Replaces the whole object; refused as a conflict unless it still has the `resourceVersion` that it names.
+    /// Replaces the whole object; refused as a conflict unless it still has the
+    /// `resourceVersion` that it names.
     pub(super) async fn replace(&self, object: &Value) -> Result<(), Error> {
         let params = PostParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
@@ -106,21 +109,23 @@ impl Object {
         self.answer(request).await.map(drop)
     }
 
-    /// A strategic merge: lists of named things are merged by name.
-    pub(super) async fn merge(&self, patch: &Value) -> Result<Value, Error> {
+    /// A strategic merge: lists of named things are merged by name
+    /// (<https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/>).
+    pub(super) async fn merge(&self, patch: &Value) -> Result<(), Error> {
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
         let patch = Patch::Strategic(patch);
         let request = self.requests.patch(&self.name, &params, &patch);
-        self.answer(request).await.map(|(object, _)| object)
+        self.answer(request).await.map(drop)
     }
 
-    /// Notifies `changed` of every change of the object, for ever: a watch that ends is opened again.
+    /// Notifies `changed` of every change of the object, for ever: a watch
+    /// that ends is opened again.
     ///
-    /// What the events say is not read: the listener reads the object. So no event can be missed for good, and
-    /// a new watch, which begins with the present state, is a look by itself.
+    /// What the events say is not read: the listener reads the object. So no event can be missed
+    /// for good, and a new watch, which begins with the present state, is a look by itself.
     pub(in crate::injector) async fn watch(&self, changed: &Notify) {
         loop {
             if let Err(error) = self.follow(changed).await {

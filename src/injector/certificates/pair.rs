@@ -1,7 +1,8 @@
 //! A certificate with its key: making a CA and the leaves it signs, and reading both back.
 //!
-//! Owns what such certificates say (P-256, names, usages, life) and the form in which rustls serves them. It never
-//! decides when one is made, and never shows a key: `Debug` and errors hold none. Called by `keyring` and `files`.
+//! Owns what such certificates say (P-256, names, usages, life) and the form in which rustls serves
+//! them. It never decides when one is made, and never shows a key: `Debug` and errors hold none.
+//! Called by `keyring` and `files`.
 
 use std::collections::BTreeSet;
 use std::slice::from_ref;
@@ -20,12 +21,13 @@ use crate::credentials::Secret;
 use crate::injector::config::Durations;
 use crate::time::Wall;
 
-/// How long before its making a certificate begins, since clocks of nodes differ. kubeadm backdates its own by as much
-/// (`CertificateBackdate`,
+/// How long before its making a certificate begins, since clocks of nodes differ. kubeadm backdates
+/// its own by as much (`CertificateBackdate`,
 /// <https://github.com/kubernetes/kubernetes/blob/master/cmd/kubeadm/app/constants/constants.go>).
 const BACKDATE: Duration = Duration::from_mins(5);
 
-/// The last second that a certificate can name (<https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5>).
+/// The last second that a certificate can name
+/// (<https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5>).
 const YEAR_9999: i64 = 253_402_300_799;
 
 /// Why a certificate was not made, or is not usable. Never holds any of a key.
@@ -54,7 +56,9 @@ pub(super) enum Error {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Names {
     all: BTreeSet<String>,
-    /// The one that the API server checks: `<service>.<namespace>.svc`, whatever the cluster's domain.
+    /// The one that the API server checks: `<service>.<namespace>.svc`, whatever the cluster's
+    /// domain
+    /// (<https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#service-reference>).
     pub(super) called: String,
 }
 
@@ -126,8 +130,8 @@ impl Pair {
             not_before: now.minus(BACKDATE),
             not_after: now.plus(lasts),
         };
-        // The time in it distinguishes an old CA from a new one where both are listed; Go distinguishes them by their key
-        // ids (<https://pkg.go.dev/crypto/x509#CertPool>).
+        // The time in it distinguishes an old CA from a new one where both are listed; Go
+        // distinguishes them by their key ids (<https://pkg.go.dev/crypto/x509#CertPool>).
         let name = format!("stsidecar-injector CA {}", now.rfc3339());
         let mut params = params(&BTreeSet::new(), &name, life)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -184,7 +188,8 @@ impl Pair {
             let wanted = names.all.clone();
             return Err(Error::OtherNames { found, wanted });
         }
-        // Whether its time has come is judged later; here a time counts at which CA and leaf were both valid.
+        // Whether its time has come is judged later; here a time counts at which CA
+        // and leaf were both valid.
         let at = pair.life().not_after.minus(Duration::from_secs(1));
         let chain = from_ref(pair.certificate());
         inspect::verify(chain, from_ref(authority), &names.called, at)?;
@@ -233,7 +238,8 @@ fn params(
     params
         .distinguished_name
         .push(DnType::CommonName, common_name);
-    // Counted from 1970 and in whole seconds, so that any wall clock gives a date that a certificate can hold.
+    // Counted from 1970 and in whole seconds, so that any wall clock gives a date
+    // that a certificate can hold.
     let date = |at: Wall| {
         let seconds = at.unix_seconds().clamp(0, YEAR_9999).unsigned_abs();
         date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds)

@@ -1,13 +1,15 @@
 //! What to do about the Secret, given what it holds, what is in memory, and the time.
 //!
-//! Owns when certificates are renewed, also those of others, and in which order a CA is replaced. Pure: values in,
-//! one action out; `self_signed` carries it out and asks again. It never makes a certificate and never talks to the API
-//! server.
+//! Owns when certificates are renewed, also those of others, and in which order a CA is replaced.
+//! Pure: values in, one action out; `self_signed` carries it out and asks again. It never makes a
+//! certificate and never talks to the API server.
 //!
-//! A CA is replaced in three steps, each of which every replica sees in the Secret. Announce: the next CA is
-//! stored beside the signing one, and caBundle made to hold both. Promote, when both have been in caBundle for
-//! [`PROPAGATION`]: it signs a leaf, which all replicas serve. Afterwards the CA before stays in caBundle until
-//! the last leaf of it has ended, because a replica cut off from the API server still serves that one.
+//! A CA is replaced in three steps, each of which every replica sees in the Secret. Announce: the
+//! next CA is stored beside the signing one, and caBundle made to hold both. Promote, when both
+//! have been in caBundle for
+//! [`PROPAGATION`]: it signs a leaf, which all replicas serve. Afterwards the CA before stays
+//! in caBundle until the last leaf of it has ended, because a replica cut off from the API
+//! server still serves that one.
 
 use std::time::Duration;
 
@@ -17,10 +19,12 @@ use super::pair::Pair;
 use crate::injector::config::Mode;
 use crate::time::Wall;
 
-/// How long a CA must have been in caBundle before a leaf of it replaces one that is trusted already.
+/// How long a CA must have been in caBundle before a leaf of it replaces one
+/// that is trusted already.
 ///
-/// API servers call webhooks by what their watch has shown them last, normally within a second; each of several
-/// has its own, and one that reconnects its watch is behind by up to the 30 s that its health checks take.
+/// API servers call webhooks by what their watch has shown them last, normally within a second;
+/// each of several has its own, and one that reconnects its watch is behind by up to the 30 s
+/// that its health checks take.
 pub(super) const PROPAGATION: Duration = Duration::from_secs(30);
 
 const DAY: Duration = Duration::from_hours(24);
@@ -44,7 +48,8 @@ pub(super) struct Situation<'a> {
     /// Something in the Secret was not usable.
     pub(super) faulty: bool,
     pub(super) request: Option<Rotation>,
-    /// For how long this replica has seen the next CA in caBundle of every webhook; none when it is not there.
+    /// For how long this replica has seen the next CA in caBundle of every webhook;
+    /// none when it is not there.
     pub(super) next_trusted: Option<Duration>,
     pub(super) now: Wall,
     /// A uniform draw from `[0, 1)`, the replica's own.
@@ -71,7 +76,8 @@ pub(super) enum Action {
 }
 
 impl Action {
-    /// Whether the action is, or begins, what was asked for: the request is then taken off the Secret.
+    /// Whether the action is, or begins, what was asked for: the request is
+    /// then taken off the Secret.
     pub(super) fn fulfils(self, request: Rotation) -> bool {
         match self {
             Self::IssueAll | Self::Promote => true,
@@ -165,15 +171,16 @@ fn valid_next(stored: &Keyring, now: Wall) -> Option<&Pair> {
         .filter(|next| next.life().includes(now))
 }
 
-/// A CA is replaced with 45 days left, one that lasts less than 135 days with a third of its life left.
+/// A CA is replaced with 45 days left, one that lasts less than 135 days with
+/// a third of its life left.
 ///
 /// An alert fires when a third of what is left then has passed. A `jitter` of 0 gives the latest.
 pub(super) fn authority_due(life: Life, jitter: f64) -> Wall {
     due(life, (lasts(life) / 3).min(45 * DAY), jitter)
 }
 
-/// A leaf is replaced at two thirds of its life, and with a day left at the latest; one that lasts less than two days
-/// cannot keep that day.
+/// A leaf is replaced at two thirds of its life, and with a day left at the latest; one that lasts
+/// less than two days cannot keep that day.
 pub(super) fn leaf_due(life: Life, jitter: f64) -> Wall {
     let (lasts, third) = (lasts(life), lasts(life) / 3);
     let remaining = if lasts < 2 * DAY {
@@ -203,9 +210,9 @@ pub(super) fn latest_authority_due(mode: Mode, life: Life) -> Wall {
 
 /// When a certificate of others ought to have been renewed.
 ///
-/// cert-manager renews `renew_before` its end, or with a third left when the issuer made it shorter than that
-/// (<https://cert-manager.io/docs/usage/certificate/>). Of others nothing is known: a tenth of the
-/// life, but 30 days at most, is late for all of them.
+/// cert-manager renews `renew_before` its end, or with a third left when the issuer made it shorter
+/// than that (<https://cert-manager.io/docs/usage/certificate/>). Of others nothing is known: a
+/// tenth of the life, but 30 days at most, is late for all of them.
 pub(in crate::injector) fn others_due(life: Life, renew_before: Option<Duration>) -> Wall {
     let lasts = lasts(life);
     let remaining = match renew_before {

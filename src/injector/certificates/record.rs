@@ -1,12 +1,14 @@
 //! What all replicas know of the CAs in caBundle: since when each is there, and when it goes.
 //!
-//! Owns the record that is written beside caBundle, in an annotation of the same object and by the same patch, and
-//! the one decision about both. It never reads or writes an object. Used by `bundle` and the driver.
+//! Owns the record that is written beside caBundle, in an annotation of the same object and by the
+//! same patch, and the one decision about both. It never reads or writes an object. Used by
+//! `bundle` and the driver.
 //!
-//! caBundle is one field with many writers: replicas of two modes run side by side in every rolling update, and a
-//! Secret that was changed reaches each of them at its own time. So no replica takes out what is not known to be
-//! unneeded. A replica that does not need a CA writes down when it will go; one that needs it crosses that out.
-//! What no replica has crossed out by then, no replica serves a certificate of.
+//! caBundle is one field with many writers: replicas of two modes run side by side in every rolling
+//! update, and a Secret that was changed reaches each of them at its own time. So no replica takes
+//! out what is not known to be unneeded. A replica that does not need a CA writes down when it will
+//! go; one that needs it crosses that out. What no replica has crossed out by then, no replica
+//! serves a certificate of.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -19,12 +21,13 @@ use serde_json::{Value, json};
 use super::inspect;
 use crate::time::Wall;
 
-/// The annotation of the webhook configuration. Helm and Argo CD leave alone what no manifest of theirs has.
+/// The annotation of the webhook configuration. Helm and Argo CD leave alone what
+/// no manifest of theirs has.
 pub(super) const ANNOTATION: &str = "stsidecar.dev/trusted-cas";
 
-/// How long a CA stays that a replica does not need. Replicas that need it look every few seconds, so this is for
-/// those that cannot reach the API server meanwhile; and kubelets bring a changed Secret to their pods within two
-/// minutes or so, each at its own time.
+/// How long a CA stays that a replica does not need. Replicas that need it look every few seconds,
+/// so this is for those that cannot reach the API server meanwhile; and kubelets bring a changed
+/// Secret to their pods within two minutes or so, each at its own time.
 const STAYS: Duration = Duration::from_mins(10);
 
 /// By the SHA-256 of each certificate, in hexadecimal digits.
@@ -82,10 +85,11 @@ impl Record {
             .map_or(Duration::ZERO, |entry| now.since(entry.since))
     }
 
-    /// What caBundle must hold, and the record of it, when some webhooks have `anywhere` of CAs, all of them have
-    /// `everywhere`, and this replica needs `needed`.
+    /// What caBundle must hold, and the record of it, when some webhooks have `anywhere` of CAs,
+    /// all of them have `everywhere`, and this replica needs `needed`.
     ///
-    /// It adds what is needed, and takes out what has ended or what no replica needed until its time.
+    /// It adds what is needed, and takes out what has ended or what no
+    /// replica needed until its time.
     pub(super) fn next(
         &self,
         anywhere: &[CertificateDer<'static>],
@@ -126,8 +130,9 @@ enum Fate {
 
 /// What becomes of a CA that has this time on record.
 ///
-/// A replica that needs it waits with crossing the time out until half of it has passed: often that is not necessary
-/// any more, and where two modes stay side by side it makes two writes in five minutes.
+/// A replica that needs it waits with crossing the time out until half of it has passed:
+/// often that is not necessary any more, and where two modes stay side by side it makes
+/// two writes in five minutes.
 fn fate(written: Option<Wall>, is_needed: bool, now: Wall) -> Fate {
     // Further away than a replica writes it: by a clock that was wrong.
     let written = written.filter(|until| *until <= now.plus(2 * STAYS));

@@ -1,8 +1,10 @@
 //! Which time certificates are made and judged by: this node's, or the API server's.
 //!
-//! Owns what the API server last said of its time, and the choice between the two. It is the API server that judges
-//! the served certificate, so a node whose clock is wrong goes by the API server's: by its own it would replace what
-//! all replicas share by what no API server accepts. Used by the driver at each look.
+//! Owns what the API server last said of its time in `Date`
+//! (<https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1>), and the choice between the two. It is
+//! the API server that judges the served certificate, so a node whose clock is wrong goes by the
+//! API server's: by its own it would replace what all replicas share by what no API server accepts.
+//! Used by the driver at each look.
 
 use std::time::Duration;
 
@@ -22,7 +24,8 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// The time to go by, when this node's clock says `own` and an answer that has just come has this `Date`.
+    /// The time to go by, when this node's clock says `own` and an answer that has
+    /// just come has this `Date`.
     pub(super) fn now(&mut self, own: Wall, date: Option<Wall>) -> Wall {
         self.said = date.map(|date| (date, Instant::now())).or(self.said);
         let Some((date, at)) = self.said else {

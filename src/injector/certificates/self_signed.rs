@@ -1,8 +1,8 @@
 //! Mode `self`: certificates made here, kept in the Secret that all replicas share.
 //!
-//! Owns the Secret, the annotation on it by which an operator asks for a rotation, and its content as this replica last
-//! knew it; carries out one action of `plan` at a time. An error changes nothing that is in memory. Called by the
-//! driver at each look.
+//! Owns the Secret, the annotation on it by which an operator asks for a rotation, and its content
+//! as this replica last knew it; carries out one action of `plan` at a time. An error changes
+//! nothing that is in memory. Called by the driver at each look.
 
 use serde_json::{Value, json};
 use tracing::{info, warn};
@@ -79,7 +79,8 @@ impl SelfSigned {
         Ok(true)
     }
 
-    /// Stores what the action makes of `stored` in place of what was read, and takes the request off when it is `done`.
+    /// Stores what the action makes of `stored` in place of what was read, and takes the
+    /// request off when it is `done`.
     async fn carry_out(
         &mut self,
         action: Action,
@@ -140,7 +141,8 @@ impl SelfSigned {
         Ok(Some(keyring))
     }
 
-    /// What an operator asks for by the annotation; a value that means nothing is complained of once.
+    /// What an operator asks for by the annotation; a value that means
+    /// nothing is complained of once.
     fn request(&mut self, annotation: &Value) -> Option<Rotation> {
         let asked = annotation.as_str();
         let request = match asked {

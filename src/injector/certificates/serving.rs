@@ -1,8 +1,8 @@
 //! The certificate that is served now, and whether the API server can trust it.
 //!
-//! Owns the atomically swapped key that rustls asks at each handshake, the readiness beside it, and when one
-//! certificate gives way to the next. It never makes or reads one. The webhook's listener and the injector's
-//! admin surface read it; only the driver publishes.
+//! Owns the atomically swapped key that rustls asks at each handshake, the readiness beside it, and
+//! when one certificate gives way to the next. It never makes or reads one. The webhook's listener
+//! and the injector's admin surface read it; only the driver publishes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use super::pair::Servable;
 use super::plan::PROPAGATION;
 use crate::time::Wall;
 
-/// What rustls serves; give it to `ServerConfig::with_cert_resolver`. By default nothing: handshakes fail until `keep`
-/// has found or made a certificate.
+/// What rustls serves; give it to `ServerConfig::with_cert_resolver`. By default nothing:
+/// handshakes fail until `keep` has found or made a certificate.
 #[derive(Debug, Default)]
 pub struct ServingCertificate {
     key: ArcSwapOption<CertifiedKey>,
@@ -26,8 +26,8 @@ pub struct ServingCertificate {
 /// Whether admission reviews can arrive, for `/readyz`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Readiness {
-    /// A valid certificate is served, and caBundle of every webhook trusts it: for long enough, where another
-    /// certificate is trusted too.
+    /// A valid certificate is served, and caBundle of every webhook trusts it: for long enough,
+    /// where another certificate is trusted too.
     pub ready: bool,
     /// Why, or why not: one line for people.
     pub reason: String,
@@ -85,7 +85,8 @@ impl ServingCertificate {
 }
 
 impl ResolvesServerCert for ServingCertificate {
-    /// One certificate for every name: the API server sends `<service>.<namespace>.svc`, a probe may send none.
+    /// One certificate for every name: the API server sends
+    /// `<service>.<namespace>.svc`, a probe may send none.
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.current()
     }
@@ -93,8 +94,8 @@ impl ResolvesServerCert for ServingCertificate {
 
 /// Whether the candidate takes the place of what is served.
 ///
-/// A certificate that works gives way only to one that every API server can be expected to trust by now; one that
-/// does not work gives way at once.
+/// A certificate that works gives way only to one that every API server can be expected to trust by
+/// now; one that does not work gives way at once.
 pub(super) fn gives_way(served: Option<(&Servable, Trust)>, candidate: Trust, now: Wall) -> bool {
     match (served, candidate) {
         (None, _) => true,

@@ -1,8 +1,9 @@
 //! For how long each CA has been seen in caBundle.
 //!
-//! Owns the newest reading of it, and when each of its CAs was first seen there without a gap: by this replica, or
-//! before its time by those that wrote the record. From the first sight on time is monotonic, so that a step of the
-//! wall clock makes nothing look propagated. It never reads an object. Used by the driver.
+//! Owns the newest reading of it, and when each of its CAs was first seen there without a gap: by
+//! this replica, or before its time by those that wrote the record. From the first sight on time is
+//! monotonic, so that a step of the wall clock makes nothing look propagated. It never reads an
+//! object. Used by the driver.
 
 use std::time::Duration;
 
@@ -67,7 +68,8 @@ impl Sightings {
         seen.max().map_or(Trust::None, Trust::Since)
     }
 
-    /// Whether no other CAs were seen than those that trust this certificate: then no other certificate is served.
+    /// Whether no other CAs were seen than those that trust this certificate: then no
+    /// other certificate is served.
     pub(super) fn is_alone(&self, servable: &Servable, name: &str, now: Wall) -> bool {
         let all = self.0.as_ref().map_or(0, Vec::len);
         self.trusting(servable, name, now).count() == all

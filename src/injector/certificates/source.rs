@@ -34,7 +34,8 @@ impl Source {
         }
     }
 
-    /// The CAs that it asks for in caBundle: those of which a replica of this mode serves a leaf, may still, or soon will.
+    /// The CAs that it asks for in caBundle: those of which a replica of this mode serves a leaf,
+    /// may still, or soon will.
     pub(super) fn authorities(&self, now: Wall) -> Vec<CertificateDer<'static>> {
         match self {
             Self::SelfSigned(own) => {

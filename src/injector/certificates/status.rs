@@ -1,7 +1,7 @@
 //! Whether admission reviews can arrive, in one line for `/readyz`.
 //!
-//! Owns the judgement about what the driver knows after a look, and its wording. It looks at nothing itself. Called by
-//! the driver.
+//! Owns the judgement about what the driver knows after a look, and its wording. It looks at
+//! nothing itself. Called by the driver.
 
 use super::keeper::Known;
 use super::plan::PROPAGATION;
@@ -18,7 +18,8 @@ impl Known {
                 ..Readiness::default()
             };
         };
-        // Other replicas serve what is trusted besides, until this one is known to be reached through every API server.
+        // Other replicas serve what is trusted besides, until this one is known to be reached
+        // through every API server.
         let at_once = self.was_ready || self.sightings.is_alone(served, name, now);
         let trust = self.sightings.trust(served, name, now);
         let is_valid = served.life.includes(now);

@@ -1,7 +1,7 @@
 //! The certificate that the Service shows, against the bundles by which the API server trusts it.
 //!
-//! Owns one handshake, in which everything is accepted so that it can be judged afterwards. It sends nothing. Called by
-//! `check`.
+//! Owns one handshake, in which everything is accepted so that it can be judged afterwards. It
+//! sends nothing. Called by `check`.
 
 use std::sync::Arc;
 use std::time::Duration;

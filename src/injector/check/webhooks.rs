@@ -1,7 +1,7 @@
 //! The `MutatingWebhookConfiguration` as it is in the cluster, against what the chart makes.
 //!
-//! Owns what must be true of each webhook for pods to be injected and no others to be touched. It reads values
-//! only; `check` fetches them, and `registration`.
+//! Owns what must be true of each webhook for pods to be injected and no others to be touched. It
+//! reads values only; `check` fetches them, and `registration`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -127,7 +127,8 @@ fn problem(
         return Some((message, "the injector writes it: look into its log"));
     }
     if expected.opt_in && webhook["failurePolicy"] != "Ignore" {
-        let message = "failurePolicy is not Ignore: while no injector answers, pods of a system namespace are refused";
+        let message = "failurePolicy is not Ignore: while no injector answers, pods of a system \
+                       namespace are refused";
         return Some((message.to_owned(), UPGRADE));
     }
     if let Some(message) = namespaces(webhook, config, expected) {

@@ -1,7 +1,8 @@
-//! Where the webhook's certificate comes from, and how long certificates last: `injector.certs` of the configuration.
+//! Where the webhook's certificate comes from, and how long certificates last:
+//! `injector.certs` of the configuration.
 //!
-//! Owns the modes, the chart's defaults and the limits of durations. It makes no certificate: `certificates` does, by
-//! what is read here.
+//! Owns the modes, the chart's defaults and the limits of durations. It makes no certificate:
+//! `certificates` does, by what is read here.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -13,17 +14,20 @@ use crate::config::Error;
 /// The chart's defaults.
 const CA_DURATION: Duration = Duration::from_hours(8760);
 const LEAF_DURATION: Duration = Duration::from_hours(168);
-/// It is renewed with a day left at the latest, which leaves time to mend what keeps it from being renewed.
+/// It is renewed with a day left at the latest, which leaves time to mend what
+/// keeps it from being renewed.
 const SHORTEST_LEAF: Duration = Duration::from_hours(48);
 
-/// Where the webhook's certificate comes from: the chart's `injector.certs.mode`. The injector writes caBundle in each.
+/// Where the webhook's certificate comes from: the chart's `injector.certs.mode`. The injector
+/// writes caBundle in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// `self`: made and rotated by the injectors, kept in a Secret.
     SelfSigned(Durations),
     /// `certManager`: mounted files of the Secret that cert-manager writes.
     CertManager {
-        /// How long before a leaf's end cert-manager renews it; nothing when the configuration does not say.
+        /// How long before a leaf's end cert-manager renews it; nothing when the
+        /// configuration does not say.
         renew_before: Option<Duration>,
     },
     /// `external`: mounted files of the operator's own Secret.

@@ -102,76 +102,108 @@ fn who_may_call_the_webhook_is_an_authority_in_a_file() {
     }
 }
 
-#[test]
-fn what_is_wrong_is_named_with_the_file() {
-    for (from, to, said) in [
-        ("port: 9443", "prot: 9443", "unknown field `prot`"),
-        ("agent: {region", "agnet: {region", "unknown field `agnet`"),
-        ("level: info", "lvel: info", "unknown field `lvel`"),
-        ("region: eu", "regoin: eu", "unknown field `regoin`"),
-        ("mode: self", "mode: selv", "selv"),
-        (
-            "port: 9443",
-            "port: 0",
-            "injector.port: \"0\" is not accepted: 1 to 65535",
-        ),
-        (
-            "port: 9443",
-            "port: 99999",
-            "injector.port: \"99999\" is not accepted: 1 to 65535",
-        ),
-        (
-            "port: 9443",
-            "port: 9912",
-            "injector.metricsPort: it is 9912, as injector.port: choose another",
-        ),
-        (
-            "level: info",
-            "level: loud",
-            "injector.log.level: \"loud\" is not accepted: off, error",
-        ),
-        (
-            "format: json",
-            "format: xml",
-            "injector.log.format: \"xml\" is not accepted: json or text",
-        ),
-        (
-            "leafDuration: 168h",
-            "leafDuration: 5h",
-            "injector.certs.leafDuration: \"5h\" is not accepted: at least 48h",
-        ),
-        (
-            "caDuration: 8760h",
-            "caDuration: 72h",
-            "injector.certs.caDuration: \"3days\" is not accepted: longer than",
-        ),
-        (
-            "caDuration: 8760h",
-            "caDuration: soon",
-            "injector.certs.caDuration: \"soon\" is not accepted: a duration",
-        ),
-        (
-            "release: stsidecar",
-            "release: a b",
-            "injector.release: \"a b\" is not accepted",
-        ),
-        (
-            "serviceName: stsidecar-injector",
-            "serviceName: ../x",
-            "injector.serviceName: \"../x\" is not accepted",
-        ),
-        (
-            "  namespace: stsidecar-system\n",
-            "",
-            "missing field `namespace`",
-        ),
-    ] {
+/// Each change makes the good file a bad one, whose error names the file and what is wrong.
+fn assert_refused(cases: &[(&str, &str, &str)]) {
+    for (from, to, said) in cases {
         assert!(GOOD.contains(from), "{from}");
         let error = read(&GOOD.replace(from, to)).expect_err(said);
         assert!(
             error.starts_with("/config.yaml") && error.contains(said),
             "{said}: {error}"
         );
+    }
+}
+
+#[test]
+fn a_key_that_is_unknown_or_missing_is_named_with_the_file() {
+    assert_refused(&[
+        ("port: 9443", "prot: 9443", "unknown field `prot`"),
+        ("agent: {region", "agnet: {region", "unknown field `agnet`"),
+        ("level: info", "lvel: info", "unknown field `lvel`"),
+        ("region: eu", "regoin: eu", "unknown field `regoin`"),
+        ("meshProxies", "meshProxis", "unknown field `meshProxis`"),
+        ("mode: self", "mode: selv", "selv"),
+        (
+            "  namespace: stsidecar-system\n",
+            "",
+            "missing field `namespace`",
+        ),
+    ]);
+}
+
+#[test]
+fn a_value_that_is_not_accepted_is_named_with_its_key() {
+    let refused = |key: &str, value: &str, allowed: &str| {
+        format!("injector.{key}: \"{value}\" is not accepted: {allowed}")
+    };
+    let cases = [
+        ("port: 9443", "port: 0", refused("port", "0", "1 to 65535")),
+        (
+            "port: 9443",
+            "port: 99999",
+            refused("port", "99999", "1 to 65535"),
+        ),
+        (
+            "port: 9443",
+            "port: 9912",
+            "injector.metricsPort: it is 9912, as injector.port: choose another".to_owned(),
+        ),
+        (
+            "level: info",
+            "level: loud",
+            refused("log.level", "loud", "off, error"),
+        ),
+        (
+            "format: json",
+            "format: xml",
+            refused("log.format", "xml", "json or text"),
+        ),
+        (
+            "n: 168h",
+            "n: 5h",
+            refused("certs.leafDuration", "5h", "at least 48h"),
+        ),
+        (
+            "n: 8760h",
+            "n: 72h",
+            refused("certs.caDuration", "3days", "longer than"),
+        ),
+        (
+            "n: 8760h",
+            "n: soon",
+            refused("certs.caDuration", "soon", "a duration"),
+        ),
+        (
+            "release: stsidecar",
+            "release: a b",
+            refused("release", "a b", ""),
+        ),
+        (
+            "Name: stsidecar-injector\n",
+            "Name: ../x\n",
+            refused("serviceName", "../x", ""),
+        ),
+    ];
+    for (from, to, said) in &cases {
+        assert_refused(&[(from, to, said)]);
+    }
+}
+
+/// A key that the template ignored would be a setting that does nothing.
+#[test]
+fn the_template_reads_every_key_that_it_is_given() {
+    for key in [
+        "agentArchitectures",
+        "allowImageOverride",
+        "allowedRoleArns",
+        "meshProxies",
+        "skippedContainers",
+        "strictEnvFrom",
+        "strictEnvironment",
+    ] {
+        let without = GOOD.replace("  meshProxies: [istio-proxy]\n", "");
+        let error = read(&format!("{without}  {key}: {{wrong: 1}}\n")).expect_err(key);
+        assert!(error.contains("values: "), "{key}: {error}");
     }
 }
 

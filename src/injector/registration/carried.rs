@@ -1,7 +1,8 @@
-//! A configuration that the registration carries, against the one that this injector was started with.
+//! A configuration that the registration carries, against the one that this
+//! injector was started with.
 //!
-//! Owns what of it counts here: all of what is injected, but never the agent of another build. It never keeps or
-//! publishes anything. Called by the driver when the annotation changes.
+//! Owns what of it counts here: all of what is injected, but never the agent of another build. It
+//! never keeps or publishes anything. Called by the driver when the annotation changes.
 
 use std::path::Path;
 
@@ -19,13 +20,15 @@ pub(super) enum Carried {
         template: Box<Template>,
         is_the_files: bool,
     },
-    /// It names the image of another build and cannot be read here, as with a key that only that build knows.
+    /// It names the image of another build and cannot be read here, as with a key
+    /// that only that build knows.
     OfAnotherBuild(String),
     /// It cannot be read, or is not ours.
     Refused(String),
 }
 
-/// Reads `text` as the file is read. Its ports, logs and certificates are for the pods that the chart starts with them.
+/// Reads `text` as the file is read. Its ports, logs and certificates are for the pods that
+/// the chart starts with them.
 pub(super) fn read(text: &str, own: &Config) -> Carried {
     match Config::read(Path::new(ANNOTATION), text.as_bytes()) {
         Err(error) if build(text).is_some_and(|build| !build.is_of_build(&own.template)) => {
@@ -41,7 +44,8 @@ pub(super) fn read(text: &str, own: &Config) -> Carried {
                 ..
             } = &found;
             let problem = format!(
-                "it is for Service {namespace}/{service_name}: keep two releases from using one name"
+                "it is for Service {namespace}/{service_name}: keep two releases from using one \
+                 name"
             );
             Carried::Refused(format!("{ANNOTATION}: {problem}"))
         }
@@ -49,8 +53,8 @@ pub(super) fn read(text: &str, own: &Config) -> Carried {
             template, values, ..
         }) => {
             let is_the_files = values == own.values;
-            // An injector writes flags and probes that its own agent has: one of another build may lack them, and would
-            // never start.
+            // An injector writes flags and probes that its own agent has: one of another build may
+            // lack them, and would never start.
             let template = if template.is_of_build(&own.template) {
                 template
             } else {

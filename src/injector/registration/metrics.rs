@@ -1,7 +1,8 @@
-//! What is known of the registration: whether it is there, and what became of the configurations that it carried.
+//! What is known of the registration: whether it is there, and what became of the
+//! configurations that it carried.
 //!
-//! Owns the two families on the registry that is passed in, every series present from the start. It judges nothing.
-//! `registration` counts, the injector's health surface renders.
+//! Owns the two families on the registry that is passed in, every series present from the start. It
+//! judges nothing. `registration` counts, the injector's health surface renders.
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
@@ -21,12 +22,14 @@ impl Metrics {
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let registered = IntGauge::new(
             "stsidecar_injector_webhook_registered",
-            "Whether the MutatingWebhookConfiguration is there with webhooks that call this injector's Service; 0 before the first look",
+            "Whether the MutatingWebhookConfiguration is there with webhooks that call this \
+             injector's Service; 0 before the first look",
         )?;
         let reloads = IntCounterVec::new(
             Opts::new(
                 "stsidecar_injector_configuration_reloads_total",
-                "Configurations of the MutatingWebhookConfiguration's annotation that were put into effect, and those that could not be read",
+                "Configurations of the MutatingWebhookConfiguration's annotation that were put \
+                 into effect, and those that could not be read",
             ),
             &["outcome"],
         )?;

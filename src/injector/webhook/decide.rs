@@ -1,7 +1,8 @@
-//! What becomes of a decision: the answer to the API server, a log line, a count, and events on the pod's owner.
+//! What becomes of a decision: the answer to the API server, a log line, a count, and
+//! events on the pod's owner.
 //!
-//! Owns which decision is reported where. It decides nothing about a pod: `inject` does. Called by the webhook for each
-//! review, on another thread for a large one.
+//! Owns which decision is reported where. It decides nothing about a pod: `inject` does. Called by
+//! the webhook for each review, on another thread for a large one.
 
 use super::Webhook;
 use crate::failure::safe_line;
@@ -115,7 +116,8 @@ impl Webhook {
     }
 }
 
-/// The pod's owner for a log line: `ReplicaSet/web-1`, or the pod itself, whose name may not be there yet.
+/// The pod's owner for a log line: `ReplicaSet/web-1`, or the pod itself, whose
+/// name may not be there yet.
 fn shown(review: &Review) -> String {
     if let Some(Owner { kind, name, .. }) = Owner::of(&review.pod) {
         return safe_line(&format!("{kind}/{name}"));

@@ -6,9 +6,8 @@ use base64::Engine;
 use serde_json::{Value, json};
 
 use crate::api_server::ApiServer;
-use crate::checks;
 use crate::running::page;
-use crate::started::{Files, free_port, local, says};
+use crate::started::{Files, configuration, free_port, local, says};
 
 /// A certificate and its key, in PEM and base64, as a Secret holds them.
 fn encoded(certificate: &rcgen::Certificate, key: &rcgen::KeyPair) -> [String; 2] {
@@ -16,8 +15,8 @@ fn encoded(certificate: &rcgen::Certificate, key: &rcgen::KeyPair) -> [String; 2
         .map(|text| base64::engine::general_purpose::STANDARD.encode(text))
 }
 
-/// A Secret with a CA of 30 days and a leaf of it, of seven days and made a day ago, both for our Service; the webhook
-/// configuration with that CA; and when the leaf ends.
+/// A Secret with a CA of 30 days and a leaf of it, of seven days and made a day ago, both for our
+/// Service; the webhook configuration with that CA; and when the leaf ends.
 fn stored(now: i64) -> (Value, Value, i64) {
     const DAY: i64 = 86_400;
     let at = |seconds: i64| {
@@ -65,7 +64,7 @@ async fn health_says_when_the_certificate_ends_and_metrics_when_it_is_due() {
     let target =
         "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/stsidecar-injector";
     api.set(&format!("GET {target}"), 200, webhooks);
-    let files = Files::new(&api, &checks::text(free_port(), health.port()));
+    let files = Files::new(&api, &configuration(free_port(), health.port()));
     let _child = files.start();
     let day = stsidecar::time::Wall::from_unix_seconds(ends).rfc3339();
     says(health, &format!("[+]certificate ok: ends {day}\n")).await;

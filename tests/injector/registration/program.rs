@@ -1,4 +1,5 @@
-//! The running program, whose API server has a `MutatingWebhookConfiguration` that carries a configuration.
+//! The running program, whose API server has a `MutatingWebhookConfiguration` that
+//! carries a configuration.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -12,7 +13,8 @@ use tokio::process::{Child, ChildStderr};
 use tokio::time::{sleep, timeout};
 
 use crate::api_server::ApiServer;
-use crate::running::{Answer, BOUND, ROLE, connect, page, patched, review};
+use crate::reviews::{ROLE, patched, review};
+use crate::running::{Answer, BOUND, connect, page};
 use crate::started::{Files, free_port, local};
 
 const SECRET: &str = "GET /api/v1/namespaces/stsidecar-system/secrets/stsidecar-injector-tls";
@@ -20,7 +22,7 @@ pub(super) const REGISTRATION: &str =
     "GET /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/stsidecar-injector";
 pub(super) const ANNOTATION: &str = "stsidecar.dev/configuration";
 const RELOADS: &str = "stsidecar_injector_configuration_reloads_total";
-pub(super) const REGISTERED: &str = "stsidecar_injector_webhook_registered";
+const REGISTERED: &str = "stsidecar_injector_webhook_registered";
 
 /// The running program, and what it logs.
 pub(super) struct Program {
@@ -95,6 +97,23 @@ impl Program {
         timeout(BOUND, polled)
             .await
             .unwrap_or_else(|_| panic!("{what}: never; its log:\n{}", self.log()));
+    }
+
+    pub(super) async fn until_region(&self, region: &str) {
+        self.until(region, async || self.region().await == region)
+            .await;
+    }
+
+    pub(super) async fn until_registered(&self, value: u32) {
+        let what = format!("{REGISTERED} {value}");
+        self.until(&what, async || self.metric(REGISTERED).await == Some(value))
+            .await;
+    }
+
+    pub(super) fn errors(&self) -> Vec<String> {
+        let log = self.log();
+        let errors = log.lines().filter(|line| line.contains("ERROR"));
+        errors.map(str::to_owned).collect()
     }
 
     pub(super) fn log(&self) -> String {
@@ -183,6 +202,13 @@ impl Program {
             .expect("an answer");
         assert_eq!(page.status, 200, "{}", page.text);
         page.text
+    }
+
+    pub(super) async fn readiness_line(&self, beginning: &str) -> String {
+        let page = self.readiness().await;
+        let line = page.lines().find(|line| line.starts_with(beginning));
+        line.unwrap_or_else(|| panic!("no {beginning} in {page}"))
+            .to_owned()
     }
 
     pub(super) fn assert_same_process(&mut self) {

@@ -114,7 +114,8 @@ impl State {
     }
 }
 
-/// A strategic merge of `webhooks` by name, and of annotations; unlike the real one it refuses a name that is new.
+/// A strategic merge of `webhooks` by name, and of annotations; unlike the real one it
+/// refuses a name that is new.
 fn merged(mut stored: Value, patch: &Value) -> Value {
     for (key, value) in patch["metadata"]["annotations"]
         .as_object()
