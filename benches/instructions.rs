@@ -22,7 +22,7 @@ use bytes::Bytes;
 use gungraun::{
     Callgrind, EntryPoint, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
-use stsidecar::cache::{self, Answer, Served};
+use stsidecar::cache::{self, Published, Served};
 use stsidecar::clock;
 use stsidecar::credentials::Secret;
 use stsidecar::endpoint::{Client, Endpoint, HOLD, metrics::Metrics};
@@ -118,7 +118,7 @@ fn with_endpoint() -> Exchange {
     let runtime = runtime();
     let deadline = clock::boot().plus(Duration::from_hours(1));
     let (_, answers) = cache::channel(
-        Answer::Served(Served {
+        Published::Served(Served {
             body: body(),
             deadline,
         }),

@@ -5,7 +5,7 @@
 //! file below, whose struct is what the configuration file holds, what its description shows and
 //! what `sts` sends. Nothing inside checks them again. It never sends anything and knows no rule
 //! between parameters: those are `config`'s. A profile is its steps, source first. A further source
-//! is a further variant of [`Step`].
+//! is a further variant of [`Hop`].
 
 // First, for their macros.
 #[macro_use]
@@ -21,7 +21,7 @@ mod file_path;
 mod list;
 mod mfa;
 mod names;
-mod reply;
+mod response;
 mod role;
 mod saml;
 mod session_token;
@@ -44,7 +44,7 @@ pub use list::{List, TooMany};
 pub use mfa::{Mfa, MfaCode, SerialNumber};
 pub use names::{ProfileName, SessionNameTemplate};
 pub use parameter::{AtServer, Error, NotAccepted};
-pub use reply::{Reply, ReplyDetails};
+pub use response::{ResponseDetails, StsResponse};
 pub use restriction::{Policy, PolicyArn, PolicyArns, Restriction};
 pub use tags::{Tag, TagKey, TagKeys, TagValue, Tags};
 pub use timeout::{AttemptTimeout, NotATimeout};
@@ -57,7 +57,7 @@ pub use saml::*;
 pub use session_token::*;
 pub use web_identity::*;
 
-use crate::material::Form;
+use crate::file_content::Form;
 use crate::role::{RoleArn, Server};
 
 /// One profile: a name, and the steps that lead to its credentials.
@@ -66,7 +66,7 @@ pub struct Profile {
     /// In metrics labels, log lines and the configuration file.
     pub name: ProfileName,
     /// The source first, then each hop of the chain; never empty.
-    pub steps: Vec<Arc<Step>>,
+    pub steps: Vec<Arc<Hop>>,
 }
 
 impl Profile {
@@ -93,7 +93,7 @@ impl Profile {
 /// One exchange with STS.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub enum Step {
+pub enum Hop {
     /// `AssumeRoleWithWebIdentity`: the pod's token against a role session. Always a first step.
     WebIdentity(WebIdentity),
     /// `AssumeRoleWithSAML`: an assertion against a role session. Always a first step.
@@ -185,17 +185,17 @@ pub enum Issues {
 macro_rules! operation {
     ($step:expr) => {
         match $step {
-            Step::WebIdentity(step) => step,
-            Step::Saml(step) => step,
-            Step::SessionToken(step) => step,
-            Step::FederationToken(step) => step,
-            Step::Cognito(step) => step,
-            Step::Role(step) => step,
+            Hop::WebIdentity(step) => step,
+            Hop::Saml(step) => step,
+            Hop::SessionToken(step) => step,
+            Hop::FederationToken(step) => step,
+            Hop::Cognito(step) => step,
+            Hop::Role(step) => step,
         }
     };
 }
 
-impl Step {
+impl Hop {
     /// What it is, and what it is made with.
     #[must_use]
     pub fn outline(&self) -> Outline<'_> {

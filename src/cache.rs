@@ -16,7 +16,7 @@ use crate::time::Boot;
 
 /// What a request for credentials is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Published {
     /// Credentials, with status 200.
     Served(Served),
     /// An error.
@@ -63,23 +63,23 @@ struct State {
 }
 
 impl State {
-    fn at(&self, now: Boot) -> Answer {
+    fn at(&self, now: Boot) -> Published {
         match &self.served {
-            Some(served) if served.is_alive(now) => Answer::Served(served.clone()),
-            _ => Answer::Refused(self.refused.clone()),
+            Some(served) if served.is_alive(now) => Published::Served(served.clone()),
+            _ => Published::Refused(self.refused.clone()),
         }
     }
 }
 
 /// Makes both ends, with `initial` published and `clock` as the reading of the boot clock.
 #[must_use]
-pub fn channel(initial: Answer, clock: fn() -> Boot) -> (Publisher, Reader) {
+pub fn channel(initial: Published, clock: fn() -> Boot) -> (Publisher, Reader) {
     let state = match initial {
-        Answer::Served(served) => State {
+        Published::Served(served) => State {
             served: Some(served),
             refused: expired(),
         },
-        Answer::Refused(refused) => State {
+        Published::Refused(refused) => State {
             served: None,
             refused,
         },
@@ -119,13 +119,13 @@ impl Publisher {
     /// Makes `answer` what readers see from now on.
     ///
     /// A refusal does not take credentials away: it is kept beside them for when they have ended.
-    pub fn publish(&self, answer: Answer) {
+    pub fn publish(&self, answer: Published) {
         let state = match answer {
-            Answer::Served(served) => State {
+            Published::Served(served) => State {
                 served: Some(served),
                 refused: expired(),
             },
-            Answer::Refused(refused) => State {
+            Published::Refused(refused) => State {
                 served: self.state.load().served.clone(),
                 refused,
             },
@@ -157,13 +157,13 @@ pub struct Reader {
 impl Reader {
     /// The answer at `now`. Takes no lock and never waits.
     #[must_use]
-    pub fn at(&self, now: Boot) -> Answer {
+    pub fn at(&self, now: Boot) -> Published {
         self.state.load().at(now)
     }
 
     /// The answer now.
     #[must_use]
-    pub fn current(&self) -> Answer {
+    pub fn current(&self) -> Published {
         self.at((self.clock)())
     }
 
@@ -184,7 +184,7 @@ impl Reader {
         loop {
             // Before the look, so that a change between the look and the wait ends the wait.
             changes.borrow_and_update();
-            if let Answer::Served(served) = self.current() {
+            if let Published::Served(served) = self.current() {
                 return served;
             }
             if changes.changed().await.is_err() {

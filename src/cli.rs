@@ -1,7 +1,7 @@
 //! The command line: commands, flags and exit codes. The only place of clap.
 //!
 //! Owns parsing and what goes to stdout and stderr. The process around it (environment, files,
-//! streams) is a [`World`]: the real one is made by [`in_process`], which both programs call,
+//! streams) is an [`Env`]: the real one is made by [`in_process`], which both programs call,
 //! others by tests. The decisions are `config`'s and the running is `agent`'s.
 
 mod check;
@@ -31,7 +31,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::config::{Config, Error, Flags, Loaded, Sources, mistyped};
 use crate::telemetry::{self, Lines};
 use crate::time::Wall;
-use crate::{clock, shown, version};
+use crate::{clock, redact, version};
 use flags::{All, SettingFlags};
 
 /// Exit codes, most of them from sysexits.h (<https://man.freebsd.org/cgi/man.cgi?query=sysexits>).
@@ -51,7 +51,7 @@ pub mod exit {
 }
 
 /// What a command touches besides the network.
-pub struct World<'a> {
+pub struct Env<'a> {
     /// Looks an environment variable up.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// The names of all environment variables; text that is not UTF-8 comes with U+FFFD in it.
@@ -88,7 +88,7 @@ impl Drop for LastWords<'_> {
 
 /// Runs a program's command line with the real process around it.
 #[must_use]
-pub fn in_process(run: impl FnOnce(&mut World<'_>) -> u8) -> ExitCode {
+pub fn in_process(run: impl FnOnce(&mut Env<'_>) -> u8) -> ExitCode {
     let mut stdout = io::stdout();
     let (stdout_is_terminal, stderr_is_terminal) =
         (stdout.is_terminal(), io::stderr().is_terminal());
@@ -102,7 +102,7 @@ pub fn in_process(run: impl FnOnce(&mut World<'_>) -> u8) -> ExitCode {
     log.take_panics();
     // After a panic too.
     let _last_words = LastWords(&log);
-    let mut world = World {
+    let mut env = Env {
         variable: &|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
         names: &|| {
             std::env::vars_os()
@@ -118,7 +118,7 @@ pub fn in_process(run: impl FnOnce(&mut World<'_>) -> u8) -> ExitCode {
         termination_log: Path::new("/dev/termination-log"),
         wall: clock::wall,
     };
-    run(&mut world).into()
+    run(&mut env).into()
 }
 
 /// Short-lived AWS credentials for the application beside it in its Kubernetes pod.
@@ -153,16 +153,16 @@ pub fn command() -> clap::Command {
 }
 
 /// Runs one command; `arguments` begins with the program's name. The answer is the exit code.
-pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>) -> u8 {
+pub fn main(arguments: impl IntoIterator<Item = OsString>, env: &mut Env<'_>) -> u8 {
     match Cli::try_parse_from(arguments) {
         Ok(Cli { command }) => match command {
-            Command::Run(flags) => run::run(&flags.given, world),
-            Command::Status(arguments) => status::run(&arguments, world),
-            Command::Check(arguments) => check::run(&arguments, world),
-            Command::CredentialProcess(arguments) => credential_process::run(&arguments, world),
+            Command::Run(flags) => run::run(&flags.given, env),
+            Command::Status(arguments) => status::run(&arguments, env),
+            Command::Check(arguments) => check::run(&arguments, env),
+            Command::CredentialProcess(arguments) => credential_process::run(&arguments, env),
             #[cfg(feature = "injector")]
-            Command::Inject(arguments) => inject::run(&arguments, world),
-            Command::Schema => world.result(crate::config::SCHEMA, exit::OK),
+            Command::Inject(arguments) => inject::run(&arguments, env),
+            Command::Schema => env.result(crate::config::SCHEMA, exit::OK),
         },
         Err(error)
             if matches!(
@@ -170,13 +170,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
             ) =>
         {
-            world.result(&error.render().to_string(), exit::OK)
+            env.result(&error.render().to_string(), exit::OK)
         }
-        Err(error) => world.complaint(&shown::message(&error.render().to_string()), exit::USAGE),
+        Err(error) => env.complaint(&redact::message(&error.render().to_string()), exit::USAGE),
     }
 }
 
-impl World<'_> {
+impl Env<'_> {
     fn sources<'s>(&'s self, flags: &'s Flags) -> Sources<'s> {
         Sources {
             flags,

@@ -50,7 +50,7 @@ pub struct Config {
     /// Who may ask and for which profile; never empty, names and token files are unique.
     pub clients: Vec<Client>,
     /// Where STS is and how it is reached.
-    pub sts: sts::Settings,
+    pub sts: sts::ClientSettings,
     /// When in its life a credential is refreshed.
     pub refresh_at: RefreshAt,
     /// The credentials endpoint's addresses.
@@ -64,7 +64,7 @@ pub struct Config {
     /// How the agent ends.
     pub shutdown: Shutdown,
     /// What is logged, and how.
-    pub log: telemetry::Settings,
+    pub log: telemetry::LogSettings,
     /// The configuration file as it was read, if there was one.
     pub file: Option<ReadFile>,
     /// What the injector decided by, as a hash, where it made this agent. It decides nothing here.
@@ -129,7 +129,7 @@ impl Config {
             .unwrap_or(true),
             state_dir: parsed(value(&setting::STATE_DIR)?.as_ref(), directory)?,
             shutdown: shutdown(sources, &document)?,
-            log: telemetry::Settings {
+            log: telemetry::LogSettings {
                 format: parsed(value(&setting::LOG_FORMAT)?.as_ref(), |given| {
                     given.parse(telemetry::Format::parse)
                 })?,

@@ -19,11 +19,11 @@ use http_body_util::Full;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::cache::{Answer, Reader, Refused};
+use crate::cache::{Published, Reader, Refused};
 use crate::credentials::Secret;
 use crate::http::{
-    Activity, Connection, LastRequest, Limits, Listeners, Reply, Request, Respond, Response,
-    explanation, serve,
+    Activity, Connection, LastRequest, Limits, Listeners, Request, Respond, Response,
+    ResponseFuture, explanation, serve,
 };
 use crate::response;
 use crate::time::Boot;
@@ -137,13 +137,13 @@ impl Endpoint {
         response(status, headers, self.refusals[refusal as usize].clone())
     }
 
-    fn send(&self, answer: Answer, headers: HeaderMap) -> Response {
+    fn send(&self, answer: Published, headers: HeaderMap) -> Response {
         let (status, body) = match answer {
-            Answer::Served(served) => (StatusCode::OK, served.body),
-            Answer::Refused(Refused { status: 403, body }) => (StatusCode::FORBIDDEN, body),
+            Published::Served(served) => (StatusCode::OK, served.body),
+            Published::Refused(Refused { status: 403, body }) => (StatusCode::FORBIDDEN, body),
             // Never 404, whose body the SDKs for Java discard, nor 429, which Rust and Java do not
             // try again.
-            Answer::Refused(Refused { body, .. }) => (StatusCode::SERVICE_UNAVAILABLE, body),
+            Published::Refused(Refused { body, .. }) => (StatusCode::SERVICE_UNAVAILABLE, body),
         };
         self.metrics.answered(status.as_u16());
         response(status, headers, body)
@@ -153,7 +153,7 @@ impl Endpoint {
     async fn hold(self: Arc<Self>, client: usize, headers: HeaderMap) -> Response {
         let (answers, _) = &self.answers[client];
         let answer = match tokio::time::timeout(self.hold, answers.available()).await {
-            Ok(served) => Answer::Served(served),
+            Ok(served) => Published::Served(served),
             Err(_) => answers.current(),
         };
         self.send(answer, headers)
@@ -164,7 +164,7 @@ impl Endpoint {
 struct Shared(Arc<Endpoint>);
 
 impl Respond for Shared {
-    fn respond(&self, mut request: Request, connection: &Arc<Connection>) -> Reply {
+    fn respond(&self, mut request: Request, connection: &Arc<Connection>) -> ResponseFuture {
         let endpoint = &self.0;
         let now = (endpoint.clock)();
         endpoint.activity.note(now);
@@ -174,16 +174,18 @@ impl Respond for Shared {
         let headers = headers(std::mem::take(request.headers_mut()));
         let client = match decision {
             Decision::Vend(client) => client,
-            Decision::Refuse(refusal) => return Reply::now(endpoint.refuse(refusal, headers)),
+            Decision::Refuse(refusal) => {
+                return ResponseFuture::now(endpoint.refuse(refusal, headers));
+            }
         };
         connection.authenticate();
         let (answers, last_request) = &endpoint.answers[client];
         last_request.note(now);
         match answers.at(now) {
-            Answer::Refused(Refused { status, .. }) if status != 403 => {
-                Reply::later(Arc::clone(endpoint).hold(client, headers))
+            Published::Refused(Refused { status, .. }) if status != 403 => {
+                ResponseFuture::later(Arc::clone(endpoint).hold(client, headers))
             }
-            answer => Reply::now(endpoint.send(answer, headers)),
+            answer => ResponseFuture::now(endpoint.send(answer, headers)),
         }
     }
 

@@ -85,9 +85,9 @@ impl Limits {
 
 /// Answers requests. One value serves all connections.
 pub trait Respond: Send + Sync + 'static {
-    /// Answers one request. What can be answered at once should be [`Reply::now`], which allocates
+    /// Answers one request. What can be answered at once should be [`ResponseFuture::now`], which allocates
     /// nothing.
-    fn respond(&self, request: Request, connection: &Arc<Connection>) -> Reply;
+    fn respond(&self, request: Request, connection: &Arc<Connection>) -> ResponseFuture;
 
     /// Takes note of a request that hyper refused by itself with this status, 400 or 431, because
     /// its head was not HTTP or too long.
@@ -103,7 +103,7 @@ pub trait Respond: Send + Sync + 'static {
 }
 
 /// An answer, now or later.
-pub struct Reply {
+pub struct ResponseFuture {
     progress: Progress,
     /// Whose request has a body, of which a refusal leaves something unread.
     body_of: Option<Arc<Connection>>,
@@ -114,7 +114,7 @@ enum Progress {
     Later(Pin<Box<dyn Future<Output = Response> + Send>>),
 }
 
-impl Reply {
+impl ResponseFuture {
     /// An answer that is there.
     #[must_use]
     pub fn now(response: Response) -> Self {
@@ -138,7 +138,7 @@ impl Reply {
     }
 }
 
-impl Future for Reply {
+impl Future for ResponseFuture {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

@@ -3,7 +3,7 @@
 //!
 //! Owns what counts as the same identity. Issuer, subject and audiences make a name; content
 //! without a subject is known by its own digest. It reads no content: `token`, `saml` and
-//! `material` do, and `session` decides by it.
+//! `file_content` do, and `session` decides by it.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -24,12 +24,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::assume::{Profile, Step};
+use crate::assume::{Hop, Profile};
 use crate::cache::Publisher;
 use crate::clock::{self, Alarm};
+use crate::file_content::FileContent;
 use crate::identity::Identity;
-use crate::material::Material;
-use crate::report::{Report as StatusReport, Retry};
+use crate::report::{ProfileReport, Retry};
 use crate::role::SessionName;
 use crate::rotated_file::{Latest, RotatedFile};
 use crate::session::schedule::RefreshAt;
@@ -41,7 +41,7 @@ use crate::time::{Boot, Now};
 
 pub use answer::NOT_READY;
 use call::{Finished, InFlight};
-pub use extras::{Extras, Gap, SentCodes};
+pub use extras::{CallError, ExtraFiles, SentCodes};
 use metrics::ProfileMetrics;
 pub use source::{of_source, session_name, unreadable};
 
@@ -54,15 +54,15 @@ pub struct Parts<A> {
     /// Names the configuration, for snapshots.
     pub digest: Digest,
     /// The source's file, which proves the profile's identity.
-    pub source: RotatedFile<Material>,
+    pub source: RotatedFile<FileContent>,
     /// What goes with the calls of each step.
-    pub extras: Vec<Extras>,
+    pub extras: Vec<ExtraFiles>,
     /// Makes the exchanges.
     pub sts: Arc<A>,
     /// Takes the answer that the endpoint gives.
     pub publisher: Publisher,
     /// Takes what `/status` shows.
-    pub report: watch::Sender<StatusReport>,
+    pub report: watch::Sender<ProfileReport>,
     /// This profile's series.
     pub metrics: ProfileMetrics,
     /// Where snapshots survive a crash.
@@ -210,8 +210,8 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         self.log.took = took;
         let (call, sent) = (started.call, started.content);
         let outcome = match outcome {
-            Err(Gap::Wait(wait)) => return Event::Postponed { call, wait },
-            Err(Gap::Failed(failure)) => Err(failure),
+            Err(CallError::Postponed(wait)) => return Event::Postponed { call, wait },
+            Err(CallError::Failed(failure)) => Err(failure),
             Ok(reply) => Ok(reply),
         };
         Event::Answered {
@@ -237,13 +237,13 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         self.parts.report.send_replace(report);
     }
 
-    fn step_of(&self, hop: usize) -> &Step {
+    fn step_of(&self, hop: usize) -> &Hop {
         &self.parts.profile.steps[hop]
     }
 }
 
 /// What the session knows of a file's content; one that was never readable is none.
-fn content(latest: &Latest<Material>) -> Content {
+fn content(latest: &Latest<FileContent>) -> Content {
     let Some(material) = latest.value.as_deref() else {
         return Content::default();
     };

@@ -8,7 +8,7 @@
 use serde::de::value::{self, StringDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::assume::ReplyDetails;
+use crate::assume::ResponseDetails;
 use crate::failure::Class;
 use crate::incident::Incident;
 use crate::time::{Boot, Wall};
@@ -16,7 +16,7 @@ use crate::time::{Boot, Wall};
 /// One profile as an operator sees it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Report {
+pub struct ProfileReport {
     /// The profile's name.
     pub profile: String,
     /// The role whose credentials are vended: the last hop's.
@@ -54,7 +54,7 @@ pub struct Retry {
     pub is_calling: bool,
 }
 
-impl Report {
+impl ProfileReport {
     /// The last hop, whose credentials are vended.
     #[must_use]
     pub fn vended(&self) -> Option<&HopReport> {
@@ -98,7 +98,7 @@ pub struct HopReport {
     pub next_refresh: Option<Wall>,
     /// What else the reply said.
     #[serde(flatten)]
-    pub details: ReplyDetails,
+    pub details: ResponseDetails,
 }
 
 /// The source's file, as last read: a token, an assertion or long-term keys.

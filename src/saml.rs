@@ -2,7 +2,7 @@
 //!
 //! Owns STS's limits and the facts that status and alarms show; `saml/form.rs` knows the forms that
 //! a file may have, `saml/facts.rs` what the XML says. It verifies no signature and refuses nothing
-//! for its times: STS judges those. An encrypted assertion simply shows less. Used by `material`.
+//! for its times: STS judges those. An encrypted assertion simply shows less. Used by `file_content`.
 
 mod facts;
 mod form;

@@ -30,8 +30,8 @@ use crate::identity::Identity;
 use crate::time::{Boot, Now};
 
 use budget::Bucket;
-pub use event::{Action, Call, CallId, Content, Event, Report};
-pub use hop::{Held, HopState};
+pub use event::{Action, Call, CallId, Content, Event, Notice};
+pub use hop::{HopState, Lease};
 use schedule::RefreshAt;
 use snapshot::{Digest, SavedHop, Snapshot};
 pub use streak::Streak;
@@ -156,7 +156,7 @@ impl Session {
         }
         let identity = self.content.identity;
         let is_usable =
-            |saved: &SavedHop| saved.is_of(identity) && saved.held.alive(now.boot, MIN_SERVE);
+            |saved: &SavedHop| saved.is_of(identity) && saved.lease.alive(now.boot, MIN_SERVE);
         for (hop, saved) in self.hops.iter_mut().zip(snapshot.hops) {
             if let Some(saved) = saved.filter(is_usable) {
                 hop.restore(saved);
@@ -178,9 +178,9 @@ impl Session {
         }
         let parent = at
             .checked_sub(1)
-            .and_then(|parent| self.hops[parent].held.as_ref());
-        let identity = parent.map_or(Identity::Unknown, |held| held.identity);
-        let parent = parent.map(|held| held.credentials.clone());
+            .and_then(|parent| self.hops[parent].lease.as_ref());
+        let identity = parent.map_or(Identity::Unknown, |lease| lease.identity);
+        let parent = parent.map(|lease| lease.credentials.clone());
         let duration = self.hops[at].next_duration(now.boot);
         self.calls += 1;
         let call = CallId(self.calls);
@@ -216,17 +216,17 @@ impl Session {
         let Some(parent) = at.checked_sub(1) else {
             return true;
         };
-        let Some(held) = &self.hops[parent].held else {
+        let Some(lease) = &self.hops[parent].lease else {
             return false;
         };
-        !self.is_former(held.identity) && held.alive(now, PARENT_MARGIN.min(held.lifetime / 10))
+        !self.is_former(lease.identity) && lease.alive(now, PARENT_MARGIN.min(lease.lifetime / 10))
     }
 
     fn next_wake(&self, now: Now) -> Option<Boot> {
         let expiry = self
             .vended()
             .filter(|_| self.published == Published::Served)
-            .map(|held| held.deadline.minus(MIN_SERVE));
+            .map(|lease| lease.deadline.minus(MIN_SERVE));
         if self.in_flight.is_some() || self.is_over(now.boot) {
             return expiry;
         }

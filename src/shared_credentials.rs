@@ -2,7 +2,7 @@
 //!
 //! Owns a strict reading of one section: whatever the SDKs would take in different ways (a section
 //! or a key that is there twice, a line that is none) is refused with its line, never guessed. It
-//! opens no file. Used by `material`.
+//! opens no file. Used by `file_content`.
 
 use std::fmt;
 

@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 pub use client::{Client, Error, REGION_OF_CUSTOM_ENDPOINTS};
 pub use connector::{Bundle, CaBundle, Error as ConnectorError, NotABundle};
-pub use settings::{Endpoint, Proxy, Settings};
+pub use settings::{ClientSettings, Endpoint, Proxy};
 
-use crate::assume::{Reply, SessionDuration, Step};
+use crate::assume::{Hop, SessionDuration, StsResponse};
 use crate::credentials::{Credentials, Secret};
 use crate::failure::Failure;
 use crate::role::SessionName;
@@ -29,20 +29,20 @@ use crate::token::WebIdentityToken;
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The parameters that do not change.
-    pub step: Arc<Step>,
+    pub step: Arc<Hop>,
     /// The name of the session in CloudTrail.
     pub session_name: SessionName,
     /// `DurationSeconds`.
     pub duration: SessionDuration,
     /// What proves who asks.
-    pub proof: Proof,
+    pub proof: Authentication,
     /// What goes with it.
-    pub extras: Extras,
+    pub extras: MfaAndContexts,
 }
 
 /// What proves who asks.
 #[derive(Clone, Debug)]
-pub enum Proof {
+pub enum Authentication {
     /// The pod's token; the request itself is not signed.
     Token(WebIdentityToken),
     /// A SAML response; the request itself is not signed.
@@ -55,7 +55,7 @@ pub enum Proof {
 
 /// What goes with a request besides its proof.
 #[derive(Clone, Debug, Default)]
-pub struct Extras {
+pub struct MfaAndContexts {
     /// `TokenCode`.
     pub code: Option<Secret>,
     /// `ContextAssertion` for each of the step's provided contexts.
@@ -65,7 +65,8 @@ pub struct Extras {
 /// Makes exchanges: the SDK client, or a scripted fake in tests.
 pub trait Assume {
     /// Makes one attempt, which ends within the time of an attempt.
-    fn assume(&self, request: Request) -> impl Future<Output = Result<Reply, Failure>> + Send;
+    fn assume(&self, request: Request)
+    -> impl Future<Output = Result<StsResponse, Failure>> + Send;
 
     /// The time at STS by its last answer that had a `Date`; nothing before the first.
     fn server_time(&self) -> Option<Wall> {

@@ -28,7 +28,7 @@ pub use metrics::Dropped;
 
 /// What is logged, and how.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct LogSettings {
     /// `None`: JSON, unless stderr is a terminal.
     pub format: Option<Format>,
     /// Which events.
@@ -54,7 +54,7 @@ pub struct AlreadyInstalled(#[from] tracing::subscriber::SetGlobalDefaultError);
 ///
 /// # Errors
 /// When that was done before.
-pub fn install<W>(settings: &Settings, output: Output<W>) -> Result<(), AlreadyInstalled>
+pub fn install<W>(settings: &LogSettings, output: Output<W>) -> Result<(), AlreadyInstalled>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -70,7 +70,7 @@ pub fn say_lost(lines: u64) {
 
 /// What [`install`] installs.
 pub fn subscriber<W>(
-    settings: &Settings,
+    settings: &LogSettings,
     output: Output<W>,
 ) -> impl Subscriber + Send + Sync + use<W>
 where

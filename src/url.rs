@@ -3,7 +3,7 @@
 //! Owns what such a URL may have. The text is taken apart here before `http::Uri` sees it, which
 //! drops a fragment and takes any digits for a port. Owns also the rule that a token leaves in
 //! plain text only to loopback, unless the operator allowed it by name. It never shows a URL:
-//! `shown` does. Used by `sts` and `inject`.
+//! `redact` does. Used by `sts` and `inject`.
 
 use std::net::IpAddr;
 

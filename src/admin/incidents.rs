@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::Profile;
 use crate::failure::line::Line;
 use crate::incident::{Announced, Moment};
-use crate::report::Report;
+use crate::report::ProfileReport;
 use crate::time::{Boot, Wall};
 
 /// What was handed out of each profile, in their order.
@@ -27,7 +27,7 @@ impl Incidents {
     /// come with the next calls: an event holds one line.
     pub(super) fn next(&self, profiles: &[Profile], now: Boot, ahead: Duration) -> Option<String> {
         let mut announced = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = |at: usize, report: &Report| {
+        let due = |at: usize, report: &ProfileReport| {
             announced[at].due(&report.incident.as_ref()?.incident, now, ahead)
         };
         let reports = profiles
@@ -42,7 +42,7 @@ impl Incidents {
     }
 }
 
-fn line(report: &Report, moment: Moment) -> String {
+fn line(report: &ProfileReport, moment: Moment) -> String {
     let end = report
         .incident
         .as_ref()

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::surface::{self, Surface};
 use super::{Profile, parameter, text};
-use crate::http::{Connection, Reply, Response};
-use crate::report::{Report, known_word};
+use crate::http::{Connection, Response, ResponseFuture};
+use crate::report::{ProfileReport, known_word};
 use crate::time::Boot;
 
 /// A person needs no more, and a program that asks without end costs no more than a call for each
@@ -67,7 +67,7 @@ pub enum RetryOutcome {
     Pending,
 }
 
-fn outcome(report: &Report, number: u64) -> RetryOutcome {
+fn outcome(report: &ProfileReport, number: u64) -> RetryOutcome {
     let retry = report.retry;
     match report.last_error {
         _ if retry.taken < number => RetryOutcome::Pending,
@@ -90,12 +90,12 @@ struct PassedOn {
 impl Surface {
     /// Asks the profiles for a retry, or that of `?profile=NAME`, and answers with the status
     /// `?wait=SECONDS` later at most. The peer is known to be one that may read the status.
-    pub(super) fn retry(&self, query: &str, connection: &Connection) -> Reply {
+    pub(super) fn retry(&self, query: &str, connection: &Connection) -> ResponseFuture {
         match self.pass_on(query) {
             Ok(PassedOn { wait, of: asked }) => {
                 connection.extend(wait);
                 let admin = Arc::clone(&self.admin);
-                Reply::later(async move {
+                ResponseFuture::later(async move {
                     let all_over = async {
                         for (at, number) in &asked {
                             over(&admin.profiles[*at], *number).await;
@@ -110,7 +110,7 @@ impl Surface {
                     admin.status(retries)
                 })
             }
-            Err(refusal) => Reply::now(*refusal),
+            Err(refusal) => ResponseFuture::now(*refusal),
         }
     }
 
@@ -166,7 +166,7 @@ impl Profile {
 /// Waits until nothing more comes of the retry of this number; for ever when the refresher is gone.
 async fn over(profile: &Profile, number: u64) {
     let mut report = profile.report.clone();
-    let over = report.wait_for(|Report { retry, .. }| {
+    let over = report.wait_for(|ProfileReport { retry, .. }| {
         retry.taken >= number && !(retry.was_failing && retry.is_calling)
     });
     if over.await.is_err() {

@@ -1,7 +1,7 @@
 //! `/status` and the readiness lines: what the profiles say, put together at request time.
 //!
 //! Owns the JSON document of `/status`, for who writes and who reads it, and the lines of
-//! `/readyz?verbose`. It keeps no state of its own and shows no secret: a [`Report`] holds none.
+//! `/readyz?verbose`. It keeps no state of its own and shows no secret: a [`ProfileReport`] holds none.
 //! `admin` serves it, `stsidecar status` reads it.
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use super::Admin;
 use super::clients::ClientStatus;
 use super::retry::Retried;
 use crate::cache::Reader;
-use crate::report::Report;
+use crate::report::ProfileReport;
 use crate::time::Wall;
 use crate::version;
 
@@ -22,14 +22,14 @@ pub struct Profile {
     /// Its answers: whether one is available decides readiness.
     pub answers: Reader,
     /// Its newest report.
-    pub report: watch::Receiver<Report>,
+    pub report: watch::Receiver<ProfileReport>,
     /// Counts the retries that were asked for; its refresher listens.
     pub retries: watch::Sender<u64>,
 }
 
 impl Profile {
-    fn report(&self) -> Report {
-        Report {
+    fn report(&self) -> ProfileReport {
+        ProfileReport {
             ready: Some(self.answers.is_available()),
             ..self.report.borrow().clone()
         }
@@ -92,7 +92,7 @@ pub struct Status {
     /// True from SIGTERM on.
     pub draining: bool,
     /// In the order of the configuration.
-    pub profiles: Vec<Report>,
+    pub profiles: Vec<ProfileReport>,
     /// In the order of the configuration.
     pub clients: Vec<ClientStatus>,
     /// What became of the retry that is answered with this; empty where none was asked for.

@@ -14,7 +14,7 @@ use super::incidents::Incidents;
 use super::locality::{self, is_local};
 use super::waiting::{LONGEST_WAIT, Waiting};
 use super::{Admin, parameter, retry, text};
-use crate::http::{Connection, Reply, Request, Respond, Response};
+use crate::http::{Connection, Request, Respond, Response, ResponseFuture};
 
 const FOR_THIS_POD: &str = " is for this pod only: ask 127.0.0.1, localhost or [::1] directly, from within or by kubectl port-forward\n";
 
@@ -27,7 +27,7 @@ pub(super) struct Surface {
 }
 
 impl Respond for Surface {
-    fn respond(&self, request: Request, connection: &Arc<Connection>) -> Reply {
+    fn respond(&self, request: Request, connection: &Arc<Connection>) -> ResponseFuture {
         self.route(
             request.method(),
             request.uri(),
@@ -54,37 +54,39 @@ impl Surface {
         uri: &Uri,
         headers: &HeaderMap,
         connection: &Connection,
-    ) -> Reply {
+    ) -> ResponseFuture {
         let path = uri.path();
         let allowed: &[Method] = match path {
             "/livez" | "/readyz" | "/metrics" | "/status" => &[Method::GET, Method::HEAD],
             // A reader must not take a line from the kubelet.
             "/retry" | "/incident" => &[Method::POST],
             _ => {
-                return Reply::now(text(
+                return ResponseFuture::now(text(
                     StatusCode::NOT_FOUND,
                     "not found: /livez /readyz /metrics /status /retry\n",
                 ));
             }
         };
         if !allowed.contains(method) {
-            return Reply::now(not_allowed(allowed));
+            return ResponseFuture::now(not_allowed(allowed));
         }
         let local = is_local(connection.peer(), uri, headers);
         let query = uri.query().unwrap_or_default();
         match path {
-            "/livez" => Reply::now(self.admin.liveness()),
-            "/readyz" => Reply::now(
+            "/livez" => ResponseFuture::now(self.admin.liveness()),
+            "/readyz" => ResponseFuture::now(
                 self.admin
                     .readiness(parameter(query, "verbose").is_some(), local),
             ),
-            "/metrics" => Reply::now(self.admin.scrape()),
-            _ if !local => Reply::now(text(StatusCode::FORBIDDEN, format!("{path}{FOR_THIS_POD}"))),
+            "/metrics" => ResponseFuture::now(self.admin.scrape()),
+            _ if !local => {
+                ResponseFuture::now(text(StatusCode::FORBIDDEN, format!("{path}{FOR_THIS_POD}")))
+            }
             "/status" => self.status(query, connection),
             _ => match locality::refusal(headers) {
-                Some(refusal) => Reply::now(refusal),
+                Some(refusal) => ResponseFuture::now(refusal),
                 None if path == "/retry" => self.retry(query, connection),
-                None => Reply::now(self.incident(query)),
+                None => ResponseFuture::now(self.incident(query)),
             },
         }
     }
@@ -111,20 +113,20 @@ impl Surface {
     }
 
     /// `/status`, at once or when the agent has started, at most `?wait=SECONDS` later.
-    fn status(&self, query: &str, connection: &Connection) -> Reply {
+    fn status(&self, query: &str, connection: &Connection) -> ResponseFuture {
         let wait = match wait(query) {
             Ok(wait) => wait,
-            Err(refusal) => return Reply::now(*refusal),
+            Err(refusal) => return ResponseFuture::now(*refusal),
         };
         let admin = Arc::clone(&self.admin);
         if wait.is_zero() || *admin.started.borrow() {
-            return Reply::now(admin.status(Vec::new()));
+            return ResponseFuture::now(admin.status(Vec::new()));
         }
         let Some(turn) = self.waiting.turn() else {
-            return Reply::now(admin.status(Vec::new()));
+            return ResponseFuture::now(admin.status(Vec::new()));
         };
         connection.extend(wait);
-        Reply::later(async move {
+        ResponseFuture::later(async move {
             turn.over(&admin, wait).await;
             admin.status(Vec::new())
         })

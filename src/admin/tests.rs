@@ -14,10 +14,10 @@ use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 
 use super::*;
-use crate::cache::{self, Answer, Publisher, Refused, Served};
+use crate::cache::{self, Published, Publisher, Refused, Served};
 use crate::failure::Class;
-use crate::http::{Connection, Reply};
-use crate::report::{ErrorReport, HopReport, Report};
+use crate::http::{Connection, ResponseFuture};
+use crate::report::{ErrorReport, HopReport, ProfileReport};
 use crate::time::Wall;
 
 const ARN: &str = "arn:aws:iam::111122223333:role/app";
@@ -26,7 +26,7 @@ const ARN: &str = "arn:aws:iam::111122223333:role/app";
 struct Agent {
     surface: Surface,
     publishers: Vec<Publisher>,
-    reports: Vec<watch::Sender<Report>>,
+    reports: Vec<watch::Sender<ProfileReport>>,
     started: watch::Sender<bool>,
     draining: watch::Sender<bool>,
     listening: watch::Sender<bool>,
@@ -52,9 +52,9 @@ fn client(name: &str) -> Client {
     }
 }
 
-fn credentials(seconds_left: u64) -> Answer {
+fn credentials(seconds_left: u64) -> Published {
     let deadline = frozen().plus(Duration::from_secs(seconds_left));
-    Answer::Served(Served {
+    Published::Served(Served {
         body: Bytes::from_static(b"canary-credentials"),
         deadline,
     })
@@ -67,11 +67,11 @@ fn agent(names: &[&str], live: bool) -> Agent {
             status: 503,
             body: Bytes::from_static(b"{}"),
         };
-        let (publisher, answers) = cache::channel(Answer::Refused(refused), frozen);
-        let report = Report {
+        let (publisher, answers) = cache::channel(Published::Refused(refused), frozen);
+        let report = ProfileReport {
             profile: (*name).into(),
             role_arn: Some(ARN.into()),
-            ..Report::default()
+            ..ProfileReport::default()
         };
         let (sender, report) = watch::channel(report);
         profiles.push(Profile {
@@ -110,7 +110,7 @@ fn agent(names: &[&str], live: bool) -> Agent {
 }
 
 impl Agent {
-    fn reply(&self, method: &Method, target: &str, peer: &str) -> Reply {
+    fn reply(&self, method: &Method, target: &str, peer: &str) -> ResponseFuture {
         let peer: IpAddr = peer.parse().expect("an address");
         let headers =
             HeaderMap::from_iter([(http::header::HOST, HeaderValue::from_static("localhost"))]);
@@ -131,7 +131,7 @@ impl Agent {
     }
 }
 
-async fn read(reply: Reply) -> (u16, String) {
+async fn read(reply: ResponseFuture) -> (u16, String) {
     let response = reply.await.expect("infallible");
     let status = response.status().as_u16();
     let body = response
@@ -227,7 +227,7 @@ async fn metrics_have_the_exact_type_and_say_ready_at_the_scrape() {
         "text/plain; version=0.0.4; charset=utf-8"
     );
     assert!(
-        read(Reply::now(response))
+        read(ResponseFuture::now(response))
             .await
             .1
             .contains("\nstsidecar_ready 1\n")

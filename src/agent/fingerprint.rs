@@ -10,16 +10,16 @@ use serde_json::json;
 
 use crate::assume::{Policy, Profile};
 use crate::config::described_step;
-use crate::sts::{Endpoint, Settings};
+use crate::sts::{ClientSettings, Endpoint};
 
 /// Changes with every change of the form or of what a value means. An agent that finds credentials
 /// saved under another one asks STS at its start instead of vending them.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The text. It may hold an external id: it is hashed, and never shown.
 #[must_use]
-pub fn fingerprint(profile: &Profile, sts: &Settings) -> String {
-    let Settings {
+pub fn fingerprint(profile: &Profile, sts: &ClientSettings) -> String {
+    let ClientSettings {
         region,
         endpoint,
         cognito_endpoint,

@@ -10,22 +10,22 @@ use tokio::sync::watch;
 
 use super::{Error, fingerprint};
 use crate::assume::Profile;
-use crate::cache::{self, Answer, Reader, Refused};
-use crate::material::Material;
-use crate::refresher::{self, Extras, NOT_READY, Parts, SentCodes};
-use crate::report::Report;
+use crate::cache::{self, Published, Reader, Refused};
+use crate::file_content::FileContent;
+use crate::refresher::{self, ExtraFiles, NOT_READY, Parts, SentCodes};
+use crate::report::ProfileReport;
 use crate::response;
 use crate::rotated_file::{self, RotatedFile};
 use crate::session::schedule::RefreshAt;
 use crate::state::{Saved, StateDirectory, configuration_digest};
-use crate::sts::{Client, Settings};
+use crate::sts::{Client, ClientSettings};
 use crate::{clock, process};
 
 /// One profile, ready to run.
 pub(super) struct Assembled {
     pub(super) parts: Arc<Parts<Client>>,
     pub(super) answers: Reader,
-    pub(super) report: watch::Receiver<Report>,
+    pub(super) report: watch::Receiver<ProfileReport>,
     /// Counts the retries that were asked for.
     pub(super) retries: watch::Sender<u64>,
 }
@@ -49,7 +49,7 @@ impl Stages {
 pub(super) struct Shared<'a> {
     pub(super) refresh_at: RefreshAt,
     pub(super) sts: Arc<Client>,
-    pub(super) settings: &'a Settings,
+    pub(super) settings: &'a ClientSettings,
     pub(super) state: Option<&'a StateDirectory>,
 }
 
@@ -65,9 +65,9 @@ pub(super) fn assemble(
 
 fn one(profile: Profile, shared: &Shared<'_>, stages: &Stages, sent: &SentCodes) -> Assembled {
     let (publisher, answers) = cache::channel(not_ready(&profile), clock::boot);
-    let report = watch::Sender::new(Report {
+    let report = watch::Sender::new(ProfileReport {
         profile: profile.name.to_string(),
-        ..Report::default()
+        ..ProfileReport::default()
     });
     let receiver = report.subscribe();
     let steps = profile.steps.iter();
@@ -75,7 +75,7 @@ fn one(profile: Profile, shared: &Shared<'_>, stages: &Stages, sent: &SentCodes)
         refresh_at: shared.refresh_at,
         digest: configuration_digest(&fingerprint(&profile, shared.settings)),
         source: source_file(&profile, stages),
-        extras: steps.map(|step| Extras::of(step, sent)).collect(),
+        extras: steps.map(|step| ExtraFiles::of(step, sent)).collect(),
         sts: Arc::clone(&shared.sts),
         publisher,
         report,
@@ -94,18 +94,18 @@ fn one(profile: Profile, shared: &Shared<'_>, stages: &Stages, sent: &SentCodes)
     }
 }
 
-fn not_ready(profile: &Profile) -> Answer {
+fn not_ready(profile: &Profile) -> Published {
     let message = format!(
         "stsidecar: profile {}: waiting for the first answer of STS",
         profile.name
     );
-    Answer::Refused(Refused {
+    Published::Refused(Refused {
         status: 503,
         body: response::error_body(NOT_READY, &message),
     })
 }
 
-fn source_file(profile: &Profile, stages: &Stages) -> RotatedFile<Material> {
+fn source_file(profile: &Profile, stages: &Stages) -> RotatedFile<FileContent> {
     let (path, form) = profile.source_file();
     let reloads = stages.token.profile(profile.name.as_str());
     let file = RotatedFile::new(

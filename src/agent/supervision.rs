@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::profile::Assembled;
 use crate::refresher::{Inputs, Parts, Refresher};
-use crate::report::Report;
+use crate::report::ProfileReport;
 use crate::rotated_file::{RotatedFile, Watches};
 use crate::state::StateDirectory;
 use crate::sts::Assume;
@@ -167,7 +167,7 @@ where
 }
 
 /// Whether the source's first exchange has ended.
-fn is_answered(report: &Report) -> bool {
+fn is_answered(report: &ProfileReport) -> bool {
     let source = report.hops.first();
     report.last_error.is_some() || source.is_some_and(|source| source.generation > 0)
 }
@@ -177,7 +177,7 @@ fn is_answered(report: &Report) -> bool {
 pub(super) async fn watch_source<T: Send + Sync + 'static>(
     source: RotatedFile<T>,
     watches: Watches,
-    mut report: watch::Receiver<Report>,
+    mut report: watch::Receiver<ProfileReport>,
     ticks: watch::Receiver<u64>,
 ) -> &'static str {
     if report.wait_for(is_answered).await.is_ok() {
@@ -224,7 +224,7 @@ pub(super) fn started(
     receiver
 }
 
-async fn all_hold(profiles: &mut [(crate::cache::Reader, watch::Receiver<Report>)]) {
+async fn all_hold(profiles: &mut [(crate::cache::Reader, watch::Receiver<ProfileReport>)]) {
     loop {
         let waiting = profiles
             .iter_mut()

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Error;
 use crate::rotated_file::RotatedFile;
 use crate::rotated_file::metrics::Reloads;
-use crate::sts::{Bundle, CaBundle, Settings};
+use crate::sts::{Bundle, CaBundle, ClientSettings};
 
 /// The file, read for the first time; nothing without one.
 ///
@@ -18,7 +18,7 @@ use crate::sts::{Bundle, CaBundle, Settings};
 /// When STS speaks TLS and the file cannot be used: what is wrong at start stays wrong until it is
 /// corrected.
 pub(super) fn ca_bundle(
-    settings: &Settings,
+    settings: &ClientSettings,
     reloads: Reloads,
 ) -> Result<Option<RotatedFile<Bundle>>, Error> {
     let Some(path) = &settings.ca_bundle else {

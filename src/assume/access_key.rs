@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::FilePath;
-use crate::material::Form;
+use crate::file_content::Form;
 use crate::role::Server;
 
 text_parameter! {

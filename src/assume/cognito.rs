@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::parameter::is_word;
 use super::{AtServer, DurationSetting, Exchange, Issues, Outline, Policy, Service, TokenFile};
-use crate::material::Form;
+use crate::file_content::Form;
 use crate::role::{RoleArn, Server};
 
 text! {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FilePath;
 use super::parameter::is_word;
-use crate::material::Form;
+use crate::file_content::Form;
 
 text! {
     /// `SerialNumber` of an MFA device.

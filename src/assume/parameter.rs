@@ -9,8 +9,8 @@
 
 use std::fmt;
 
+use crate::redact;
 use crate::role::{RoleArn, Server};
-use crate::shown;
 
 /// What a parameter may be: the caller adds its key and the value that was given instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +31,7 @@ impl NotAccepted {
     /// Of any value; what looks like a URL is shown without password and query.
     pub fn value(value: &str, allowed: impl fmt::Display) -> Self {
         Self {
-            value: shown::value(value),
+            value: redact::value(value),
             allowed: allowed.to_string(),
         }
     }
@@ -39,7 +39,7 @@ impl NotAccepted {
     /// Of a value that is meant to be a URL, which can hold a secret wherever it breaks.
     pub fn url(value: &str, allowed: impl fmt::Display) -> Self {
         Self {
-            value: shown::url(value),
+            value: redact::url(value),
             allowed: allowed.to_string(),
         }
     }

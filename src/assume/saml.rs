@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>
 
 use super::{DurationSetting, Exchange, FilePath, Issues, Outline, Policy, Service};
-use crate::material::Form;
+use crate::file_content::Form;
 use crate::role::{RoleArn, Server};
 
 arn! {

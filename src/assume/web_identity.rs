@@ -9,7 +9,7 @@ use super::{
     AtServer, DurationSetting, Exchange, Issues, Outline, Policy, Service, SessionNameTemplate,
     TokenFile,
 };
-use crate::material::Form;
+use crate::file_content::Form;
 use crate::role::{RoleArn, Server};
 
 text! {

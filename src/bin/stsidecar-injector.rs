@@ -11,5 +11,5 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
-    cli::in_process(|world| cli::injector::main(std::env::args_os(), world))
+    cli::in_process(|env| cli::injector::main(std::env::args_os(), env))
 }

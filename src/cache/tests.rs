@@ -24,15 +24,15 @@ fn at(seconds: u64) -> Boot {
     Boot::from_duration(Duration::from_secs(seconds))
 }
 
-fn served(name: &'static str, deadline: u64) -> Answer {
-    Answer::Served(Served {
+fn served(name: &'static str, deadline: u64) -> Published {
+    Published::Served(Served {
         body: Bytes::from_static(name.as_bytes()),
         deadline: at(deadline),
     })
 }
 
-fn refused(name: &'static str) -> Answer {
-    Answer::Refused(Refused {
+fn refused(name: &'static str) -> Published {
+    Published::Refused(Refused {
         status: 503,
         body: Bytes::from_static(name.as_bytes()),
     })
@@ -51,12 +51,12 @@ fn credentials_are_vended_until_ten_seconds_before_their_end_and_never_after() {
         SECONDS.set(now);
         assert_eq!(reader.is_available(), available, "{now}");
         assert_eq!(
-            matches!(reader.current(), Answer::Served(_)),
+            matches!(reader.current(), Published::Served(_)),
             available,
             "{now}"
         );
     }
-    assert_eq!(reader.current(), Answer::Refused(expired()));
+    assert_eq!(reader.current(), Published::Refused(expired()));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn what_is_withdrawn_is_not_vended_any_more() {
 fn a_refusal_from_before_a_success_is_not_repeated_after_it() {
     let (publisher, reader) = channel(refused("starting"), clock);
     publisher.publish(served("a", 100));
-    assert_eq!(reader.at(at(95)), Answer::Refused(expired()));
+    assert_eq!(reader.at(at(95)), Published::Refused(expired()));
 }
 
 #[test]
@@ -107,7 +107,7 @@ async fn a_waiting_reader_goes_on_when_credentials_are_published() {
     let read = tokio::time::timeout(Duration::from_mins(1), waiting)
         .await
         .expect("woken");
-    assert_eq!(Answer::Served(read.expect("no panic")), served("a", 200));
+    assert_eq!(Published::Served(read.expect("no panic")), served("a", 200));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_reader_on_another_runtime_is_woken() {
     });
     publisher.publish(served("a", 200));
     assert_eq!(
-        Answer::Served(waiting.join().expect("no panic").expect("in time")),
+        Published::Served(waiting.join().expect("no panic").expect("in time")),
         served("a", 200)
     );
 }
@@ -148,7 +148,7 @@ proptest! {
         let (publisher, reader) = channel(refused("starting"), frozen);
         for (is_served, deadline, now) in steps {
             publisher.publish(if is_served { served("a", deadline) } else { refused("r") });
-            if let Answer::Served(read) = reader.at(at(now)) {
+            if let Published::Served(read) = reader.at(at(now)) {
                 prop_assert!(read.deadline.since(at(now)) > MIN_SERVE);
             } else if is_served {
                 prop_assert!(deadline <= now + 10);

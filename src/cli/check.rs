@@ -15,15 +15,15 @@ use std::sync::Arc;
 
 use super::findings::{Findings, Output, counted};
 use super::flags::{All, SettingFlags};
-use super::{World, exchange, exit, longest};
+use super::{Env, exchange, exit, longest};
 use crate::assume::Profile;
 use crate::config::{Config, Error, Loaded};
+use crate::file_content::{FileContent, Form};
 use crate::finding::Finding;
-use crate::material::{Form, Material};
 use crate::refresher::SentCodes;
 use crate::role::Server;
 use crate::rotated_file::{Latest, RotatedFile};
-use crate::sts::{Assume, Client, Endpoint, Settings};
+use crate::sts::{Assume, Client, ClientSettings, Endpoint};
 use crate::time::Wall;
 use crate::{clock, process, refresher};
 
@@ -40,35 +40,32 @@ pub(super) struct Args {
 }
 
 /// A profile with what its source's file holds.
-type Source = (Profile, Latest<Material>);
+type Source = (Profile, Latest<FileContent>);
 
-pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
+pub(super) fn run(arguments: &Args, env: &mut Env<'_>) -> u8 {
     // It has credentials for a moment; what the kernel refuses here, `run` reports.
     let _ = process::harden();
-    let (config, warnings, client) = match load(arguments, world) {
+    let (config, warnings, client) = match load(arguments, env) {
         Ok(loaded) => loaded,
         Err(finding) => {
             let findings = Findings::new(vec![finding], false);
-            return findings.print(arguments.output, world, exit::CONFIG);
+            return findings.print(arguments.output, env, exit::CONFIG);
         }
     };
-    match examine(config, warnings, &client, arguments.offline, world) {
+    match examine(config, warnings, &client, arguments.offline, env) {
         Ok(findings) => {
             let findings = Findings::new(findings, arguments.offline);
-            findings.print(arguments.output, world, findings.exit_code())
+            findings.print(arguments.output, env, findings.exit_code())
         }
         Err(error) => {
             let complaint = format!("stsidecar: cannot start: {error}\n");
-            world.complaint(&complaint, exit::INTERNAL)
+            env.complaint(&complaint, exit::INTERNAL)
         }
     }
 }
 
-fn load(
-    arguments: &Args,
-    world: &World<'_>,
-) -> Result<(Config, Vec<String>, Arc<Client>), Finding> {
-    let Loaded { config, warnings } = world
+fn load(arguments: &Args, env: &Env<'_>) -> Result<(Config, Vec<String>, Arc<Client>), Finding> {
+    let Loaded { config, warnings } = env
         .load(&arguments.settings.given)
         .map_err(|error| wrong(&error))?;
     match Client::new(&config.sts, clock::now) {
@@ -98,7 +95,7 @@ fn examine(
     warnings: Vec<String>,
     client: &Arc<Client>,
     offline: bool,
-    world: &World<'_>,
+    env: &Env<'_>,
 ) -> std::io::Result<Vec<Finding>> {
     let Config {
         profiles,
@@ -108,7 +105,7 @@ fn examine(
         ..
     } = config;
     let mut findings = configuration(&profiles, clients.len(), client.host(), warnings);
-    findings.extend(surroundings::environment(world.variable));
+    findings.extend(surroundings::environment(env.variable));
     findings.extend(clients.iter().map(surroundings::client));
     findings.push(surroundings::state_directory(state_dir.as_deref()));
     let sources: Vec<Source> = profiles.into_iter().map(read).collect();
@@ -117,7 +114,7 @@ fn examine(
     } else {
         call(client, &sources)?
     };
-    let (now, at_sts) = ((world.wall)(), client.server_time());
+    let (now, at_sts) = ((env.wall)(), client.server_time());
     if let Some(at_sts) = at_sts.filter(|_| !offline) {
         findings.push(calls::clock(now, at_sts));
     }
@@ -192,7 +189,12 @@ async fn call_one(
 }
 
 /// The source's file, and what its content says.
-fn source(profile: &Profile, latest: &Latest<Material>, sts: &Settings, now: Wall) -> Vec<Finding> {
+fn source(
+    profile: &Profile,
+    latest: &Latest<FileContent>,
+    sts: &ClientSettings,
+    now: Wall,
+) -> Vec<Finding> {
     let (path, form) = profile.source_file();
     let name = format!("{form} file");
     let material = match (&latest.value, &latest.error) {
@@ -208,7 +210,7 @@ fn source(profile: &Profile, latest: &Latest<Material>, sts: &Settings, now: Wal
     };
     let mut checks = Vec::new();
     match &**material {
-        Material::Token(token) => {
+        FileContent::Token(token) => {
             checks.push(Finding::ok(
                 &name,
                 format!("{} holds a token", path.display()),
@@ -218,10 +220,10 @@ fn source(profile: &Profile, latest: &Latest<Material>, sts: &Settings, now: Wal
                 checks.extend(token::judge(token.claims(), token::layout(path), aws, now));
             }
         }
-        Material::Assertion(assertion) => {
+        FileContent::Assertion(assertion) => {
             checks.push(assertion::judge(&name, assertion.facts(), now));
         }
-        Material::AccessKey(key) => {
+        FileContent::AccessKey(key) => {
             let message = format!(
                 "{} holds the long-term key ..{}",
                 path.display(),
@@ -229,7 +231,9 @@ fn source(profile: &Profile, latest: &Latest<Material>, sts: &Settings, now: Wal
             );
             checks.push(Finding::ok(&name, message));
         }
-        Material::Totp(_) | Material::Text(_) => unreachable!("no source is read in this form"),
+        FileContent::Totp(_) | FileContent::Text(_) => {
+            unreachable!("no source is read in this form")
+        }
     }
     checks
 }

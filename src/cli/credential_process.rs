@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use super::flags::{All, SettingFlags};
 use super::request::{self, Request, Response};
-use super::{World, exchange, exit};
-use crate::assume::Reply;
+use super::{Env, exchange, exit};
+use crate::assume::StsResponse;
 use crate::config::{Access, Alone};
 use crate::credentials::Credentials;
 use crate::failure::Failure;
@@ -91,29 +91,29 @@ enum NoAnswer {
     Failed(String),
 }
 
-pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
+pub(super) fn run(arguments: &Args, env: &mut Env<'_>) -> u8 {
     let _ = process::harden();
-    match credentials(arguments, world) {
-        Ok(text) => world.result(&text, exit::OK),
-        Err(Complaint(text, code)) => world.complaint(&format!("stsidecar: {text}\n"), code),
+    match credentials(arguments, env) {
+        Ok(text) => env.result(&text, exit::OK),
+        Err(Complaint(text, code)) => env.complaint(&format!("stsidecar: {text}\n"), code),
     }
 }
 
-fn credentials(arguments: &Args, world: &World<'_>) -> Result<Zeroizing<String>, Complaint> {
+fn credentials(arguments: &Args, env: &Env<'_>) -> Result<Zeroizing<String>, Complaint> {
     if arguments.direct {
-        return alone(arguments, world, None);
+        return alone(arguments, env, None);
     }
-    let sources = world.sources(&arguments.settings.given);
+    let sources = env.sources(&arguments.settings.given);
     let access = Access::load(&sources, arguments.client.as_deref());
-    match ask(&access.map_err(Complaint::configuration)?, world) {
+    match ask(&access.map_err(Complaint::configuration)?, env) {
         Ok(response) => answered(response),
-        Err(NoAnswer::NoAgent(reason)) => alone(arguments, world, Some(&reason)),
+        Err(NoAnswer::NoAgent(reason)) => alone(arguments, env, Some(&reason)),
         Err(NoAnswer::Failed(reason)) => Err(Complaint(reason, exit::UNAVAILABLE)),
     }
 }
 
-fn ask(access: &Access, world: &World<'_>) -> Result<Response, NoAnswer> {
-    let content = (world.read)(&access.token_file);
+fn ask(access: &Access, env: &Env<'_>) -> Result<Response, NoAnswer> {
+    let content = (env.read)(&access.token_file);
     let content = Zeroizing::new(content.map_err(|error| unread(access, error))?);
     let token = text::utf8(&content).map_err(|error| unread(access, error))?;
     let request = Request {
@@ -154,10 +154,10 @@ fn answered(Response { status, body }: Response) -> Result<Zeroizing<String>, Co
 /// One exchange of the whole chain; `agent` is why the agent was no help, if it was asked.
 fn alone(
     arguments: &Args,
-    world: &World<'_>,
+    env: &Env<'_>,
     agent: Option<&str>,
 ) -> Result<Zeroizing<String>, Complaint> {
-    let sources = world.sources(&arguments.settings.given);
+    let sources = env.sources(&arguments.settings.given);
     let Alone { sts, profile } =
         Alone::load(&sources, arguments.client.as_deref()).map_err(Complaint::configuration)?;
     let client = Client::new(&sts, clock::now).map_err(Complaint::configuration)?;
@@ -169,7 +169,7 @@ fn alone(
         .map_err(|error| Complaint(format!("cannot start: {error}"), exit::INTERNAL))?;
     let at = outcomes.len() - 1;
     match outcomes.pop().expect("every profile has a source") {
-        Ok(Reply { credentials, .. }) => Ok(printed(&credentials)),
+        Ok(StsResponse { credentials, .. }) => Ok(printed(&credentials)),
         Err(failure) => Err(failed(&failure, (at, last), agent)),
     }
 }

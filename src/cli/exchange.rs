@@ -8,19 +8,19 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
-use crate::assume::{DurationSetting, Profile, Reply, SessionDuration};
+use crate::assume::{DurationSetting, Profile, SessionDuration, StsResponse};
 use crate::failure::Failure;
-use crate::material::Material;
-use crate::refresher::{Extras, Gap, SentCodes, of_source, session_name};
+use crate::file_content::FileContent;
+use crate::refresher::{CallError, ExtraFiles, SentCodes, of_source, session_name};
 use crate::rotated_file::{Latest, RotatedFile};
-use crate::sts::{Assume, Proof, Request};
+use crate::sts::{Assume, Authentication, Request};
 use crate::{clock, sts};
 
 /// What each step came to, source first; the first failure is the last of them.
-pub(super) type Outcomes = Vec<Result<Reply, Failure>>;
+pub(super) type Outcomes = Vec<Result<StsResponse, Failure>>;
 
 /// The source's file of a profile, read once as the agent reads it.
-pub(super) fn source(profile: &Profile) -> Latest<Material> {
+pub(super) fn source(profile: &Profile) -> Latest<FileContent> {
     let (path, form) = profile.source_file();
     RotatedFile::new(path, form.limit(), move |content| form.parse(content), None).reload()
 }
@@ -30,12 +30,12 @@ pub(super) fn source(profile: &Profile) -> Latest<Material> {
 pub(super) async fn all(
     sts: &impl Assume,
     profile: &Profile,
-    source: &Latest<Material>,
+    source: &Latest<FileContent>,
     host_name: &str,
     sent: &SentCodes,
 ) -> Outcomes {
     let mut outcomes: Outcomes = Vec::with_capacity(profile.steps.len());
-    let claims = source.value.as_deref().and_then(Material::claims);
+    let claims = source.value.as_deref().and_then(FileContent::claims);
     for step in &profile.steps {
         let before = match outcomes.last() {
             None => None,
@@ -50,7 +50,7 @@ pub(super) async fn all(
         let session_name = session_name(step, claims, host_name);
         // A code that is gathered counts as sent, so not before everything else is there.
         let outcome = match proof {
-            Ok(proof) => match gathered(&Extras::of(step, sent), sts).await {
+            Ok(proof) => match gathered(&ExtraFiles::of(step, sent), sts).await {
                 Ok(extras) => {
                     let step = Arc::clone(step);
                     sts.assume(Request {
@@ -75,23 +75,23 @@ pub(super) async fn all(
 pub(super) fn proof(
     sts: &impl Assume,
     profile: &Profile,
-    source: &Latest<Material>,
-    before: Option<&Reply>,
-) -> Result<Proof, Failure> {
+    source: &Latest<FileContent>,
+    before: Option<&StsResponse>,
+) -> Result<Authentication, Failure> {
     match before {
-        Some(reply) => Ok(Proof::Signer(reply.credentials.clone())),
+        Some(reply) => Ok(Authentication::Signer(reply.credentials.clone())),
         None => of_source(source, &profile.source_file().1, sts.server_time()),
     }
 }
 
 /// What goes with a call, waited for when the next code of a device is not due yet: half a minute
 /// at most.
-async fn gathered(extras: &Extras, sts: &impl Assume) -> Result<sts::Extras, Failure> {
+async fn gathered(extras: &ExtraFiles, sts: &impl Assume) -> Result<sts::MfaAndContexts, Failure> {
     loop {
         match extras.gather(sts.server_time().unwrap_or_else(clock::wall)) {
             Ok(extras) => return Ok(extras),
-            Err(Gap::Failed(failure)) => return Err(failure),
-            Err(Gap::Wait(wait)) => tokio::time::sleep(wait).await,
+            Err(CallError::Failed(failure)) => return Err(failure),
+            Err(CallError::Postponed(wait)) => tokio::time::sleep(wait).await,
         }
     }
 }
@@ -111,14 +111,14 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
 mod tests {
     use super::*;
     use crate::assume::{
-        AccessKeyFile, Mfa, MfaCode, ProfileName, Role, SectionName, SerialNumber, Step,
+        AccessKeyFile, Hop, Mfa, MfaCode, ProfileName, Role, SectionName, SerialNumber,
     };
     use crate::role::{RoleArn, Server};
 
     struct Unasked;
 
     impl Assume for Unasked {
-        async fn assume(&self, _: Request) -> Result<Reply, Failure> {
+        async fn assume(&self, _: Request) -> Result<StsResponse, Failure> {
             unreachable!("there is nothing to ask with")
         }
     }
@@ -130,7 +130,7 @@ mod tests {
         std::fs::write(&written, "123456").expect("written");
         let role_arn = RoleArn::parse("arn:aws:iam::111122223333:role/app").expect("a role");
         let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
-        let step = Arc::new(Step::Role(Role {
+        let step = Arc::new(Hop::Role(Role {
             keys: Some(AccessKeyFile {
                 path: directory.path().join("missing").into(),
                 profile: SectionName::default(),
@@ -153,7 +153,7 @@ mod tests {
             "CredentialsFileMissing"
         );
         assert!(
-            Extras::of(&step, &sent).gather(clock::wall()).is_ok(),
+            ExtraFiles::of(&step, &sent).gather(clock::wall()).is_ok(),
             "another profile of the device may send it"
         );
     }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{World, exit};
+use super::{Env, exit};
 use crate::finding::{Finding, Severity};
 
 /// How they are printed.
@@ -60,15 +60,15 @@ impl Findings {
     }
 
     /// Prints it and answers `code`.
-    pub(super) fn print(&self, output: Output, world: &mut World<'_>, code: u8) -> u8 {
+    pub(super) fn print(&self, output: Output, env: &mut Env<'_>, code: u8) -> u8 {
         // <https://no-color.org>: any text but an empty one.
-        let coloured = world.stdout_is_terminal
-            && (world.variable)("NO_COLOR").is_none_or(|set| set.is_empty());
+        let coloured =
+            env.stdout_is_terminal && (env.variable)("NO_COLOR").is_none_or(|set| set.is_empty());
         let text = match output {
             Output::Text => self.text(coloured),
             Output::Json => self.json(),
         };
-        world.result(&text, code)
+        env.result(&text, code)
     }
 
     fn json(&self) -> String {

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{World, exit};
+use super::{Env, exit};
 use crate::inject::patch::parts;
 use crate::inject::{self, Decision, Denial, Operation, Request, Skip, Template, keys};
 use crate::role::{RoleArn, Server};
@@ -65,15 +65,15 @@ fn role(text: &str) -> Result<String, String> {
         .map_err(|error| error.to_string())
 }
 
-pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
-    let template = match input::template(arguments, world) {
+pub(super) fn run(arguments: &Args, env: &mut Env<'_>) -> u8 {
+    let template = match input::template(arguments, env) {
         Ok(template) => template,
-        Err(problem) => return world.complaint(&format!("stsidecar: {problem}\n"), exit::CONFIG),
+        Err(problem) => return env.complaint(&format!("stsidecar: {problem}\n"), exit::CONFIG),
     };
-    let (name, text) = match input::manifests(&arguments.filename, world) {
+    let (name, text) = match input::manifests(&arguments.filename, env) {
         Ok(input) => input,
         Err(problem) => {
-            return world.complaint(&format!("stsidecar: {problem}\n"), exit::NOT_READY);
+            return env.complaint(&format!("stsidecar: {problem}\n"), exit::NOT_READY);
         }
     };
     let outcome = input::documents(&name, &text)
@@ -81,11 +81,11 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     match outcome {
         Ok((text, warnings)) => {
             if !warnings.is_empty() {
-                world.complaint(&warnings, exit::OK);
+                env.complaint(&warnings, exit::OK);
             }
-            world.result(&text, exit::OK)
+            env.result(&text, exit::OK)
         }
-        Err(problems) => world.complaint(&problems, exit::NOT_READY),
+        Err(problems) => env.complaint(&problems, exit::NOT_READY),
     }
 }
 

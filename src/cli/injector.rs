@@ -1,6 +1,6 @@
 //! The command line of `stsidecar-injector`: its commands, flags and exit codes.
 //!
-//! Owns parsing, the logs' installation and how findings are printed; the [`World`] is the agent's.
+//! Owns parsing, the logs' installation and how findings are printed; the [`Env`] is the agent's.
 //! The decisions are `injector`'s.
 
 use std::ffi::OsString;
@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 
 use super::findings::{Findings, Output};
 use super::run::fatal;
-use super::{World, exit};
+use super::{Env, exit};
 use crate::config::Error;
 use crate::finding::Finding;
 use crate::inject::Template;
@@ -20,7 +20,7 @@ use crate::injector::check;
 use crate::injector::config::Config;
 use crate::role::{RoleArn, Server};
 use crate::sts::Bundle;
-use crate::{injector, shown, telemetry, version};
+use crate::{injector, redact, telemetry, version};
 
 /// Adds stsidecar to pods that ask for it: the mutating webhook of a cluster.
 #[derive(Parser)]
@@ -72,81 +72,81 @@ fn role(text: &str) -> Result<String, String> {
 }
 
 /// Runs one command; `arguments` begins with the program's name. The answer is the exit code.
-pub fn main(arguments: impl IntoIterator<Item = OsString>, world: &mut World<'_>) -> u8 {
+pub fn main(arguments: impl IntoIterator<Item = OsString>, env: &mut Env<'_>) -> u8 {
     match Cli::try_parse_from(arguments) {
         Ok(Cli {
             command: Command::Run(arguments),
-        }) => run(&arguments, world),
+        }) => run(&arguments, env),
         Ok(Cli {
             command: Command::Check(arguments),
-        }) => check(&arguments, world),
+        }) => check(&arguments, env),
         Err(error)
             if matches!(
                 error.kind(),
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
             ) =>
         {
-            world.result(&error.render().to_string(), exit::OK)
+            env.result(&error.render().to_string(), exit::OK)
         }
-        Err(error) => world.complaint(&shown::message(&error.render().to_string()), exit::USAGE),
+        Err(error) => env.complaint(&redact::message(&error.render().to_string()), exit::USAGE),
     }
 }
 
-fn load(path: &Path, world: &World<'_>) -> Result<Config, Error> {
+fn load(path: &Path, env: &Env<'_>) -> Result<Config, Error> {
     let unreadable = |source| Error::Unreadable {
         origin: "--config".to_owned(),
         path: path.to_owned(),
         source,
     };
-    Config::read(path, &(world.read)(path).map_err(unreadable)?)
+    Config::read(path, &(env.read)(path).map_err(unreadable)?)
 }
 
-fn run(arguments: &RunArgs, world: &mut World<'_>) -> u8 {
-    let config = match load(&arguments.config, world) {
+fn run(arguments: &RunArgs, env: &mut Env<'_>) -> u8 {
+    let config = match load(&arguments.config, env) {
         Ok(config) => config,
-        Err(error) => return fatal(world, &error.to_string(), exit::CONFIG),
+        Err(error) => return fatal(env, &error.to_string(), exit::CONFIG),
     };
     let output = telemetry::Output {
-        writer: world.log.clone(),
-        is_terminal: world.stderr_is_terminal,
-        wall: world.wall,
+        writer: env.log.clone(),
+        is_terminal: env.stderr_is_terminal,
+        wall: env.wall,
     };
     if let Err(error) = telemetry::install(&config.log, output) {
-        return fatal(world, &error.to_string(), exit::INTERNAL);
+        return fatal(env, &error.to_string(), exit::INTERNAL);
     }
     // A panic has printed its own message; the exit code says whose fault it is.
     match catch_unwind(AssertUnwindSafe(|| {
-        injector::run(config, world.log.dropped())
+        injector::run(config, env.log.dropped())
     })) {
-        Err(_) => fatal(world, "the injector panicked: see its log", exit::INTERNAL),
+        Err(_) => fatal(env, "the injector panicked: see its log", exit::INTERNAL),
         Ok(Ok(())) => exit::OK,
-        Ok(Err(error)) => fatal(world, &error.to_string(), error.exit_code()),
+        Ok(Err(error)) => fatal(env, &error.to_string(), error.exit_code()),
     }
 }
 
 const CONFIGURATION: &str = "configuration";
 
-fn check(arguments: &CheckArgs, world: &mut World<'_>) -> u8 {
-    let config = match load(&arguments.config, world) {
+fn check(arguments: &CheckArgs, env: &mut Env<'_>) -> u8 {
+    let config = match load(&arguments.config, env) {
         Ok(config) => config,
         Err(error) => {
             let fix = "correct it, or the chart's values that it is made of";
             let finding = Finding::failure(CONFIGURATION, error.to_string(), fix);
             let findings = Findings::new(vec![finding], false);
-            return findings.print(arguments.output, world, exit::CONFIG);
+            return findings.print(arguments.output, env, exit::CONFIG);
         }
     };
     let findings = match check::run(&config, &arguments.namespace, &arguments.role_arn) {
         Ok(findings) => findings,
         Err(error) => {
             let complaint = format!("stsidecar-injector: cannot start: {error}\n");
-            return world.complaint(&complaint, exit::INTERNAL);
+            return env.complaint(&complaint, exit::INTERNAL);
         }
     };
     let found = described(&arguments.config, &config.template);
     let checks = std::iter::once(Finding::ok(CONFIGURATION, found)).chain(findings);
     let findings = Findings::new(checks.collect(), false);
-    findings.print(arguments.output, world, findings.exit_code())
+    findings.print(arguments.output, env, findings.exit_code())
 }
 
 /// What a good configuration makes of pods, in one line.

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exchange::{self, Outcomes};
-use crate::assume::{DurationSetting, Profile, Reply, SessionDuration};
+use crate::assume::{DurationSetting, Profile, SessionDuration, StsResponse};
 use crate::clock;
 use crate::failure::Failure;
-use crate::material::Material;
-use crate::refresher::{Extras, SentCodes, session_name};
+use crate::file_content::FileContent;
+use crate::refresher::{ExtraFiles, SentCodes, session_name};
 use crate::rotated_file::Latest;
 use crate::sts::{Assume, Request};
 
@@ -37,7 +37,7 @@ pub(super) struct Found {
 pub(super) async fn find<A: Assume>(
     sts: &A,
     profile: &Profile,
-    source: &Latest<Material>,
+    source: &Latest<FileContent>,
     host_name: &str,
     outcomes: &Outcomes,
 ) -> Vec<Found> {
@@ -52,11 +52,11 @@ pub(super) async fn find<A: Assume>(
             .and_then(|before| outcomes[before].as_ref().ok());
         let proof = exchange::proof(sts, profile, source, before);
         let at_sts = sts.server_time().unwrap_or_else(clock::wall);
-        let extras = Extras::of(step, &SentCodes::default()).gather(at_sts);
+        let extras = ExtraFiles::of(step, &SentCodes::default()).gather(at_sts);
         let (Ok(proof), Ok(extras)) = (proof, extras) else {
             continue;
         };
-        let claims = source.value.as_deref().and_then(Material::claims);
+        let claims = source.value.as_deref().and_then(FileContent::claims);
         let request = |duration| Request {
             step: Arc::clone(step),
             session_name: session_name(step, claims, host_name),
@@ -76,7 +76,7 @@ async fn tried<A: Assume>(sts: &A, request: impl Fn(SessionDuration) -> Request)
     let mut found = Found::default();
     for duration in SessionDuration::steps().filter(|step| *step > SessionDuration::HOUR) {
         match sts.assume(request(duration)).await {
-            Ok(Reply {
+            Ok(StsResponse {
                 credentials, date, ..
             }) => {
                 // A server may grant less than was asked for.

@@ -8,39 +8,39 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{World, exit};
+use super::{Env, exit};
 use crate::config::Flags;
 use crate::{agent, telemetry};
 
-pub(super) fn run(flags: &Flags, world: &mut World<'_>) -> u8 {
-    let loaded = match world.load(flags) {
+pub(super) fn run(flags: &Flags, env: &mut Env<'_>) -> u8 {
+    let loaded = match env.load(flags) {
         Ok(loaded) => loaded,
-        Err(error) => return fatal(world, &error.to_string(), exit::CONFIG),
+        Err(error) => return fatal(env, &error.to_string(), exit::CONFIG),
     };
     let output = telemetry::Output {
-        writer: world.log.clone(),
-        is_terminal: world.stderr_is_terminal,
-        wall: world.wall,
+        writer: env.log.clone(),
+        is_terminal: env.stderr_is_terminal,
+        wall: env.wall,
     };
     if let Err(error) = telemetry::install(&loaded.config.log, output) {
-        return fatal(world, &error.to_string(), exit::INTERNAL);
+        return fatal(env, &error.to_string(), exit::INTERNAL);
     }
     // A panic has printed its own message; the exit code says whose fault it is.
     match catch_unwind(AssertUnwindSafe(|| {
-        agent::run(loaded, world.log.dropped(), agent::Pace::default())
+        agent::run(loaded, env.log.dropped(), agent::Pace::default())
     })) {
-        Err(_) => fatal(world, "the agent panicked: see its log", exit::INTERNAL),
+        Err(_) => fatal(env, "the agent panicked: see its log", exit::INTERNAL),
         Ok(Ok(())) => exit::OK,
         Ok(Err(error)) => {
             let code = error.exit_code();
-            fatal(world, &error.to_string(), code)
+            fatal(env, &error.to_string(), code)
         }
     }
 }
 
 /// Says why the process ends. The kubelet shows the termination log's text instead of the last
 /// lines of the log, which are JSON.
-pub(super) fn fatal(world: &mut World<'_>, reason: &str, code: u8) -> u8 {
+pub(super) fn fatal(env: &mut Env<'_>, reason: &str, code: u8) -> u8 {
     let line: String = reason
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -50,9 +50,9 @@ pub(super) fn fatal(world: &mut World<'_>, reason: &str, code: u8) -> u8 {
     if let Ok(mut file) = OpenOptions::new()
         .write(true)
         .truncate(true)
-        .open(world.termination_log)
+        .open(env.termination_log)
     {
         drop(file.write_all(line.as_bytes()));
     }
-    world.complaint(&line, code)
+    env.complaint(&line, code)
 }

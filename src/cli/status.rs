@@ -17,7 +17,7 @@ use clap::ValueEnum;
 
 use super::flags::{OfAdmin, SettingFlags};
 use super::request::{self, Error, Request, Response};
-use super::{World, exit};
+use super::{Env, exit};
 use crate::admin::Status;
 use crate::assume::ProfileName;
 use crate::clock;
@@ -72,21 +72,21 @@ enum Output {
     Json,
 }
 
-pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
+pub(super) fn run(arguments: &Args, env: &mut Env<'_>) -> u8 {
     if arguments.incident_probe {
-        let line = incident(arguments, world).unwrap_or_default();
+        let line = incident(arguments, env).unwrap_or_default();
         let code = if line.is_empty() {
             exit::OK
         } else {
             exit::NOT_READY
         };
-        return world.result(&line, code);
+        return env.result(&line, code);
     }
-    let listen = match AdminListen::load(&world.sources(&arguments.settings.given)) {
+    let listen = match AdminListen::load(&env.sources(&arguments.settings.given)) {
         Ok(listen) => listen,
-        Err(error) => return unavailable(arguments, world, &error.to_string()),
+        Err(error) => return unavailable(arguments, env, &error.to_string()),
     };
-    let sources = world.sources(&arguments.settings.given);
+    let sources = env.sources(&arguments.settings.given);
     let profile = arguments
         .client
         .as_deref()
@@ -94,13 +94,13 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
         .transpose();
     let profile = match profile {
         Ok(profile) => profile,
-        Err(error) => return world.complaint(&format!("stsidecar: {error}\n"), exit::CONFIG),
+        Err(error) => return env.complaint(&format!("stsidecar: {error}\n"), exit::CONFIG),
     };
     let body = match answered(arguments, &listen, profile.as_ref()) {
         Ok(Response { status: 200, body }) => Ok(body),
         Ok(Response { status: 403, .. }) => Err(hidden(listen.address)),
         Ok(Response { body, .. }) if arguments.retry => {
-            return world.complaint(&retry::refused(&body), exit::NOT_READY);
+            return env.complaint(&retry::refused(&body), exit::NOT_READY);
         }
         Ok(Response { status, .. }) => {
             Err(foreign(&listen, &format!("it answers with HTTP {status}")))
@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
     };
     let mut status = match body.and_then(|body| read(&body, &listen)) {
         Ok(status) => status,
-        Err(problem) => return unavailable(arguments, world, &problem),
+        Err(problem) => return unavailable(arguments, env, &problem),
     };
     if let Some(profile) = &profile {
         page::only(&mut status, profile.as_str());
@@ -117,7 +117,7 @@ pub(super) fn run(arguments: &Args, world: &mut World<'_>) -> u8 {
             .clients
             .retain(|client| Some(&client.name) == arguments.client.as_ref());
     }
-    print(arguments, &status, world)
+    print(arguments, &status, env)
 }
 
 fn read(body: &str, listen: &AdminListen) -> Result<Status, String> {
@@ -138,7 +138,7 @@ fn foreign(listen: &AdminListen, problem: &str) -> String {
     )
 }
 
-fn print(arguments: &Args, status: &Status, world: &mut World<'_>) -> u8 {
+fn print(arguments: &Args, status: &Status, env: &mut Env<'_>) -> u8 {
     let code = if status.ready && retry::is_done(status) {
         exit::OK
     } else {
@@ -148,13 +148,13 @@ fn print(arguments: &Args, status: &Status, world: &mut World<'_>) -> u8 {
         // An agent that is ended has nothing to say to the kubelet: that takes the startup probe of
         // a pod that ends for passed itself, and starts nothing there any more.
         (true, _) if status.started || status.draining => exit::OK,
-        (true, _) => world.result(&page::probe_line(status), exit::NOT_READY),
+        (true, _) => env.result(&page::probe_line(status), exit::NOT_READY),
         (false, Output::Json) => {
             let document =
                 serde_json::to_value(status).expect("strings, numbers and instants serialize");
-            world.result(&format!("{document:#}\n"), code)
+            env.result(&format!("{document:#}\n"), code)
         }
-        (false, Output::Text) => world.result(&page::text(status, (world.wall)()), code),
+        (false, Output::Text) => env.result(&page::text(status, (env.wall)()), code),
     }
 }
 
@@ -183,12 +183,12 @@ fn hidden(address: SocketAddr) -> String {
 }
 
 /// The probe's line goes to stdout without a newline, which the kubelet would keep in the event.
-fn unavailable(arguments: &Args, world: &mut World<'_>, problem: &str) -> u8 {
+fn unavailable(arguments: &Args, env: &mut Env<'_>, problem: &str) -> u8 {
     if arguments.probe {
         let line: String = problem.chars().take(LONGEST_LINE).collect();
-        world.result(&line, exit::UNAVAILABLE)
+        env.result(&line, exit::UNAVAILABLE)
     } else {
-        world.complaint(&format!("stsidecar: {problem}\n"), exit::UNAVAILABLE)
+        env.complaint(&format!("stsidecar: {problem}\n"), exit::UNAVAILABLE)
     }
 }
 
@@ -233,8 +233,8 @@ fn wait(listen: &AdminListen, patience: Duration) -> Result<Response, Error> {
 /// The line for the pod's events, if there is one. Whatever else goes wrong is none: an agent that
 /// does not answer has its own signs, and a probe that fails by itself would use up the pod's
 /// events.
-fn incident(arguments: &Args, world: &World<'_>) -> Option<String> {
-    let listen = AdminListen::load(&world.sources(&arguments.settings.given)).ok()?;
+fn incident(arguments: &Args, env: &Env<'_>) -> Option<String> {
+    let listen = AdminListen::load(&env.sources(&arguments.settings.given)).ok()?;
     let answer = ask(
         &listen,
         "POST",

@@ -45,7 +45,7 @@ fn outcome_at(
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let code = main(
         ["stsidecar"].iter().chain(arguments).map(OsString::from),
-        &mut World {
+        &mut Env {
             variable: &|name| variables.get(name).map(|&value| value.to_owned()),
             names: &|| variables.keys().map(|&name| name.to_owned()).collect(),
             read: &|path| match path.to_str() {
@@ -211,7 +211,7 @@ fn an_argument_that_is_not_utf8_is_a_usage_error() {
         OsString::from_vec(b"--region=\xff".to_vec()),
     ];
     let mut stderr = Vec::new();
-    let mut world = World {
+    let mut env = Env {
         variable: &|_| None,
         names: &Vec::new,
         read: &|_| Err(io::ErrorKind::NotFound.into()),
@@ -223,7 +223,7 @@ fn an_argument_that_is_not_utf8_is_a_usage_error() {
         termination_log: Path::new("/nonexistent"),
         wall: Wall::default,
     };
-    assert_eq!(main(arguments, &mut world), exit::USAGE);
+    assert_eq!(main(arguments, &mut env), exit::USAGE);
     assert!(String::from_utf8(stderr).expect("text").contains("UTF-8"));
 }
 
@@ -239,7 +239,7 @@ fn a_reader_that_went_away_is_no_error() {
         }
     }
     let mut stderr = Vec::new();
-    let mut world = World {
+    let mut env = Env {
         variable: &|_| None,
         names: &Vec::new,
         read: &|_| Err(io::ErrorKind::NotFound.into()),
@@ -252,7 +252,7 @@ fn a_reader_that_went_away_is_no_error() {
         wall: Wall::default,
     };
     assert_eq!(
-        main(["stsidecar".into(), "schema".into()], &mut world),
+        main(["stsidecar".into(), "schema".into()], &mut env),
         exit::OK
     );
     assert!(stderr.is_empty());

@@ -54,7 +54,7 @@ impl Access {
 #[derive(Clone, Debug)]
 pub struct Alone {
     /// Where STS is.
-    pub sts: sts::Settings,
+    pub sts: sts::ClientSettings,
     /// What the client would be given.
     pub profile: Profile,
 }

@@ -1,16 +1,16 @@
 //! The effective configuration as JSON, for one log line at start: everything that decides, nothing
 //! secret.
 //!
-//! Owns what may be shown. Authorization tokens appear as present or not, every text as `shown` has
+//! Owns what may be shown. Authorization tokens appear as present or not, every text as `redact` has
 //! it, policies as their length; external ids are shown, since AWS does not treat them as secret.
 
 use serde_json::{Map, Value, json};
 
 use super::{Client, Config, Shutdown};
-use crate::assume::{Profile, Step};
+use crate::assume::{Hop, Profile};
 use crate::session::schedule::RefreshAt;
 use crate::telemetry::Format;
-use crate::{shown, sts};
+use crate::{redact, sts};
 
 pub(super) fn config(config: &Config) -> Value {
     let Config {
@@ -53,7 +53,7 @@ pub(super) fn config(config: &Config) -> Value {
 /// Also a tag's value or an entry of `NO_PROXY` can be a URL with a password.
 fn shown_texts(value: Value) -> Value {
     match value {
-        Value::String(text) => shown::value(&text).into(),
+        Value::String(text) => redact::value(&text).into(),
         Value::Array(items) => items.into_iter().map(shown_texts).collect(),
         Value::Object(map) => map
             .into_iter()
@@ -74,7 +74,7 @@ fn steps(profile: &Profile) -> Value {
 /// The parameters of one exchange under their keys in the configuration file: a policy is its
 /// length, a file its path.
 #[must_use]
-pub fn described_step(step: &Step) -> Value {
+pub fn described_step(step: &Hop) -> Value {
     let mut keys = without_nothing(json!(step));
     keys["operation"] = json!(step.operation());
     keys
@@ -113,8 +113,8 @@ fn client(client: &Client) -> Value {
     })
 }
 
-fn reach(settings: &sts::Settings) -> Value {
-    let sts::Settings {
+fn reach(settings: &sts::ClientSettings) -> Value {
+    let sts::ClientSettings {
         region,
         endpoint,
         cognito_endpoint,

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::assume::NotAccepted;
-use crate::shown;
+use crate::redact;
 
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum Error {
         problem: String,
     },
     /// A file that the configuration names cannot be read.
-    #[error("{origin}: cannot read {}: {source}", shown::value(&path.display().to_string()))]
+    #[error("{origin}: cannot read {}: {source}", redact::value(&path.display().to_string()))]
     Unreadable {
         /// Who named it.
         origin: String,
@@ -75,5 +75,5 @@ impl Error {
 
 /// Names of profiles and tags are parts of a key's path, and can be anything.
 fn key(origin: impl fmt::Display) -> String {
-    shown::value(&origin.to_string())
+    redact::value(&origin.to_string())
 }

@@ -16,7 +16,7 @@ pub use profile::{Profile, Source};
 use super::error::Error;
 use crate::assume::ProfileName;
 use crate::credentials::Secret;
-use crate::{shown, text};
+use crate::{redact, text};
 
 /// The whole document.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -115,7 +115,7 @@ impl Document {
                 serde_saphyr::Error::Message { msg, .. } => Error::setting(path, msg),
                 error => {
                     let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-                    Error::setting(origin, shown::parser_message(&message))
+                    Error::setting(origin, redact::parser_message(&message))
                 }
             })
     }

@@ -15,8 +15,7 @@ use super::file::{self, Document, Source};
 use super::reach::Servers;
 use super::{parsed, setting};
 use crate::assume::{
-    DurationSetting, Issues, Profile, ProfileName, SessionNameTemplate, Step, TokenFile,
-    WebIdentity,
+    DurationSetting, Hop, Issues, Profile, ProfileName, SessionNameTemplate, TokenFile, WebIdentity,
 };
 use crate::role::RoleArn;
 use rules::Place;
@@ -105,7 +104,7 @@ fn from_settings(
     let name = ProfileName::parse("default").expect("a profile name");
     Ok(Profile {
         name,
-        steps: vec![Arc::new(Step::WebIdentity(step))],
+        steps: vec![Arc::new(Hop::WebIdentity(step))],
     })
 }
 
@@ -125,7 +124,7 @@ fn from_document(
     };
     let (mut steps, mut chain) = (Vec::new(), profile.chain.clone());
     match (source, chain.first_mut()) {
-        (Source::Step(mut step), _) => {
+        (Source::Hop(mut step), _) => {
             rules::apply(&at(key), &mut step, warnings)?;
             steps.push(*step);
         }
@@ -138,7 +137,7 @@ fn from_document(
         }
     }
     for (number, hop) in chain.into_iter().enumerate() {
-        let behind = steps.last().map(|step: &Step| step.outline().issues);
+        let behind = steps.last().map(|step: &Hop| step.outline().issues);
         if behind == Some(Issues::FederatedUserSession) {
             let problem = format!(
                 "{key} cannot have a chain: STS lets a federated user's session assume no role"

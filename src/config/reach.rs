@@ -11,7 +11,7 @@ use super::file::Document;
 use super::{parsed, setting};
 use crate::assume::{AttemptTimeout, Profile, Service};
 use crate::role::{Region, Server};
-use crate::sts::{Endpoint, Proxy, REGION_OF_CUSTOM_ENDPOINTS, Settings};
+use crate::sts::{ClientSettings, Endpoint, Proxy, REGION_OF_CUSTOM_ENDPOINTS};
 use crate::url;
 
 /// The endpoints of one's own.
@@ -66,7 +66,7 @@ pub(super) fn settings(
     endpoints: Endpoints,
     profiles: &[Profile],
     warnings: &mut Vec<String>,
-) -> Result<Settings, Error> {
+) -> Result<ClientSettings, Error> {
     let Endpoints { sts, cognito } = endpoints;
     let timeout = sources.value(&setting::STS_TIMEOUT, document)?;
     let timeout = parsed(timeout.as_ref(), |given| given.parse(AttemptTimeout::parse))?;
@@ -74,7 +74,7 @@ pub(super) fn settings(
         sources.switch(&setting::USE_FIPS)?,
         sources.switch(&setting::USE_DUALSTACK)?,
     ];
-    let mut settings = Settings {
+    let mut settings = ClientSettings {
         region: region(sources, document, sts.as_ref(), profiles, warnings)?,
         endpoint: sts,
         cognito_endpoint: cognito,
@@ -104,7 +104,7 @@ pub(super) fn settings(
 /// The services that are called, each with its endpoint of one's own: STS, and what a profile needs
 /// besides.
 fn called<'a>(
-    settings: &'a Settings,
+    settings: &'a ClientSettings,
     profiles: &[Profile],
 ) -> Vec<(Service, Option<&'a Endpoint>)> {
     let steps = profiles.iter().flat_map(|profile| &profile.steps);

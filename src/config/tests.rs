@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::assume::{DurationSetting, Step};
+use crate::assume::{DurationSetting, Hop};
 
 /// One attempt: flags, variables, and what the only file holds.
 #[derive(Default)]
@@ -155,7 +155,7 @@ fn without_any_profile_there_is_one_from_flags_and_variables() {
     ]);
     let Loaded { config, warnings } = given.loaded();
     assert_eq!(warnings, [""; 0]);
-    let Step::WebIdentity(step) = &*config.profiles[0].steps[0] else {
+    let Hop::WebIdentity(step) = &*config.profiles[0].steps[0] else {
         panic!("{config:?}")
     };
     assert_eq!(step.role_arn.as_ref().expect("a role").name(), "app");

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::{Class, answer};
-use crate::material::Form;
+use crate::file_content::Form;
 
 /// What a failure is called.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use super::{Cause, Class, Code, FileFault, Kind, OwnCode, PermissionDenied, TlsFault};
-use crate::material::Form;
+use crate::file_content::Form;
 
 /// The longest hint, in characters.
 pub const LONGEST: usize = 80;

@@ -20,7 +20,7 @@ use super::connection::Rank;
 use super::refusal::HEAD_SIZE;
 use super::sweeps::Sweeps;
 use super::watched::Watched;
-use super::{Activity, Connection, Limits, Reply, Request, Respond, Response, Transport};
+use super::{Activity, Connection, Limits, Request, Respond, Response, ResponseFuture, Transport};
 
 /// hyper's buffer for each direction.
 const BUFFER_SIZE: usize = HEAD_SIZE;
@@ -255,9 +255,9 @@ struct Requests {
 impl Service<Request> for Requests {
     type Response = Response;
     type Error = Infallible;
-    type Future = Reply;
+    type Future = ResponseFuture;
 
-    fn call(&self, request: Request) -> Reply {
+    fn call(&self, request: Request) -> ResponseFuture {
         let has_body = !request.body().is_end_stream();
         self.connection.begin(has_body);
         let body_of = has_body.then(|| Arc::clone(&self.connection));

@@ -24,22 +24,22 @@ struct Answers {
 }
 
 impl Respond for Answers {
-    fn respond(&self, request: Request, connection: &Arc<Connection>) -> Reply {
+    fn respond(&self, request: Request, connection: &Arc<Connection>) -> ResponseFuture {
         if request.headers().contains_key("authorization") {
             connection.authenticate();
         }
         let response = Response::new(Full::new(Bytes::from_static(b"ok")));
         if request.uri().path() == "/body" {
-            return Reply::later(async move {
+            return ResponseFuture::later(async move {
                 let _ = request.into_body().collect().await;
                 response
             });
         }
         if request.uri().path() != "/later" {
-            return Reply::now(response);
+            return ResponseFuture::now(response);
         }
         let release = Arc::clone(&self.release);
-        Reply::later(async move {
+        ResponseFuture::later(async move {
             release.notified().await;
             response
         })

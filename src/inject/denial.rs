@@ -3,7 +3,7 @@
 //! Owns how a denial is worded around a value. It decides nothing: everything else in `inject`
 //! does.
 
-use crate::shown;
+use crate::redact;
 
 /// Why a pod is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,12 +92,12 @@ impl Denial {
     }
 
     pub(super) fn value(origin: &str, value: &str, allowed: impl std::fmt::Display) -> Self {
-        Self::shown(origin, &shown::value(value), allowed)
+        Self::shown(origin, &redact::value(value), allowed)
     }
 
     /// Of a value that is meant to be a URL, which can hold a secret wherever it breaks.
     pub(super) fn url(origin: &str, value: &str, allowed: impl std::fmt::Display) -> Self {
-        Self::shown(origin, &shown::url(value), allowed)
+        Self::shown(origin, &redact::url(value), allowed)
     }
 
     fn shown(origin: &str, value: &str, allowed: impl std::fmt::Display) -> Self {

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{Error, rendered};
 use crate::inject::Template;
-use crate::{shown, telemetry, text};
+use crate::{redact, telemetry, text};
 use certs::Certs;
 
 pub use certs::{Durations, Mode};
@@ -39,7 +39,7 @@ pub struct Config {
     /// The port of health and metrics.
     pub metrics_port: u16,
     /// What is logged.
-    pub log: telemetry::Settings,
+    pub log: telemetry::LogSettings,
     /// Where the webhook's certificate comes from.
     pub certificates: Mode,
     /// The Secret that holds it.
@@ -178,7 +178,7 @@ impl Injector {
 }
 
 impl Log {
-    fn settings(&self, origin: &impl Display) -> Result<telemetry::Settings, Error> {
+    fn settings(&self, origin: &impl Display) -> Result<telemetry::LogSettings, Error> {
         let key = |key| format!("{origin}: injector.log.{key}");
         let format = self.format.as_deref().map(|text| {
             let parsed = telemetry::Format::parse(text);
@@ -188,7 +188,7 @@ impl Log {
             let parsed = telemetry::Filter::parse(text);
             parsed.map_err(|allowed| Error::value(key("level"), text, allowed))
         });
-        Ok(telemetry::Settings {
+        Ok(telemetry::LogSettings {
             format: format.transpose()?,
             filter: filter.transpose()?.unwrap_or_default(),
         })
@@ -214,7 +214,7 @@ fn parse<'de, T: Deserialize<'de>>(origin: &impl Display, text: &'de str) -> Res
     let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-        Error::setting(origin, shown::parser_message(&message))
+        Error::setting(origin, redact::parser_message(&message))
     })
 }
 

@@ -11,7 +11,7 @@ use http::{Method, StatusCode, Uri};
 use super::metrics::Ready;
 use crate::admin::metrics::{CONTENT_TYPE, text as render};
 use crate::admin::{answer, parameter, text};
-use crate::http::{Connection, Reply, Request, Respond, Response};
+use crate::http::{Connection, Request, Respond, Response, ResponseFuture};
 use crate::metrics::Registry;
 
 /// One thing that holds, or not.
@@ -127,7 +127,7 @@ impl Health {
 }
 
 impl Respond for Health {
-    fn respond(&self, request: Request, _: &Arc<Connection>) -> Reply {
-        Reply::now(self.route(request.method(), request.uri()))
+    fn respond(&self, request: Request, _: &Arc<Connection>) -> ResponseFuture {
+        ResponseFuture::now(self.route(request.method(), request.uri()))
     }
 }

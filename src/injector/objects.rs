@@ -23,7 +23,7 @@ const ATTEMPTS: usize = 2;
 
 /// What surrounds a pod; none where there is none.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct RelatedObjects {
     /// The pod's ServiceAccount.
     pub account: Option<Value>,
     /// The pod's Namespace.
@@ -63,7 +63,7 @@ impl Objects {
     ///
     /// # Errors
     /// When one of them cannot be read, or not in time; it is named.
-    pub async fn read(&self, namespace: &str, account: &str) -> Result<Surroundings, Error> {
+    pub async fn read(&self, namespace: &str, account: &str) -> Result<RelatedObjects, Error> {
         let (account, namespace) = tokio::try_join!(
             self.one(
                 format!("ServiceAccount {namespace}/{account}"),
@@ -74,7 +74,7 @@ impl Objects {
                 [("namespaces", namespace)]
             ),
         )?;
-        Ok(Surroundings { account, namespace })
+        Ok(RelatedObjects { account, namespace })
     }
 
     async fn one<const N: usize>(

@@ -23,7 +23,7 @@ use super::registration::Current;
 use super::review::{self, MOST_MEMORY, Review, memory_needed};
 use super::turns::Turns;
 use crate::admin::{answer, text};
-use crate::http::{Activity, Connection, Limits, Reply, Request, Respond, Response};
+use crate::http::{Activity, Connection, Limits, Request, Respond, Response, ResponseFuture};
 use crate::inject;
 use crate::time::Boot;
 
@@ -186,10 +186,10 @@ fn length(request: &Request) -> Result<usize, (StatusCode, &'static str)> {
 pub struct Shared(pub Arc<Webhook>);
 
 impl Respond for Shared {
-    fn respond(&self, request: Request, connection: &Arc<Connection>) -> Reply {
+    fn respond(&self, request: Request, connection: &Arc<Connection>) -> ResponseFuture {
         let webhook = Arc::clone(&self.0);
         let connection = Arc::clone(connection);
-        Reply::later(async move {
+        ResponseFuture::later(async move {
             let draining = webhook.uses.draining.clone();
             let mut response = match (request.uri().path(), request.method()) {
                 (PATH, &Method::POST) => webhook.answer(request, connection).await,

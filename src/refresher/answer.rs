@@ -5,7 +5,7 @@
 //! the driver.
 
 use super::Refresher;
-use crate::cache::{Answer, Refused, Served};
+use crate::cache::{Published, Refused, Served};
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::response;
@@ -21,7 +21,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         self.log.body_size(&self.parts.profile.name, body.len());
         self.parts
             .publisher
-            .publish(Answer::Served(Served { body, deadline }));
+            .publish(Published::Served(Served { body, deadline }));
     }
 
     pub(super) fn refuse(&self, failure: Option<&Failure>, permanent: bool) {
@@ -41,7 +41,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             ),
         };
         let status = if permanent { 403 } else { 503 };
-        self.parts.publisher.publish(Answer::Refused(Refused {
+        self.parts.publisher.publish(Published::Refused(Refused {
             status,
             body: response::error_body(&code, &message),
         }));

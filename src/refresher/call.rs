@@ -5,23 +5,23 @@
 
 use std::sync::Arc;
 
-use super::extras::Gap;
+use super::extras::CallError;
 use super::source::{of_source, session_name};
 use super::{Future, Refresher, content};
-use crate::assume::Reply;
+use crate::assume::StsResponse;
 use crate::clock;
 use crate::failure::{Failure, OwnCode};
+use crate::file_content::FileContent;
 use crate::identity::Identity;
-use crate::material::Material;
 use crate::role::SessionName;
 use crate::session::{Call, CallId, Content};
-use crate::sts::{Assume, Proof, Request};
+use crate::sts::{Assume, Authentication, Request};
 use crate::time::Boot;
 
 /// A call that has not been answered yet.
 pub(super) struct InFlight {
     started: Started,
-    outcome: Future<Result<Reply, Gap>>,
+    outcome: Future<Result<StsResponse, CallError>>,
 }
 
 /// What an answer belongs to.
@@ -37,11 +37,11 @@ pub(super) struct Started {
 }
 
 /// An answer with what it belongs to.
-pub(super) type Finished = (Started, Result<Reply, Gap>);
+pub(super) type Finished = (Started, Result<StsResponse, CallError>);
 
 /// A request, or why there cannot be one, with the content of the source's file behind it.
 pub(super) struct Prepared {
-    pub(super) request: Result<Request, Gap>,
+    pub(super) request: Result<Request, CallError>,
     content: Content,
 }
 
@@ -65,7 +65,7 @@ impl Prepared {
             started,
             outcome: Box::pin(async move {
                 match request {
-                    Ok(request) => sts.assume(request).await.map_err(Gap::Failed),
+                    Ok(request) => sts.assume(request).await.map_err(CallError::Failed),
                     Err(gap) => Err(gap),
                 }
             }),
@@ -86,28 +86,31 @@ pub(super) async fn finished(in_flight: &mut Option<InFlight>) -> Finished {
 impl<A: Assume + Send + Sync + 'static> Refresher<A> {
     pub(super) fn prepare(&mut self, call: &Call) -> Prepared {
         let content = content(&self.parts.source.reload());
-        let request = self.proof(call).map_err(Gap::Failed).and_then(|proof| {
-            // Last, because a code that is handed out counts as sent.
-            let at_sts = self.parts.sts.server_time().unwrap_or_else(clock::wall);
-            let extras = self.parts.extras[call.hop].gather(at_sts)?;
-            Ok(Request {
-                step: Arc::clone(&self.parts.profile.steps[call.hop]),
-                session_name: self.session_name(call.hop),
-                duration: call.duration,
-                proof,
-                extras,
-            })
-        });
+        let request = self
+            .proof(call)
+            .map_err(CallError::Failed)
+            .and_then(|proof| {
+                // Last, because a code that is handed out counts as sent.
+                let at_sts = self.parts.sts.server_time().unwrap_or_else(clock::wall);
+                let extras = self.parts.extras[call.hop].gather(at_sts)?;
+                Ok(Request {
+                    step: Arc::clone(&self.parts.profile.steps[call.hop]),
+                    session_name: self.session_name(call.hop),
+                    duration: call.duration,
+                    proof,
+                    extras,
+                })
+            });
         Prepared { request, content }
     }
 
-    pub(super) fn proof(&self, call: &Call) -> Result<Proof, Failure> {
+    pub(super) fn proof(&self, call: &Call) -> Result<Authentication, Failure> {
         match (self.step_of(call.hop).source_file(), &call.parent) {
             (Some((_, form)), _) => {
                 let at_sts = self.parts.sts.server_time();
                 of_source(&self.parts.source.latest(), &form, at_sts)
             }
-            (None, Some(parent)) => Ok(Proof::Signer(parent.clone())),
+            (None, Some(parent)) => Ok(Authentication::Signer(parent.clone())),
             (None, None) => Err(Failure::local(
                 OwnCode::SignerMissing,
                 "the hop before this one holds no credentials".to_owned(),
@@ -140,7 +143,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
         let material = self.parts.source.latest().value;
         session_name(
             self.step_of(hop),
-            material.as_deref().and_then(Material::claims),
+            material.as_deref().and_then(FileContent::claims),
             &self.parts.host_name,
         )
     }

@@ -11,24 +11,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::source::unreadable;
-use crate::assume::Step;
+use crate::assume::Hop;
 use crate::credentials::Secret;
 use crate::failure::{Failure, OwnCode};
-use crate::material::{Form, Material};
+use crate::file_content::{FileContent, Form};
 use crate::rotated_file::RotatedFile;
 use crate::sts;
 use crate::time::Wall;
 use crate::totp::Turn;
 
 /// The files that go with the calls of one step.
-pub struct Extras {
+pub struct ExtraFiles {
     device: Option<Device>,
-    contexts: Vec<RotatedFile<Material>>,
+    contexts: Vec<RotatedFile<FileContent>>,
 }
 
 struct Device {
     serial_number: String,
-    file: RotatedFile<Material>,
+    file: RotatedFile<FileContent>,
     form: Form,
     sent: SentCodes,
 }
@@ -46,17 +46,17 @@ struct SentCode {
 
 /// Why a call is not made now.
 #[derive(Debug)]
-pub enum Gap {
+pub enum CallError {
     /// Something is missing.
     Failed(Failure),
     /// The next code comes after this long.
-    Wait(Duration),
+    Postponed(Duration),
 }
 
-impl Extras {
+impl ExtraFiles {
     /// The files of one step; nothing is read yet.
     #[must_use]
-    pub fn of(step: &Step, sent: &SentCodes) -> Self {
+    pub fn of(step: &Hop, sent: &SentCodes) -> Self {
         let mut extras = Self {
             device: None,
             contexts: Vec::new(),
@@ -86,34 +86,34 @@ impl Extras {
     ///
     /// # Errors
     /// When a file never had usable content, or the only code was sent before.
-    pub fn gather(&self, now: Wall) -> Result<sts::Extras, Gap> {
+    pub fn gather(&self, now: Wall) -> Result<sts::MfaAndContexts, CallError> {
         let contexts = self
             .contexts
             .iter()
             .map(|file| match &*content(file, &Form::Context)? {
-                Material::Text(assertion) => Ok(assertion.clone()),
+                FileContent::Text(assertion) => Ok(assertion.clone()),
                 _ => unreachable!("a context assertion is text"),
             });
         let contexts = contexts
             .collect::<Result<Vec<Secret>, Failure>>()
-            .map_err(Gap::Failed)?;
+            .map_err(CallError::Failed)?;
         let code = self
             .device
             .as_ref()
             .map(|device| device.code(now))
             .transpose()?;
-        Ok(sts::Extras { code, contexts })
+        Ok(sts::MfaAndContexts { code, contexts })
     }
 }
 
 impl Device {
-    fn code(&self, now: Wall) -> Result<Secret, Gap> {
-        let material = content(&self.file, &self.form).map_err(Gap::Failed)?;
+    fn code(&self, now: Wall) -> Result<Secret, CallError> {
+        let material = content(&self.file, &self.form).map_err(CallError::Failed)?;
         let mut sent = self.sent.0.lock().unwrap_or_else(PoisonError::into_inner);
         let last = sent.get(&self.serial_number);
         let was_sent = |code: &Secret| last.is_some_and(|last| last.code == *code);
         let (code, step) = match &*material {
-            Material::Totp(secret) => {
+            FileContent::Totp(secret) => {
                 let turn = match secret.turn(now, last.and_then(|last| last.step)) {
                     // Another profile took the same code from a file.
                     Turn::Send { code, step } if was_sent(&code) => secret.turn(now, Some(step)),
@@ -121,17 +121,20 @@ impl Device {
                 };
                 match turn {
                     Turn::Send { code, step } => (code, Some(step)),
-                    Turn::Wait(wait) => return Err(Gap::Wait(wait)),
+                    Turn::Wait(wait) => return Err(CallError::Postponed(wait)),
                 }
             }
-            Material::Text(code) if was_sent(code) => {
+            FileContent::Text(code) if was_sent(code) => {
                 let message = format!(
                     "{} still holds the code that was sent; STS takes none twice",
                     self.file.path().display()
                 );
-                return Err(Gap::Failed(Failure::local(OwnCode::TokenCodeUsed, message)));
+                return Err(CallError::Failed(Failure::local(
+                    OwnCode::TokenCodeUsed,
+                    message,
+                )));
             }
-            Material::Text(code) => (code.clone(), None),
+            FileContent::Text(code) => (code.clone(), None),
             _ => unreachable!("a device's file holds its secret or a code"),
         };
         sent.insert(
@@ -146,7 +149,7 @@ impl Device {
 }
 
 /// The last good content; that of a code's file is only good while it is the newest.
-fn content(file: &RotatedFile<Material>, form: &Form) -> Result<Arc<Material>, Failure> {
+fn content(file: &RotatedFile<FileContent>, form: &Form) -> Result<Arc<FileContent>, Failure> {
     let latest = file.reload();
     match (latest.value, latest.error) {
         (_, Some(error)) if *form == Form::Code => Err(unreadable(&error, form)),

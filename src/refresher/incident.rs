@@ -23,7 +23,9 @@ impl Trouble {
     /// Takes over what a step has changed; true when an incident is over that was announced.
     fn follow(&mut self, session: &Session, now: Now) -> bool {
         let is_failing = session.hops().iter().any(|hop| hop.streak.is_some());
-        let ends = session.vended().map(|held| held.deadline.minus(MIN_SERVE));
+        let ends = session
+            .vended()
+            .map(|lease| lease.deadline.minus(MIN_SERVE));
         let is_vended = ends.is_some_and(|end| end > now.boot);
         let reached = self
             .current
@@ -82,7 +84,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             hint = &*failure.hint(),
             request_id = failure.request_id,
             failing_seconds = failing.as_secs(),
-            ends = vended.map(|held| held.credentials.expiration.rfc3339()),
+            ends = vended.map(|lease| lease.credentials.expiration.rfc3339()),
             "{message}"
         );
     }

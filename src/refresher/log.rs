@@ -9,7 +9,7 @@ use super::Refresher;
 use crate::assume::ProfileName;
 use crate::failure::Failure;
 use crate::response;
-use crate::session::Report;
+use crate::session::Notice;
 use crate::sts::Assume;
 use crate::time::{Boot, Now};
 
@@ -46,14 +46,14 @@ impl Throttle {
 }
 
 impl<A: Assume + Send + Sync + 'static> Refresher<A> {
-    pub(super) fn log_and_count(&mut self, report: &Report, now: Now) {
+    pub(super) fn log_and_count(&mut self, report: &Notice, now: Now) {
         match report {
-            Report::Refreshed { hop, shortened } => {
+            Notice::Refreshed { hop, shortened } => {
                 self.parts.metrics.refreshed();
                 self.log.failure_logged = None;
                 self.refreshed(*hop, *shortened);
             }
-            Report::Failed {
+            Notice::Failed {
                 hop,
                 failure,
                 class_changed,
@@ -64,7 +64,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                     self.failed(*hop, failure, now);
                 }
             }
-            Report::DurationRefused {
+            Notice::DurationRefused {
                 hop,
                 asked,
                 failure,
@@ -78,8 +78,8 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
                 request_id = failure.request_id,
                 "a session this long is refused; asking for a shorter one"
             ),
-            Report::RetryAsked { failing, wait } => self.retry_asked(*failing, *wait),
-            Report::IdentityChanged => tracing::info!(
+            Notice::RetryAsked { failing, wait } => self.retry_asked(*failing, *wait),
+            Notice::IdentityChanged => tracing::info!(
                 profile = %self.parts.profile.name,
                 "the source names another identity: every step is asked for anew"
             ),
@@ -88,15 +88,15 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
 
     fn refreshed(&self, hop: usize, shortened: bool) {
         let state = &self.session.hops()[hop];
-        let Some(held) = &state.held else { return };
-        let details = &held.details;
+        let Some(lease) = &state.lease else { return };
+        let details = &lease.details;
         tracing::info!(
             profile = %self.parts.profile.name,
             operation = self.step_of(hop).operation(),
             role = self.step_of(hop).role_arn().map(tracing::field::display),
-            access_key_id = format!("..{}", held.credentials.access_key_suffix()),
-            expires = held.credentials.expiration.rfc3339(),
-            lifetime_seconds = held.lifetime.as_secs(),
+            access_key_id = format!("..{}", lease.credentials.access_key_suffix()),
+            expires = lease.credentials.expiration.rfc3339(),
+            lifetime_seconds = lease.lifetime.as_secs(),
             generation = state.generation,
             duration_ms = millis(self.log.took),
             session = details.assumed_role_arn.as_ref().or(details.federated_user_arn.as_ref()),
@@ -135,7 +135,7 @@ impl<A: Assume + Send + Sync + 'static> Refresher<A> {
             request_id = failure.request_id,
             attempts = state.streak.map(|streak| streak.attempts),
             retry_in_ms = millis(state.due.since(now.boot)),
-            remaining_seconds = vended.map(|held| held.deadline.since(now.boot).as_secs()),
+            remaining_seconds = vended.map(|lease| lease.deadline.since(now.boot).as_secs()),
             duration_ms = millis(self.log.took),
             "refresh failed"
         );

@@ -5,20 +5,20 @@
 
 use std::time::Duration;
 
-use crate::assume::Step;
+use crate::assume::Hop;
 use crate::failure::{Failure, FileFault, OwnCode};
-use crate::material::{Form, Material};
+use crate::file_content::{FileContent, Form};
 use crate::role::SessionName;
 use crate::rotated_file::{self, Latest};
 use crate::saml::Assertion;
-use crate::sts::Proof;
+use crate::sts::Authentication;
 use crate::time::Wall;
 use crate::token::Claims;
 
 /// The name a step's session gets: its template, filled from the token's claims, or the host's name
 /// where the claims name no pod.
 #[must_use]
-pub fn session_name(step: &Step, claims: Option<&Claims>, host_name: &str) -> SessionName {
+pub fn session_name(step: &Hop, claims: Option<&Claims>, host_name: &str) -> SessionName {
     let template = step.session_name().cloned().unwrap_or_default();
     match claims.map(|claims| (claims.namespace.as_deref(), claims.pod.as_deref())) {
         Some((Some(namespace), Some(pod))) => template.fill(namespace, pod),
@@ -34,14 +34,14 @@ pub fn session_name(step: &Step, claims: Option<&Claims>, host_name: &str) -> Se
 /// # Errors
 /// When it never had usable content, or holds an assertion that ended long ago.
 pub fn of_source(
-    source: &Latest<Material>,
+    source: &Latest<FileContent>,
     form: &Form,
     at_sts: Option<Wall>,
-) -> Result<Proof, Failure> {
+) -> Result<Authentication, Failure> {
     match (source.value.as_deref(), &source.error) {
-        (Some(Material::Token(token)), _) => Ok(Proof::Token(token.clone())),
-        (Some(Material::Assertion(assertion)), _) => of_assertion(assertion, at_sts),
-        (Some(Material::AccessKey(key)), _) => Ok(Proof::AccessKey(key.clone())),
+        (Some(FileContent::Token(token)), _) => Ok(Authentication::Token(token.clone())),
+        (Some(FileContent::Assertion(assertion)), _) => of_assertion(assertion, at_sts),
+        (Some(FileContent::AccessKey(key)), _) => Ok(Authentication::AccessKey(key.clone())),
         (_, Some(error)) => Err(unreadable(error, form)),
         _ => {
             let code = OwnCode::File(form.clone(), FileFault::Missing);
@@ -51,14 +51,14 @@ pub fn of_source(
     }
 }
 
-fn of_assertion(assertion: &Assertion, at_sts: Option<Wall>) -> Result<Proof, Failure> {
+fn of_assertion(assertion: &Assertion, at_sts: Option<Wall>) -> Result<Authentication, Failure> {
     match (assertion.facts().not_on_or_after, at_sts) {
         (Some(end), Some(now)) if end.plus(OUTLIVED) <= now => {
             let end = end.rfc3339();
             let message = format!("the SAML assertion ended at {end}, and no new one has come");
             Err(Failure::local(OwnCode::AssertionExpired, message))
         }
-        _ => Ok(Proof::Assertion(assertion.clone())),
+        _ => Ok(Authentication::Assertion(assertion.clone())),
     }
 }
 

@@ -4,9 +4,9 @@
 //! types have no place for it.
 
 use super::Parts;
+use crate::file_content::FileContent;
 use crate::incident::Incident;
-use crate::material::Material;
-use crate::report::{ErrorReport, HopReport, IncidentReport, Report, Retry, TokenReport};
+use crate::report::{ErrorReport, HopReport, IncidentReport, ProfileReport, Retry, TokenReport};
 use crate::role::SessionName;
 use crate::session::{HopState, Session};
 use crate::time::Now;
@@ -17,10 +17,10 @@ pub(super) fn report<A>(
     names: &[Option<SessionName>],
     (retry, incident): (Retry, Option<Incident>),
     now: Now,
-) -> Report {
+) -> ProfileReport {
     let steps = &parts.profile.steps;
     let last = steps.last();
-    Report {
+    ProfileReport {
         profile: parts.profile.name.to_string(),
         role_arn: last
             .and_then(|step| step.role_arn())
@@ -44,7 +44,7 @@ pub(super) fn report<A>(
         retry,
         incident: incident.map(|incident| IncidentReport {
             failing_since: Some(now.on_the_wall(incident.since)),
-            credentials_end: session.vended().map(|held| held.credentials.expiration),
+            credentials_end: session.vended().map(|lease| lease.credentials.expiration),
             incident,
         }),
         last_error: session.newest_failure().map(|(at, failure)| {
@@ -65,15 +65,15 @@ pub(super) fn report<A>(
 }
 
 fn hop_report(hop: &HopState, now: Now) -> HopReport {
-    let held = hop.held.as_ref();
+    let lease = hop.lease.as_ref();
     HopReport {
         generation: hop.generation,
-        expiration: held.map(|held| held.credentials.expiration),
-        deadline: held.map(|held| held.deadline),
-        lifetime_seconds: held.map(|held| held.lifetime.as_secs()),
-        last_refresh: held.map(|held| held.received),
+        expiration: lease.map(|lease| lease.credentials.expiration),
+        deadline: lease.map(|lease| lease.deadline),
+        lifetime_seconds: lease.map(|lease| lease.lifetime.as_secs()),
+        last_refresh: lease.map(|lease| lease.received),
         next_refresh: Some(now.wall.plus(hop.due.since(now.boot))),
-        details: held.map(|held| held.details.clone()).unwrap_or_default(),
+        details: lease.map(|lease| lease.details.clone()).unwrap_or_default(),
         ..HopReport::default()
     }
 }
@@ -84,23 +84,23 @@ fn token_report<A>(parts: &Parts<A>) -> TokenReport {
     let mut report = TokenReport {
         file: parts.source.path().display().to_string(),
         kind: form.to_string(),
-        expiration: current.value.as_deref().and_then(Material::expires_at),
+        expiration: current.value.as_deref().and_then(FileContent::expires_at),
         generation: current.generation,
         error: current.error.as_ref().map(ToString::to_string),
         ..TokenReport::default()
     };
     match current.value.as_deref() {
-        Some(Material::Token(token)) => {
+        Some(FileContent::Token(token)) => {
             let claims = token.claims().clone();
             (report.issuer, report.subject) = (claims.issuer, claims.subject);
             report.audience = claims.audience;
         }
-        Some(Material::Assertion(assertion)) => {
+        Some(FileContent::Assertion(assertion)) => {
             let facts = assertion.facts().clone();
             (report.issuer, report.subject) = (facts.issuer, facts.subject);
             (report.audience, report.recipient) = (facts.audience, facts.recipient);
         }
-        Some(Material::AccessKey(key)) => {
+        Some(FileContent::AccessKey(key)) => {
             report.access_key_id = Some(format!("..{}", key.suffix()));
         }
         _ => {}

@@ -10,14 +10,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
 use crate::assume::{
-    Mfa, MfaCode, ProfileName, Reply, ReplyDetails, SerialNumber, SessionToken, WebIdentity,
+    Mfa, MfaCode, ProfileName, ResponseDetails, SerialNumber, SessionToken, StsResponse,
+    WebIdentity,
 };
-use crate::cache::{self, Answer, Refused};
+use crate::cache::{self, Published, Refused};
 use crate::credentials::{Credentials, Secret};
 use crate::failure::{Class, Failure, FileFault, OwnCode};
-use crate::material::Form;
+use crate::file_content::Form;
 use crate::response;
-use crate::session::Held;
+use crate::session::Lease;
 use crate::sts::Request;
 use crate::time::Wall;
 use crate::token::WebIdentityToken;
@@ -26,7 +27,7 @@ use crate::token::WebIdentityToken;
 struct SilentSts(Option<Wall>);
 
 impl Assume for SilentSts {
-    async fn assume(&self, _: Request) -> Result<Reply, Failure> {
+    async fn assume(&self, _: Request) -> Result<StsResponse, Failure> {
         std::future::pending().await
     }
 
@@ -48,19 +49,19 @@ fn jwt(name: &str) -> String {
 
 fn refresher(token_file: &Path, kept: Option<Saved>) -> Refresher<SilentSts> {
     driving(
-        Step::WebIdentity(WebIdentity::new(token_file)),
+        Hop::WebIdentity(WebIdentity::new(token_file)),
         SilentSts(None),
         kept,
     )
 }
 
-fn driving(step: Step, sts: SilentSts, kept: Option<Saved>) -> Refresher<SilentSts> {
+fn driving(step: Hop, sts: SilentSts, kept: Option<Saved>) -> Refresher<SilentSts> {
     let profile = Profile {
         name: ProfileName::parse("default").expect("a name"),
         steps: vec![Arc::new(step)],
     };
     let (file, form) = profile.source_file();
-    let unanswered = Answer::Refused(Refused {
+    let unanswered = Published::Refused(Refused {
         status: 503,
         body: response::error_body(NOT_READY, ""),
     });
@@ -68,10 +69,10 @@ fn driving(step: Step, sts: SilentSts, kept: Option<Saved>) -> Refresher<SilentS
         refresh_at: RefreshAt::default(),
         digest: Digest([7; 32]),
         source: RotatedFile::new(file, form.limit(), move |content| form.parse(content), None),
-        extras: vec![Extras::of(&profile.steps[0], &SentCodes::default())],
+        extras: vec![ExtraFiles::of(&profile.steps[0], &SentCodes::default())],
         sts: Arc::new(sts),
         publisher: cache::channel(unanswered, Boot::default).0,
-        report: watch::Sender::new(StatusReport::default()),
+        report: watch::Sender::new(ProfileReport::default()),
         metrics: metrics::Metrics::register(&prometheus::Registry::new())
             .expect("a fresh registry")
             .profile(&profile),

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use super::schedule::CALL;
-use super::{Action, CallId, Content, Held, InFlight, MIN_SERVE, Report, Session, Snapshot};
-use crate::assume::Reply;
+use super::{Action, CallId, Content, InFlight, Lease, MIN_SERVE, Notice, Session, Snapshot};
+use crate::assume::StsResponse;
 use crate::failure::{Class, Failure};
 use crate::identity::Identity;
 use crate::time::Now;
@@ -18,7 +18,7 @@ impl Session {
         &mut self,
         call: CallId,
         sent: Content,
-        outcome: Result<Reply, Failure>,
+        outcome: Result<StsResponse, Failure>,
         now: Now,
         actions: &mut Vec<Action>,
     ) {
@@ -39,8 +39,9 @@ impl Session {
         if self.content.identity != Identity::Unknown {
             flight.identity = self.content.identity;
         }
-        match outcome.and_then(|reply| Held::from_reply(reply, flight.identity, flight.sent, now)) {
-            Ok(held) => self.succeeded(&flight, held, now, actions),
+        match outcome.and_then(|reply| Lease::from_reply(reply, flight.identity, flight.sent, now))
+        {
+            Ok(lease) => self.succeeded(&flight, lease, now, actions),
             Err(failure) => self.failed(&flight, sent, failure, now, actions),
         }
     }
@@ -54,15 +55,15 @@ impl Session {
     }
 
     /// Keeps before it vends: a crash between the two must not lose what a client was given.
-    fn succeeded(&mut self, flight: &InFlight, held: Held, now: Now, actions: &mut Vec<Action>) {
+    fn succeeded(&mut self, flight: &InFlight, lease: Lease, now: Now, actions: &mut Vec<Action>) {
         let last = flight.hop + 1 == self.hops.len();
         let hop = &mut self.hops[flight.hop];
         let (blamed, former) = (hop.generation, hop.identity());
         let shortened = hop
-            .held
+            .lease
             .as_ref()
-            .is_some_and(|old| held.deadline < old.deadline);
-        hop.renew(held, flight.asked, self.refresh_at, now);
+            .is_some_and(|old| lease.deadline < old.deadline);
+        hop.renew(lease, flight.asked, self.refresh_at, now);
         if let Some(child) = self.hops.get_mut(flight.hop + 1) {
             let is_another =
                 former.changes_to(flight.identity) || child.identity().changes_to(flight.identity);
@@ -70,7 +71,7 @@ impl Session {
                 child.due = now.boot;
             }
         }
-        actions.push(Action::Report(Report::Refreshed {
+        actions.push(Action::Report(Notice::Refreshed {
             hop: flight.hop,
             shortened,
         }));
@@ -99,7 +100,7 @@ impl Session {
         let hop = &mut self.hops[at];
         if hop.requested.refused(flight.asked, &failure, now.boot) {
             hop.due = now.boot;
-            actions.push(Action::Report(Report::DurationRefused {
+            actions.push(Action::Report(Notice::DurationRefused {
                 hop: at,
                 asked: flight.asked,
                 failure,
@@ -117,7 +118,7 @@ impl Session {
         if failure.class == Class::Source {
             self.blame_parent(at, now);
         }
-        actions.push(Action::Report(Report::Failed {
+        actions.push(Action::Report(Notice::Failed {
             hop: at,
             failure,
             class_changed,
@@ -132,7 +133,7 @@ impl Session {
     fn remaining(&self, at: usize, now: Now) -> Option<Duration> {
         let left = self
             .vended()
-            .map(|held| held.deadline.since(now.boot))
+            .map(|lease| lease.deadline.since(now.boot))
             .filter(|left| *left > MIN_SERVE)?;
         let calls = u32::try_from(self.hops.len() - at).unwrap_or(u32::MAX);
         Some(left.saturating_sub(MIN_SERVE + CALL.saturating_mul(calls)))

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::snapshot::Snapshot;
-use crate::assume::{Reply, SessionDuration};
+use crate::assume::{SessionDuration, StsResponse};
 use crate::credentials::Credentials;
 use crate::failure::Failure;
 use crate::identity::Identity;
@@ -43,7 +43,7 @@ pub enum Event {
         /// The file's content when the call was made; for the source, what was sent.
         sent: Content,
         /// What came back.
-        outcome: Result<Reply, Failure>,
+        outcome: Result<StsResponse, Failure>,
     },
     /// A call was not made, since what it needs is not there yet and will be; that is no failure.
     Postponed {
@@ -91,7 +91,7 @@ pub enum Action {
     /// Keep this for a process that comes after a crash.
     Save(Snapshot),
     /// Something worth a log line and a metric.
-    Report(Report),
+    Report(Notice),
     /// Step again at this time at the latest; with nothing, at the next event.
     WakeAt(Option<Boot>),
 }
@@ -111,7 +111,7 @@ pub struct Call {
 
 /// Something worth a log line and a metric.
 #[derive(Clone, Debug)]
-pub enum Report {
+pub enum Notice {
     /// A hop has new credentials.
     Refreshed {
         /// Which hop.

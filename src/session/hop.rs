@@ -9,7 +9,7 @@ use super::MIN_SERVE;
 use super::requested_duration::RequestedDuration;
 use super::schedule::RefreshAt;
 use super::streak::Streak;
-use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
+use crate::assume::{DurationSetting, ResponseDetails, SessionDuration, StsResponse};
 use crate::credentials::Credentials;
 use crate::failure::{Failure, OwnCode};
 use crate::identity::Identity;
@@ -21,7 +21,7 @@ const LONGEST_LIFE: Duration = Duration::from_mins(36 * 60 + 5);
 
 /// Credentials with an end on the boot clock.
 #[derive(Clone, Debug)]
-pub struct Held {
+pub struct Lease {
     /// What STS issued.
     pub credentials: Credentials,
     /// Their true end.
@@ -31,13 +31,13 @@ pub struct Held {
     /// When the reply came, for people.
     pub received: Wall,
     /// What else the reply said.
-    pub details: ReplyDetails,
+    pub details: ResponseDetails,
     /// The identity that they were issued for: that of the source's content with which the chain
     /// began.
     pub identity: Identity,
 }
 
-impl Held {
+impl Lease {
     /// Turns a reply into credentials of `identity` with an end on the boot clock; `sent` is when
     /// the call was made.
     ///
@@ -47,7 +47,7 @@ impl Held {
     /// # Errors
     /// When the life makes no sense, or is already over.
     pub(super) fn from_reply(
-        reply: Reply,
+        reply: StsResponse,
         identity: Identity,
         sent: Boot,
         now: Now,
@@ -83,7 +83,7 @@ impl Held {
                 ..Failure::local(code, message)
             });
         }
-        let Reply {
+        let StsResponse {
             credentials,
             details,
             ..
@@ -109,7 +109,7 @@ impl Held {
 #[derive(Clone, Debug)]
 pub struct SavedHop {
     /// The credentials with their end.
-    pub held: Held,
+    pub lease: Lease,
     /// When the next call is due.
     pub due: Boot,
     /// Replies so far.
@@ -122,7 +122,7 @@ impl SavedHop {
     /// Whether a source that names `identity` may go on with it.
     #[must_use]
     pub fn is_of(&self, identity: Identity) -> bool {
-        self.held.identity.may_be_restored_for(identity)
+        self.lease.identity.may_be_restored_for(identity)
     }
 }
 
@@ -130,7 +130,7 @@ impl SavedHop {
 #[derive(Clone, Debug)]
 pub struct HopState {
     /// What it holds, alive or not.
-    pub held: Option<Held>,
+    pub lease: Option<Lease>,
     /// Counts replies, across restarts with a state directory.
     pub generation: u64,
     /// When the next call is due.
@@ -147,7 +147,7 @@ pub struct HopState {
 impl HopState {
     pub(super) fn new(setting: DurationSetting) -> Self {
         Self {
-            held: None,
+            lease: None,
             generation: 0,
             due: Boot::default(),
             streak: None,
@@ -159,9 +159,9 @@ impl HopState {
 
     pub(super) fn next_duration(&mut self, now: Boot) -> SessionDuration {
         let left = self
-            .held
+            .lease
             .as_ref()
-            .map_or(Duration::ZERO, |held| held.deadline.since(now));
+            .map_or(Duration::ZERO, |lease| lease.deadline.since(now));
         self.requested
             .next(self.generation, self.streak.map(|_| left), now)
     }
@@ -170,20 +170,20 @@ impl HopState {
     /// for.
     pub(super) fn renew(
         &mut self,
-        held: Held,
+        lease: Lease,
         asked: SessionDuration,
         refresh_at: RefreshAt,
         now: Now,
     ) {
-        let issued = held.deadline.minus(held.lifetime);
-        self.due = issued.plus(refresh_at.age(held.lifetime, self.generation == 0, now.jitter));
+        let issued = lease.deadline.minus(lease.lifetime);
+        self.due = issued.plus(refresh_at.age(lease.lifetime, self.generation == 0, now.jitter));
         self.generation += 1;
         self.requested
-            .granted(asked, held.lifetime, self.streak.is_some());
+            .granted(asked, lease.lifetime, self.streak.is_some());
         self.streak = None;
         self.failure = None;
         self.blamed_parent = None;
-        self.held = Some(held);
+        self.lease = Some(lease);
     }
 
     /// Lengthens the streak and schedules the next attempt; answers whether the class is another
@@ -204,9 +204,9 @@ impl HopState {
     /// Nothing is vended any more: what was to wait longer comes due by the schedule for that.
     pub(super) fn hurry(&mut self, now: Now) {
         let alive = self
-            .held
+            .lease
             .as_ref()
-            .is_some_and(|held| held.alive(now.boot, MIN_SERVE));
+            .is_some_and(|lease| lease.alive(now.boot, MIN_SERVE));
         match &self.streak {
             Some(streak) => self.due = self.due.min(now.boot.plus(streak.delay(None, now))),
             None if !alive => self.due = self.due.min(now.boot),
@@ -216,16 +216,16 @@ impl HopState {
 
     /// The identity that its credentials were issued for.
     pub(super) fn identity(&self) -> Identity {
-        self.held
+        self.lease
             .as_ref()
-            .map_or(Identity::Unknown, |held| held.identity)
+            .map_or(Identity::Unknown, |lease| lease.identity)
     }
 
     /// What a process that comes after a crash needs of it.
     pub(super) fn saved(&self) -> Option<SavedHop> {
-        let held = self.held.clone()?;
+        let lease = self.lease.clone()?;
         Some(SavedHop {
-            held,
+            lease,
             due: self.due,
             generation: self.generation,
             worked: self.requested.remembered(),
@@ -238,6 +238,6 @@ impl HopState {
         self.generation = saved.generation;
         self.due = saved.due;
         self.requested.remember(saved.worked);
-        self.held = Some(saved.held);
+        self.lease = Some(saved.lease);
     }
 }

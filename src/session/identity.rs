@@ -4,7 +4,7 @@
 //! hop anew, one behind the other; what was issued to the former one is vended until it is replaced
 //! or ends. It starts no call.
 
-use super::{Action, Content, Published, Report, Session, Snapshot};
+use super::{Action, Content, Notice, Published, Session, Snapshot};
 use crate::identity::Identity;
 use crate::time::Now;
 
@@ -24,7 +24,7 @@ impl Session {
         if former == Identity::Unknown {
             self.disown(now, actions);
         } else if former.changes_to(content.identity) {
-            actions.push(Action::Report(Report::IdentityChanged));
+            actions.push(Action::Report(Notice::IdentityChanged));
         } else if former != content.identity {
             self.rename(actions);
         }
@@ -39,9 +39,9 @@ impl Session {
         for hop in self
             .hops
             .iter_mut()
-            .filter(|hop| hop.held.is_some() && hop.identity() != own)
+            .filter(|hop| hop.lease.is_some() && hop.identity() != own)
         {
-            (hop.held, hop.due) = (None, now.boot);
+            (hop.lease, hop.due) = (None, now.boot);
         }
         if self.published == Published::Served && self.vended().is_none() {
             actions.push(Action::Withdraw);
@@ -51,8 +51,8 @@ impl Session {
 
     /// The successor of a content without a name: the credentials are its own.
     fn rename(&mut self, actions: &mut Vec<Action>) {
-        for held in self.hops.iter_mut().filter_map(|hop| hop.held.as_mut()) {
-            held.identity = self.content.identity;
+        for lease in self.hops.iter_mut().filter_map(|hop| hop.lease.as_mut()) {
+            lease.identity = self.content.identity;
         }
         actions.push(Action::Save(Snapshot::of(self.digest, &self.hops)));
     }

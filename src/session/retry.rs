@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Action, Report, Session};
+use super::{Action, Notice, Session};
 use crate::time::{Boot, Now};
 
 impl Session {
@@ -25,7 +25,7 @@ impl Session {
         } else {
             self.bucket.next(now.boot).since(now.boot)
         };
-        actions.push(Action::Report(Report::RetryAsked { failing, wait }));
+        actions.push(Action::Report(Notice::RetryAsked { failing, wait }));
     }
 
     /// Whether a call is under way, or is due and waits for nothing but the call budget.

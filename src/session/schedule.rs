@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn delays_stay_between_floor_and_cap_of_their_class() {
-        let held = |class, repeats, remaining| {
+        let lease = |class, repeats, remaining| {
             let attempt = Attempt {
                 class,
                 repeats,
@@ -213,18 +213,18 @@ mod tests {
                 "{got:?} is not {want:?}"
             );
         };
-        close(held(Class::Transient, 0, Some(HOUR)), (0.25, 0.5));
-        close(held(Class::Transient, 40, Some(HOUR)), (60.0, 120.0));
+        close(lease(Class::Transient, 0, Some(HOUR)), (0.25, 0.5));
+        close(lease(Class::Transient, 40, Some(HOUR)), (60.0, 120.0));
         close(
-            held(Class::Transient, 40, Some(Duration::from_mins(1))),
+            lease(Class::Transient, 40, Some(Duration::from_mins(1))),
             (15.0, 30.0),
         );
-        close(held(Class::Config, 0, Some(HOUR)), (150.0, 300.0));
-        close(held(Class::Transient, 0, None), (0.2, 1.0));
-        close(held(Class::Transient, 40, None), (0.2, 20.0));
-        close(held(Class::Config, 0, None), (30.0, 60.0));
-        close(held(Class::Token, 4, Some(HOUR)), (1.0, 1.0));
-        close(held(Class::Token, 5, None), (27.0, 33.0));
+        close(lease(Class::Config, 0, Some(HOUR)), (150.0, 300.0));
+        close(lease(Class::Transient, 0, None), (0.2, 1.0));
+        close(lease(Class::Transient, 40, None), (0.2, 20.0));
+        close(lease(Class::Config, 0, None), (30.0, 60.0));
+        close(lease(Class::Token, 4, Some(HOUR)), (1.0, 1.0));
+        close(lease(Class::Token, 5, None), (27.0, 33.0));
     }
 
     #[test]

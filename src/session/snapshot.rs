@@ -38,8 +38,8 @@ impl Snapshot {
     #[must_use]
     pub fn from_another_boot(mut self, now: Now) -> Self {
         for saved in self.hops.iter_mut().flatten() {
-            let left = saved.held.credentials.expiration.since(now.wall);
-            saved.held.deadline = now.boot.plus(left.min(saved.held.lifetime));
+            let left = saved.lease.credentials.expiration.since(now.wall);
+            saved.lease.deadline = now.boot.plus(left.min(saved.lease.lifetime));
             saved.due = now.boot;
         }
         self

@@ -20,11 +20,11 @@ use std::time::Duration;
 use super::schedule::RefreshAt;
 use super::snapshot::{Digest, Snapshot};
 use super::{Action, Call, CallId, Content, Event, Session};
-use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
+use crate::assume::{DurationSetting, ResponseDetails, SessionDuration, StsResponse};
 use crate::credentials::{Credentials, Secret};
 use crate::failure::{Class, Code, Failure, FileFault, OwnCode};
+use crate::file_content::Form;
 use crate::identity::Identity;
-use crate::material::Form;
 use crate::time::{Boot, Now, Wall};
 use shown::shown;
 
@@ -142,7 +142,7 @@ impl Stage {
     }
 
     /// The reply that STS would send now, its key named after its number.
-    fn reply(&mut self, life: u64) -> Reply {
+    fn reply(&mut self, life: u64) -> StsResponse {
         self.replies += 1;
         let credentials = Credentials {
             access_key_id: format!("K{}", self.replies),
@@ -151,14 +151,14 @@ impl Stage {
             expiration: self.server().plus(Duration::from_secs(life)),
             account: None,
         };
-        Reply {
+        StsResponse {
             credentials,
             date: Some(self.server()),
-            details: ReplyDetails::default(),
+            details: ResponseDetails::default(),
         }
     }
 
-    fn answer(&mut self, token_generation: u64, outcome: Result<Reply, Failure>) -> String {
+    fn answer(&mut self, token_generation: u64, outcome: Result<StsResponse, Failure>) -> String {
         let call = self.pending();
         let known = self
             .contents

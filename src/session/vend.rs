@@ -4,7 +4,7 @@
 //! Owns when the answer changes and whether a refusal is permanent. It starts no call, but makes
 //! hops due once nothing is vended any more.
 
-use super::hop::Held;
+use super::hop::Lease;
 use super::schedule::PROPAGATION;
 use super::{Action, MIN_SERVE, Published, Session};
 use crate::failure::Class;
@@ -13,20 +13,20 @@ use crate::time::Now;
 impl Session {
     /// What the last hop holds, alive or not.
     #[must_use]
-    pub fn vended(&self) -> Option<&Held> {
-        self.hops.last().and_then(|hop| hop.held.as_ref())
+    pub fn vended(&self) -> Option<&Lease> {
+        self.hops.last().and_then(|hop| hop.lease.as_ref())
     }
 
     pub(super) fn vended_alive(&self, now: Now) -> bool {
         self.vended()
-            .is_some_and(|held| held.alive(now.boot, MIN_SERVE))
+            .is_some_and(|lease| lease.alive(now.boot, MIN_SERVE))
     }
 
     pub(super) fn serve(&mut self, actions: &mut Vec<Action>) {
-        if let Some(held) = self.vended() {
+        if let Some(lease) = self.vended() {
             actions.push(Action::Serve {
-                credentials: held.credentials.clone(),
-                deadline: held.deadline,
+                credentials: lease.credentials.clone(),
+                deadline: lease.deadline,
             });
             self.published = Published::Served;
         }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Saved;
-use crate::assume::{ReplyDetails, SessionDuration};
+use crate::assume::{ResponseDetails, SessionDuration};
 use crate::credentials::{Credentials, Secret};
 use crate::identity::{Identity, Sum};
 use crate::role::SessionName;
-use crate::session::Held;
+use crate::session::Lease;
 use crate::session::snapshot::{Digest, SavedHop, Snapshot};
 use crate::time::{Boot, Wall};
 
@@ -104,14 +104,14 @@ fn boot(milliseconds: u64) -> Boot {
 }
 
 fn write_hop(saved: &SavedHop) -> HopRecord {
-    let Held {
+    let Lease {
         credentials,
         deadline,
         lifetime,
         received,
         details,
         identity,
-    } = &saved.held;
+    } = &saved.lease;
     HopRecord {
         access_key_id: credentials.access_key_id.clone(),
         secret_access_key: credentials.secret_access_key.expose().to_owned(),
@@ -152,7 +152,7 @@ fn read_name(name: Option<String>) -> Option<SessionName> {
 fn read_hop(record: HopRecord) -> SavedHop {
     let worked = record.worked_seconds.map(Duration::from_secs);
     SavedHop {
-        held: Held {
+        lease: Lease {
             credentials: Credentials {
                 access_key_id: record.access_key_id,
                 secret_access_key: Secret::new(record.secret_access_key),
@@ -163,9 +163,9 @@ fn read_hop(record: HopRecord) -> SavedHop {
             deadline: boot(record.deadline),
             lifetime: Duration::from_millis(record.lifetime),
             received: Wall::from_unix_milliseconds(record.received),
-            details: ReplyDetails {
+            details: ResponseDetails {
                 assumed_role_arn: record.assumed_role_arn,
-                ..ReplyDetails::default()
+                ..ResponseDetails::default()
             },
             identity: read_identity(record.identity.as_ref()),
         },

@@ -4,9 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use super::*;
-use crate::assume::ReplyDetails;
+use crate::assume::ResponseDetails;
 use crate::credentials::{Credentials, Secret};
-use crate::session::Held;
+use crate::session::Lease;
 use crate::session::snapshot::SavedHop;
 use crate::time::{Boot, Wall};
 
@@ -26,16 +26,16 @@ fn saved(secret: &str) -> Saved {
         expiration: Wall::from_unix_seconds(2_000_000_000),
         account: Some("111122223333".into()),
     };
-    let held = Held {
+    let lease = Lease {
         credentials,
         deadline: Boot::from_duration(Duration::from_secs(4600)),
         lifetime: Duration::from_hours(1),
         received: Wall::from_unix_seconds(1_999_996_400),
-        details: ReplyDetails::default(),
+        details: ResponseDetails::default(),
         identity: Identity::opaque("one"),
     };
     let hop = SavedHop {
-        held,
+        lease,
         due: Boot::from_duration(Duration::from_secs(1700)),
         generation: 7,
         worked: None,
@@ -61,20 +61,20 @@ fn what_was_saved_is_loaded_and_only_we_can_read_it() {
     let loaded = directory.load(&name()).expect("readable").expect("there");
     let hop = loaded.snapshot.hops[1].as_ref().expect("the hop");
     assert_eq!(
-        hop.held.credentials,
+        hop.lease.credentials,
         saved("two").snapshot.hops[1]
             .as_ref()
             .expect("it")
-            .held
+            .lease
             .credentials
     );
     assert_eq!(
-        (hop.generation, hop.held.deadline),
+        (hop.generation, hop.lease.deadline),
         (7, Boot::from_duration(Duration::from_secs(4600)))
     );
     assert_eq!(loaded.session_names, saved("x").session_names);
     assert_eq!(
-        (loaded.named, hop.held.identity),
+        (loaded.named, hop.lease.identity),
         (named(), Identity::opaque("one"))
     );
     let mode = mode(&place.path().join("state/stsidecar/default.state"));

@@ -39,9 +39,9 @@ use self::own_endpoint::OwnEndpoint;
 use self::sent::Sent;
 use super::connector::{self, CaBundle, connector};
 use super::reply::{Fields, check};
-use super::settings::{Endpoint, Settings};
+use super::settings::{ClientSettings, Endpoint};
 use super::{Assume, Request};
-use crate::assume::Reply;
+use crate::assume::StsResponse;
 use crate::failure::{Evidence, Failure, classify};
 use crate::role::{RoleArn, Server};
 use crate::time::{Now, Wall};
@@ -94,7 +94,7 @@ impl Client {
     /// # Errors
     /// As there.
     pub fn new(
-        settings: &Settings,
+        settings: &ClientSettings,
         clock: impl Fn() -> Now + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         Self::following(settings, connector::read_once(settings)?, clock)
@@ -107,7 +107,7 @@ impl Client {
     /// # Errors
     /// When a setting is wrong: all that can be known without a call is checked here.
     pub fn following(
-        settings: &Settings,
+        settings: &ClientSettings,
         bundle: Option<CaBundle>,
         clock: impl Fn() -> Now + Send + Sync + 'static,
     ) -> Result<Self, Error> {
@@ -140,7 +140,7 @@ impl Client {
         asked: Option<&RoleArn>,
         fields: Fields,
         seen: &Seen,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<StsResponse, Failure> {
         let envelope = seen.take();
         self.clock.learn(envelope.date);
         check(self.server, asked, fields, envelope)
@@ -170,7 +170,7 @@ impl Client {
 }
 
 impl Assume for Client {
-    async fn assume(&self, request: Request) -> Result<Reply, Failure> {
+    async fn assume(&self, request: Request) -> Result<StsResponse, Failure> {
         self.call(request).await
     }
 
@@ -180,7 +180,7 @@ impl Assume for Client {
 }
 
 fn config(
-    settings: &Settings,
+    settings: &ClientSettings,
     bundle: Option<CaBundle>,
     region: &str,
     clock: ServerClock,
@@ -211,7 +211,7 @@ fn config(
 
 /// Host and port that are called: of an endpoint of one's own, else found with the SDK's own rules,
 /// so that a bad region is reported at start.
-fn host(settings: &Settings, region: &str) -> Result<String, Error> {
+fn host(settings: &ClientSettings, region: &str) -> Result<String, Error> {
     if let Some(endpoint) = &settings.endpoint {
         let variant = settings.fips || settings.dualstack;
         return if variant {

@@ -27,7 +27,7 @@ use self::http::Http;
 use self::trust::Trust;
 pub use self::trust::{Bundle, CaBundle, NotABundle};
 pub(super) use self::verifier::SelfSigned;
-use super::settings::Settings;
+use super::settings::ClientSettings;
 
 /// One connection serves the calls of a chain; none stays open until the next refresh.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,7 +69,7 @@ pub enum Error {
 /// # Errors
 /// When the CA bundle, the system's roots or the proxy cannot be used.
 pub(super) fn connector(
-    settings: &Settings,
+    settings: &ClientSettings,
     bundle: Option<CaBundle>,
 ) -> Result<SharedHttpConnector, Error> {
     let endpoint = settings.endpoint.as_ref();
@@ -91,7 +91,7 @@ pub(super) fn connector(
 
 /// The bundle of a client that lives for one exchange. Its content is read now where the STS needs
 /// it.
-pub(super) fn read_once(settings: &Settings) -> Result<Option<CaBundle>, Error> {
+pub(super) fn read_once(settings: &ClientSettings) -> Result<Option<CaBundle>, Error> {
     let Some(path) = settings.ca_bundle.clone() else {
         return Ok(None);
     };

@@ -7,7 +7,7 @@
 //! asked for: a server behind a wrong URL, or one that was taken over, must not make the pod act as
 //! another role. The lifetime is for `session` to judge. Pure; called by `client.rs`.
 
-use crate::assume::{Reply, ReplyDetails};
+use crate::assume::{ResponseDetails, StsResponse};
 use crate::credentials::{Credentials, Secret, is_access_key_id};
 use crate::failure::{Evidence, Failure, Kind, classify, safe_line};
 use crate::role::{RoleArn, Server};
@@ -43,7 +43,7 @@ pub struct Fields {
     /// `Credentials/Expiration`.
     pub expiration: Wall,
     /// Everything else; an empty `AssumedRoleUser/Arn` says nothing.
-    pub details: ReplyDetails,
+    pub details: ResponseDetails,
 }
 
 /// What came with the answer besides its fields.
@@ -66,7 +66,7 @@ pub fn check(
     asked: Option<&RoleArn>,
     fields: Fields,
     envelope: Envelope,
-) -> Result<Reply, Failure> {
+) -> Result<StsResponse, Failure> {
     if let Err((kind, message)) = judge(server, asked, &fields) {
         return Err(classify(Evidence {
             kind: Some(kind),
@@ -91,7 +91,7 @@ pub fn check(
         session_token: Secret::new(fields.session_token),
         expiration: fields.expiration,
     };
-    Ok(Reply {
+    Ok(StsResponse {
         credentials,
         date: envelope.date,
         details,
@@ -129,7 +129,7 @@ fn unusable(fault: &str) -> Result<(), (Kind, String)> {
 
 /// The details as they may be shown: one line each, and no longer than STS's own limits let them
 /// be.
-fn shown(mut details: ReplyDetails) -> ReplyDetails {
+fn shown(mut details: ResponseDetails) -> ResponseDetails {
     details.assumed_role_arn = details.assumed_role_arn.filter(|arn| !arn.is_empty());
     for text in [
         &mut details.assumed_role_id,

@@ -14,7 +14,7 @@ use crate::url;
 
 /// Everything `client.rs` needs to know.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct ClientSettings {
     /// Needed for AWS's own endpoints and for signing.
     pub region: Option<Region>,
     /// A custom STS; without it the region's endpoint of AWS.
@@ -36,7 +36,7 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
 }
 
-impl Settings {
+impl ClientSettings {
     /// The endpoint of one's own that a service's operations go to; without one it is AWS's.
     #[must_use]
     pub fn endpoint_of(&self, service: Service) -> Option<&Endpoint> {

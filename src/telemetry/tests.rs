@@ -40,7 +40,7 @@ fn logged(
     events: impl FnOnce(),
 ) -> String {
     let buffer = Buffer::default();
-    let settings = Settings {
+    let settings = LogSettings {
         format,
         filter: Filter::parse(filter).expect(filter),
     };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use prometheus::Registry;
-use stsidecar::cache::{self, Answer, Publisher, Refused, Served};
+use stsidecar::cache::{self, Published, Publisher, Refused, Served};
 use stsidecar::credentials::Secret;
 use stsidecar::endpoint::metrics::Metrics;
 use stsidecar::endpoint::{Client, Endpoint, HOLD, runtime};
@@ -26,16 +26,16 @@ pub(crate) fn clock() -> Boot {
     Boot::from_duration(Duration::from_secs(1_000))
 }
 
-pub(crate) fn credentials(body: &'static str) -> Answer {
+pub(crate) fn credentials(body: &'static str) -> Published {
     let deadline = clock().plus(Duration::from_hours(1));
-    Answer::Served(Served {
+    Published::Served(Served {
         body: Bytes::from_static(body.as_bytes()),
         deadline,
     })
 }
 
-pub(crate) fn refused(status: u16, code: &str) -> Answer {
-    Answer::Refused(Refused {
+pub(crate) fn refused(status: u16, code: &str) -> Published {
+    Published::Refused(Refused {
         status,
         body: error_body(code, "why"),
     })
@@ -54,7 +54,7 @@ pub(crate) struct Running {
 
 pub(crate) fn run_on(
     listeners: Vec<TcpListener>,
-    initial: &Answer,
+    initial: &Published,
     limits: Limits,
     hold: Duration,
 ) -> Running {
@@ -90,7 +90,7 @@ pub(crate) fn listener() -> TcpListener {
     bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port")
 }
 
-pub(crate) fn run(initial: &Answer) -> Running {
+pub(crate) fn run(initial: &Published) -> Running {
     run_on(vec![listener()], initial, Limits::new(64), HOLD)
 }
 

@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 
 use serde_json::Value;
-use stsidecar::cli::{self, World};
+use stsidecar::cli::{self, Env};
 use stsidecar::telemetry::Lines;
 use stsidecar::time::Wall;
 
@@ -27,7 +27,7 @@ pub(crate) fn inject(arguments: &[&str], stdin: &str, values: &str) -> Outcome {
             .iter()
             .chain(arguments)
             .map(OsString::from),
-        &mut World {
+        &mut Env {
             variable: &|_| None,
             names: &Vec::new,
             read: &|path| match path.to_str() {

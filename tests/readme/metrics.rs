@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use prometheus::proto::{MetricFamily, MetricType};
 use prometheus::{Registry, TextEncoder};
-use stsidecar::assume::{Profile, ProfileName, Role, Step, WebIdentity};
+use stsidecar::assume::{Hop, Profile, ProfileName, Role, WebIdentity};
 use stsidecar::role::RoleArn;
 use stsidecar::{admin, endpoint, metrics, refresher, rotated_file, telemetry};
 
@@ -18,11 +18,11 @@ const MOST_SERIES: usize = 60;
 
 fn profile(hops: usize) -> Profile {
     let role_arn = RoleArn::parse("arn:aws:iam::111122223333:role/app").expect("a role");
-    let source = Step::WebIdentity(WebIdentity {
+    let source = Hop::WebIdentity(WebIdentity {
         role_arn: Some(role_arn.clone()),
         ..WebIdentity::new("/token")
     });
-    let hop = Step::Role(Role::new(role_arn));
+    let hop = Hop::Role(Role::new(role_arn));
     let steps = std::iter::once(source)
         .chain(std::iter::repeat_n(hop, hops))
         .map(Arc::new)

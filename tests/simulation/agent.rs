@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stsidecar::agent::fingerprint;
-use stsidecar::assume::{Profile, ProfileName, Step, WebIdentity};
+use stsidecar::assume::{Hop, Profile, ProfileName, WebIdentity};
 use stsidecar::credentials::Credentials;
 use stsidecar::role::RoleArn;
 use stsidecar::session::schedule::RefreshAt;
 use stsidecar::session::snapshot::{Digest, Snapshot};
-use stsidecar::session::{Action, Call, CallId, Content, Event, Report, Session};
+use stsidecar::session::{Action, Call, CallId, Content, Event, Notice, Session};
 use stsidecar::state::configuration_digest;
 use stsidecar::sts;
 use stsidecar::time::Boot;
@@ -96,7 +96,7 @@ pub fn digest(is_foreign: bool) -> Digest {
         if is_foreign { "another" } else { "this" }
     );
     let role_arn = Some(RoleArn::parse(&role_arn).expect("a role"));
-    let step = Step::WebIdentity(WebIdentity {
+    let step = Hop::WebIdentity(WebIdentity {
         role_arn,
         ..WebIdentity::new("/var/run/token")
     });
@@ -104,7 +104,7 @@ pub fn digest(is_foreign: bool) -> Digest {
         name: ProfileName::parse("default").expect("a name"),
         steps: vec![Arc::new(step)],
     };
-    configuration_digest(&fingerprint(&profile, &sts::Settings::default()))
+    configuration_digest(&fingerprint(&profile, &sts::ClientSettings::default()))
 }
 
 impl Run {
@@ -161,7 +161,7 @@ impl Run {
 
     fn publish(&mut self, credentials: Credentials, deadline: Boot) {
         let hop = self.agent.session.hops().last();
-        let held = hop.and_then(|hop| hop.held.as_ref());
+        let held = hop.and_then(|hop| hop.lease.as_ref());
         let published = Published {
             lifetime: held.map_or(Duration::ZERO, |held| held.lifetime),
             serial: serial(&credentials.access_key_id),
@@ -175,15 +175,15 @@ impl Run {
         self.agent.published = Some(published);
     }
 
-    fn report(&mut self, report: Report) {
+    fn report(&mut self, report: Notice) {
         match report {
-            Report::Refreshed { hop, .. } => self.refreshed(hop),
-            Report::Failed { hop, failure, .. } => self.failed(hop, &failure),
-            Report::IdentityChanged => self.note("another identity", self.agent.identity, 0),
-            Report::RetryAsked { failing, wait } => {
+            Notice::Refreshed { hop, .. } => self.refreshed(hop),
+            Notice::Failed { hop, failure, .. } => self.failed(hop, &failure),
+            Notice::IdentityChanged => self.note("another identity", self.agent.identity, 0),
+            Notice::RetryAsked { failing, wait } => {
                 self.note("retry asked", failing as u64, wait.as_millis() as u64);
             }
-            Report::DurationRefused { hop, asked, .. } => {
+            Notice::DurationRefused { hop, asked, .. } => {
                 self.note("duration refused", hop as u64, asked.seconds().into());
             }
         }

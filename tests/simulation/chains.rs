@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stsidecar::assume::{DurationSetting, Step};
+use stsidecar::assume::{DurationSetting, Hop};
 use stsidecar::config::{Config, Flags, Sources};
 
 use super::clocks::{DAY, HOUR, MINUTE};
@@ -27,7 +27,7 @@ const MOST_REFRESHES_A_DAY: u64 = 24 * 60 / 12 * 10 / 9 + 1;
 const MOST_ATTEMPTS: u64 = 60;
 
 /// The steps of the case's profile.
-fn steps() -> Vec<Arc<Step>> {
+fn steps() -> Vec<Arc<Hop>> {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/fixtures/sources/chain-of-four.yaml"
@@ -56,13 +56,13 @@ struct Inherited {
 
 /// Judges every session by the one that signed for it; each last one ends with the same
 /// inheritance (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html>).
-fn judge(steps: &[Arc<Step>], issued: &[IssuedSession]) {
+fn judge(steps: &[Arc<Hop>], issued: &[IssuedSession]) {
     let mut known: Vec<Inherited> = Vec::new();
     for session in issued {
         let mut held = session
             .parent
             .map_or_else(Inherited::default, |parent| known[parent].clone());
-        if let Step::Role(role) = &*steps[session.hop] {
+        if let Hop::Role(role) = &*steps[session.hop] {
             let sets_again = role
                 .tags
                 .iter()
@@ -143,7 +143,7 @@ fn four_hops_outlive_outages_of_each_exchange_in_every_order_at_no_more_calls_th
     let steps = steps();
     assert_eq!(steps.len(), EXCHANGES);
     let roles = steps.iter().filter_map(|step| match &**step {
-        Step::Role(role) => Some(role),
+        Hop::Role(role) => Some(role),
         _ => None,
     });
     let roles: Vec<_> = roles.collect();

@@ -134,7 +134,7 @@ impl Run {
 
     fn check_steady(&self, boot: Boot) {
         for (at, hop) in self.agent.session.hops().iter().enumerate() {
-            let Some(held) = &hop.held else {
+            let Some(held) = &hop.lease else {
                 self.violated(rules::FRESH_WHEN_WELL, &format!("hop {at} has none"))
             };
             if held.deadline.since(boot) < self.least_left(held.lifetime) {

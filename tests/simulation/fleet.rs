@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 
 use fastrand::Rng;
 
-use stsidecar::assume::{Reply, ReplyDetails};
+use stsidecar::assume::{ResponseDetails, StsResponse};
 use stsidecar::credentials::{Credentials, Secret};
 use stsidecar::failure::Class;
 use stsidecar::session::schedule::RefreshAt;
@@ -137,7 +137,7 @@ impl Agent {
     }
 }
 
-fn reply(t: u64) -> Reply {
+fn reply(t: u64) -> StsResponse {
     let now = (EPOCH + t.cast_signed()).div_euclid(1000);
     let credentials = Credentials {
         access_key_id: "ASIA".to_owned(),
@@ -146,10 +146,10 @@ fn reply(t: u64) -> Reply {
         expiration: Wall::from_unix_seconds(now + (HOUR / 1000).cast_signed()),
         account: None,
     };
-    Reply {
+    StsResponse {
         credentials,
         date: Some(Wall::from_unix_seconds(now)),
-        details: ReplyDetails::default(),
+        details: ResponseDetails::default(),
     }
 }
 

@@ -68,7 +68,7 @@ impl Run {
     fn hops(&self) -> Vec<Option<(u64, Boot)>> {
         let hops = self.agent.session.hops().iter();
         hops.map(|hop| {
-            hop.held
+            hop.lease
                 .as_ref()
                 .map(|held| (hop.generation, held.deadline))
         })
@@ -95,7 +95,7 @@ impl Run {
             .session
             .hops()
             .last()
-            .and_then(|hop| hop.held.as_ref());
+            .and_then(|hop| hop.lease.as_ref());
         let alive = held.filter(|held| held.deadline.since(boot) > Duration::from_secs(10));
         let vended = match self.agent.answer(boot) {
             EndpointAnswer::Vended(published) => Some((&published.credentials, published.deadline)),
@@ -171,7 +171,7 @@ impl Run {
             .saved
             .as_ref()
             .and_then(|saved| saved.hops.last().cloned().flatten());
-        if last.is_none_or(|kept| kept.held.credentials != new.credentials) {
+        if last.is_none_or(|kept| kept.lease.credentials != new.credentials) {
             self.violated(rules::SAVED_FIRST, "they were not");
         }
     }

@@ -6,10 +6,10 @@
 
 use fastrand::Rng;
 
-use stsidecar::assume::{Reply, ReplyDetails};
+use stsidecar::assume::{ResponseDetails, StsResponse};
 use stsidecar::credentials::{Credentials, Secret};
 use stsidecar::failure::{Class, Code, Failure, FileFault, OwnCode};
-use stsidecar::material::Form;
+use stsidecar::file_content::Form;
 use stsidecar::session::Call;
 use stsidecar::time::Wall;
 
@@ -50,7 +50,7 @@ pub struct Sts {
 pub struct StsAnswer {
     /// In milliseconds.
     pub latency: u64,
-    pub outcome: Result<Reply, Failure>,
+    pub outcome: Result<StsResponse, Failure>,
 }
 
 /// The number in a key id, once its form is right.
@@ -218,7 +218,7 @@ impl Sts {
         latency: u64,
         active: &[Fault],
         random: &mut Rng,
-    ) -> Reply {
+    ) -> StsResponse {
         let at = now.t + random.u64(0..=latency);
         let bad = self.active(active, Kind::BadReply, |_| true);
         let life = if bad {
@@ -251,10 +251,10 @@ impl Sts {
             expiration: Wall::from_unix_seconds(expiration),
             account: None,
         };
-        Reply {
+        StsResponse {
             credentials,
             date: (!dateless).then_some(date),
-            details: ReplyDetails::default(),
+            details: ResponseDetails::default(),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
-use stsidecar::assume::{DurationSetting, Restriction, Role, SessionDuration, Step, Tag};
+use stsidecar::assume::{DurationSetting, Hop, Restriction, Role, SessionDuration, Tag};
 use stsidecar::config::{Config, Flags, Sources};
 
 use super::arbitrary::{POLICY_FILE, profile};
@@ -20,7 +20,7 @@ use super::support::fake_sts::limits::Form;
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[]}"#;
 
 /// The steps of a profile, or the refusal.
-fn steps(profile: &Value) -> Result<Vec<Arc<Step>>, String> {
+fn steps(profile: &Value) -> Result<Vec<Arc<Hop>>, String> {
     let document = json!({"region": "eu-central-1", "profiles": {"default": profile}}).to_string();
     let variable = |name: &str| (name == "STSIDECAR_CONFIG_INLINE").then(|| document.clone());
     let read = |path: &Path| match path.to_str() {
@@ -100,7 +100,7 @@ impl Request {
     }
 }
 
-fn request(step: &Step) -> (&'static str, Form) {
+fn request(step: &Hop) -> (&'static str, Form) {
     let mut request = Request::default();
     let name = step
         .session_name()
@@ -110,28 +110,28 @@ fn request(step: &Step) -> (&'static str, Form) {
         request.restriction(restriction);
     }
     match step {
-        Step::WebIdentity(step) => {
+        Hop::WebIdentity(step) => {
             request.set("RoleArn", step.role_arn.as_ref());
             request.set("WebIdentityToken", Some("header.payload.signature"));
             request.set("ProviderId", step.provider_id.as_ref());
             request.duration(step.duration);
         }
-        Step::Saml(step) => {
+        Hop::Saml(step) => {
             request.set("RoleArn", Some(&step.role_arn));
             request.set("PrincipalArn", Some(&step.principal_arn));
             request.set("SAMLAssertion", Some("PHNhbWw+"));
             request.duration(step.duration);
         }
-        Step::SessionToken(step) => {
+        Hop::SessionToken(step) => {
             request.set("DurationSeconds", Some(step.duration.get().seconds()));
             request.mfa(step.mfa.as_ref());
         }
-        Step::FederationToken(step) => {
+        Hop::FederationToken(step) => {
             request.set("Name", Some(&step.name));
             request.set("DurationSeconds", Some(step.duration.get().seconds()));
             request.tags(&step.tags);
         }
-        Step::Cognito(step) => {
+        Hop::Cognito(step) => {
             // What GetId takes is checked by its own call in the table.
             request.set("IdentityId", Some(&step.identity_pool_id));
             request.set("CustomRoleArn", step.custom_role_arn.as_ref());
@@ -141,7 +141,7 @@ fn request(step: &Step) -> (&'static str, Form) {
                 .map_or("oidc.example.org", |login| login.as_str());
             request.set(&format!("Logins.{login}"), Some("header.payload.signature"));
         }
-        Step::Role(step) => request.hop(step),
+        Hop::Role(step) => request.hop(step),
     }
     (step.operation(), request.0)
 }

@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use stsidecar::assume::{AccountId, Cognito, IdentityPoolId, Login, Step};
+use stsidecar::assume::{AccountId, Cognito, Hop, IdentityPoolId, Login};
 use stsidecar::failure::Class;
 use stsidecar::role::RoleArn;
-use stsidecar::sts::{Client, Endpoint, Proof, Settings};
+use stsidecar::sts::{Authentication, Client, ClientSettings, Endpoint};
 
 use super::support::fake_sts::{Behaviour, FakeSts};
 use super::support::tokens::unix_now;
@@ -23,10 +23,10 @@ fn client(pool: &FakeSts) -> Client {
 fn client_at(pool: &str) -> Client {
     let endpoint = |url: &str| Some(Endpoint::parse(url, false).expect("an endpoint"));
     // The STS is another one, at a closed port.
-    let settings = Settings {
+    let settings = ClientSettings {
         endpoint: endpoint("http://127.0.0.1:1"),
         cognito_endpoint: endpoint(pool),
-        ..Settings::default()
+        ..ClientSettings::default()
     };
     Client::new(&settings, now).expect("a client")
 }
@@ -71,7 +71,7 @@ async fn the_path_of_a_pools_endpoint_is_sent_as_written() {
         let client = client_at(&format!("{}{written}", pool.url()));
         exchange(
             &client,
-            request(Step::Cognito(step()), Proof::Token(token())),
+            request(Hop::Cognito(step()), Authentication::Token(token())),
         )
         .await
         .expect("credentials");
@@ -92,7 +92,10 @@ async fn the_identity_is_asked_for_once_and_the_token_is_its_login() {
     };
     let (client, token) = (client(&pool), token());
     for _ in 0..2 {
-        let request = request(Step::Cognito(step.clone()), Proof::Token(token.clone()));
+        let request = request(
+            Hop::Cognito(step.clone()),
+            Authentication::Token(token.clone()),
+        );
         let reply = exchange(&client, request).await.expect("a reply");
         assert_eq!(reply.credentials.access_key_id, "ASIACOGNITO000000001");
         assert_eq!(reply.credentials.secret_access_key.expose(), "secret");
@@ -136,7 +139,7 @@ async fn without_a_login_the_tokens_issuer_is_it() {
     let token = token();
     let reply = exchange(
         &client(&pool),
-        request(Step::Cognito(step()), Proof::Token(token.clone())),
+        request(Hop::Cognito(step()), Authentication::Token(token.clone())),
     )
     .await;
     assert_eq!(reply.expect("a reply").credentials.account, None);
@@ -195,7 +198,7 @@ async fn refusals_and_odd_answers_have_the_class_of_their_cause() {
         let token = token();
         let refused = exchange(
             &client(&pool),
-            request(Step::Cognito(step()), Proof::Token(token.clone())),
+            request(Hop::Cognito(step()), Authentication::Token(token.clone())),
         )
         .await;
         let failure = refused.expect_err(code);
@@ -248,7 +251,7 @@ async fn a_server_in_front_of_the_pool_is_quoted_too() {
             content_type,
             body,
         }]);
-        let request = request(Step::Cognito(step()), Proof::Token(token.clone()));
+        let request = request(Hop::Cognito(step()), Authentication::Token(token.clone()));
         let failure = exchange(&client(&pool), request)
             .await
             .expect_err("a refusal");
@@ -269,7 +272,7 @@ async fn credentials_without_their_parts_are_refused_and_a_deleted_identity_is_m
     let empty = answer(200, &json!({ "IdentityId": ID }));
     pool.script([identity(), empty, gone, identity(), credentials()]);
     let client = client(&pool);
-    let ask = || request(Step::Cognito(step()), Proof::Token(token()));
+    let ask = || request(Hop::Cognito(step()), Authentication::Token(token()));
     let failure = exchange(&client, ask()).await.expect_err("no credentials");
     assert_eq!(
         (failure.class, &*failure.code.text()),
@@ -296,7 +299,7 @@ async fn an_answer_without_identity_is_refused_and_not_remembered() {
         let pool = FakeSts::start();
         pool.script([answer(200, &nothing), identity(), credentials()]);
         let client = client(&pool);
-        let ask = || request(Step::Cognito(step()), Proof::Token(token()));
+        let ask = || request(Hop::Cognito(step()), Authentication::Token(token()));
         let failure = exchange(&client, ask()).await.expect_err("no identity");
         assert_eq!(
             (failure.class, &*failure.code.text()),

@@ -1,7 +1,7 @@
 //! What a server repeats of a request is not shown, whole or cut.
 
-use stsidecar::assume::{Step, WebIdentity};
-use stsidecar::sts::Proof;
+use stsidecar::assume::{Hop, WebIdentity};
+use stsidecar::sts::Authentication;
 use stsidecar::token::WebIdentityToken;
 
 use super::documents::refusal;
@@ -46,8 +46,9 @@ async fn a_token_that_looks_like_nothing_is_not_repeated_either() {
     for behaviour in behaviours {
         let sts = FakeSts::start();
         sts.set_default(behaviour.clone());
-        let step = Step::WebIdentity(WebIdentity::new("/token"));
-        let proof = Proof::Token(WebIdentityToken::opaque(token.as_bytes()).expect("a token"));
+        let step = Hop::WebIdentity(WebIdentity::new("/token"));
+        let proof =
+            Authentication::Token(WebIdentityToken::opaque(token.as_bytes()).expect("a token"));
         let failure = exchange(&client(&sts.url()), request(step, proof))
             .await
             .expect_err("a refusal");

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use stsidecar::assume::{SessionDuration, Step};
+use stsidecar::assume::{Hop, SessionDuration};
 use stsidecar::failure::Class;
-use stsidecar::sts::{Proof, Request};
+use stsidecar::sts::{Authentication, Request};
 use stsidecar::token::WebIdentityToken;
 
 use super::support::fake_sts::{FakeSts, Issued};
@@ -20,7 +20,12 @@ async fn an_expired_token_is_refused_by_the_servers_clock() {
         ..ServiceAccountToken::default()
     };
     let old = WebIdentityToken::parse(old.jwt().as_bytes()).expect("a token");
-    let asked = || request(Step::WebIdentity(web_identity()), Proof::Token(old.clone()));
+    let asked = || {
+        request(
+            Hop::WebIdentity(web_identity()),
+            Authentication::Token(old.clone()),
+        )
+    };
     let failure = exchange(&client(&sts.url()), asked())
         .await
         .expect_err("expired an hour ago");
@@ -59,8 +64,8 @@ async fn a_duration_beyond_the_role_or_the_chain_is_refused_with_the_text_of_sts
     };
     let entry = |hours| {
         lasting(
-            Step::WebIdentity(web_identity()),
-            Proof::Token(token()),
+            Hop::WebIdentity(web_identity()),
+            Authentication::Token(token()),
             hours,
         )
     };
@@ -75,7 +80,13 @@ async fn a_duration_beyond_the_role_or_the_chain_is_refused_with_the_text_of_sts
         .await
         .expect("as much as the role allows")
         .credentials;
-    let hop = |hours| lasting(Step::Role(role()), Proof::Signer(parent.clone()), hours);
+    let hop = |hours| {
+        lasting(
+            Hop::Role(role()),
+            Authentication::Signer(parent.clone()),
+            hours,
+        )
+    };
     let failure = exchange(&client, hop(2))
         .await
         .expect_err("more than a chain allows");

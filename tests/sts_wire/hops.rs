@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use stsidecar::assume::{ExternalId, SourceIdentity, Step, Tag, TagKey, Tags};
+use stsidecar::assume::{ExternalId, Hop, SourceIdentity, Tag, TagKey, Tags};
 use stsidecar::failure::Class;
-use stsidecar::sts::{Client, Proof, REGION_OF_CUSTOM_ENDPOINTS};
+use stsidecar::sts::{Authentication, Client, REGION_OF_CUSTOM_ENDPOINTS};
 use stsidecar::time::{Boot, Now, Wall};
 
 use super::parameters::{policy, policy_arns};
@@ -19,7 +19,7 @@ async fn a_hop_sends_its_parameters_signed_with_the_credentials_of_the_step_befo
     let sts = FakeSts::start();
     let client = client(&sts.url());
     let entry = enter(&client).await.expect("the entry's reply").credentials;
-    let step = Step::Role(stsidecar::assume::Role {
+    let step = Hop::Role(stsidecar::assume::Role {
         policy: Some(policy()),
         policy_arns: policy_arns(),
         external_id: Some(ExternalId::parse("partner:42/x").expect("an id")),
@@ -33,9 +33,12 @@ async fn a_hop_sends_its_parameters_signed_with_the_credentials_of_the_step_befo
         source_identity: Some(SourceIdentity::parse("alice").expect("an identity")),
         ..role()
     });
-    let reply = exchange(&client, request(step, Proof::Signer(entry.clone())))
-        .await
-        .expect("the hop's reply");
+    let reply = exchange(
+        &client,
+        request(step, Authentication::Signer(entry.clone())),
+    )
+    .await
+    .expect("the hop's reply");
     let call = &sts.calls()[1];
     let policy = policy().to_string();
     let expected = BTreeMap::from([

@@ -31,12 +31,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stsidecar::assume::{Reply, Role, SessionDuration, Step, WebIdentity};
+use stsidecar::assume::{Hop, Role, SessionDuration, StsResponse, WebIdentity};
 use stsidecar::config::{Config, Flags, Sources};
 use stsidecar::credentials::Credentials;
 use stsidecar::failure::Failure;
 use stsidecar::role::{RoleArn, SessionName};
-use stsidecar::sts::{Assume, Client, Endpoint, Extras, Proof, Request, Settings};
+use stsidecar::sts::{
+    Assume, Authentication, Client, ClientSettings, Endpoint, MfaAndContexts, Request,
+};
 use stsidecar::time::{Boot, Now, Wall};
 use stsidecar::token::WebIdentityToken;
 
@@ -48,15 +50,15 @@ const TARGET: &str = "arn:aws:iam::444455556666:role/target";
 /// Guards against a call without an end; an attempt's own limit is 3 s where a test sets no other.
 const LIMIT: Duration = Duration::from_mins(1);
 
-fn settings(url: &str) -> Settings {
-    Settings {
+fn settings(url: &str) -> ClientSettings {
+    ClientSettings {
         endpoint: Some(Endpoint::parse(url, true).expect("an endpoint")),
-        ..Settings::default()
+        ..ClientSettings::default()
     }
 }
 
 /// What the agent makes of these variables, for settings that have one.
-fn configured(variables: &[(&str, &str)]) -> Settings {
+fn configured(variables: &[(&str, &str)]) -> ClientSettings {
     loaded(variables).sts
 }
 
@@ -103,31 +105,38 @@ fn role() -> Role {
     Role::new(RoleArn::parse(TARGET).expect("a role"))
 }
 
-fn request(step: Step, proof: Proof) -> Request {
+fn request(step: Hop, proof: Authentication) -> Request {
     let session_name = SessionName::parse("shop.checkout-0").expect("a name");
     Request {
         step: Arc::new(step),
         session_name,
         duration: SessionDuration::HOUR,
         proof,
-        extras: Extras::default(),
+        extras: MfaAndContexts::default(),
     }
 }
 
-async fn exchange(client: &Client, request: Request) -> Result<Reply, Failure> {
+async fn exchange(client: &Client, request: Request) -> Result<StsResponse, Failure> {
     tokio::time::timeout(LIMIT, client.assume(request))
         .await
         .expect("every attempt ends by itself")
 }
 
-async fn enter(client: &Client) -> Result<Reply, Failure> {
+async fn enter(client: &Client) -> Result<StsResponse, Failure> {
     exchange(
         client,
-        request(Step::WebIdentity(web_identity()), Proof::Token(token())),
+        request(
+            Hop::WebIdentity(web_identity()),
+            Authentication::Token(token()),
+        ),
     )
     .await
 }
 
-async fn hop(client: &Client, parent: Credentials) -> Result<Reply, Failure> {
-    exchange(client, request(Step::Role(role()), Proof::Signer(parent))).await
+async fn hop(client: &Client, parent: Credentials) -> Result<StsResponse, Failure> {
+    exchange(
+        client,
+        request(Hop::Role(role()), Authentication::Signer(parent)),
+    )
+    .await
 }

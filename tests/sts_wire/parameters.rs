@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use stsidecar::assume::{Policy, PolicyArn, PolicyArns, Step};
+use stsidecar::assume::{Hop, Policy, PolicyArn, PolicyArns};
 use stsidecar::failure::Class;
 use stsidecar::role::Region;
-use stsidecar::sts::{Client, Error, Proof, Settings};
+use stsidecar::sts::{Authentication, Client, ClientSettings, Error};
 
 use super::support::fake_sts::FakeSts;
 use super::{
@@ -33,7 +33,7 @@ async fn web_identity_sends_its_parameters_unsigned() {
     let sts = FakeSts::start();
     let (token, step) = (
         token(),
-        Step::WebIdentity(stsidecar::assume::WebIdentity {
+        Hop::WebIdentity(stsidecar::assume::WebIdentity {
             policy: Some(policy()),
             policy_arns: policy_arns(),
             ..web_identity()
@@ -42,7 +42,7 @@ async fn web_identity_sends_its_parameters_unsigned() {
     let policy = policy().to_string();
     exchange(
         &client(&sts.url()),
-        request(step, Proof::Token(token.clone())),
+        request(step, Authentication::Token(token.clone())),
     )
     .await
     .expect("a reply");
@@ -82,13 +82,16 @@ async fn web_identity_sends_its_parameters_unsigned() {
 #[tokio::test]
 async fn without_role_and_restriction_nothing_of_them_is_sent() {
     let sts = FakeSts::start();
-    let step = Step::WebIdentity(stsidecar::assume::WebIdentity {
+    let step = Hop::WebIdentity(stsidecar::assume::WebIdentity {
         role_arn: None,
         ..web_identity()
     });
-    let reply = exchange(&client(&sts.url()), request(step, Proof::Token(token())))
-        .await
-        .expect("a reply");
+    let reply = exchange(
+        &client(&sts.url()),
+        request(step, Authentication::Token(token())),
+    )
+    .await
+    .expect("a reply");
     let calls = sts.calls();
     let names: Vec<&str> = calls[0].parameters().into_keys().collect();
     assert_eq!(
@@ -128,9 +131,12 @@ async fn the_endpoints_path_is_sent_and_signed_as_written() {
 async fn a_step_with_the_proof_of_another_is_not_sent() {
     let sts = FakeSts::start();
     let client = client(&sts.url());
-    let failure = exchange(&client, request(Step::Role(role()), Proof::Token(token())))
-        .await
-        .expect_err("no proof");
+    let failure = exchange(
+        &client,
+        request(Hop::Role(role()), Authentication::Token(token())),
+    )
+    .await
+    .expect_err("no proof");
     assert_eq!(
         (failure.class, failure.sent, sts.calls().len()),
         (Class::Config, false, 0)
@@ -140,7 +146,7 @@ async fn a_step_with_the_proof_of_another_is_not_sent() {
 #[test]
 fn a_client_needs_a_region_or_an_endpoint_and_names_what_it_will_call() {
     let region = Some(Region::parse("eu-central-1").expect("a region"));
-    let without = Client::new(&Settings::default(), now).err();
+    let without = Client::new(&ClientSettings::default(), now).err();
     assert!(matches!(without, Some(Error::NoRegion)), "{without:?}");
     for (fips, dualstack, host) in [
         (false, false, "sts.eu-central-1.amazonaws.com"),
@@ -148,20 +154,20 @@ fn a_client_needs_a_region_or_an_endpoint_and_names_what_it_will_call() {
         (false, true, "sts.eu-central-1.api.aws"),
     ] {
         let client = Client::new(
-            &Settings {
+            &ClientSettings {
                 region: region.clone(),
                 fips,
                 dualstack,
-                ..Settings::default()
+                ..ClientSettings::default()
             },
             now,
         );
         let client = client.expect("a client for AWS");
         assert_eq!(client.host(), host);
     }
-    let china = Settings {
+    let china = ClientSettings {
         region: Region::parse("cn-north-1").ok(),
-        ..Settings::default()
+        ..ClientSettings::default()
     };
     assert_eq!(
         Client::new(&china, now).expect("a client").host(),
@@ -170,7 +176,7 @@ fn a_client_needs_a_region_or_an_endpoint_and_names_what_it_will_call() {
     let custom = Client::new(&settings("http://127.0.0.1:8333"), now).expect("a client");
     assert_eq!(custom.host(), "127.0.0.1:8333");
     let both = Client::new(
-        &Settings {
+        &ClientSettings {
             fips: true,
             region,
             ..settings("http://127.0.0.1:8333")

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stsidecar::failure::Class;
 use stsidecar::role::Region;
-use stsidecar::sts::{Client, Proxy, Settings};
+use stsidecar::sts::{Client, ClientSettings, Proxy};
 
 use super::certificates;
 use super::tls::{ASSUMED, Slowness, TlsServer, trusting};
@@ -54,12 +54,12 @@ async fn aws_is_reached_through_a_proxy_that_sees_no_plain_text() {
     }
 }
 
-fn behind(proxy: Proxy) -> Settings {
-    Settings {
+fn behind(proxy: Proxy) -> ClientSettings {
+    ClientSettings {
         region: Region::parse("eu-central-1").ok(),
         ca_bundle: Some(certificates::file("ca.pem")),
         proxy: Some(proxy),
-        ..Settings::default()
+        ..ClientSettings::default()
     }
 }
 
@@ -158,7 +158,7 @@ async fn loopback_and_no_proxy_hosts_go_past_the_proxy() {
     });
     let server = TlsServer::start("server.pem", false, ASSUMED);
     let loopback = trusting(&format!("https://127.0.0.1:{}", server.port), "ca.pem");
-    let loopback = Settings {
+    let loopback = ClientSettings {
         proxy: proxy_settings.clone(),
         ..loopback
     };
@@ -166,7 +166,7 @@ async fn loopback_and_no_proxy_hosts_go_past_the_proxy() {
         .await
         .expect("a reply");
     server.heard();
-    let named = Settings {
+    let named = ClientSettings {
         proxy: proxy_settings,
         ..trusting("https://0.0.0.0:1", "ca.pem")
     };
@@ -196,7 +196,7 @@ async fn a_proxy_that_refuses_is_a_failure_to_connect() {
         url,
         no_proxy: String::new(),
     });
-    let settings = Settings {
+    let settings = ClientSettings {
         proxy,
         ..trusting("https://sts.example.invalid", "ca.pem")
     };

@@ -1,8 +1,8 @@
 //! Which role an answer is believed to be for.
 
-use stsidecar::assume::Step;
+use stsidecar::assume::Hop;
 use stsidecar::failure::Class;
-use stsidecar::sts::Proof;
+use stsidecar::sts::Authentication;
 
 use super::support::fake_sts::{Behaviour, FakeSts};
 use super::{client, enter, exchange, loaded, request, token};
@@ -47,7 +47,7 @@ async fn a_role_that_is_no_arn_is_sent_as_written_and_not_compared() {
         "",
     ] {
         sts.script([Behaviour::AssumedRole(answered.into())]);
-        let request = request(step_of(role, &sts.url()), Proof::Token(token()));
+        let request = request(step_of(role, &sts.url()), Authentication::Token(token()));
         let reply = exchange(&client, request).await.expect(answered);
         assert_eq!(reply.details.assumed_role_arn.unwrap_or_default(), answered);
         assert_eq!(
@@ -59,7 +59,7 @@ async fn a_role_that_is_no_arn_is_sent_as_written_and_not_compared() {
 }
 
 /// The step of this role as the settings give it.
-fn step_of(role: &str, url: &str) -> Step {
+fn step_of(role: &str, url: &str) -> Hop {
     let config = loaded(&[("AWS_ROLE_ARN", role), ("AWS_ENDPOINT_URL_STS", url)]);
-    Step::clone(&config.profiles[0].steps[0])
+    Hop::clone(&config.profiles[0].steps[0])
 }

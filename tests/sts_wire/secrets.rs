@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use stsidecar::assume::Step;
+use stsidecar::assume::Hop;
 use stsidecar::credentials::{Credentials, Secret};
-use stsidecar::sts::{Client, Proof};
+use stsidecar::sts::{Authentication, Client};
 use stsidecar::time::Wall;
 use stsidecar::token::WebIdentityToken;
 
@@ -113,8 +113,11 @@ async fn no_failure_shows_a_secret_whatever_goes_wrong() {
         let sts = FakeSts::start();
         sts.set_default(behaviour.clone());
         let client = client(&sts.url());
-        let entry = request(Step::WebIdentity(web_identity()), Proof::Token(token()));
-        let signed = request(Step::Role(role()), Proof::Signer(parent.clone()));
+        let entry = request(
+            Hop::WebIdentity(web_identity()),
+            Authentication::Token(token()),
+        );
+        let signed = request(Hop::Role(role()), Authentication::Signer(parent.clone()));
         assert_hidden(
             &format!("{entry:?} {signed:?}"),
             &secrets,
@@ -144,7 +147,10 @@ async fn an_attempt_that_never_left_shows_no_secret_either() {
         let token = WebIdentityToken::parse(jwt.as_bytes()).expect("a token");
         let failure = exchange(
             &client,
-            request(Step::WebIdentity(web_identity()), Proof::Token(token)),
+            request(
+                Hop::WebIdentity(web_identity()),
+                Authentication::Token(token),
+            ),
         )
         .await;
         assert_hidden(

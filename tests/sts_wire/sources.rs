@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use stsidecar::assume::{AccessKeyFile, Role, SectionName, SessionToken, Step};
+use stsidecar::assume::{AccessKeyFile, Hop, Role, SectionName, SessionToken};
 use stsidecar::failure::Class;
 use stsidecar::role::{Region, Server};
 use stsidecar::shared_credentials::AccessKey;
-use stsidecar::sts::{Client, Proof, Settings};
+use stsidecar::sts::{Authentication, Client, ClientSettings};
 
 use super::support::fake_sts::{Behaviour, FakeSts};
 use super::{client, exchange, hop, now, request, role, settings};
@@ -22,9 +22,11 @@ fn keys() -> AccessKeyFile {
     }
 }
 
-fn key() -> Proof {
+fn key() -> Authentication {
     let file = format!("[default]\naws_access_key_id={KEY}\naws_secret_access_key=canary\n");
-    Proof::AccessKey(AccessKey::parse(file.as_bytes(), "default", Server::Other).expect("keys"))
+    Authentication::AccessKey(
+        AccessKey::parse(file.as_bytes(), "default", Server::Other).expect("keys"),
+    )
 }
 
 #[tokio::test]
@@ -32,7 +34,7 @@ async fn every_source_refuses_another_role_and_says_who_was_meant() {
     let sts = FakeSts::start();
     let other = "arn:aws:sts::111122223333:assumed-role/other/alice".to_owned();
     sts.script([Behaviour::AssumedRole(other)]);
-    let step = Step::Role(Role {
+    let step = Hop::Role(Role {
         keys: Some(keys()),
         ..role()
     });
@@ -52,13 +54,13 @@ async fn a_region_that_no_host_could_be_made_of_scopes_the_signature() {
     sts.add_user(KEY, "canary");
     for region in ["RegionOne", "zone_a.1", "a:b", ".", "Region~One"] {
         sts.set_region(region);
-        let scope = Settings {
+        let scope = ClientSettings {
             region: Region::parse_at(Server::Other, region).ok(),
             ..settings(&sts.url())
         };
         let client = Client::new(&scope, now).expect("a client");
         let step = || {
-            Step::Role(Role {
+            Hop::Role(Role {
                 keys: Some(keys()),
                 ..role()
             })
@@ -83,7 +85,7 @@ async fn a_region_that_no_host_could_be_made_of_scopes_the_signature() {
 #[tokio::test]
 async fn a_key_that_sts_does_not_know_is_the_sources_fault() {
     let sts = FakeSts::start();
-    let step = Step::SessionToken(SessionToken::new("/credentials"));
+    let step = Hop::SessionToken(SessionToken::new("/credentials"));
     let failure = exchange(&client(&sts.url()), request(step, key()))
         .await
         .expect_err("an unknown key");
@@ -98,7 +100,7 @@ async fn a_key_that_sts_does_not_know_is_the_sources_fault() {
 async fn a_wrong_secret_is_the_sources_fault_and_is_not_shown() {
     let sts = FakeSts::start();
     sts.add_user(KEY, "another secret than ours");
-    let step = Step::SessionToken(SessionToken::new("/credentials"));
+    let step = Hop::SessionToken(SessionToken::new("/credentials"));
     let failure = exchange(&client(&sts.url()), request(step, key()))
         .await
         .expect_err("a wrong secret");

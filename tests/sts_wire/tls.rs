@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use stsidecar::failure::Failure;
-use stsidecar::sts::{Client, ConnectorError, Error, Settings};
+use stsidecar::sts::{Client, ClientSettings, ConnectorError, Error};
 
 use super::certificates;
 use super::{enter, now, settings};
@@ -144,8 +144,8 @@ fn converse(mut stream: StreamOwned<ServerConnection, TcpStream>, assumed: &str)
 pub(super) const ASSUMED: &str =
     "<AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/app/x</Arn></AssumedRoleUser>";
 
-pub(super) fn trusting(url: &str, bundle: &str) -> Settings {
-    Settings {
+pub(super) fn trusting(url: &str, bundle: &str) -> ClientSettings {
+    ClientSettings {
         ca_bundle: Some(certificates::file(bundle)),
         ..settings(url)
     }
@@ -189,7 +189,7 @@ async fn a_byte_order_mark_or_blanks_in_the_bundle_lose_no_certificate() {
         std::fs::write(&bundle, content).expect("a file of ours");
         let server = TlsServer::start("server.pem", false, ASSUMED);
         let url = format!("https://127.0.0.1:{}", server.port);
-        let settings = Settings {
+        let settings = ClientSettings {
             ca_bundle: Some(bundle.clone()),
             ..settings(&url)
         };
@@ -208,7 +208,7 @@ fn a_bundle_that_cannot_be_trusted_is_an_error_at_start() {
         File::create(&path)
             .and_then(|mut file| file.write_all(content))
             .expect("a file");
-        let settings = Settings {
+        let settings = ClientSettings {
             ca_bundle: Some(path.clone()),
             ..settings("https://127.0.0.1:1")
         };
@@ -233,7 +233,7 @@ fn a_bundle_that_cannot_be_trusted_is_an_error_at_start() {
         assert!(error.contains(wrong) && error.contains("ca.pem"), "{error}");
     }
     try_bundle(format!("# a comment\n{good}\n{good}").as_bytes()).expect("a bundle with a comment");
-    let missing = Settings {
+    let missing = ClientSettings {
         ca_bundle: Some(folder.path().join("none")),
         ..settings("https://127.0.0.1:1")
     };
@@ -245,7 +245,7 @@ fn a_bundle_that_cannot_be_trusted_is_an_error_at_start() {
         ),
         "{error:?}"
     );
-    let plain = Settings {
+    let plain = ClientSettings {
         ca_bundle: Some(folder.path().join("none")),
         ..settings("http://127.0.0.1:1")
     };

@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use super::*;
-use crate::cache::{self, Answer, Refused};
+use crate::cache::{self, Published, Refused};
 use crate::failure::Class;
 use crate::incident::Incident;
 use crate::report::{ErrorReport, HopReport, IncidentReport};
@@ -33,7 +33,7 @@ fn failing(name: &str, since: u64, ends: Option<u64>) -> Profile {
         failing_since: None,
         attempts: 7,
     };
-    let report = Report {
+    let report = ProfileReport {
         profile: name.into(),
         role_arn: Some("arn:aws:iam::111122223333:role/app".into()),
         incident: Some(IncidentReport {
@@ -42,9 +42,9 @@ fn failing(name: &str, since: u64, ends: Option<u64>) -> Profile {
             incident,
         }),
         last_error: Some(error),
-        ..Report::default()
+        ..ProfileReport::default()
     };
-    let refused = Answer::Refused(Refused {
+    let refused = Published::Refused(Refused {
         status: 503,
         body: bytes::Bytes::new(),
     });

@@ -53,7 +53,7 @@ async fn an_error_while_credentials_are_held_does_not_end_readiness() {
     let agent = agent(&["default"], true);
     agent.publishers[0].publish(credentials(3_600));
     agent.reports[0].send_modify(|report| report.last_error = Some(denied()));
-    agent.publishers[0].publish(Answer::Refused(Refused {
+    agent.publishers[0].publish(Published::Refused(Refused {
         status: 403,
         body: Bytes::from_static(b"{}"),
     }));

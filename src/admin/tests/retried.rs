@@ -23,7 +23,7 @@ impl Agent {
         );
         let response = reply.await.expect("infallible");
         let headers = response.headers().clone();
-        let (status, body) = read(Reply::now(response)).await;
+        let (status, body) = read(ResponseFuture::now(response)).await;
         (status, headers, body)
     }
 

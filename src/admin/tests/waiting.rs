@@ -64,7 +64,7 @@ async fn a_failure_that_comes_later_ends_the_first_wait_at_once() {
 #[tokio::test(start_paused = true)]
 async fn eight_may_wait_and_the_ninth_is_answered_at_once() {
     let agent = agent(&["default"], true);
-    let waiting: Vec<Reply> = (0..WAITERS)
+    let waiting: Vec<ResponseFuture> = (0..WAITERS)
         .map(|_| agent.reply(&Method::GET, "/status?wait=25", "::1"))
         .collect();
     let start = tokio::time::Instant::now();

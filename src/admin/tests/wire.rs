@@ -14,7 +14,7 @@ struct ServedSurface {
     // Their ends would be answers.
     _publishers: (
         Vec<Publisher>,
-        Vec<watch::Sender<Report>>,
+        Vec<watch::Sender<ProfileReport>>,
         [watch::Sender<bool>; 3],
     ),
 }

@@ -7,13 +7,13 @@ use prometheus::Registry;
 
 use super::*;
 use crate::assume::WebIdentity;
-use crate::assume::{Profile, ProfileName, Reply, ReplyDetails, Step};
-use crate::cache::{self, Answer, Reader, Refused};
+use crate::assume::{Hop, Profile, ProfileName, ResponseDetails, StsResponse};
+use crate::cache::{self, Published, Reader, Refused};
 use crate::credentials::{Credentials, Secret};
 use crate::failure::Failure;
-use crate::material::Form;
+use crate::file_content::Form;
 use crate::refresher::metrics::Metrics;
-use crate::refresher::{Extras, SentCodes};
+use crate::refresher::{ExtraFiles, SentCodes};
 use crate::session::schedule::RefreshAt;
 use crate::session::snapshot::Digest;
 use crate::sts::Request;
@@ -30,7 +30,7 @@ struct Panicking {
 }
 
 impl Assume for Panicking {
-    async fn assume(&self, _request: Request) -> Result<Reply, Failure> {
+    async fn assume(&self, _request: Request) -> Result<StsResponse, Failure> {
         let call = self.calls.fetch_add(1, Relaxed) + 1;
         assert!(!self.at.contains(&call), "as the test wants it");
         let issued = clock::wall();
@@ -41,10 +41,10 @@ impl Assume for Panicking {
             expiration: Wall::from_unix_milliseconds(issued.unix_milliseconds() + 60_000),
             account: None,
         };
-        Ok(Reply {
+        Ok(StsResponse {
             credentials,
             date: Some(issued),
-            details: ReplyDetails::default(),
+            details: ResponseDetails::default(),
         })
     }
 }
@@ -55,24 +55,24 @@ fn parts(at: &'static [usize], directory: &tempfile::TempDir) -> (Arc<Parts<Pani
     let name = ProfileName::parse("default").expect("a name");
     let profile = Profile {
         name,
-        steps: vec![Arc::new(Step::WebIdentity(WebIdentity::new(&file)))],
+        steps: vec![Arc::new(Hop::WebIdentity(WebIdentity::new(&file)))],
     };
     let refused = Refused {
         status: 503,
         body: bytes::Bytes::new(),
     };
-    let (publisher, answers) = cache::channel(Answer::Refused(refused), clock::boot);
+    let (publisher, answers) = cache::channel(Published::Refused(refused), clock::boot);
     let parts = Parts {
         refresh_at: RefreshAt::After(Duration::from_secs(1)),
         digest: Digest([7; 32]),
         source: RotatedFile::new(&file, 4096, |content| Form::Token.parse(content), None),
-        extras: vec![Extras::of(&profile.steps[0], &SentCodes::default())],
+        extras: vec![ExtraFiles::of(&profile.steps[0], &SentCodes::default())],
         sts: Arc::new(Panicking {
             at,
             calls: AtomicUsize::new(0),
         }),
         publisher,
-        report: watch::Sender::new(Report::default()),
+        report: watch::Sender::new(ProfileReport::default()),
         metrics: Metrics::register(&Registry::new())
             .expect("a fresh registry")
             .profile(&profile),
@@ -89,7 +89,7 @@ fn parts(at: &'static [usize], directory: &tempfile::TempDir) -> (Arc<Parts<Pani
 async fn until(
     parts: &Arc<Parts<Panicking>>,
     restart_every: Duration,
-    wanted: impl FnMut(&Report) -> bool,
+    wanted: impl FnMut(&ProfileReport) -> bool,
 ) {
     let (ticks, steps, stopping) = (
         watch::Sender::new(0),
@@ -112,7 +112,7 @@ async fn until(
     }
 }
 
-fn generation(report: &Report) -> u64 {
+fn generation(report: &ProfileReport) -> u64 {
     report.vended().map_or(0, |hop| hop.generation)
 }
 

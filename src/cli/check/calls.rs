@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::assume::{Profile, Reply, SessionDuration, Step};
+use crate::assume::{Hop, Profile, SessionDuration, StsResponse};
 use crate::cli::longest::Found;
 use crate::cli::span::about;
 use crate::failure::{Class, Failure};
@@ -20,7 +20,7 @@ const REFUSED: Duration = Duration::from_mins(5);
 /// One line for each step of the profile, for those that were not reached too.
 pub(super) fn judge(
     profile: &Profile,
-    outcomes: &[Result<Reply, Failure>],
+    outcomes: &[Result<StsResponse, Failure>],
     at_sts: Wall,
 ) -> Vec<Finding> {
     let steps = profile.steps.iter().enumerate();
@@ -31,8 +31,8 @@ pub(super) fn judge(
 
 fn judge_step(
     at: usize,
-    step: &Step,
-    outcomes: &[Result<Reply, Failure>],
+    step: &Hop,
+    outcomes: &[Result<StsResponse, Failure>],
     at_sts: Wall,
 ) -> Finding {
     let name = name(at);
@@ -60,14 +60,14 @@ fn name(at: usize) -> String {
     }
 }
 
-fn asked(step: &Step) -> String {
+fn asked(step: &Hop) -> String {
     let role = step
         .role_arn()
         .map_or_else(|| "a role chosen by STS".to_owned(), ToString::to_string);
     format!("{} of {role}", step.operation())
 }
 
-fn granted(step: &Step, reply: &Reply, at_sts: Wall) -> String {
+fn granted(step: &Hop, reply: &StsResponse, at_sts: Wall) -> String {
     let session = reply
         .details
         .assumed_role_arn
@@ -82,7 +82,7 @@ fn granted(step: &Step, reply: &Reply, at_sts: Wall) -> String {
     format!("{}: granted {session}, for {left}", step.operation())
 }
 
-fn refused(step: &Step, failure: &Failure) -> String {
+fn refused(step: &Hop, failure: &Failure) -> String {
     format!("{}: {}: {}", asked(step), failure.code, failure.message)
 }
 

@@ -9,18 +9,18 @@ use serde_json::{Map, Value};
 
 use super::stream::{self, Document};
 use super::{Args, line, yaml};
-use crate::cli::World;
+use crate::cli::Env;
 use crate::config::rendered;
 use crate::inject::Template;
-use crate::{shown, text};
+use crate::{redact, text};
 
-pub(super) fn template(arguments: &Args, world: &World<'_>) -> Result<Template, String> {
+pub(super) fn template(arguments: &Args, env: &Env<'_>) -> Result<Template, String> {
     let mut values = match &arguments.values {
         None => Map::new().into(),
         Some(path) => {
-            let name = shown::value(&path.display().to_string());
+            let name = redact::value(&path.display().to_string());
             let content =
-                (world.read)(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+                (env.read)(path).map_err(|error| format!("cannot read {name}: {error}"))?;
             let text = text::utf8(&content).map_err(|error| format!("{name}: {error}"))?;
             match yaml::parse(text).map_err(|error| format!("{name}: {error}"))? {
                 None | Some(Value::Null) => Map::new().into(),
@@ -43,12 +43,12 @@ pub(super) fn template(arguments: &Args, world: &World<'_>) -> Result<Template, 
 }
 
 /// How the input is called, and what it holds.
-pub(super) fn manifests(path: &Path, world: &World<'_>) -> Result<(String, String), String> {
+pub(super) fn manifests(path: &Path, env: &Env<'_>) -> Result<(String, String), String> {
     let (file, name) = match path.to_str() {
         Some("-") => (Path::new("/dev/stdin"), "standard input".to_owned()),
-        _ => (path, shown::value(&path.display().to_string())),
+        _ => (path, redact::value(&path.display().to_string())),
     };
-    let content = (world.read)(file).map_err(|error| format!("cannot read {name}: {error}"))?;
+    let content = (env.read)(file).map_err(|error| format!("cannot read {name}: {error}"))?;
     text::utf8(&content).map_err(|error| format!("{name}: {error}"))?;
     // With its byte order mark.
     let text = String::from_utf8(content).expect("it was read as a text");

@@ -11,7 +11,7 @@ use serde_json::{Map, Number, Value};
 
 use super::folded;
 use crate::inject::patch::escaped;
-use crate::shown;
+use crate::redact;
 
 /// Why a text is no document.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ fn parse_yaml(text: &str) -> Result<Option<Value>, Error> {
     serde_saphyr::from_str_with_options::<Option<Read>>(text, options)
         .map(|read| read.map(|Read(value)| value))
         .map_err(|error| error.render_with_formatter(&serde_saphyr::UserMessageFormatter))
-        .map_err(|message| Error(shown::parser_message(&message)))
+        .map_err(|message| Error(redact::parser_message(&message)))
 }
 
 /// The text that a member of a map is.

@@ -22,7 +22,7 @@ fn outcome(arguments: &[&str], config: &str) -> (u8, String, String, String) {
             .iter()
             .chain(arguments)
             .map(OsString::from),
-        &mut World {
+        &mut Env {
             variable: &|_| None,
             names: &Vec::new,
             read: &|path| match path.to_str() {

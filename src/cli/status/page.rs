@@ -9,7 +9,7 @@ use super::{clients, retry};
 use crate::admin::Status;
 use crate::cli::span::{about, span};
 use crate::failure::line::Line;
-use crate::report::{ErrorReport, HopReport, IncidentReport, Report, TokenReport};
+use crate::report::{ErrorReport, HopReport, IncidentReport, ProfileReport, TokenReport};
 use crate::time::Wall;
 
 /// What to do while every profile has credentials and no client can ask for them.
@@ -17,7 +17,7 @@ const PORT_IN_USE: &str = "free the port of --listen: another process of the pod
 
 /// The [`Line`] of the first profile by name that keeps the pod from starting.
 pub(super) fn probe_line(status: &Status) -> String {
-    let mut profiles: Vec<&Report> = status.profiles.iter().collect();
+    let mut profiles: Vec<&ProfileReport> = status.profiles.iter().collect();
     profiles.sort_by_key(|profile| &profile.profile);
     let waiting = profiles.iter().find(|profile| !is_ready(profile, status));
     let Some(profile) = waiting.or(profiles.first()) else {
@@ -46,7 +46,7 @@ pub(super) fn probe_line(status: &Status) -> String {
 }
 
 /// Agents that do not say it of each profile say it of all together.
-fn is_ready(profile: &Report, status: &Status) -> bool {
+fn is_ready(profile: &ProfileReport, status: &Status) -> bool {
     profile.ready.unwrap_or(status.ready)
 }
 
@@ -124,7 +124,7 @@ fn trouble(status: &Status, now: Wall) -> String {
     format!(", refreshes{of} failing for {since}, {end}")
 }
 
-fn block(page: &mut String, profile: &Report, now: Wall) {
+fn block(page: &mut String, profile: &ProfileReport, now: Wall) {
     line(page, "profile", &printable(&profile.profile));
     role(page, profile);
     credentials(page, profile, now);
@@ -140,7 +140,7 @@ fn line(page: &mut String, label: &str, text: &str) {
     writeln!(page, "  {label:<14}{text}").expect("a String takes every text");
 }
 
-fn role(page: &mut String, profile: &Report) {
+fn role(page: &mut String, profile: &ProfileReport) {
     let chosen = profile.role_arn.as_deref().map(printable);
     line(page, "role", chosen.as_deref().unwrap_or("chosen by STS"));
     if let Some((_, before @ [_, ..])) = profile.hops.split_last() {
@@ -156,7 +156,7 @@ fn role(page: &mut String, profile: &Report) {
     }
 }
 
-fn credentials(page: &mut String, profile: &Report, now: Wall) {
+fn credentials(page: &mut String, profile: &ProfileReport, now: Wall) {
     let vended = profile
         .vended()
         .and_then(|hop| Some((hop, hop.expiration?)));
@@ -209,7 +209,7 @@ fn source(page: &mut String, token: &TokenReport, now: Wall) {
     }
 }
 
-fn last_error(page: &mut String, profile: &Report, error: &ErrorReport, now: Wall) {
+fn last_error(page: &mut String, profile: &ProfileReport, error: &ErrorReport, now: Wall) {
     let since = ago(", failing since", error.failing_since, now);
     let request = error.request_id.as_deref().map(printable);
     let request = request

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use crate::assume::{
-    AccessKeyFile, Cognito, FederationToken, Role, Saml, SessionToken, Step, WebIdentity,
+    AccessKeyFile, Cognito, FederationToken, Hop, Role, Saml, SessionToken, WebIdentity,
 };
 
 /// One identity: exactly one source, and the hops behind it.
@@ -35,7 +35,7 @@ pub struct Profile {
 #[derive(Clone, Debug)]
 pub enum Source {
     /// An exchange of its own.
-    Step(Box<Step>),
+    Hop(Box<Hop>),
     /// Keys that sign the first hop.
     Signer(AccessKeyFile),
 }
@@ -44,23 +44,20 @@ impl Profile {
     /// The key of every source there is, each with what this profile has under it.
     #[must_use]
     pub fn sources(self) -> [(&'static str, Option<Source>); 6] {
-        let step = |step: Option<Step>| step.map(Box::new).map(Source::Step);
+        let step = |step: Option<Hop>| step.map(Box::new).map(Source::Hop);
         [
-            (
-                "webIdentity",
-                step(self.web_identity.map(Step::WebIdentity)),
-            ),
-            ("saml", step(self.saml.map(Step::Saml))),
+            ("webIdentity", step(self.web_identity.map(Hop::WebIdentity))),
+            ("saml", step(self.saml.map(Hop::Saml))),
             (
                 "sessionToken",
-                step(self.session_token.map(Step::SessionToken)),
+                step(self.session_token.map(Hop::SessionToken)),
             ),
             (
                 "federationToken",
-                step(self.federation_token.map(Step::FederationToken)),
+                step(self.federation_token.map(Hop::FederationToken)),
             ),
             ("accessKey", self.access_key.map(Source::Signer)),
-            ("cognito", step(self.cognito.map(Step::Cognito))),
+            ("cognito", step(self.cognito.map(Hop::Cognito))),
         ]
     }
 }

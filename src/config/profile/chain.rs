@@ -8,14 +8,14 @@
 //! Called by `profile`.
 
 use super::super::error::Error;
-use crate::assume::{Role, SourceIdentity, Step, TagKey};
+use crate::assume::{Hop, Role, SourceIdentity, TagKey};
 
 /// Refuses a hop that sets again what it inherits; `path` is the chain's.
-pub(super) fn check(path: &str, steps: &[Step]) -> Result<(), Error> {
+pub(super) fn check(path: &str, steps: &[Hop]) -> Result<(), Error> {
     let hops: Vec<&Role> = steps
         .iter()
         .filter_map(|step| {
-            if let Step::Role(hop) = step {
+            if let Hop::Role(hop) = step {
                 Some(hop)
             } else {
                 None
@@ -60,12 +60,12 @@ mod tests {
     use crate::assume::Tag;
     use crate::role::RoleArn;
 
-    fn hop(tag: Option<&str>, hands_down: bool, identity: Option<&str>) -> Step {
+    fn hop(tag: Option<&str>, hands_down: bool, identity: Option<&str>) -> Hop {
         let tags: Vec<Tag> = tag
             .into_iter()
             .map(|key| Tag::parse(key, "x").expect("a tag"))
             .collect();
-        Step::Role(Role {
+        Hop::Role(Role {
             transitive_tag_keys: tags
                 .iter()
                 .filter(|_| hands_down)
@@ -79,7 +79,7 @@ mod tests {
         })
     }
 
-    fn problem(hops: &[Step]) -> Option<String> {
+    fn problem(hops: &[Hop]) -> Option<String> {
         check("profiles.p.chain", hops)
             .err()
             .map(|error| error.to_string())

@@ -9,8 +9,8 @@ use super::super::environment::Sources;
 use super::super::error::Error;
 use super::super::reach::Servers;
 use crate::assume::{
-    AtServer, DurationSetting, Issues, NotAccepted, Outline, Policy, ROLE_CHAINING_LIMIT,
-    Restriction, Role, Service, Step,
+    AtServer, DurationSetting, Hop, Issues, NotAccepted, Outline, Policy, ROLE_CHAINING_LIMIT,
+    Restriction, Role, Service,
 };
 use crate::role::Server;
 use crate::text;
@@ -38,7 +38,7 @@ impl Place<'_> {
 /// What holds for every exchange.
 pub(super) fn apply(
     place: &Place<'_>,
-    step: &mut Step,
+    step: &mut Hop,
     warnings: &mut Vec<String>,
 ) -> Result<(), Error> {
     let service = step.outline().service;
@@ -122,7 +122,7 @@ pub(super) fn hop(
     mut hop: Role,
     behind: Option<Issues>,
     warnings: &mut Vec<String>,
-) -> Result<Step, Error> {
+) -> Result<Hop, Error> {
     let is_chained = match behind {
         Some(Issues::RoleSession) => true,
         Some(Issues::UserSession | Issues::FederatedUserSession) | None => false,
@@ -138,7 +138,7 @@ pub(super) fn hop(
         }
     }
     transitive_tag_keys(place, &hop)?;
-    let mut step = Step::Role(hop);
+    let mut step = Hop::Role(hop);
     apply(place, &mut step, warnings)?;
     Ok(step)
 }

@@ -9,11 +9,11 @@ use crate::failure::safe_line;
 use crate::inject::{self, Decision, Denial, Injection, Skip};
 use crate::injector::events::{Event, Owner, Reason};
 use crate::injector::metrics::{AdmissionOutcome, Failure};
-use crate::injector::objects::{self, Surroundings};
+use crate::injector::objects::{self, RelatedObjects};
 use crate::injector::review::{Review, Verdict};
 
 impl Webhook {
-    pub(super) fn decide(&self, review: &Review, surroundings: &Surroundings) -> Verdict {
+    pub(super) fn decide(&self, review: &Review, surroundings: &RelatedObjects) -> Verdict {
         let request = inject::Request {
             pod: &review.pod,
             namespace: &review.namespace,

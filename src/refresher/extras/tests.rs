@@ -10,12 +10,12 @@ use crate::role::RoleArn;
 /// The secret of RFC 6238's test vectors.
 const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
-fn step(serial_number: &str, code: Option<MfaCode>, context: Option<&Path>) -> Step {
+fn step(serial_number: &str, code: Option<MfaCode>, context: Option<&Path>) -> Hop {
     let role_arn = RoleArn::parse("arn:aws:iam::111122223333:role/app").expect("a role");
     let serial_number = SerialNumber::parse(serial_number).expect("a device");
     let provider_arn =
         ProviderArn::parse("arn:aws:iam::aws:contextProvider/IdentityCenter").expect("a provider");
-    Step::Role(Role {
+    Hop::Role(Role {
         mfa: code.map(|code| Mfa {
             serial_number,
             code,
@@ -37,11 +37,11 @@ fn at(seconds: i64) -> Wall {
     Wall::from_unix_seconds(seconds)
 }
 
-fn code(extras: &Extras, seconds: i64) -> Result<String, String> {
+fn code(extras: &ExtraFiles, seconds: i64) -> Result<String, String> {
     match extras.gather(at(seconds)) {
         Ok(extras) => Ok(extras.code.expect("a code").expose().to_owned()),
-        Err(Gap::Wait(wait)) => Err(format!("wait {}", wait.as_secs())),
-        Err(Gap::Failed(failure)) => Err(failure.code.to_string()),
+        Err(CallError::Postponed(wait)) => Err(format!("wait {}", wait.as_secs())),
+        Err(CallError::Failed(failure)) => Err(failure.code.to_string()),
     }
 }
 
@@ -53,10 +53,10 @@ fn a_computed_code_is_sent_once_by_whichever_profile_of_the_device() {
     let sent = SentCodes::default();
     let device = || Some(MfaCode::Secret(file.clone().into()));
     let (one, same) = (
-        Extras::of(&step("GAHT12345678", device(), None), &sent),
-        Extras::of(&step("GAHT12345678", device(), None), &sent),
+        ExtraFiles::of(&step("GAHT12345678", device(), None), &sent),
+        ExtraFiles::of(&step("GAHT12345678", device(), None), &sent),
     );
-    let other = Extras::of(&step("GAHT87654321", device(), None), &sent);
+    let other = ExtraFiles::of(&step("GAHT87654321", device(), None), &sent);
     assert_eq!(code(&one, 1_111_111_109).as_deref(), Ok("081804"));
     assert_eq!(code(&same, 1_111_111_109), Err("wait 1".into()));
     assert_eq!(
@@ -77,7 +77,7 @@ fn a_computed_code_is_sent_once_by_whichever_profile_of_the_device() {
 fn a_written_code_is_sent_once_and_never_after_its_file_went_bad() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("code");
-    let extras = Extras::of(
+    let extras = ExtraFiles::of(
         &step(
             "GAHT12345678",
             Some(MfaCode::Code(file.clone().into())),
@@ -109,11 +109,11 @@ fn one_device_with_both_kinds_of_files_sends_no_code_twice_either() {
     std::fs::write(&secret, SECRET).expect("written");
     std::fs::write(&written, "081804").expect("written");
     let sent = SentCodes::default();
-    let computes = Extras::of(
+    let computes = ExtraFiles::of(
         &step("GAHT12345678", Some(MfaCode::Secret(secret.into())), None),
         &sent,
     );
-    let reads = Extras::of(
+    let reads = ExtraFiles::of(
         &step(
             "GAHT12345678",
             Some(MfaCode::Code(written.clone().into())),
@@ -132,12 +132,12 @@ fn one_device_with_both_kinds_of_files_sends_no_code_twice_either() {
 fn a_context_assertion_is_read_for_each_call_and_the_last_good_one_stays() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("context");
-    let extras = Extras::of(
+    let extras = ExtraFiles::of(
         &step("GAHT12345678", None, Some(&file)),
         &SentCodes::default(),
     );
     assert!(
-        matches!(extras.gather(at(0)), Err(Gap::Failed(failure)) if failure.code == OwnCode::File(Form::Context, FileFault::Missing).into())
+        matches!(extras.gather(at(0)), Err(CallError::Failed(failure)) if failure.code == OwnCode::File(Form::Context, FileFault::Missing).into())
     );
     for (content, expected) in [
         ("first", "first"),

@@ -1,7 +1,7 @@
 //! When an incident begins, goes on and is over, over the steps of a real session.
 
 use super::*;
-use crate::assume::{DurationSetting, Reply, ReplyDetails, SessionDuration};
+use crate::assume::{DurationSetting, ResponseDetails, SessionDuration, StsResponse};
 use crate::credentials::{Credentials, Secret};
 use crate::failure::{Failure, OwnCode};
 use crate::session::schedule::RefreshAt;
@@ -68,7 +68,7 @@ impl Stage {
         ));
     }
 
-    fn answer(&mut self, outcome: Result<Reply, Failure>) {
+    fn answer(&mut self, outcome: Result<StsResponse, Failure>) {
         let call = self.call.take().expect("a call").id;
         self.step(Event::Answered {
             call,
@@ -86,10 +86,10 @@ impl Stage {
             expiration: self.now.wall.plus(Duration::from_hours(1)),
             account: None,
         };
-        self.answer(Ok(Reply {
+        self.answer(Ok(StsResponse {
             credentials,
             date: Some(self.now.wall),
-            details: ReplyDetails::default(),
+            details: ResponseDetails::default(),
         }));
     }
 

@@ -19,9 +19,9 @@ fn kept(name: &str) -> Saved {
     let (lifetime, received, details) = (
         Duration::from_hours(1),
         clock::wall(),
-        ReplyDetails::default(),
+        ResponseDetails::default(),
     );
-    let held = Held {
+    let lease = Lease {
         credentials,
         deadline,
         lifetime,
@@ -30,7 +30,7 @@ fn kept(name: &str) -> Saved {
         identity,
     };
     let hop = SavedHop {
-        held,
+        lease,
         due: deadline,
         generation: 1,
         worked: None,

@@ -55,7 +55,7 @@ async fn an_error_that_comes_or_goes_is_no_new_token() {
 }
 
 /// What is known of a file of this content.
-fn latest(form: &Form, content: &str) -> Latest<Material> {
+fn latest(form: &Form, content: &str) -> Latest<FileContent> {
     let mut latest = Latest::default();
     latest.value = Some(Arc::new(form.parse(content.as_bytes()).expect(content)));
     latest
@@ -102,7 +102,7 @@ async fn codes_are_those_of_the_time_at_sts_whatever_our_wall_clock_says() {
     .expect("written");
     std::fs::write(&secret, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").expect("written");
     let serial_number = SerialNumber::parse("GAHT12345678").expect("a device");
-    let step = Step::SessionToken(SessionToken {
+    let step = Hop::SessionToken(SessionToken {
         mfa: Some(Mfa {
             serial_number,
             code: MfaCode::Secret(secret.into()),

@@ -34,7 +34,7 @@ fn the_life_is_the_servers_own_difference_and_no_wall_clock_of_ours() {
     let mut dateless = Stage::new(&[HOUR]);
     dateless.tick();
     dateless.at(2.0);
-    let reply = Reply {
+    let reply = StsResponse {
         date: None,
         ..dateless.reply(3598)
     };
@@ -53,7 +53,7 @@ fn a_life_that_makes_no_sense_is_a_failure_and_replaces_nothing() {
         assert_eq!(line, "failed 0 bad_reply anew; wake 540.375", "{life}");
         assert_eq!(
             stage.session.hops()[0]
-                .held
+                .lease
                 .as_ref()
                 .expect("credentials")
                 .credentials
@@ -76,7 +76,7 @@ fn credentials_that_end_before_they_arrive_replace_nothing() {
     );
     assert_eq!(
         stage.session.hops()[0]
-            .held
+            .lease
             .as_ref()
             .expect("credentials")
             .credentials

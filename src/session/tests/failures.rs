@@ -16,7 +16,7 @@ fn an_error_never_replaces_credentials_whatever_its_class() {
             0,
             "{class:?}"
         );
-        assert!(stage.session.hops()[0].held.is_some());
+        assert!(stage.session.hops()[0].lease.is_some());
     }
 }
 

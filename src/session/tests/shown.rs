@@ -1,6 +1,6 @@
 //! Actions as one line of text, by which the tests compare them.
 
-use crate::session::{Action, Call, Report};
+use crate::session::{Action, Call, Notice};
 use crate::time::Boot;
 
 pub(super) fn shown(action: &Action) -> String {
@@ -33,13 +33,13 @@ pub(super) fn shown(action: &Action) -> String {
             format!("refuse {} {class}", if *permanent { 403 } else { 503 })
         }
         Action::Save(_) => "save".into(),
-        Action::Report(Report::Refreshed { hop, shortened }) => {
+        Action::Report(Notice::Refreshed { hop, shortened }) => {
             format!(
                 "refreshed {hop}{}",
                 if *shortened { " shorter" } else { "" }
             )
         }
-        Action::Report(Report::Failed {
+        Action::Report(Notice::Failed {
             hop,
             failure,
             class_changed,
@@ -50,14 +50,14 @@ pub(super) fn shown(action: &Action) -> String {
                 if *class_changed { " anew" } else { "" }
             )
         }
-        Action::Report(Report::DurationRefused { hop, asked, .. }) => {
+        Action::Report(Notice::DurationRefused { hop, asked, .. }) => {
             format!("refused {hop} {asked}")
         }
-        Action::Report(Report::IdentityChanged) => "another identity".into(),
-        Action::Report(Report::RetryAsked { failing, wait }) if wait.is_zero() => {
+        Action::Report(Notice::IdentityChanged) => "another identity".into(),
+        Action::Report(Notice::RetryAsked { failing, wait }) if wait.is_zero() => {
             format!("asked for a retry of {failing}")
         }
-        Action::Report(Report::RetryAsked { failing, wait }) => {
+        Action::Report(Notice::RetryAsked { failing, wait }) => {
             format!("asked for a retry of {failing} in {} s", wait.as_secs_f64())
         }
         Action::Withdraw => "withdraw".into(),

@@ -88,7 +88,7 @@ fn absurd_clocks_end_in_an_answer_and_not_in_a_panic() {
                     jitter,
                 };
                 stage.step(Event::WallStepped);
-                let reply = Reply {
+                let reply = StsResponse {
                     date: None,
                     ..stage.reply(3600)
                 };

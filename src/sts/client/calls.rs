@@ -14,30 +14,30 @@ use super::capture::{Capture, Seen};
 use super::sent::Sent;
 use super::{Client, evidence};
 use crate::assume::{
-    FederationToken, Mfa, PolicyArn, Reply, Role, Saml, SessionToken, Step, Tag, WebIdentity,
+    FederationToken, Hop, Mfa, PolicyArn, Role, Saml, SessionToken, StsResponse, Tag, WebIdentity,
 };
 use crate::credentials::Secret;
 use crate::failure::{Failure, Kind, OwnCode};
-use crate::material::Form;
+use crate::file_content::Form;
 use crate::role::{RoleArn, SessionName};
 use crate::sts::reply::Fields;
-use crate::sts::{Extras, Proof, Request};
+use crate::sts::{Authentication, MfaAndContexts, Request};
 
 /// What a call is made with besides its step.
 struct With {
     session_name: SessionName,
     seconds: i32,
-    proof: Proof,
-    extras: Extras,
+    proof: Authentication,
+    extras: MfaAndContexts,
 }
 
 impl With {
     /// The secrets that go out with the call.
     fn sent(&self) -> Sent {
         let proof = match &self.proof {
-            Proof::Token(_) | Proof::Assertion(_) => [self.proof.unsigned(), ""],
-            Proof::AccessKey(key) => [key.secret().expose(), ""],
-            Proof::Signer(parent) => [
+            Authentication::Token(_) | Authentication::Assertion(_) => [self.proof.unsigned(), ""],
+            Authentication::AccessKey(key) => [key.secret().expose(), ""],
+            Authentication::Signer(parent) => [
                 parent.secret_access_key.expose(),
                 parent.session_token.expose(),
             ],
@@ -75,7 +75,7 @@ macro_rules! exchanged {
 
 impl Client {
     /// Makes one attempt.
-    pub(super) async fn call(&self, request: Request) -> Result<Reply, Failure> {
+    pub(super) async fn call(&self, request: Request) -> Result<StsResponse, Failure> {
         let Request {
             step,
             session_name,
@@ -96,24 +96,24 @@ impl Client {
             ));
         }
         match &*step {
-            Step::WebIdentity(step) => self.web_identity(step, with).await,
-            Step::Saml(step) => self.saml(step, with).await,
-            Step::SessionToken(step) => self.session_token(step, with).await,
-            Step::FederationToken(step) => self.federation_token(step, with).await,
-            Step::Role(step) => self.role(step, with).await,
+            Hop::WebIdentity(step) => self.web_identity(step, with).await,
+            Hop::Saml(step) => self.saml(step, with).await,
+            Hop::SessionToken(step) => self.session_token(step, with).await,
+            Hop::FederationToken(step) => self.federation_token(step, with).await,
+            Hop::Role(step) => self.role(step, with).await,
             #[cfg(feature = "cognito")]
-            Step::Cognito(pool) => match with.proof {
-                Proof::Token(token) => self.cognito(pool, token).await,
-                Proof::Assertion(_) | Proof::AccessKey(_) | Proof::Signer(_) => {
-                    Err(not_sent(&step, "takes a token only"))
-                }
+            Hop::Cognito(pool) => match with.proof {
+                Authentication::Token(token) => self.cognito(pool, token).await,
+                Authentication::Assertion(_)
+                | Authentication::AccessKey(_)
+                | Authentication::Signer(_) => Err(not_sent(&step, "takes a token only")),
             },
             #[cfg(not(feature = "cognito"))]
-            Step::Cognito(_) => Err(not_sent(&step, "is not in this build")),
+            Hop::Cognito(_) => Err(not_sent(&step, "is not in this build")),
         }
     }
 
-    async fn web_identity(&self, step: &WebIdentity, with: With) -> Result<Reply, Failure> {
+    async fn web_identity(&self, step: &WebIdentity, with: With) -> Result<StsResponse, Failure> {
         let request = self
             .sdk
             .assume_role_with_web_identity()
@@ -127,7 +127,7 @@ impl Client {
         exchanged!(self, request, with, unsigned, step.role_arn.as_ref())
     }
 
-    async fn saml(&self, step: &Saml, with: With) -> Result<Reply, Failure> {
+    async fn saml(&self, step: &Saml, with: With) -> Result<StsResponse, Failure> {
         let request = self
             .sdk
             .assume_role_with_saml()
@@ -140,7 +140,7 @@ impl Client {
         exchanged!(self, request, with, unsigned, Some(&step.role_arn))
     }
 
-    async fn session_token(&self, step: &SessionToken, with: With) -> Result<Reply, Failure> {
+    async fn session_token(&self, step: &SessionToken, with: With) -> Result<StsResponse, Failure> {
         let request = self
             .sdk
             .get_session_token()
@@ -150,7 +150,11 @@ impl Client {
         exchanged!(self, request, with, signed, None)
     }
 
-    async fn federation_token(&self, step: &FederationToken, with: With) -> Result<Reply, Failure> {
+    async fn federation_token(
+        &self,
+        step: &FederationToken,
+        with: With,
+    ) -> Result<StsResponse, Failure> {
         let request = self
             .sdk
             .get_federation_token()
@@ -162,7 +166,7 @@ impl Client {
         exchanged!(self, request, with, signed, None)
     }
 
-    async fn role(&self, step: &Role, with: With) -> Result<Reply, Failure> {
+    async fn role(&self, step: &Role, with: With) -> Result<StsResponse, Failure> {
         let contexts = step
             .provided_contexts
             .iter()
@@ -200,7 +204,7 @@ impl Client {
         signed: bool,
         (seen, sent): (&Seen, &Sent),
         outcome: Result<O, SdkError<E, HttpResponse>>,
-    ) -> Result<Reply, Failure>
+    ) -> Result<StsResponse, Failure>
     where
         O: Into<Fields>,
         E: ProvideErrorMetadata,
@@ -218,14 +222,14 @@ impl Client {
 }
 
 /// Before a call: its parts do not fit together.
-fn not_sent(step: &Step, problem: &str) -> Failure {
+fn not_sent(step: &Hop, problem: &str) -> Failure {
     let message = format!("{} {problem}", step.operation());
     Failure::local(OwnCode::Ended(Kind::BeforeTheWire), message)
 }
 
-impl Proof {
+impl Authentication {
     /// Whether it is what the step's source file holds; without such a file the step before signs.
-    fn is_for(&self, step: &Step) -> bool {
+    fn is_for(&self, step: &Hop) -> bool {
         match step.source_file().map(|(_, form)| form) {
             Some(Form::Token | Form::OAuthToken) => matches!(self, Self::Token(_)),
             Some(Form::Assertion) => matches!(self, Self::Assertion(_)),
@@ -245,15 +249,15 @@ impl Proof {
     }
 }
 
-fn signed_by(proof: &Proof) -> aws_sdk_sts::config::Builder {
+fn signed_by(proof: &Authentication) -> aws_sdk_sts::config::Builder {
     let signer = match proof {
-        Proof::AccessKey(key) => Some((key.id(), key.secret(), None)),
-        Proof::Signer(parent) => Some((
+        Authentication::AccessKey(key) => Some((key.id(), key.secret(), None)),
+        Authentication::Signer(parent) => Some((
             parent.access_key_id.as_str(),
             &parent.secret_access_key,
             Some(exposed(&parent.session_token)),
         )),
-        Proof::Token(_) | Proof::Assertion(_) => None,
+        Authentication::Token(_) | Authentication::Assertion(_) => None,
     };
     let mut config = Config::builder();
     if let Some((id, secret, token)) = signer {

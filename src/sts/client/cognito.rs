@@ -19,12 +19,12 @@ use self::answer::{answered_error, fields};
 use super::capture::{Beginning, LONGEST_BODY, Seen, envelope};
 use super::sent::Sent;
 use super::{Client, check, evidence, host};
-use crate::assume::{Cognito, Reply, Service};
+use crate::assume::{Cognito, Service, StsResponse};
 use crate::failure::{Evidence, Failure, FileFault, Kind, OwnCode};
-use crate::material::Form;
+use crate::file_content::Form;
 use crate::sts::connector::{CaBundle, connector};
 use crate::sts::reply::Envelope;
-use crate::sts::settings::{Endpoint, Settings};
+use crate::sts::settings::{ClientSettings, Endpoint};
 use crate::token::WebIdentityToken;
 
 /// The regions whose FIPS hosts in the first domain are those of dual stack too.
@@ -32,7 +32,7 @@ const DUAL_STACK_FIPS: [&str; 4] = ["us-east-1", "us-east-2", "us-west-1", "us-w
 
 /// What is known of identity pools.
 pub(super) struct Pools {
-    settings: Settings,
+    settings: ClientSettings,
     bundle: Option<CaBundle>,
     /// Made for the first call: without a pool no certificates are read for one.
     connector: OnceLock<Result<SharedHttpConnector, String>>,
@@ -42,9 +42,9 @@ pub(super) struct Pools {
 
 impl Pools {
     /// Nothing is opened yet.
-    pub(super) fn new(settings: &Settings, bundle: Option<CaBundle>) -> Self {
+    pub(super) fn new(settings: &ClientSettings, bundle: Option<CaBundle>) -> Self {
         // Its own endpoint, or AWS's; never the STS's.
-        let settings = Settings {
+        let settings = ClientSettings {
             endpoint: settings.endpoint_of(Service::Cognito).cloned(),
             ..settings.clone()
         };
@@ -71,12 +71,12 @@ impl Pools {
     /// Only the domain of the region's partition is taken from STS, whose own rules differ: FIPS in
     /// `GovCloud`.
     fn host(&self, region: &str) -> Result<String, Failure> {
-        let Settings {
+        let ClientSettings {
             fips, dualstack, ..
         } = self.settings;
         let of_sts = |fips, dualstack| {
             let found = host(
-                &Settings {
+                &ClientSettings {
                     fips,
                     dualstack,
                     ..self.settings.clone()
@@ -136,7 +136,7 @@ impl Client {
         &self,
         step: &Cognito,
         token: WebIdentityToken,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<StsResponse, Failure> {
         let login = login(step, &token)?;
         let subject = token.claims().subject.as_deref().unwrap_or_default();
         let known_as = format!("{} {login} {subject}", step.identity_pool_id);

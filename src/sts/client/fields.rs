@@ -9,7 +9,7 @@ use aws_sdk_sts::operation::get_federation_token::GetFederationTokenOutput;
 use aws_sdk_sts::operation::get_session_token::GetSessionTokenOutput;
 use aws_sdk_sts::types::{AssumedRoleUser, Credentials as Issued};
 
-use crate::assume::ReplyDetails;
+use crate::assume::ResponseDetails;
 use crate::sts::reply::Fields;
 use crate::time::Wall;
 
@@ -19,7 +19,7 @@ impl From<AssumeRoleWithWebIdentityOutput> for Fields {
         reason = "servers that do not know SessionTokenUtilization yet answer with PackedPolicySize"
     )]
     fn from(output: AssumeRoleWithWebIdentityOutput) -> Self {
-        let details = ReplyDetails {
+        let details = ResponseDetails {
             packed_policy_size: output.packed_policy_size,
             session_token_utilization: output.session_token_utilization,
             session_token_size: output.session_token_size,
@@ -36,7 +36,7 @@ impl From<AssumeRoleWithWebIdentityOutput> for Fields {
 impl From<AssumeRoleWithSamlOutput> for Fields {
     #[allow(deprecated, reason = "as above")]
     fn from(output: AssumeRoleWithSamlOutput) -> Self {
-        let details = ReplyDetails {
+        let details = ResponseDetails {
             packed_policy_size: output.packed_policy_size,
             session_token_utilization: output.session_token_utilization,
             session_token_size: output.session_token_size,
@@ -55,7 +55,7 @@ impl From<AssumeRoleWithSamlOutput> for Fields {
 impl From<AssumeRoleOutput> for Fields {
     #[allow(deprecated, reason = "as above")]
     fn from(output: AssumeRoleOutput) -> Self {
-        let details = ReplyDetails {
+        let details = ResponseDetails {
             packed_policy_size: output.packed_policy_size,
             session_token_utilization: output.session_token_utilization,
             session_token_size: output.session_token_size,
@@ -68,10 +68,10 @@ impl From<AssumeRoleOutput> for Fields {
 
 impl From<GetSessionTokenOutput> for Fields {
     fn from(output: GetSessionTokenOutput) -> Self {
-        let details = ReplyDetails {
+        let details = ResponseDetails {
             session_token_utilization: output.session_token_utilization,
             session_token_size: output.session_token_size,
-            ..ReplyDetails::default()
+            ..ResponseDetails::default()
         };
         fields(output.credentials, details)
     }
@@ -84,29 +84,29 @@ impl From<GetFederationTokenOutput> for Fields {
             .federated_user
             .map(|user| (user.arn, user.federated_user_id))
             .unzip();
-        let details = ReplyDetails {
+        let details = ResponseDetails {
             federated_user_arn: user.0,
             federated_user_id: user.1,
             packed_policy_size: output.packed_policy_size,
             session_token_utilization: output.session_token_utilization,
             session_token_size: output.session_token_size,
-            ..ReplyDetails::default()
+            ..ResponseDetails::default()
         };
         fields(output.credentials, details)
     }
 }
 
-fn of_role(assumed: Option<AssumedRoleUser>) -> ReplyDetails {
+fn of_role(assumed: Option<AssumedRoleUser>) -> ResponseDetails {
     let (assumed_role_arn, assumed_role_id) =
         assumed.map(|user| (user.arn, user.assumed_role_id)).unzip();
-    ReplyDetails {
+    ResponseDetails {
         assumed_role_arn,
         assumed_role_id,
-        ..ReplyDetails::default()
+        ..ResponseDetails::default()
     }
 }
 
-fn fields(issued: Option<Issued>, details: ReplyDetails) -> Fields {
+fn fields(issued: Option<Issued>, details: ResponseDetails) -> Fields {
     let Some(issued) = issued else {
         return Fields {
             details,

@@ -113,10 +113,10 @@ fn each_partition_has_the_hosts_of_the_services_rules() {
     for (region, hosts) in HOSTS {
         let variants = [(false, false), (true, false), (false, true), (true, true)];
         for ((fips, dualstack), meant) in variants.into_iter().zip(hosts) {
-            let settings = Settings {
+            let settings = ClientSettings {
                 fips,
                 dualstack,
-                ..Settings::default()
+                ..ClientSettings::default()
             };
             assert_eq!(
                 host(&settings, region).expect(region),

@@ -13,10 +13,10 @@ fn role() -> RoleArn {
     RoleArn::parse(ROLE).expect("a role")
 }
 
-fn session(assumed_role_arn: Option<String>) -> ReplyDetails {
-    ReplyDetails {
+fn session(assumed_role_arn: Option<String>) -> ResponseDetails {
+    ResponseDetails {
         assumed_role_arn,
-        ..ReplyDetails::default()
+        ..ResponseDetails::default()
     }
 }
 
@@ -32,7 +32,11 @@ fn good() -> Fields {
     }
 }
 
-fn checked(server: Server, asked: Option<&RoleArn>, fields: Fields) -> Result<Reply, Failure> {
+fn checked(
+    server: Server,
+    asked: Option<&RoleArn>,
+    fields: Fields,
+) -> Result<StsResponse, Failure> {
     let envelope = Envelope {
         request_id: Some("id-1".into()),
         status: Some(200),

@@ -49,7 +49,7 @@ fn longest_costs_a_round_of_probes_a_day_in_whatever_words_they_are_refused() {
                 ..calm
             });
             run.advance(10 * DAY);
-            let held = run.agent.session.hops()[0].held.as_ref().unwrap();
+            let held = run.agent.session.hops()[0].lease.as_ref().unwrap();
             assert_eq!(held.lifetime.as_secs().div_ceil(60), minutes, "{refusal:?}");
             let needed = 10 * 24 * 60 / (minutes / 5);
             assert!(
@@ -86,7 +86,7 @@ fn a_maximum_that_is_lowered_costs_longest_no_gap_whatever_the_refusals_words() 
             });
             run.advance(6 * DAY);
             assert_invisible(&run, &format!("{refusal:?}, seed {seed}"));
-            let held = run.agent.session.hops()[0].held.as_ref().unwrap();
+            let held = run.agent.session.hops()[0].lease.as_ref().unwrap();
             assert!(
                 held.lifetime.as_secs() > 7200,
                 "{refusal:?}, seed {seed}: found again after the trouble"
@@ -175,7 +175,7 @@ fn another_identity_goes_through_a_chain_within_seconds_and_a_crash_restores_non
         };
         let mut run = pod(seed, &[fixed(60); 4], faults, change.from + 45 * SECOND);
         for hop in run.agent.session.hops() {
-            let held = hop.held.as_ref().expect("each hop has credentials");
+            let held = hop.lease.as_ref().expect("each hop has credentials");
             let session = run.sts.issued[serial(&held.credentials.access_key_id)];
             assert_eq!(session.identity, 1, "seed {seed}");
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::inject::earlier::{RESERVED, context, image, is_within, normal};
 use crate::inject::pod::{items, text};
 use crate::inject::sidecar::{API_TOKEN_DIRECTORY, PROGRAM, Sidecar};
-use crate::shown;
+use crate::redact;
 
 /// What runs, and how; no version changes it.
 const FIXED: [&str; 3] = ["restartPolicy", "command", "args"];
@@ -36,7 +36,7 @@ pub(super) fn difference(
     // Of a marked pod it is replaced, so whatever it was does not run.
     let is_ours = image::is_same(found, ours) || is_marked && image::is_of_a_version(found, ours);
     if !is_ours {
-        let found: String = shown::value(found).chars().take(LONGEST_SHOWN).collect();
+        let found: String = redact::value(found).chars().take(LONGEST_SHOWN).collect();
         return Some(format!(
             "its image {found:?} is neither {ours} nor a mirror's copy of it"
         ));

@@ -9,7 +9,7 @@ use super::values::{is_config_map_key, is_object_name};
 use super::{Annotations, PodSettings};
 use crate::inject::template::{Error, IncidentProbe, Template};
 use crate::inject::{CONTAINER, Decision, Denial, Operation, Request, decide, keys};
-use crate::{shown, url};
+use crate::{redact, url};
 
 impl From<Denial> for Error {
     fn from(denial: Denial) -> Self {
@@ -26,7 +26,7 @@ impl Template {
         let template: Self = match values {
             Value::Null => Self::default(),
             values => serde_json::from_value(values)
-                .map_err(|error| Error::Shape(shown::parser_message(&error.to_string())))?,
+                .map_err(|error| Error::Shape(redact::parser_message(&error.to_string())))?,
         };
         PodSettings::of(&Annotations::silent(None), &template)?;
         let period = template.agent.incident_probe.period_seconds;

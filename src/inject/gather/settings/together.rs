@@ -7,7 +7,7 @@ use crate::inject::keys::PREFIX;
 use crate::inject::quantity::Quantity;
 use crate::inject::template::Template;
 use crate::inject::{Denial, Reason};
-use crate::shown;
+use crate::redact;
 
 /// What the author's `ConfigMap` decides instead.
 const OF_THE_DOCUMENT: [&str; 6] = [
@@ -86,7 +86,7 @@ fn check_variants(settings: &PodSettings, template: &Template) -> Result<(), Den
     refuse(format!(
         "agent.extraEnv sets {variant}, which selects an endpoint of AWS, but the STS endpoint is \
          {}: unset one",
-        shown::url(endpoint)
+        redact::url(endpoint)
     ))
 }
 

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::assume::ReplyDetails;
+use crate::assume::ResponseDetails;
 use crate::failure::Evidence;
 use crate::sts::error_document::{self, ErrorDocument};
 use crate::sts::reply::Fields;
@@ -42,9 +42,9 @@ pub(super) fn fields(answer: &Value) -> Fields {
         secret_access_key: text("SecretKey"),
         session_token: text("SessionToken"),
         expiration: Wall::from_unix_milliseconds(expiration),
-        details: ReplyDetails {
+        details: ResponseDetails {
             identity_id: answer["IdentityId"].as_str().map(str::to_owned),
-            ..ReplyDetails::default()
+            ..ResponseDetails::default()
         },
     }
 }

@@ -131,11 +131,11 @@ const HOSTS: [(&str, [&str; 4]); 13] = [
 fn pools(fips: bool, dualstack: bool) -> Pools {
     let region = Some(Region::parse("eu-north-1").expect("a region"));
     Pools::new(
-        &Settings {
+        &ClientSettings {
             region,
             fips,
             dualstack,
-            ..Settings::default()
+            ..ClientSettings::default()
         },
         None,
     )
@@ -157,9 +157,9 @@ fn each_partition_has_the_hosts_of_the_services_rules() {
 #[test]
 fn an_endpoint_of_ones_own_is_the_host_whatever_the_region() {
     let endpoint = Endpoint::parse("https://sts.pools.example.org:8443/x", false).expect("a URL");
-    let settings = Settings {
+    let settings = ClientSettings {
         cognito_endpoint: Some(endpoint),
-        ..Settings::default()
+        ..ClientSettings::default()
     };
     assert_eq!(
         Pools::new(&settings, None)

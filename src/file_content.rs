@@ -17,7 +17,7 @@ use crate::totp::TotpSecret;
 
 /// The content of a file.
 #[derive(Debug)]
-pub enum Material {
+pub enum FileContent {
     /// For `AssumeRoleWithWebIdentity` and Cognito.
     Token(WebIdentityToken),
     /// For `AssumeRoleWithSAML`.
@@ -122,21 +122,21 @@ impl Form {
     ///
     /// # Errors
     /// When it is not of this form, or breaks a limit of STS.
-    pub fn parse(&self, content: &[u8]) -> Result<Material, Error> {
+    pub fn parse(&self, content: &[u8]) -> Result<FileContent, Error> {
         Ok(match self {
-            Self::Token => Material::Token(WebIdentityToken::parse(content)?),
-            Self::OAuthToken => Material::Token(WebIdentityToken::opaque(content)?),
-            Self::Assertion => Material::Assertion(Assertion::parse(content)?),
+            Self::Token => FileContent::Token(WebIdentityToken::parse(content)?),
+            Self::OAuthToken => FileContent::Token(WebIdentityToken::opaque(content)?),
+            Self::Assertion => FileContent::Assertion(Assertion::parse(content)?),
             Self::AccessKey { profile, server } => {
-                Material::AccessKey(AccessKey::parse(content, profile, *server)?)
+                FileContent::AccessKey(AccessKey::parse(content, profile, *server)?)
             }
-            Self::Totp => Material::Totp(TotpSecret::parse(content).ok_or(Error::Totp)?),
+            Self::Totp => FileContent::Totp(TotpSecret::parse(content).ok_or(Error::Totp)?),
             Self::Code => {
-                Material::Text(line(content, 6..=6, u8::is_ascii_digit).ok_or(Error::Code)?)
+                FileContent::Text(line(content, 6..=6, u8::is_ascii_digit).ok_or(Error::Code)?)
             }
-            Self::Context => {
-                Material::Text(line(content, 4..=2048, u8::is_ascii_graphic).ok_or(Error::Context)?)
-            }
+            Self::Context => FileContent::Text(
+                line(content, 4..=2048, u8::is_ascii_graphic).ok_or(Error::Context)?,
+            ),
         })
     }
 }
@@ -152,7 +152,7 @@ fn line(
     Some(Secret::new(text.to_owned()))
 }
 
-impl Material {
+impl FileContent {
     /// The identity that STS sees in it, for comparing: content of another identity is used at
     /// once, and the credentials of another identity are not taken over after a restart.
     #[must_use]
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn codes_and_context_assertions_are_one_line_within_their_limits() {
         let reads = |form: &Form, content: &str| match form.parse(content.as_bytes()) {
-            Ok(Material::Text(text)) => Some(text.expose().to_owned()),
+            Ok(FileContent::Text(text)) => Some(text.expose().to_owned()),
             _ => None,
         };
         assert_eq!(reads(&Form::Code, " 012345\n").as_deref(), Some("012345"));

@@ -8,20 +8,20 @@ use crate::time::Wall;
 
 /// A good answer of STS, with every field checked by `sts`.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct StsResponse {
     /// What was issued.
     pub credentials: Credentials,
     /// The server's own clock when it answered, from the `Date` header.
     pub date: Option<Wall>,
     /// Details worth showing; none of them secret.
-    pub details: ReplyDetails,
+    pub details: ResponseDetails,
 }
 
 /// What a reply says besides the credentials: STS's response elements, under their own names; none
 /// is secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct ReplyDetails {
+pub struct ResponseDetails {
     /// `AssumedRoleUser.Arn`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assumed_role_arn: Option<String>,
@@ -75,7 +75,7 @@ pub struct ReplyDetails {
     pub request_id: Option<String>,
 }
 
-impl ReplyDetails {
+impl ResponseDetails {
     /// Percent of the room for policies and tags that is used, by STS's newer element if it is
     /// there.
     #[must_use]
