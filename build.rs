@@ -1,4 +1,5 @@
-//! Tells the program which commit and compiler it was built from: `unknown` where git is not at hand.
+//! Tells the program which commit and compiler it was built from: `unknown`
+//! where git is not at hand.
 //!
 //! `STSIDECAR_COMMIT` wins, for builds from a source tree without its history, such as an image's.
 

@@ -85,8 +85,8 @@ impl Limits {
 
 /// Answers requests. One value serves all connections.
 pub trait Respond: Send + Sync + 'static {
-    /// Answers one request. What can be answered at once should be [`ResponseFuture::now`], which allocates
-    /// nothing.
+    /// Answers one request. What can be answered at once should be [`ResponseFuture::now`],
+    /// which allocates nothing.
     fn respond(&self, request: Request, connection: &Arc<Connection>) -> ResponseFuture;
 
     /// Takes note of a request that hyper refused by itself with this status, 400 or 431, because

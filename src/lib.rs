@@ -9,6 +9,10 @@
 //!
 //! Modules are listed in layer order; a file imports only from layers above its own in this list,
 //! or its own children. `tests/architecture/` holds that, and ARCHITECTURE.md says why.
+#![cfg_attr(
+    test,
+    allow(clippy::too_many_lines, reason = "a test is read from top to bottom")
+)]
 
 // Values: pure, no tasks, no clocks, no files.
 pub mod assume;

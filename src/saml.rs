@@ -1,8 +1,9 @@
 //! The SAML response for `AssumeRoleWithSAML`, and what can be read of it without keys.
 //!
-//! Owns STS's limits and the facts that status and alarms show; `saml/form.rs` knows the forms that
-//! a file may have, `saml/facts.rs` what the XML says. It verifies no signature and refuses nothing
-//! for its times: STS judges those. An encrypted assertion simply shows less. Used by `file_content`.
+//! Owns STS's limits and the facts that status and alarms show; `saml/form.rs` knows the
+//! forms that a file may have, `saml/facts.rs` what the XML says. It verifies no signature
+//! and refuses nothing for its times: STS judges those. An encrypted assertion simply shows
+//! less. Used by `file_content`.
 
 mod facts;
 mod form;

@@ -1,8 +1,8 @@
 //! `/status` and the readiness lines: what the profiles say, put together at request time.
 //!
 //! Owns the JSON document of `/status`, for who writes and who reads it, and the lines of
-//! `/readyz?verbose`. It keeps no state of its own and shows no secret: a [`ProfileReport`] holds none.
-//! `admin` serves it, `stsidecar status` reads it.
+//! `/readyz?verbose`. It keeps no state of its own and shows no secret: a [`ProfileReport`] holds
+//! none. `admin` serves it, `stsidecar status` reads it.
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;

@@ -1,8 +1,9 @@
 //! The effective configuration as JSON, for one log line at start: everything that decides, nothing
 //! secret.
 //!
-//! Owns what may be shown. Authorization tokens appear as present or not, every text as `redact` has
-//! it, policies as their length; external ids are shown, since AWS does not treat them as secret.
+//! Owns what may be shown. Authorization tokens appear as present or not, every text as
+//! `redact` has it, policies as their length; external ids are shown, since AWS does
+//! not treat them as secret.
 
 use serde_json::{Map, Value, json};
 

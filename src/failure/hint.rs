@@ -30,8 +30,8 @@ fn by_own(class: Class, own: &OwnCode) -> &'static str {
     match own {
         OwnCode::Status(status) => by_status(class, *status),
         OwnCode::Ended(kind) => by_kind(*kind),
-        OwnCode::File(form, FileFault::Missing) => missing(form),
-        OwnCode::File(form, _) => invalid(form),
+        OwnCode::File(form, FileFault::Missing) => form.hint_when_missing(),
+        OwnCode::File(form, _) => form.hint_when_invalid(),
         OwnCode::AssertionExpired => {
             "have a new SAML response written to the assertion file: the last one has ended"
         }
@@ -39,36 +39,6 @@ fn by_own(class: Class, own: &OwnCode) -> &'static str {
         OwnCode::SignerMissing | OwnCode::ImplausibleExpiration | OwnCode::ExpiredOnArrival => {
             by_class(class)
         }
-    }
-}
-
-fn missing(form: &Form) -> &'static str {
-    match form {
-        Form::Token | Form::OAuthToken => {
-            "mount a projected service account token at the token file's path"
-        }
-        Form::Assertion => {
-            "have the identity provider's SAML response written to the assertion file"
-        }
-        Form::AccessKey { .. } => "mount a Secret with an AWS credentials file at credentialsFile",
-        Form::Totp => "mount the MFA device's secret at totpSecretFile",
-        Form::Code => "have a code of the MFA device written to tokenCodeFile",
-        Form::Context => "have the context assertion written to contextAssertionFile",
-    }
-}
-
-fn invalid(form: &Form) -> &'static str {
-    match form {
-        Form::Token | Form::OAuthToken => {
-            "point the token file at a projected service account token (a JWT)"
-        }
-        Form::Assertion => "point the assertion file at a SAML response, XML or base 64",
-        Form::AccessKey { .. } => {
-            "correct the credentials file: section, keys and form as its message says"
-        }
-        Form::Totp => "put the MFA device's base 32 secret into totpSecretFile",
-        Form::Code => "have a code of six digits written to tokenCodeFile",
-        Form::Context => "have a context assertion of one line written to contextAssertionFile",
     }
 }
 

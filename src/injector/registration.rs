@@ -1,11 +1,11 @@
 //! The `MutatingWebhookConfiguration` as a running injector follows it: by which configuration pods
 //! are injected, and whether the API server still asks.
 //!
-//! Owns what decides a review from now on, the looks at the object, and what is said when it
-//! is gone. It never writes the object (`caBundle` is `certificates`'), and never creates
-//! it: that right cannot be limited to a name
-//! (<https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources>). Run by the composition; the webhook and
-//! health read [`Current`].
+//! Owns what decides a review from now on, the looks at the object, and what is said when it is
+//! gone. It never writes the object (`caBundle` is `certificates`'), and never creates it: that
+//! right cannot be limited to a name
+//! (<https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources>). Run by
+//! the composition; the webhook and health read [`Current`].
 //!
 //! An upgrade is over for `helm upgrade --wait` when the new pods are ready, while those of before
 //! still answer the API server's kept connections. So the object carries the configuration in an
@@ -39,8 +39,8 @@ pub const ANNOTATION: &str = "stsidecar.dev/configuration";
 /// The longest between two looks: bounds how long a watch that hangs can hide a change.
 const LOOK: Duration = Duration::from_secs(4);
 /// Helm makes the object after the Deployment
-/// (<https://github.com/helm/helm/blob/v3.16.0/pkg/releaseutil/kind_sorter.go>), so a first injector
-/// may look before it is there.
+/// (<https://github.com/helm/helm/blob/v3.16.0/pkg/releaseutil/kind_sorter.go>), so a first
+/// injector may look before it is there.
 const INSTALLED_WITHIN: Duration = Duration::from_secs(30);
 
 /// What is known of the object; reviews and health read it, and never wait.

@@ -42,8 +42,9 @@ pub fn of_source(
         (Some(FileContent::Token(token)), _) => Ok(Authentication::Token(token.clone())),
         (Some(FileContent::Assertion(assertion)), _) => of_assertion(assertion, at_sts),
         (Some(FileContent::AccessKey(key)), _) => Ok(Authentication::AccessKey(key.clone())),
-        (_, Some(error)) => Err(unreadable(error, form)),
-        _ => {
+        (None, Some(error)) => Err(unreadable(error, form)),
+        // No source is read as a code's secret or as text: those go with a call.
+        (None | Some(FileContent::Totp(_) | FileContent::Text(_)), _) => {
             let code = OwnCode::File(form.clone(), FileFault::Missing);
             let message = format!("the file of the {form} has not been read yet");
             Err(Failure::local(code, message))

@@ -103,7 +103,7 @@ fn token_report<A>(parts: &Parts<A>) -> TokenReport {
         Some(FileContent::AccessKey(key)) => {
             report.access_key_id = Some(format!("..{}", key.suffix()));
         }
-        _ => {}
+        Some(FileContent::Totp(_) | FileContent::Text(_)) | None => {}
     }
     report
 }

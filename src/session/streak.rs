@@ -1,6 +1,7 @@
 //! An unbroken row of failures of one hop, and how long the hop waits after the newest.
 //!
-//! Owns the counting. The delays are `schedule`'s; what a failure means for other hops is `session`'s. Pure.
+//! Owns the counting. The delays are `schedule`'s; what a failure means for other
+//! hops is `session`'s. Pure.
 
 use std::time::Duration;
 

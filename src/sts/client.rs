@@ -16,6 +16,7 @@ mod cognito;
 mod evidence;
 mod fields;
 mod own_endpoint;
+mod parameters;
 mod sent;
 mod tls;
 

@@ -5,6 +5,7 @@
 //! each other. Those three are load tests at a size for every day; `KILLS`, `REQUESTS` (1,000,000),
 //! `FLOOD_SECONDS` (30) and `STSIDECAR_BIN` (a release binary) in the environment make it the full
 //! one.
+#![allow(clippy::too_many_lines, reason = "a test is read from top to bottom")]
 #![allow(
     clippy::disallowed_methods,
     reason = "these tests and their processes live in real time"

@@ -7,50 +7,12 @@ const LONGEST_FILE: usize = 300;
 /// One page of a screen.
 const LONGEST_DECISION: usize = 45;
 
-/// Longer than that since lines have 100 columns, and to be split.
-const STILL_LONG: &[&str] = &[
-    "admin.rs",
-    "admin/tests.rs",
-    "agent.rs",
-    "agent/surfaces.rs",
-    "cli/check/token.rs",
-    "cli/inject.rs",
-    "cli/inject/tree.rs",
-    "cli/tests.rs",
-    "clock/timer.rs",
-    "config/profile/keys.rs",
-    "config/tests.rs",
-    "endpoint/guard.rs",
-    "endpoint/guard/tests.rs",
-    "failure/hint.rs",
-    "failure/line.rs",
-    "http/connection.rs",
-    "http/tests.rs",
-    "inject.rs",
-    "inject/pod.rs",
-    "inject/settings.rs",
-    "injector.rs",
-    "injector/body.rs",
-    "injector/certificates/keeper.rs",
-    "injector/events.rs",
-    "injector/webhook.rs",
-    "refresher.rs",
-    "refresher/tests.rs",
-    "saml/tests.rs",
-    "session/tests.rs",
-    "sts/client/cognito.rs",
-    "sts/connector/trust.rs",
-    "sts/error_document/tests.rs",
-    "sts/reply/tests.rs",
-    "token.rs",
-];
-
 #[test]
 fn every_file_is_short_and_opens_with_what_it_owns() {
     for (file, text) in sources() {
         let lines = text.lines().count();
         assert!(
-            lines <= LONGEST_FILE || STILL_LONG.contains(&file),
+            lines <= LONGEST_FILE,
             "src/{file} has {lines} lines; split it by what it owns"
         );
         assert!(

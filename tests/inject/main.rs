@@ -2,6 +2,7 @@
 //! (any of ServiceAccount, Namespace, Values of the chart, ConfigMap, and a `LaterInjector`'s
 //! patch), `NAME.patch.json` the answer, one operation a line. `UPDATE_FIXTURES=1` writes the
 //! answers anew, for review.
+#![allow(clippy::too_many_lines, reason = "a test is read from top to bottom")]
 
 mod agreement;
 mod arbitrary;

@@ -1,5 +1,6 @@
 //! The webhook on its own two ports, with a fake API server behind it: what is answered, read,
 //! reported and counted, and how it begins and ends.
+#![allow(clippy::too_many_lines, reason = "a test is read from top to bottom")]
 
 #[path = "../support/certificates.rs"]
 mod certificates;

@@ -4,6 +4,7 @@
 //! missing one becomes, and when. `roles`: for which role. `secrets`, `echoes`: what no failure may
 //! show. `documents`: what a refusal says. `tls`: certificates and hosts; `tls_faults`: the words
 //! for those that fail; `proxies`. `honesty`: that the fake judges as STS does.
+#![allow(clippy::too_many_lines, reason = "a test is read from top to bottom")]
 
 #[path = "../support/certificates.rs"]
 mod certificates;

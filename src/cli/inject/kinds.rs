@@ -62,8 +62,9 @@ impl PodTemplate {
     }
 }
 
-/// In the form of `--pod-template`: API group, kind and place, a JSON pointer (RFC 6901) in which `*` is
-/// every item or member. The kinds of `OpenShift` and Kubeflow are also in the groups that they had before.
+/// In the form of `--pod-template`: API group, kind and place, a JSON pointer (RFC 6901) in
+/// which `*` is every item or member. The kinds of `OpenShift` and Kubeflow are also in the
+/// groups that they had before.
 pub(super) const KNOWN: &str = "\
 Pod=/
 PodTemplate=/template

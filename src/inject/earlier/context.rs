@@ -1,10 +1,10 @@
 //! The security context of a container under our name: none that gives it more than ours does.
 //!
-//! Owns which fields may differ. An operator changes the chart's, `OpenShift` assigns users and
-//! `SELinux` levels
+//! Owns which fields may differ. An operator changes the chart's, `OpenShift`
+//! assigns users and `SELinux` levels
 //! (<https://docs.redhat.com/en/documentation/openshift_container_platform/4.19/html/authentication_and_authorization/managing-pod-security-policies>),
-//! and policies write down defaults; each of these is no wider. A field that is not known here is
-//! refused.
+//! and policies write down defaults; each of these is no wider. A field that is
+//! not known here is refused.
 
 use serde_json::{Map, Value, json};
 

@@ -5,17 +5,16 @@
 //! hide them in an answer.
 
 use aws_sdk_sts::config::{Config, Credentials as Signer};
-use aws_sdk_sts::types::{PolicyDescriptorType, ProvidedContext, Tag as WireTag};
+use aws_sdk_sts::types::ProvidedContext;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::capture::{Capture, Seen};
+use super::parameters::{non_empty, policy_arns, serial_number, tags, text};
 use super::sent::Sent;
 use super::{Client, evidence};
-use crate::assume::{
-    FederationToken, Hop, Mfa, PolicyArn, Role, Saml, SessionToken, StsResponse, Tag, WebIdentity,
-};
+use crate::assume::{FederationToken, Hop, Role, Saml, SessionToken, StsResponse, WebIdentity};
 use crate::credentials::Secret;
 use crate::failure::{Failure, Kind, OwnCode};
 use crate::file_content::Form;
@@ -269,35 +268,4 @@ fn signed_by(proof: &Authentication) -> aws_sdk_sts::config::Builder {
 
 fn exposed(secret: &Secret) -> String {
     secret.expose().to_owned()
-}
-
-fn text(parameter: Option<&impl ToString>) -> Option<String> {
-    parameter.map(ToString::to_string)
-}
-
-fn serial_number(mfa: Option<&Mfa>) -> Option<String> {
-    mfa.map(|mfa| mfa.serial_number.to_string())
-}
-
-fn policy_arns(arns: &[PolicyArn]) -> Option<Vec<PolicyDescriptorType>> {
-    let described = arns
-        .iter()
-        .map(|arn| PolicyDescriptorType::builder().arn(arn.as_str()).build());
-    non_empty(described.collect())
-}
-
-fn tags(tags: &[Tag]) -> Option<Vec<WireTag>> {
-    let built = tags.iter().map(|tag| {
-        let built = WireTag::builder()
-            .key(tag.key.as_str())
-            .value(tag.value.as_str())
-            .build();
-        built.expect("key and value are set")
-    });
-    non_empty(built.collect())
-}
-
-/// An empty list is left out: some servers take its bare key for an empty first member.
-fn non_empty<T>(list: Vec<T>) -> Option<Vec<T>> {
-    (!list.is_empty()).then_some(list)
 }
