@@ -52,7 +52,8 @@ def metrics() -> dict[str, tuple[str, dict[str, set[str]]]]:
         found[name] = (kind, {label: set(filter(None, re.split(r",\s*", values.strip()))) for label, values in pairs})
     assert len(found) >= 16, "README.md's tables of metrics are not as expected"
     # README shows those of a web identity and a role; each source has its own.
-    operations = set(re.findall(r'Self::\w+\(_\) => "(\w+)",', (ROOT / "src" / "assume.rs").read_text()))
+    sources = "".join(path.read_text() for path in sorted((ROOT / "src" / "assume").glob("*.rs")))
+    operations = set(re.findall(r'operation: "(\w+)",', sources))
     found["stsidecar_sts_request_duration_seconds"][1]["operation"] |= operations
     return {**OTHER_PROGRAMS, **found}
 
