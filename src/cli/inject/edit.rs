@@ -8,6 +8,7 @@
 mod align;
 mod block;
 mod flow;
+mod refusal;
 
 use std::ops::Range;
 
@@ -17,34 +18,8 @@ use super::emit::{Flow, Indent};
 use super::positions::{self, Node, Part, Shape};
 use super::{folded, yaml};
 use align::aligned;
-
-/// Why a text cannot be changed.
-#[derive(Debug, PartialEq, thiserror::Error)]
-pub(super) enum Refusal {
-    #[error(
-        "the sidecar would change what {name} at line {line} shares with other places: write its content out there, \
-         or let the webhook inject this workload"
-    )]
-    Shared { name: String, line: usize },
-    #[error(
-        "its text cannot be changed in place: write it as kubectl get -o yaml prints it, or let the webhook inject \
-         this workload"
-    )]
-    Impossible,
-}
-
-impl Refusal {
-    /// The same, with lines counted from further above.
-    pub(super) fn below(self, lines: usize) -> Self {
-        match self {
-            Self::Shared { name, line } => Self::Shared {
-                name,
-                line: line + lines,
-            },
-            Self::Impossible => self,
-        }
-    }
-}
+pub(super) use refusal::Refusal;
+use refusal::refuse_late_merges;
 
 /// The text with `new` in place of `old`, which is what it means.
 ///
@@ -52,10 +27,12 @@ impl Refusal {
 /// When the text that would have to change also means something else, as that of an anchor does.
 pub(super) fn edited(text: &str, old: &Value, new: &Value) -> Result<String, Refusal> {
     if let Some(root) = positions::of(text) {
+        refuse_late_merges(text, &root)?;
         return Editor::new(text, &root).run(old, new, &|at| at);
     }
     let deeper = folded::deeper(text).ok_or(Refusal::Impossible)?;
     let root = positions::of(&deeper.text).ok_or(Refusal::Impossible)?;
+    refuse_late_merges(&deeper.text, &root)?;
     let mut editor = Editor::new(&deeper.text, &root);
     editor.original = text;
     editor.run(old, new, &|at| deeper.before(at))

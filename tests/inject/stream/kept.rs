@@ -126,3 +126,49 @@ fn everything_that_is_not_ours_stays_byte_for_byte() {
         assert_eq!((again.code, again.stdout), (0, stdout));
     }
 }
+
+/// What an author appended behind ours, in either place, moves nowhere when ours is written anew.
+#[test]
+fn a_renewal_moves_ours_and_keeps_the_authors_lines() {
+    const BY_AUTHOR: [&str; 2] = [
+        "    # the database\n    - {name: DATABASE, value: 'tcp://db'} # by hand\n",
+        "  # the mesh\n  - name: istio-proxy # mesh\n    image: \"istio:1\" # {\"$imagepolicy\": \"i\"}\n    restartPolicy: Always\n",
+    ];
+    let injected = inject(&[ROLE, "--region=eu-central-1"], POD, "").stdout;
+    let behind = |text: &str, before: &str, more: &str| {
+        let at = text
+            .find(before)
+            .unwrap_or_else(|| panic!("{before} in {text}"));
+        format!("{}{more}{}", &text[..at], &text[at..])
+    };
+    let given = behind(&injected, "    volumeMounts:\n", BY_AUTHOR[0]);
+    let given = behind(&given, "  volumes:\n", BY_AUTHOR[1]);
+    for values in ["", "agent: {credentialsPort: 9921}\n"] {
+        let flags = [ROLE, "--region=eu-central-1", "--values=values.yaml"];
+        let renewed = inject(&flags, &given, values);
+        assert_eq!((renewed.code, renewed.stderr.as_str()), (0, ""));
+        for text in BY_AUTHOR {
+            assert!(
+                renewed.stdout.contains(text),
+                "{values}: {}",
+                renewed.stdout
+            );
+        }
+    }
+}
+
+#[test]
+fn a_comment_behind_a_key_outlives_what_was_ours_below_it() {
+    let given = POD.replace(
+        "  - name: app\n",
+        "  - name: app\n    env: [] # why: it inherits\n  - name: two\n",
+    );
+    assert_ne!(given, POD);
+    let injected = inject(&[ROLE, "--region=eu-central-1"], &given, "").stdout;
+    let skipped = injected.replace(
+        "  annotations:\n",
+        "  annotations:\n    stsidecar.dev/skip-containers: app\n",
+    );
+    let renewed = inject(&[ROLE, "--region=eu-central-1"], &skipped, "").stdout;
+    assert!(renewed.contains("# why: it inherits"), "{renewed}");
+}

@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::yaml;
+use crate::inject::CONTAINER;
 
 /// Which item of a list became which one of another; those with one index were removed or added.
 pub(super) fn aligned(old: &[Value], new: &[Value]) -> Vec<(Option<usize>, Option<usize>)> {
@@ -14,14 +15,20 @@ pub(super) fn aligned(old: &[Value], new: &[Value]) -> Vec<(Option<usize>, Optio
     let (mut steps, mut one, mut other) = (Vec::new(), 0, 0);
     while one < old.len() || other < new.len() {
         let (before, after) = (old.get(one), new.get(other));
-        let goes_on = before.is_some_and(|own| new[other..].iter().any(|new| is_same(own, new)));
-        let was_there = after.is_some_and(|own| old[one..].iter().any(|old| is_same(old, own)));
+        let to = before.and_then(|own| new[other..].iter().position(|new| is_same(own, new)));
+        let from = after.and_then(|own| old[one..].iter().position(|old| is_same(old, own)));
+        // What moves further is taken out and put in again; of two that change places, ours: the
+        // text of an item that stays keeps its comments.
+        let is_ours = before.and_then(name) == Some(CONTAINER);
+        let moves = to
+            .zip(from)
+            .is_some_and(|(to, from)| to > from || (to == from && is_ours));
         let step = match (before, after) {
             (Some(before), Some(after)) if is_same(before, after) => (true, true),
-            (Some(before), Some(after)) if !goes_on && !was_there => {
+            (Some(before), Some(after)) if to.is_none() && from.is_none() => {
                 (true, name(before).is_none() && name(after).is_none())
             }
-            (Some(_), _) if !goes_on => (true, false),
+            (Some(_), _) if to.is_none() || moves => (true, false),
             _ => (false, true),
         };
         steps.push((step.0.then_some(one), step.1.then_some(other)));

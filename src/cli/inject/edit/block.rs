@@ -49,7 +49,15 @@ impl Editor<'_> {
         // What is behind the colon or the dash.
         let text = &text[parent.column + 1 + usize::from(key.is_some())..];
         if matches!(node.shape, Shape::Block(_)) {
-            self.edit(part.behind..node.end, text);
+            // A comment behind the key stays.
+            let end = line_end(self.text, part.behind);
+            let behind = self.text[part.behind..end].trim_start_matches(BLANKS);
+            if behind.starts_with('#') && !text.contains('\n') {
+                self.edit(part.behind..part.behind, text);
+                self.edit(end..node.end, "");
+            } else {
+                self.edit(part.behind..node.end, text);
+            }
         } else if text.starts_with('\n') {
             let before = self.text[..node.start].trim_end_matches(' ').len();
             self.edit(before.max(part.behind)..node.end, "");

@@ -261,3 +261,16 @@ fn what_is_replaced_or_removed_leaves_the_rest() {
         assert_eq!(edited.as_deref(), Ok(*expected), "{text}");
     }
 }
+
+#[test]
+fn a_merge_below_other_keys_is_refused_by_its_line() {
+    for text in [
+        "a: [1]\nb:\n  c: 1\n  <<: {c: 2}\n",
+        "a: [1]\n\nb:\n- {<<: {c: 2}, d: 1, <<: {e: 1}}\n",
+    ] {
+        let refusal = changed(text, |document| document["a"] = json!([1, 2]));
+        assert_eq!(refusal, Err(Refusal::LateMerge { line: 4 }), "{text}");
+    }
+    let first = "a: [1]\nb: {<<: {c: 2}, \"<\": 1, '<<': 3}\n";
+    assert!(changed(first, |document| document["a"] = json!([1, 2])).is_ok());
+}

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::edited;
+use super::super::{Refusal, edited};
 use super::yaml;
 
 proptest! {
@@ -13,7 +13,9 @@ proptest! {
     #[test]
     fn no_text_is_edited_into_another_meaning(text in "([-?:,{}\\[\\]#&*!|>'\"%\n\t ä-][ \n]?|a: |- |b\n|&x |\\*x|<<: |\\| ?\n  ){0,14}") {
         if let Ok(Some(old)) = yaml::parse(&text) {
-            prop_assert_eq!(edited(&text, &old, &old), Ok(text.clone()));
+            let same = edited(&text, &old, &old);
+            let is_late_merge = matches!(same, Err(Refusal::LateMerge { .. }));
+            prop_assert!(same.as_ref() == Ok(&text) || is_late_merge, "{:?}", same);
             for new in changes(&old) {
                 if let Ok(edited) = edited(&text, &old, &new) {
                     prop_assert_eq!(yaml::parse(&edited).ok().flatten(), Some(new), "{}", edited);
