@@ -31,3 +31,22 @@ pub(super) fn about(duration: Duration) -> String {
         Duration::from_secs((seconds + 30) / 60 * 60)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_two_units_at_most() {
+        let short = |seconds| span(Duration::from_secs(seconds));
+        let shown = [
+            short(0),
+            short(59),
+            short(60),
+            short(3_601),
+            short(90_000),
+            short(86_400 * 3),
+        ];
+        assert_eq!(shown, ["0s", "59s", "1m", "1h", "1d 1h", "3d"]);
+    }
+}

@@ -9,11 +9,14 @@
 mod clients;
 mod page;
 mod retry;
+mod wording;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::flags::{OfAdmin, SettingFlags};
 use super::request::{self, Error, Request, Response};
@@ -107,28 +110,50 @@ pub(super) fn run(arguments: &Args, env: &mut Env<'_>) -> u8 {
         }
         Err(error) => Err(error.to_string()),
     };
-    let mut status = match body.and_then(|body| read(&body, &listen)) {
-        Ok(status) => status,
-        Err(problem) => return unavailable(arguments, env, &problem),
-    };
+    let (mut status, mut document) =
+        match body.and_then(|body| read(&body).map_err(|problem| foreign(&listen, &problem))) {
+            Ok(read) => read,
+            Err(problem) => return unavailable(arguments, env, &problem),
+        };
     if let Some(profile) = &profile {
         page::only(&mut status, profile.as_str());
         status
             .clients
             .retain(|client| Some(&client.name) == arguments.client.as_ref());
+        narrow(&mut document, &status);
     }
-    print(arguments, &status, env)
+    print(arguments, &status, document, env)
 }
 
-fn read(body: &str, listen: &AdminListen) -> Result<Status, String> {
-    serde_json::from_str(body).map_err(|error| {
-        let what = if error.is_data() {
-            "JSON, but no status"
+/// The status and the document it came in, which a newer agent may have more in. A derived struct
+/// would also read an array, by position: nothing but an object is a status.
+fn read(body: &str) -> Result<(Status, Map<String, Value>), String> {
+    let document = serde_json::from_str::<Map<String, Value>>(body).map_err(|error| {
+        if error.is_data() {
+            "its answer is JSON, but no status"
         } else {
-            "no JSON"
-        };
-        foreign(listen, &format!("its answer is {what}"))
-    })
+            "its answer is no JSON"
+        }
+    })?;
+    let status = Status::deserialize(&document)
+        .map_err(|error| format!("its answer is JSON, but no status: {error}"))?;
+    Ok((status, document))
+}
+
+/// Leaves in the document what is left in the status.
+fn narrow(document: &mut Map<String, Value>, status: &Status) {
+    document.insert("ready".to_owned(), status.ready.into());
+    if let Some(Value::Array(profiles)) = document.get_mut("profiles") {
+        profiles.retain(|it| {
+            status
+                .profiles
+                .iter()
+                .any(|left| it["profile"] == left.profile)
+        });
+    }
+    if let Some(Value::Array(clients)) = document.get_mut("clients") {
+        clients.retain(|it| status.clients.iter().any(|left| it["name"] == left.name));
+    }
 }
 
 fn foreign(listen: &AdminListen, problem: &str) -> String {
@@ -138,7 +163,7 @@ fn foreign(listen: &AdminListen, problem: &str) -> String {
     )
 }
 
-fn print(arguments: &Args, status: &Status, env: &mut Env<'_>) -> u8 {
+fn print(arguments: &Args, status: &Status, document: Map<String, Value>, env: &mut Env<'_>) -> u8 {
     let code = if status.ready && retry::is_done(status) {
         exit::OK
     } else {
@@ -149,11 +174,7 @@ fn print(arguments: &Args, status: &Status, env: &mut Env<'_>) -> u8 {
         // a pod that ends for passed itself, and starts nothing there any more.
         (true, _) if status.started || status.draining => exit::OK,
         (true, _) => env.result(&page::probe_line(status), exit::NOT_READY),
-        (false, Output::Json) => {
-            let document =
-                serde_json::to_value(status).expect("strings, numbers and instants serialize");
-            env.result(&format!("{document:#}\n"), code)
-        }
+        (false, Output::Json) => env.result(&format!("{:#}\n", Value::Object(document)), code),
         (false, Output::Text) => env.result(&page::text(status, (env.wall)()), code),
     }
 }
@@ -251,3 +272,6 @@ fn incident(arguments: &Args, env: &Env<'_>) -> Option<String> {
             .collect()
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::page::{ago, printable};
+use super::wording::{ago, printable};
 use crate::admin::Status;
 use crate::time::Wall;
 

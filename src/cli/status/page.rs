@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use super::wording::{ago, printable};
 use super::{clients, retry};
 use crate::admin::Status;
 use crate::cli::span::{about, span};
@@ -45,9 +46,12 @@ pub(super) fn probe_line(status: &Status) -> String {
     .text()
 }
 
-/// Agents that do not say it of each profile say it of all together.
+/// Agents that do not say it of each profile say of each when its credentials end.
 fn is_ready(profile: &ProfileReport, status: &Status) -> bool {
-    profile.ready.unwrap_or(status.ready)
+    let has_credentials = || profile.vended().is_some_and(|hop| hop.expiration.is_some());
+    profile
+        .ready
+        .unwrap_or_else(|| status.ready || has_credentials())
 }
 
 /// Leaves this profile only: the agent counts as ready when that one is.
@@ -241,25 +245,6 @@ fn expiry(end: Wall, now: Wall) -> String {
     } else {
         format!("expired {} ago ({})", span(now.since(end)), end.rfc3339())
     }
-}
-
-pub(super) fn ago(words: &str, instant: Option<Wall>, now: Wall) -> String {
-    instant
-        .map(|at| format!("{words} {} ago", span(now.since(at))))
-        .unwrap_or_default()
-}
-
-/// A text as it may be printed.
-pub(super) fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            printable.extend(character.escape_default());
-        } else {
-            printable.push(character);
-        }
-    }
-    printable
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::page::printable;
+use super::wording::printable;
 use crate::admin::{RetryOutcome, Status};
 
 /// The target of the request; nothing of a profile's name needs escaping.

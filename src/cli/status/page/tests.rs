@@ -1,7 +1,5 @@
 //! The two texts, word by word.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::*;
@@ -186,6 +184,24 @@ fn what_another_version_says_is_read_as_far_as_it_is_known() {
     assert!(page(&json!({})).starts_with("stsidecar unknown: not ready\n"));
 }
 
+/// Agents of before did not say of each profile whether it is ready.
+#[test]
+fn a_profile_that_does_not_say_whether_it_is_ready_is_judged_by_its_credentials() {
+    let mut document = failing();
+    document["profiles"] = json!([
+        healthy()["profiles"][0],
+        {"profile": "zeta", "lastError": {"code": "AccessDenied", "message": "m", "hint": "fix the policy"}},
+    ]);
+    let first = document["profiles"][0].as_object_mut().expect("a profile");
+    first.remove("ready");
+    first["profile"] = json!("alpha");
+    let line = line_of(&document);
+    assert!(
+        line.contains("zeta") && line.contains("AccessDenied"),
+        "{line}"
+    );
+}
+
 #[test]
 fn what_is_no_status_is_not_read() {
     for odd in [
@@ -200,20 +216,6 @@ fn what_is_no_status_is_not_read() {
             "{odd}"
         );
     }
-}
-
-#[test]
-fn spans_have_two_units_at_most() {
-    let short = |seconds| span(Duration::from_secs(seconds));
-    let shown = [
-        short(0),
-        short(59),
-        short(60),
-        short(3_601),
-        short(90_000),
-        short(86_400 * 3),
-    ];
-    assert_eq!(shown, ["0s", "59s", "1m", "1h", "1d 1h", "3d"]);
 }
 
 #[test]
