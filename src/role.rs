@@ -35,6 +35,11 @@ pub enum Error {
         "not a role ARN, nor a role of an STS that is not AWS's: 20 to 2048 printable ASCII characters without blank and comma"
     )]
     Role,
+    /// What no server takes, whichever is asked.
+    #[error(
+        "a role ARN looks like arn:aws:iam::111122223333:role/NAME (20 to 2048 characters); an STS that is not AWS's (stsEndpoint) may have any name of that length without blank and comma"
+    )]
+    AnyRole,
     /// Outside `[\w+=,.@-]{2,64}`.
     #[error("a role session name has 2 to 64 characters, letters, digits and _+=,.@- only")]
     SessionName,

@@ -53,13 +53,16 @@ pub struct Cognito {
     /// Such as eu-central-1:12345678-1234-1234-1234-123456789012.
     pub identity_pool_id: IdentityPoolId,
     /// The account that owns the pool.
+    #[serde(default, deserialize_with = "crate::assume::parameter::optional")]
     pub account_id: Option<AccountId>,
     /// The token's issuer as the pool lists it; without it the token's own, less https://.
+    #[serde(default, deserialize_with = "crate::assume::parameter::optional")]
     pub login: Option<Login>,
     /// The projected service account token.
     #[serde(default)]
     pub token_file: TokenFile,
     /// One of the roles that the pool's rules allow, instead of the one they choose.
+    #[serde(default, deserialize_with = "crate::assume::parameter::optional")]
     pub custom_role_arn: Option<RoleArn>,
 }
 

@@ -54,8 +54,10 @@ struct MfaKeys {
     /// Of a hardware device, or the ARN of a virtual one.
     serial_number: SerialNumber,
     /// The virtual device's secret in base 32: codes are computed.
+    #[serde(default, deserialize_with = "crate::assume::parameter::optional")]
     totp_secret_file: Option<FilePath>,
     /// A file into which each code is written.
+    #[serde(default, deserialize_with = "crate::assume::parameter::optional")]
     token_code_file: Option<FilePath>,
 }
 

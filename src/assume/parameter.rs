@@ -9,6 +9,9 @@
 
 use std::fmt;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
 use crate::redact;
 use crate::role::{RoleArn, Server};
 
@@ -67,6 +70,31 @@ pub trait AtServer: fmt::Debug {
     fn check(&self, server: Server) -> Result<(), NotAccepted>;
 }
 
+/// What serde makes of a common type. It is not inlined, so that a parser is compiled once for all
+/// parameters that are read from such a one: it is a tenth of the agent otherwise.
+#[inline(never)]
+pub(super) fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    T::deserialize(from)
+}
+
+/// A type that is read from a text.
+pub(super) trait FromText: Sized {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When the text is none, with what is allowed.
+    fn from_text(text: &str) -> Result<Self, NotAccepted>;
+}
+
+/// For `deserialize_with` of a text that may be absent or null, for the same reason as [`read`].
+pub(super) fn optional<'de, T: FromText, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    let text: Option<String> = read(from)?;
+    let value = text.map(|text| T::from_text(&text)).transpose();
+    value.map_err(D::Error::custom)
+}
+
 /// In the JSON schema a type is as another one.
 macro_rules! schema_of {
     ($name:ty, $from:ty) => {
@@ -92,7 +120,7 @@ macro_rules! deserialized {
     ($name:ty, $given:ident: $from:ty => $read:expr) => {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let $given = <$from>::deserialize(deserializer)?;
+                let $given = $crate::assume::parameter::read::<$from, D>(deserializer)?;
                 $read.map_err(serde::de::Error::custom)
             }
         }
@@ -104,8 +132,15 @@ macro_rules! deserialized {
 /// Reads a type from a text with a function that answers what is allowed.
 macro_rules! from_text {
     ($name:ty, $read:expr) => {
-        deserialized!($name, text: String => $read(&text)
-            .map_err(|allowed| $crate::assume::NotAccepted::value(&text, allowed)));
+        impl $crate::assume::parameter::FromText for $name {
+            fn from_text(text: &str) -> Result<Self, $crate::assume::NotAccepted> {
+                $read(text).map_err(|allowed| $crate::assume::NotAccepted::value(text, allowed))
+            }
+        }
+
+        deserialized!($name, text: String => {
+            <Self as $crate::assume::parameter::FromText>::from_text(&text)
+        });
     };
 }
 
@@ -213,7 +248,9 @@ macro_rules! arn {
     };
 }
 
-from_text!(RoleArn, |text: &str| RoleArn::parse_at(Server::Other, text));
+// Which server is asked is not known yet, so the words are those of both.
+from_text!(RoleArn, |text: &str| RoleArn::parse_at(Server::Other, text)
+    .map_err(|_| crate::role::Error::AnyRole));
 
 at_server!(RoleArn);
 

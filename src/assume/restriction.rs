@@ -133,6 +133,7 @@ macro_rules! restricted {
             #[serde(rename(serialize = "policyCharacters"))]
             pub policy: Option<$crate::assume::Policy>,
             /// A file with the session policy's JSON.
+            #[serde(default, deserialize_with = "crate::assume::parameter::optional")]
             pub policy_file: Option<$crate::assume::FilePath>,
             /// At most ten managed policies.
             #[serde(default)]

@@ -47,6 +47,7 @@ restricted! {
         #[serde(default, rename = "sessionDuration")]
         pub duration: DurationSetting,
         /// What the role's trust policy demands of third parties.
+        #[serde(default, deserialize_with = "crate::assume::parameter::optional")]
         pub external_id: Option<ExternalId>,
         /// Session tags, at most 50.
         #[serde(default)]
@@ -55,6 +56,7 @@ restricted! {
         #[serde(default)]
         pub transitive_tag_keys: TagKeys,
         /// Fixed for the whole chain behind this hop.
+        #[serde(default, deserialize_with = "crate::assume::parameter::optional")]
         pub source_identity: Option<SourceIdentity>,
         /// A one-time code.
         pub mfa: Option<Mfa>,

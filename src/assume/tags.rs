@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::Error;
 use super::list::{List, at_most};
+use crate::redact;
 
 text! {
     /// The key of a session tag; STS compares keys without case.
@@ -77,8 +78,9 @@ impl TryFrom<BTreeMap<TagKey, TagValue>> for Tags {
         for (key, value) in given {
             if let Some(first) = tags.iter().find(|other| other.key.same_as(&key)) {
                 return Err(format!(
-                    "STS takes {key} for the same key as {}: leave one of them",
-                    first.key
+                    "STS takes {} for the same key as {}: leave one of them",
+                    redact::value(key.as_str()),
+                    redact::value(first.key.as_str())
                 ));
             }
             tags.push(Tag { key, value });

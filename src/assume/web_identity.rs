@@ -26,11 +26,13 @@ restricted! {
     #[derive(Default)]
     pub struct WebIdentity {
         /// The role to assume; some STS servers derive it from the token.
+        #[serde(default, deserialize_with = "crate::assume::parameter::optional")]
         pub role_arn: Option<RoleArn>,
         /// The projected service account token.
         #[serde(default)]
         pub token_file: TokenFile,
         /// The provider of an OAuth 2.0 access token in the token file; never for a JWT.
+        #[serde(default, deserialize_with = "crate::assume::parameter::optional")]
         pub provider_id: Option<ProviderId>,
         /// May hold {namespace} and {pod}.
         #[serde(default)]

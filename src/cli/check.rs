@@ -25,7 +25,7 @@ use crate::role::Server;
 use crate::rotated_file::{Latest, RotatedFile};
 use crate::sts::{Assume, Client, ClientSettings, Endpoint};
 use crate::time::Wall;
-use crate::{clock, process, refresher};
+use crate::{clock, process, redact, refresher};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -84,7 +84,8 @@ fn wrong(error: &Error) -> Finding {
         Error::Value { origin, .. } => format!("correct {origin}"),
         Error::Setting { origin, .. } => format!("change {origin} as it says"),
         Error::Unreadable { path, .. } => {
-            format!("let the agent read {}, or correct the path", path.display())
+            let path = redact::value(&path.display().to_string());
+            format!("let the agent read {path}, or correct the path")
         }
     };
     Finding::failure(CONFIGURATION, error.to_string(), fix)

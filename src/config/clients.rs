@@ -36,9 +36,9 @@ pub(super) fn all(
     profiles: &[Profile],
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Client>, Error> {
-    let clients = match (&document.clients, &document.profiles) {
+    let clients = match (&document.clients, document.lists_profiles()) {
         (Some(listed), _) => {
-            if document.profiles.is_none() {
+            if !document.lists_profiles() {
                 super::profile::refuse_outer(
                     sources,
                     &AUTHORIZATION_TOKEN_FILE,
@@ -52,11 +52,11 @@ pub(super) fn all(
                 .map(|(at, client)| read(at, client, profiles))
                 .collect::<Result<Vec<_>, _>>()?
         }
-        (None, Some(_)) => profiles
+        (None, true) => profiles
             .iter()
             .map(|profile| own_client(profile.name.clone()))
             .collect(),
-        (None, None) => {
+        (None, false) => {
             let given = sources.value(&AUTHORIZATION_TOKEN_FILE, document)?;
             let client = own_client(ProfileName::parse(DEFAULT).expect("a profile name"));
             let token_file =

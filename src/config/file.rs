@@ -8,6 +8,7 @@ mod profile;
 
 use std::collections::BTreeMap;
 
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -51,9 +52,23 @@ pub struct Document {
     /// off, error, warn, info, debug or trace, also by target.
     pub log_level: Option<String>,
     /// The identities, by name; at most 16.
-    pub profiles: Option<BTreeMap<ProfileName, Profile>>,
+    #[cfg_attr(
+        test,
+        schemars(with = "Option<BTreeMap<ProfileName, Profile>>", default)
+    )]
+    pub(super) profiles: Option<IgnoredAny>,
     /// Who gets which profile; without it, each profile is a client of its own name.
     pub clients: Option<Vec<Client>>,
+    /// Where it is from, and its text, of which the profiles are read when they are needed.
+    #[serde(skip)]
+    pub(super) read_from: (String, String),
+}
+
+/// The part of the document that only `run` and `check` need: a profile that was edited for the
+/// worse keeps no other command from the agent.
+#[derive(Default, Deserialize)]
+struct Profiles {
+    profiles: Option<BTreeMap<ProfileName, Profile>>,
 }
 
 /// One container that asks for credentials.
@@ -100,24 +115,30 @@ impl Document {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        // Snippets would repeat lines of the file, and one of them may hold a secret.
-        let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
-        let mut path = String::new();
-        let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |yaml| {
-            serde_path_to_error::deserialize::<_, Option<Self>>(yaml).map_err(|error| {
-                path = error.path().to_string();
-                error.into_inner()
-            })
-        });
-        read.map(Option::unwrap_or_default)
-            .map_err(|error| match error {
-                // What a type of ours says of a value, which it shows without secrets.
-                serde_saphyr::Error::Message { msg, .. } => Error::setting(path, msg),
-                error => {
-                    let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-                    Error::setting(origin, redact::parser_message(&message))
-                }
-            })
+        let document: Self = parsed(origin, text)?;
+        Ok(Self {
+            read_from: (origin.to_owned(), text.to_owned()),
+            ..document
+        })
+    }
+
+    /// Whether it says what the profiles are.
+    #[must_use]
+    pub fn lists_profiles(&self) -> bool {
+        self.profiles.is_some()
+    }
+
+    /// The identities, by name.
+    ///
+    /// # Errors
+    /// When one holds an unknown key, or a value that its parameter does not take.
+    pub fn profiles(&self) -> Result<Option<BTreeMap<ProfileName, Profile>>, Error> {
+        if !self.lists_profiles() {
+            return Ok(None);
+        }
+        let (origin, text) = &self.read_from;
+        let Profiles { profiles } = parsed(origin, text)?;
+        Ok(profiles)
     }
 
     /// The value of a top-level key that is also a flag.
@@ -147,7 +168,35 @@ impl Document {
         let settings = super::setting::SETTINGS
             .iter()
             .filter_map(|setting| setting.key);
-        self.profiles.is_none() && settings.into_iter().all(|key| self.text(key).is_none())
+        !self.lists_profiles() && settings.into_iter().all(|key| self.text(key).is_none())
+    }
+}
+
+fn parsed<T: DeserializeOwned + Default>(origin: &str, text: &str) -> Result<T, Error> {
+    // Snippets would repeat lines of the file, and one of them may hold a secret.
+    let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
+    let mut path = String::new();
+    let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |yaml| {
+        serde_path_to_error::deserialize::<_, Option<T>>(yaml).map_err(|error| {
+            path = error.path().to_string();
+            error.into_inner()
+        })
+    });
+    read.map(Option::unwrap_or_default).map_err(|error| {
+        if let Some(words) = own_words(&error) {
+            return Error::setting(path, words);
+        }
+        let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+        Error::setting(origin, redact::parser_message(&message))
+    })
+}
+
+/// What a type of ours says of a value, which it shows without secrets; also of one behind an alias.
+fn own_words(error: &serde_saphyr::Error) -> Option<&str> {
+    match error {
+        serde_saphyr::Error::Message { msg, .. } => Some(msg),
+        serde_saphyr::Error::AliasError { error, .. } => own_words(error),
+        _ => None,
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn all(
     servers: Servers,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Profile>, Error> {
-    let Some(profiles) = &document.profiles else {
+    let Some(profiles) = document.profiles()? else {
         return Ok(vec![from_settings(sources, document, servers)?]);
     };
     for setting in setting::OF_ONE_PROFILE {

@@ -52,3 +52,17 @@ fn commands_that_ask_the_agent_find_it_by_the_same_settings() {
         Path::new("/b")
     );
 }
+
+/// A ConfigMap that was edited for the worse must not hide the agent that runs by what was before.
+#[test]
+fn what_is_wrong_with_a_profile_keeps_no_command_from_the_agent() {
+    let mut given = Given::file(
+        "region: r\nadminListen: '[::]:7'\nprofiles: {default: {webIdentity: {sessionName: 'a b'}}}",
+    );
+    assert!(given.load().is_err(), "it is wrong");
+    let admin = given.with(AdminListen::load).expect("an address");
+    assert_eq!(admin.address.port(), 7);
+    given.flags.set("authorization-token-file", "/b".to_owned());
+    let access = given.with(|sources| Access::load(sources, None));
+    assert_eq!(access.expect("chosen").token_file, Path::new("/b"));
+}
