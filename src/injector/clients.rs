@@ -76,7 +76,7 @@ fn verifier(content: &[u8]) -> Result<Verifier, String> {
 
 impl ClientCertVerifier for Clients {
     /// None: a client that has one certificate shows it whichever authority signed it (Go does:
-    /// `CertificateRequestInfo. SupportsCertificate`,
+    /// `CertificateRequestInfo.SupportsCertificate`,
     /// <https://pkg.go.dev/crypto/tls#CertificateRequestInfo>), and the names may change.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]

@@ -9,7 +9,7 @@ mod certs;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::config::{Error, rendered};
@@ -51,10 +51,10 @@ pub struct Config {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
-    #[serde(default)]
-    image: Map<String, Value>,
-    #[serde(default)]
-    agent: Map<String, Value>,
+    #[serde(default = "nothing")]
+    image: Value,
+    #[serde(default = "nothing")]
+    agent: Value,
     injector: Injector,
 }
 
@@ -82,20 +82,59 @@ struct Injector {
     certs: Certs,
     #[serde(skip_serializing)]
     client_ca_file: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "as_written",
+        skip_serializing_if = "Option::is_none"
+    )]
     agent_architectures: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "as_written",
+        skip_serializing_if = "Option::is_none"
+    )]
     allow_image_override: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "as_written",
+        skip_serializing_if = "Option::is_none"
+    )]
     allowed_role_arns: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "as_written",
+        skip_serializing_if = "Option::is_none"
+    )]
     mesh_proxies: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "as_written",
+        skip_serializing_if = "Option::is_none"
+    )]
     skipped_containers: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "as_written",
+        skip_serializing_if = "Option::is_none"
+    )]
     strict_env_from: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "as_written",
+        skip_serializing_if = "Option::is_none"
+    )]
     strict_environment: Option<Value>,
+}
+
+/// What an absent section holds.
+fn nothing() -> Value {
+    Value::Object(Map::new())
+}
+
+/// A null is a value too, which the template refuses: `Option` alone would take it for an absent
+/// key.
+fn as_written<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
 }
 
 #[derive(Default, Deserialize)]

@@ -45,7 +45,7 @@ pub(super) enum Error {
     Key,
     #[error("its key does not fit: {0}")]
     OtherKey(#[from] rustls::Error),
-    #[error("is for {found:?}, not for {wanted:?}")]
+    #[error("is for {}, not for {}", listed(found), listed(wanted))]
     OtherNames {
         found: BTreeSet<String>,
         wanted: BTreeSet<String>,
@@ -60,6 +60,14 @@ pub(super) struct Names {
     /// domain
     /// (<https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#service-reference>).
     pub(super) called: String,
+}
+
+fn listed(names: &BTreeSet<String>) -> String {
+    names
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Names {

@@ -202,8 +202,10 @@ fn the_template_reads_every_key_that_it_is_given() {
         "strictEnvironment",
     ] {
         let without = GOOD.replace("  meshProxies: [istio-proxy]\n", "");
-        let error = read(&format!("{without}  {key}: {{wrong: 1}}\n")).expect_err(key);
-        assert!(error.contains("values: "), "{key}: {error}");
+        for wrong in ["{wrong: 1}", "null", ""] {
+            let error = read(&format!("{without}  {key}: {wrong}\n")).expect_err(key);
+            assert!(error.contains("values: "), "{key}: {wrong}: {error}");
+        }
     }
 }
 
