@@ -13,6 +13,7 @@ pub mod metrics;
 mod retry;
 mod status;
 mod surface;
+mod turn;
 mod waiting;
 
 use std::net::TcpListener;

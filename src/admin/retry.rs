@@ -1,11 +1,11 @@
 //! `POST /retry`: what fails is tried now instead of after its backoff, and the answer says what
 //! came of it.
 //!
-//! Owns how often a retry is taken (once in [`EVERY`]) and the outcome's words; `locality` owns
-//! from where. It decides nothing about calls: each profile's session does, within its call budget.
-//! `admin` routes to it.
+//! Owns the outcome's words; `turn` owns how often a retry is taken, `locality` from where. It
+//! decides nothing about calls: each profile's session does, within its call budget. `admin` routes
+//! to it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -13,31 +13,10 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 
 use super::surface::{self, Surface};
+use super::turn::EVERY;
 use super::{Profile, parameter, text};
 use crate::http::{Connection, Response, ResponseFuture};
 use crate::report::{ProfileReport, known_word};
-use crate::time::Boot;
-
-/// A person needs no more, and a program that asks without end costs no more than a call for each
-/// failing hop in this time.
-const EVERY: Duration = Duration::from_secs(10);
-
-/// When the newest retry was taken, for whichever profile.
-#[derive(Default)]
-pub(super) struct Turn(Mutex<Option<Boot>>);
-
-impl Turn {
-    /// Takes the turn, or says how long it is until the next one.
-    fn take(&self, now: Boot) -> Result<(), Duration> {
-        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = newest.map_or(Duration::ZERO, |newest| newest.plus(EVERY).since(now));
-        if !wait.is_zero() {
-            return Err(wait);
-        }
-        *newest = Some(now);
-        Ok(())
-    }
-}
 
 /// What became of one profile's retry.
 #[derive(Debug, Default, Serialize, Deserialize)]

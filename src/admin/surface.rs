@@ -12,8 +12,9 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::incidents::Incidents;
 use super::locality::{self, is_local};
+use super::turn::Turn;
 use super::waiting::{LONGEST_WAIT, Waiting};
-use super::{Admin, parameter, retry, text};
+use super::{Admin, parameter, text};
 use crate::http::{Connection, Request, Respond, Response, ResponseFuture};
 
 const FOR_THIS_POD: &str = " is for this pod only: ask 127.0.0.1, localhost or [::1] directly, from within or by kubectl port-forward\n";
@@ -22,7 +23,7 @@ const FOR_THIS_POD: &str = " is for this pod only: ask 127.0.0.1, localhost or [
 pub(super) struct Surface {
     pub(super) admin: Arc<Admin>,
     waiting: Waiting,
-    pub(super) turn: retry::Turn,
+    pub(super) turn: Turn,
     incidents: Incidents,
 }
 
@@ -43,7 +44,7 @@ impl Surface {
         Self {
             admin: Arc::new(admin),
             waiting: Waiting::begin(),
-            turn: retry::Turn::default(),
+            turn: Turn::default(),
             incidents,
         }
     }

@@ -12,14 +12,12 @@ pub(super) mod proxy;
 use serde_json::{Value, json};
 
 use super::pod::Container;
-use super::sidecar::{Sidecar, literal};
+use super::sidecar::{ENDPOINTS, Sidecar, literal};
 
 /// Where the application finds its authorization token. The variables that lead an SDK to it, and
 /// to the endpoint:
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>.
 pub(super) const TOKEN_DIRECTORY: &str = "/var/run/secrets/stsidecar.dev/endpoint";
-/// The volume with every container's token.
-pub(super) const ENDPOINTS: &str = "stsidecar-endpoints";
 
 pub(super) const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 pub(super) const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";

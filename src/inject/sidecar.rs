@@ -7,11 +7,12 @@
 use serde_json::{Value, json};
 
 use super::CONTAINER;
-use super::environment::ENDPOINTS;
 use super::gather::Facts;
 use super::pod::text;
 use crate::assume::AttemptTimeout;
 
+/// The volume with every container's token.
+pub(super) const ENDPOINTS: &str = "stsidecar-endpoints";
 pub(super) const TOKEN: &str = "stsidecar-token";
 pub(super) const STATE: &str = "stsidecar-state";
 pub(super) const NONE: &str = "stsidecar-none";

@@ -15,6 +15,9 @@ use serde_json::{Map, Value, json};
 use crate::failure::safe_line;
 use pod::Pod;
 
+/// Where the API server posts reviews.
+pub const PATH: &str = "/inject";
+
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
 

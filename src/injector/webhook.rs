@@ -20,15 +20,12 @@ use super::events::Events;
 use super::metrics::{AdmissionOutcome, Failure, Metrics};
 use super::objects::Objects;
 use super::registration::Current;
-use super::review::{self, MOST_MEMORY, Review, memory_needed};
+use super::review::{self, MOST_MEMORY, PATH, Review, memory_needed};
 use super::turns::Turns;
 use crate::admin::{answer, text};
 use crate::http::{Activity, Connection, Limits, Request, Respond, Response, ResponseFuture};
 use crate::inject;
 use crate::time::Boot;
-
-/// Where the API server posts reviews.
-pub const PATH: &str = "/inject";
 
 /// KiB that all small reviews may need at a time once they are read: an ordinary one
 /// needs 25, a forged one 3,600.

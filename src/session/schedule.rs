@@ -102,7 +102,7 @@ const SOONEST: Duration = Duration::from_secs(1);
 
 /// After this long, `AccessDenied` is no longer taken for propagation (IAM is eventually
 /// consistent,
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>).
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency>).
 pub const PROPAGATION: Duration = Duration::from_mins(10);
 
 /// How long to wait before the next attempt; `jitter` is a uniform draw from `[0, 1)`.

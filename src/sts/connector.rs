@@ -4,6 +4,7 @@
 //! endpoint does, since reading the roots costs milliseconds of start-up. It reads no environment
 //! but what the platform's root store defines (`SSL_CERT_FILE`).
 
+mod bundle;
 mod deadline;
 mod dial;
 mod http;
@@ -19,13 +20,13 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
+pub use self::bundle::{Bundle, CaBundle, NotABundle};
 #[cfg(test)]
 pub(super) use self::deadline::Limit;
 pub(super) use self::deadline::{Phase, TimedOut};
 pub(super) use self::dial::{AtProxy, Refusal};
 use self::http::Http;
 use self::trust::Trust;
-pub use self::trust::{Bundle, CaBundle, NotABundle};
 pub(super) use self::verifier::SelfSigned;
 use super::settings::ClientSettings;
 

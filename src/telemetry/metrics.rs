@@ -33,7 +33,7 @@ impl Default for Dropped {
     fn default() -> Self {
         let counter = IntCounter::new(
             "stsidecar_log_lines_dropped_total",
-            "Lines of the log that were lost, because whoever reads stderr was too slow or gone.",
+            "Lines of the log that were lost, because stderr was read too slowly or not at all.",
         );
         Self(counter.expect("the name is a valid one"))
     }

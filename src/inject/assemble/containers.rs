@@ -8,11 +8,12 @@ use serde_json::json;
 
 use crate::inject::decide::Plan;
 use crate::inject::environment::{
-    ENDPOINTS, FULL_URI, METADATA, REGIONS, STS_ENDPOINTS, SdkVariables, TOKEN, TOKEN_FILE,
-    env_from, mount, proxy,
+    FULL_URI, METADATA, REGIONS, STS_ENDPOINTS, SdkVariables, TOKEN, TOKEN_FILE, env_from, mount,
+    proxy,
 };
 use crate::inject::patch::Draft;
 use crate::inject::pod::{Container, text};
+use crate::inject::sidecar::ENDPOINTS;
 
 /// What a call gave to one container.
 pub(super) struct Added {

@@ -8,8 +8,9 @@ mod container;
 use serde_json::Value;
 
 use crate::inject::earlier::{RESERVED, RESERVED_PATH, is_within, normal, status};
-use crate::inject::environment::{ENDPOINTS, mount};
+use crate::inject::environment::mount;
 use crate::inject::pod::{self, Container, items, text};
+use crate::inject::sidecar::ENDPOINTS;
 use crate::inject::sidecar::{CA, CONFIG_VOLUME, NONE, STATE, Sidecar, TOKEN, covers};
 use crate::inject::{CONTAINER, Denial};
 

@@ -13,12 +13,13 @@ use serde_json::{Value, json};
 use crate::inject::earlier::{ARCHITECTURES, listed, normal, status};
 use crate::inject::environment::proxy::EXCEPTIONS;
 use crate::inject::environment::{
-    ENDPOINTS, FULL_URI, LOOPBACK, METADATA, REGIONS, STS_ENDPOINTS, SdkVariables, TOKEN,
-    TOKEN_DIRECTORY, TOKEN_FILE, env_from,
+    FULL_URI, LOOPBACK, METADATA, REGIONS, STS_ENDPOINTS, SdkVariables, TOKEN, TOKEN_DIRECTORY,
+    TOKEN_FILE, env_from,
 };
 use crate::inject::gather::{Facts, PodSettings};
 use crate::inject::patch::Draft;
 use crate::inject::pod::{self, Container, items, text};
+use crate::inject::sidecar::ENDPOINTS;
 use crate::inject::sidecar::{INLINE, literal};
 
 /// The pod without it, if there is any.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::finding::Finding;
 use crate::injector::config::Config;
-use crate::injector::webhook::PATH;
+use crate::injector::review::PATH;
 
 /// A webhook as the chart makes it.
 struct Expected {

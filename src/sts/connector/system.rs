@@ -17,8 +17,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls_native_certs::load_certs_from_paths;
 
 use super::Error;
+use super::bundle::{Anchors, Bundle};
 use super::pem::readable;
-use super::trust::{Anchors, Bundle};
 
 /// The system's roots, as far as this process has seen them.
 pub(super) struct System {

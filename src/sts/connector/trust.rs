@@ -5,95 +5,15 @@
 //! under the new one alone, and none is resumed or kept from before. It reads no bundle; the caller
 //! says where the newest comes from. Called by `http.rs` before each request.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustls::ClientConfig;
 use rustls::client::Resumption;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 
 use super::Error;
-use super::pem::readable;
+use super::bundle::{Anchors, CaBundle};
 use super::system::System;
-use super::verifier::{Digests, Verifier, fingerprint};
-use crate::text;
-
-/// The certificates of one content of `AWS_CA_BUNDLE`, each of them usable as a root.
-pub struct Bundle(Arc<Anchors>);
-
-/// What vouches for servers.
-pub(super) struct Anchors {
-    pub(super) roots: Arc<RootCertStore>,
-    /// Certificates that are trusted as servers' too.
-    pub(super) servers: Arc<Digests>,
-    /// Distinguishes this content from another one; empty where that is known otherwise.
-    pub(super) content: Vec<u8>,
-}
-
-/// Why a content is no bundle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotABundle {
-    /// No block of PEM in it is a certificate.
-    #[error("it holds no PEM certificate (-----BEGIN CERTIFICATE-----)")]
-    Empty,
-    /// One block is broken; its number counts from 1.
-    #[error("PEM block {0} is not a certificate")]
-    Block(usize),
-    /// A form of OpenSSL alone, with its own notes behind the certificate.
-    #[error("it has a TRUSTED CERTIFICATE, which only OpenSSL reads: write it with `openssl x509`")]
-    Trusted,
-    /// A container of certificates.
-    #[error("it has a block of PKCS7: write its certificates with `openssl pkcs7 -print_certs`")]
-    Pkcs7,
-    /// No PEM can be in it.
-    #[error("it cannot be read: {0}")]
-    Text(#[from] text::Error),
-}
-
-impl Bundle {
-    /// The longest bundle, in bytes: ten times that of a distribution with all public CAs.
-    pub const LONGEST: usize = 4 << 20;
-
-    /// Reads PEM, with any text between the certificates.
-    ///
-    /// # Errors
-    /// When there is no certificate, or one that no root can be made of.
-    pub fn parse(content: &[u8]) -> Result<Self, NotABundle> {
-        let content = readable(content)?;
-        let (mut roots, mut servers) = (RootCertStore::empty(), Digests::new());
-        for (index, block) in CertificateDer::pem_slice_iter(&content).enumerate() {
-            let certificate = block.map_err(|_| NotABundle::Block(index + 1))?;
-            servers.insert(fingerprint(&certificate));
-            roots
-                .add(certificate)
-                .map_err(|_| NotABundle::Block(index + 1))?;
-        }
-        if roots.is_empty() {
-            return Err(NotABundle::Empty);
-        }
-        Ok(Self(Arc::new(Anchors {
-            roots: Arc::new(roots),
-            servers: Arc::new(servers),
-            content: Vec::new(),
-        })))
-    }
-
-    /// How many certificates it holds.
-    #[must_use]
-    pub fn certificates(&self) -> usize {
-        self.0.roots.len()
-    }
-}
-
-impl fmt::Debug for Bundle {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Bundle({} certificates)", self.certificates())
-    }
-}
-
-/// Answers the newest good content of `AWS_CA_BUNDLE`; nothing while there never was one.
-pub type CaBundle = Arc<dyn Fn() -> Option<Arc<Bundle>> + Send + Sync>;
+use super::verifier::Verifier;
 
 /// What TLS is spoken with.
 pub(super) struct Trust {
@@ -173,6 +93,7 @@ fn configuration(anchors: &Anchors) -> ClientConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sts::connector::{Bundle, NotABundle};
 
     #[test]
     fn what_is_no_bundle_says_which_block_is_wrong() {
