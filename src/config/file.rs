@@ -4,6 +4,7 @@
 //! types of `assume`; the settings are still text, since a flag or a variable may say something
 //! else, and `config` parses them.
 
+mod place;
 mod profile;
 
 use std::collections::BTreeMap;
@@ -175,15 +176,12 @@ impl Document {
 fn parsed<T: DeserializeOwned + Default>(origin: &str, text: &str) -> Result<T, Error> {
     // Snippets would repeat lines of the file, and one of them may hold a secret.
     let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
-    let mut path = String::new();
-    let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |yaml| {
-        serde_path_to_error::deserialize::<_, Option<T>>(yaml).map_err(|error| {
-            path = error.path().to_string();
-            error.into_inner()
-        })
-    });
+    let read = serde_saphyr::from_str_with_options::<Option<T>>(text, options);
     read.map(Option::unwrap_or_default).map_err(|error| {
-        if let Some(words) = own_words(&error) {
+        let path = error
+            .location()
+            .and_then(|location| place::path_of(text, location));
+        if let (Some(words), Some(path)) = (own_words(&error), path) {
             return Error::setting(path, words);
         }
         let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);

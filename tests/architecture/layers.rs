@@ -9,7 +9,10 @@ const ONE_PLACE: [(&str, &[&str]); 6] = [
     ("aws_sdk_sts", &["sts/client.rs", "sts/client/"]),
     ("inotify", &["rotated_file/watches.rs"]),
     ("clap", &["cli.rs", "cli/"]),
-    ("granit_parser", &["cli/inject/positions.rs"]),
+    (
+        "granit_parser",
+        &["cli/inject/positions.rs", "config/file/place.rs"],
+    ),
     ("prometheus", &["metrics.rs"]),
     ("kube", &["injector.rs", "injector/"]),
 ];
