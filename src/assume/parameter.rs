@@ -70,8 +70,8 @@ pub trait AtServer: fmt::Debug {
     fn check(&self, server: Server) -> Result<(), NotAccepted>;
 }
 
-/// What serde makes of a common type. It is not inlined, so that a parser is compiled once for all
-/// parameters that are read from such a one: it is a tenth of the agent otherwise.
+/// What serde makes of a common type. It is not inlined, so that the parser is compiled once for all
+/// parameters that are read from such a one.
 #[inline(never)]
 pub(super) fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
     T::deserialize(from)

@@ -5,6 +5,8 @@
 //! one was refused: what keeps the path of every value as it is read would be compiled once more for
 //! each parameter. `file` calls it.
 
+use std::fmt::Write as _;
+
 use granit_parser::{Event, Parser};
 use serde_saphyr::Location;
 
@@ -48,7 +50,9 @@ impl Path {
                     path.push_str(if path.is_empty() { "" } else { "." });
                     path.push_str(key);
                 }
-                Open::List(index) => path.push_str(&format!("[{index}]")),
+                Open::List(index) => {
+                    write!(path, "[{index}]").expect("a String takes every text");
+                }
             }
         }
         path
