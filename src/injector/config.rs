@@ -82,48 +82,20 @@ struct Injector {
     certs: Certs,
     #[serde(skip_serializing)]
     client_ca_file: Option<String>,
-    #[serde(
-        default,
-        deserialize_with = "as_written",
-        skip_serializing_if = "Option::is_none"
-    )]
-    agent_architectures: Option<Value>,
-    #[serde(
-        default,
-        deserialize_with = "as_written",
-        skip_serializing_if = "Option::is_none"
-    )]
-    allow_image_override: Option<Value>,
-    #[serde(
-        default,
-        deserialize_with = "as_written",
-        skip_serializing_if = "Option::is_none"
-    )]
-    allowed_role_arns: Option<Value>,
-    #[serde(
-        default,
-        deserialize_with = "as_written",
-        skip_serializing_if = "Option::is_none"
-    )]
-    mesh_proxies: Option<Value>,
-    #[serde(
-        default,
-        deserialize_with = "as_written",
-        skip_serializing_if = "Option::is_none"
-    )]
-    skipped_containers: Option<Value>,
-    #[serde(
-        default,
-        deserialize_with = "as_written",
-        skip_serializing_if = "Option::is_none"
-    )]
-    strict_env_from: Option<Value>,
-    #[serde(
-        default,
-        deserialize_with = "as_written",
-        skip_serializing_if = "Option::is_none"
-    )]
-    strict_environment: Option<Value>,
+    #[serde(default, skip_serializing_if = "Written::is_absent")]
+    agent_architectures: Written,
+    #[serde(default, skip_serializing_if = "Written::is_absent")]
+    allow_image_override: Written,
+    #[serde(default, skip_serializing_if = "Written::is_absent")]
+    allowed_role_arns: Written,
+    #[serde(default, skip_serializing_if = "Written::is_absent")]
+    mesh_proxies: Written,
+    #[serde(default, skip_serializing_if = "Written::is_absent")]
+    skipped_containers: Written,
+    #[serde(default, skip_serializing_if = "Written::is_absent")]
+    strict_env_from: Written,
+    #[serde(default, skip_serializing_if = "Written::is_absent")]
+    strict_environment: Written,
 }
 
 /// What an absent section holds.
@@ -131,10 +103,21 @@ fn nothing() -> Value {
     Value::Object(Map::new())
 }
 
-/// A null is a value too, which the template refuses: `Option` alone would take it for an absent
-/// key.
-fn as_written<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(from).map(Some)
+/// What the template reads and judges, a null too: `Option` would take it for an absent key.
+#[derive(Default, Serialize)]
+#[serde(transparent)]
+struct Written(Option<Value>);
+
+impl Written {
+    fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Value::deserialize(from).map(|value| Self(Some(value)))
+    }
 }
 
 #[derive(Default, Deserialize)]
