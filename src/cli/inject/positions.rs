@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
                 return Some((parts, span.byte_range()?.end));
             }
             let part = if is_map {
-                self.member(&event, span, at)?
+                self.member(&event, span, at, is_flow)?
             } else {
                 let dash = content(self.text, at);
                 if !is_flow && !self.text[dash..].starts_with('-') {
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn member(&mut self, event: &Event<'a>, span: Span, at: usize) -> Option<Part> {
+    fn member(&mut self, event: &Event<'a>, span: Span, at: usize, is_flow: bool) -> Option<Part> {
         let name = match event {
             Event::Scalar(text, ..) => text.to_string(),
             _ => String::new(),
@@ -186,9 +186,12 @@ impl<'a> Reader<'a> {
         let has_colon = self.text[colon..].starts_with(':');
         let behind = if has_colon { colon + 1 } else { key.end };
         let (event, span) = self.next()?;
+        // In front of a key may be its anchor, its tag or a question mark.
+        let first = beginning(self.text, at);
+        let is_before = !is_flow && self.text[first..key.start].starts_with(['&', '!', '?']);
         Some(Part {
             key: Some(name),
-            start: key.start,
+            start: if is_before { first } else { key.start },
             behind,
             value: self.value(&event, span, behind)?,
         })
@@ -220,6 +223,18 @@ fn block_end(text: &str, header: usize, range: Range<usize>) -> usize {
 }
 
 pub(super) const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// The first byte at or behind `at` that is neither blank nor a comment.
+fn beginning(text: &str, mut at: usize) -> usize {
+    loop {
+        let rest = &text[at..];
+        at += rest.len() - rest.trim_start_matches(BLANKS).len();
+        if !text[at..].starts_with('#') {
+            return at;
+        }
+        at = line_end(text, at);
+    }
+}
 
 /// The first byte at or behind `at` that is neither blank nor a comment, an anchor or a tag.
 pub(super) fn content(text: &str, mut at: usize) -> usize {
