@@ -60,9 +60,10 @@ pub struct Document {
     pub(super) profiles: Option<IgnoredAny>,
     /// Who gets which profile; without it, each profile is a client of its own name.
     pub clients: Option<Vec<Client>>,
-    /// Where it is from, and its text, of which the profiles are read when they are needed.
+    /// Where it is from, and its text, of which the profiles are read when they are needed; a token
+    /// may be in it.
     #[serde(skip)]
-    pub(super) read_from: (String, String),
+    pub(super) read_from: Option<(String, Secret)>,
 }
 
 /// The part of the document that only `run` and `check` need: a profile that was edited for the
@@ -118,7 +119,7 @@ impl Document {
         }
         let document: Self = parsed(origin, text)?;
         Ok(Self {
-            read_from: (origin.to_owned(), text.to_owned()),
+            read_from: Some((origin.to_owned(), Secret::new(text.to_owned()))),
             ..document
         })
     }
@@ -134,12 +135,13 @@ impl Document {
     /// # Errors
     /// When one holds an unknown key, or a value that its parameter does not take.
     pub fn profiles(&self) -> Result<Option<BTreeMap<ProfileName, Profile>>, Error> {
-        if !self.lists_profiles() {
-            return Ok(None);
+        match &self.read_from {
+            Some((origin, text)) if self.lists_profiles() => {
+                let Profiles { profiles } = parsed(origin, text.expose())?;
+                Ok(profiles)
+            }
+            _ => Ok(None),
         }
-        let (origin, text) = &self.read_from;
-        let Profiles { profiles } = parsed(origin, text)?;
-        Ok(profiles)
     }
 
     /// The value of a top-level key that is also a flag.

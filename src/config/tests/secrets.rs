@@ -14,7 +14,8 @@ fn no_secret_is_in_debug_or_the_description() {
         .as_ref()
         .expect("given");
     assert!(token.expose().starts_with("canary"));
-    let shown = format!("{config:?} {}", config.describe());
+    let document = file::Document::read("inline", inline.as_bytes()).expect("a document");
+    let shown = format!("{config:?} {} {document:?}", config.describe());
     assert!(!shown.contains("canary"), "{shown}");
     assert_eq!(
         config.describe()["clients"][0]["authorizationTokenGiven"],
